@@ -1,0 +1,42 @@
+"""Every error that the function raises on purpose: one tree."""
+
+import enum
+
+
+class ResizeError(Exception):
+    """Base of all errors raised on purpose."""
+
+
+class SettingsError(ResizeError):
+    """The function's environment is not what Terraform sets: names the variable and the fix."""
+
+
+class EventError(ResizeError):
+    """The event is of no known shape, or is about a bucket that is not ours."""
+
+
+class UnsettledError(ResizeError):
+    """The source object kept changing while it was read; raised so that the event is retried."""
+
+
+class Reason(enum.StrEnum):
+    """Why an object has no image: the closed set that failure records and logs use."""
+
+    NOT_AN_IMAGE = "not_an_image"
+    CORRUPT = "corrupt"
+    TOO_LARGE = "too_large"
+    KEY_TOO_LONG = "key_too_long"
+
+
+class RejectedError(ResizeError):
+    """The object will never become an image, however often it is tried.
+
+    Attributes:
+        reason: One of the closed set.
+        message: What is wrong, in a sentence for a person.
+    """
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(f"{reason}: {message}")
+        self.reason = reason
+        self.message = message
