@@ -19,6 +19,10 @@ class UnsettledError(ResizeError):
     """The source object kept changing while it was read; raised so that the event is retried."""
 
 
+class IncompleteError(ResizeError):
+    """Some objects of an event could not be looked at; raised so that the event is retried."""
+
+
 class Reason(enum.StrEnum):
     """Why an object has no image: the closed set that failure records and logs use."""
 
@@ -34,6 +38,7 @@ class RejectedError(ResizeError):
     Attributes:
         reason: One of the closed set.
         message: What is wrong, in a sentence for a person.
+
     """
 
     def __init__(self, reason: Reason, message: str) -> None:

@@ -1,0 +1,48 @@
+"""The Lambda function's entry point: an event in, every object it names reconciled, a reply out."""
+
+import functools
+import logging
+import os
+
+import boto3
+from botocore.config import Config
+
+import events
+from errors import IncompleteError
+from reconcile import Reconciler
+from settings import Settings
+
+logger = logging.getLogger(__name__)
+logging.getLogger().setLevel(logging.INFO)
+
+# A request that hangs must not eat the invocation: two attempts fit well into the function's default timeout.
+CLIENT_CONFIG = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
+
+reconciler = Reconciler(
+    s3=boto3.client("s3", config=CLIENT_CONFIG),
+    sqs=functools.cache(lambda: boto3.client("sqs", config=CLIENT_CONFIG)),
+    settings=Settings.from_environment(os.environ),
+)
+
+
+def lambda_handler(event: object, context: object) -> dict[str, object]:  # noqa: ARG001 - Lambda passes both
+    """Look at every object that ``event`` names; finish all of them before saying that some failed.
+
+    Raises:
+        EventError: The event is of no known shape.
+        IncompleteError: Some objects could not be looked at now; Lambda retries the whole event, which is harmless.
+
+    """
+    outcomes = []
+    failures = []
+    for address in events.addresses(event):
+        try:
+            outcomes.append(reconciler.reconcile(address))
+        except Exception as error:
+            logger.exception("failed", extra={"bucket": address.bucket, "key": address.key})
+            failures.append(f"{address.key} ({type(error).__name__}: {error})")
+    if failures:
+        raise IncompleteError(
+            f"{len(failures)} of {len(failures) + len(outcomes)} objects failed: {'; '.join(failures)}"
+        )
+    return events.reply(outcomes)

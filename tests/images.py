@@ -1,0 +1,44 @@
+"""Images that tests make for themselves, with content in which a wrong pixel shows."""
+
+import io
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+
+def picture(width: int = 320, height: int = 240, mode: str = "RGB") -> Image.Image:
+    """A smooth picture whose four corners are red, green, blue and white: any turn, flip or crop is seen."""
+    x = np.linspace(0, 1, width)[None, :]
+    y = np.linspace(0, 1, height)[:, None]
+    red = (1 - x) * (1 - y) + x * y
+    green = x
+    blue = y * np.ones_like(x)
+    pixels = np.dstack([red, green * np.ones_like(y), blue])
+    return Image.fromarray(np.uint8(255 * pixels)).convert(mode)
+
+
+def encoded(image: Image.Image, image_format: str = "JPEG", **options: Any) -> bytes:  # noqa: ANN401
+    """``image`` as bytes of ``image_format``; the options are Pillow's."""
+    target = io.BytesIO()
+    image.save(target, image_format, **options)
+    return target.getvalue()
+
+
+def decoded(body: bytes) -> Image.Image:
+    """The image in ``body``, fully read."""
+    image = Image.open(io.BytesIO(body))
+    image.load()
+    return image
+
+
+def corners(image: Image.Image) -> list[tuple[int, ...]]:
+    """The colours near the corners, clockwise from the top left, rounded to 0, 1 or 2 half-intensities a channel."""
+    width, height = image.size
+    rgb = image.convert("RGB")
+    places = [(2, 2), (width - 3, 2), (width - 3, height - 3), (2, height - 3)]
+    return [tuple(round(channel / 127.5) for channel in rgb.getpixel(place)) for place in places]  # type: ignore[union-attr]
+
+
+RED, GREEN, BLUE, WHITE = (2, 0, 0), (0, 2, 0), (0, 0, 2), (2, 2, 2)
+UPRIGHT_CORNERS = [RED, GREEN, WHITE, BLUE]

@@ -1,0 +1,68 @@
+"""The handler: all objects of an event are finished before it says that some failed."""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+
+from errors import EventError, IncompleteError, UnsettledError
+from events import ObjectAddress, Outcome, Status
+
+
+class Reconciler:
+    """Remembers what it was asked for, and fails for keys that say so."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def reconcile(self, address: ObjectAddress) -> Outcome:
+        self.seen.append(address.key)
+        if "bad" in address.key:
+            raise UnsettledError("changed 3 times")
+        return Outcome(Status.WRITTEN, address, (f"resized-{address.key}",))
+
+
+@pytest.fixture
+def module(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    environment = {
+        "AWS_DEFAULT_REGION": "eu-west-2",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
+        "SOURCE_BUCKET": "in",
+        "DESTINATION_BUCKET": "out",
+        "FAILURE_QUEUE_URL": "https://sqs.invalid/",
+        "RENDITIONS": '{"resized": {}}',
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    imported = importlib.import_module("lambda_function")
+    monkeypatch.setattr(imported, "reconciler", Reconciler())
+    yield imported
+    del sys.modules["lambda_function"]
+
+
+def event(*keys: str) -> dict[str, object]:
+    return {
+        "Records": [
+            {"eventSource": "aws:s3", "eventVersion": "2.1", "s3": {"bucket": {"name": "in"}, "object": {"key": key}}}
+            for key in keys
+        ]
+    }
+
+
+def test_the_reply_says_what_was_written(module: ModuleType) -> None:
+    assert module.lambda_handler(event("cake.jpg"), None) == {
+        "outcomes": [{"status": "written", "key": "cake.jpg", "outputs": ["resized-cake.jpg"]}]
+    }
+
+
+def test_all_are_finished_then_the_failed_are_named_once(module: ModuleType) -> None:
+    with pytest.raises(IncompleteError, match=r"^2 of 4 objects failed: bad-1 \(UnsettledError: .*\); bad-2 \("):
+        module.lambda_handler(event("bad-1", "good-1", "bad-2", "good-2"), None)
+    assert module.reconciler.seen == ["bad-1", "good-1", "bad-2", "good-2"]
+
+
+def test_an_unknown_event_is_an_error(module: ModuleType) -> None:
+    with pytest.raises(EventError):
+        module.lambda_handler({"hello": "world"}, None)

@@ -1,0 +1,241 @@
+"""Reconciling one object, against moto's S3 and SQS in this process."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+from PIL import Image
+
+from errors import EventError, UnsettledError
+from events import ObjectAddress, Status
+from reconcile import Reconciler
+from settings import Rendition, Settings
+from tests.images import UPRIGHT_CORNERS, corners, decoded, encoded, picture
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+SOURCE, DESTINATION = "src-bucket-image-in", "dest-bucket-image-out"
+CAKE = ObjectAddress(SOURCE, "cake.jpg")
+
+
+@dataclass
+class Pipeline:
+    """The two buckets, the queue and the reconciler between them."""
+
+    s3: "S3Client"
+    sqs: "SQSClient"
+    settings: Settings
+
+    @property
+    def reconciler(self) -> Reconciler:
+        return Reconciler(s3=self.s3, sqs=lambda: self.sqs, settings=self.settings)
+
+    def upload(self, key: str = "cake.jpg", body: bytes | None = None, **options: Any) -> None:  # noqa: ANN401
+        self.s3.put_object(Bucket=SOURCE, Key=key, Body=encoded(picture()) if body is None else body, **options)
+
+    def output(self, key: str = "resized-cake.jpg") -> bytes:
+        return self.s3.get_object(Bucket=DESTINATION, Key=key)["Body"].read()
+
+    def outputs(self) -> list[str]:
+        return [found["Key"] for found in self.s3.list_objects_v2(Bucket=DESTINATION).get("Contents", [])]
+
+    def records(self) -> list[dict[str, Any]]:
+        received = self.sqs.receive_message(QueueUrl=self.settings.failure_queue_url, MaxNumberOfMessages=10)
+        return [json.loads(message["Body"]) for message in received.get("Messages", [])]
+
+
+@pytest.fixture
+def pipeline(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    with mock_aws():
+        s3 = boto3.client("s3", region_name="eu-west-2")
+        sqs = boto3.client("sqs", region_name="eu-west-2")
+        for bucket in (SOURCE, DESTINATION):
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
+        queue_url = sqs.create_queue(QueueName="Lambda-image-failures")["QueueUrl"]
+        yield Pipeline(s3, sqs, Settings(SOURCE, DESTINATION, queue_url, (Rendition("resized"),), 512 << 20))
+
+
+def before_next(s3: "S3Client", operation: str, action: Callable[[], object]) -> None:
+    """Run ``action`` once, just before the next ``operation`` (boto3's name for it) is sent."""
+    event = f"before-call.s3.{operation}"
+
+    def once(**_: object) -> None:
+        s3.meta.events.unregister(event, once)
+        action()
+
+    s3.meta.events.register(event, once)
+
+
+def test_an_upload_becomes_a_resized_image(pipeline: Pipeline) -> None:
+    pipeline.upload()
+    outcome = pipeline.reconciler.reconcile(CAKE)
+    assert (outcome.status, outcome.output_keys) == (Status.WRITTEN, ("resized-cake.jpg",))
+    image = decoded(pipeline.output())
+    assert image.size == (160, 120)
+    assert corners(image) == UPRIGHT_CORNERS
+    assert pipeline.records() == []
+
+
+def test_the_key_keeps_its_folders_and_odd_characters(pipeline: Pipeline) -> None:
+    pipeline.upload("a/b c+d%é.jpg")
+    pipeline.reconciler.reconcile(ObjectAddress(SOURCE, "a/b c+d%é.jpg"))
+    assert pipeline.outputs() == ["a/resized-b c+d%é.jpg"]
+
+
+def test_the_sources_headers_and_metadata_are_copied(pipeline: Pipeline) -> None:
+    pipeline.upload(
+        CacheControl="max-age=60",
+        ContentDisposition="inline",
+        ContentLanguage="cy",
+        ContentType="application/octet-stream",
+        Metadata={"album": "summer", "resized-by": "a copy of an output has this"},
+    )
+    pipeline.reconciler.reconcile(CAKE)
+    output = pipeline.s3.head_object(Bucket=DESTINATION, Key="resized-cake.jpg")
+    assert output["ContentType"] == "image/jpeg"
+    assert (output["CacheControl"], output["ContentDisposition"], output["ContentLanguage"]) == (
+        "max-age=60",
+        "inline",
+        "cy",
+    )
+    source = pipeline.s3.head_object(Bucket=SOURCE, Key="cake.jpg")
+    assert output["Metadata"] == {
+        "album": "summer",
+        "resized-by": Rendition("resized").digest,
+        "resized-from-etag": source["ETag"].strip('"'),
+        "resized-from-modified": source["LastModified"].isoformat(),
+        "resized-from-version": "null",
+    }
+
+
+def test_metadata_that_does_not_fit_beside_ours_is_dropped_whole(
+    pipeline: Pipeline, caplog: pytest.LogCaptureFixture
+) -> None:
+    pipeline.upload(Metadata={"small": "x", "large": "x" * 1900})
+    pipeline.reconciler.reconcile(CAKE)
+    metadata = pipeline.s3.head_object(Bucket=DESTINATION, Key="resized-cake.jpg")["Metadata"]
+    assert {"small", "large"}.isdisjoint(metadata)
+    assert "resized-by" in metadata
+    (dropped,) = [record for record in caplog.records if record.message == "metadata_dropped"]
+    assert dropped.__dict__["entries"] == ["large", "small"]
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "not_an_image"),
+        (b"no image", "not_an_image"),
+        (encoded(picture())[:2000], "corrupt"),
+        (encoded(Image.new("1", (20000, 20000)), "PNG"), "too_large"),
+    ],
+    ids=["empty", "text", "truncated", "many pixels"],
+)
+def test_what_can_never_become_an_image_is_recorded_once(pipeline: Pipeline, body: bytes, reason: str) -> None:
+    pipeline.upload(body=body)
+    outcome = pipeline.reconciler.reconcile(CAKE)
+    assert outcome.status is Status.REJECTED
+    (record,) = pipeline.records()
+    assert list(record) == ["bucket", "key", "version_id", "etag", "reason", "message", "at"]
+    assert (record["bucket"], record["key"], record["reason"]) == (SOURCE, "cake.jpg", reason)
+    assert record["etag"] == pipeline.s3.head_object(Bucket=SOURCE, Key="cake.jpg")["ETag"]
+    assert pipeline.outputs() == []
+
+
+def test_what_is_larger_than_the_memory_is_not_even_downloaded(pipeline: Pipeline) -> None:
+    pipeline.upload()
+    pipeline.settings = replace(pipeline.settings, memory_bytes=1000)
+    assert pipeline.reconciler.reconcile(CAKE).status is Status.REJECTED
+    (record,) = pipeline.records()
+    assert record["reason"] == "too_large"
+    assert "the function 1000" in record["message"]
+
+
+def test_an_output_key_that_s3_would_refuse_is_a_rejection(pipeline: Pipeline) -> None:
+    key = "é" * 510
+    pipeline.upload(key)
+    assert pipeline.reconciler.reconcile(ObjectAddress(SOURCE, key)).status is Status.REJECTED
+    assert [record["reason"] for record in pipeline.records()] == ["key_too_long"]
+
+
+def test_what_was_deleted_meanwhile_is_gone(pipeline: Pipeline) -> None:
+    assert pipeline.reconciler.reconcile(CAKE).status is Status.GONE
+    assert pipeline.records() == []
+
+
+def test_what_was_deleted_while_it_was_rejected_is_gone(pipeline: Pipeline) -> None:
+    pipeline.upload(body=b"no image")
+    before_next(pipeline.s3, "HeadObject", lambda: pipeline.s3.delete_object(Bucket=SOURCE, Key="cake.jpg"))
+    assert pipeline.reconciler.reconcile(CAKE).status is Status.GONE
+    assert pipeline.records() == []
+
+
+def test_a_folder_is_ignored(pipeline: Pipeline) -> None:
+    pipeline.upload("holiday/", b"")
+    assert pipeline.reconciler.reconcile(ObjectAddress(SOURCE, "holiday/")).status is Status.IGNORED
+
+
+def test_our_own_output_is_ignored_but_a_copy_of_one_is_not(pipeline: Pipeline) -> None:
+    pipeline.upload()
+    pipeline.reconciler.reconcile(CAKE)
+    output = {"Bucket": DESTINATION, "Key": "resized-cake.jpg"}
+    assert pipeline.reconciler.reconcile(ObjectAddress(**{k.lower(): v for k, v in output.items()})).status is (
+        Status.IGNORED
+    )
+    pipeline.s3.copy_object(Bucket=SOURCE, Key="resized-cake.jpg", CopySource=output)  # type: ignore[arg-type]
+    assert pipeline.reconciler.reconcile(ObjectAddress(SOURCE, "resized-cake.jpg")).output_keys == (
+        "resized-resized-cake.jpg",
+    )
+
+
+def test_another_bucket_than_the_source_is_an_error(pipeline: Pipeline) -> None:
+    pipeline.s3.put_object(Bucket=DESTINATION, Key="cake.jpg", Body=b"")
+    with pytest.raises(EventError, match=f"'{DESTINATION}', but this function's source is '{SOURCE}'"):
+        pipeline.reconciler.reconcile(ObjectAddress(DESTINATION, "cake.jpg"))
+
+
+@pytest.mark.parametrize("operation", ["PutObject", "HeadObject"])
+def test_a_newer_upload_wins_whenever_it_comes(pipeline: Pipeline, operation: str) -> None:
+    pipeline.upload()
+    newer = Pipeline(boto3.client("s3", region_name="eu-west-2"), pipeline.sqs, pipeline.settings)
+    before_next(pipeline.s3, operation, lambda: newer.upload(body=encoded(picture(100, 50))))
+    pipeline.reconciler.reconcile(CAKE)
+    assert decoded(pipeline.output()).size == (50, 25)
+
+
+def test_new_metadata_on_the_same_bytes_is_a_change(pipeline: Pipeline) -> None:
+    pipeline.s3.put_bucket_versioning(Bucket=SOURCE, VersioningConfiguration={"Status": "Enabled"})
+    pipeline.upload(Metadata={"album": "old"})
+    newer = Pipeline(boto3.client("s3", region_name="eu-west-2"), pipeline.sqs, pipeline.settings)
+    before_next(pipeline.s3, "PutObject", lambda: newer.upload(Metadata={"album": "new"}))
+    pipeline.reconciler.reconcile(CAKE)
+    assert pipeline.s3.head_object(Bucket=DESTINATION, Key="resized-cake.jpg")["Metadata"]["album"] == "new"
+
+
+def test_an_object_that_never_settles_is_handed_back(pipeline: Pipeline) -> None:
+    sizes = iter(range(100, 200))
+    newer = Pipeline(boto3.client("s3", region_name="eu-west-2"), pipeline.sqs, pipeline.settings)
+    pipeline.upload()
+    pipeline.s3.meta.events.register(
+        "before-call.s3.HeadObject", lambda **_: newer.upload(body=encoded(picture(next(sizes), 50)))
+    )
+    with pytest.raises(UnsettledError, match="changed 3 times"):
+        pipeline.reconciler.reconcile(CAKE)
+
+
+def test_trouble_with_s3_is_raised_and_nothing_is_recorded(pipeline: Pipeline) -> None:
+    with pytest.raises(ClientError, match="NoSuchBucket"):
+        Reconciler(
+            s3=pipeline.s3,
+            sqs=lambda: pipeline.sqs,
+            settings=Settings("no-such-bucket", DESTINATION, pipeline.settings.failure_queue_url, (), 512 << 20),
+        ).reconcile(ObjectAddress("no-such-bucket", "cake.jpg"))
+    assert pipeline.records() == []

@@ -1,0 +1,215 @@
+"""Rendering: each property of an image that a resizer can lose, one test each."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from errors import Reason, RejectedError
+from render import Output, render
+from settings import Rendition
+from tests.images import UPRIGHT_CORNERS, corners, decoded, encoded, picture
+
+MEMORY = 1769 << 20
+ORIENTATION = 0x0112
+
+
+def halved(source: bytes) -> Output:
+    (output,) = render(source, [Rendition("resized")], memory_bytes=MEMORY)
+    return output
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF"])
+def test_each_format_comes_back_as_itself_at_half_size(image_format: str) -> None:
+    output = halved(encoded(picture(), image_format))
+    image = decoded(output.body)
+    assert image.format == image_format
+    assert output.content_type == Image.MIME[image_format]
+    assert image.size == (output.width, output.height) == (160, 120)
+    assert corners(image) == UPRIGHT_CORNERS
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "TIFF"])
+@pytest.mark.parametrize(
+    ("size", "half"),
+    [((1, 1), (1, 1)), ((1, 9), (1, 5)), ((49, 500), (25, 250)), ((3, 2), (2, 1)), ((321, 239), (161, 120))],
+)
+def test_each_side_is_halved_half_up(image_format: str, size: tuple[int, int], half: tuple[int, int]) -> None:
+    assert decoded(halved(encoded(picture(*size), image_format)).body).size == half
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("orientation", [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+def test_the_orientation_is_applied_once_and_gone(image_format: str, orientation: int) -> None:
+    turns = {2: [0], 3: [3], 4: [1], 5: [5], 6: [2], 7: [6], 8: [4]}
+    stored = picture()
+    for turn in turns.get(orientation, []):
+        stored = stored.transpose(Image.Transpose(turn))
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    image = decoded(halved(encoded(stored, image_format, exif=exif)).body)
+    assert image.size == (160, 120)
+    assert corners(image) == UPRIGHT_CORNERS
+    assert image.getexif().get(ORIENTATION, 1) == 1
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_the_colour_profile_is_kept_byte_for_byte(image_format: str) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert decoded(halved(encoded(picture(), image_format, icc_profile=profile)).body).info["icc_profile"] == profile
+
+
+def test_a_cmyk_jpeg_stays_cmyk_and_is_not_inverted() -> None:
+    image = decoded(halved(encoded(picture(mode="CMYK"))).body)
+    assert image.mode == "CMYK"
+    assert corners(image) == UPRIGHT_CORNERS
+
+
+@pytest.mark.parametrize("image_format", ["PNG", "WEBP", "TIFF"])
+def test_transparency_is_kept_and_casts_no_halo(image_format: str) -> None:
+    source = Image.new("RGBA", (200, 200), (0, 0, 0, 0))
+    source.paste((255, 128, 0, 255), (51, 51, 149, 149))
+    pixels = np.asarray(decoded(halved(encoded(source, image_format, lossless=True)).body).convert("RGBA"))
+    assert pixels[0, 0, 3] == 0
+    assert pixels[50, 50, 3] == 255
+    edge = pixels[pixels[..., 3] > 40]
+    assert np.abs(edge[:, :3].astype(int) - (255, 128, 0)).max() < 20
+
+
+def test_a_palette_is_resized_in_full_colour() -> None:
+    stripes = Image.new("P", (100, 100))
+    stripes.putpalette([0, 0, 0, 255, 255, 255])
+    stripes.putdata([x % 2 for _ in range(100) for x in range(100)])
+    pixels = np.asarray(decoded(halved(encoded(stripes, "PNG")).body).convert("L"))
+    assert pixels[:, 2:-2].min() > 100
+    assert pixels[:, 2:-2].max() < 155
+
+
+@pytest.mark.parametrize("transparency", [1, b"\xff\x00"])
+def test_a_palettes_transparent_colour_stays_transparent(transparency: int | bytes) -> None:
+    image = Image.new("P", (100, 100))
+    image.putpalette([255, 0, 0, 0, 255, 0])
+    image.paste(1, (50, 0, 100, 100))
+    alpha = decoded(halved(encoded(image, "PNG", transparency=transparency)).body).convert("RGBA").getchannel("A")
+    assert (alpha.getpixel((5, 5)), alpha.getpixel((45, 5))) == (255, 0)
+
+
+def animation(image_format: str, **options: object) -> bytes:
+    frames = [picture(120, 80).rotate(90 * turn).convert("RGBA") for turn in range(4)]
+    for number, frame in enumerate(frames):
+        frame.paste((0, 0, 0, 0), (10 * number, 20, 10 * number + 40, 60))
+    return encoded(
+        frames[0],
+        image_format,
+        save_all=True,
+        append_images=frames[1:],
+        duration=[100, 200, 50, 300],
+        disposal=0 if image_format == "PNG" else 2,
+        **options,
+    )
+
+
+@pytest.mark.parametrize(("image_format", "loop"), [("GIF", 3), ("WEBP", 3), ("PNG", 3), ("AVIF", None)])
+def test_an_animation_keeps_its_frames_times_and_loop(image_format: str, loop: int | None) -> None:
+    source = animation(image_format, **({"loop": loop} if loop else {}))
+    body = halved(source).body
+    was, now = Image.open(io.BytesIO(source)), Image.open(io.BytesIO(body))
+    assert now.n_frames == 4  # type: ignore[attr-defined]
+    assert now.info.get("loop") == loop
+    for number, duration in enumerate([100, 200, 50, 300]):
+        was.seek(number)
+        now.seek(number)
+        now.load()
+        assert now.info["duration"] == duration
+        want = np.asarray(was.convert("RGBA").resize((60, 40), Image.Resampling.BICUBIC), dtype=int)
+        got = np.asarray(now.convert("RGBA"), dtype=int)
+        assert np.abs((want - got) * (want[..., 3:] == 255)).mean() < 4
+        assert np.abs(want[..., 3] - got[..., 3]).mean() < 8
+
+
+def test_a_gif_that_plays_once_still_does() -> None:
+    assert "loop" not in decoded(halved(animation("GIF")).body).info
+
+
+def test_an_apng_keeps_its_default_image() -> None:
+    frames = [picture(40, 40), picture(40, 40).rotate(90), picture(40, 40).rotate(180)]
+    source = encoded(frames[0], "PNG", save_all=True, append_images=frames[1:], default_image=True, duration=[10, 20])
+    image = decoded(halved(source).body)
+    assert image.info["default_image"]
+    assert image.n_frames == 3  # type: ignore[attr-defined]
+
+
+def test_a_tiff_keeps_its_pages_and_their_compressions() -> None:
+    pages = [picture(100, 60), picture(60, 100, "L"), picture(80, 80)]
+    source = io.BytesIO()
+    pages[1].encoderinfo = {"compression": "packbits"}
+    pages[0].save(source, "TIFF", save_all=True, append_images=pages[1:], compression="tiff_lzw")
+    image = Image.open(io.BytesIO(halved(source.getvalue()).body))
+    seen = []
+    for number in range(image.n_frames):  # type: ignore[attr-defined]
+        image.seek(number)
+        image.load()
+        seen.append((image.size, image.mode, image.info["compression"]))
+    assert seen == [((50, 30), "RGB", "tiff_lzw"), ((30, 50), "L", "packbits"), ((40, 40), "RGB", "tiff_lzw")]
+
+
+def test_sixteen_bit_grey_stays_sixteen_bit() -> None:
+    ramp = Image.fromarray(np.tile(np.linspace(0, 65535, 200).astype(np.uint16), (100, 1)))
+    for image_format in ("PNG", "TIFF"):
+        image = decoded(halved(encoded(ramp, image_format)).body)
+        assert image.mode == "I;16"
+        assert len(set(np.asarray(image)[25])) > 90
+
+
+def test_a_jpeg_is_never_written_finer_than_it_was() -> None:
+    coarse = halved(encoded(picture(), quality=30))
+    fine = halved(encoded(picture(), quality=95))
+    tables = [decoded(output.body).quantization[0] for output in (coarse, fine)]  # type: ignore[attr-defined]
+    assert sum(tables[0]) == pytest.approx(sum(decoded(encoded(picture(), quality=30)).quantization[0]), rel=0.02)  # type: ignore[attr-defined]
+    assert tables[1] == decoded(encoded(picture(), quality=80)).quantization[0]  # type: ignore[attr-defined]
+
+
+def test_content_decides_not_the_name() -> None:
+    assert halved(encoded(picture(), "PNG")).content_type == "image/png"
+
+
+def test_lossless_webp_stays_lossless() -> None:
+    assert b"VP8L" in halved(encoded(picture(), "WEBP", lossless=True)).body[:64]
+    assert b"VP8L" not in halved(encoded(picture(), "WEBP")).body[:64]
+
+
+def test_several_renditions_come_from_one_source() -> None:
+    outputs = render(encoded(picture()), [Rendition("half"), Rendition("tenth", 0.1)], memory_bytes=MEMORY)
+    assert [(output.width, output.height) for output in outputs] == [(160, 120), (32, 24)]
+    assert all(corners(decoded(output.body)) == UPRIGHT_CORNERS for output in outputs)
+
+
+def test_bad_exif_never_fails_a_good_image() -> None:
+    source = encoded(picture(), exif=b"Exif\0\0MM\0*\xff\xff\xff\xff garbage")
+    assert halved(source).width == 160
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (b"", Reason.NOT_AN_IMAGE),
+        (b"<svg/>", Reason.NOT_AN_IMAGE),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n", Reason.NOT_AN_IMAGE),
+        (encoded(picture())[:3000], Reason.CORRUPT),
+        (encoded(picture(), "PNG")[:3000], Reason.CORRUPT),
+        (encoded(picture(), "WEBP")[:1000], Reason.CORRUPT),
+        (encoded(picture(), "TIFF")[:9000], Reason.CORRUPT),
+    ],
+)
+def test_what_is_no_whole_image_is_rejected(source: bytes, reason: Reason) -> None:
+    with pytest.raises(RejectedError) as caught:
+        halved(source)
+    assert caught.value.reason is reason
+
+
+def test_too_large_is_said_before_decoding_with_both_numbers() -> None:
+    header_only = encoded(Image.new("1", (20000, 30000)), "PNG")[:60]
+    with pytest.raises(RejectedError, match=r"needs about \d+ MiB, this function has \d+ MiB") as caught:
+        halved(header_only)
+    assert caught.value.reason is Reason.TOO_LARGE
