@@ -1,0 +1,30 @@
+"""Proves that an unpacked package works; run by a clean interpreter that sees the standard library and the package."""
+
+import io
+import sys
+from pathlib import Path
+
+PACKAGE = Path(sys.argv[1]).resolve()
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF")
+
+sys.path.insert(0, str(PACKAGE))
+
+from PIL import Image, ImageCms  # noqa: E402
+
+import events  # noqa: E402, F401 - importing it is the test
+from render import render  # noqa: E402
+from settings import Rendition  # noqa: E402
+
+for module in (Image, sys.modules["render"]):
+    if not Path(str(module.__file__)).is_relative_to(PACKAGE):
+        sys.exit(f"{module.__name__} was imported from {module.__file__}, not from the package")
+
+profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+for name in FORMATS:
+    source = io.BytesIO()
+    Image.radial_gradient("L").convert("RGB").save(source, name, icc_profile=profile)
+    (output,) = render(source.getvalue(), [Rendition("resized", 0.5)], memory_bytes=1 << 30)
+    with Image.open(io.BytesIO(output.body)) as image:
+        image.load()
+        if (image.format, image.size) != (name, (128, 128)):
+            sys.exit(f"a {name} of 256 x 256 became a {image.format} of {image.size}")
