@@ -1,0 +1,77 @@
+# The function, everything that it needs, and nothing that it does not.
+
+locals {
+  # Absent or broken, it must not keep anybody from destroying or validating: the function's precondition reports it.
+  manifest = try(jsondecode(file(local.manifest_path)), null)
+
+  manifest_path = "${trimsuffix(var.package.path, ".zip")}.json"
+
+  source_arn      = "arn:${data.aws_partition.current.partition}:s3:::${var.source_bucket}"
+  destination_arn = "arn:${data.aws_partition.current.partition}:s3:::${var.destination_bucket}"
+}
+
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+resource "aws_lambda_function" "this" {
+  function_name    = var.name
+  description      = "Resizes images from ${var.source_bucket} to ${var.destination_bucket}."
+  role             = aws_iam_role.this.arn
+  filename         = var.package.path
+  source_code_hash = try(local.manifest.contents_sha256, null)
+  runtime          = try(local.manifest.runtime, null)
+  architectures    = try([local.manifest.architecture], null)
+  handler          = try(local.manifest.handler, null)
+  memory_size      = var.memory_size
+  timeout          = var.timeout
+  tags             = var.tags
+
+  environment {
+    variables = {
+      SOURCE_BUCKET      = var.source_bucket
+      DESTINATION_BUCKET = var.destination_bucket
+      FAILURE_QUEUE_URL  = aws_sqs_queue.failures.url
+      RENDITIONS         = jsonencode(var.renditions)
+    }
+  }
+
+  logging_config {
+    log_format = "JSON"
+    log_group  = aws_cloudwatch_log_group.this.name
+  }
+
+  lifecycle {
+    precondition {
+      condition     = fileexists(var.package.path) && local.manifest != null
+      error_message = "No built function at ${var.package.path}, or no manifest beside it. Run \"invoke build\" first."
+    }
+  }
+
+  # An invocation before the policy is attached fails, and one before the log group exists would log nowhere.
+  depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy_attachment.this]
+}
+
+resource "aws_lambda_function_event_invoke_config" "this" {
+  function_name                = aws_lambda_function.this.function_name
+  maximum_retry_attempts       = var.asynchronous.maximum_retry_attempts
+  maximum_event_age_in_seconds = var.asynchronous.maximum_event_age_in_seconds
+
+  destination_config {
+    on_failure {
+      destination = aws_sqs_queue.failures.arn
+    }
+  }
+}
+
+resource "aws_lambda_permission" "source_bucket" {
+  statement_id   = "SourceBucketMayInvoke"
+  action         = "lambda:InvokeFunction"
+  function_name  = aws_lambda_function.this.function_name
+  principal      = "s3.amazonaws.com"
+  source_arn     = local.source_arn
+  source_account = data.aws_caller_identity.current.account_id
+
+  # Events are let in only once it is settled what becomes of those that fail.
+  depends_on = [aws_lambda_function_event_invoke_config.this]
+}

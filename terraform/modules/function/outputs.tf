@@ -1,0 +1,32 @@
+# Who holds these may send events: permission and failure handling are in place.
+
+output "failure_queue_arn" {
+  description = "ARN of the queue that holds a record of every image that could not be resized."
+  value       = aws_sqs_queue.failures.arn
+}
+
+output "failure_queue_url" {
+  description = "URL of the queue that holds a record of every image that could not be resized."
+  value       = aws_sqs_queue.failures.url
+}
+
+output "function_arn" {
+  description = "ARN of the function, once the source bucket may invoke it."
+  value       = aws_lambda_function.this.arn
+  depends_on  = [aws_lambda_permission.source_bucket]
+}
+
+output "function_name" {
+  description = "Name of the function."
+  value       = aws_lambda_function.this.function_name
+}
+
+output "log_group" {
+  description = "Name of the function's log group."
+  value       = aws_cloudwatch_log_group.this.name
+}
+
+output "role_arn" {
+  description = "ARN of the role that the function has."
+  value       = aws_iam_role.this.arn
+}

@@ -1,0 +1,42 @@
+# What a user of the pipeline needs to know of it.
+
+output "destination_bucket" {
+  description = "Name of the bucket that the resized images appear in."
+  value       = module.destination_bucket.name
+}
+
+output "failure_queue_arn" {
+  description = "ARN of the queue that holds a record of every image that could not be resized."
+  value       = module.function.failure_queue_arn
+}
+
+output "failure_queue_url" {
+  description = "URL of the queue that holds a record of every image that could not be resized."
+  value       = module.function.failure_queue_url
+}
+
+output "function_arn" {
+  description = "ARN of the function."
+  value       = module.function.function_arn
+}
+
+output "function_name" {
+  description = "Name of the function."
+  value       = module.function.function_name
+}
+
+output "log_group" {
+  description = "Name of the function's log group."
+  value       = module.function.log_group
+}
+
+output "role_arn" {
+  description = "ARN of the role that the function has."
+  value       = module.function.role_arn
+}
+
+output "source_bucket" {
+  description = "Name of the bucket to upload to: whoever reads this may upload, for the trigger is in place."
+  value       = module.source_bucket.name
+  depends_on  = [module.notification]
+}

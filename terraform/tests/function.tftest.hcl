@@ -1,0 +1,187 @@
+# The function, its role and policy, its queue and its log.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  name               = "Lambda-image"
+  package            = { path = "./tests/package/function.zip" }
+  source_bucket      = "src-bucket-image-in"
+  destination_bucket = "dest-bucket-image-out"
+}
+
+run "plan" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  assert {
+    condition = (
+      aws_lambda_function.this.function_name == "Lambda-image"
+      && aws_iam_role.this.name == "Lambda-image-role"
+      && aws_iam_policy.this.name == "Lambda-image-policy"
+      && aws_sqs_queue.failures.name == "Lambda-image-failures"
+      && aws_cloudwatch_log_group.this.name == "/aws/lambda/Lambda-image"
+    )
+    error_message = "A name is not made of var.name as documented."
+  }
+
+  assert {
+    condition = (
+      aws_lambda_function.this.runtime == "python3.13"
+      && aws_lambda_function.this.architectures == tolist(["arm64"])
+      && aws_lambda_function.this.handler == "lambda_function.lambda_handler"
+      && aws_lambda_function.this.source_code_hash == "ED/Bq1SfJSDHU0dUVmP4n8KbdT/x6YNhwI5KxL/DU/E="
+    )
+    error_message = "Runtime, architecture, handler and hash must be the manifest's."
+  }
+
+  assert {
+    condition = aws_lambda_function.this.environment[0].variables == tomap({
+      SOURCE_BUCKET      = "src-bucket-image-in"
+      DESTINATION_BUCKET = "dest-bucket-image-out"
+      FAILURE_QUEUE_URL  = "https://sqs.eu-west-2.amazonaws.com/123456789012/Lambda-image-failures"
+      RENDITIONS         = "{\"resized\":{\"scale\":0.5}}"
+    })
+    error_message = "The environment is not what the function's settings.py reads."
+  }
+
+  assert {
+    condition = (
+      aws_lambda_function.this.memory_size == 1769
+      && aws_lambda_function.this.timeout == 120
+      && aws_lambda_function.this.logging_config[0].log_format == "JSON"
+      && aws_lambda_function.this.logging_config[0].log_group == "/aws/lambda/Lambda-image"
+      && aws_cloudwatch_log_group.this.retention_in_days == 30
+    )
+    error_message = "A default of the function or its log is not as documented."
+  }
+
+  assert {
+    condition = jsondecode(aws_iam_role.this.assume_role_policy) == {
+      Version = "2012-10-17"
+      Statement = [{
+        Sid       = "LambdaAssumesThis"
+        Effect    = "Allow"
+        Action    = "sts:AssumeRole"
+        Principal = { Service = "lambda.amazonaws.com" }
+      }]
+    }
+    error_message = "Only Lambda may assume the role."
+  }
+
+  assert {
+    condition = jsondecode(aws_iam_policy.this.policy) == {
+      Version = "2012-10-17"
+      Statement = [
+        {
+          Sid      = "ReadSourceImages"
+          Effect   = "Allow"
+          Action   = "s3:GetObject"
+          Resource = "arn:aws:s3:::src-bucket-image-in/*"
+        },
+        {
+          Sid      = "TellMissingFromDenied"
+          Effect   = "Allow"
+          Action   = "s3:ListBucket"
+          Resource = "arn:aws:s3:::src-bucket-image-in"
+        },
+        {
+          Sid      = "WriteResizedImages"
+          Effect   = "Allow"
+          Action   = "s3:PutObject"
+          Resource = "arn:aws:s3:::dest-bucket-image-out/*"
+        },
+        {
+          Sid      = "ReportFailures"
+          Effect   = "Allow"
+          Action   = "sqs:SendMessage"
+          Resource = "arn:aws:sqs:eu-west-2:123456789012:Lambda-image-failures"
+        },
+        {
+          Sid      = "WriteLog"
+          Effect   = "Allow"
+          Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+          Resource = "arn:aws:logs:eu-west-2:123456789012:log-group:/aws/lambda/Lambda-image:*"
+        },
+      ]
+    }
+    error_message = "The policy must allow what the function does and nothing else."
+  }
+
+  assert {
+    condition     = aws_iam_role_policy_attachment.this.role == "Lambda-image-role" && aws_iam_role_policy_attachment.this.policy_arn == "arn:aws:iam::123456789012:policy/Lambda-image-policy"
+    error_message = "The policy must be attached to the role."
+  }
+
+  assert {
+    condition = (
+      aws_lambda_function_event_invoke_config.this.maximum_retry_attempts == 2
+      && aws_lambda_function_event_invoke_config.this.maximum_event_age_in_seconds == 21600
+      && aws_lambda_function_event_invoke_config.this.destination_config[0].on_failure[0].destination == "arn:aws:sqs:eu-west-2:123456789012:Lambda-image-failures"
+    )
+    error_message = "Events that fail must be retried, then sent to the failure queue."
+  }
+
+  assert {
+    condition = (
+      aws_lambda_permission.source_bucket.principal == "s3.amazonaws.com"
+      && aws_lambda_permission.source_bucket.action == "lambda:InvokeFunction"
+      && aws_lambda_permission.source_bucket.source_arn == "arn:aws:s3:::src-bucket-image-in"
+      && aws_lambda_permission.source_bucket.source_account == "123456789012"
+    )
+    error_message = "Only this account's source bucket may invoke the function."
+  }
+
+  assert {
+    condition = (
+      aws_sqs_queue.failures.message_retention_seconds == 1209600
+      && aws_sqs_queue.failures.sqs_managed_sse_enabled
+      && jsondecode(aws_sqs_queue_policy.failures.policy).Statement[0] == {
+        Sid       = "OnlyOverTls"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sqs:*"
+        Resource  = "arn:aws:sqs:eu-west-2:123456789012:Lambda-image-failures"
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      }
+    )
+    error_message = "The failure queue must keep messages 14 days, encrypted, over TLS only."
+  }
+}
+
+run "another_partition" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  override_data {
+    target          = data.aws_partition.current
+    override_during = plan
+    values          = { partition = "aws-cn" }
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_policy.this.policy).Statement[0].Resource == "arn:aws-cn:s3:::src-bucket-image-in/*"
+    error_message = "ARNs must be of the partition that is deployed to."
+  }
+}
+
+run "no_zip" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    package = { path = "./no-such/function.zip" }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}

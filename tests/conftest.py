@@ -1,0 +1,25 @@
+"""What every kind of test shares: finding Terraform, or saying why its tests are skipped."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tools.errors import ToolError
+from tools.paths import TERRAFORM
+from tools.terraform import Terraform
+
+
+@pytest.fixture(scope="session")
+def module_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of ``terraform/`` with its provider at hand: a user's own ``.terraform/`` and state are left alone."""
+    copy = tmp_path_factory.mktemp("module") / "terraform"
+    shutil.copytree(TERRAFORM, copy, ignore=shutil.ignore_patterns(".terraform", "*.tfstate*", "*.tfvars"))
+    try:
+        Terraform(copy).init()
+    except ToolError as error:
+        if "CI" in os.environ:
+            raise
+        pytest.skip(str(error))
+    return copy
