@@ -18,7 +18,7 @@ def picture(width: int = 320, height: int = 240, mode: str = "RGB") -> Image.Ima
     return Image.fromarray(np.uint8(255 * pixels)).convert(mode)
 
 
-def encoded(image: Image.Image, image_format: str = "JPEG", **options: Any) -> bytes:  # noqa: ANN401
+def encoded(image: Image.Image, image_format: str = "JPEG", **options: Any) -> bytes:
     """``image`` as bytes of ``image_format``; the options are Pillow's."""
     target = io.BytesIO()
     image.save(target, image_format, **options)

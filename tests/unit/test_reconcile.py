@@ -37,7 +37,7 @@ class Pipeline:
     def reconciler(self) -> Reconciler:
         return Reconciler(s3=self.s3, sqs=lambda: self.sqs, settings=self.settings)
 
-    def upload(self, key: str = "cake.jpg", body: bytes | None = None, **options: Any) -> None:  # noqa: ANN401
+    def upload(self, key: str = "cake.jpg", body: bytes | None = None, **options: Any) -> None:
         self.s3.put_object(Bucket=SOURCE, Key=key, Body=encoded(picture()) if body is None else body, **options)
 
     def output(self, key: str = "resized-cake.jpg") -> bytes:

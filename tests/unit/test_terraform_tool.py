@@ -51,9 +51,11 @@ def test_terraform_that_does_not_run(path: Path) -> None:
 
 
 def test_an_error_is_condensed_to_one_line_without_its_code(path: Path) -> None:
-    box = "╷\n│ \x1b[31mError: \x1b[0mInvalid value\n│ \n│   on a.tf line 3:\n│    3: x = 1\n│ \n│ It must be\n│ two.\n╵\n"
+    box = (
+        "╷\n│ \x1b[31mError: \x1b[0mInvalid value\n│ \n│   on a.tf line 3:\n│    3: x = 1\n│ \n│ It must\n│ be 2.\n╵\n"
+    )
     fake(path, f"sys.stderr.write({box!r}); sys.exit(1)")
-    with pytest.raises(ToolError, match=r"^terraform plan: Invalid value It must be two\.$"):
+    with pytest.raises(ToolError, match=r"^terraform plan: Invalid value It must be 2\.$"):
         Terraform(path).run("plan")
 
 
