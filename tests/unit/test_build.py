@@ -4,150 +4,359 @@ import base64
 import hashlib
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tools.build import Target, build
+from tools.build import Package, Target, build, interpreter, wheels
+from tools.build.archive import contents_digest, unpack
 from tools.errors import ToolError
 from tools.paths import FUNCTION, ROOT
 
 HERE = Target.of_this_machine()
+NOT_HERE = Target("3.12" if HERE.python != "3.12" else "3.13", HERE.architecture)
+ELF = {"x86_64": b"\x7fELF".ljust(18) + b"\x3e\0", "arm64": b"\x7fELF".ljust(18) + b"\xb7\0"}
 
 
-@pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(HERE, tmp_path_factory.mktemp("build"), for_aws=False).path
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    return build(HERE, tmp_path_factory.mktemp("build"), for_aws=False)
 
 
-def test_the_zip_holds_the_function_pillow_and_its_licence(built: Path) -> None:
-    with zipfile.ZipFile(built) as archive:
-        names = set(archive.namelist())
+def entries(package: Package) -> dict[str, bytes]:
+    with zipfile.ZipFile(package.path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def function_with(folder: Path, files: dict[str, bytes], tags: tuple[str, ...] = ("py3-none-any",)) -> Path:
+    """A function without modules whose one requirement is a wheel of ``files``, which needs no network."""
+    folder.mkdir()
+    wheel = folder / "odd-1.0-py3-none-any.whl"
+    metadata = {
+        "METADATA": "Metadata-Version: 2.1\nName: odd\nVersion: 1.0\n",
+        "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: false\n" + "".join(f"Tag: {tag}\n" for tag in tags),
+        "RECORD": "",
+    }
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, body in files.items():
+            archive.writestr(name, body)
+        for name, text in metadata.items():
+            archive.writestr(f"odd-1.0.dist-info/{name}", text)
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (folder / "requirements.txt").write_text(f"odd @ {wheel.as_uri()} --hash=sha256:{digest}\n")
+    return folder
+
+
+def test_the_zip_holds_the_function_pillow_and_its_licence_and_nothing_of_pips(package: Package) -> None:
+    names = set(entries(package))
     assert {path.name for path in FUNCTION.glob("*.py")} <= names
     assert "PIL/Image.py" in names
-    assert any(name.endswith("licenses/LICENSE") for name in names)
-    assert not any(
-        name.startswith("bin/") or name.endswith(("/", "RECORD", "INSTALLER", "REQUESTED")) for name in names
-    )
-    assert not any("boto" in name for name in names)
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
+    assert not [name for name in names if re.search(r"^bin/|/$|RECORD|INSTALLER|REQUESTED|direct_url|boto", name)]
+    assert not [name for name in names if re.search(r"_imaging(ft|math|morph|tk)\.|freetype|harfbuzz|brotli", name)]
 
 
-def test_every_entry_is_plain_sorted_and_dateless(built: Path) -> None:
-    with zipfile.ZipFile(built) as archive:
-        entries = archive.infolist()
-    assert [entry.filename for entry in entries] == sorted(
-        (entry.filename for entry in entries), key=lambda name: Path(name).parts
-    )
-    assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
-    assert {entry.create_system for entry in entries} == {3}
-    assert {entry.external_attr >> 16 for entry in entries} == {stat.S_IFREG | 0o644}
+def test_every_entry_is_plain_sorted_and_dateless(package: Package) -> None:
+    with zipfile.ZipFile(package.path) as archive:
+        found = archive.infolist()
+    names = [entry.filename for entry in found]
+    assert names == sorted(names, key=lambda name: Path(name).parts)
+    assert {entry.date_time for entry in found} == {(1980, 1, 1, 0, 0, 0)}
+    assert {entry.create_system for entry in found} == {3}
+    assert {entry.external_attr >> 16 for entry in found} == {stat.S_IFREG | 0o644}
 
 
-def test_byte_code_is_unchecked_and_shows_lambdas_paths(built: Path) -> None:
-    with zipfile.ZipFile(built) as archive:
-        (name,) = [name for name in archive.namelist() if name.startswith("__pycache__/render.")]
-        code = archive.read(name)
-    assert code[4:8] == bytes([1, 0, 0, 0])  # PEP 552: by hash, not checked
-    assert b"/var/task/render.py" in code
+def test_byte_code_is_complete_unchecked_and_shows_lambdas_paths(package: Package) -> None:
+    bodies = entries(package)
+    modules = [Path(name) for name in bodies if name.endswith(".py")]
+    assert len(modules) > len(list(FUNCTION.glob("*.py")))
+    for module in modules:
+        code = bodies[str(module.parent / "__pycache__" / f"{module.stem}.cpython-{HERE.version_tag}.pyc")]
+        assert code[4:8] == bytes([1, 0, 0, 0])  # PEP 552: by hash, not checked
+        assert f"/var/task/{module}".encode() in code
+        assert str(package.path.parent).encode() not in code
 
 
-def test_the_manifest_describes_the_zip(built: Path) -> None:
-    manifest = json.loads(built.with_suffix(".json").read_text())
-    body = built.read_bytes()
-    assert manifest["runtime"] == f"python{HERE.python}"
-    assert manifest["architecture"] == HERE.architecture
-    assert manifest["handler"] == "lambda_function.lambda_handler"
-    assert manifest["sha256"] == base64.b64encode(hashlib.sha256(body).digest()).decode()
-    assert manifest["size"] == len(body)
-    assert manifest["packages"] == {"pillow": "13.0.0"}
+def test_the_manifest_describes_the_zip(package: Package, tmp_path: Path) -> None:
+    body = package.path.read_bytes()
+    unpack(package.path, tmp_path)
+    for byte_code in tmp_path.rglob("*.pyc"):
+        byte_code.unlink()
+    assert json.loads(package.path.with_suffix(".json").read_text()) == {
+        "runtime": f"python{HERE.python}",
+        "architecture": HERE.architecture,
+        "handler": "lambda_function.lambda_handler",
+        "sha256": base64.b64encode(hashlib.sha256(body).digest()).decode(),
+        "contents_sha256": contents_digest(tmp_path),
+        "size": len(body),
+        "packages": {"pillow": "13.0.0"},
+    }
+    assert Package.read(package.path.parent) == package
 
 
-def test_two_folders_umasks_and_time_zones_give_the_same_bytes(tmp_path: Path) -> None:
+def test_the_contents_digest_is_of_names_and_bytes(tmp_path: Path) -> None:
+    def digest(**files: str) -> str:
+        tree = tmp_path / "tree"
+        shutil.rmtree(tree, ignore_errors=True)
+        tree.mkdir()
+        for name, text in files.items():
+            (tree / name).write_text(text)
+        return contents_digest(tree)
+
+    assert digest(a="1", b="2") == digest(b="2", a="1")
+    assert digest(a="1", b="2") == digest(a="1", b="2", **{"c.pyc": "3"})
+    assert len({digest(a="1", b="2"), digest(a="1", c="2"), digest(a="1", b="3"), digest(a="1b2"), digest(a="1")}) == 5
+
+
+def test_two_folders_umasks_time_zones_and_environments_give_the_same_bytes(tmp_path: Path) -> None:
     script = "import os, sys; os.umask(int(sys.argv[1], 8)); sys.path.insert(0, '.'); from pathlib import Path; "
     script += "from tools.build import Target, build; build(Target.of_this_machine(), Path(sys.argv[2]), for_aws=False)"
     results = []
-    for name, umask, zone in (("one", "022", "UTC"), ("another/deeper", "077", "Asia/Tokyo")):
+    for name, umask, environment in (
+        ("one", "022", {"TZ": "UTC"}),
+        ("another/deeper", "077", {"TZ": "Asia/Tokyo", "PYTHONOPTIMIZE": "1", "PYTHONPYCACHEPREFIX": str(tmp_path)}),
+    ):
         clone = tmp_path / name
         for part in ("function", "tools"):
             shutil.copytree(ROOT / part, clone / part, ignore=shutil.ignore_patterns("__pycache__"))
+        for file in clone.rglob("*.py"):
+            file.chmod(0o777 & ~int(umask, 8))
         subprocess.run(
-            [sys.executable, "-c", script, umask, "dist"], cwd=clone, env=os.environ | {"TZ": zone}, check=True
+            [sys.executable, "-c", script, umask, "dist"], cwd=clone, env=os.environ | environment, check=True
         )
         results.append([(clone / "dist" / file).read_bytes() for file in ("function.zip", "function.json")])
     assert results[0] == results[1]
 
 
-def test_a_changed_function_changes_the_contents_digest(built: Path, tmp_path: Path) -> None:
-    source = shutil.copytree(FUNCTION, tmp_path / "function")
-    (source / "events.py").write_text((source / "events.py").read_text() + "# changed\n")
-    changed = build(HERE, tmp_path / "dist", for_aws=False, source=source).path
-    digests = [json.loads(path.with_suffix(".json").read_text())["contents_sha256"] for path in (built, changed)]
-    assert digests[0] != digests[1]
-
-
-@pytest.mark.parametrize(("python", "architecture", "machine"), [("3.12", "x86_64", 62), ("3.13", "arm64", 183)])
-def test_any_target_is_built_on_any_machine(tmp_path: Path, python: str, architecture: str, machine: int) -> None:
-    package = build(Target(python, architecture), tmp_path)
-    with zipfile.ZipFile(package.path) as archive:
-        (core,) = [name for name in archive.namelist() if name.startswith("PIL/_imaging.")]
-        assert f"cpython-{python.replace('.', '')}" in core
-        assert int.from_bytes(archive.read(core)[18:20], "little") == machine
+@pytest.mark.parametrize(
+    ("target", "core", "machine"),
+    [
+        (Target("3.12", "x86_64"), "_imaging.cpython-312-x86_64-linux-gnu.so", 62),
+        (Target("3.13", "arm64"), "_imaging.cpython-313-aarch64-linux-gnu.so", 183),
+    ],
+)
+def test_any_target_is_built_on_any_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: Target, core: str, machine: int
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    bodies = entries(build(target, tmp_path))
+    binaries = {Path(name).name: body for name, body in bodies.items() if ".so" in Path(name).suffixes}
+    assert core in binaries
+    assert {int.from_bytes(body[18:20], "little") for body in binaries.values()} == {machine}
+    # What was left out is missed by nothing that stayed: auditwheel's names are unique.
+    needed = {name for body in binaries.values() for name in re.findall(rb"lib\w+-[0-9a-f]{8}\.so[.\d]*", body)}
+    assert {name.decode() for name in needed} == {name for name in binaries if name.startswith("lib")}
+    assert any(name.endswith(".pyc") for name in bodies) == (target.python == HERE.python)
 
 
 @pytest.mark.parametrize(
-    ("target", "message"),
+    ("reply", "found"),
     [
-        (Target("3.11"), r"only on Python 3\.12 and 3\.13, not 3\.11"),
-        (Target("3.14"), r"only on Python 3\.12 and 3\.13, not 3\.14"),
-        (Target("3.13", "mips"), "No architecture mips: use arm64 or x86_64"),
+        (f"echo cpython-{NOT_HERE.version_tag} final", True),
+        (f"echo cpython-{NOT_HERE.version_tag} candidate", False),
+        (f"echo cpython-{HERE.version_tag} final", False),
+        ("exit 127", False),
     ],
 )
-def test_what_aws_cannot_run_is_refused(tmp_path: Path, target: Target, message: str) -> None:
-    with pytest.raises(ToolError, match=message):
-        build(target, tmp_path)
-
-
-def test_a_wheel_for_the_wrong_platform_is_refused(
-    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_only_a_python_that_runs_as_the_version_it_is_named_after_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reply: str, found: bool
 ) -> None:
-    def wrong(_: Target, __: Path, tree: Path) -> None:
-        with zipfile.ZipFile(built) as archive:
-            archive.extractall(tree)
-
-    monkeypatch.setattr("tools.build._install", wrong)
-    other = Target(HERE.python, "arm64" if HERE.architecture == "x86_64" else "x86_64")
-    with pytest.raises(ToolError, match=f"is not for {other.architecture}"):
-        build(other, tmp_path, for_aws=False)
-    monkeypatch.setattr("tools.build._compile", lambda *_: None)
-    with pytest.raises(ToolError, match="is not for Python"):
-        build(Target("3.12" if HERE.python != "3.12" else "3.13", HERE.architecture), tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    program = tmp_path / NOT_HERE.runtime
+    program.write_text(f"#!/bin/sh\n{reply}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert interpreter.find(NOT_HERE) == (str(program) if found else None)
+    assert interpreter.find(HERE) == sys.executable
 
 
-def test_a_function_that_does_not_work_is_not_built_and_the_earlier_one_stays(built: Path, tmp_path: Path) -> None:
-    for file in (built, built.with_suffix(".json")):
-        shutil.copy(file, tmp_path)
+@pytest.mark.parametrize(
+    ("target", "for_aws", "message"),
+    [
+        (Target("3.11"), True, r"^AWS .*'3\.11': its Lambda runtime has glibc 2\.26.*: use 3\.12 or 3\.13$"),
+        (Target("3.14"), True, r"^AWS .*'3\.14': version 5 of Terraform's AWS provider .*: use 3\.12 or 3\.13$"),
+        (Target("3.9"), True, r"^AWS .*'3\.9': .*: use 3\.12 or 3\.13$"),
+        (Target("latest"), True, r"^AWS .*'latest': .*: use 3\.12 or 3\.13$"),
+        (Target("3.10"), False, r"^The local AWS does not run Python '3\.10': use 3\.11 or 3\.12 or 3\.13$"),
+        (Target("3.13", "mips"), True, "^No architecture 'mips': use arm64 or x86_64$"),
+    ],
+)
+def test_what_cannot_run_is_refused(tmp_path: Path, target: Target, for_aws: bool, message: str) -> None:
+    with pytest.raises(ToolError, match=message):
+        build(target, tmp_path / "dist", for_aws=for_aws)
+    assert not (tmp_path / "dist").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "tag", "message"),
+    [
+        ("a.so", ELF["x86_64"], "py3-none-any", "^a.so is not for arm64"),
+        ("a.so.6.0", b"MZ", "py3-none-any", "^a.so.6.0 is not for arm64"),
+        (
+            "a.cpython-312-aarch64-linux-gnu.so",
+            ELF["arm64"],
+            "py3-none-any",
+            "^a.cpython-312-.* is not for Python 3.13",
+        ),
+        ("a.so", ELF["arm64"], "cp313-cp313-manylinux_2_28_x86_64", "^The wheel of odd-1.0 is for .*_x86_64, not for"),
+        (
+            "a.so",
+            ELF["arm64"],
+            "cp313-cp313-manylinux_2_39_aarch64",
+            "^The wheel of odd-1.0 is for .*_2_39_.*, not for",
+        ),
+    ],
+)
+def test_a_wheel_for_the_wrong_platform_is_refused(
+    tmp_path: Path, name: str, body: bytes, tag: str, message: str
+) -> None:
+    source = function_with(tmp_path / "source", {name: body}, tags=(tag,))
+    with pytest.raises(ToolError, match=message):
+        build(Target("3.13", "arm64"), tmp_path / "dist", source=source)
+    assert list((tmp_path / "dist").iterdir()) == []
+
+
+def test_a_wheel_for_the_target_is_not_refused(tmp_path: Path) -> None:
+    files = {"a.cpython-313-aarch64-linux-gnu.so": ELF["arm64"], "b.abi3.so": ELF["arm64"]}
+    tags = ("cp313-cp313-manylinux_2_27_aarch64", "cp313-cp313-manylinux_2_28_aarch64")
+    source = function_with(tmp_path / "source", files, tags)
+    assert build(Target("3.13", "arm64"), tmp_path / "dist", source=source).packages == {"odd": "1.0"}
+
+
+def test_libraries_that_nothing_needs_are_left_out(tmp_path: Path) -> None:
+    elf = ELF[HERE.architecture]
+    files = {
+        "module.so": elf + b"\0libdirect-1.so\0",
+        "odd.libs/libdirect-1.so": elf + b"\0libindirect-1.so\0libdirect-1.so\0",
+        "odd.libs/libindirect-1.so": elf,
+        "odd.libs/libalone-1.so": elf + b"\0libalone-1.so\0libofalone-1.so\0libdirect-1.so\0",
+        "odd.libs/libofalone-1.so": elf,
+    }
+    wheels.install(HERE, function_with(tmp_path / "source", files) / "requirements.txt", tmp_path / "tree")
+    assert {path.name for path in (tmp_path / "tree").rglob("*.so")} == {
+        "module.so",
+        "libdirect-1.so",
+        "libindirect-1.so",
+    }
+
+
+def kept(package: Package, directory: Path) -> Callable[[], bool]:
+    """Put an earlier package into ``directory``; the answer is whether it is still there, and alone."""
+    directory.mkdir()
+    files = {name: (package.path.parent / name).read_bytes() for name in ("function.zip", "function.json")}
+    for name, body in files.items():
+        (directory / name).write_bytes(body)
+    return lambda: {path.name: path.read_bytes() for path in directory.iterdir()} == files
+
+
+def test_a_package_that_relies_on_this_machines_own_is_not_built(package: Package, tmp_path: Path) -> None:
+    earlier_is_kept = kept(package, tmp_path / "dist")
+    source = function_with(tmp_path / "source", {"odd.py": b""})
+    with pytest.raises(ToolError, match=r"not kept: ModuleNotFoundError: No module named 'PIL'$"):
+        build(HERE, tmp_path / "dist", for_aws=False, source=source)
+    assert earlier_is_kept()
+
+
+def test_a_function_that_renders_wrongly_is_not_built(package: Package, tmp_path: Path) -> None:
+    earlier_is_kept = kept(package, tmp_path / "dist")
     source = shutil.copytree(FUNCTION, tmp_path / "source")
-    (source / "render.py").write_text("import no_such_module\n")
-    with pytest.raises(ToolError, match="does not work: ModuleNotFoundError: No module named 'no_such_module'"):
-        build(HERE, tmp_path, for_aws=False, source=source)
-    assert (tmp_path / "function.zip").read_bytes() == built.read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["function.json", "function.zip", "source"]
+    with (source / "render.py").open("a") as module:
+        module.write("\n\ndef render(source, renditions, *, memory_bytes):\n    return [Output(source, '', 0, 0)]\n")
+    with pytest.raises(ToolError, match=r"not kept: a JPEG of 256 x 256 became a JPEG of \(256, 256\)$"):
+        build(HERE, tmp_path / "dist", for_aws=False, source=source)
+    assert earlier_is_kept()
 
 
-def test_no_wheel_is_one_line(tmp_path: Path) -> None:
-    source = shutil.copytree(FUNCTION, tmp_path / "source")
-    (source / "requirements.txt").write_text("pillow==13.0.0 --hash=sha256:" + "0" * 64 + "\n")
-    with pytest.raises(ToolError, match=rf"^No wheels for Python {HERE.python} on {HERE.architecture}: .*$"):
+def test_a_function_that_does_not_compile_is_not_built(tmp_path: Path) -> None:
+    source = function_with(tmp_path / "source", {"odd.py": b""})
+    (source / "render.py").write_text("import\n")
+    with pytest.raises(ToolError, match="not kept: SyntaxError: "):
         build(HERE, tmp_path / "dist", for_aws=False, source=source)
 
 
-def test_a_folder_that_is_a_file_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / "dist").write_text("")
-    with pytest.raises(ToolError, match=r"^Cannot write to .*dist: File exists$"):
-        build(HERE, tmp_path / "dist", for_aws=False)
+def test_an_interrupted_build_leaves_the_earlier_package(
+    package: Package, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    earlier_is_kept = kept(package, tmp_path / "dist")
+    monkeypatch.setattr(interpreter, "try_out", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        build(
+            HERE, tmp_path / "dist", for_aws=False, source=function_with(tmp_path / "source", {"odd.py": b"import os"})
+        )
+    assert earlier_is_kept()
+
+
+def test_a_build_replaces_the_earlier_package(package: Package, tmp_path: Path) -> None:
+    kept(package, tmp_path / "dist")
+    other = Target("3.13", "x86_64" if HERE.architecture == "arm64" else "arm64")
+    built = build(other, tmp_path / "dist", source=function_with(tmp_path / "source", {"odd.py": b""}))
+    assert Package.read(tmp_path / "dist") == built
+    assert (built.architecture, built.packages) == (other.architecture, {"odd": "1.0"})
+
+
+def test_another_file_than_the_locked_one_is_refused(tmp_path: Path) -> None:
+    source = function_with(tmp_path / "source", {"odd.py": b""})
+    requirements = source / "requirements.txt"
+    requirements.write_text(re.sub(r"sha256:.*", "sha256:" + "0" * 64, requirements.read_text()))
+    with pytest.raises(ToolError, match=r"^No wheels for Python 3\.13 on arm64; .* THESE PACKAGES DO NOT MATCH .*$"):
+        build(Target(), tmp_path / "dist", source=source)
+
+
+def test_no_network_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_EXTRA_INDEX_URL": "",
+        "PIP_INDEX_URL": "http://127.0.0.1:9/",
+        "PIP_NO_CACHE_DIR": "1",
+        "PIP_RETRIES": "0",
+    }.items():
+        monkeypatch.setenv(name, value)
+    message = (
+        r"^No wheels for Python 3\.13 on arm64; check the network\. pip says: No matching distribution .*pillow.*$"
+    )
+    with pytest.raises(ToolError, match=message):
+        build(Target(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for directory in (tmp_path / "file", tmp_path / "file" / "dist", Path("/proc/self/dist")):
+        with pytest.raises(ToolError, match=rf"^Cannot write to {directory}: [^:]+: make it a folder that you may"):
+            build(Target(), directory)
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "message"),
+    [
+        ("function.zip", None, r"^No package at .*function\.zip: No such file or directory: run `invoke build` first$"),
+        (
+            "function.json",
+            None,
+            r"^No package at .*function\.zip: No such file or directory: run `invoke build` first$",
+        ),
+        ("function.zip", "half a zip", r"function\.zip is not what function\.json .*: run `invoke build` again$"),
+        ("function.json", "", r"function\.json is broken: run `invoke build` again$"),
+        ("function.json", "[]", r"function\.json is broken: run `invoke build` again$"),
+        ("function.json", '{"runtime": "python3.13"}', r"function\.json is broken: run `invoke build` again$"),
+    ],
+)
+def test_a_package_that_is_not_whole_is_not_read(
+    package: Package, tmp_path: Path, name: str, body: str | None, message: str
+) -> None:
+    kept(package, tmp_path / "dist")
+    spoilt = tmp_path / "dist" / name
+    spoilt.unlink()
+    if body is not None:
+        spoilt.write_text(body)
+    with pytest.raises(ToolError, match=message):
+        Package.read(tmp_path / "dist")

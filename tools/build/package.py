@@ -1,0 +1,83 @@
+"""A built zip and its manifest, through which Terraform knows what is inside."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tools.build.target import Target
+from tools.errors import ToolError
+
+ZIP = "function.zip"
+MANIFEST = "function.json"
+HANDLER = "lambda_function.lambda_handler"
+
+
+@dataclass(frozen=True)
+class Package:
+    """A zip; beside it lies its manifest, which holds all of this but the path.
+
+    Attributes:
+        path: Of the zip.
+        runtime: Lambda's name of it, such as ``python3.13``.
+        architecture: Lambda's name of it: ``arm64`` or ``x86_64``.
+        handler: What Lambda calls.
+        sha256: Of the zip, in base64, as Lambda reports it.
+        contents_sha256: Of the names and bytes inside, the same whoever packed them; byte code does not count.
+        size: Of the zip, in bytes.
+        packages: The version of each package inside.
+
+    """
+
+    path: Path
+    runtime: str
+    architecture: str
+    handler: str
+    sha256: str
+    contents_sha256: str
+    size: int
+    packages: Mapping[str, str]
+
+    @classmethod
+    def of(cls, path: Path, target: Target, contents_sha256: str, packages: Mapping[str, str]) -> "Package":
+        """Describe a zip that was just packed."""
+        return cls(
+            path=path,
+            runtime=target.runtime,
+            architecture=target.architecture,
+            handler=HANDLER,
+            sha256=_sha256(path),
+            contents_sha256=contents_sha256,
+            size=path.stat().st_size,
+            packages=packages,
+        )
+
+    @classmethod
+    def read(cls, directory: Path) -> "Package":
+        """Read what was built in ``directory``.
+
+        Raises:
+            ToolError: Nothing was, or the zip is not the one that its manifest describes.
+
+        """
+        path, manifest = directory / ZIP, directory / MANIFEST
+        try:
+            package = cls(path=path, **json.loads(manifest.read_bytes()))
+            sha256 = _sha256(path)
+        except OSError as error:
+            raise ToolError(f"No package at {path}: {error.strerror}: run `invoke build` first") from error
+        except (ValueError, TypeError) as error:
+            raise ToolError(f"{manifest} is broken: run `invoke build` again") from error
+        if package.sha256 != sha256:
+            raise ToolError(f"{path} is not what {manifest.name} beside it describes: run `invoke build` again")
+        return package
+
+    def manifest(self) -> str:
+        """The manifest's text."""
+        return json.dumps({name: value for name, value in asdict(self).items() if name != "path"}, indent=2) + "\n"
+
+
+def _sha256(path: Path) -> str:
+    return base64.b64encode(hashlib.sha256(path.read_bytes()).digest()).decode()

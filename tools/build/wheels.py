@@ -1,0 +1,108 @@
+"""The packages in the zip: fetched for the target, refused where not for it, and without what is never used."""
+
+import importlib.metadata
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tools.build.archive import files
+from tools.build.target import Target
+from tools.errors import ToolError
+
+LEFT_BY_PIP = re.compile(r"bin/|[^/]+\.dist-info/(RECORD|INSTALLER|REQUESTED|direct_url\.json)$")
+"""It depends on the machine, or serves only pip; licences stay."""
+
+UNUSED = re.compile(
+    r"PIL/_imagingft\."  # draws text, with FreeType, HarfBuzz, Brotli and libpng: a fifth of the zip
+    r"|PIL/_imaging(math|morph)\."  # ImageMath and ImageMorph, which nothing else imports
+    r"|PIL/_imagingtk\."  # shows images in Tk
+    r"|PIL/.*\.pyi$"  # types, for checkers
+)
+"""Parts of Pillow that the function never loads; trying out the very zip proves it."""
+
+ELF_MACHINES = {"arm64": 183, "x86_64": 62}
+"""``e_machine`` of the System V ABI, at byte 18 of an ELF file."""
+
+
+def install(target: Target, requirements: Path, tree: Path) -> dict[str, str]:
+    """Unpack the wheels that the lock file names into ``tree``, for the target whatever this machine is.
+
+    Returns:
+        The version of each package.
+
+    Raises:
+        ToolError: pip can't have one, or one is for something else than the target.
+
+    """
+    _fetch(target, requirements, tree)
+    for path in files(tree):
+        name = path.relative_to(tree).as_posix()
+        if LEFT_BY_PIP.match(name) or UNUSED.match(name):
+            path.unlink()
+    _check_tags(target, requirements, tree)
+    _check_machine_code(target, tree)
+    _remove_unneeded_libraries(tree)
+    packages = importlib.metadata.distributions(path=[str(tree)])
+    return dict(sorted((package.name, package.version) for package in packages))
+
+
+def _fetch(target: Target, requirements: Path, tree: Path) -> None:
+    command = [
+        *(sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"),
+        *("--requirement", str(requirements), "--require-hashes", "--no-deps", "--only-binary", ":all:"),
+        *("--implementation", "cp", "--python-version", target.python, "--abi", f"cp{target.version_tag}"),
+        *("--platform", target.platform, "--no-compile", "--target", str(tree)),
+    ]
+    pip = subprocess.run(command, capture_output=True, text=True, check=False)
+    if pip.returncode:
+        # pip warns at length, of indexes and retries; what it ended with is its last error.
+        lines = [line for line in pip.stderr.splitlines() if line.startswith("ERROR: ")] or pip.stderr.splitlines()
+        last = lines[-1].removeprefix("ERROR: ") if lines else f"exit code {pip.returncode}"
+        raise ToolError(
+            f"No wheels for Python {target.python} on {target.architecture}; check the network. pip says: {last}"
+        )
+
+
+def _check_tags(target: Target, requirements: Path, tree: Path) -> None:
+    """Refuse a wheel that says it is for something else than the target."""
+    abi = f"cp{target.version_tag}"
+    accepted = {f"{abi}-{abi}-{target.platform}", "py3-none-any"}
+    for wheel in tree.glob("*.dist-info/WHEEL"):
+        tags = re.findall(r"^Tag: (\S+)", wheel.read_text(), flags=re.MULTILINE)
+        if not accepted.intersection(tags):
+            raise ToolError(
+                f"The wheel of {wheel.parent.stem} is for {' or '.join(tags)}, not for Python {target.python} on "
+                f"{target.platform}: lock another version in {requirements}"
+            )
+
+
+def _check_machine_code(target: Target, tree: Path) -> None:
+    """Refuse machine code for something else than the target, whatever its wheel says."""
+    for path in _binaries(tree):
+        with path.open("rb") as file:
+            header = file.read(20)
+        if header[:4] != b"\x7fELF" or int.from_bytes(header[18:20], "little") != ELF_MACHINES[target.architecture]:
+            raise ToolError(f"{path.name} is not for {target.architecture}: its wheel is for another platform")
+        version = re.search(r"\.cpython-(\d+)-", path.name)
+        if version and version[1] != target.version_tag:
+            raise ToolError(f"{path.name} is not for Python {target.python}: its wheel is for another version")
+
+
+def _remove_unneeded_libraries(tree: Path) -> None:
+    """Remove the shared libraries that no module loads, not even by way of another library.
+
+    auditwheel gives each that it copies into a wheel a name that occurs nowhere else, with a digest in it; whoever
+    needs it holds that name.
+    """
+    unneeded = {path.name.encode(): path for path in tree.glob("*.libs/*")}
+    needed = [path for path in _binaries(tree) if path.name.encode() not in unneeded]
+    while needed:
+        body = needed.pop().read_bytes()
+        needed.extend(unneeded.pop(name) for name in list(unneeded) if name in body)
+    for path in unneeded.values():
+        path.unlink()
+
+
+def _binaries(tree: Path) -> list[Path]:
+    return [path for path in files(tree) if ".so" in path.suffixes]
