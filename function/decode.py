@@ -203,8 +203,8 @@ def _resizable(image: Image.Image) -> Image.Image:
     if image.mode in ("1", "RGBX", "YCbCr", "HSV"):
         return image.convert("L" if image.mode == "1" else "RGB")
     if image.mode.startswith("I;16") and image.mode != "I;16":
-        # Pillow's encoders write the other byte orders wrongly.
-        return image.convert("I;16")
+        # Pillow's encoders write the other byte orders wrongly, and its direct conversion clips at 255.
+        return image.convert("I").convert("I;16")
     return image
 
 
