@@ -197,7 +197,7 @@ def test_what_cannot_run_is_refused(tmp_path: Path, target: Target, for_aws: boo
     ("name", "body", "tag", "message"),
     [
         ("a.so", ELF["x86_64"], "py3-none-any", "^a.so is not for arm64"),
-        ("a.so.6.0", b"MZ", "py3-none-any", "^a.so.6.0 is not for arm64"),
+        ("a.so.6.0", ELF["arm64"].replace(b"ELF", b"ELV"), "py3-none-any", "^a.so.6.0 is not for arm64"),
         (
             "a.cpython-312-aarch64-linux-gnu.so",
             ELF["arm64"],
@@ -303,11 +303,15 @@ def test_a_build_replaces_the_earlier_package(package: Package, tmp_path: Path) 
     assert (built.architecture, built.packages) == (other.architecture, {"odd": "1.0"})
 
 
-def test_another_file_than_the_locked_one_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("lock", "message"),
+    [("--hash=sha256:" + "0" * 64, "THESE PACKAGES DO NOT MATCH THE HASHES"), ("", "Hashes are required")],
+)
+def test_another_file_than_the_locked_one_is_refused(tmp_path: Path, lock: str, message: str) -> None:
     source = function_with(tmp_path / "source", {"odd.py": b""})
     requirements = source / "requirements.txt"
-    requirements.write_text(re.sub(r"sha256:.*", "sha256:" + "0" * 64, requirements.read_text()))
-    with pytest.raises(ToolError, match=r"^No wheels for Python 3\.13 on arm64; .* THESE PACKAGES DO NOT MATCH .*$"):
+    requirements.write_text(re.sub("--hash=.*", lock, requirements.read_text()))
+    with pytest.raises(ToolError, match=rf"^No wheels for Python 3\.13 on arm64; .* {message}.*$"):
         build(Target(), tmp_path / "dist", source=source)
 
 
