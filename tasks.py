@@ -1,0 +1,118 @@
+"""The project's tasks: arguments and help only; the work is in ``tools/``."""
+
+import sys
+from pathlib import Path
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+    raise Exit(f"Error: this is Python {sys.version_info.major}.{sys.version_info.minor}: use 3.11, 3.12 or 3.13")
+
+ROOT = Path(__file__).resolve().parent
+# The tools share the function's own settings and events.
+sys.path.insert(0, str(ROOT / "function"))
+
+from tools import build as building  # noqa: E402
+from tools import (  # noqa: E402
+    checks,
+    invocation,
+    stack,
+)
+from tools import demo as demonstration  # noqa: E402
+from tools.cli import FilesTask, readable_errors, say  # noqa: E402
+from tools.paths import DIST  # noqa: E402
+
+
+@task(
+    help={
+        "python": "Python version of the Lambda runtime: 3.12 or 3.13.",
+        "arch": "Processor: arm64 (cheaper) or x86_64.",
+    }
+)
+@readable_errors
+def build(_: Context, python: str = "3.13", arch: str = "arm64") -> None:
+    """Build dist/function.zip, which Terraform uploads."""
+    package = building.build(building.Target(python=python, architecture=arch), DIST)
+    say(f"{package.path} ({package.size:,} bytes, Python {python}, {arch})")
+
+
+@task(
+    help={
+        "unit": "Only the fast tests without a network.",
+        "terraform": "Only the module's own tests, against a mocked provider.",
+        "pipeline": "Only the tests on the local AWS.",
+    }
+)
+@readable_errors
+def test(_: Context, unit: bool = False, terraform: bool = False, pipeline: bool = False) -> None:
+    """Run the tests, all of them unless told which."""
+    checks.test(unit=unit, terraform=terraform, pipeline=pipeline)
+
+
+@task
+@readable_errors
+def lint(_: Context) -> None:
+    """Check style and types: ruff, mypy --strict, terraform fmt and validate."""
+    checks.lint()
+
+
+@task(klass=FilesTask, help={"output": "Folder for the uploads and their results (default: .local/demo)."})
+@readable_errors
+def demo(_: Context, files: list[Path], output: str = str(demonstration.DEFAULT_DIRECTORY)) -> None:
+    """Run the main job on a local AWS: `invoke demo [PHOTO ...]`, then take it down again."""
+    results = demonstration.demo([Path(name) for name in files], Path(output), say)
+    print("\n" + demonstration.table(results))
+    print(f"\nSaved to {output}")
+
+
+@task(
+    help={
+        "port": "Port of the local AWS (default: any that is free).",
+        "var-file": "A .tfvars file with other settings of the module.",
+    }
+)
+@readable_errors
+def up(_: Context, port: int = 0, var_file: str = "") -> None:
+    """Start a local AWS in the background with the pipeline deployed; deploy again where it is up."""
+    running = stack.up(say, port=port, var_file=Path(var_file) if var_file else None)
+    print(stack.how_to_try(running))
+
+
+@task
+@readable_errors
+def down(_: Context) -> None:
+    """Destroy what `up` deployed and stop its local AWS."""
+    stack.down(say)
+
+
+@task(
+    help={
+        "event": "A file of events/, with or without its folder and extension.",
+        "function": "A function on AWS, by name (default: the one of `invoke up`).",
+    }
+)
+@readable_errors
+def send(_: Context, event: str, function: str = "") -> None:
+    """Send an event to the function; prints its reply and its log."""
+    answer = invocation.send(event, function)
+    print(answer.log, end="")
+    print(answer.reply)
+    if answer.failed:
+        raise Exit("Error: the function raised; its log is above", code=1)
+
+
+@task
+@readable_errors
+def logs(_: Context) -> None:
+    """Print the log of the function of `invoke up`."""
+    for line in invocation.logs():
+        print(line)
+
+
+@task
+@readable_errors
+def clean(_: Context) -> None:
+    """Remove everything that the other tasks made: .local/ and dist/."""
+    stack.clean()

@@ -1,0 +1,119 @@
+"""The pipeline that these tests drive: deployed once, by Terraform, on a local AWS of its own."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from settings import Rendition
+from tests.images import decoded
+from tools import stack as stacks
+from tools.cli import say
+from tools.errors import ToolError
+from tools.stack import Stack
+from tools.terraform import Terraform
+
+T = TypeVar("T")
+
+PATIENCE = 60
+"""Seconds that anything may take before its test fails; a test waits no longer than it must."""
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The deployed pipeline as its users see it: S3, SQS and CloudWatch Logs."""
+
+    stack: Stack
+
+    def client(self, service: str) -> Any:
+        return self.stack.client(service)
+
+    def upload(self, key: str, body: bytes, **options: Any) -> None:
+        self.client("s3").put_object(Bucket=self.stack.source_bucket, Key=key, Body=body, **options)
+
+    def output(self, key: str, *, unless: str = "") -> dict[str, Any]:
+        """Await the output of the source ``key``; its body is under ``Bytes``.
+
+        Args:
+            key: The source's.
+            unless: An ETag that is not awaited, because it was there before.
+
+        """
+
+        def ask() -> dict[str, Any] | None:
+            s3 = self.client("s3")
+            try:
+                response = s3.get_object(Bucket=self.stack.destination_bucket, Key=Rendition("resized").output_key(key))
+            except s3.exceptions.NoSuchKey:
+                return None
+            return None if response["ETag"] == unless else {**response, "Bytes": response["Body"].read()}
+
+        return self.awaited(ask, f"an output of {key}")
+
+    def image(self, key: str) -> Any:
+        """Await the output of the source ``key`` and decode it."""
+        return decoded(self.output(key)["Bytes"])
+
+    def failure(self, key: str) -> dict[str, Any]:
+        """Await the failure queue's message about ``key``, and take it off the queue."""
+
+        def ask() -> dict[str, Any] | None:
+            # Receiving is the waiting; what others wait for becomes visible to them again at once.
+            sqs, url = self.client("sqs"), self.stack.failure_queue_url
+            for message in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1, VisibilityTimeout=0).get(
+                "Messages", []
+            ):
+                if key in message["Body"]:
+                    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+                    body: dict[str, Any] = json.loads(message["Body"])
+                    return body
+            return None
+
+        return self.awaited(ask, f"a failure record of {key}")
+
+    def log_line(self, message: str, key: str) -> dict[str, Any]:
+        """Await the function's JSON log line ``message`` about ``key``."""
+
+        def ask() -> dict[str, Any] | None:
+            for event in self.client("logs").filter_log_events(logGroupName=self.stack.log_group)["events"]:
+                if event["message"].startswith("{"):
+                    line: dict[str, Any] = json.loads(event["message"])
+                    if line.get("message") == message and line.get("key") == key:
+                        return line
+            return None
+
+        return self.awaited(ask, f"a log line {message} about {key}")
+
+    def awaited(self, ask: Callable[[], T | None], what: str) -> T:
+        """Ask until there is an answer."""
+        deadline = time.monotonic() + PATIENCE
+        while (answer := ask()) is None:
+            assert time.monotonic() < deadline, f"no {what} after {PATIENCE} s"
+        return answer
+
+
+@pytest.fixture(scope="session")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """What ``invoke up`` leaves running, and ``invoke down`` takes away; not the one that its user may have up."""
+    try:
+        Terraform(Path())
+    except ToolError as error:
+        if "CI" in os.environ:
+            raise
+        pytest.skip(str(error))
+    directory = tmp_path_factory.mktemp("local")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stacks, "STACK_FILE", directory / "stack.json")
+        patch.setattr(stacks, "DEPLOYMENT", directory / "deployment")
+        stacks.up(say, port=0, var_file=None)
+        running = Stack.running()
+        yield Pipeline(running)
+        stacks.down(say)
+    assert list(directory.iterdir()) == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(running.aws.pid, 0)

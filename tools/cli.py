@@ -1,0 +1,58 @@
+"""What Invoke itself lacks: tasks that take any number of files, and errors that are one line."""
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from invoke.exceptions import Exit
+from invoke.parser.argument import Argument
+from invoke.tasks import Task
+
+from tools.errors import ToolError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class FilesTask(Task):  # type: ignore[type-arg]  # generic for type checkers only
+    """A task whose words on the command line, up to the first option, become its parameter ``files``.
+
+    Invoke takes a fixed number of positional arguments, so this one asks for as many as there are.
+    """
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
+        arguments = [argument for argument in super().get_arguments(ignore_unknown_help) if argument.name != "files"]
+        return [Argument(name=name, positional=True, help="A file.") for name in self._words()] + arguments
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        files = [kwargs.pop(name) for name in self._words() if name in kwargs]
+        return super().__call__(*args, files=files, **kwargs)
+
+    def _words(self) -> list[str]:
+        """Names for the words that follow this task's name."""
+        if self.name not in sys.argv:
+            return []
+        words = sys.argv[sys.argv.index(self.name) + 1 :]
+        count = next((index for index, word in enumerate(words) if word.startswith("-")), len(words))
+        return [f"file-{number}" for number in range(count)]
+
+
+def say(line: str) -> None:
+    """Show a line of progress, at once also where the output is a pipe."""
+    print(line, flush=True)
+
+
+def readable_errors(body: Callable[P, R]) -> Callable[P, R]:
+    """End a task whose user can mend something with that one line, and one that was interrupted quietly."""
+
+    @functools.wraps(body)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return body(*args, **kwargs)
+        except ToolError as error:
+            raise Exit(f"Error: {error}", code=1) from error
+        except KeyboardInterrupt:
+            raise Exit("Interrupted", code=130) from None
+
+    return wrapped

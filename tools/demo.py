@@ -1,0 +1,184 @@
+"""The main job, shown: uploads images to the pipeline on the local AWS and tells what became of each."""
+
+import io
+import json
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, UnidentifiedImageError
+
+from settings import Rendition
+from tools.errors import ToolError
+from tools.invocation import log_events
+from tools.paths import LOCAL
+from tools.pictures import Upload, demo_uploads
+from tools.stack import Say, Stack, temporary_stack
+
+PATIENCE = 120
+"""Seconds until the demo gives up on an image; the function's own time-out and retries end before."""
+
+RENDITION = Rendition("resized")
+"""The one that the module makes by default."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one upload.
+
+    Attributes:
+        output: The resized image; None where there is none.
+        why: Why there is none, as the failure queue says it.
+        milliseconds: From reading the source to having written the output; None where nothing was written.
+
+    """
+
+    upload: Upload
+    output: bytes | None
+    why: str = ""
+    milliseconds: int | None = None
+
+    @property
+    def output_key(self) -> str:
+        """The key that the pipeline writes for this upload."""
+        return RENDITION.output_key(self.upload.key)
+
+
+def demo(photos: Sequence[Path], directory: Path, say: Say) -> list[Result]:
+    """Run ``photos`` (or pictures of the demo's own) through the pipeline and save what comes out.
+
+    Args:
+        photos: Files of the user's.
+        directory: Where the uploads and the results are saved, below their keys.
+        say: Shows progress.
+
+    Raises:
+        ToolError: Something on this machine is missing, or a photo cannot be read; nothing is left running.
+
+    """
+    uploads = list(_uploads_of(photos) if photos else demo_uploads())
+    with temporary_stack(say) as stack:
+        s3 = stack.client("s3")
+        for upload in uploads:
+            say(f"Uploading s3://{stack.source_bucket}/{upload.key}")
+            s3.put_object(Bucket=stack.source_bucket, Key=upload.key, Body=upload.body)
+        results = _await_results(stack, uploads, say)
+    for result in results:
+        _save(directory / result.upload.key, result.upload.body)
+        if result.output is not None:
+            _save(directory / result.output_key, result.output)
+    return results
+
+
+def table(results: Iterable[Result]) -> str:
+    """Lay the results out, one line each."""
+    rows = [("KEY IN", "KEY OUT", "PIXELS IN", "PIXELS OUT", "BYTES IN", "BYTES OUT", "MS")]
+    for result in results:
+        rows.append(  # noqa: PERF401 - a row reads better in its own lines
+            (
+                result.upload.key,
+                result.output_key if result.output is not None else f"- ({result.why})",
+                _pixels(result.upload.body),
+                _pixels(result.output),
+                f"{len(result.upload.body):,}",
+                f"{len(result.output):,}" if result.output is not None else "-",
+                str(result.milliseconds) if result.milliseconds is not None else "-",
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if index < 2 else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
+def _uploads_of(photos: Sequence[Path]) -> Iterator[Upload]:
+    seen: set[str] = set()
+    for photo in photos:
+        # Below the current folder a photo keeps its folders; from elsewhere only its name.
+        inside = not photo.is_absolute() and ".." not in photo.parts
+        key = photo.as_posix() if inside else photo.name
+        if key in seen:
+            raise ToolError(f"Two photos would have the key {key}: give one of them another name")
+        seen.add(key)
+        try:
+            yield Upload(key, photo.read_bytes())
+        except OSError as error:
+            raise ToolError(f"Cannot read {photo}: {error.strerror}") from None
+
+
+def _await_results(stack: Stack, uploads: Sequence[Upload], say: Say) -> list[Result]:
+    """Ask the destination and the failure queue until they account for every upload."""
+    outputs: dict[str, bytes] = {}
+    failures: dict[str, str] = {}
+    deadline = time.monotonic() + PATIENCE
+    while missing := [one for one in uploads if one.key not in outputs.keys() | failures.keys()]:
+        if time.monotonic() > deadline:
+            raise ToolError(
+                f"No image and no failure record after {PATIENCE} s for: {', '.join(u.key for u in missing)}"
+            )
+        say(f"Waiting for {len(missing)} of {len(uploads)}")
+        failures |= _received_failures(stack)
+        outputs |= {one.key: body for one in missing if (body := _output(stack, one)) is not None}
+    milliseconds = _milliseconds(stack)
+    return [Result(one, outputs.get(one.key), failures.get(one.key, ""), milliseconds.get(one.key)) for one in uploads]
+
+
+def _output(stack: Stack, upload: Upload) -> bytes | None:
+    s3 = stack.client("s3")
+    try:
+        response = s3.get_object(Bucket=stack.destination_bucket, Key=RENDITION.output_key(upload.key))
+    except s3.exceptions.NoSuchKey:
+        return None
+    body: bytes = response["Body"].read()
+    return body
+
+
+def _received_failures(stack: Stack) -> dict[str, str]:
+    """Receive what the failure queue has within a second: key to reason."""
+    received = stack.client("sqs").receive_message(
+        QueueUrl=stack.failure_queue_url, WaitTimeSeconds=1, MaxNumberOfMessages=10
+    )
+    records = [json.loads(message["Body"]) for message in received.get("Messages", [])]
+    return {record["key"]: record["reason"] for record in records if "reason" in record}
+
+
+def _milliseconds(stack: Stack) -> dict[str, int]:
+    """Read from the function's log how long each written object took: key to milliseconds."""
+    lines = (_parsed(event["message"]) for event in log_events(stack))
+    return {line["key"]: line["milliseconds"] for line in lines if line.get("message") == "written"}
+
+
+def _parsed(line: str) -> dict[str, Any]:
+    """Read a JSON log line; the platform's own lines are plain text."""
+    try:
+        parsed = json.loads(line)
+    except ValueError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _pixels(body: bytes | None) -> str:
+    """Width and height as displayed."""
+    if body is None:
+        return "-"
+    try:
+        with Image.open(io.BytesIO(body)) as image:
+            width, height = image.size
+            turned = image.getexif().get(0x0112, 1) in {5, 6, 7, 8}
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
+        return "-"
+    return f"{height} x {width}" if turned else f"{width} x {height}"
+
+
+def _save(path: Path, body: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(body)
+
+
+DEFAULT_DIRECTORY = LOCAL / "demo"

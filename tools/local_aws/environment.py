@@ -1,0 +1,224 @@
+"""One execution environment: AWS's emulator with AWS's runtime client inside, strictly one invocation at a time."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.local_aws.guard import Guard, end_session
+from tools.local_aws.runtime import Runtime
+
+INVOKE = "/2015-03-31/functions/function/invocations"
+
+READY_SECONDS = 30
+"""How long the emulator may take to listen; it takes a few milliseconds."""
+
+GRACE_SECONDS = 30
+"""Beyond the function's own timeout, for its start; the emulator itself ends what takes longer than the timeout."""
+
+EMULATOR_LINE = " (rapid) "
+"""In what the emulator says of itself, which is in no log on AWS."""
+
+SAMPLE_SECONDS = 0.02
+"""How often the memory in use is looked at."""
+
+
+@dataclass(frozen=True)
+class FunctionSpec:
+    """All that decides how a function runs; another code, setting or role is another specification.
+
+    Attributes:
+        code: Where its zip is unpacked.
+        memory_size: In MiB; what is resident beyond it is killed.
+        timeout: In seconds.
+        variables: Its environment, with the credentials of its role left out.
+
+    """
+
+    arn: str
+    name: str
+    code: Path
+    handler: str
+    memory_size: int
+    timeout: int
+    role: str
+    log_group: str
+    variables: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came of one invocation.
+
+    Attributes:
+        payload: The function's reply, or the description of its error, as JSON.
+        failed: Whether the function raised, timed out or died.
+        log: The lines that it and the platform logged.
+        broken: Whether the environment must be replaced.
+
+    """
+
+    payload: bytes
+    failed: bool
+    log: tuple[str, ...]
+    broken: bool
+
+
+class Environment:
+    """A sandbox that runs one function."""
+
+    def __init__(
+        self, spec: FunctionSpec, address: str, runtime: Runtime, variables: Mapping[str, str], guard: Guard
+    ) -> None:
+        self.spec = spec
+        self.log_stream = f"{time.strftime('%Y/%m/%d')}/[$LATEST]{uuid.uuid4().hex}"
+        self._address = address
+        self._guard = guard
+        self._lines: list[str] = []
+        self._more_lines = threading.Condition()
+        self._process = subprocess.Popen(
+            [
+                *(str(runtime.emulator), "--log-level", "error"),
+                *(
+                    "--runtime-interface-emulator-address",
+                    f"{address}:8080",
+                    "--runtime-api-address",
+                    f"{address}:9001",
+                ),
+                *(str(runtime.python), "-m", "awslambdaric", spec.handler),
+            ],
+            cwd=spec.code,
+            env=_environment(spec, variables),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            # A session of its own: whatever it starts can be found, and ended.
+            start_new_session=True,
+        )
+        guard.watch(self._process.pid)
+        threading.Thread(target=self._read_log, daemon=True).start()
+
+    def invoke(self, payload: bytes, request_id: str) -> Reply:
+        """Run the function once; never two at a time, which the emulator does not survive."""
+        with self._more_lines:
+            self._lines.clear()
+        done = threading.Event()
+        watchdog = threading.Thread(target=self._watch_memory, args=(done,))
+        watchdog.start()
+        try:
+            status, body = self._post(payload, request_id)
+        finally:
+            done.set()
+            watchdog.join()
+        return self._reply(status, body, request_id)
+
+    def close(self) -> None:
+        """End everything that runs in it."""
+        end_session(self._process.pid)
+        self._process.wait()
+        self._guard.forget(self._process.pid)
+
+    def _post(self, payload: bytes, request_id: str) -> tuple[int, bytes]:
+        deadline = time.monotonic() + READY_SECONDS
+        while True:
+            connection = http.client.HTTPConnection(self._address, 8080, timeout=self.spec.timeout + GRACE_SECONDS)
+            try:
+                connection.request("POST", INVOKE, payload, {"X-Amzn-RequestId": request_id})
+                response = connection.getresponse()
+                return response.status, response.read()
+            except ConnectionRefusedError:
+                # It has not begun to listen.
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.005)
+            finally:
+                connection.close()
+
+    def _reply(self, status: int, body: bytes, request_id: str) -> Reply:
+        text = body.decode(errors="replace")
+        if text.startswith("Task timed out after "):
+            error = {"errorType": "Sandbox.Timedout", "errorMessage": f"RequestId: {request_id} Error: {text.strip()}"}
+            return Reply(json.dumps(error).encode(), failed=True, log=(*self._log(""), text.strip()), broken=True)
+        if status != http.client.OK:
+            return Reply(body, failed=True, log=self._log(""), broken=True)
+        return Reply(body, failed=_is_error(body, request_id), log=self._log(request_id), broken=False)
+
+    def _log(self, request_id: str) -> tuple[str, ...]:
+        """The lines of this invocation: all up to its report, which follows the reply; with no id, all there are."""
+        with self._more_lines:
+            if request_id:
+                report = f"REPORT RequestId: {request_id}"
+                self._more_lines.wait_for(lambda: any(line.startswith(report) for line in self._lines), timeout=2)
+            return tuple(self._lines)
+
+    def _read_log(self) -> None:
+        for line in self._process.stdout or ():
+            if EMULATOR_LINE in line:
+                continue
+            with self._more_lines:
+                self._lines.append(line.rstrip("\n"))
+                self._more_lines.notify_all()
+
+    def _watch_memory(self, done: threading.Event) -> None:
+        """Kill the function when more is resident than it may have; Lambda does not limit its address space."""
+        limit = self.spec.memory_size << 20
+        while not done.wait(SAMPLE_SECONDS):
+            resident = {pid: _resident_bytes(pid) for pid in _session(self._process.pid) if pid != self._process.pid}
+            if sum(resident.values()) > limit:
+                for pid in resident:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+
+
+def _environment(spec: FunctionSpec, variables: Mapping[str, str]) -> dict[str, str]:
+    """What the function sees: nothing of our own environment but where programs and certificates are."""
+    inherited = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    return {
+        **inherited,
+        "TZ": ":UTC",
+        "LAMBDA_TASK_ROOT": str(spec.code),
+        "_HANDLER": spec.handler,
+        "AWS_EXECUTION_ENV": "AWS_Lambda_python",
+        "AWS_LAMBDA_FUNCTION_NAME": spec.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_size),
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(spec.timeout),
+        "AWS_LAMBDA_LOG_GROUP_NAME": spec.log_group,
+        **dict(spec.variables),
+        **variables,
+    }
+
+
+def _is_error(body: bytes, request_id: str) -> bool:
+    """Whether a reply is the runtime's description of an exception; the emulator answers 200 to those too."""
+    try:
+        reply = json.loads(body)
+    except ValueError:
+        return False
+    return isinstance(reply, dict) and "errorType" in reply and reply.get("requestId") == request_id
+
+
+def _session(leader: int) -> list[int]:
+    pids = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(ProcessLookupError, ValueError):
+            if os.getsid(int(entry.name)) == leader:
+                pids.append(int(entry.name))
+    return pids
+
+
+def _resident_bytes(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+    except (FileNotFoundError, ProcessLookupError):
+        return 0

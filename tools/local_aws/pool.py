@@ -1,0 +1,118 @@
+"""The execution environments of all functions: reused, replaced when stale or broken, and limited in number."""
+
+import ipaddress
+import itertools
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+
+from tools.local_aws.environment import Environment, FunctionSpec, Reply
+from tools.local_aws.guard import Guard
+from tools.local_aws.runtime import Runtime
+
+Credentials = Callable[[FunctionSpec], Mapping[str, str]]
+"""Gives the environment variables that let a function act as its role."""
+
+Log = Callable[[FunctionSpec, str, tuple[str, ...]], None]
+"""Takes a function, the name of a log stream, and lines for it."""
+
+
+class TooManyInvocationsError(Exception):
+    """As many functions run as may; whoever waits for a reply is told to come back."""
+
+
+class Pool:
+    """Runs functions, at most ``concurrency`` at a time.
+
+    Args:
+        concurrency: The limit, over all functions, as an account on AWS has one.
+        runtime: What environments are made of.
+        credentials: Asked for each new environment.
+        log: Told the lines of each invocation, when it has ended.
+
+    """
+
+    def __init__(self, concurrency: int, runtime: Runtime, credentials: Credentials, log: Log) -> None:
+        self._slots = threading.BoundedSemaphore(concurrency)
+        self._lock = threading.Lock()
+        self._idle: list[Environment] = []
+        self._busy: set[Environment] = set()
+        self._concurrency = concurrency
+        self._runtime = runtime
+        self._credentials = credentials
+        self._log = log
+        self._guard = Guard()
+        # A loopback address for each, so that none has to look for a free port.
+        self._addresses = itertools.cycle(
+            str(address) for address in ipaddress.ip_network(f"127.{10 + uuid.uuid4().int % 240}.0.0/16").hosts()
+        )
+
+    def invoke(self, spec: FunctionSpec, payload: bytes, request_id: str, *, wait: bool) -> Reply:
+        """Run a function.
+
+        Args:
+            spec: The function as it is now.
+            payload: The event, as JSON.
+            request_id: Shown in its log.
+            wait: Whether to wait for a free slot, as asynchronous invocations do.
+
+        Raises:
+            TooManyInvocationsError: There is no free slot, and ``wait`` is false.
+
+        """
+        if not self._slots.acquire(blocking=wait):
+            raise TooManyInvocationsError
+        try:
+            environment = self._take(spec)
+            try:
+                reply = environment.invoke(payload, request_id)
+            except BaseException:
+                self._drop(environment)
+                raise
+            self._log(spec, environment.log_stream, reply.log)
+            if reply.broken:
+                self._drop(environment)
+            else:
+                self._put_back(environment)
+            return reply
+        finally:
+            self._slots.release()
+
+    def close(self) -> None:
+        """End all environments, busy ones too."""
+        with self._lock:
+            environments = [*self._idle, *self._busy]
+            self._idle.clear()
+        for environment in environments:
+            environment.close()
+        self._guard.close()
+
+    def _take(self, spec: FunctionSpec) -> Environment:
+        with self._lock:
+            fitting = next((environment for environment in self._idle if environment.spec == spec), None)
+            # An earlier state of this function never runs again; another function may have to make room.
+            stale = [one for one in self._idle if one.spec.arn == spec.arn and one.spec != spec]
+            if fitting is None and len(self._idle) - len(stale) + len(self._busy) >= self._concurrency:
+                stale += [one for one in self._idle if one not in stale][:1]
+            taken = [fitting] if fitting else []
+            self._idle = [one for one in self._idle if one not in stale + taken]
+            self._busy |= set(taken)
+            address = next(self._addresses)
+        for environment in stale:
+            environment.close()
+        if fitting:
+            return fitting
+        environment = Environment(spec, address, self._runtime, self._credentials(spec), self._guard)
+        with self._lock:
+            self._busy.add(environment)
+        return environment
+
+    def _put_back(self, environment: Environment) -> None:
+        with self._lock:
+            self._busy.discard(environment)
+            self._idle.append(environment)
+
+    def _drop(self, environment: Environment) -> None:
+        environment.close()
+        with self._lock:
+            self._busy.discard(environment)

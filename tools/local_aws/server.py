@@ -1,0 +1,207 @@
+"""The local AWS's one process: moto's APIs on a loopback port, and the functions that they invoke."""
+
+import base64
+import contextlib
+import io
+import json
+import logging
+import secrets
+import shutil
+import string
+import tempfile
+import threading
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import moto.backends
+from moto.awslambda.exceptions import UnknownFunctionException
+from moto.awslambda.models import LambdaFunction, lambda_backends
+from moto.core.exceptions import JsonRESTError
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.logs.models import logs_backends
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.sqs.models import sqs_backends
+from werkzeug.serving import make_server
+
+from tools.local_aws import moto_gaps
+from tools.local_aws.asynchronous import AsynchronousQueue, Terms
+from tools.local_aws.environment import FunctionSpec
+from tools.local_aws.faults import Faults
+from tools.local_aws.iam import AccessControl
+from tools.local_aws.pool import Pool, TooManyInvocationsError
+from tools.local_aws.runtime import Runtime
+
+REGION = "eu-west-2"
+LOG_TAIL_BYTES = 4096
+
+logger = logging.getLogger(__name__)
+
+
+class RequestHandler(MotoRequestHandler):
+    """moto's, without waiting for small packets to become large ones: a PUT takes 11 ms in place of 54."""
+
+    disable_nagle_algorithm = True
+
+    def log_request(self, *_: Any) -> None:
+        """Say nothing of each request."""
+
+
+class TooManyRequestsError(JsonRESTError):
+    """What Lambda answers when as many functions run as may."""
+
+    code = 429
+
+    def __init__(self) -> None:
+        super().__init__("TooManyRequestsException", "Rate Exceeded.")
+
+
+class Server:
+    """The local AWS.
+
+    Args:
+        port: To listen on; 0 for any that is free.
+        concurrency: How many functions may run at a time.
+        retry_delays: Seconds before the retries of an asynchronous invocation.
+        runtime: What functions run in.
+
+    """
+
+    def __init__(self, port: int, concurrency: int, retry_delays: tuple[float, ...], runtime: Runtime) -> None:
+        self.access_key_id = "AKIA" + "".join(secrets.choice(string.ascii_uppercase) for _ in range(16))
+        self.secret_access_key = secrets.token_urlsafe(30)
+        self._code = Path(tempfile.mkdtemp(prefix="local-aws-"))
+        self._control = AccessControl(self.access_key_id, DEFAULT_ACCOUNT_ID)
+        self._pool = Pool(concurrency, runtime, self._variables, _write_log)
+        self._queue = AsynchronousQueue(self._pool, concurrency, retry_delays, self._lookup, _send_record)
+        self._install()
+        notifying = moto_gaps.Notifications(DomainDispatcherApplication(create_backend_app), self._notify)
+        self._faults = Faults(notifying, self._control.is_administrator)
+        self._http = make_server("127.0.0.1", port, self._faults, threaded=True, request_handler=RequestHandler)
+        self.endpoint = f"http://127.0.0.1:{self._http.server_port}"
+        self._thread = threading.Thread(target=self._http.serve_forever)
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End everything: nothing new begins, what runs is ended, the API goes last, for functions may need it."""
+        self._queue.close()
+        self._faults.release_all()
+        self._pool.close()
+        self._queue.join()
+        self._http.shutdown()
+        self._thread.join()
+        self._http.server_close()
+        shutil.rmtree(self._code)
+
+    def _install(self) -> None:
+        self._control.install()
+        moto_gaps.run_functions(self._invoke)
+        moto_gaps.keep_function_settings()
+        moto_gaps.list_versions_encoded()
+        moto_gaps.dispose_of_delete_markers()
+
+    def _notify(self, arn: str, event: bytes) -> None:
+        function = _function(arn)
+        bucket_arn = json.loads(event)["Records"][0]["s3"]["bucket"]["arn"]
+        if function is None or not moto_gaps.may_invoke(function, bucket_arn, DEFAULT_ACCOUNT_ID):
+            logger.warning("%s may not invoke %s: the notification is dropped, as S3 would", bucket_arn, arn)
+        else:
+            self._queue.accept(arn, event)
+
+    def _invoke(self, function: LambdaFunction, payload: bytes, kind: str, headers: dict[str, str]) -> bytes:
+        if kind == "DryRun":
+            return b""
+        if kind == "Event":
+            self._queue.accept(function.function_arn, payload)
+            return b""
+        try:
+            reply = self._pool.invoke(self._spec(function), payload, secrets.token_hex(16), wait=False)
+        except TooManyInvocationsError:
+            raise TooManyRequestsError from None
+        if reply.failed:
+            headers["x-amz-function-error"] = "Unhandled"
+        tail = "\n".join(reply.log).encode()[-LOG_TAIL_BYTES:]
+        headers["x-amz-log-result"] = base64.b64encode(tail + b"\n").decode()
+        return reply.payload
+
+    def _lookup(self, arn: str) -> tuple[FunctionSpec, Terms] | None:
+        function = _function(arn)
+        return (self._spec(function), _terms(function)) if function else None
+
+    def _spec(self, function: LambdaFunction) -> FunctionSpec:
+        logging_config = function.get_configuration()["LoggingConfig"]
+        variables = dict(function.environment_vars) | {"AWS_LAMBDA_LOG_FORMAT": logging_config["LogFormat"]}
+        return FunctionSpec(
+            arn=function.function_arn,
+            name=function.function_name,
+            code=self._unpacked(function),
+            handler=str(function.handler),
+            memory_size=int(function.memory_size),
+            timeout=int(function.timeout),
+            role=function.role,
+            log_group=logging_config["LogGroup"],
+            variables=tuple(sorted(variables.items())),
+        )
+
+    def _unpacked(self, function: LambdaFunction) -> Path:
+        folder = self._code / function.code_digest
+        if not folder.exists():
+            scratch = Path(tempfile.mkdtemp(dir=self._code))
+            with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as archive:
+                archive.extractall(scratch)
+            # Another thread may have been faster, with the same content.
+            with contextlib.suppress(OSError):
+                scratch.rename(folder)
+        return folder
+
+    def _variables(self, spec: FunctionSpec) -> dict[str, str]:
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            **self._control.role_variables(spec.role, REGION),
+        }
+
+
+def _function(arn: str) -> LambdaFunction | None:
+    try:
+        return lambda_backends[DEFAULT_ACCOUNT_ID][REGION].get_function(arn)
+    except UnknownFunctionException:
+        return None
+
+
+def _terms(function: LambdaFunction) -> Terms:
+    if not function.event_invoke_config:
+        return Terms()
+    config = function.event_invoke_config[-1].config
+    return Terms(
+        retries=config.get("MaximumRetryAttempts", Terms.retries),
+        max_age=config.get("MaximumEventAgeInSeconds", Terms.max_age),
+        on_failure=config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"),
+    )
+
+
+def _send_record(queue_arn: str, record: str) -> None:
+    sqs_backends[DEFAULT_ACCOUNT_ID][REGION].send_message(queue_arn.rpartition(":")[2], record)
+
+
+def _write_log(spec: FunctionSpec, stream: str, lines: tuple[str, ...]) -> None:
+    """Write as the platform; a log group that is gone is not made again."""
+    backend = logs_backends[DEFAULT_ACCOUNT_ID][REGION]
+    if spec.log_group not in backend.groups or not lines:
+        return
+    group = backend.groups[spec.log_group]
+    if stream not in group.streams:
+        group.create_log_stream(stream)
+    now = int(time.time() * 1000)
+    group.put_log_events(stream, [{"timestamp": now, "message": line} for line in lines])
+
+
+def preload() -> None:
+    """Import the services that are used, before requests of several threads do it at once."""
+    for service in ("s3", "lambda", "iam", "sqs", "sts", "logs", "events", "kms"):
+        moto.backends.get_backend(service)

@@ -1,0 +1,160 @@
+"""Starts and stops the local AWS: for the length of a block, or in the background."""
+
+import contextlib
+import functools
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import boto3
+
+from tools.errors import ToolError
+from tools.local_aws.runtime import prepare
+from tools.paths import ROOT
+
+STOP_SECONDS = 30
+"""How long it may take to end; it takes less than one."""
+
+
+@dataclass(frozen=True)
+class LocalAws:
+    """A running local AWS; the keys are those of the account's administrator."""
+
+    endpoint: str
+    region: str
+    access_key_id: str
+    secret_access_key: str
+    pid: int
+
+    def client(self, service: str) -> Any:
+        """Make a boto3 client, as administrator."""
+        return _client(self, service)
+
+    def environment(self) -> dict[str, str]:
+        """The variables that send Terraform, or any other program, here."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+        }
+
+
+@functools.cache
+def _client(aws: LocalAws, service: str) -> Any:
+    make: Any = boto3.client
+    return make(
+        service,
+        endpoint_url=aws.endpoint,
+        region_name=aws.region,
+        aws_access_key_id=aws.access_key_id,
+        aws_secret_access_key=aws.secret_access_key,
+    )
+
+
+@contextlib.contextmanager
+def local_aws(*, port: int = 0, concurrency: int = 2, retry_delays: tuple[float, ...] = (1, 2)) -> Iterator[LocalAws]:
+    """Run a local AWS for the length of a block; it ends with this process too, however that ends.
+
+    Args:
+        port: To listen on, on loopback; 0 for any that is free.
+        concurrency: How many functions may run at a time.
+        retry_delays: Seconds before the first and the second retry of an asynchronous invocation, which are 60 and 120
+            on AWS.
+
+    Raises:
+        ToolError: It can't run on this machine, or the port is in use.
+
+    """
+    process = _launch(port, concurrency, retry_delays, with_parent=True, log=None)
+    try:
+        yield _ready(process)
+    finally:
+        # It holds its end of the pipe: closing ours tells it to stop.
+        if process.stdin:
+            process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_SECONDS)
+        process.kill()
+        process.wait()
+        if process.stdout:
+            process.stdout.close()
+
+
+def start(*, port: int = 0, concurrency: int = 2, retry_delays: tuple[float, ...] = (1, 2), log_file: Path) -> LocalAws:
+    """Start a local AWS that outlives this process; returns when it answers.
+
+    Raises:
+        ToolError: It can't run on this machine, or the port is in use.
+
+    """
+    with log_file.open("w") as log:
+        process = _launch(port, concurrency, retry_delays, with_parent=False, log=log)
+    try:
+        aws = _ready(process)
+    except ToolError:
+        raise ToolError(log_file.read_text().strip().splitlines()[-1]) from None
+    if process.stdout:
+        process.stdout.close()
+    # It is not ours to wait for any more.
+    process.returncode = 0
+    return aws
+
+
+def stop(pid: int) -> None:
+    """End a local AWS and all that it started; one that has ended already is no error."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        signal.pidfd_send_signal(process, signal.SIGTERM)
+        # A process that ends makes its descriptor readable.
+        if not select.select([process], [], [], STOP_SECONDS)[0]:
+            signal.pidfd_send_signal(process, signal.SIGKILL)
+            select.select([process], [], [], STOP_SECONDS)
+    finally:
+        os.close(process)
+
+
+def _launch(
+    port: int, concurrency: int, retry_delays: tuple[float, ...], *, with_parent: bool, log: IO[str] | None
+) -> subprocess.Popen[str]:
+    runtime = prepare()
+    command = [
+        *(sys.executable, "-m", "tools.local_aws", "--port", str(port), "--concurrency", str(concurrency)),
+        *("--retry-delays", *map(str, retry_delays)),
+        *("--emulator", str(runtime.emulator), "--python", str(runtime.python)),
+    ]
+    return subprocess.Popen(
+        [*command, "--with-parent"] if with_parent else command,
+        cwd=ROOT,
+        env=_without_aws(),
+        stdin=subprocess.PIPE if with_parent else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=log or subprocess.PIPE,
+        text=True,
+        # Ctrl-C is for us; it stops when we tell it to.
+        start_new_session=True,
+    )
+
+
+def _ready(process: subprocess.Popen[str]) -> LocalAws:
+    line = process.stdout.readline() if process.stdout else ""
+    if not line:
+        reason = process.stderr.read().strip() if process.stderr else ""
+        process.wait()
+        raise ToolError(reason.splitlines()[-1] if reason else "The local AWS did not start")
+    return LocalAws(**json.loads(line))
+
+
+def _without_aws() -> dict[str, str]:
+    """Leave out of the environment whatever is of an account that its user may have."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOTO_"))}
