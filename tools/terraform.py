@@ -7,10 +7,10 @@ import re
 import shutil
 import signal
 import subprocess
-import threading
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tools.errors import ToolError
 
@@ -24,9 +24,6 @@ ADD_ON_FOLDERS = ("/opt", "/usr/local", "/usr/local/share", "/usr/share", "~/.lo
 
 PATIENCE = 30
 """Seconds that an interrupted Terraform gets to write its state before it is killed."""
-
-SOURCE_LINE = re.compile(r"(on .* line \d+|with .*,$|\d+: )")
-"""The parts of an error that show where in the code it is."""
 
 Show = Callable[[str], None]
 
@@ -49,102 +46,85 @@ class Terraform:
         self._program = _program()
 
     def init(self) -> None:
-        """Make the provider available: from a mirror on this machine where there is one, else from the network."""
-        mirror = _mirror()
-        options = [f"-plugin-dir={mirror}"] if mirror else []
+        """Make the provider available: from a mirror on this machine where one has it, else from the network."""
+        for mirror in _mirrors():
+            with contextlib.suppress(ToolError):
+                self.run("init", "-input=false", f"-plugin-dir={mirror}")
+                return
         try:
-            self.run("init", "-input=false", "-no-color", *options)
+            self.run("init", "-input=false")
         except ToolError as error:
             raise ToolError(
-                f"{error} (Without a network, set TF_PLUGIN_DIR to a folder that holds {PROVIDER}.)"
+                f"{error} (Without a network, set TF_PLUGIN_DIR to a folder that holds {PROVIDER} "
+                "in the version that .terraform.lock.hcl names.)"
             ) from error
 
     def apply(self, *var_files: Path, show: Show) -> None:
         """Apply without asking; ``show`` gets a line for each thing that is made or changed."""
-        self.run("apply", *_OPTIONS, *_var_files(var_files), show=_only_progress(show))
+        options = [f"-var-file={path}" for path in var_files]
+        self.run("apply", "-auto-approve", "-input=false", *options, show=_only_progress(show))
 
     def destroy(self, *, show: Show) -> None:
         """Destroy without asking; ``show`` gets a line for each thing that is destroyed."""
-        self.run("destroy", *_OPTIONS, show=_only_progress(show))
+        self.run("destroy", "-auto-approve", "-input=false", show=_only_progress(show))
 
     def output(self) -> dict[str, Any]:
         """Read the root module's outputs: name to value."""
         return {name: output["value"] for name, output in json.loads(self.run("output", "-json")).items()}
 
-    def run(self, *arguments: str, show: Show | None = None) -> str:
+    def run(self, command: str, *options: str, show: Show | None = None) -> str:
         """Run a command of Terraform's and return what it printed.
 
         Args:
-            arguments: The command and its options.
+            command: Such as ``plan``.
+            options: What follows it.
             show: Gets every line as soon as it is printed.
 
         Raises:
-            ToolError: It failed; the message is Terraform's own error on one line.
+            ToolError: It failed; the message is Terraform's own errors on one line.
 
         """
-        process = subprocess.Popen(
+        printed = []
+        with tempfile.TemporaryFile("w+", errors="replace") as errors:
+            with self._running([command, "-no-color", *options], errors) as process:
+                for line in process.stdout or ():
+                    printed.append(line)
+                    if show:
+                        show(line.rstrip("\n"))
+            errors.seek(0)
+            if process.returncode:
+                raise ToolError(f"terraform {command}: {_condensed(errors.read() or ''.join(printed))}")
+        return "".join(printed)
+
+    @contextlib.contextmanager
+    def _running(self, arguments: list[str], errors: IO[str]) -> Iterator[subprocess.Popen[str]]:
+        """Start it with its errors going to a file; nothing of it outlives the block, however that is left."""
+        with subprocess.Popen(
             [self._program, *arguments],
             cwd=self._directory,
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=errors,
             text=True,
+            errors="replace",
             # Its own group: Ctrl-C reaches us alone, and we end it in our own time, with its providers.
             start_new_session=True,
-        )
-        with _ended(process):
-            errors = _Collector(process)
-            printed = []
-            for line in process.stdout or ():
-                printed.append(line)
-                if show:
-                    show(line.rstrip("\n"))
-            status = process.wait()
-        if status:
-            raise ToolError(f"terraform {arguments[0]}: {_condensed(errors.text() or ''.join(printed))}")
-        return "".join(printed)
-
-
-class _Collector(threading.Thread):
-    """Reads a process's standard error to its end, so that it never blocks on a full pipe."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        super().__init__(daemon=True)
-        self._process = process
-        self._text = ""
-        self.start()
-
-    def run(self) -> None:
-        if self._process.stderr:
-            self._text = self._process.stderr.read()
-
-    def text(self) -> str:
-        self.join()
-        return self._text
-
-
-@contextlib.contextmanager
-def _ended(process: subprocess.Popen[str]) -> Iterator[None]:
-    """Let nothing of ``process`` outlive the block, however it is left."""
-    try:
-        with process:
+        ) as process:
             try:
-                yield
+                yield process
+                process.wait()
             except BaseException:
+                # Once: at a second interrupt Terraform would leave without waiting for what it has begun.
                 process.send_signal(signal.SIGINT)
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(PATIENCE)
+                    process.communicate(timeout=PATIENCE)
                 raise
             finally:
-                # Providers are children of its own group; Terraform that ended well has ended them.
+                # Providers are of the same group; Terraform that ended well has ended them.
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-    finally:
-        process.wait()
-
-
-_OPTIONS = ("-auto-approve", "-input=false", "-no-color")
+                process.wait()
 
 
 def _program() -> str:
@@ -178,21 +158,14 @@ def _environment() -> dict[str, str]:
     return environment
 
 
-def _mirror() -> Path | None:
-    """Find a folder laid out as a filesystem mirror that has the AWS provider."""
+def _mirrors() -> list[Path]:
+    """Find folders laid out as a filesystem mirror that have the AWS provider; one that is named excludes others."""
     if named := os.environ.get("TF_PLUGIN_DIR"):
         if not (Path(named) / PROVIDER).is_dir():
             raise ToolError(f"TF_PLUGIN_DIR is {named}, which does not hold {PROVIDER}")
-        return Path(named)
-    for folder in ADD_ON_FOLDERS:
-        for candidate in sorted(Path(folder).expanduser().glob("*")):
-            if (candidate / PROVIDER).is_dir():
-                return candidate
-    return None
-
-
-def _var_files(paths: tuple[Path, ...]) -> list[str]:
-    return [f"-var-file={path}" for path in paths]
+        return [Path(named).resolve()]
+    places = [Path(place).expanduser() for place in ADD_ON_FOLDERS]
+    return [folder for place in places for folder in sorted(place.glob("*")) if (folder / PROVIDER).is_dir()]
 
 
 def _only_progress(show: Show) -> Show:
@@ -207,12 +180,17 @@ def _only_progress(show: Show) -> Show:
 
 
 def _condensed(text: str) -> str:
-    """One line of the first error that Terraform reported, without the code that it shows."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
-    lines = [re.sub(r"^[│╷╵ ]+", "", line).strip() for line in plain.splitlines()]
-    starts = [index for index, line in enumerate(lines) if line.startswith("Error: ")]
-    if not starts:
-        return " ".join(line for line in lines if line)[:500]
-    end = starts[1] if len(starts) > 1 else len(lines)
-    kept = [line for line in lines[starts[0] : end] if line and not SOURCE_LINE.match(line)]
-    return " ".join(kept).removeprefix("Error: ")
+    """One line of all errors that Terraform reported, without the code that they show."""
+    reports = re.split(r"^(?=Error: |Warning: )", text, flags=re.MULTILINE)
+    errors = [_error(report) for report in reports if report.startswith("Error: ")]
+    return "; ".join(dict.fromkeys(errors)) or _one_line(text)
+
+
+def _error(report: str) -> str:
+    """Headline and explanation of one error; what is indented is code, and where it is."""
+    paragraphs = [_one_line(part) for part in report.removeprefix("Error: ").split("\n\n") if not part.startswith(" ")]
+    return ": ".join(part for part in paragraphs if part and not part.startswith("This was checked by"))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

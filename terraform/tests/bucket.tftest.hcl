@@ -88,3 +88,119 @@ run "notification" {
     error_message = "Every way of creating an object must notify the function."
   }
 }
+
+run "name_too_short" {
+  command         = plan
+  expect_failures = [var.name]
+
+  module {
+    source = "./modules/bucket"
+  }
+
+  variables {
+    name = "ab"
+  }
+}
+
+run "name_too_long" {
+  command         = plan
+  expect_failures = [var.name]
+
+  module {
+    source = "./modules/bucket"
+  }
+
+  variables {
+    name = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+  }
+}
+
+run "name_in_upper_case" {
+  command         = plan
+  expect_failures = [var.name]
+
+  module {
+    source = "./modules/bucket"
+  }
+
+  variables {
+    name = "A-Bucket"
+  }
+}
+
+run "name_ends_in_a_dot" {
+  command         = plan
+  expect_failures = [var.name]
+
+  module {
+    source = "./modules/bucket"
+  }
+
+  variables {
+    name = "a-bucket."
+  }
+}
+
+run "name_with_two_dots" {
+  command         = plan
+  expect_failures = [var.name]
+
+  module {
+    source = "./modules/bucket"
+  }
+
+  variables {
+    name = "a..bucket"
+  }
+}
+
+run "name_that_is_an_address" {
+  command         = plan
+  expect_failures = [var.name]
+
+  module {
+    source = "./modules/bucket"
+  }
+
+  variables {
+    name = "192.168.0.1"
+  }
+}
+
+run "name_that_begins_reserved" {
+  command         = plan
+  expect_failures = [var.name]
+
+  module {
+    source = "./modules/bucket"
+  }
+
+  variables {
+    name = "sthree-bucket"
+  }
+}
+
+run "name_that_ends_reserved" {
+  command         = plan
+  expect_failures = [var.name]
+
+  module {
+    source = "./modules/bucket"
+  }
+
+  variables {
+    name = "a-bucket--x-s3"
+  }
+}
+
+run "longest_name" {
+  command = plan
+
+  module {
+    source = "./modules/bucket"
+  }
+
+  variables {
+    name = "a.1-a.1-a.1-a.1-a.1-a.1-a.1-a.1-a.1-a.1-a.1-a.1-a.1-a.1-a.1-abc"
+  }
+}

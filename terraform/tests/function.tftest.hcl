@@ -173,7 +173,8 @@ run "another_partition" {
 }
 
 run "no_zip" {
-  command = plan
+  command         = plan
+  expect_failures = [aws_lambda_function.this]
 
   module {
     source = "./modules/function"
@@ -182,6 +183,160 @@ run "no_zip" {
   variables {
     package = { path = "./no-such/function.zip" }
   }
+}
 
-  expect_failures = [aws_lambda_function.this]
+run "smallest" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    name               = "a"
+    memory_size        = 128
+    timeout            = 1
+    log_retention_days = 0
+    asynchronous       = { maximum_retry_attempts = 0, maximum_event_age_in_seconds = 60 }
+    renditions         = { a = { scale = 0.001 } }
+  }
+}
+
+run "largest" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    name               = "L23456789_123456789-123456789_123456789-123456789_123456789"
+    memory_size        = 10240
+    timeout            = 900
+    log_retention_days = 3653
+    asynchronous       = { maximum_retry_attempts = 2, maximum_event_age_in_seconds = 21600 }
+    renditions         = { a = { scale = 1 }, ab = {}, b-a = {} }
+  }
+}
+
+run "too_small" {
+  command         = plan
+  expect_failures = [var.asynchronous, var.log_retention_days, var.memory_size, var.timeout, var.name, var.renditions]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    name               = ""
+    memory_size        = 127
+    timeout            = 0
+    log_retention_days = -1
+    asynchronous       = { maximum_event_age_in_seconds = 59 }
+    renditions         = { a = { scale = 0 } }
+  }
+}
+
+run "too_large" {
+  command         = plan
+  expect_failures = [var.asynchronous, var.log_retention_days, var.memory_size, var.timeout, var.name, var.renditions]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    name               = "L23456789_123456789-123456789_123456789-123456789_1234567890"
+    memory_size        = 10241
+    timeout            = 901
+    log_retention_days = 3654
+    asynchronous       = { maximum_event_age_in_seconds = 21601 }
+    renditions         = { a = { scale = 1.01 } }
+  }
+}
+
+run "not_whole" {
+  command         = plan
+  expect_failures = [var.asynchronous, var.log_retention_days, var.memory_size, var.timeout]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    memory_size        = 1024.5
+    timeout            = 60.5
+    log_retention_days = 30.5
+    asynchronous       = { maximum_event_age_in_seconds = 60.5 }
+  }
+}
+
+run "not_allowed" {
+  command         = plan
+  expect_failures = [var.asynchronous, var.log_retention_days, var.name, var.package, var.renditions, var.tags]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    name               = "has spaces"
+    package            = { path = "./tests/package/function.json" }
+    log_retention_days = 2
+    asynchronous       = { maximum_retry_attempts = 3 }
+    renditions         = { "Upper/Case" = {} }
+    tags               = { "AWS:team" = "images" }
+  }
+}
+
+run "no_renditions" {
+  command         = plan
+  expect_failures = [var.renditions]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    renditions = {}
+  }
+}
+
+run "rendition_of_nothing" {
+  command         = plan
+  expect_failures = [var.renditions]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    renditions = { a = null }
+  }
+}
+
+run "rendition_name_that_ends_in_a_hyphen" {
+  command         = plan
+  expect_failures = [var.renditions]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    renditions = { a- = {} }
+  }
+}
+
+run "rendition_names_that_nest" {
+  command         = plan
+  expect_failures = [var.renditions]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    renditions = { a = {}, a-b = {} }
+  }
 }

@@ -50,13 +50,45 @@ def test_terraform_that_does_not_run(path: Path) -> None:
         Terraform(path)
 
 
-def test_an_error_is_condensed_to_one_line_without_its_code(path: Path) -> None:
-    box = (
-        "╷\n│ \x1b[31mError: \x1b[0mInvalid value\n│ \n│   on a.tf line 3:\n│    3: x = 1\n│ \n│ It must\n│ be 2.\n╵\n"
-    )
-    fake(path, f"sys.stderr.write({box!r}); sys.exit(1)")
-    with pytest.raises(ToolError, match=r"^terraform plan: Invalid value It must be 2\.$"):
+REPORT = """
+Warning: Old
+
+You should not see this.
+
+Error: Invalid value
+
+  on a.tf line 3:
+   3: x = 1
+    ├────────────────
+    │ var.x is 1
+
+It must
+be 2.
+
+This was checked by the validation rule at
+a.tf:4,3-13.
+
+Error: Too few
+
+Error: Too few
+"""
+
+
+def test_errors_are_condensed_to_one_line_without_their_code(path: Path) -> None:
+    fake(path, f"sys.stderr.write({REPORT!r}); sys.exit(1)")
+    with pytest.raises(ToolError, match=r"^terraform plan: Invalid value: It must be 2\.; Too few$"):
         Terraform(path).run("plan")
+
+
+def test_a_failure_without_a_report_is_told_as_it_was_printed(path: Path) -> None:
+    fake(path, "print('not\\nwell'); sys.exit(1)")
+    with pytest.raises(ToolError, match=r"^terraform plan: not well$"):
+        Terraform(path).run("plan")
+
+
+def test_many_errors_do_not_block_it(path: Path) -> None:
+    fake(path, "sys.stderr.write('x' * 1_000_000); print('done')")
+    assert Terraform(path).run("plan") == "done\n"
 
 
 def test_a_configuration_file_that_does_not_exist_is_not_passed_on(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,23 +100,78 @@ def test_a_configuration_file_that_does_not_exist_is_not_passed_on(path: Path, m
     assert Terraform(path).run("plan") == f"{path / 'there'}\n"
 
 
+ONLY_FROM_A_MIRROR = """
+if not any(argument.startswith("-plugin-dir=") for argument in sys.argv):
+    sys.exit("Error: No network")
+"""
+
+
 def test_a_named_mirror_is_used_and_must_hold_the_provider(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake(path, "print(sys.argv); sys.exit('no' if '-plugin-dir=' + os.environ['TF_PLUGIN_DIR'] not in sys.argv else 0)")
+    fake(path, ONLY_FROM_A_MIRROR)
     monkeypatch.setenv("TF_PLUGIN_DIR", str(path))
-    with pytest.raises(ToolError, match=rf"TF_PLUGIN_DIR is .* does not hold {PROVIDER}"):
+    with pytest.raises(ToolError, match=rf"^TF_PLUGIN_DIR is .* does not hold {PROVIDER}$"):
         Terraform(path).init()
     (path / PROVIDER).mkdir(parents=True)
     Terraform(path).init()
 
 
-def test_an_interrupt_ends_terraform_and_its_providers(path: Path) -> None:
-    # The provider ignores signals, as a hanging one would.
-    body = """
-provider = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+def test_a_mirror_among_add_on_software_is_found(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TF_PLUGIN_DIR", raising=False)
+    monkeypatch.setattr("tools.terraform.ADD_ON_FOLDERS", [str(path)])
+    fake(path, ONLY_FROM_A_MIRROR)
+    with pytest.raises(ToolError, match=r"^terraform init: No network \(Without a network, set TF_PLUGIN_DIR to "):
+        Terraform(path).init()
+    (path / "mirror" / PROVIDER).mkdir(parents=True)
+    Terraform(path).init()
+
+
+def test_a_mirror_that_has_another_version_does_not_keep_it_from_the_network(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (path / PROVIDER).mkdir(parents=True)
+    monkeypatch.setenv("TF_PLUGIN_DIR", str(path))
+    fake(path, "sys.exit(any(argument.startswith('-plugin-dir=') for argument in sys.argv))")
+    Terraform(path).init()
+
+
+APPLYING = """data.x.y: Reading...
+  # module.a.x.y will be created
+module.a.x.y["k"]: Creating...
+module.a.x.y["k"]: Creation complete after 1s [id=7]
+Apply complete! Resources: 1 added"""
+
+
+def test_only_what_happens_to_each_thing_is_shown(path: Path) -> None:
+    fake(path, f"print({APPLYING!r})")
+    shown: list[str] = []
+    Terraform(path).apply(path / "a.tfvars", show=shown.append)
+    assert shown == [
+        'module.a.x.y["k"]: Creating...',
+        'module.a.x.y["k"]: Creation complete after 1s',
+        "Apply complete! Resources: 1 added",
+    ]
+
+
+# Terraform that finishes what it has begun, then leaves; its provider ignores the signal, as a hanging one would.
+INTERRUPTED = """
+import signal
+code = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); print(flush=True); signal.pause()"
+provider = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+provider.stdout.readline()
+
+def finish(*_):
+    print("x" * 1_000_000, flush=True)
+    open("state", "x").close()
+    os._exit(1)
+
+signal.signal(signal.SIGINT, finish)
 print(provider.pid, flush=True)
-provider.wait()
+signal.pause()
 """
-    fake(path, body)
+
+
+def test_interrupted_it_may_write_its_state_and_leaves_no_provider(path: Path) -> None:
+    fake(path, INTERRUPTED)
     seen: list[int] = []
 
     def interrupt(line: str) -> None:
@@ -93,6 +180,7 @@ provider.wait()
 
     with pytest.raises(KeyboardInterrupt):
         Terraform(path).run("apply", show=interrupt)
+    assert (path / "state").exists()
     deadline = time.monotonic() + 10
     while _alive(seen[0]):
         assert time.monotonic() < deadline, "the provider outlived Terraform"

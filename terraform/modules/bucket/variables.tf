@@ -1,4 +1,4 @@
-# Checked by the root module, which is where users set them.
+# What can be chosen of a bucket; a wrong name is refused here, not half-way through an apply.
 
 variable "force_destroy" {
   type        = bool
@@ -11,6 +11,21 @@ variable "name" {
   type        = string
   description = "Name of the bucket."
   nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.name))
+    error_message = "A bucket's name must be 3 to 63 lower-case letters, digits, dots and hyphens, and begin and end with a letter or digit: \"${var.name}\" is not."
+  }
+
+  validation {
+    condition     = !can(regex("[.][.]|^[0-9]+([.][0-9]+){3}$", var.name))
+    error_message = "A bucket's name must have no two dots in a row and not be an IP address, as \"${var.name}\" does or is: use hyphens."
+  }
+
+  validation {
+    condition     = !can(regex("^(xn--|sthree-|amzn-s3-demo-)|(-s3alias|--ol-s3|[.]mrap|--x-s3|--table-s3)$", var.name))
+    error_message = "\"${var.name}\" begins or ends as S3 keeps for itself (xn--, sthree-, amzn-s3-demo-; -s3alias, --ol-s3, .mrap, --x-s3, --table-s3): choose another bucket name."
+  }
 }
 
 variable "tags" {

@@ -43,8 +43,13 @@ resource "aws_lambda_function" "this" {
 
   lifecycle {
     precondition {
-      condition     = fileexists(var.package.path) && local.manifest != null
-      error_message = "No built function at ${var.package.path}, or no manifest beside it. Run \"invoke build\" first."
+      condition     = fileexists(var.package.path) && fileexists(local.manifest_path)
+      error_message = "No built function at ${var.package.path} with its manifest beside it. Run \"invoke build\" first."
+    }
+
+    precondition {
+      condition     = try(filebase64sha256(var.package.path) == local.manifest.sha256, false)
+      error_message = "${var.package.path} is not the file that the manifest beside it describes. Run \"invoke build\" again."
     }
   }
 

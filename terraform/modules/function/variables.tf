@@ -1,4 +1,4 @@
-# Checked by the root module, which is where users set them.
+# What the function can be given; a wrong value is refused here, with what to do, before anything is made.
 
 variable "asynchronous" {
   type = object({
@@ -8,6 +8,20 @@ variable "asynchronous" {
   description = "How often, and for how many seconds after the upload, Lambda retries an event before it goes to the failure queue."
   default     = {}
   nullable    = false
+
+  validation {
+    condition     = contains([0, 1, 2], var.asynchronous.maximum_retry_attempts)
+    error_message = "asynchronous.maximum_retry_attempts must be 0, 1 or 2: Lambda retries no more often."
+  }
+
+  validation {
+    condition = (
+      var.asynchronous.maximum_event_age_in_seconds >= 60
+      && var.asynchronous.maximum_event_age_in_seconds <= 21600
+      && floor(var.asynchronous.maximum_event_age_in_seconds) == var.asynchronous.maximum_event_age_in_seconds
+    )
+    error_message = "asynchronous.maximum_event_age_in_seconds must be a whole number from 60 to 21600 (6 hours): Lambda keeps an event no longer."
+  }
 }
 
 variable "destination_bucket" {
@@ -21,6 +35,11 @@ variable "log_retention_days" {
   description = "Days that the function's log is kept; 0 keeps it for ever."
   default     = 30
   nullable    = false
+
+  validation {
+    condition     = contains([0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "log_retention_days must be one that CloudWatch Logs has: 0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
+  }
 }
 
 variable "memory_size" {
@@ -28,6 +47,11 @@ variable "memory_size" {
   description = "MiB of memory of the function."
   default     = 1769
   nullable    = false
+
+  validation {
+    condition     = var.memory_size >= 128 && var.memory_size <= 10240 && floor(var.memory_size) == var.memory_size
+    error_message = "memory_size must be a whole number of MiB from 128 to 10240, which is what Lambda has."
+  }
 }
 
 variable "name" {
@@ -35,6 +59,11 @@ variable "name" {
   description = "Name of the function, and the beginning of the names of its role, policy and queue."
   default     = "Lambda-image"
   nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{1,59}$", var.name))
+    error_message = "name must be 1 to 59 letters, digits, hyphens and underscores: with \"-role\" it must fit in the 64 that IAM allows."
+  }
 }
 
 variable "package" {
@@ -43,6 +72,11 @@ variable "package" {
   })
   description = "The built function: path of its zip, whose manifest lies beside it."
   nullable    = false
+
+  validation {
+    condition     = endswith(var.package.path, ".zip")
+    error_message = "package.path must end in .zip: give the path that \"invoke build\" printed."
+  }
 }
 
 variable "renditions" {
@@ -52,6 +86,28 @@ variable "renditions" {
   description = "What is made of every image: the rendition's name to its scale (output side / source side)."
   default     = { resized = {} }
   nullable    = false
+
+  validation {
+    condition     = length(var.renditions) > 0
+    error_message = "renditions must name at least one, such as { resized = { scale = 0.5 } }."
+  }
+
+  validation {
+    condition     = alltrue([for name in keys(var.renditions) : can(regex("^[a-z0-9]+(-[a-z0-9]+)*$", name))])
+    error_message = "Each name in renditions must be lower-case letters, digits and single hyphens: it begins the file name of an output."
+  }
+
+  validation {
+    condition     = alltrue([for rendition in values(var.renditions) : try(rendition.scale > 0 && rendition.scale <= 1, false)])
+    error_message = "Each scale in renditions must be above 0 and at most 1: nothing is enlarged."
+  }
+
+  validation {
+    condition = alltrue([
+      for pair in setproduct(keys(var.renditions), keys(var.renditions)) : !startswith(pair[0], "${pair[1]}-")
+    ])
+    error_message = "No name in renditions may begin with another and a hyphen, as \"a-b\" does with \"a\": a-b-cake.jpg would have two sources. Rename one of them."
+  }
 }
 
 variable "source_bucket" {
@@ -65,6 +121,11 @@ variable "tags" {
   description = "Tags of everything that can have tags."
   default     = {}
   nullable    = false
+
+  validation {
+    condition     = !anytrue([for key in keys(var.tags) : startswith(lower(key), "aws:")])
+    error_message = "No key in tags may begin with \"aws:\", which AWS keeps for itself: rename it."
+  }
 }
 
 variable "timeout" {
@@ -72,4 +133,9 @@ variable "timeout" {
   description = "Seconds that one invocation may take."
   default     = 120
   nullable    = false
+
+  validation {
+    condition     = var.timeout >= 1 && var.timeout <= 900 && floor(var.timeout) == var.timeout
+    error_message = "timeout must be a whole number of seconds from 1 to 900, which is what Lambda allows."
+  }
 }
