@@ -36,7 +36,4 @@ module "notification" {
 
   bucket       = module.source_bucket.name
   function_arn = module.function.function_arn
-
-  # S3 tries the permission out when the notification is made, so it must be there first.
-  depends_on = [module.function]
 }

@@ -42,7 +42,7 @@ class Terraform:
 
     def __init__(self, directory: Path, *, environment: Mapping[str, str] | None = None) -> None:
         self._directory = directory
-        self._environment = _environment() | dict(environment or {})
+        self._environment = _environment(environment or {})
         self._program = _program()
 
     def init(self) -> None:
@@ -86,7 +86,7 @@ class Terraform:
         """
         printed = []
         with tempfile.TemporaryFile("w+", errors="replace") as errors:
-            with self._running([command, "-no-color", *options], errors) as process:
+            with self._running([command, *options, "-no-color"], errors) as process:
                 for line in process.stdout or ():
                     printed.append(line)
                     if show:
@@ -135,7 +135,7 @@ def _program() -> str:
         )
     try:
         answer = subprocess.run(
-            [program, "version", "-json"], capture_output=True, text=True, check=True, env=_environment()
+            [program, "version", "-json"], capture_output=True, text=True, check=True, env=_environment({})
         ).stdout
         version: str = json.loads(answer)["terraform_version"]
     except (OSError, subprocess.CalledProcessError, ValueError, KeyError):
@@ -149,13 +149,16 @@ def _dotted(version: tuple[int, ...]) -> str:
     return ".".join(map(str, version))
 
 
-def _environment() -> dict[str, str]:
-    """Give the child this process's variables, without what would make it ask or fail."""
-    environment = dict(os.environ) | {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
-    configuration = environment.get("TF_CLI_CONFIG_FILE")
+def _environment(own: Mapping[str, str]) -> dict[str, str]:
+    """Give the child this process's variables, without what would make it ask, fail, or reach another AWS."""
+    inherited = dict(os.environ)
+    if any(name.startswith("AWS_") for name in own):
+        # A profile, a session's token or the end point of one service would win over what is meant.
+        inherited = {name: value for name, value in inherited.items() if not name.startswith("AWS_")}
+    configuration = inherited.get("TF_CLI_CONFIG_FILE")
     if configuration and not Path(configuration).exists():
-        del environment["TF_CLI_CONFIG_FILE"]
-    return environment
+        del inherited["TF_CLI_CONFIG_FILE"]
+    return inherited | {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"} | dict(own)
 
 
 def _mirrors() -> list[Path]:
@@ -189,7 +192,8 @@ def _condensed(text: str) -> str:
 def _error(report: str) -> str:
     """Headline and explanation of one error; what is indented is code, and where it is."""
     paragraphs = [_one_line(part) for part in report.removeprefix("Error: ").split("\n\n") if not part.startswith(" ")]
-    return ": ".join(part for part in paragraphs if part and not part.startswith("This was checked by"))
+    headline, *details = [part for part in paragraphs if part and not part.startswith("This was checked by")]
+    return f"{headline}: {' '.join(details)}" if details else headline
 
 
 def _one_line(text: str) -> str:

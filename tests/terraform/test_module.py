@@ -90,26 +90,22 @@ def test_a_wrong_setting_is_refused_while_planning_with_what_to_do(everything_re
     assert message in everything_refused
 
 
-def test_without_a_built_function_planning_says_what_to_run(module_copy: Path) -> None:
-    assert 'No built function at ./none/function.zip with its manifest beside it. Run "invoke build" first.' in refusal(
-        module_copy, {"package": '{ path = "./none/function.zip" }'}
+@pytest.mark.parametrize("path", ["./../dist/function.zip", "./tests/none/function.zip"])
+def test_without_a_built_function_planning_says_what_to_run(module_copy: Path, path: str) -> None:
+    package = "{}" if "dist" in path else f'{{ path = "{path}" }}'
+    assert f'No built function at {path}, or the manifest beside it is another\'s. Run "invoke build" first.' in (
+        refusal(module_copy, {"package": package})
     )
 
 
-def test_the_package_is_looked_for_where_the_build_puts_it(module_copy: Path) -> None:
-    assert 'No built function at ./../dist/function.zip with its manifest beside it. Run "invoke build" first.' in (
-        refusal(module_copy, {"package": "{}"})
-    )
-
-
-@pytest.mark.parametrize("manifest", ['{ "sha256": "of another file" }', "{}", "not JSON"])
+@pytest.mark.parametrize("manifest", ['{ "sha256": "of another file" }', "[]", "not JSON"])
 def test_a_package_that_its_manifest_does_not_describe_is_refused(module_copy: Path, manifest: str) -> None:
     folder = module_copy / "tests" / "other"
     folder.mkdir(exist_ok=True)
     (folder / "function.zip").write_text("a package")
     (folder / "function.json").write_text(manifest)
-    assert 'is not the file that the manifest beside it describes. Run "invoke build" again.' in refusal(
-        module_copy, {"package": '{ path = "./tests/other/function.zip" }'}
+    assert 'the manifest beside it is another\'s. Run "invoke build" first.' in (
+        refusal(module_copy, {"package": '{ path = "./tests/other/function.zip" }'})
     )
 
 

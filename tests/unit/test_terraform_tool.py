@@ -65,6 +65,8 @@ Error: Invalid value
 It must
 be 2.
 
+Choose 2.
+
 This was checked by the validation rule at
 a.tf:4,3-13.
 
@@ -76,7 +78,7 @@ Error: Too few
 
 def test_errors_are_condensed_to_one_line_without_their_code(path: Path) -> None:
     fake(path, f"sys.stderr.write({REPORT!r}); sys.exit(1)")
-    with pytest.raises(ToolError, match=r"^terraform plan: Invalid value: It must be 2\.; Too few$"):
+    with pytest.raises(ToolError, match=r"^terraform plan: Invalid value: It must be 2\. Choose 2\.; Too few$"):
         Terraform(path).run("plan")
 
 
@@ -98,6 +100,14 @@ def test_a_configuration_file_that_does_not_exist_is_not_passed_on(path: Path, m
     (path / "there").touch()
     monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(path / "there"))
     assert Terraform(path).run("plan") == f"{path / 'there'}\n"
+
+
+def test_keys_that_it_is_given_are_not_mixed_with_those_around(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake(path, 'print(os.environ.get("AWS_PROFILE"), os.environ.get("AWS_REGION"))')
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    assert Terraform(path).run("plan") == "work eu-west-1\n"
+    assert Terraform(path, environment={"AWS_REGION": "eu-west-2"}).run("plan") == "None eu-west-2\n"
 
 
 ONLY_FROM_A_MIRROR = """

@@ -1,10 +1,18 @@
 # The function, everything that it needs, and nothing that it does not.
 
 locals {
-  # Absent or broken, it must not keep anybody from destroying or validating: the function's precondition reports it.
-  manifest = try(jsondecode(file(local.manifest_path)), null)
-
   manifest_path = "${trimsuffix(var.package.path, ".zip")}.json"
+
+  # What the build says of the zip. Where it has not run, nobody must be kept from validating or destroying, for which
+  # the provider wants a runtime and a handler all the same; the function's precondition lets nothing else pass.
+  manifest = try(merge(local.no_manifest, jsondecode(file(local.manifest_path))), local.no_manifest)
+  no_manifest = {
+    architecture    = "arm64"
+    contents_sha256 = null
+    handler         = "lambda_function.lambda_handler"
+    runtime         = "python3.13"
+    sha256          = null
+  }
 
   source_arn      = "arn:${data.aws_partition.current.partition}:s3:::${var.source_bucket}"
   destination_arn = "arn:${data.aws_partition.current.partition}:s3:::${var.destination_bucket}"
@@ -19,10 +27,10 @@ resource "aws_lambda_function" "this" {
   description      = "Resizes images from ${var.source_bucket} to ${var.destination_bucket}."
   role             = aws_iam_role.this.arn
   filename         = var.package.path
-  source_code_hash = try(local.manifest.contents_sha256, null)
-  runtime          = try(local.manifest.runtime, null)
-  architectures    = try([local.manifest.architecture], null)
-  handler          = try(local.manifest.handler, null)
+  source_code_hash = local.manifest.contents_sha256
+  runtime          = local.manifest.runtime
+  architectures    = [local.manifest.architecture]
+  handler          = local.manifest.handler
   memory_size      = var.memory_size
   timeout          = var.timeout
   tags             = var.tags
@@ -43,13 +51,8 @@ resource "aws_lambda_function" "this" {
 
   lifecycle {
     precondition {
-      condition     = fileexists(var.package.path) && fileexists(local.manifest_path)
-      error_message = "No built function at ${var.package.path} with its manifest beside it. Run \"invoke build\" first."
-    }
-
-    precondition {
-      condition     = try(filebase64sha256(var.package.path) == local.manifest.sha256, false)
-      error_message = "${var.package.path} is not the file that the manifest beside it describes. Run \"invoke build\" again."
+      condition     = try(filebase64sha256(var.package.path), "no zip") == local.manifest.sha256
+      error_message = "No built function at ${var.package.path}, or the manifest beside it is another's. Run \"invoke build\" first."
     }
   }
 

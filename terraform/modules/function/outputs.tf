@@ -1,4 +1,4 @@
-# Who holds these may send events: permission and failure handling are in place.
+# What others need to know of the function.
 
 output "failure_queue_arn" {
   description = "ARN of the queue that holds a record of every image that could not be resized."
@@ -13,7 +13,9 @@ output "failure_queue_url" {
 output "function_arn" {
   description = "ARN of the function, once the source bucket may invoke it."
   value       = aws_lambda_function.this.arn
-  depends_on  = [aws_lambda_permission.source_bucket]
+
+  # S3 tries the permission out when it is told to notify the function, so the permission must be there first.
+  depends_on = [aws_lambda_permission.source_bucket]
 }
 
 output "function_name" {

@@ -4,6 +4,10 @@ provider "aws" {
   # On loopback a bucket is a part of the path: there is no name service that would know it as a host.
   s3_use_path_style = true
 
+  # A user's own profiles must not lead elsewhere.
+  shared_config_files      = ["/dev/null"]
+  shared_credentials_files = ["/dev/null"]
+
   # There is no account to look up and no machine in EC2 to ask.
   skip_credentials_validation = true
   skip_metadata_api_check     = true
