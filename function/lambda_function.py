@@ -14,6 +14,8 @@ from settings import Settings
 
 logger = logging.getLogger(__name__)
 logging.getLogger().setLevel(logging.INFO)
+# At INFO it tells at every start where it found its credentials.
+logging.getLogger("botocore").setLevel(logging.WARNING)
 
 # A request that hangs must not eat the invocation: two attempts fit well into the function's default timeout.
 CLIENT_CONFIG = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})

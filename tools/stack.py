@@ -20,6 +20,7 @@ from tools.terraform import Terraform
 STACK_FILE = LOCAL / "stack.json"
 DEPLOYMENT = LOCAL / "deployment"
 """Working directory of the stack that ``invoke up`` keeps running."""
+SERVER_LOG = LOCAL / "server.log"
 
 PROVIDER = Path(local_aws.__file__).parent / "terraform" / "provider.tf"
 
@@ -105,7 +106,7 @@ def up(say: Say, *, port: int, var_file: Path | None) -> Stack:
         aws = Stack.running().aws
     except ToolError:
         say("Starting the local AWS")
-        aws = local_aws.start(port=port, log_file=LOCAL / "server.log")
+        aws = local_aws.start(port=port, log_file=SERVER_LOG)
         with _stopped_on_error(aws):
             stack = _apply(aws, DEPLOYMENT, var_file, say)
     else:
@@ -127,6 +128,7 @@ def down(say: Say) -> None:
     finally:
         local_aws.stop(stack.aws.pid)
         STACK_FILE.unlink()
+        SERVER_LOG.unlink()
         shutil.rmtree(DEPLOYMENT)
 
 
@@ -150,11 +152,11 @@ def clean() -> None:
 def how_to_try(stack: Stack) -> str:
     """Tell how to use a stack that is up, to be pasted into a shell."""
     keys = f"AWS_ACCESS_KEY_ID={stack.aws.access_key_id} AWS_SECRET_ACCESS_KEY={stack.aws.secret_access_key}"
-    copy = f"aws --endpoint-url {stack.aws.endpoint} s3 cp"
+    aws = f"aws --endpoint-url {stack.aws.endpoint} s3"
     return f"""
 export {keys} AWS_REGION={stack.aws.region}
-{copy} photo.jpg s3://{stack.source_bucket}/
-{copy} s3://{stack.destination_bucket}/resized-photo.jpg ."""
+{aws} cp photo.jpg s3://{stack.source_bucket}/
+{aws} ls --recursive s3://{stack.destination_bucket}/"""
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from tests.images import decoded
 from tools import stack as stacks
 from tools.cli import say
 from tools.errors import ToolError
+from tools.invocation import log_events
 from tools.stack import Stack
 from tools.terraform import Terraform
 
@@ -59,35 +60,41 @@ class Pipeline:
         """Await the output of the source ``key`` and decode it."""
         return decoded(self.output(key)["Bytes"])
 
+    def failures(self) -> list[dict[str, Any]]:
+        """Wait up to a second for messages in the failure queue; the next look sees them again."""
+        received = self.client("sqs").receive_message(
+            QueueUrl=self.stack.failure_queue_url, WaitTimeSeconds=1, VisibilityTimeout=0, MaxNumberOfMessages=10
+        )
+        return received.get("Messages", [])  # type: ignore[no-any-return]  # boto3's clients have no types here
+
     def failure(self, key: str) -> dict[str, Any]:
         """Await the failure queue's message about ``key``, and take it off the queue."""
 
         def ask() -> dict[str, Any] | None:
-            # Receiving is the waiting; what others wait for becomes visible to them again at once.
-            sqs, url = self.client("sqs"), self.stack.failure_queue_url
-            for message in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1, VisibilityTimeout=0).get(
-                "Messages", []
-            ):
-                if key in message["Body"]:
-                    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-                    body: dict[str, Any] = json.loads(message["Body"])
+            for message in self.failures():
+                body: dict[str, Any] = json.loads(message["Body"])
+                if key == body.get("key") or key in str(body.get("requestPayload")):
+                    self.client("sqs").delete_message(
+                        QueueUrl=self.stack.failure_queue_url, ReceiptHandle=message["ReceiptHandle"]
+                    )
                     return body
             return None
 
         return self.awaited(ask, f"a failure record of {key}")
 
-    def log_line(self, message: str, key: str) -> dict[str, Any]:
-        """Await the function's JSON log line ``message`` about ``key``."""
+    def log_line(self, message: str, key: str, *, times: int = 1) -> dict[str, Any]:
+        """Await the function's JSON log line ``message`` about ``key``; the last of so many."""
 
         def ask() -> dict[str, Any] | None:
-            for event in self.client("logs").filter_log_events(logGroupName=self.stack.log_group)["events"]:
-                if event["message"].startswith("{"):
-                    line: dict[str, Any] = json.loads(event["message"])
-                    if line.get("message") == message and line.get("key") == key:
-                        return line
-            return None
+            lines = [json.loads(event["message"]) for event in log_events(self.stack) if event["message"][0] == "{"]
+            found = [line for line in lines if (line.get("message"), line.get("key")) == (message, key)]
+            return found[-1] if len(found) >= times else None
 
         return self.awaited(ask, f"a log line {message} about {key}")
+
+    def terraform(self) -> Terraform:
+        """Terraform, where it deployed the pipeline."""
+        return Terraform(stacks.DEPLOYMENT / "root", environment=self.stack.aws.environment())
 
     def awaited(self, ask: Callable[[], T | None], what: str) -> T:
         """Ask until there is an answer."""
@@ -110,9 +117,13 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stacks, "STACK_FILE", directory / "stack.json")
         patch.setattr(stacks, "DEPLOYMENT", directory / "deployment")
+        patch.setattr(stacks, "SERVER_LOG", directory / "server.log")
         stacks.up(say, port=0, var_file=None)
         running = Stack.running()
-        yield Pipeline(running)
+        pipeline = Pipeline(running)
+        yield pipeline
+        # Whatever a test made fail it took off the queue: what is left failed on its own.
+        assert pipeline.failures() == []
         stacks.down(say)
     assert list(directory.iterdir()) == []
     with pytest.raises(ProcessLookupError):

@@ -10,6 +10,9 @@ import pytest
 from tests.images import encoded, picture
 from tests.pipeline.conftest import Pipeline
 
+DENIED = {"AccessDenied", "AccessDeniedException", "403"}
+"""How services say it; moto's SQS gives only the status."""
+
 PROBE = '''
 import boto3
 from botocore.exceptions import ClientError
@@ -67,23 +70,23 @@ def test_it_may_read_and_list_the_source_and_only_that(pipeline: Pipeline, probe
     assert probe("s3", "get_object", Bucket=source, Key="probed.jpg") == "allowed"
     assert probe("s3", "list_objects_v2", Bucket=source) == "allowed"
     assert probe("s3", "get_object", Bucket=source, Key="missing.jpg") == "NoSuchKey"
-    assert probe("s3", "put_object", Bucket=source, Key="x.jpg") == "AccessDenied"
-    assert probe("s3", "delete_object", Bucket=source, Key="probed.jpg") == "AccessDenied"
-    assert probe("s3", "get_object", Bucket=destination, Key="resized-probed.jpg") == "AccessDenied"
-    assert probe("s3", "list_objects_v2", Bucket=destination) == "AccessDenied"
+    assert probe("s3", "put_object", Bucket=source, Key="x.jpg") in DENIED
+    assert probe("s3", "delete_object", Bucket=source, Key="probed.jpg") in DENIED
+    assert probe("s3", "get_object", Bucket=destination, Key="resized-probed.jpg") in DENIED
+    assert probe("s3", "list_objects_v2", Bucket=destination) in DENIED
 
 
 def test_it_may_write_the_destination_but_not_delete_there(pipeline: Pipeline, probe: Probe) -> None:
     destination = pipeline.stack.destination_bucket
     assert probe("s3", "put_object", Bucket=destination, Key="written-by-probe.jpg") == "allowed"
-    assert probe("s3", "delete_object", Bucket=destination, Key="written-by-probe.jpg") == "AccessDenied"
+    assert probe("s3", "delete_object", Bucket=destination, Key="written-by-probe.jpg") in DENIED
 
 
 def test_it_may_send_to_its_queue_but_not_read_it(pipeline: Pipeline, probe: Probe) -> None:
     url = pipeline.stack.failure_queue_url
     assert probe("sqs", "send_message", QueueUrl=url, MessageBody='{"key": "from-probe"}') == "allowed"
     pipeline.failure("from-probe")
-    assert "AccessDenied" in probe("sqs", "receive_message", QueueUrl=url)
+    assert probe("sqs", "receive_message", QueueUrl=url) in DENIED
 
 
 def test_it_may_touch_no_other_bucket_queue_or_service(pipeline: Pipeline, probe: Probe) -> None:
@@ -92,11 +95,11 @@ def test_it_may_touch_no_other_bucket_queue_or_service(pipeline: Pipeline, probe
     s3.create_bucket(Bucket="neighbour", CreateBucketConfiguration=region)
     other = sqs.create_queue(QueueName="neighbour")["QueueUrl"]
     try:
-        assert probe("s3", "list_objects_v2", Bucket="neighbour") == "AccessDenied"
-        assert probe("s3", "put_object", Bucket="neighbour", Key="x.jpg") == "AccessDenied"
-        assert "AccessDenied" in probe("sqs", "send_message", QueueUrl=other, MessageBody="x")
-        assert "AccessDenied" in probe("lambda", "list_functions")
-        assert "AccessDenied" in probe("iam", "list_roles")
+        assert probe("s3", "list_objects_v2", Bucket="neighbour") in DENIED
+        assert probe("s3", "put_object", Bucket="neighbour", Key="x.jpg") in DENIED
+        assert probe("sqs", "send_message", QueueUrl=other, MessageBody="x") in DENIED
+        assert probe("lambda", "list_functions") in DENIED
+        assert probe("iam", "list_roles") in DENIED
     finally:
         s3.delete_bucket(Bucket="neighbour")
         sqs.delete_queue(QueueUrl=other)

@@ -120,6 +120,9 @@ def stop(pid: int) -> None:
         if not select.select([process], [], [], STOP_SECONDS)[0]:
             signal.pidfd_send_signal(process, signal.SIGKILL)
             select.select([process], [], [], STOP_SECONDS)
+        # Where it is a child of ours, it waits to be collected.
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
     finally:
         os.close(process)
 

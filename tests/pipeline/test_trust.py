@@ -1,0 +1,66 @@
+"""Nothing is stale and nothing is lost: races, failures and retries."""
+
+import json
+
+import pytest
+
+from tests.images import decoded, encoded, picture
+from tests.pipeline.conftest import Pipeline
+from tools.local_aws.faults import Fault, await_held, inject, release
+
+
+def test_the_newer_of_two_uploads_stays_though_the_first_reader_is_slow(pipeline: Pipeline) -> None:
+    key = "race.jpg"
+    slow = inject(pipeline.stack.aws, Fault("GET", pipeline.stack.source_bucket, key, hold=True))
+    pipeline.upload(key, encoded(picture(400, 400)))
+    # The first handler has been answered with the first version, but has not received it yet.
+    await_held(pipeline.stack.aws, slow)
+    pipeline.upload(key, encoded(picture(200, 200)))
+    newer = pipeline.output(key)
+    assert decoded(newer["Bytes"]).size == (100, 100)
+    release(pipeline.stack.aws, slow)
+    # It writes the older image, looks again, and writes the newer one.
+    pipeline.log_line("changed", key)
+    pipeline.log_line("written", key, times=3)
+    assert pipeline.image(key).size == (100, 100)
+
+
+def test_a_failing_write_is_retried_until_it_works(pipeline: Pipeline) -> None:
+    # botocore gives up after three attempts; Lambda tries the event again.
+    inject(pipeline.stack.aws, Fault("PUT", pipeline.stack.destination_bucket, "*retried.jpg", status=503, times=3))
+    pipeline.upload("retried.jpg", encoded(picture()))
+    assert pipeline.image("retried.jpg").size == (160, 120)
+    assert pipeline.log_line("failed", "retried.jpg")["level"] == "ERROR"
+
+
+def test_an_event_that_fails_for_good_ends_in_the_failure_queue(pipeline: Pipeline) -> None:
+    broken = inject(
+        pipeline.stack.aws, Fault("GET", pipeline.stack.source_bucket, "hopeless.jpg", status=500, times=1000)
+    )
+    pipeline.upload("hopeless.jpg", encoded(picture()))
+    record = pipeline.failure("hopeless.jpg")
+    release(pipeline.stack.aws, broken)
+    assert record["requestContext"]["condition"] == "RetriesExhausted"
+    assert record["requestContext"]["approximateInvokeCount"] == 3
+    assert record["responsePayload"]["errorType"] == "IncompleteError"
+    assert "1 of 1 objects failed: hopeless.jpg" in record["responsePayload"]["errorMessage"]
+    # What is in the record is the event: sent again, it does what it could not do before.
+    pipeline.client("lambda").invoke(
+        FunctionName=pipeline.stack.function_name, Payload=json.dumps(record["requestPayload"])
+    )
+    assert pipeline.image("hopeless.jpg").size == (160, 120)
+
+
+@pytest.mark.parametrize("metadata", [{"album": "a"}, {"album": "b"}])
+def test_the_same_bytes_again_bring_their_new_metadata(pipeline: Pipeline, metadata: dict[str, str]) -> None:
+    body = encoded(picture())
+    pipeline.upload("metadata.jpg", body, Metadata=metadata)
+
+    def ask() -> bool | None:
+        return pipeline.output("metadata.jpg")["Metadata"]["album"] == metadata["album"] or None
+
+    assert pipeline.awaited(ask, f"an output with {metadata}")
+
+
+def test_a_second_plan_is_empty(pipeline: Pipeline) -> None:
+    assert "No changes" in pipeline.terraform().run("plan", "-no-color", "-input=false")
