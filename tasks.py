@@ -15,12 +15,9 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "function"))
 
 from tools import build as building  # noqa: E402
-from tools import (  # noqa: E402
-    checks,
-    invocation,
-    stack,
-)
+from tools import checks, invocation, stack  # noqa: E402
 from tools import demo as demonstration  # noqa: E402
+from tools import lock as locking  # noqa: E402
 from tools.cli import FilesTask, readable_errors, say  # noqa: E402
 from tools.paths import DIST  # noqa: E402
 
@@ -109,6 +106,13 @@ def logs(_: Context) -> None:
     """Print the log of the function of `invoke up`."""
     for line in invocation.logs():
         print(line)
+
+
+@task
+@readable_errors
+def lock(_: Context) -> None:
+    """Renew the lock files from pyproject.toml."""
+    locking.lock()
 
 
 @task

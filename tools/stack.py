@@ -100,7 +100,19 @@ def temporary_stack(say: Say, **options: Any) -> Iterator[Stack]:
 
 
 def up(say: Say, *, port: int, var_file: Path | None) -> Stack:
-    """Deploy the pipeline on a local AWS in the background; where one is up already, deploy on that one again."""
+    """Deploy the pipeline on a local AWS in the background; where one is up already, deploy on that one again.
+
+    Args:
+        say: Shows progress.
+        port: To listen on; 0 for any that is free.
+        var_file: A ``.tfvars`` file with other settings of the module.
+
+    Raises:
+        ToolError: Something is missing on this machine, or the settings are wrong; nothing new is left running.
+
+    """
+    if var_file is not None and not var_file.is_file():
+        raise ToolError(f"No settings file at {var_file}: give the path of a .tfvars file")
     _prepare(DEPLOYMENT, say)
     try:
         aws = Stack.running().aws
@@ -192,7 +204,8 @@ def _prepare(directory: Path, say: Say) -> None:
 def _apply(aws: LocalAws, directory: Path, var_file: Path | None, say: Say) -> Stack:
     say("Deploying with Terraform")
     terraform = Terraform(directory / "root", environment=aws.environment())
-    terraform.apply(*_absolute(var_file), show=lambda line: say(f"  {line}"))
+    var_files = [var_file.resolve()] if var_file else []
+    terraform.apply(*var_files, show=lambda line: say(f"  {line}"))
     output = terraform.output()
     names = (field.name for field in fields(Stack) if field.name != "aws")
     return Stack(aws=aws, **{name: str(output[name]) for name in names})
@@ -201,11 +214,3 @@ def _apply(aws: LocalAws, directory: Path, var_file: Path | None, say: Say) -> S
 def _destroy(aws: LocalAws, directory: Path, say: Say) -> None:
     say("Destroying with Terraform")
     Terraform(directory / "root", environment=aws.environment()).destroy(show=lambda line: say(f"  {line}"))
-
-
-def _absolute(var_file: Path | None) -> tuple[Path, ...]:
-    if var_file is None:
-        return ()
-    if not var_file.is_file():
-        raise ToolError(f"No settings file at {var_file}: give the path of a .tfvars file")
-    return (var_file.resolve(),)

@@ -1,0 +1,95 @@
+"""What the command line adds to Invoke, and the errors that its users see."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from tools.cli import FilesTask, readable_errors
+from tools.errors import ToolError
+from tools.paths import ROOT
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a task as its user does."""
+    return subprocess.run(
+        [sys.executable, "-m", "invoke", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "files"),
+    [
+        (["demo"], []),
+        (["demo", "a.jpg"], ["a.jpg"]),
+        (["demo", "a.jpg", "holiday/b c.png", "--output", "x"], ["a.jpg", "holiday/b c.png"]),
+    ],
+)
+def test_any_number_of_files_become_one_parameter(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], files: list[str]
+) -> None:
+    seen: list[list[str]] = []
+
+    def demo(_: object, files: list[str], output: str = "") -> None:  # noqa: ARG001 - an option beside the files
+        seen.append(files)
+
+    monkeypatch.setattr(sys, "argv", ["invoke", *words])
+    task = FilesTask(demo)
+    names = [str(argument.name) for argument in task.get_arguments() if argument.positional]
+    task(Context(), **dict(zip(names, files, strict=True)))
+    assert seen == [files]
+
+
+def test_what_the_user_can_mend_is_one_line() -> None:
+    @readable_errors
+    def broken() -> None:
+        raise ToolError("No terraform on PATH: install it")
+
+    with pytest.raises(Exit, match=r"^Error: No terraform on PATH: install it$") as caught:
+        broken()
+    assert caught.value.code == 1
+
+
+def test_an_interrupt_is_quiet() -> None:
+    @readable_errors
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(Exit, match="Interrupted") as caught:
+        interrupted()
+    assert caught.value.code == 130
+
+
+def test_every_task_and_every_argument_has_a_help_text() -> None:
+    listed = run("--list").stdout
+    for name in ("build", "clean", "demo", "down", "lint", "lock", "logs", "send", "test", "up"):
+        assert f"\n  {name} " in listed
+        options = run("--help", name).stdout.partition("Options:")[2]
+        for line in options.splitlines():
+            assert not line.strip().startswith("-") or "  " in line.strip() or line.strip().endswith("]")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["demo", "missing.jpg"], "Error: Cannot read missing.jpg: No such file or directory"),
+        (["send", "nonsense"], "Error: No event nonsense: give a path, or one of put, put-several, test-event"),
+        (["build", "--python", "3.11"], "use 3.12 or 3.13"),
+        (["up", "--var-file", "missing.tfvars"], "Error: No settings file at missing.tfvars"),
+    ],
+)
+def test_wrong_input_is_one_line_that_says_what_to_do(arguments: list[str], message: str) -> None:
+    result = run(*arguments)
+    assert result.returncode == 1
+    assert message in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_no_terraform_is_said_before_anything_is_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = run("demo")
+    assert result.returncode == 1
+    assert result.stderr.startswith("Error: No terraform on PATH: install Terraform 1.11")
