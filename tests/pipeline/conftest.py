@@ -101,6 +101,8 @@ class Pipeline:
         deadline = time.monotonic() + PATIENCE
         while (answer := ask()) is None:
             assert time.monotonic() < deadline, f"no {what} after {PATIENCE} s"
+            # S3 can only be asked; without a pause, asking would take the processor from the function.
+            time.sleep(0.05)
         return answer
 
 
@@ -121,10 +123,12 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
         stacks.up(say, port=0, var_file=None)
         running = Stack.running()
         pipeline = Pipeline(running)
-        yield pipeline
-        # Whatever a test made fail it took off the queue: what is left failed on its own.
-        assert pipeline.failures() == []
-        stacks.down(say)
+        try:
+            yield pipeline
+            # Whatever a test made fail it took off the queue: what is left failed on its own.
+            assert pipeline.failures() == []
+        finally:
+            stacks.down(say)
     assert list(directory.iterdir()) == []
     with pytest.raises(ProcessLookupError):
         os.kill(running.aws.pid, 0)

@@ -35,8 +35,9 @@ def main() -> None:
             tuple(arguments.retry_delays),
             Runtime(arguments.emulator, arguments.python),
         )
-    except (OSError, SystemExit) as error:
-        sys.exit(f"Cannot listen on port {arguments.port}: {error}")
+    except SystemExit:
+        # werkzeug ends the process in place of raising.
+        sys.exit(f"Port {arguments.port} is in use: choose another, or none")
     server.start()
     described = {
         "endpoint": server.endpoint,

@@ -71,6 +71,12 @@ class Reply:
     log: tuple[str, ...]
     broken: bool
 
+    @classmethod
+    def of_platform(cls, kind: str, message: str) -> "Reply":
+        """Describe what went wrong outside of the function."""
+        error = json.dumps({"errorType": kind, "errorMessage": message}).encode()
+        return cls(error, failed=True, log=(f"{kind}: {message}",), broken=True)
+
 
 class Environment:
     """A sandbox that runs one function."""

@@ -1,9 +1,12 @@
 """The execution environments of all functions: reused, replaced when stale or broken, and limited in number."""
 
+import contextlib
+import http.client
 import ipaddress
 import itertools
+import os
+import socket
 import threading
-import uuid
 from collections.abc import Callable, Mapping
 
 from tools.local_aws.environment import Environment, FunctionSpec, Reply
@@ -42,10 +45,10 @@ class Pool:
         self._credentials = credentials
         self._log = log
         self._guard = Guard()
-        # A loopback address for each, so that none has to look for a free port.
-        self._addresses = itertools.cycle(
-            str(address) for address in ipaddress.ip_network(f"127.{10 + uuid.uuid4().int % 240}.0.0/16").hosts()
-        )
+        # A loopback address for each, as the emulator's two ports are always the same, from a block that only this
+        # process has.
+        first = ipaddress.IPv4Address("127.1.0.0") + os.getpid() % 65_000 * 250
+        self._addresses = itertools.cycle([str(first + offset) for offset in range(250)])
 
     def invoke(self, spec: FunctionSpec, payload: bytes, request_id: str, *, wait: bool) -> Reply:
         """Run a function.
@@ -64,17 +67,10 @@ class Pool:
             raise TooManyInvocationsError
         try:
             environment = self._take(spec)
-            try:
-                reply = environment.invoke(payload, request_id)
-            except BaseException:
-                self._drop(environment)
-                raise
-            self._log(spec, environment.log_stream, reply.log)
-            if reply.broken:
-                self._drop(environment)
-            else:
-                self._put_back(environment)
-            return reply
+        except PermissionError as error:
+            return Reply.of_platform("AccessDeniedException", str(error))
+        else:
+            return self._invoke(environment, payload, request_id)
         finally:
             self._slots.release()
 
@@ -87,6 +83,19 @@ class Pool:
             environment.close()
         self._guard.close()
 
+    def _invoke(self, environment: Environment, payload: bytes, request_id: str) -> Reply:
+        try:
+            reply = environment.invoke(payload, request_id)
+        except (OSError, http.client.HTTPException) as error:
+            # It could not start, or was ended because all of this is.
+            reply = Reply.of_platform("Sandbox.Failure", f"the emulator did not answer: {error!r}")
+        self._log(environment.spec, environment.log_stream, reply.log)
+        if reply.broken:
+            self._drop(environment)
+        else:
+            self._put_back(environment)
+        return reply
+
     def _take(self, spec: FunctionSpec) -> Environment:
         with self._lock:
             fitting = next((environment for environment in self._idle if environment.spec == spec), None)
@@ -97,7 +106,7 @@ class Pool:
             taken = [fitting] if fitting else []
             self._idle = [one for one in self._idle if one not in stale + taken]
             self._busy |= set(taken)
-            address = next(self._addresses)
+            address = self._free_address()
         for environment in stale:
             environment.close()
         if fitting:
@@ -106,6 +115,14 @@ class Pool:
         with self._lock:
             self._busy.add(environment)
         return environment
+
+    def _free_address(self) -> str:
+        """The next address that no environment of another local AWS listens on."""
+        for address in self._addresses:
+            with contextlib.suppress(OSError):
+                socket.create_server((address, 8080)).close()
+                return address
+        raise AssertionError("addresses never end")
 
     def _put_back(self, environment: Environment) -> None:
         with self._lock:

@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,19 +74,19 @@ def local_aws(*, port: int = 0, concurrency: int = 2, retry_delays: tuple[float,
         ToolError: It can't run on this machine, or the port is in use.
 
     """
-    process = _launch(port, concurrency, retry_delays, with_parent=True, log=None)
-    try:
-        yield _ready(process)
-    finally:
-        # It holds its end of the pipe: closing ours tells it to stop.
-        if process.stdin:
-            process.stdin.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_SECONDS)
-        process.kill()
-        process.wait()
-        if process.stdout:
-            process.stdout.close()
+    with (
+        tempfile.TemporaryFile("w+") as log,
+        _launch(port, concurrency, retry_delays, with_parent=True, log=log) as process,
+    ):
+        try:
+            yield _ready(process, log)
+        finally:
+            # It holds its end of the pipe: closing ours tells it to stop.
+            if process.stdin:
+                process.stdin.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_SECONDS)
+            process.kill()
 
 
 def start(*, port: int = 0, concurrency: int = 2, retry_delays: tuple[float, ...] = (1, 2), log_file: Path) -> LocalAws:
@@ -95,12 +96,9 @@ def start(*, port: int = 0, concurrency: int = 2, retry_delays: tuple[float, ...
         ToolError: It can't run on this machine, or the port is in use.
 
     """
-    with log_file.open("w") as log:
+    with log_file.open("w+") as log:
         process = _launch(port, concurrency, retry_delays, with_parent=False, log=log)
-    try:
-        aws = _ready(process)
-    except ToolError:
-        raise ToolError(log_file.read_text().strip().splitlines()[-1]) from None
+        aws = _ready(process, log)
     if process.stdout:
         process.stdout.close()
     # It is not ours to wait for any more.
@@ -128,7 +126,7 @@ def stop(pid: int) -> None:
 
 
 def _launch(
-    port: int, concurrency: int, retry_delays: tuple[float, ...], *, with_parent: bool, log: IO[str] | None
+    port: int, concurrency: int, retry_delays: tuple[float, ...], *, with_parent: bool, log: IO[str]
 ) -> subprocess.Popen[str]:
     runtime = prepare()
     command = [
@@ -142,19 +140,22 @@ def _launch(
         env=_without_aws(),
         stdin=subprocess.PIPE if with_parent else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=log or subprocess.PIPE,
+        stderr=log,
         text=True,
         # Ctrl-C is for us; it stops when we tell it to.
         start_new_session=True,
     )
 
 
-def _ready(process: subprocess.Popen[str]) -> LocalAws:
+def _ready(process: subprocess.Popen[str], log: IO[str]) -> LocalAws:
+    """Wait until it says where it listens, or why it does not."""
     line = process.stdout.readline() if process.stdout else ""
     if not line:
-        reason = process.stderr.read().strip() if process.stderr else ""
-        process.wait()
-        raise ToolError(reason.splitlines()[-1] if reason else "The local AWS did not start")
+        # Its pipes and itself are collected here, also where nobody else will.
+        process.communicate()
+        log.seek(0)
+        reason = log.read().strip().splitlines() or ["the local AWS did not start"]
+        raise ToolError(reason[-1])
     return LocalAws(**json.loads(line))
 
 

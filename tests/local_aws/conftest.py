@@ -1,0 +1,125 @@
+"""A local AWS with functions of a few lines, and no Terraform."""
+
+import io
+import json
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import pytest
+
+from tools.local_aws import LocalAws, local_aws
+
+T = TypeVar("T")
+
+PATIENCE = 30
+"""Seconds that anything may take before its test fails; a test waits no longer than it must."""
+
+TRUST = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
+
+
+def awaited(ask: Callable[[], T | None]) -> T:
+    """Ask until there is an answer."""
+    deadline = time.monotonic() + PATIENCE
+    while (answer := ask()) is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return answer
+
+
+@dataclass
+class Account:
+    """Makes functions, buckets and queues."""
+
+    aws: LocalAws
+    _made: int = field(default=0)
+
+    def client(self, service: str) -> Any:
+        return self.aws.client(service)
+
+    def unique(self, kind: str) -> str:
+        self._made += 1
+        return f"{kind}-{self._made}"
+
+    def function(self, code: str, *, allow: list[dict[str, Any]] | None = None, **options: Any) -> str:
+        """Make a function of ``code``, which defines ``handler(event, context)``; returns its name."""
+        name = self.unique("function")
+        role = self.client("iam").create_role(
+            RoleName=name, AssumeRolePolicyDocument=json.dumps({"Statement": [TRUST]})
+        )
+        if allow:
+            document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **one} for one in allow]}
+            self.client("iam").put_role_policy(RoleName=name, PolicyName="allow", PolicyDocument=json.dumps(document))
+        package = io.BytesIO()
+        with zipfile.ZipFile(package, "w") as archive:
+            archive.writestr("function.py", code)
+        self.client("logs").create_log_group(logGroupName=f"/aws/lambda/{name}")
+        self.client("lambda").create_function(
+            FunctionName=name,
+            Runtime="python3.13",
+            Role=role["Role"]["Arn"],
+            Handler="function.handler",
+            Code={"ZipFile": package.getvalue()},
+            **{"Timeout": 10, "MemorySize": 256, **options},
+        )
+        return name
+
+    def invoke(self, name: str, event: object = None, **options: Any) -> dict[str, Any]:
+        """Invoke a function; the reply is under ``Reply``."""
+        response = self.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event), **options)
+        body = response["Payload"].read()
+        return {**response, "Reply": json.loads(body) if body else None}
+
+    def log(self, name: str) -> list[str]:
+        events = self.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+        return [event["message"] for event in events]
+
+    def bucket(self, function: str = "", *, permit: bool = True) -> str:
+        """Make a versioned bucket, which notifies a function of every new object."""
+        name = self.unique("bucket")
+        s3 = self.client("s3")
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": self.aws.region})
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+        if function:
+            arn = self.client("lambda").get_function_configuration(FunctionName=function)["FunctionArn"]
+            if permit:
+                self.client("lambda").add_permission(
+                    FunctionName=function,
+                    StatementId=name,
+                    Action="lambda:InvokeFunction",
+                    Principal="s3.amazonaws.com",
+                    SourceArn=f"arn:aws:s3:::{name}",
+                    SourceAccount="123456789012",
+                )
+            notification = {"Id": "new", "LambdaFunctionArn": arn, "Events": ["s3:ObjectCreated:*"]}
+            s3.put_bucket_notification_configuration(
+                Bucket=name, NotificationConfiguration={"LambdaFunctionConfigurations": [notification]}
+            )
+        return name
+
+    def queue(self) -> tuple[str, str]:
+        """Make a queue; returns its URL and ARN."""
+        sqs = self.client("sqs")
+        url = sqs.create_queue(QueueName=self.unique("queue"))["QueueUrl"]
+        return url, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
+    def message(self, queue_url: str) -> dict[str, Any]:
+        """Await a message and take it off the queue."""
+
+        def ask() -> dict[str, Any] | None:
+            sqs = self.client("sqs")
+            for message in sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=1).get("Messages", []):
+                sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+                body: dict[str, Any] = json.loads(message["Body"])
+                return body
+            return None
+
+        return awaited(ask)
+
+
+@pytest.fixture(scope="session")
+def account() -> Iterator[Account]:
+    with local_aws(concurrency=2, retry_delays=(0.1, 0.1)) as aws:
+        yield Account(aws)

@@ -1,0 +1,69 @@
+"""IAM is enforced: a function may do what its role's policy allows, anyone without keys nothing."""
+
+import http.client
+import json
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.local_aws.conftest import Account
+
+PROBE = """
+import boto3
+from botocore.exceptions import ClientError
+def handler(event, context):
+    try:
+        getattr(boto3.client(event["service"]), event["call"])(**event["arguments"])
+    except ClientError as error:
+        return error.response["Error"]["Code"]
+    return "allowed"
+"""
+
+
+def probe(account: Account, function: str, call: str, **arguments: str) -> str:
+    answer: str = account.invoke(function, {"service": "s3", "call": call, "arguments": arguments})["Reply"]
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("allowed", "call", "key", "result"),
+    [
+        (["s3:GetObject"], "get_object", "there", "allowed"),
+        (["s3:GetObject"], "head_object", "there", "allowed"),
+        (["s3:GetObject"], "get_object", "missing", "AccessDenied"),
+        (["s3:GetObject", "s3:ListBucket"], "get_object", "missing", "NoSuchKey"),
+        (["s3:GetObject", "s3:ListBucket"], "head_object", "missing", "404"),
+        (["s3:GetObject"], "put_object", "new", "AccessDenied"),
+        (["s3:PutObject"], "get_object", "there", "AccessDenied"),
+        (["s3:ListBucket"], "head_bucket", "", "allowed"),
+        (["s3:GetObject"], "head_bucket", "", "403"),
+    ],
+)
+def test_a_role_may_do_what_it_is_allowed(
+    account: Account, allowed: list[str], call: str, key: str, result: str
+) -> None:
+    bucket = account.bucket()
+    account.client("s3").put_object(Bucket=bucket, Key="there")
+    arn = f"arn:aws:s3:::{bucket}"
+    function = account.function(PROBE, allow=[{"Action": allowed, "Resource": [arn, f"{arn}/*"]}])
+    assert probe(account, function, call, Bucket=bucket, **({"Key": key} if key else {})) == result
+
+
+def test_a_policy_against_plain_http_does_not_bite_on_loopback_but_others_do(account: Account) -> None:
+    bucket = account.bucket()
+    deny = {"Sid": "x", "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    s3 = account.client("s3")
+    plain = {**deny, "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [plain]}))
+    s3.put_object(Bucket=bucket, Key="x")
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [deny]}))
+    with pytest.raises(s3.exceptions.ClientError, match="403"):
+        s3.put_object(Bucket=bucket, Key="x")
+
+
+def test_without_keys_nothing_is_allowed(account: Account) -> None:
+    bucket = account.bucket()
+    connection = http.client.HTTPConnection(urlsplit(account.aws.endpoint).netloc)
+    connection.request("GET", f"/{bucket}")
+    assert connection.getresponse().status == 403
+    connection.close()

@@ -1,0 +1,128 @@
+"""The local AWS starts, stops, and leaves nothing behind, however it is ended."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.local_aws.conftest import Account, awaited
+from tools.errors import ToolError
+from tools.local_aws import LocalAws, local_aws, start, stop
+from tools.paths import ROOT
+
+ECHO = "def handler(event, context):\n    return event\n"
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process runs; one that only waits to be collected does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def started_by(aws: LocalAws) -> set[int]:
+    """The server, its guard, and all that runs in execution environments."""
+    marks = (f"AWS_ENDPOINT_URL={aws.endpoint}".encode(), f"AWS_ACCESS_KEY_ID={aws.access_key_id}".encode())
+    found = {aws.pid}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                environment = (entry / "environ").read_bytes()
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except (OSError, ValueError):
+                continue
+            if marks[0] in environment or parent == aws.pid:
+                found.add(int(entry.name))
+    return found
+
+
+def await_end(pids: set[int]) -> None:
+    awaited(lambda: True if not any(map(is_running, pids)) else None)
+
+
+@pytest.mark.parametrize("ending", [None, KeyboardInterrupt, RuntimeError])
+def test_the_end_of_the_block_ends_everything(ending: type[BaseException] | None) -> None:
+    started: set[int] = set()
+    with contextlib.suppress(KeyboardInterrupt, RuntimeError), local_aws() as aws:
+        account = Account(aws)
+        account.invoke(account.function(ECHO))
+        started = started_by(aws)
+        if ending:
+            raise ending
+    assert len(started) >= 4
+    await_end(started)
+
+
+def test_a_killed_parent_takes_everything_with_it() -> None:
+    script = (
+        "from tests.local_aws.conftest import Account; from tools.local_aws import local_aws; import sys\n"
+        "with local_aws() as aws:\n"
+        "    account = Account(aws)\n"
+        f"    account.invoke(account.function({ECHO!r}))\n"
+        "    print(aws.endpoint, aws.region, aws.access_key_id, aws.secret_access_key, aws.pid, flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout
+        endpoint, region, key, secret, pid = parent.stdout.readline().split()
+        started = started_by(LocalAws(endpoint, region, key, secret, int(pid)))
+        parent.send_signal(signal.SIGKILL)
+    assert len(started) >= 4
+    await_end(started)
+
+
+def test_a_killed_server_leaves_no_function_running(tmp_path: Path) -> None:
+    aws = start(log_file=tmp_path / "log")
+    account = Account(aws)
+    account.invoke(account.function(ECHO))
+    started = started_by(aws)
+    os.kill(aws.pid, signal.SIGKILL)
+    await_end(started)
+    stop(aws.pid)
+
+
+def test_in_the_background_it_runs_until_it_is_stopped(tmp_path: Path) -> None:
+    aws = start(log_file=tmp_path / "log")
+    account = Account(aws)
+    assert account.invoke(account.function(ECHO), "x")["Reply"] == "x"
+    started = started_by(aws)
+    stop(aws.pid)
+    await_end(started)
+    stop(aws.pid)
+
+
+def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ToolError, match=rf"^Port {port} is in use: choose another, or none$"), local_aws(port=port):
+            pass
+        with pytest.raises(ToolError, match=rf"^Port {port} is in use"):
+            start(port=port, log_file=tmp_path / "log")
+
+
+def test_the_port_asked_for_is_used() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with local_aws(port=port) as aws:
+        assert urlsplit(aws.endpoint).port == port
+
+
+def test_another_system_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(ToolError, match="runs on Linux on x86_64 and arm64, not on darwin"), local_aws():
+        pass
+
+
+def test_another_processor_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "riscv64")
+    with pytest.raises(ToolError, match="not on linux on riscv64"), local_aws():
+        pass
