@@ -172,6 +172,31 @@ run "another_partition" {
   }
 }
 
+run "tagged" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    tags = { team = "images" }
+  }
+
+  assert {
+    condition = alltrue([
+      for tagged in [
+        aws_cloudwatch_log_group.this,
+        aws_iam_policy.this,
+        aws_iam_role.this,
+        aws_lambda_function.this,
+        aws_sqs_queue.failures,
+      ] : tagged.tags == tomap({ team = "images" })
+    ])
+    error_message = "Everything that can have tags must have them."
+  }
+}
+
 run "no_zip" {
   command         = plan
   expect_failures = [aws_lambda_function.this]
