@@ -113,8 +113,12 @@ run "plan" {
   }
 
   assert {
-    condition     = aws_iam_role_policy_attachment.this.role == "Lambda-image-role" && aws_iam_role_policy_attachment.this.policy_arn == "arn:aws:iam::123456789012:policy/Lambda-image-policy"
-    error_message = "The policy must be attached to the role."
+    condition = (
+      aws_lambda_function.this.role == "arn:aws:iam::123456789012:role/Lambda-image-role"
+      && aws_iam_role_policy_attachment.this.role == "Lambda-image-role"
+      && aws_iam_role_policy_attachment.this.policy_arn == "arn:aws:iam::123456789012:policy/Lambda-image-policy"
+    )
+    error_message = "The function must have the role, and the role the policy."
   }
 
   assert {
@@ -167,7 +171,10 @@ run "another_partition" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_policy.this.policy).Statement[0].Resource == "arn:aws-cn:s3:::src-bucket-image-in/*"
+    condition = (
+      jsondecode(aws_iam_policy.this.policy).Statement[0].Resource == "arn:aws-cn:s3:::src-bucket-image-in/*"
+      && jsondecode(aws_iam_policy.this.policy).Statement[2].Resource == "arn:aws-cn:s3:::dest-bucket-image-out/*"
+    )
     error_message = "ARNs must be of the partition that is deployed to."
   }
 }
