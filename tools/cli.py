@@ -1,8 +1,10 @@
 """What Invoke itself lacks: tasks that take any number of files, and errors that are one line."""
 
+import contextlib
 import functools
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
 
 from invoke.exceptions import Exit
@@ -43,13 +45,29 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
+@contextlib.contextmanager
+def _every_end_is_an_interrupt() -> Iterator[None]:
+    """Clean up also when told to end, or when the terminal is closed: both would end Python where it stands."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def readable_errors(body: Callable[P, R]) -> Callable[P, R]:
     """End a task whose user can mend something with that one line, and one that was interrupted quietly."""
 
     @functools.wraps(body)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return body(*args, **kwargs)
+            with _every_end_is_an_interrupt():
+                return body(*args, **kwargs)
         except ToolError as error:
             raise Exit(f"Error: {error}", code=1) from error
         except KeyboardInterrupt:

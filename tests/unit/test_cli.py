@@ -1,5 +1,6 @@
 """What the command line adds to Invoke, and the errors that its users see."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -53,10 +54,11 @@ def test_what_the_user_can_mend_is_one_line() -> None:
     assert caught.value.code == 1
 
 
-def test_an_interrupt_is_quiet() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_is_quiet_and_so_is_every_other_end(number: signal.Signals) -> None:
     @readable_errors
     def interrupted() -> None:
-        raise KeyboardInterrupt
+        signal.raise_signal(number)
 
     with pytest.raises(Exit, match="Interrupted") as caught:
         interrupted()
