@@ -87,7 +87,7 @@ def temporary_stack(say: Say, **options: Any) -> Iterator[Stack]:
         ToolError: Something is missing on this machine; nothing is left running.
 
     """
-    LOCAL.mkdir(exist_ok=True)
+    _check_machine()
     with tempfile.TemporaryDirectory(dir=LOCAL, prefix="stack-") as name:
         directory = Path(name)
         _prepare(directory, say)
@@ -113,6 +113,7 @@ def up(say: Say, *, port: int, var_file: Path | None) -> Stack:
     """
     if var_file is not None and not var_file.is_file():
         raise ToolError(f"No settings file at {var_file}: give the path of a .tfvars file")
+    _check_machine()
     _prepare(DEPLOYMENT, say)
     try:
         aws = Stack.running().aws
@@ -181,15 +182,18 @@ def _stopped_on_error(aws: LocalAws) -> Iterator[None]:
         raise
 
 
+def _check_machine() -> None:
+    """Ask for all that may be missing before anything is begun."""
+    Terraform(TERRAFORM)
+    local_aws.prepare()
+
+
 def _prepare(directory: Path, say: Say) -> None:
     """Build the function for this machine and lay out the Terraform root that deploys it from ``directory``.
 
     The root is a copy of the module itself with a provider beside it, so that a user's own ``terraform/`` keeps its
     state and its back end, and any variable of the module can be set by a file.
     """
-    # Both ask for what may be missing before anything is started.
-    terraform = Terraform(directory / "root")
-    local_aws.prepare()
     say("Building the function for this machine")
     package = build(Target.of_this_machine(), directory / "package", for_aws=False)
     sources = shutil.ignore_patterns(".terraform", "*.tfstate*", "*.tfvars*", "tests", "*.md")
@@ -198,7 +202,7 @@ def _prepare(directory: Path, say: Say) -> None:
     variables = VARIABLES | {"package": {"path": str(package.path)}}
     (directory / "root" / "local.auto.tfvars.json").write_text(json.dumps(variables))
     say("Preparing Terraform")
-    terraform.init()
+    Terraform(directory / "root").init()
 
 
 def _apply(aws: LocalAws, directory: Path, var_file: Path | None, say: Say) -> Stack:
