@@ -156,7 +156,7 @@ def _environment(own: Mapping[str, str]) -> dict[str, str]:
         # A profile, a session's token or the end point of one service would win over what is meant.
         inherited = {name: value for name, value in inherited.items() if not name.startswith("AWS_")}
     configuration = inherited.get("TF_CLI_CONFIG_FILE")
-    if configuration and not Path(configuration).exists():
+    if configuration and not os.access(configuration, os.R_OK):
         del inherited["TF_CLI_CONFIG_FILE"]
     return inherited | {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"} | dict(own)
 
