@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import boto3
 import pytest
+from botocore.config import Config
 
 from tools.local_aws import LocalAws, local_aws
 
@@ -66,6 +68,21 @@ class Account:
         )
         return name
 
+    def on_failure(self, name: str, queue_arn: str, **options: int) -> None:
+        """Set what happens when a function fails, also beyond what boto3 lets pass."""
+        make: Any = boto3.client
+        client = make(
+            "lambda",
+            endpoint_url=self.aws.endpoint,
+            region_name=self.aws.region,
+            aws_access_key_id=self.aws.access_key_id,
+            aws_secret_access_key=self.aws.secret_access_key,
+            config=Config(parameter_validation=False),
+        )
+        client.put_function_event_invoke_config(
+            FunctionName=name, DestinationConfig={"OnFailure": {"Destination": queue_arn}}, **options
+        )
+
     def invoke(self, name: str, event: object = None, **options: Any) -> dict[str, Any]:
         """Invoke a function; the reply is under ``Reply``."""
         response = self.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event), **options)
@@ -73,8 +90,8 @@ class Account:
         return {**response, "Reply": json.loads(body) if body else None}
 
     def log(self, name: str) -> list[str]:
-        events = self.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
-        return [event["message"] for event in events]
+        pages = self.client("logs").get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{name}")
+        return [event["message"] for page in pages for event in page["events"]]
 
     def bucket(self, function: str = "", *, permit: bool = True) -> str:
         """Make a versioned bucket, which notifies a function of every new object."""

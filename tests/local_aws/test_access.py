@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.local_aws.conftest import Account
+from tools.local_aws.iam import decide
 
 PROBE = """
 import boto3
@@ -59,6 +60,43 @@ def test_a_policy_against_plain_http_does_not_bite_on_loopback_but_others_do(acc
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [deny]}))
     with pytest.raises(s3.exceptions.ClientError, match="403"):
         s3.put_object(Bucket=bucket, Key="x")
+
+
+def test_a_denial_whose_condition_is_not_known_here_does_not_bite(account: Account) -> None:
+    bucket = account.bucket()
+    deny = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::{bucket}/*",
+        "Condition": {"StringNotEqualsIfExists": {"s3:x-amz-server-side-encryption": "aws:kms"}},
+    }
+    s3 = account.client("s3")
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [deny]}))
+    s3.put_object(Bucket=bucket, Key="x")
+
+
+@pytest.mark.parametrize(
+    ("statement", "result"),
+    [
+        ({"Action": "s3:*", "Resource": "*"}, "PERMITTED"),
+        ({"Action": ["s3:List*", "s3:getobject"], "Resource": ["arn:aws:s3:::b/a?c.jpg"]}, "PERMITTED"),
+        ({"Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/abcXjpg"}, "NEUTRAL"),
+        ({"Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/ab.*"}, "NEUTRAL"),
+        ({"Action": "s3:Get", "Resource": "*"}, "NEUTRAL"),
+        ({"Action": "s3:GetObject", "Resource": "arn:aws:s3:::B/*"}, "NEUTRAL"),
+        ({"Action": "s3:GetObject", "NotResource": "arn:aws:s3:::b/*"}, "NEUTRAL"),
+        ({"NotAction": "s3:PutObject", "NotResource": "arn:aws:s3:::other/*"}, "PERMITTED"),
+        ({"NotAction": "s3:Get*", "Resource": "*"}, "NEUTRAL"),
+        ({"Effect": "Deny", "NotAction": "s3:PutObject", "Resource": "*"}, "DENIED"),
+        ({"Action": "*", "Resource": "*", "Principal": {"AWS": "*"}}, "PERMITTED"),
+        ({"Action": "*", "Resource": "*", "Condition": {"Bool": {"aws:SecureTransport": ["true"]}}}, "PERMITTED"),
+        ({"Action": "*", "Resource": "*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}, "NEUTRAL"),
+        ({"Action": "*", "Resource": "*", "Condition": {"StringEquals": {"aws:SourceAccount": "1"}}}, "NEUTRAL"),
+    ],
+)
+def test_a_statement_is_read_as_aws_reads_it(statement: dict[str, object], result: str) -> None:
+    assert decide({"Effect": "Allow", **statement}, "s3:GetObject", "arn:aws:s3:::b/abc.jpg").name == result
 
 
 def test_without_keys_nothing_is_allowed(account: Account) -> None:

@@ -3,12 +3,15 @@
 import base64
 import json
 import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local_aws.conftest import TRUST, Account
+from tests.local_aws.conftest import TRUST, Account, awaited
+from tools.local_aws import start, stop
 from tools.local_aws.faults import Fault, await_held, inject, release
 
 ECHO = """
@@ -16,6 +19,8 @@ def handler(event, context):
     print("seen", event)
     return {"event": event, "memory": context.memory_limit_in_mb}
 """
+
+FAIL = "def handler(event, context):\n    raise ValueError(event)\n"
 
 
 def test_a_reply_and_its_log(account: Account) -> None:
@@ -54,6 +59,33 @@ def test_a_function_that_fails_is_reported_and_replaced(
     assert account.invoke(name)["Reply"] == "well"
 
 
+def test_what_is_no_json_is_refused(account: Account) -> None:
+    name = account.function(ECHO)
+    with pytest.raises(ClientError, match="InvalidRequestContentException"):
+        account.client("lambda").invoke(FunctionName=name, Payload=b"{no", InvocationType="Event")
+
+
+def test_the_last_words_of_a_dying_function_are_logged(account: Account) -> None:
+    words = "'line\\n' * 20_000 + 'last (rapid) words'"
+    name = account.function(f"import os\ndef handler(event, context):\n    print({words})\n    os.abort()\n")
+    account.invoke(name)
+    log = account.log(name)
+    assert log[0].startswith("START RequestId: ")
+    assert log[-3] == "last (rapid) words"
+    assert log[-2].startswith("END RequestId: ")
+    assert log[-1].startswith("REPORT RequestId: ")
+
+
+def test_log_lines_have_the_time_when_they_were_written(account: Account) -> None:
+    name = account.function(
+        "import time\ndef handler(event, context):\n    print('one')\n    time.sleep(0.2)\n    print('two')\n"
+    )
+    account.invoke(name)
+    events = account.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+    at = {event["message"]: event["timestamp"] for event in events}
+    assert at["two"] - at["one"] >= 200
+
+
 def test_a_timeout_says_how_long(account: Account) -> None:
     name = account.function("import time\ndef handler(event, context):\n    time.sleep(60)\n", Timeout=1)
     assert account.invoke(name)["Reply"]["errorMessage"].endswith("Task timed out after 1.00 seconds")
@@ -83,35 +115,52 @@ def test_pillow_is_not_there_unless_the_zip_brings_it(account: Account) -> None:
     assert "No module named 'PIL'" in answer["Reply"]["errorMessage"]
 
 
-def test_more_than_run_at_a_time_are_turned_away(account: Account) -> None:
+@pytest.fixture
+def both_busy(account: Account) -> Iterator[Callable[[], None]]:
+    """Two functions that run, which are all that may, until this is called."""
     bucket = account.bucket()
-    allow = [{"Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}]
     name = account.function(
-        f"import boto3\ndef handler(event, context):\n    boto3.client('s3').get_object(Bucket='{bucket}', Key='x')\n",
-        allow=allow,
+        f"import boto3\ndef handler(event, context):\n    boto3.client('s3').list_objects_v2(Bucket='{bucket}')\n",
+        allow=[{"Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{bucket}"}],
     )
-    account.client("s3").put_object(Bucket=bucket, Key="x")
     holds = [inject(account.aws, Fault("GET", bucket, hold=True)) for _ in range(2)]
     threads = [threading.Thread(target=account.invoke, args=(name,)) for _ in range(2)]
     for thread in threads:
         thread.start()
     for hold in holds:
         await_held(account.aws, hold)
+
+    def end() -> None:
+        for hold in holds:
+            release(account.aws, hold)
+        for thread in threads:
+            thread.join()
+
+    yield end
+    end()
+
+
+def test_more_than_run_at_a_time_are_turned_away(account: Account, both_busy: Callable[[], None]) -> None:
+    name = account.function(ECHO)
     with pytest.raises(ClientError, match="TooManyRequestsException"):
         account.invoke(name)
-    for hold in holds:
-        release(account.aws, hold)
-    for thread in threads:
-        thread.join()
+    both_busy()
     account.invoke(name)
 
 
+def test_events_wait_for_their_turn(account: Account, both_busy: Callable[[], None]) -> None:
+    name = account.function(ECHO)
+    for number in range(5):
+        account.invoke(name, number, InvocationType="Event")
+    assert account.log(name) == []
+    both_busy()
+    awaited(lambda: True if {f"seen {number}" for number in range(5)} <= set(account.log(name)) else None)
+
+
 def test_an_asynchronous_event_is_tried_three_times_then_recorded(account: Account) -> None:
-    name = account.function("def handler(event, context):\n    raise ValueError(event)\n")
     url, arn = account.queue()
-    account.client("lambda").put_function_event_invoke_config(
-        FunctionName=name, DestinationConfig={"OnFailure": {"Destination": arn}}
-    )
+    name = account.function(FAIL, allow=[{"Action": "sqs:SendMessage", "Resource": arn}])
+    account.on_failure(name, arn)
     assert account.invoke(name, "lost", InvocationType="Event")["StatusCode"] == 202
     record = account.message(url)
     assert record["version"] == "1.0"
@@ -123,13 +172,53 @@ def test_an_asynchronous_event_is_tried_three_times_then_recorded(account: Accou
 
 
 def test_no_retries_where_none_are_wanted(account: Account) -> None:
-    name = account.function("def handler(event, context):\n    raise ValueError(event)\n")
     url, arn = account.queue()
-    config = {"FunctionName": name, "DestinationConfig": {"OnFailure": {"Destination": arn}}}
-    account.client("lambda").put_function_event_invoke_config(**config, MaximumRetryAttempts=2)
-    account.client("lambda").put_function_event_invoke_config(**config, MaximumRetryAttempts=0)
+    name = account.function(FAIL, allow=[{"Action": "sqs:SendMessage", "Resource": arn}])
+    account.on_failure(name, arn, MaximumRetryAttempts=2)
+    account.on_failure(name, arn, MaximumRetryAttempts=0)
     account.invoke(name, "once", InvocationType="Event")
     assert account.message(url)["requestContext"]["approximateInvokeCount"] == 1
+
+
+def test_an_event_is_not_tried_again_when_it_would_be_too_old(tmp_path: Path) -> None:
+    aws = start(retry_delays=(100,), log_file=tmp_path / "log")
+    account = Account(aws)
+    url, arn = account.queue()
+    name = account.function(FAIL, allow=[{"Action": "sqs:SendMessage", "Resource": arn}])
+    account.on_failure(name, arn, MaximumEventAgeInSeconds=60)
+    account.invoke(name, "old", InvocationType="Event")
+    record = account.message(url)
+    stop(aws.pid)
+    assert record["requestContext"]["condition"] == "EventAgeExceeded"
+    assert record["requestContext"]["approximateInvokeCount"] == 1
+
+
+def test_an_event_that_waits_too_long_is_never_tried(account: Account, both_busy: Callable[[], None]) -> None:
+    url, arn = account.queue()
+    name = account.function(ECHO, allow=[{"Action": "sqs:SendMessage", "Resource": arn}])
+    # Lambda's own minimum is a minute.
+    account.on_failure(name, arn, MaximumEventAgeInSeconds=1)
+    account.invoke(name, "late", InvocationType="Event")
+    record = account.message(url)
+    both_busy()
+    assert record["requestPayload"] == "late"
+    assert record["requestContext"]["condition"] == "EventAgeExceeded"
+    assert record["requestContext"]["approximateInvokeCount"] == 0
+    assert "responsePayload" not in record
+    assert account.log(name) == []
+
+
+def test_a_record_needs_the_permission_of_the_role_and_a_queue(account: Account) -> None:
+    url, arn = account.queue()
+    forbidden = account.function(FAIL)
+    nowhere = account.function(FAIL, allow=[{"Action": "sqs:SendMessage", "Resource": "*"}])
+    permitted = account.function(FAIL, allow=[{"Action": "sqs:SendMessage", "Resource": arn}])
+    account.on_failure(forbidden, arn, MaximumRetryAttempts=0)
+    account.on_failure(nowhere, f"{arn}-that-is-gone", MaximumRetryAttempts=0)
+    account.on_failure(permitted, arn, MaximumRetryAttempts=0)
+    for name in (forbidden, nowhere, forbidden, nowhere, permitted):
+        account.invoke(name, name, InvocationType="Event")
+    assert account.message(url)["requestPayload"] == permitted
 
 
 def test_a_log_group_that_is_gone_is_not_made_again(account: Account) -> None:
@@ -140,11 +229,15 @@ def test_a_log_group_that_is_gone_is_not_made_again(account: Account) -> None:
     assert groups["logGroups"] == []
 
 
-def test_a_role_that_lambda_may_not_assume_does_not_run(account: Account) -> None:
+@pytest.mark.parametrize(
+    "statement",
+    [{"Principal": {"Service": "ec2.amazonaws.com"}}, {"Effect": "Deny"}, {"Action": "sts:TagSession"}],
+    ids=["another service", "denied", "another action"],
+)
+def test_a_role_that_lambda_may_not_assume_does_not_run(account: Account, statement: dict[str, Any]) -> None:
     name = account.function(ECHO)
-    trust = {**TRUST, "Principal": {"Service": "ec2.amazonaws.com"}}
     account.client("iam").update_assume_role_policy(
-        RoleName=name, PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        RoleName=name, PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [{**TRUST, **statement}]})
     )
     answer = account.invoke(name)
     assert answer["Reply"]["errorType"] == "AccessDeniedException"

@@ -14,6 +14,7 @@ import pytest
 from tests.local_aws.conftest import Account, awaited
 from tools.errors import ToolError
 from tools.local_aws import LocalAws, local_aws, start, stop
+from tools.local_aws.client import local_client
 from tools.paths import ROOT
 
 ECHO = "def handler(event, context):\n    return event\n"
@@ -47,8 +48,17 @@ def await_end(pids: set[int]) -> None:
     awaited(lambda: True if not any(map(is_running, pids)) else None)
 
 
+@pytest.fixture
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a local AWS has its temporary files."""
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    return folder
+
+
 @pytest.mark.parametrize("ending", [None, KeyboardInterrupt, RuntimeError])
-def test_the_end_of_the_block_ends_everything(ending: type[BaseException] | None) -> None:
+def test_the_end_of_the_block_ends_everything(ending: type[BaseException] | None, scratch: Path) -> None:
     started: set[int] = set()
     with contextlib.suppress(KeyboardInterrupt, RuntimeError), local_aws() as aws:
         account = Account(aws)
@@ -58,9 +68,10 @@ def test_the_end_of_the_block_ends_everything(ending: type[BaseException] | None
             raise ending
     assert len(started) >= 4
     await_end(started)
+    assert not list(scratch.iterdir())
 
 
-def test_a_killed_parent_takes_everything_with_it() -> None:
+def test_a_killed_parent_takes_everything_with_it(scratch: Path) -> None:
     script = (
         "from tests.local_aws.conftest import Account; from tools.local_aws import local_aws; import sys\n"
         "with local_aws() as aws:\n"
@@ -78,35 +89,47 @@ def test_a_killed_parent_takes_everything_with_it() -> None:
         parent.send_signal(signal.SIGKILL)
     assert len(started) >= 4
     await_end(started)
+    assert not list(scratch.iterdir())
 
 
-def test_a_killed_server_leaves_no_function_running(tmp_path: Path) -> None:
+def test_a_killed_server_leaves_no_function_running_and_no_files(tmp_path: Path, scratch: Path) -> None:
     aws = start(log_file=tmp_path / "log")
     account = Account(aws)
     account.invoke(account.function(ECHO))
     started = started_by(aws)
+    assert list(scratch.iterdir())
     os.kill(aws.pid, signal.SIGKILL)
     await_end(started)
+    assert not list(scratch.iterdir())
     stop(aws.pid)
 
 
-def test_in_the_background_it_runs_until_it_is_stopped(tmp_path: Path) -> None:
+def test_in_the_background_it_runs_until_it_is_stopped(tmp_path: Path, scratch: Path) -> None:
     aws = start(log_file=tmp_path / "log")
     account = Account(aws)
     assert account.invoke(account.function(ECHO), "x")["Reply"] == "x"
     started = started_by(aws)
     stop(aws.pid)
     await_end(started)
+    assert not list(scratch.iterdir())
     stop(aws.pid)
 
 
-def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
+def test_another_process_is_never_stopped() -> None:
+    echo = [sys.executable, "-c", "print(input())"]
+    with subprocess.Popen(echo, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        stop(other.pid)
+        assert other.communicate(b"alive\n") == (b"alive\n", None)
+
+
+def test_a_port_in_use_is_one_line_and_leaves_nothing(tmp_path: Path, scratch: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ToolError, match=rf"^Port {port} is in use: choose another, or none$"), local_aws(port=port):
             pass
         with pytest.raises(ToolError, match=rf"^Port {port} is in use"):
             start(port=port, log_file=tmp_path / "log")
+    assert not list(scratch.iterdir())
 
 
 def test_the_port_asked_for_is_used() -> None:
@@ -126,3 +149,12 @@ def test_another_processor_is_refused_with_the_reason(monkeypatch: pytest.Monkey
     monkeypatch.setattr("platform.machine", lambda: "riscv64")
     with pytest.raises(ToolError, match="not on linux on riscv64"), local_aws():
         pass
+
+
+def test_a_users_own_profile_and_proxy_lead_nowhere(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"AWS_PROFILE": "nobody", "HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": ""}.items():
+        monkeypatch.setenv(name, value)
+        monkeypatch.setenv(name.lower(), value)
+    keys = (account.aws.access_key_id, account.aws.secret_access_key)
+    client = local_client("sts", account.aws.endpoint, account.aws.region, *keys)
+    assert client.get_caller_identity()["Account"] == "123456789012"

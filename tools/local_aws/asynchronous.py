@@ -3,15 +3,18 @@
 import heapq
 import itertools
 import json
+import logging
 import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from tools.local_aws.environment import FunctionSpec, Reply
-from tools.local_aws.pool import Pool
+from tools.local_aws.environment import FunctionSpec
+from tools.local_aws.pool import Pool, TooManyInvocationsError
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Event:
     Attributes:
         arrived: When it was accepted, on the monotonic clock, in seconds.
         attempts: How often it has been tried.
+        reply: What the function answered last; None before it was tried.
 
     """
 
@@ -45,13 +49,14 @@ class Event:
     request_id: str
     arrived: float
     attempts: int = 0
+    reply: bytes | None = None
 
 
 Lookup = Callable[[str], tuple[FunctionSpec, Terms] | None]
 """Gives a function as it is now, by its ARN; None where it is gone."""
 
-SendRecord = Callable[[str, str], None]
-"""Puts a record into the queue of an ARN."""
+SendRecord = Callable[[FunctionSpec, str, str], None]
+"""Puts a function's record into the queue of an ARN."""
 
 
 class AsynchronousQueue:
@@ -105,9 +110,13 @@ class AsynchronousQueue:
 
     def _work(self) -> None:
         while (event := self._next()) is not None:
-            found = self._lookup(event.arn)
-            if found is not None:
-                self._try(event, *found)
+            try:
+                found = self._lookup(event.arn)
+                if found is not None:
+                    self._try(event, *found)
+            except Exception:
+                # A fault of ours in one event must not keep all others waiting for ever.
+                logger.exception("%s is lost for %s", event.request_id, event.arn)
 
     def _next(self) -> Event | None:
         """Wait for an event that is due; None when there will be none any more."""
@@ -120,19 +129,24 @@ class AsynchronousQueue:
         return None
 
     def _try(self, event: Event, spec: FunctionSpec, terms: Terms) -> None:
-        reply = self._pool.invoke(spec, event.payload, event.request_id, wait=True)
+        left = event.arrived + terms.max_age - time.monotonic()
+        try:
+            reply = self._pool.invoke(spec, event.payload, event.request_id, patience=max(left, 0))
+        except TooManyInvocationsError:
+            self._give_up(event, spec, terms, "EventAgeExceeded")
+            return
         if not reply.failed or self._closing:
             return
-        tried = Event(event.arn, event.payload, event.request_id, event.arrived, event.attempts + 1)
+        tried = replace(event, attempts=event.attempts + 1, reply=reply.payload)
         delay = self._retry_delays[min(event.attempts, len(self._retry_delays) - 1)]
         if tried.attempts > terms.retries:
-            self._give_up(tried, terms, reply, "RetriesExhausted")
+            self._give_up(tried, spec, terms, "RetriesExhausted")
         elif time.monotonic() + delay - event.arrived > terms.max_age:
-            self._give_up(tried, terms, reply, "EventAgeExceeded")
+            self._give_up(tried, spec, terms, "EventAgeExceeded")
         else:
             self._schedule(tried, time.monotonic() + delay)
 
-    def _give_up(self, event: Event, terms: Terms, reply: Reply, condition: str) -> None:
+    def _give_up(self, event: Event, spec: FunctionSpec, terms: Terms, condition: str) -> None:
         if terms.on_failure is None:
             return
         # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
@@ -146,7 +160,12 @@ class AsynchronousQueue:
                 "approximateInvokeCount": event.attempts,
             },
             "requestPayload": json.loads(event.payload),
-            "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
-            "responsePayload": json.loads(reply.payload),
         }
-        self._send_record(terms.on_failure, json.dumps(record))
+        if event.reply is not None:
+            record["responseContext"] = {
+                "statusCode": 200,
+                "executedVersion": "$LATEST",
+                "functionError": "Unhandled",
+            }
+            record["responsePayload"] = json.loads(event.reply)
+        self._send_record(spec, terms.on_failure, json.dumps(record))

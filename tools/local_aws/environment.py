@@ -2,16 +2,22 @@
 
 import contextlib
 import http.client
+import ipaddress
 import json
 import os
+import re
+import secrets
 import signal
+import socket
 import subprocess
 import threading
 import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from tools.local_aws.guard import Guard, end_session
 from tools.local_aws.runtime import Runtime
@@ -24,8 +30,11 @@ READY_SECONDS = 30
 GRACE_SECONDS = 30
 """Beyond the function's own timeout, for its start; the emulator itself ends what takes longer than the timeout."""
 
-EMULATOR_LINE = " (rapid) "
-"""In what the emulator says of itself, which is in no log on AWS."""
+EMULATOR_LINE = re.compile(r"\d\d \w{3} \d{4} [\d:,]+ \[\w+\] \(rapid\) ")
+"""What the emulator says of itself begins so; it is in no log on AWS."""
+
+LOG_SECONDS = 2
+"""How long the last lines of an invocation may take to arrive; they follow the reply at once."""
 
 SAMPLE_SECONDS = 0.02
 """How often the memory in use is looked at."""
@@ -54,6 +63,17 @@ class FunctionSpec:
     variables: tuple[tuple[str, str], ...]
 
 
+class LogLine(NamedTuple):
+    """A line of a log, and when it was written, in milliseconds since 1970."""
+
+    at: int
+    text: str
+
+    @classmethod
+    def now(cls, text: str) -> "LogLine":
+        return cls(time.time_ns() // 1_000_000, text)
+
+
 @dataclass(frozen=True)
 class Reply:
     """What came of one invocation.
@@ -68,41 +88,35 @@ class Reply:
 
     payload: bytes
     failed: bool
-    log: tuple[str, ...]
+    log: tuple[LogLine, ...]
     broken: bool
 
     @classmethod
     def of_platform(cls, kind: str, message: str) -> "Reply":
         """Describe what went wrong outside of the function."""
         error = json.dumps({"errorType": kind, "errorMessage": message}).encode()
-        return cls(error, failed=True, log=(f"{kind}: {message}",), broken=True)
+        return cls(error, failed=True, log=(LogLine.now(f"{kind}: {message}"),), broken=True)
 
 
 class Environment:
     """A sandbox that runs one function."""
 
-    def __init__(
-        self, spec: FunctionSpec, address: str, runtime: Runtime, variables: Mapping[str, str], guard: Guard
-    ) -> None:
+    def __init__(self, spec: FunctionSpec, runtime: Runtime, variables: Mapping[str, str], guard: Guard) -> None:
         self.spec = spec
         self.log_stream = f"{time.strftime('%Y/%m/%d')}/[$LATEST]{uuid.uuid4().hex}"
-        self._address = address
         self._guard = guard
-        self._lines: list[str] = []
+        self._address, runtime_address = _own_addresses()
+        self._lines: list[LogLine] = []
         self._more_lines = threading.Condition()
         self._process = subprocess.Popen(
             [
                 *(str(runtime.emulator), "--log-level", "error"),
-                *(
-                    "--runtime-interface-emulator-address",
-                    f"{address}:8080",
-                    "--runtime-api-address",
-                    f"{address}:9001",
-                ),
+                *("--runtime-interface-emulator-address", self._address),
+                *("--runtime-api-address", runtime_address),
                 *(str(runtime.python), "-m", "awslambdaric", spec.handler),
             ],
             cwd=spec.code,
-            env=_environment(spec, variables),
+            env=_environment(spec, self.log_stream, variables),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -112,12 +126,12 @@ class Environment:
             start_new_session=True,
         )
         guard.watch(self._process.pid)
-        threading.Thread(target=self._read_log, daemon=True).start()
+        self._closed = False
+        self._reader = threading.Thread(target=self._read_log, daemon=True)
+        self._reader.start()
 
     def invoke(self, payload: bytes, request_id: str) -> Reply:
         """Run the function once; never two at a time, which the emulator does not survive."""
-        with self._more_lines:
-            self._lines.clear()
         done = threading.Event()
         watchdog = threading.Thread(target=self._watch_memory, args=(done,))
         watchdog.start()
@@ -129,7 +143,10 @@ class Environment:
         return self._reply(status, body, request_id)
 
     def close(self) -> None:
-        """End everything that runs in it."""
+        """End everything that runs in it; again is no harm, though another process may have its id by then."""
+        if self._closed:
+            return
+        self._closed = True
         end_session(self._process.pid)
         self._process.wait()
         self._guard.forget(self._process.pid)
@@ -137,7 +154,7 @@ class Environment:
     def _post(self, payload: bytes, request_id: str) -> tuple[int, bytes]:
         deadline = time.monotonic() + READY_SECONDS
         while True:
-            connection = http.client.HTTPConnection(self._address, 8080, timeout=self.spec.timeout + GRACE_SECONDS)
+            connection = http.client.HTTPConnection(self._address, timeout=self.spec.timeout + GRACE_SECONDS)
             try:
                 connection.request("POST", INVOKE, payload, {"X-Amzn-RequestId": request_id})
                 response = connection.getresponse()
@@ -151,28 +168,41 @@ class Environment:
                 connection.close()
 
     def _reply(self, status: int, body: bytes, request_id: str) -> Reply:
-        text = body.decode(errors="replace")
+        text = body.decode(errors="replace").strip()
         if text.startswith("Task timed out after "):
-            error = {"errorType": "Sandbox.Timedout", "errorMessage": f"RequestId: {request_id} Error: {text.strip()}"}
-            return Reply(json.dumps(error).encode(), failed=True, log=(*self._log(""), text.strip()), broken=True)
+            error = {"errorType": "Sandbox.Timedout", "errorMessage": f"RequestId: {request_id} Error: {text}"}
+            at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            log = (*self._last_log(), LogLine.now(f"{at} {request_id} {text}"))
+            return Reply(json.dumps(error).encode(), failed=True, log=log, broken=True)
         if status != http.client.OK:
-            return Reply(body, failed=True, log=self._log(""), broken=True)
+            # The emulator forgets these when the runtime dies.
+            ending = (f"END RequestId: {request_id}", f"REPORT RequestId: {request_id}\tStatus: error")
+            return Reply(body, failed=True, log=(*self._last_log(), *map(LogLine.now, ending)), broken=True)
         return Reply(body, failed=_is_error(body, request_id), log=self._log(request_id), broken=False)
 
-    def _log(self, request_id: str) -> tuple[str, ...]:
-        """The lines of this invocation: all up to its report, which follows the reply; with no id, all there are."""
+    def _log(self, request_id: str) -> tuple[LogLine, ...]:
+        """Take the lines that there are, up to the report on this invocation, which follows the reply."""
+        report = f"REPORT RequestId: {request_id}"
         with self._more_lines:
-            if request_id:
-                report = f"REPORT RequestId: {request_id}"
-                self._more_lines.wait_for(lambda: any(line.startswith(report) for line in self._lines), timeout=2)
-            return tuple(self._lines)
+            self._more_lines.wait_for(
+                lambda: any(line.text.startswith(report) for line in self._lines), timeout=LOG_SECONDS
+            )
+            lines = tuple(self._lines)
+            self._lines.clear()
+            return lines
+
+    def _last_log(self) -> tuple[LogLine, ...]:
+        """End the environment, and take all that was still on its way."""
+        self.close()
+        self._reader.join(LOG_SECONDS)
+        return tuple(self._lines)
 
     def _read_log(self) -> None:
         for line in self._process.stdout or ():
-            if EMULATOR_LINE in line:
+            if EMULATOR_LINE.match(line):
                 continue
             with self._more_lines:
-                self._lines.append(line.rstrip("\n"))
+                self._lines.append(LogLine.now(line.rstrip("\n")))
                 self._more_lines.notify_all()
 
     def _watch_memory(self, done: threading.Event) -> None:
@@ -186,7 +216,14 @@ class Environment:
                         os.kill(pid, signal.SIGKILL)
 
 
-def _environment(spec: FunctionSpec, variables: Mapping[str, str]) -> dict[str, str]:
+def _own_addresses() -> tuple[str, str]:
+    """Two addresses to listen on: ports that are free, on a loopback address where nobody else looks for one."""
+    host = str(ipaddress.IPv4Address("127.1.0.0") + secrets.randbelow(1 << 23))
+    with socket.create_server((host, 0)) as one, socket.create_server((host, 0)) as other:
+        return f"{host}:{one.getsockname()[1]}", f"{host}:{other.getsockname()[1]}"
+
+
+def _environment(spec: FunctionSpec, log_stream: str, variables: Mapping[str, str]) -> dict[str, str]:
     """What the function sees: nothing of our own environment but where programs and certificates are."""
     inherited = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     return {
@@ -200,6 +237,10 @@ def _environment(spec: FunctionSpec, variables: Mapping[str, str]) -> dict[str, 
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_size),
         "AWS_LAMBDA_FUNCTION_TIMEOUT": str(spec.timeout),
         "AWS_LAMBDA_LOG_GROUP_NAME": spec.log_group,
+        "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        # The code can't be written to on AWS, so bytecode that is not in the zip never comes to be.
+        "PYTHONDONTWRITEBYTECODE": "1",
         **dict(spec.variables),
         **variables,
     }

@@ -61,7 +61,12 @@ def inject(aws: "LocalAws", fault: Fault) -> str:
 
 
 def await_held(aws: "LocalAws", identity: str) -> None:
-    """Wait until a request is being held by the fault."""
+    """Wait until a request is being held by the fault.
+
+    Raises:
+        TimeoutError: None came.
+
+    """
     _call(aws, "GET", f"/{identity}", None)
 
 
@@ -72,10 +77,13 @@ def release(aws: "LocalAws", identity: str) -> None:
 
 def _call(aws: "LocalAws", method: str, path: str, body: Any) -> Any:
     address = urllib.parse.urlsplit(aws.endpoint).netloc
-    connection = http.client.HTTPConnection(address, timeout=HOLD_SECONDS)
+    connection = http.client.HTTPConnection(address, timeout=2 * HOLD_SECONDS)
     with contextlib.closing(connection):
         connection.request(method, PATH + path, json.dumps(body))
-        return json.load(connection.getresponse())
+        response = connection.getresponse()
+        if response.status == http.client.REQUEST_TIMEOUT:
+            raise TimeoutError(f"no request that the fault {path} would hold")
+        return json.load(response)
 
 
 class _Active:
@@ -155,7 +163,9 @@ class Faults:
                 identity = str(len(self._active))
                 self._active[identity] = _Active(Fault(**json.loads(body)))
         elif environ["REQUEST_METHOD"] == "GET":
-            self._active[identity].held.wait(HOLD_SECONDS)
+            if not self._active[identity].held.wait(HOLD_SECONDS):
+                start_response("408 Request Timeout", [])
+                return []
         else:
             self._active[identity].left = 0
             self._active[identity].released.set()

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,11 +10,17 @@ from pathlib import Path
 
 
 class Guard:
-    """Tells the guarding process which sessions are ours; when we die, the pipe closes and it ends them."""
+    """Tells the guarding process which sessions are ours; when we die, the pipe closes and it ends them.
 
-    def __init__(self) -> None:
+    Args:
+        folder: Ours too; it is removed.
+
+    """
+
+    def __init__(self, folder: Path) -> None:
+        # Without a buffer, what several threads tell at once stays whole lines.
         self._process = subprocess.Popen(
-            [sys.executable, __file__], stdin=subprocess.PIPE, text=True, bufsize=1, start_new_session=True
+            [sys.executable, __file__, str(folder)], stdin=subprocess.PIPE, bufsize=0, start_new_session=True
         )
 
     def watch(self, session: int) -> None:
@@ -25,12 +32,12 @@ class Guard:
         self._tell(f"-{session}")
 
     def close(self) -> None:
-        """End what is left, and the guard."""
+        """End what is left, remove the folder, and end the guard."""
         self._process.communicate()
 
     def _tell(self, line: str) -> None:
         if self._process.stdin:
-            self._process.stdin.write(line + "\n")
+            self._process.stdin.write(f"{line}\n".encode())
 
 
 def end_session(session: int) -> None:
@@ -52,6 +59,7 @@ def _main() -> None:
         change(int(line[1:]))
     for session in sessions:
         end_session(session)
+    shutil.rmtree(sys.argv[1], ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """IAM as AWS enforces it, on top of moto's: everyone but the administrator may do what a policy allows, and no more."""
 
+import json
 import re
 from typing import Any
 
@@ -7,6 +8,7 @@ from moto.core import authorization
 from moto.core.exceptions import AccessDeniedError
 from moto.iam import access_control
 from moto.iam.access_control import PermissionResult, S3IAMRequest
+from moto.iam.exceptions import NotFoundException
 from moto.iam.models import iam_backends
 from moto.s3.exceptions import S3AccessDeniedError
 from moto.s3.models import FakeDeleteMarker, s3_backends
@@ -41,13 +43,15 @@ class AccessControl:
             control.authorize(request, iam_request_class, resource)
 
         ActionAuthenticatorMixin._authenticate_and_authorize_action = authorize
-        original = IAMPolicyStatement.is_action_permitted
 
-        def is_action_permitted(statement: Any, *args: Any, **kwargs: Any) -> PermissionResult:
-            # moto takes a statement whose condition is not met as a denial; to AWS it is as if it were not there.
-            if not _conditions_met(statement._statement.get("Condition", {})):
-                return PermissionResult.NEUTRAL
-            result: PermissionResult = original(statement, *args, **kwargs)
+        check_trust = IAMPolicyStatement.is_action_permitted
+
+        def is_action_permitted(
+            statement: Any, action: str, resource: str = "*", principal: str | None = None, values: Any = None
+        ) -> PermissionResult:
+            if principal is None:
+                return decide(statement._statement, action, resource)
+            result: PermissionResult = check_trust(statement, action, resource, principal, values)
             return result
 
         IAMPolicyStatement.is_action_permitted = is_action_permitted
@@ -79,18 +83,20 @@ class AccessControl:
             checked._action = "s3:ListBucket"
             checked.check_action_permitted(resource.partition("/")[0])
 
-    def role_variables(self, role_arn: str, region: str) -> dict[str, str]:
-        """Assume a function's role, as Lambda does: the environment variables with its credentials.
+    def role_keys(self, role_arn: str, region: str) -> tuple[str, str, str]:
+        """Assume a function's role, as Lambda does: access key id, secret access key and session token.
 
         Raises:
-            PermissionError: The role's trust policy does not let Lambda.
+            PermissionError: The role's trust policy does not let Lambda, or there is no such role.
 
         """
-        role = iam_backends[self._account_id]["aws"].get_role_by_arn(role_arn)
-        document = role.assume_role_policy_document
-        if not re.search(r"\blambda\.amazonaws\.com\b", document):
+        try:
+            role = iam_backends[self._account_id]["aws"].get_role_by_arn(role_arn)
+        except NotFoundException:
+            raise PermissionError(f"Lambda may not assume {role_arn}: there is no such role") from None
+        if not _trusts_lambda(json.loads(role.assume_role_policy_document)):
             raise PermissionError(
-                f"Lambda may not assume {role_arn}: its trust policy does not name lambda.amazonaws.com"
+                f"Lambda may not assume {role_arn}: its trust policy does not let lambda.amazonaws.com"
             )
         backend: Any = sts_backends[self._account_id]["aws"]
         assumed = backend.assume_role(
@@ -101,11 +107,7 @@ class AccessControl:
             duration=12 * 60 * 60,
             external_id=None,
         )
-        return {
-            "AWS_ACCESS_KEY_ID": assumed.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": assumed.secret_access_key,
-            "AWS_SESSION_TOKEN": assumed.session_token,
-        }
+        return assumed.access_key_id, assumed.secret_access_key, assumed.session_token
 
     def _is_missing(self, object_arn: str) -> bool:
         bucket_name, _, key = object_arn.rpartition(":::")[2].partition("/")
@@ -113,7 +115,60 @@ class AccessControl:
         return bucket is not None and isinstance(bucket.keys.get(key), FakeDeleteMarker | None)
 
 
+def _trusts_lambda(document: dict[str, Any]) -> bool:
+    decisions = {
+        one["Effect"]
+        for one in _listed(document["Statement"])
+        if "lambda.amazonaws.com" in _listed(one.get("Principal", {}).get("Service", []))
+        and _matches_any(one["Action"], "sts:AssumeRole")
+    }
+    return decisions == {"Allow"}
+
+
+def decide(statement: dict[str, Any], action: str, resource: str) -> PermissionResult:
+    """Tell what a policy's statement says, as AWS reads it; moto's reading of patterns and conditions is another.
+
+    A principal other than everybody is not looked at: moto does not tell whose request it is.
+    """
+    applies = (
+        statement.get("Principal", "*") in ("*", {"AWS": "*"})
+        and _applies(statement, "Action", action, re.IGNORECASE)
+        and _applies(statement, "Resource", resource)
+        and _conditions_met(statement.get("Condition", {}))
+    )
+    if not applies:
+        return PermissionResult.NEUTRAL
+    return PermissionResult.PERMITTED if statement["Effect"] == "Allow" else PermissionResult.DENIED
+
+
+def _applies(statement: dict[str, Any], element: str, value: str, flags: int = 0) -> bool:
+    if f"Not{element}" in statement:
+        return not _matches_any(statement[f"Not{element}"], value, flags)
+    return _matches_any(statement.get(element, []), value, flags)
+
+
+def _matches_any(patterns: str | list[str], value: str, flags: int = 0) -> bool:
+    """Whether one of the patterns fits: ``*`` and ``?`` are wildcards and all else is literal."""
+    return any(
+        re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), value, re.DOTALL | flags)
+        for pattern in _listed(patterns)
+    )
+
+
 def _conditions_met(conditions: dict[str, dict[str, Any]]) -> bool:
-    """Whether a statement applies. What is on loopback cannot be overheard, so it counts as TLS; all else is moto's."""
-    secure = conditions.get("Bool", {}).get("aws:SecureTransport")
-    return secure is None or str(secure).lower() == "true"
+    """Whether all conditions are met.
+
+    What is on loopback cannot be overheard, so it counts as TLS. Nothing else is known of a request here: any other
+    condition is not met, and its statement as if it were not there.
+    """
+    return all(
+        operator in {"Bool", "BoolIfExists"}
+        and key.lower() == "aws:securetransport"
+        and "true" in (str(one).lower() for one in _listed(value))
+        for operator, keys in conditions.items()
+        for key, value in keys.items()
+    )
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

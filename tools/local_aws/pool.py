@@ -1,27 +1,26 @@
 """The execution environments of all functions: reused, replaced when stale or broken, and limited in number."""
 
-import contextlib
 import http.client
-import ipaddress
-import itertools
-import os
-import socket
 import threading
 from collections.abc import Callable, Mapping
 
-from tools.local_aws.environment import Environment, FunctionSpec, Reply
+from tools.local_aws.environment import Environment, FunctionSpec, LogLine, Reply
 from tools.local_aws.guard import Guard
 from tools.local_aws.runtime import Runtime
 
 Credentials = Callable[[FunctionSpec], Mapping[str, str]]
 """Gives the environment variables that let a function act as its role."""
 
-Log = Callable[[FunctionSpec, str, tuple[str, ...]], None]
+Log = Callable[[FunctionSpec, str, tuple[LogLine, ...]], None]
 """Takes a function, the name of a log stream, and lines for it."""
 
 
 class TooManyInvocationsError(Exception):
     """As many functions run as may; whoever waits for a reply is told to come back."""
+
+
+class StoppingError(Exception):
+    """Nothing runs any more, for all of this is being stopped."""
 
 
 class Pool:
@@ -30,12 +29,13 @@ class Pool:
     Args:
         concurrency: The limit, over all functions, as an account on AWS has one.
         runtime: What environments are made of.
+        guard: Ends them when this process is gone.
         credentials: Asked for each new environment.
         log: Told the lines of each invocation, when it has ended.
 
     """
 
-    def __init__(self, concurrency: int, runtime: Runtime, credentials: Credentials, log: Log) -> None:
+    def __init__(self, concurrency: int, runtime: Runtime, guard: Guard, credentials: Credentials, log: Log) -> None:
         self._slots = threading.BoundedSemaphore(concurrency)
         self._lock = threading.Lock()
         self._idle: list[Environment] = []
@@ -44,31 +44,30 @@ class Pool:
         self._runtime = runtime
         self._credentials = credentials
         self._log = log
-        self._guard = Guard()
-        # A loopback address for each, as the emulator's two ports are always the same, from a block that only this
-        # process has.
-        first = ipaddress.IPv4Address("127.1.0.0") + os.getpid() % 65_000 * 250
-        self._addresses = itertools.cycle([str(first + offset) for offset in range(250)])
+        self._guard = guard
+        self._closing = False
 
-    def invoke(self, spec: FunctionSpec, payload: bytes, request_id: str, *, wait: bool) -> Reply:
+    def invoke(self, spec: FunctionSpec, payload: bytes, request_id: str, *, patience: float = 0) -> Reply:
         """Run a function.
 
         Args:
             spec: The function as it is now.
             payload: The event, as JSON.
             request_id: Shown in its log.
-            wait: Whether to wait for a free slot, as asynchronous invocations do.
+            patience: Seconds to wait for a free slot, as asynchronous invocations do.
 
         Raises:
-            TooManyInvocationsError: There is no free slot, and ``wait`` is false.
+            TooManyInvocationsError: There was no free slot.
 
         """
-        if not self._slots.acquire(blocking=wait):
+        if not self._slots.acquire(timeout=patience):
             raise TooManyInvocationsError
         try:
             environment = self._take(spec)
         except PermissionError as error:
             return Reply.of_platform("AccessDeniedException", str(error))
+        except StoppingError:
+            return Reply.of_platform("ServiceException", "the local AWS is being stopped")
         else:
             return self._invoke(environment, payload, request_id)
         finally:
@@ -77,11 +76,10 @@ class Pool:
     def close(self) -> None:
         """End all environments, busy ones too."""
         with self._lock:
+            self._closing = True
             environments = [*self._idle, *self._busy]
-            self._idle.clear()
         for environment in environments:
             environment.close()
-        self._guard.close()
 
     def _invoke(self, environment: Environment, payload: bytes, request_id: str) -> Reply:
         try:
@@ -106,23 +104,17 @@ class Pool:
             taken = [fitting] if fitting else []
             self._idle = [one for one in self._idle if one not in stale + taken]
             self._busy |= set(taken)
-            address = self._free_address()
         for environment in stale:
             environment.close()
         if fitting:
             return fitting
-        environment = Environment(spec, address, self._runtime, self._credentials(spec), self._guard)
+        variables = self._credentials(spec)
         with self._lock:
+            if self._closing:
+                raise StoppingError
+            environment = Environment(spec, self._runtime, variables, self._guard)
             self._busy.add(environment)
-        return environment
-
-    def _free_address(self) -> str:
-        """The next address that no environment of another local AWS listens on."""
-        for address in self._addresses:
-            with contextlib.suppress(OSError):
-                socket.create_server((address, 8080)).close()
-                return address
-        raise AssertionError("addresses never end")
+            return environment
 
     def _put_back(self, environment: Environment) -> None:
         with self._lock:

@@ -6,29 +6,29 @@ import io
 import json
 import logging
 import secrets
-import shutil
 import string
 import tempfile
 import threading
-import time
+import uuid
 import zipfile
 from pathlib import Path
 from typing import Any
 
-import moto.backends
+from botocore.exceptions import BotoCoreError, ClientError
 from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.core.exceptions import JsonRESTError
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.logs.models import logs_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-from moto.sqs.models import sqs_backends
 from werkzeug.serving import make_server
 
 from tools.local_aws import moto_gaps
 from tools.local_aws.asynchronous import AsynchronousQueue, Terms
-from tools.local_aws.environment import FunctionSpec
+from tools.local_aws.client import local_client
+from tools.local_aws.environment import FunctionSpec, LogLine
 from tools.local_aws.faults import Faults
+from tools.local_aws.guard import Guard
 from tools.local_aws.iam import AccessControl
 from tools.local_aws.pool import Pool, TooManyInvocationsError
 from tools.local_aws.runtime import Runtime
@@ -57,6 +57,15 @@ class TooManyRequestsError(JsonRESTError):
         super().__init__("TooManyRequestsException", "Rate Exceeded.")
 
 
+class InvalidRequestContentError(JsonRESTError):
+    """What Lambda answers to an event that is no JSON."""
+
+    code = 400
+
+    def __init__(self, error: ValueError) -> None:
+        super().__init__("InvalidRequestContentException", f"Could not parse request body into json: {error}")
+
+
 class Server:
     """The local AWS.
 
@@ -71,16 +80,19 @@ class Server:
     def __init__(self, port: int, concurrency: int, retry_delays: tuple[float, ...], runtime: Runtime) -> None:
         self.access_key_id = "AKIA" + "".join(secrets.choice(string.ascii_uppercase) for _ in range(16))
         self.secret_access_key = secrets.token_urlsafe(30)
-        self._code = Path(tempfile.mkdtemp(prefix="local-aws-"))
         self._control = AccessControl(self.access_key_id, DEFAULT_ACCOUNT_ID)
-        self._pool = Pool(concurrency, runtime, self._variables, _write_log)
-        self._queue = AsynchronousQueue(self._pool, concurrency, retry_delays, self._lookup, _send_record)
-        self._install()
         notifying = moto_gaps.Notifications(DomainDispatcherApplication(create_backend_app), self._notify)
         self._faults = Faults(notifying, self._control.is_administrator)
+        # First of all: where the port is in use, there is nothing to clean up.
         self._http = make_server("127.0.0.1", port, self._faults, threaded=True, request_handler=RequestHandler)
         self.endpoint = f"http://127.0.0.1:{self._http.server_port}"
-        self._thread = threading.Thread(target=self._http.serve_forever)
+        # How often it looks whether it should end.
+        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05})
+        self._scratch = Path(tempfile.mkdtemp(prefix="local-aws-"))
+        self._guard = Guard(self._scratch)
+        self._pool = Pool(concurrency, runtime, self._guard, self._variables, _write_log)
+        self._queue = AsynchronousQueue(self._pool, concurrency, retry_delays, self._lookup, self._send_record)
+        self._install()
 
     def start(self) -> None:
         """Begin to answer."""
@@ -95,7 +107,7 @@ class Server:
         self._http.shutdown()
         self._thread.join()
         self._http.server_close()
-        shutil.rmtree(self._code)
+        self._guard.close()
 
     def _install(self) -> None:
         self._control.install()
@@ -115,17 +127,21 @@ class Server:
     def _invoke(self, function: LambdaFunction, payload: bytes, kind: str, headers: dict[str, str]) -> bytes:
         if kind == "DryRun":
             return b""
+        try:
+            json.loads(payload)
+        except ValueError as error:
+            raise InvalidRequestContentError(error) from None
         if kind == "Event":
             self._queue.accept(function.function_arn, payload)
             return b""
         try:
-            reply = self._pool.invoke(self._spec(function), payload, secrets.token_hex(16), wait=False)
+            reply = self._pool.invoke(self._spec(function), payload, str(uuid.uuid4()))
         except TooManyInvocationsError:
             raise TooManyRequestsError from None
         if reply.failed:
             headers["x-amz-function-error"] = "Unhandled"
-        tail = "\n".join(reply.log).encode()[-LOG_TAIL_BYTES:]
-        headers["x-amz-log-result"] = base64.b64encode(tail + b"\n").decode()
+        tail = "".join(f"{line.text}\n" for line in reply.log).encode()[-LOG_TAIL_BYTES:]
+        headers["x-amz-log-result"] = base64.b64encode(tail).decode()
         return reply.payload
 
     def _lookup(self, arn: str) -> tuple[FunctionSpec, Terms] | None:
@@ -148,9 +164,9 @@ class Server:
         )
 
     def _unpacked(self, function: LambdaFunction) -> Path:
-        folder = self._code / function.code_digest
+        folder = self._scratch / function.code_digest
         if not folder.exists():
-            scratch = Path(tempfile.mkdtemp(dir=self._code))
+            scratch = Path(tempfile.mkdtemp(dir=self._scratch))
             with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as archive:
                 archive.extractall(scratch)
             # Another thread may have been faster, with the same content.
@@ -159,12 +175,26 @@ class Server:
         return folder
 
     def _variables(self, spec: FunctionSpec) -> dict[str, str]:
+        access_key_id, secret_access_key, session_token = self._control.role_keys(spec.role, REGION)
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
-            **self._control.role_variables(spec.role, REGION),
+            # What a function leaves there goes with the rest.
+            "TMPDIR": str(self._scratch),
+            "AWS_ACCESS_KEY_ID": access_key_id,
+            "AWS_SECRET_ACCESS_KEY": secret_access_key,
+            "AWS_SESSION_TOKEN": session_token,
         }
+
+    def _send_record(self, spec: FunctionSpec, queue_arn: str, record: str) -> None:
+        """Send with the credentials of the function's role, whose policy must allow it, as on AWS."""
+        try:
+            sqs = local_client("sqs", self.endpoint, REGION, *self._control.role_keys(spec.role, REGION))
+            name = queue_arn.rpartition(":")[2]
+            sqs.send_message(QueueUrl=f"{self.endpoint}/{DEFAULT_ACCOUNT_ID}/{name}", MessageBody=record)
+        except (BotoCoreError, ClientError, PermissionError) as error:
+            logger.warning("%s cannot tell %s of a failed event: %s", spec.name, queue_arn, error)
 
 
 def _function(arn: str) -> LambdaFunction | None:
@@ -185,11 +215,7 @@ def _terms(function: LambdaFunction) -> Terms:
     )
 
 
-def _send_record(queue_arn: str, record: str) -> None:
-    sqs_backends[DEFAULT_ACCOUNT_ID][REGION].send_message(queue_arn.rpartition(":")[2], record)
-
-
-def _write_log(spec: FunctionSpec, stream: str, lines: tuple[str, ...]) -> None:
+def _write_log(spec: FunctionSpec, stream: str, lines: tuple[LogLine, ...]) -> None:
     """Write as the platform; a log group that is gone is not made again."""
     backend = logs_backends[DEFAULT_ACCOUNT_ID][REGION]
     if spec.log_group not in backend.groups or not lines:
@@ -197,11 +223,4 @@ def _write_log(spec: FunctionSpec, stream: str, lines: tuple[str, ...]) -> None:
     group = backend.groups[spec.log_group]
     if stream not in group.streams:
         group.create_log_stream(stream)
-    now = int(time.time() * 1000)
-    group.put_log_events(stream, [{"timestamp": now, "message": line} for line in lines])
-
-
-def preload() -> None:
-    """Import the services that are used, before requests of several threads do it at once."""
-    for service in ("s3", "lambda", "iam", "sqs", "sts", "logs", "events", "kms"):
-        moto.backends.get_backend(service)
+    group.put_log_events(stream, [{"timestamp": line.at, "message": line.text} for line in lines])

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import boto3
-
 from tools.errors import ToolError
+from tools.local_aws.client import local_client
 from tools.local_aws.runtime import prepare
 from tools.paths import ROOT
 
@@ -50,14 +49,7 @@ class LocalAws:
 
 @functools.cache
 def _client(aws: LocalAws, service: str) -> Any:
-    make: Any = boto3.client
-    return make(
-        service,
-        endpoint_url=aws.endpoint,
-        region_name=aws.region,
-        aws_access_key_id=aws.access_key_id,
-        aws_secret_access_key=aws.secret_access_key,
-    )
+    return local_client(service, aws.endpoint, aws.region, aws.access_key_id, aws.secret_access_key)
 
 
 @contextlib.contextmanager
@@ -113,16 +105,26 @@ def stop(pid: int) -> None:
     except ProcessLookupError:
         return
     try:
+        # What was noted long ago may be the number of another process by now.
+        if not _is_server(pid):
+            return
         signal.pidfd_send_signal(process, signal.SIGTERM)
         # A process that ends makes its descriptor readable.
         if not select.select([process], [], [], STOP_SECONDS)[0]:
             signal.pidfd_send_signal(process, signal.SIGKILL)
             select.select([process], [], [], STOP_SECONDS)
+    finally:
+        os.close(process)
         # Where it is a child of ours, it waits to be collected.
         with contextlib.suppress(ChildProcessError):
             os.waitpid(pid, os.WNOHANG)
-    finally:
-        os.close(process)
+
+
+def _is_server(pid: int) -> bool:
+    try:
+        return b"-m\0tools.local_aws\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return False
 
 
 def _launch(

@@ -1,0 +1,37 @@
+"""A client of a local AWS, whatever profile, configuration or proxy its user has."""
+
+import os
+from typing import Any
+
+import boto3
+import botocore.session
+from botocore.config import Config
+
+NOT_THE_USERS: dict[str, Any] = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
+"""botocore's own table of these settings, without the variables and files that they come from."""
+
+
+def local_client(service: str, endpoint: str, region: str, *keys: str) -> Any:
+    """Make a boto3 client.
+
+    Args:
+        service: Its name in boto3.
+        endpoint: Of the local AWS.
+        region: Of the local AWS.
+        keys: Access key id, secret access key and, for a role, session token.
+
+    """
+    session = boto3.Session(botocore_session=botocore.session.Session(session_vars=NOT_THE_USERS))
+    names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+    make: Any = session.client
+    return make(
+        service,
+        endpoint_url=endpoint,
+        region_name=region,
+        config=Config(proxies={}),
+        **dict(zip(names, keys, strict=False)),
+    )
