@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.local_aws.conftest import Account
-from tools.local_aws.iam import decide
+from tools.local_aws.policy import decide
 
 PROBE = """
 import boto3
@@ -90,13 +90,42 @@ def test_a_denial_whose_condition_is_not_known_here_does_not_bite(account: Accou
         ({"NotAction": "s3:Get*", "Resource": "*"}, "NEUTRAL"),
         ({"Effect": "Deny", "NotAction": "s3:PutObject", "Resource": "*"}, "DENIED"),
         ({"Action": "*", "Resource": "*", "Principal": {"AWS": "*"}}, "PERMITTED"),
+        ({"Action": "*", "Resource": "*", "Principal": {"AWS": ["arn:me", "arn:you"]}}, "PERMITTED"),
+        ({"Action": "*", "Resource": "*", "Principal": {"AWS": "arn:you"}}, "NEUTRAL"),
+        ({"Action": "*", "Resource": "*", "Principal": {"Service": "s3.amazonaws.com"}}, "NEUTRAL"),
         ({"Action": "*", "Resource": "*", "Condition": {"Bool": {"aws:SecureTransport": ["true"]}}}, "PERMITTED"),
         ({"Action": "*", "Resource": "*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}, "NEUTRAL"),
         ({"Action": "*", "Resource": "*", "Condition": {"StringEquals": {"aws:SourceAccount": "1"}}}, "NEUTRAL"),
     ],
 )
 def test_a_statement_is_read_as_aws_reads_it(statement: dict[str, object], result: str) -> None:
-    assert decide({"Effect": "Allow", **statement}, "s3:GetObject", "arn:aws:s3:::b/abc.jpg").name == result
+    decision = decide({"Effect": "Allow", **statement}, "s3:GetObject", "arn:aws:s3:::b/abc.jpg", frozenset({"arn:me"}))
+    assert decision.name == result
+
+
+@pytest.mark.parametrize(
+    ("effect", "allowed_by_role", "result"),
+    [
+        ("Allow", False, "allowed"),
+        ("Deny", True, "AccessDenied"),
+        (None, True, "allowed"),
+        (None, False, "AccessDenied"),
+    ],
+)
+def test_a_buckets_own_policy_counts_too(
+    account: Account, effect: str | None, allowed_by_role: bool, result: str
+) -> None:
+    bucket = account.bucket()
+    account.client("s3").put_object(Bucket=bucket, Key="there")
+    about = {"Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    function = account.function(PROBE, allow=[about] if allowed_by_role else [])
+    if effect:
+        role = account.client("iam").get_role(RoleName=function)["Role"]["Arn"]
+        statement = {"Effect": effect, "Principal": {"AWS": role}, **about}
+        account.client("s3").put_bucket_policy(
+            Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        )
+    assert probe(account, function, "get_object", Bucket=bucket, Key="there") == result
 
 
 def test_without_keys_nothing_is_allowed(account: Account) -> None:

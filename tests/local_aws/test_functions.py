@@ -86,6 +86,28 @@ def test_log_lines_have_the_time_when_they_were_written(account: Account) -> Non
     assert at["two"] - at["one"] >= 200
 
 
+def test_a_neighbour_of_a_function_that_is_killed_goes_on(account: Account) -> None:
+    bucket = account.bucket()
+    greedy = account.function("def handler(event, context):\n    return len(bytearray(400 << 20))\n")
+    neighbour = account.function(
+        "import boto3, os\n"
+        "def handler(event, context):\n"
+        f"    boto3.client('s3').list_objects_v2(Bucket='{bucket}')\n"
+        "    return os.getpid()\n",
+        allow=[{"Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{bucket}"}],
+    )
+    before = account.invoke(neighbour)["Reply"]
+    hold = inject(account.aws, Fault("GET", bucket, hold=True))
+    replies: list[int] = []
+    thread = threading.Thread(target=lambda: replies.append(account.invoke(neighbour)["Reply"]))
+    thread.start()
+    await_held(account.aws, hold)
+    assert "signal: killed" in account.invoke(greedy)["Reply"]["errorMessage"]
+    release(account.aws, hold)
+    thread.join()
+    assert replies == [before]
+
+
 def test_a_timeout_says_how_long(account: Account) -> None:
     name = account.function("import time\ndef handler(event, context):\n    time.sleep(60)\n", Timeout=1)
     assert account.invoke(name)["Reply"]["errorMessage"].endswith("Task timed out after 1.00 seconds")

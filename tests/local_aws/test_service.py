@@ -15,6 +15,7 @@ from tests.local_aws.conftest import Account, awaited
 from tools.errors import ToolError
 from tools.local_aws import LocalAws, local_aws, start, stop
 from tools.local_aws.client import local_client
+from tools.local_aws.faults import Fault, await_held, inject
 from tools.paths import ROOT
 
 ECHO = "def handler(event, context):\n    return event\n"
@@ -67,6 +68,23 @@ def test_the_end_of_the_block_ends_everything(ending: type[BaseException] | None
         if ending:
             raise ending
     assert len(started) >= 4
+    await_end(started)
+    assert not list(scratch.iterdir())
+
+
+def test_a_function_that_runs_is_ended_with_everything(scratch: Path) -> None:
+    with local_aws() as aws:
+        account = Account(aws)
+        bucket = account.bucket()
+        code = (
+            f"import boto3\ndef handler(event, context):\n    boto3.client('s3').list_objects_v2(Bucket='{bucket}')\n"
+        )
+        name = account.function(code, Timeout=60)
+        hold = inject(aws, Fault("GET", bucket, hold=True))
+        for _ in range(5):
+            account.invoke(name, InvocationType="Event")
+        await_held(aws, hold)
+        started = started_by(aws)
     await_end(started)
     assert not list(scratch.iterdir())
 

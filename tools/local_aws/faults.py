@@ -134,11 +134,6 @@ class Faults:
         hit.apply()
         return answer
 
-    def release_all(self) -> None:
-        """Let everything that is held go on."""
-        for active in self._active.values():
-            active.released.set()
-
     def _hit(self, environ: Environ) -> _Active | None:
         bucket, _, key = environ["PATH_INFO"].lstrip("/").partition("/")
         by_administrator = self._is_administrator(environ.get("HTTP_AUTHORIZATION", ""))

@@ -1,7 +1,6 @@
 """IAM as AWS enforces it, on top of moto's: everyone but the administrator may do what a policy allows, and no more."""
 
 import json
-import re
 from typing import Any
 
 from moto.core import authorization
@@ -14,9 +13,13 @@ from moto.s3.exceptions import S3AccessDeniedError
 from moto.s3.models import FakeDeleteMarker, s3_backends
 from moto.sts.models import sts_backends
 
+from tools.local_aws.policy import decide, listed, trusts
+
 # Any, for they are patched.
 ActionAuthenticatorMixin: Any = authorization.ActionAuthenticatorMixin
+IAMPolicy: Any = access_control.IAMPolicy
 IAMPolicyStatement: Any = access_control.IAMPolicyStatement
+AssumedRoleAccessKey: Any = access_control.AssumedRoleAccessKey
 
 ACTIONS = {"HeadBucket": "ListBucket", "HeadObject": "GetObject"}
 """S3 operations whose permission has another name than moto takes for it."""
@@ -50,7 +53,7 @@ class AccessControl:
             statement: Any, action: str, resource: str = "*", principal: str | None = None, values: Any = None
         ) -> PermissionResult:
             if principal is None:
-                return decide(statement._statement, action, resource)
+                return decide(statement._statement, action, resource, frozenset())
             result: PermissionResult = check_trust(statement, action, resource, principal, values)
             return result
 
@@ -63,9 +66,12 @@ class AccessControl:
     def authorize(self, request: Any, iam_request_class: type, resource: str) -> None:
         """Let a request pass, or raise what AWS would answer."""
         authorization = request.headers.get("Authorization", "")
+        if not authorization:
+            # A presigned URL says the same in its query.
+            authorization = f"Credential={request.querystring.get('X-Amz-Credential', [''])[0]}"
         if self.is_administrator(authorization):
             return
-        if not authorization:
+        if "Authorization" not in request.headers:
             raise S3AccessDeniedError if iam_request_class is S3IAMRequest else AccessDeniedError("anonymous", "any")
         action = request._get_action()
         checked = iam_request_class(
@@ -77,11 +83,13 @@ class AccessControl:
             headers=request.headers,
             action=ACTIONS.get(action, action),
         )
-        checked.check_action_permitted(resource)
+        if iam_request_class is not S3IAMRequest:
+            checked.check_action_permitted(resource)
+            return
+        self._check_s3(checked._access_key, checked._action, resource)
         if checked._action == "s3:GetObject" and self._is_missing(resource):
             # Whoever may not list a bucket is not told what it lacks.
-            checked._action = "s3:ListBucket"
-            checked.check_action_permitted(resource.partition("/")[0])
+            self._check_s3(checked._access_key, "s3:ListBucket", resource.partition("/")[0])
 
     def role_keys(self, role_arn: str, region: str) -> tuple[str, str, str]:
         """Assume a function's role, as Lambda does: access key id, secret access key and session token.
@@ -94,7 +102,7 @@ class AccessControl:
             role = iam_backends[self._account_id]["aws"].get_role_by_arn(role_arn)
         except NotFoundException:
             raise PermissionError(f"Lambda may not assume {role_arn}: there is no such role") from None
-        if not _trusts_lambda(json.loads(role.assume_role_policy_document)):
+        if not trusts(json.loads(role.assume_role_policy_document), "lambda.amazonaws.com"):
             raise PermissionError(
                 f"Lambda may not assume {role_arn}: its trust policy does not let lambda.amazonaws.com"
             )
@@ -109,66 +117,24 @@ class AccessControl:
         )
         return assumed.access_key_id, assumed.secret_access_key, assumed.session_token
 
+    def _check_s3(self, caller: Any, action: str, resource: str) -> None:
+        """Raise, unless a policy of the caller or of the bucket allows it and none denies it."""
+        documents = [IAMPolicy(policy)._policy_json for policy in caller.collect_policies()]
+        bucket = s3_backends[self._account_id]["aws"].buckets.get(resource.rpartition(":::")[2].partition("/")[0])
+        if bucket is not None and bucket.policy:
+            documents.append(json.loads(bucket.policy))
+        arns = {caller.arn}
+        if isinstance(caller, AssumedRoleAccessKey):
+            arns.add(iam_backends[self._account_id]["aws"].get_role(caller._owner_role_name).arn)
+        decisions = {
+            decide(statement, action, resource, frozenset(arns))
+            for document in documents
+            for statement in listed(document["Statement"])
+        }
+        if PermissionResult.DENIED in decisions or PermissionResult.PERMITTED not in decisions:
+            raise S3AccessDeniedError
+
     def _is_missing(self, object_arn: str) -> bool:
         bucket_name, _, key = object_arn.rpartition(":::")[2].partition("/")
         bucket = s3_backends[self._account_id]["aws"].buckets.get(bucket_name)
         return bucket is not None and isinstance(bucket.keys.get(key), FakeDeleteMarker | None)
-
-
-def _trusts_lambda(document: dict[str, Any]) -> bool:
-    decisions = {
-        one["Effect"]
-        for one in _listed(document["Statement"])
-        if "lambda.amazonaws.com" in _listed(one.get("Principal", {}).get("Service", []))
-        and _matches_any(one["Action"], "sts:AssumeRole")
-    }
-    return decisions == {"Allow"}
-
-
-def decide(statement: dict[str, Any], action: str, resource: str) -> PermissionResult:
-    """Tell what a policy's statement says, as AWS reads it; moto's reading of patterns and conditions is another.
-
-    A principal other than everybody is not looked at: moto does not tell whose request it is.
-    """
-    applies = (
-        statement.get("Principal", "*") in ("*", {"AWS": "*"})
-        and _applies(statement, "Action", action, re.IGNORECASE)
-        and _applies(statement, "Resource", resource)
-        and _conditions_met(statement.get("Condition", {}))
-    )
-    if not applies:
-        return PermissionResult.NEUTRAL
-    return PermissionResult.PERMITTED if statement["Effect"] == "Allow" else PermissionResult.DENIED
-
-
-def _applies(statement: dict[str, Any], element: str, value: str, flags: int = 0) -> bool:
-    if f"Not{element}" in statement:
-        return not _matches_any(statement[f"Not{element}"], value, flags)
-    return _matches_any(statement.get(element, []), value, flags)
-
-
-def _matches_any(patterns: str | list[str], value: str, flags: int = 0) -> bool:
-    """Whether one of the patterns fits: ``*`` and ``?`` are wildcards and all else is literal."""
-    return any(
-        re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), value, re.DOTALL | flags)
-        for pattern in _listed(patterns)
-    )
-
-
-def _conditions_met(conditions: dict[str, dict[str, Any]]) -> bool:
-    """Whether all conditions are met.
-
-    What is on loopback cannot be overheard, so it counts as TLS. Nothing else is known of a request here: any other
-    condition is not met, and its statement as if it were not there.
-    """
-    return all(
-        operator in {"Bool", "BoolIfExists"}
-        and key.lower() == "aws:securetransport"
-        and "true" in (str(one).lower() for one in _listed(value))
-        for operator, keys in conditions.items()
-        for key, value in keys.items()
-    )
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]

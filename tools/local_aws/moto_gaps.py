@@ -21,6 +21,9 @@ FakeDeleteMarker: Any = moto.s3.models.FakeDeleteMarker
 S3Response: Any = moto.s3.responses.S3Response
 notifications: Any = moto.s3.notifications
 
+ENCODED = {"Key", "Prefix", "Delimiter", "KeyMarker", "NextKeyMarker"}
+"""What S3 encodes in a listing."""
+
 Notify = Callable[[str, bytes], None]
 """Takes a function's ARN and an event for it."""
 
@@ -156,8 +159,10 @@ def list_versions_encoded() -> None:
         def encoded(result: Any) -> Any:
             content = result.result
             content["EncodingType"] = "url"
-            for listed in (*content["Versions"], *content["DeleteMarkers"]):
-                listed["Key"] = quote_plus(listed["Key"], safe="/")
+            entries = (*content["Versions"], *content["DeleteMarkers"], *(content.get("CommonPrefixes") or []), content)
+            for entry in entries:
+                for name in ENCODED & entry.keys():
+                    entry[name] = quote_plus(entry[name] or "", safe="/")
             return serialize(result)
 
         response.serialized = encoded

@@ -91,7 +91,7 @@ def _python() -> Path:
     requirements = HERE / "runtime.txt"
     folder = LOCAL / f"runtime-{platform.python_version()}-{_version(requirements)}"
     if not folder.exists():
-        # Interpreters of a virtual environment name their own folder, so it is built where it stays, under a mark.
+        # Under another name until it is complete; nothing in it names its own folder.
         unfinished = folder.with_suffix(".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         venv.create(unfinished, symlinks=True)

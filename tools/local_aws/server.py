@@ -82,9 +82,9 @@ class Server:
         self.secret_access_key = secrets.token_urlsafe(30)
         self._control = AccessControl(self.access_key_id, DEFAULT_ACCOUNT_ID)
         notifying = moto_gaps.Notifications(DomainDispatcherApplication(create_backend_app), self._notify)
-        self._faults = Faults(notifying, self._control.is_administrator)
+        application = Faults(notifying, self._control.is_administrator)
         # First of all: where the port is in use, there is nothing to clean up.
-        self._http = make_server("127.0.0.1", port, self._faults, threaded=True, request_handler=RequestHandler)
+        self._http = make_server("127.0.0.1", port, application, threaded=True, request_handler=RequestHandler)
         self.endpoint = f"http://127.0.0.1:{self._http.server_port}"
         # How often it looks whether it should end.
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05})
@@ -101,7 +101,6 @@ class Server:
     def stop(self) -> None:
         """End everything: nothing new begins, what runs is ended, the API goes last, for functions may need it."""
         self._queue.close()
-        self._faults.release_all()
         self._pool.close()
         self._queue.join()
         self._http.shutdown()

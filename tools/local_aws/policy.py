@@ -1,0 +1,78 @@
+"""What a policy says of a request, as AWS reads it; moto reads patterns, conditions and principals otherwise."""
+
+import re
+from typing import Any
+
+from moto.iam.access_control import PermissionResult
+
+
+def decide(statement: dict[str, Any], action: str, resource: str, callers: frozenset[str]) -> PermissionResult:
+    """Tell what a statement says.
+
+    Args:
+        statement: Of an identity's policy, or of a resource's, which names principals.
+        action: Such as ``s3:GetObject``.
+        resource: Its ARN.
+        callers: The ARNs that whoever asks is known by.
+
+    """
+    applies = (
+        _names(statement.get("Principal", "*"), callers)
+        and _applies(statement, "Action", action, re.IGNORECASE)
+        and _applies(statement, "Resource", resource)
+        and _conditions_met(statement.get("Condition", {}))
+    )
+    if not applies:
+        return PermissionResult.NEUTRAL
+    return PermissionResult.PERMITTED if statement["Effect"] == "Allow" else PermissionResult.DENIED
+
+
+def trusts(document: dict[str, Any], service: str) -> bool:
+    """Whether a role's trust policy lets a service of AWS assume it."""
+    effects = {
+        statement["Effect"]
+        for statement in listed(document["Statement"])
+        if service in listed(statement.get("Principal", {}).get("Service", []))
+        and _applies(statement, "Action", "sts:AssumeRole", re.IGNORECASE)
+    }
+    return effects == {"Allow"}
+
+
+def listed(value: Any) -> list[Any]:
+    """A list of what a policy may give as one value or as a list of them."""
+    return value if isinstance(value, list) else [value]
+
+
+def _names(principal: Any, callers: frozenset[str]) -> bool:
+    if principal == "*":
+        return True
+    return not {"*", *callers}.isdisjoint(listed(principal.get("AWS", [])))
+
+
+def _applies(statement: dict[str, Any], element: str, value: str, flags: int = 0) -> bool:
+    if f"Not{element}" in statement:
+        return not _matches_any(statement[f"Not{element}"], value, flags)
+    return _matches_any(statement.get(element, []), value, flags)
+
+
+def _matches_any(patterns: str | list[str], value: str, flags: int = 0) -> bool:
+    """Whether one of the patterns fits: ``*`` and ``?`` are wildcards and all else is literal."""
+    return any(
+        re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), value, re.DOTALL | flags)
+        for pattern in listed(patterns)
+    )
+
+
+def _conditions_met(conditions: dict[str, dict[str, Any]]) -> bool:
+    """Whether all conditions are met.
+
+    What is on loopback cannot be overheard, so it counts as TLS. Nothing else is known of a request here: any other
+    condition is not met, and its statement as if it were not there.
+    """
+    return all(
+        operator in {"Bool", "BoolIfExists"}
+        and key.lower() == "aws:securetransport"
+        and "true" in (str(one).lower() for one in listed(value))
+        for operator, keys in conditions.items()
+        for key, value in keys.items()
+    )
