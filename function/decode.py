@@ -1,8 +1,7 @@
-"""Bytes to frames: opens an image, says what it is, and yields its frames upright, ready to be resized."""
+"""Bytes to frames: opens an image, says what it is, and yields its frames, ready to be resized."""
 
 import contextlib
 import io
-import struct
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,9 +10,9 @@ from typing import Any
 from PIL import (
     AvifImagePlugin,  # noqa: F401 - registers its format, as do the others
     BmpImagePlugin,  # noqa: F401
-    ExifTags,
     GifImagePlugin,
     Image,
+    ImageChops,
     JpegImagePlugin,
     MpoImagePlugin,  # noqa: F401
     PngImagePlugin,  # noqa: F401
@@ -22,13 +21,26 @@ from PIL import (
     WebPImagePlugin,  # noqa: F401
 )
 
+import gif
 from errors import Reason, RejectedError
+from metadata import Metadata
 
-FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "DIB", "AVIF")
+try:
+    import pillow_heif
+except ImportError:
+    HEIC: tuple[str, ...] = ()
+else:
+    pillow_heif.register_heif_opener()
+    HEIC = ("HEIF",)
+
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "DIB", "AVIF", *HEIC)
 """The decoders that are open; none of them runs another program."""
 
-WRITTEN_AS = {"MPO": "JPEG", "DIB": "BMP"}
-"""A multi-picture JPEG is its main picture, a headerless bitmap a bitmap."""
+HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+"""What the ``ftyp`` box of a HEIC file begins with (ISO/IEC 23008-12)."""
+
+WRITTEN_AS = {"MPO": "JPEG", "DIB": "BMP", "HEIF": "JPEG"}
+"""A multi-picture JPEG is its main picture, a headerless bitmap a bitmap, and HEIC is what few can show."""
 
 ANIMATED = frozenset({"GIF", "PNG", "WEBP", "AVIF"})
 
@@ -77,7 +89,13 @@ class Picture:
     """An opened image: what its header says, and its frames, which are read forwards once.
 
     Attributes:
+        source: The encoded image.
         format: The format that it is written back as, in Pillow's name.
+        frame_count: How many frames it has.
+        metadata: What it says of itself; complete once the first frame is read.
+        loop: How often an animation repeats: 0 for ever, None where the file says nothing.
+        has_default_image: Whether an APNG's first frame is only for viewers that cannot animate.
+        is_progressive: Whether it is a JPEG that its decoder must hold whole.
 
     """
 
@@ -85,26 +103,42 @@ class Picture:
         """Read the header.
 
         Raises:
-            RejectedError: NOT_AN_IMAGE or CORRUPT.
+            RejectedError: NOT_AN_IMAGE, HEIC_NOT_BUILT_IN or CORRUPT.
 
         """
-        self._source = source
+        self.source = source
         with _decoder_errors():
+            if not HEIC and source[4:8] == b"ftyp" and source[8:12] in HEIC_BRANDS - {b"mif1", b"msf1"}:
+                raise RejectedError(
+                    Reason.HEIC_NOT_BUILT_IN, "HEIC needs a decoder: build the function with `invoke build --heic`"
+                )
             self._image: Any = Image.open(io.BytesIO(source), formats=FORMATS)
-            self.format: str = WRITTEN_AS.get(str(self._image.format), str(self._image.format))
+            self._canvas: tuple[int, int] | None = None
             self._shrunk_from: tuple[int, int] | None = None
-            # A multi-picture JPEG's other pictures are previews and views of the first.
-            self.frame_count: int = 1 if self.format == "JPEG" else getattr(self._image, "n_frames", 1)
+            self.format: str = WRITTEN_AS.get(str(self._image.format), str(self._image.format))
+            self.frame_count = self._counted_frames()
+            self.metadata = Metadata(1, None, None)
+            # Kept, for encoders empty what images say of themselves.
+            self.loop: int | None = self._image.info.get("loop")
+            self.has_default_image = bool(self._image.info.get("default_image"))
+            self.is_progressive = bool(self._image.info.get("progressive"))
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the stored pixels, before any turning."""
-        return self._image.size  # type: ignore[no-any-return]  # Pillow's plug-ins share no typed base
+        return self._canvas or self._image.size
+
+    @property
+    def displayed_size(self) -> tuple[int, int]:
+        """Width and height of a JPEG as displayed, of any other as stored: they turn only when they are read."""
+        if self.format == "JPEG" and Metadata.of(self._image).orientation >= 5:
+            return self.size[1], self.size[0]
+        return self.size
 
     @property
     def mode(self) -> str:
         """Pillow's mode of the stored pixels."""
-        return self._image.mode  # type: ignore[no-any-return]
+        return str(self._image.mode)
 
     @property
     def is_animated(self) -> bool:
@@ -112,29 +146,34 @@ class Picture:
         return self.frame_count > 1 and self.format in ANIMATED
 
     @property
-    def is_progressive(self) -> bool:
-        """Whether it is a JPEG that its decoder must hold whole."""
-        return bool(self._image.info.get("progressive")) and self.format == "JPEG"
-
-    @property
     def is_lossless_webp(self) -> bool:
         """Whether every pixel of a WebP was stored exactly."""
-        return self.format == "WEBP" and not any(kind == b"VP8 " for kind in _webp_bitstreams(self._source))
+        return self.format == "WEBP" and b"VP8 " not in set(_webp_bitstreams(self.source))
 
     @property
-    def loop(self) -> int | None:
-        """How often an animation repeats: 0 for ever, None where the file says nothing."""
-        return self._image.info.get("loop")  # type: ignore[no-any-return]
+    def has_few_colours(self) -> bool:
+        """Whether the source stores its pixels in fewer than eight bits, or as entries of a palette."""
+        if self.format == "PNG":
+            depth, kind = self.source[24], self.source[25]
+            return kind == 3 or depth < 8
+        return self.mode in {"1", "P"}
 
     @property
-    def has_default_image(self) -> bool:
-        """Whether an APNG's first frame is only for viewers that cannot animate."""
-        return bool(self._image.info.get("default_image"))
+    def lost_bits(self) -> str:
+        """What Pillow can hold only in part: a sentence for the log; empty where nothing is lost."""
+        depth = 8
+        if self.format == "PNG":
+            depth = self.source[24]
+        elif self.format == "TIFF":
+            depth = max(self._image.tag_v2.get(258) or (8,))
+        if depth > 8 and self.mode in {"L", "LA", "RGB", "RGBA", "CMYK"}:
+            return f"{depth} bits a channel were reduced to 8"
+        return ""
 
     @property
     def subsampling(self) -> int:
         """A JPEG's chroma subsampling as Pillow numbers it: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0; -1 is unknown."""
-        return JpegImagePlugin.get_sampling(self._image) if self.format == "JPEG" else -1
+        return JpegImagePlugin.get_sampling(self._image) if self._image.format in {"JPEG", "MPO"} else -1
 
     @property
     def quantization(self) -> dict[int, list[int]]:
@@ -158,17 +197,31 @@ class Picture:
         """
         for index in range(self.frame_count):
             with _decoder_errors():
-                self._image.seek(index)
+                if index:
+                    self._image.seek(index)
                 self._image.load()
+                metadata = Metadata.of(self._image)
+                if index == 0:
+                    self.metadata = metadata
                 frame = Frame(
-                    image=_resizable(self._image),
+                    image=_on_canvas(_resizable(self._image), self._canvas),
                     full_size=self._shrunk_from or self.size,
-                    transpose=UPRIGHT.get(_orientation(self._image)),
+                    transpose=UPRIGHT.get(metadata.orientation),
                     duration=self._image.info.get("duration", 0),
-                    icc=self._image.info.get("icc_profile"),
+                    icc=self._image.info.get("icc_profile") or None,
                     compression=self._image.info.get("compression"),
                 )
             yield frame
+
+    def _counted_frames(self) -> int:
+        if self.format == "GIF":
+            structure = gif.blocks(self.source)
+            if not structure.is_whole:
+                raise RejectedError(Reason.CORRUPT, f"the file ends in the middle of frame {structure.frame_count + 1}")
+            self._canvas = structure.canvas
+            return structure.frame_count
+        # The other pictures of a JPEG or a HEIC are previews and views of the main one.
+        return 1 if self.format == "JPEG" else getattr(self._image, "n_frames", 1)
 
 
 @contextlib.contextmanager
@@ -176,6 +229,8 @@ def _decoder_errors() -> Iterator[None]:
     """Whatever a decoder raises is about the file: hostile bytes can provoke nearly any exception."""
     try:
         yield
+    except RejectedError:
+        raise
     except UnidentifiedImageError:
         raise RejectedError(
             Reason.NOT_AN_IMAGE, "the content is no JPEG, PNG, GIF, WebP, TIFF, BMP or AVIF image"
@@ -186,35 +241,46 @@ def _decoder_errors() -> Iterator[None]:
         raise RejectedError(Reason.CORRUPT, f"the image cannot be decoded: {error or type(error).__name__}") from error
 
 
-def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation; 1 where there is none that makes sense."""
-    try:
-        value = image.getexif().get(ExifTags.Base.Orientation)
-    except (SyntaxError, TypeError, ValueError, KeyError, OSError, struct.error):
-        # A good image with bad EXIF is still a good image.
-        return 1
-    return value if isinstance(value, int) else 1
-
-
 def _resizable(image: Image.Image) -> Image.Image:
     """``image`` in a mode whose pixels can be averaged: no palette, no colour key, no single bits."""
-    if image.mode in ("P", "PA") or "transparency" in image.info:
-        return image.convert(_full_colour_mode(image))
-    if image.mode in ("1", "RGBX", "YCbCr", "HSV"):
-        return image.convert("L" if image.mode == "1" else "RGB")
-    if image.mode.startswith("I;16") and image.mode != "I;16":
-        # Pillow's encoders write the other byte orders wrongly, and its direct conversion clips at 255.
-        return image.convert("I").convert("I;16")
-    return image
+    has_key = "transparency" in image.info
+    if image.mode.startswith("I;16"):
+        # Pillow's encoders write the other byte orders wrongly, and its direct conversions clip at 255.
+        return _keyed_grey(image) if has_key else image if image.mode == "I;16" else image.convert("I").convert("I;16")
+    if image.mode in {"1", "L"}:
+        return image.convert("LA" if has_key else "L")
+    if image.mode in {"P", "PA"}:
+        return image.convert("RGBA" if has_key or image.mode == "PA" else "RGB")
+    if image.mode in {"RGBX", "YCbCr", "HSV"}:
+        return image.convert("RGB")
+    return image.convert("RGBA") if has_key and image.mode == "RGB" else image
 
 
-def _full_colour_mode(image: Image.Image) -> str:
-    if image.mode.startswith("I"):
-        return image.mode
-    transparent = image.mode == "PA" or "transparency" in image.info
-    if image.mode in ("1", "L"):
-        return "LA" if transparent else "L"
-    return "RGBA" if transparent else "RGB"
+def _keyed_grey(image: Image.Image) -> Image.Image:
+    """16-bit grey with a transparent value: Pillow has no mode for both, and a hole is worse to lose than depth."""
+    key = image.info["transparency"]
+    data = image.tobytes()
+    low, high = (Image.frombytes("L", image.size, data[byte::2]) for byte in (0, 1))
+    visible = ImageChops.lighter(_differs(low, key & 255), _differs(high, key >> 8))
+    return Image.merge("LA", (high, visible))
+
+
+def _differs(band: Image.Image, value: int) -> Image.Image:
+    return band.point([0 if level == value else 255 for level in range(256)])
+
+
+def eight_bit(image: Image.Image) -> Image.Image:
+    """16-bit values in mode I as 8-bit grey."""
+    return image.convert("I").point(lambda value: value * (1 / 257) + 0.5).convert("L")
+
+
+def _on_canvas(image: Image.Image, canvas: tuple[int, int] | None) -> Image.Image:
+    """A GIF's frame on the canvas that the file grows to, transparent where the frame does not reach."""
+    if canvas is None or image.size == canvas:
+        return image
+    grown = Image.new("RGBA", canvas, (0, 0, 0, 0))
+    grown.paste(image.convert("RGBA"))
+    return grown
 
 
 def _webp_bitstreams(data: bytes) -> Iterator[bytes]:

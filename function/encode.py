@@ -1,15 +1,33 @@
-"""Frames to bytes: writes resized frames back in their picture's own format, as faithfully as that format allows."""
+"""Frames to bytes: writes resized frames as faithfully as a format allows."""
 
 import io
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageCms, ImageFilter, PngImagePlugin
 
-from decode import Frame, Picture
+import palette
+from decode import ANIMATED, Frame, Picture, eight_bit
+from renditions import Rendition
+from settings import MetadataPolicy
 
-QUALITY = 80
-"""Of lossy formats, on their own scales of 1 to 100; a JPEG never gets more than its source had."""
+QUALITY = {"JPEG": 80, "WEBP": 80, "TIFF": 80, "AVIF": 75}
+"""Of lossy formats, on their own scales; a JPEG's own quality is never exceeded unasked."""
+
+MODES = {
+    "JPEG": {"L", "RGB", "CMYK"},
+    "PNG": {"L", "LA", "RGB", "RGBA", "I;16"},
+    "GIF": {"L", "LA", "RGB", "RGBA"},
+    "WEBP": {"RGB", "RGBA"},
+    "AVIF": {"L", "RGB", "RGBA"},
+    "BMP": {"L", "RGB"},
+    "TIFF": {"L", "LA", "RGB", "RGBA", "CMYK", "LAB", "I;16", "I", "F"},
+}
+"""What each format holds, of what frames come in."""
+
+WIDE = frozenset({"I;16", "I", "F"})
+"""Grey of more than eight bits."""
 
 CONTENT_TYPES = {
     "JPEG": "image/jpeg",
@@ -27,40 +45,147 @@ STANDARD_LUMINANCE_SUM = 3688
 TRANSPARENT_INDEX = 255
 """The palette entry of a GIF that is no colour."""
 
+PALETTE_SAMPLES = 8
+"""Frames of a GIF that its shared palette is made from."""
+
 TIFF_COMPRESSIONS = frozenset({"raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "lzma", "zstd"})
 """What is written back as it was read; all else becomes deflate, which is lossless and holds every mode."""
 
-
-PALETTE_SAMPLES = 8
-"""Frames of a GIF that its shared palette is made from."""
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 Options = dict[str, Any]
 """Arguments of Pillow's encoders."""
 
 
-def encode(picture: Picture, frames: Sequence[Frame]) -> bytes:
-    """Write ``frames``, which were resized from ``picture``, in its format."""
-    return ENCODERS[picture.format](picture, frames)
+@dataclass(frozen=True)
+class Job:
+    """What is to be written.
+
+    Attributes:
+        frames: In modes that ``format`` holds, and as many as it can show.
+        kept: The encoder's options for the metadata that is kept.
+
+    """
+
+    picture: Picture
+    frames: Sequence[Frame]
+    format: str
+    rendition: Rendition
+    kept: Options
+
+    @property
+    def images(self) -> list[Image.Image]:
+        return [frame.image for frame in self.frames]
+
+    @property
+    def is_animated(self) -> bool:
+        return len(self.frames) > 1 and self.format in ANIMATED
+
+    @property
+    def quality(self) -> int:
+        """The one asked for, else the format's own or a coarser source's."""
+        if self.rendition.quality is not None:
+            return self.rendition.quality
+        return min(QUALITY[self.format], _jpeg_quality(self.picture.quantization))
+
+    @property
+    def colour(self) -> Options:
+        """The options that every format with colour profiles and metadata takes."""
+        return {"icc_profile": self.frames[0].icc, **self.kept}
+
+    @property
+    def timing(self) -> Options:
+        """The options of an animation; none for a still."""
+        if not self.is_animated:
+            return {}
+        return {"duration": [frame.duration for frame in self.frames], "loop": self.picture.loop}
 
 
-def _saved(image_format: str, images: Sequence[Image.Image], options: Options) -> bytes:
+def written_format(picture: Picture, rendition: Rendition) -> str:
+    """Tell what ``rendition`` writes of ``picture``, in Pillow's name."""
+    return (rendition.format or picture.format).upper()
+
+
+def shown_frames(picture: Picture, frames: Sequence[Frame], image_format: str) -> Sequence[Frame]:
+    """Choose the frames that the format can show: all of an animation or of a TIFF's pages, else the first."""
+    shows_all = picture.is_animated if image_format in ANIMATED else image_format == picture.format
+    return frames if shows_all else frames[:1]
+
+
+def encode(
+    picture: Picture, frames: Sequence[Frame], image_format: str, rendition: Rendition, policy: MetadataPolicy
+) -> bytes:
+    """Write ``frames``, which were resized from ``picture`` and can be shown, as ``rendition`` asks."""
+    fitted = [_fitted(frame, image_format, rendition.background) for frame in frames]
+    kept = picture.metadata.kept(policy, frames[0].image.size)
+    return ENCODERS[image_format](Job(picture, fitted, image_format, rendition, kept))
+
+
+def _fitted(frame: Frame, target: str, background: str) -> Frame:
+    """The frame in a mode that the target holds, without a profile that no longer describes it."""
+    image = frame.image
+    modes = MODES[target]
+    if image.mode in modes:
+        return frame
+    if image.mode in WIDE:
+        # Eight bits of grey, and from there what the target makes of grey.
+        return _fitted(replace(frame, image=_narrowed(image)), target, background)
+    if image.mode in {"LA", "RGBA"} and "RGBA" not in modes:
+        opaque = Image.new("RGBA", image.size, background)
+        opaque.alpha_composite(_in_colour(frame, "RGBA"))
+        return replace(frame, image=opaque.convert("RGB"), icc=frame.icc if image.mode == "RGBA" else None)
+    mode = "RGBA" if image.mode in {"LA", "RGBA"} else "RGB"
+    return replace(frame, image=_in_colour(frame, mode), icc=None)
+
+
+def _narrowed(image: Image.Image) -> Image.Image:
+    return image.convert("L") if image.mode == "F" else eight_bit(image)
+
+
+def _in_colour(frame: Frame, mode: str) -> Image.Image:
+    """The frame's pixels in sRGB, by its profile where it has one that fits."""
+    image = frame.image
+    if image.mode == mode:
+        return image
+    alpha = image.getchannel("A") if image.mode in {"LA", "RGBA"} else None
+    base = image.convert("L") if image.mode == "LA" else image
+    colours = _srgb(base, frame.icc)
+    if alpha is not None and mode == "RGBA":
+        colours.putalpha(alpha)
+    return colours
+
+
+def _srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
+    try:
+        if icc:
+            profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        elif image.mode == "LAB":
+            profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+        else:
+            return image.convert("RGB")
+        flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
+        converted = ImageCms.profileToProfile(
+            image, profile, SRGB, renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC, outputMode="RGB", flags=flags
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        # A profile that is broken or of another colour space says nothing of these pixels.
+        return image.convert("RGB")
+    return converted or image.convert("RGB")
+
+
+def _saved(job: Job, images: Sequence[Image.Image], options: Options) -> bytes:
     for image in images:
         # Encoders read what a decoder left here too; ours are told everything.
         image.info = {}
     if len(images) > 1:
         options = {"save_all": True, "append_images": images[1:], **options}
     target = io.BytesIO()
-    images[0].save(target, image_format, **{name: value for name, value in options.items() if value is not None})
+    images[0].save(target, job.format, **{name: value for name, value in options.items() if value is not None})
     return target.getvalue()
 
 
-def _jpeg(picture: Picture, frames: Sequence[Frame]) -> bytes:
-    options = {
-        "quality": min(QUALITY, _jpeg_quality(picture.quantization)),
-        "subsampling": picture.subsampling,
-        "icc_profile": frames[0].icc,
-    }
-    return _saved("JPEG", [frame.image for frame in frames], options)
+def _jpeg(job: Job) -> bytes:
+    return _saved(job, job.images, {"quality": job.quality, "subsampling": job.picture.subsampling, **job.colour})
 
 
 def _jpeg_quality(quantization: Mapping[int, Sequence[int]]) -> int:
@@ -73,65 +198,89 @@ def _jpeg_quality(quantization: Mapping[int, Sequence[int]]) -> int:
     return min(100, max(1, round(quality)))
 
 
-def _png(picture: Picture, frames: Sequence[Frame]) -> bytes:
-    options: Options = {"icc_profile": frames[0].icc}
-    if picture.is_animated:
-        shown = frames[1:] if picture.has_default_image else frames
-        options |= _timing(picture, shown) | {"default_image": picture.has_default_image}
-    return _saved("PNG", _in_one_mode(frames), options)
+def _png(job: Job) -> bytes:
+    options = job.colour
+    if xmp := options.pop("xmp", None):
+        text = PngImagePlugin.PngInfo()
+        text.add_itxt("XML:com.adobe.xmp", xmp.decode(errors="replace"))
+        options["pnginfo"] = text
+    if not job.is_animated:
+        return _smallest(job, options)
+    images = _in_one_mode(job.images)
+    has_default = job.picture.has_default_image
+    timing = replace(job, frames=job.frames[1:]).timing if has_default else job.timing
+    if has_default and not timing:
+        timing = {"duration": [job.frames[1].duration], "loop": job.picture.loop}
+    return _saved(job, images, options | timing | {"default_image": has_default})
 
 
-def _gif(picture: Picture, frames: Sequence[Frame]) -> bytes:
-    images = _in_one_palette(frames)
-    options: Options = {"optimize": False}
-    if images[0].mode == "P" and _has_alpha(frames):
+def _smallest(job: Job, options: Options) -> bytes:
+    """A still in full colour, or in a palette where that is smaller and its error is not seen.
+
+    Where full colour would make the output larger than its source, the palette may be as rough as the source's own was.
+    """
+    (image,) = job.images
+    full = _saved(job, [image], options)
+    grew = len(full) > len(job.picture.source)
+    if image.mode == "I;16" or not (job.picture.has_few_colours or grew):
+        return full
+    reduced = palette.indexed(image, 16 if image.mode == "L" else 256)
+    if palette.fidelity(image, reduced) < (palette.TOLERABLE if grew else palette.FAITHFUL):
+        return full
+    return min(full, _saved(job, [reduced], options), key=len)
+
+
+def _gif(job: Job) -> bytes:
+    images = _in_one_palette(job.images)
+    options: Options = {"optimize": False, **job.timing}
+    if images[0].mode == "P" and _has_alpha(job.images):
         # Each frame replaces the last one whole, or what is transparent in it would show the last one.
         options |= {"transparency": TRANSPARENT_INDEX, "disposal": 2}
-    if picture.is_animated:
-        options |= _timing(picture, frames)
-    return _saved("GIF", images, options)
+    return _saved(job, images, options)
 
 
-def _webp(picture: Picture, frames: Sequence[Frame]) -> bytes:
-    options = {"quality": QUALITY, "method": 4, "lossless": picture.is_lossless_webp, "icc_profile": frames[0].icc}
-    if picture.is_animated:
-        options |= _timing(picture, frames)
-    return _saved("WEBP", [frame.image for frame in frames], options)
+def _webp(job: Job) -> bytes:
+    options = {"quality": job.quality, "method": 4, "lossless": job.picture.is_lossless_webp}
+    return _saved(job, job.images, {**options, **job.colour, **job.timing})
 
 
-def _avif(picture: Picture, frames: Sequence[Frame]) -> bytes:
-    options: Options = {"quality": QUALITY, "speed": 8, "icc_profile": frames[0].icc}
-    if picture.is_animated:
-        options |= _timing(picture, frames)
-    return _saved("AVIF", _in_one_mode(frames), options)
+def _avif(job: Job) -> bytes:
+    images = [_bled(image) for image in _in_one_mode(job.images)]
+    return _saved(job, images, {"quality": job.quality, "speed": 8, **job.colour, **job.timing})
 
 
-def _tiff(picture: Picture, frames: Sequence[Frame]) -> bytes:  # noqa: ARG001 - every encoder has this shape
-    for frame in frames:
+def _bled(image: Image.Image) -> Image.Image:
+    """The image with its colours spread into what is transparent: chroma is stored at half size, and would mix them."""
+    if image.mode != "RGBA" or image.getchannel("A").getextrema()[0] == 255:
+        return image
+    alpha = image.getchannel("A")
+    spread = image.convert("RGBa").filter(ImageFilter.BoxBlur(2)).convert("RGBA").convert("RGB")
+    filled = Image.composite(image.convert("RGB"), spread, alpha.point([0] + [255] * 255))
+    filled.putalpha(alpha)
+    return filled
+
+
+def _tiff(job: Job) -> bytes:
+    for frame in job.frames:
         # Pages may differ in everything, so each brings its own options.
-        frame.image.encoderinfo = _tiff_options(frame)
-    return _saved("TIFF", [frame.image for frame in frames], _tiff_options(frames[0]))
+        frame.image.encoderinfo = _tiff_options(job, frame)
+    return _saved(job, job.images, _tiff_options(job, job.frames[0]) | {"exif": job.kept.get("exif")})
 
 
-def _tiff_options(frame: Frame) -> Options:
+def _tiff_options(job: Job, frame: Frame) -> Options:
     options: Options = {"icc_profile": frame.icc} if frame.icc else {}
     if frame.compression == "jpeg" and frame.image.mode in {"L", "RGB"}:
-        return options | {"compression": "jpeg", "quality": QUALITY}
+        return options | {"compression": "jpeg", "quality": job.quality}
     if frame.compression in TIFF_COMPRESSIONS:
         return options | {"compression": frame.compression}
     return options | {"compression": "tiff_adobe_deflate"}
 
 
-def _bmp(picture: Picture, frames: Sequence[Frame]) -> bytes:  # noqa: ARG001 - every encoder has this shape
-    (frame,) = frames
-    image = frame.image
-    if image.mode == "RGBA":
-        # Pillow writes no alpha into a BMP, and few programs would read it.
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    return _saved("BMP", [image], {})
+def _bmp(job: Job) -> bytes:
+    return _smallest(job, {}) if job.picture.has_few_colours else _saved(job, job.images, {})
 
 
-ENCODERS: dict[str, Callable[[Picture, Sequence[Frame]], bytes]] = {
+ENCODERS: dict[str, Callable[[Job], bytes]] = {
     "JPEG": _jpeg,
     "PNG": _png,
     "GIF": _gif,
@@ -142,40 +291,34 @@ ENCODERS: dict[str, Callable[[Picture, Sequence[Frame]], bytes]] = {
 }
 
 
-def _timing(picture: Picture, frames: Sequence[Frame]) -> Options:
-    return {"duration": [frame.duration for frame in frames], "loop": picture.loop}
+def _has_alpha(images: Sequence[Image.Image]) -> bool:
+    return any(image.mode in {"LA", "RGBA"} for image in images)
 
 
-def _has_alpha(frames: Sequence[Frame]) -> bool:
-    return any(frame.image.mode in {"LA", "RGBA"} for frame in frames)
+def _in_one_mode(images: Sequence[Image.Image]) -> list[Image.Image]:
+    """The images in the one mode that holds them all."""
+    if len({image.mode for image in images}) == 1:
+        return list(images)
+    mode = "RGBA" if _has_alpha(images) else "RGB"
+    return [image.convert(mode) for image in images]
 
 
-def _in_one_mode(frames: Sequence[Frame]) -> list[Image.Image]:
-    """The frames' images in the one mode that holds them all."""
-    modes = {frame.image.mode for frame in frames}
-    if len(modes) == 1:
-        return [frame.image for frame in frames]
-    mode = "RGBA" if _has_alpha(frames) else "RGB"
-    return [frame.image.convert(mode) for frame in frames]
-
-
-def _in_one_palette(frames: Sequence[Frame]) -> list[Image.Image]:
-    """The frames' images in one palette of 255 colours, its last entry left for what is transparent."""
-    if all(frame.image.mode == "L" for frame in frames):
-        return [frame.image for frame in frames]
-    opaque = [frame.image.convert("RGB") for frame in frames]
+def _in_one_palette(images: Sequence[Image.Image]) -> list[Image.Image]:
+    """The images in one palette of 255 colours, its last entry left for what is transparent."""
+    if all(image.mode == "L" for image in images):
+        return list(images)
+    opaque = [image.convert("RGB") for image in images]
     samples = opaque[:: -(-len(opaque) // PALETTE_SAMPLES)]
     width, height = opaque[0].size
     mosaic = Image.new("RGB", (width, height * len(samples)))
     for row, sample in enumerate(samples):
         mosaic.paste(sample, (0, row * height))
     # No dither: its noise would cost bytes and shimmer from frame to frame.
-    palette = mosaic.quantize(TRANSPARENT_INDEX, dither=Image.Dither.NONE)
-    palette.putpalette(bytes(palette.getpalette() or []).ljust(768, b"\0"))
-    indexed = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in opaque]
-    for frame, image in zip(frames, indexed, strict=True):
-        if frame.image.mode in {"LA", "RGBA"}:
+    shared = mosaic.quantize(TRANSPARENT_INDEX, dither=Image.Dither.NONE)
+    shared.putpalette(bytes(shared.getpalette() or []).ljust(768, b"\0"))
+    indexed = [image.quantize(palette=shared, dither=Image.Dither.NONE) for image in opaque]
+    for image, result in zip(images, indexed, strict=True):
+        if image.mode in {"LA", "RGBA"}:
             # A GIF's pixel is seen or not.
-            hidden = frame.image.getchannel("A").point(lambda alpha: 255 if alpha < 128 else 0)
-            image.paste(TRANSPARENT_INDEX, mask=hidden)
+            result.paste(TRANSPARENT_INDEX, mask=image.getchannel("A").point([255] * 128 + [0] * 128))
     return indexed

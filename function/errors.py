@@ -27,9 +27,12 @@ class Reason(enum.StrEnum):
     """Why an object has no image: the closed set that failure records and logs use."""
 
     NOT_AN_IMAGE = "not_an_image"
+    HEIC_NOT_BUILT_IN = "heic_not_built_in"
     CORRUPT = "corrupt"
     TOO_LARGE = "too_large"
+    TOO_SLOW = "too_slow"
     KEY_TOO_LONG = "key_too_long"
+    UNFAITHFUL = "unfaithful"
 
 
 class RejectedError(ResizeError):

@@ -3,6 +3,7 @@
 import functools
 import logging
 import os
+from typing import Protocol
 
 import boto3
 from botocore.config import Config
@@ -27,7 +28,14 @@ reconciler = Reconciler(
 )
 
 
-def lambda_handler(event: object, context: object) -> dict[str, object]:  # noqa: ARG001 - Lambda passes both
+class LambdaContext(Protocol):
+    """What is used of the context that Lambda passes."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Tell how long this invocation may still take."""
+
+
+def lambda_handler(event: object, context: LambdaContext) -> dict[str, object]:
     """Look at every object that ``event`` names; finish all of them before saying that some failed.
 
     Raises:
@@ -39,7 +47,7 @@ def lambda_handler(event: object, context: object) -> dict[str, object]:  # noqa
     failures = []
     for address in events.addresses(event):
         try:
-            outcomes.append(reconciler.reconcile(address))
+            outcomes.append(reconciler.reconcile(address, lambda: context.get_remaining_time_in_millis() / 1000))
         except Exception as error:
             logger.exception("failed", extra={"bucket": address.bucket, "key": address.key})
             failures.append(f"{address.key} ({type(error).__name__}: {error})")

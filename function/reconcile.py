@@ -6,14 +6,15 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from errors import EventError, Reason, RejectedError, UnsettledError
 from events import ObjectAddress, Outcome, Status
 from render import Output, render
-from settings import Rendition, Settings
+from renditions import Rendition
+from settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -65,11 +66,15 @@ class Reconciler:
     sqs: Callable[[], "SQSClient"]
     settings: Settings
 
-    def reconcile(self, address: ObjectAddress) -> Outcome:
+    def reconcile(self, address: ObjectAddress, seconds_left: Callable[[], float]) -> Outcome:
         """Make the destination agree with the object at ``address``, however often it changes meanwhile.
 
         A handler that was slow may have written an older image after a faster one wrote the newer. So each looks again
         after its last write, and whoever writes last also looks last: what stays is the newest image.
+
+        Args:
+            address: Where the object is, if it still is.
+            seconds_left: How long the invocation may still take.
 
         Raises:
             EventError: The object is not in the source bucket.
@@ -88,7 +93,7 @@ class Reconciler:
             self._check_bucket(address)
             identity = Identity.of(response)
             try:
-                keys = self._write(address, response, identity)
+                keys = self._write(address, response, identity, seconds_left)
             except RejectedError as rejection:
                 if self._current_identity(address) == identity:
                     self._record(address, identity, rejection)
@@ -128,18 +133,26 @@ class Reconciler:
                 return None
             raise
 
-    def _write(self, address: ObjectAddress, response: "GetObjectOutputTypeDef", identity: Identity) -> tuple[str, ...]:
+    def _write(
+        self,
+        address: ObjectAddress,
+        response: "GetObjectOutputTypeDef",
+        identity: Identity,
+        seconds_left: Callable[[], float],
+    ) -> tuple[str, ...]:
         """Render every rendition of the object that is being read, then put them all."""
         started = time.perf_counter()
         renditions = self.settings.renditions
         keys = tuple(_checked_key(rendition.output_key(address.key)) for rendition in renditions)
-        if response["ContentLength"] > self.settings.memory_bytes:
+        limits = self.settings.limits
+        if response["ContentLength"] > limits.memory_bytes:
             raise RejectedError(
                 Reason.TOO_LARGE,
-                f"the object has {response['ContentLength']} bytes, the function {self.settings.memory_bytes}",
+                f"the object has {response['ContentLength']} bytes, the function's memory {limits.memory_bytes}",
             )
         source = response["Body"].read()
-        outputs = render(source, renditions, memory_bytes=self.settings.memory_bytes)
+        rendered = render(source, renditions, limits=limits, metadata=self.settings.metadata, seconds_left=seconds_left)
+        outputs = rendered.outputs
         for key, rendition, output in zip(keys, renditions, outputs, strict=True):
             self._put(key, rendition, output, response, identity)
         logger.info(
@@ -149,6 +162,7 @@ class Reconciler:
                 "key": address.key,
                 "version_id": identity.version_id,
                 "source_bytes": len(source),
+                "lost": rendered.lost,
                 "outputs": [_described(key, output) for key, output in zip(keys, outputs, strict=True)],
                 "milliseconds": round(1000 * (time.perf_counter() - started)),
             },
@@ -158,18 +172,22 @@ class Reconciler:
     def _put(
         self, key: str, rendition: Rendition, output: Output, source: "GetObjectOutputTypeDef", identity: Identity
     ) -> None:
-        kept = {
+        headers: dict[str, Any] = {
             header: source[header]
             for header in ("CacheControl", "ContentDisposition", "ContentLanguage")
             if header in source
         }
+        if rendition.cache_control is not None:
+            headers["CacheControl"] = rendition.cache_control
+        if rendition.storage_class is not None:
+            headers["StorageClass"] = rendition.storage_class
         self.s3.put_object(
             Bucket=self.settings.destination_bucket,
             Key=key,
             Body=output.body,
             ContentType=output.content_type,
             Metadata=_metadata(key, source["Metadata"], rendition, identity),
-            **kept,  # type: ignore[arg-type]  # the literals above are keys of the request
+            **headers,
         )
 
     def _record(self, address: ObjectAddress, identity: Identity, rejection: RejectedError) -> None:

@@ -7,11 +7,19 @@ from dataclasses import dataclass, replace
 from PIL import Image
 
 import budget
-from decode import Frame, Picture
-from encode import CONTENT_TYPES, encode
-from settings import Rendition
+import proof
+from decode import UPRIGHT, Frame, Picture
+from encode import CONTENT_TYPES, WIDE, encode, shown_frames, written_format
+from renditions import Placement, Rendition
+from settings import Limits, MetadataPolicy
 
 FILTER = Image.Resampling.BICUBIC
+
+REDUCING_GAP = 3.0
+"""How much larger than its output an image may be before it is first shrunk by a whole number: much less work."""
+
+SWAPPING = frozenset(UPRIGHT[orientation] for orientation in (5, 6, 7, 8))
+"""What turns width into height."""
 
 
 @dataclass(frozen=True)
@@ -32,57 +40,108 @@ class Output:
     height: int
 
 
-def render(source: bytes, renditions: Sequence[Rendition], *, memory_bytes: int) -> list[Output]:
-    """Make every rendition of an encoded image, in their order.
+@dataclass(frozen=True)
+class Rendered:
+    """All renditions of one source.
+
+    Attributes:
+        outputs: One a rendition, in the renditions' order.
+        lost: What could be kept only in part, in a sentence; empty where nothing was lost.
+
+    """
+
+    outputs: list[Output]
+    lost: str
+
+
+def render(
+    source: bytes,
+    renditions: Sequence[Rendition],
+    *,
+    limits: Limits,
+    metadata: MetadataPolicy = MetadataPolicy.COPYRIGHT,
+    seconds_left: Callable[[], float] = lambda: math.inf,
+) -> Rendered:
+    """Make every rendition of an encoded image.
 
     Args:
-        source: The encoded image: JPEG, PNG, GIF, WebP, TIFF, BMP or AVIF, told by content.
+        source: The encoded image: JPEG, PNG, GIF, WebP, TIFF, BMP, AVIF or HEIC, told by content.
         renditions: At least one.
-        memory_bytes: What the whole process may use, in bytes.
+        limits: What it may cost.
+        metadata: What outputs keep of what the source says of itself.
+        seconds_left: Asked before each step: how long the invocation may still take.
 
     Raises:
         RejectedError: This source can have no renditions, and the reason.
 
     """
     picture = Picture(source)
-    largest = max(rendition.scale for rendition in renditions)
-    full_pixels = math.prod(picture.size)
-    # Rounded down: asked for more than half of an odd side, the decoder would not halve it. Its result is rounded up.
-    picture.shrink_on_load(_each_side(picture.size, lambda side: side * largest))
-    budget.check(
-        budget.Demand(
-            source_bytes=len(source),
-            decoded_pixels=math.prod(picture.size),
-            mode=picture.mode,
-            coefficient_bytes=6 * full_pixels if picture.is_progressive else 0,
-            output_pixels=int(sum(full_pixels * one.scale**2 for one in renditions) * picture.frame_count),
-        ),
-        memory_bytes,
-    )
+    placements = [rendition.place(picture.displayed_size) for rendition in renditions]
+    full_size = picture.size
+    picture.shrink_on_load(_smallest_of_use(full_size, placements))
+    demand = budget.Demand.of(picture, full_size, placements)
+    budget.check_size(demand, limits)
+    clock = budget.Clock(seconds_left, limits.memory_bytes)
+    clock.check_decoding(picture.format, demand.pixels)
     resized: list[list[Frame]] = [[] for _ in renditions]
     for frame in picture.frames():
         for frames, rendition in zip(resized, renditions, strict=True):
-            frames.append(_resized(frame, rendition.scale))
-    return [_output(picture, frames) for frames in resized]
+            frames.append(_resized(frame, rendition))
+    outputs = []
+    for frames, rendition in zip(resized, renditions, strict=True):
+        clock.check_encoding(written_format(picture, rendition), sum(math.prod(frame.image.size) for frame in frames))
+        outputs.append(_output(picture, frames, rendition, metadata))
+    return Rendered(outputs, picture.lost_bits)
 
 
-def _each_side(size: tuple[int, int], change: Callable[[int], float]) -> tuple[int, int]:
-    width, height = (max(1, math.floor(change(side))) for side in size)
+def _smallest_of_use(size: tuple[int, int], placements: Sequence[Placement]) -> tuple[int, int]:
+    """The size below which the decoder must not shrink the image."""
+    scale = max(
+        (side / (high - low))
+        for placement in placements
+        for side, low, high in zip(placement.size, placement.box[:2], placement.box[2:], strict=True)
+    )
+    # Rounded down: asked for more than half of an odd side, the decoder would not halve it. Its result is rounded up.
+    width, height = (max(1, math.floor(side * scale)) for side in size)
     return width, height
 
 
-def _resized(frame: Frame, scale: float) -> Frame:
+def _resized(frame: Frame, rendition: Rendition) -> Frame:
     """The frame scaled, then turned upright."""
-    # Half up, which is what the decoders' own halving gives.
-    size = _each_side(frame.full_size, lambda side: side * scale + 0.5)
-    image = frame.image
-    if image.size != size:
-        image = image.resize(size, FILTER)
+    swaps = frame.transpose in SWAPPING
+    width, height = frame.full_size
+    placement = rendition.place((height, width) if swaps else (width, height))
+    image = _scaled(frame, _turned(placement) if swaps else placement)
     if frame.transpose is not None:
         image = image.transpose(frame.transpose)
-    return replace(frame, image=image, full_size=size, transpose=None)
+    return replace(frame, image=image, full_size=image.size, transpose=None)
 
 
-def _output(picture: Picture, frames: list[Frame]) -> Output:
+def _turned(placement: Placement) -> Placement:
+    """The same part of the pixels as they are stored; it is in the middle, so only width and height change places."""
+    left, top, right, bottom = placement.box
+    return Placement((top, left, bottom, right), (placement.size[1], placement.size[0]))
+
+
+def _scaled(frame: Frame, placement: Placement) -> Image.Image:
+    image = frame.image
+    across, down = image.width / frame.full_size[0], image.height / frame.full_size[1]
+    left, top, right, bottom = placement.box
+    box = (left * across, top * down, right * across, bottom * down)
+    if image.size == placement.size and box == (0, 0, *image.size):
+        # What the decoder shrank is its only frame; any other image is its decoder's, which reuses it.
+        return image if image.size != frame.full_size else image.copy()
+    halves = image.size == (2 * placement.size[0], 2 * placement.size[1]) and box == (0, 0, *image.size)
+    if halves and image.mode not in WIDE:
+        # Means of four pixels: what a JPEG's decoder does too, at a fraction of the cost of a wider filter.
+        return image.reduce(2)
+    return image.resize(placement.size, FILTER, box=box, reducing_gap=REDUCING_GAP)
+
+
+def _output(picture: Picture, frames: list[Frame], rendition: Rendition, metadata: MetadataPolicy) -> Output:
     width, height = frames[0].image.size
-    return Output(encode(picture, frames), CONTENT_TYPES[picture.format], width, height)
+    image_format = written_format(picture, rendition)
+    shown = shown_frames(picture, frames, image_format)
+    body = encode(picture, shown, image_format, rendition, metadata)
+    proof.check(body, image_format, shown[0].image, [frame.image.size for frame in shown])
+    return Output(body, CONTENT_TYPES[image_format], width, height)

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
-from settings import Rendition
+from renditions import Rendition
 from tools.errors import ToolError
 from tools.invocation import log_events
 from tools.paths import LOCAL
@@ -20,7 +20,7 @@ from tools.stack import Say, Stack, temporary_stack
 PATIENCE = 120
 """Seconds until the demo gives up on an image; the function's own time-out and retries end before."""
 
-RENDITION = Rendition("resized")
+RENDITION = Rendition("resized", scale=0.5)
 """The one that the module makes by default."""
 
 

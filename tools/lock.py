@@ -9,6 +9,7 @@ from tools.paths import FUNCTION, ROOT
 LOCKS = {
     "dev": ROOT / "requirements.txt",
     "function": FUNCTION / "requirements.txt",
+    "heic": FUNCTION / "requirements-heic.txt",
     "runtime": ROOT / "tools" / "local_aws" / "runtime.txt",
 }
 """Dependency group to its lock file; each holds for all supported Pythons and platforms."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from settings import Rendition
+from renditions import Rendition
 from tests.images import decoded
 from tools import stack as stacks
 from tools.cli import say
@@ -20,6 +20,9 @@ from tools.stack import Stack
 from tools.terraform import Terraform
 
 T = TypeVar("T")
+
+RENDITION = Rendition("resized", scale=0.5)
+"""The one that is deployed."""
 
 PATIENCE = 60
 """Seconds that anything may take before its test fails; a test waits no longer than it must."""
@@ -49,7 +52,9 @@ class Pipeline:
         def ask() -> dict[str, Any] | None:
             s3 = self.client("s3")
             try:
-                response = s3.get_object(Bucket=self.stack.destination_bucket, Key=Rendition("resized").output_key(key))
+                response = s3.get_object(
+                    Bucket=self.stack.destination_bucket, Key=Rendition("resized", scale=0.5).output_key(key)
+                )
             except s3.exceptions.NoSuchKey:
                 return None
             return None if response["ETag"] == unless else {**response, "Bytes": response["Body"].read()}

@@ -2,7 +2,7 @@
 
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import ModuleType
 
 import pytest
@@ -17,11 +17,19 @@ class Reconciler:
     def __init__(self) -> None:
         self.seen: list[str] = []
 
-    def reconcile(self, address: ObjectAddress) -> Outcome:
+    def reconcile(self, address: ObjectAddress, seconds_left: Callable[[], float]) -> Outcome:
+        assert seconds_left() == 12.5
         self.seen.append(address.key)
         if "bad" in address.key:
             raise UnsettledError("changed 3 times")
         return Outcome(Status.WRITTEN, address, (f"resized-{address.key}",))
+
+
+class Context:
+    """What Lambda passes beside the event."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 12500
 
 
 @pytest.fixture
@@ -32,7 +40,7 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
         "SOURCE_BUCKET": "in",
         "DESTINATION_BUCKET": "out",
         "FAILURE_QUEUE_URL": "https://sqs.invalid/",
-        "RENDITIONS": '{"resized": {}}',
+        "RENDITIONS": '{"resized": {"scale": 0.5}}',
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -52,17 +60,17 @@ def event(*keys: str) -> dict[str, object]:
 
 
 def test_the_reply_says_what_was_written(module: ModuleType) -> None:
-    assert module.lambda_handler(event("cake.jpg"), None) == {
+    assert module.lambda_handler(event("cake.jpg"), Context()) == {
         "outcomes": [{"status": "written", "key": "cake.jpg", "outputs": ["resized-cake.jpg"]}]
     }
 
 
 def test_all_are_finished_then_the_failed_are_named_once(module: ModuleType) -> None:
     with pytest.raises(IncompleteError, match=r"^2 of 4 objects failed: bad-1 \(UnsettledError: .*\); bad-2 \("):
-        module.lambda_handler(event("bad-1", "good-1", "bad-2", "good-2"), None)
+        module.lambda_handler(event("bad-1", "good-1", "bad-2", "good-2"), Context())
     assert module.reconciler.seen == ["bad-1", "good-1", "bad-2", "good-2"]
 
 
 def test_an_unknown_event_is_an_error(module: ModuleType) -> None:
     with pytest.raises(EventError):
-        module.lambda_handler({"hello": "world"}, None)
+        module.lambda_handler({"hello": "world"}, Context())

@@ -1,6 +1,7 @@
 """Reconciling one object, against moto's S3 and SQS in this process."""
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,8 @@ from PIL import Image
 from errors import EventError, UnsettledError
 from events import ObjectAddress, Status
 from reconcile import Reconciler
-from settings import Rendition, Settings
+from renditions import Rendition
+from settings import Limits, MetadataPolicy, Settings
 from tests.images import UPRIGHT_CORNERS, corners, decoded, encoded, picture
 
 if TYPE_CHECKING:
@@ -23,6 +25,16 @@ if TYPE_CHECKING:
 
 SOURCE, DESTINATION = "src-bucket-image-in", "dest-bucket-image-out"
 CAKE = ObjectAddress(SOURCE, "cake.jpg")
+
+
+def endless() -> float:
+    """Seconds that an invocation has left."""
+    return math.inf
+
+
+def settings(source: str, queue_url: str) -> Settings:
+    renditions = (Rendition("resized", scale=0.5),)
+    return Settings(source, DESTINATION, queue_url, renditions, MetadataPolicy.COPYRIGHT, Limits(512 << 20))
 
 
 @dataclass
@@ -61,7 +73,7 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
         for bucket in (SOURCE, DESTINATION):
             s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
         queue_url = sqs.create_queue(QueueName="Lambda-image-failures")["QueueUrl"]
-        yield Pipeline(s3, sqs, Settings(SOURCE, DESTINATION, queue_url, (Rendition("resized"),), 512 << 20))
+        yield Pipeline(s3, sqs, settings(SOURCE, queue_url))
 
 
 def before_next(s3: "S3Client", operation: str, action: Callable[[], object]) -> None:
@@ -77,7 +89,7 @@ def before_next(s3: "S3Client", operation: str, action: Callable[[], object]) ->
 
 def test_an_upload_becomes_a_resized_image(pipeline: Pipeline) -> None:
     pipeline.upload()
-    outcome = pipeline.reconciler.reconcile(CAKE)
+    outcome = pipeline.reconciler.reconcile(CAKE, endless)
     assert (outcome.status, outcome.output_keys) == (Status.WRITTEN, ("resized-cake.jpg",))
     image = decoded(pipeline.output())
     assert image.size == (160, 120)
@@ -87,7 +99,7 @@ def test_an_upload_becomes_a_resized_image(pipeline: Pipeline) -> None:
 
 def test_the_key_keeps_its_folders_and_odd_characters(pipeline: Pipeline) -> None:
     pipeline.upload("a/b c+d%é.jpg")
-    pipeline.reconciler.reconcile(ObjectAddress(SOURCE, "a/b c+d%é.jpg"))
+    pipeline.reconciler.reconcile(ObjectAddress(SOURCE, "a/b c+d%é.jpg"), endless)
     assert pipeline.outputs() == ["a/resized-b c+d%é.jpg"]
 
 
@@ -99,7 +111,7 @@ def test_the_sources_headers_and_metadata_are_copied(pipeline: Pipeline) -> None
         ContentType="application/octet-stream",
         Metadata={"album": "summer", "resized-by": "a copy of an output has this"},
     )
-    pipeline.reconciler.reconcile(CAKE)
+    pipeline.reconciler.reconcile(CAKE, endless)
     output = pipeline.s3.head_object(Bucket=DESTINATION, Key="resized-cake.jpg")
     assert output["ContentType"] == "image/jpeg"
     assert (output["CacheControl"], output["ContentDisposition"], output["ContentLanguage"]) == (
@@ -110,7 +122,7 @@ def test_the_sources_headers_and_metadata_are_copied(pipeline: Pipeline) -> None
     source = pipeline.s3.head_object(Bucket=SOURCE, Key="cake.jpg")
     assert output["Metadata"] == {
         "album": "summer",
-        "resized-by": Rendition("resized").digest,
+        "resized-by": Rendition("resized", scale=0.5).digest,
         "resized-from-etag": source["ETag"].strip('"'),
         "resized-from-modified": source["LastModified"].isoformat(),
         "resized-from-version": "null",
@@ -121,7 +133,7 @@ def test_metadata_that_does_not_fit_beside_ours_is_dropped_whole(
     pipeline: Pipeline, caplog: pytest.LogCaptureFixture
 ) -> None:
     pipeline.upload(Metadata={"small": "x", "large": "x" * 1900})
-    pipeline.reconciler.reconcile(CAKE)
+    pipeline.reconciler.reconcile(CAKE, endless)
     metadata = pipeline.s3.head_object(Bucket=DESTINATION, Key="resized-cake.jpg")["Metadata"]
     assert {"small", "large"}.isdisjoint(metadata)
     assert "resized-by" in metadata
@@ -141,7 +153,7 @@ def test_metadata_that_does_not_fit_beside_ours_is_dropped_whole(
 )
 def test_what_can_never_become_an_image_is_recorded_once(pipeline: Pipeline, body: bytes, reason: str) -> None:
     pipeline.upload(body=body)
-    outcome = pipeline.reconciler.reconcile(CAKE)
+    outcome = pipeline.reconciler.reconcile(CAKE, endless)
     assert outcome.status is Status.REJECTED
     (record,) = pipeline.records()
     assert list(record) == ["bucket", "key", "version_id", "etag", "reason", "message", "at"]
@@ -152,46 +164,46 @@ def test_what_can_never_become_an_image_is_recorded_once(pipeline: Pipeline, bod
 
 def test_what_is_larger_than_the_memory_is_not_even_downloaded(pipeline: Pipeline) -> None:
     pipeline.upload()
-    pipeline.settings = replace(pipeline.settings, memory_bytes=1000)
-    assert pipeline.reconciler.reconcile(CAKE).status is Status.REJECTED
+    pipeline.settings = replace(pipeline.settings, limits=Limits(1000))
+    assert pipeline.reconciler.reconcile(CAKE, endless).status is Status.REJECTED
     (record,) = pipeline.records()
     assert record["reason"] == "too_large"
-    assert "the function 1000" in record["message"]
+    assert "the function's memory 1000" in record["message"]
 
 
 def test_an_output_key_that_s3_would_refuse_is_a_rejection(pipeline: Pipeline) -> None:
     key = "é" * 510
     pipeline.upload(key)
-    assert pipeline.reconciler.reconcile(ObjectAddress(SOURCE, key)).status is Status.REJECTED
+    assert pipeline.reconciler.reconcile(ObjectAddress(SOURCE, key), endless).status is Status.REJECTED
     assert [record["reason"] for record in pipeline.records()] == ["key_too_long"]
 
 
 def test_what_was_deleted_meanwhile_is_gone(pipeline: Pipeline) -> None:
-    assert pipeline.reconciler.reconcile(CAKE).status is Status.GONE
+    assert pipeline.reconciler.reconcile(CAKE, endless).status is Status.GONE
     assert pipeline.records() == []
 
 
 def test_what_was_deleted_while_it_was_rejected_is_gone(pipeline: Pipeline) -> None:
     pipeline.upload(body=b"no image")
     before_next(pipeline.s3, "HeadObject", lambda: pipeline.s3.delete_object(Bucket=SOURCE, Key="cake.jpg"))
-    assert pipeline.reconciler.reconcile(CAKE).status is Status.GONE
+    assert pipeline.reconciler.reconcile(CAKE, endless).status is Status.GONE
     assert pipeline.records() == []
 
 
 def test_a_folder_is_ignored(pipeline: Pipeline) -> None:
     pipeline.upload("holiday/", b"")
-    assert pipeline.reconciler.reconcile(ObjectAddress(SOURCE, "holiday/")).status is Status.IGNORED
+    assert pipeline.reconciler.reconcile(ObjectAddress(SOURCE, "holiday/"), endless).status is Status.IGNORED
 
 
 def test_our_own_output_is_ignored_but_a_copy_of_one_is_not(pipeline: Pipeline) -> None:
     pipeline.upload()
-    pipeline.reconciler.reconcile(CAKE)
+    pipeline.reconciler.reconcile(CAKE, endless)
     output = {"Bucket": DESTINATION, "Key": "resized-cake.jpg"}
-    assert pipeline.reconciler.reconcile(ObjectAddress(**{k.lower(): v for k, v in output.items()})).status is (
-        Status.IGNORED
-    )
+    assert pipeline.reconciler.reconcile(
+        ObjectAddress(**{k.lower(): v for k, v in output.items()}), endless
+    ).status is (Status.IGNORED)
     pipeline.s3.copy_object(Bucket=SOURCE, Key="resized-cake.jpg", CopySource=output)  # type: ignore[arg-type]
-    assert pipeline.reconciler.reconcile(ObjectAddress(SOURCE, "resized-cake.jpg")).output_keys == (
+    assert pipeline.reconciler.reconcile(ObjectAddress(SOURCE, "resized-cake.jpg"), endless).output_keys == (
         "resized-resized-cake.jpg",
     )
 
@@ -199,7 +211,7 @@ def test_our_own_output_is_ignored_but_a_copy_of_one_is_not(pipeline: Pipeline) 
 def test_another_bucket_than_the_source_is_an_error(pipeline: Pipeline) -> None:
     pipeline.s3.put_object(Bucket=DESTINATION, Key="cake.jpg", Body=b"")
     with pytest.raises(EventError, match=f"'{DESTINATION}', but this function's source is '{SOURCE}'"):
-        pipeline.reconciler.reconcile(ObjectAddress(DESTINATION, "cake.jpg"))
+        pipeline.reconciler.reconcile(ObjectAddress(DESTINATION, "cake.jpg"), endless)
 
 
 @pytest.mark.parametrize("operation", ["PutObject", "HeadObject"])
@@ -207,7 +219,7 @@ def test_a_newer_upload_wins_whenever_it_comes(pipeline: Pipeline, operation: st
     pipeline.upload()
     newer = Pipeline(boto3.client("s3", region_name="eu-west-2"), pipeline.sqs, pipeline.settings)
     before_next(pipeline.s3, operation, lambda: newer.upload(body=encoded(picture(100, 50))))
-    pipeline.reconciler.reconcile(CAKE)
+    pipeline.reconciler.reconcile(CAKE, endless)
     assert decoded(pipeline.output()).size == (50, 25)
 
 
@@ -216,7 +228,7 @@ def test_new_metadata_on_the_same_bytes_is_a_change(pipeline: Pipeline) -> None:
     pipeline.upload(Metadata={"album": "old"})
     newer = Pipeline(boto3.client("s3", region_name="eu-west-2"), pipeline.sqs, pipeline.settings)
     before_next(pipeline.s3, "PutObject", lambda: newer.upload(Metadata={"album": "new"}))
-    pipeline.reconciler.reconcile(CAKE)
+    pipeline.reconciler.reconcile(CAKE, endless)
     assert pipeline.s3.head_object(Bucket=DESTINATION, Key="resized-cake.jpg")["Metadata"]["album"] == "new"
 
 
@@ -228,7 +240,7 @@ def test_an_object_that_never_settles_is_handed_back(pipeline: Pipeline) -> None
         "before-call.s3.HeadObject", lambda **_: newer.upload(body=encoded(picture(next(sizes), 50)))
     )
     with pytest.raises(UnsettledError, match="changed 3 times"):
-        pipeline.reconciler.reconcile(CAKE)
+        pipeline.reconciler.reconcile(CAKE, endless)
 
 
 def test_trouble_with_s3_is_raised_and_nothing_is_recorded(pipeline: Pipeline) -> None:
@@ -236,6 +248,6 @@ def test_trouble_with_s3_is_raised_and_nothing_is_recorded(pipeline: Pipeline) -
         Reconciler(
             s3=pipeline.s3,
             sqs=lambda: pipeline.sqs,
-            settings=Settings("no-such-bucket", DESTINATION, pipeline.settings.failure_queue_url, (), 512 << 20),
-        ).reconcile(ObjectAddress("no-such-bucket", "cake.jpg"))
+            settings=settings("no-such-bucket", pipeline.settings.failure_queue_url),
+        ).reconcile(ObjectAddress("no-such-bucket", "cake.jpg"), endless)
     assert pipeline.records() == []

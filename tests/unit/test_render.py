@@ -8,15 +8,16 @@ from PIL import Image, ImageCms
 
 from errors import Reason, RejectedError
 from render import Output, render
-from settings import Rendition
+from renditions import Rendition
+from settings import Limits
 from tests.images import UPRIGHT_CORNERS, corners, decoded, encoded, picture
 
-MEMORY = 1769 << 20
+LIMITS = Limits(1769 << 20)
 ORIENTATION = 0x0112
 
 
 def halved(source: bytes) -> Output:
-    (output,) = render(source, [Rendition("resized")], memory_bytes=MEMORY)
+    (output,) = render(source, [Rendition("resized", scale=0.5)], limits=LIMITS).outputs
     return output
 
 
@@ -183,7 +184,9 @@ def test_lossless_webp_stays_lossless() -> None:
 
 
 def test_several_renditions_come_from_one_source() -> None:
-    outputs = render(encoded(picture()), [Rendition("half"), Rendition("tenth", 0.1)], memory_bytes=MEMORY)
+    outputs = render(
+        encoded(picture()), [Rendition("half", scale=0.5), Rendition("tenth", scale=0.1)], limits=LIMITS
+    ).outputs
     assert [(output.width, output.height) for output in outputs] == [(160, 120), (32, 24)]
     assert all(corners(decoded(output.body)) == UPRIGHT_CORNERS for output in outputs)
 

@@ -3,7 +3,8 @@
 import pytest
 
 from errors import SettingsError
-from settings import Rendition, Settings
+from renditions import Rendition
+from settings import MetadataPolicy, Settings
 
 ENVIRONMENT = {
     "SOURCE_BUCKET": "src-bucket-image-in",
@@ -19,8 +20,8 @@ def test_the_environment_that_terraform_sets() -> None:
     assert settings.source_bucket == "src-bucket-image-in"
     assert settings.destination_bucket == "dest-bucket-image-out"
     assert settings.failure_queue_url.endswith("Lambda-image-failures")
-    assert settings.renditions == (Rendition("resized", 0.5),)
-    assert settings.memory_bytes == 1769 * 1024 * 1024
+    assert settings.renditions == (Rendition("resized", scale=0.5),)
+    assert settings.limits.memory_bytes == 1769 * 1024 * 1024
 
 
 @pytest.mark.parametrize("name", sorted(ENVIRONMENT))
@@ -29,43 +30,30 @@ def test_a_missing_variable_is_named(name: str) -> None:
         Settings.from_environment({other: value for other, value in ENVIRONMENT.items() if other != name})
 
 
-@pytest.mark.parametrize(
-    ("renditions", "message"),
-    [
-        ("", "must be a JSON object"),
-        ("[]", "must be a JSON object"),
-        ('{"resized": {"size": 1}}', "must be a JSON object"),
-        ("{}", "is empty"),
-        ('{"Resized": {}}', "lower-case letters, digits and single hyphens"),
-        ('{"a/b": {}}', "lower-case letters, digits and single hyphens"),
-        ('{"resized": {"scale": 0}}', "above 0 and at most 1"),
-        ('{"resized": {"scale": 1.5}}', "above 0 and at most 1"),
-        ('{"resized": {"scale": true}}', "above 0 and at most 1"),
-        ('{"resized": {"scale": "0.5"}}', "above 0 and at most 1"),
-        ('{"a": {}, "a-b": {}}', "could write one key"),
-    ],
-)
-def test_wrong_renditions_are_refused(renditions: str, message: str) -> None:
-    with pytest.raises(SettingsError, match=message):
+@pytest.mark.parametrize("renditions", ["", "[]", "5", '{"resized": 0.5}', "{not json}"])
+def test_renditions_that_are_no_json_object_are_refused(renditions: str) -> None:
+    with pytest.raises(SettingsError, match="RENDITIONS must be a JSON object"):
         Settings.from_environment(ENVIRONMENT | {"RENDITIONS": renditions})
 
 
 @pytest.mark.parametrize(
-    ("source", "output"),
+    ("name", "value", "message"),
     [
-        ("cake.jpg", "resized-cake.jpg"),
-        ("a/b c+d%é.jpg", "a/resized-b c+d%é.jpg"),
-        ("/leading//double.png", "/leading//resized-double.png"),
-        ("no-extension", "resized-no-extension"),
+        ("RENDITIONS", "{}", "RENDITIONS is empty"),
+        ("RENDITIONS", '{"a": {"scale": 2}}', r"renditions\.a\.scale is 2: it must be above 0 and at most 1"),
+        ("RENDITIONS", '{"a": {"scale": 1}, "a-b": {"scale": 1}}', r"renditions\.a and renditions\.a-b could write"),
+        ("METADATA", "some", "METADATA is 'some': use none, copyright, all"),
+        ("MAX_PIXELS", "-1", "MAX_PIXELS is '-1': it must be a whole number from 1"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "much", "must be a whole number"),
     ],
 )
-def test_the_output_key_prefixes_the_file_name(source: str, output: str) -> None:
-    rendition = Rendition("resized")
-    assert rendition.output_key(source) == output
-    assert rendition.could_write(output)
-    assert not rendition.could_write(source)
+def test_a_wrong_value_is_named_with_the_fix(name: str, value: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        Settings.from_environment(ENVIRONMENT | {name: value})
 
 
-def test_the_digest_tells_settings_apart() -> None:
-    assert Rendition("resized", 0.5).digest != Rendition("resized", 0.25).digest
-    assert Rendition("resized", 0.5).digest == Rendition("resized").digest
+def test_what_is_optional() -> None:
+    settings = Settings.from_environment(ENVIRONMENT | {"METADATA": "none", "MAX_PIXELS": "1000000"})
+    assert (settings.metadata, settings.limits.max_pixels) == (MetadataPolicy.NONE, 1_000_000)
+    settings = Settings.from_environment(ENVIRONMENT)
+    assert (settings.metadata, settings.limits.max_pixels) == (MetadataPolicy.COPYRIGHT, None)

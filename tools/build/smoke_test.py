@@ -13,7 +13,8 @@ from PIL import Image, ImageCms  # noqa: E402
 
 import events  # noqa: E402, F401 - importing it is the test
 from render import render  # noqa: E402
-from settings import Rendition  # noqa: E402
+from renditions import Rendition  # noqa: E402
+from settings import Limits  # noqa: E402
 
 for module in (Image, sys.modules["render"]):
     if not Path(str(module.__file__)).is_relative_to(PACKAGE):
@@ -23,7 +24,7 @@ profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 for name in FORMATS:
     source = io.BytesIO()
     Image.radial_gradient("L").convert("RGB").save(source, name, icc_profile=profile)
-    (output,) = render(source.getvalue(), [Rendition("resized", 0.5)], memory_bytes=1 << 30)
+    (output,) = render(source.getvalue(), [Rendition("resized", scale=0.5)], limits=Limits(1 << 30)).outputs
     with Image.open(io.BytesIO(output.body)) as image:
         image.load()
         if (image.format, image.size) != (name, (128, 128)):

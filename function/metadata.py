@@ -1,0 +1,91 @@
+"""EXIF and XMP: read what a source has, however broken, and write what an output keeps of it."""
+
+import contextlib
+import re
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import ExifTags, Image
+
+from settings import MetadataPolicy
+
+CREDITS = (ExifTags.Base.Artist, ExifTags.Base.Copyright)
+"""What the policy ``copyright`` keeps."""
+
+MAX_SEGMENT_BYTES = 65533 - 29
+"""What fits into one segment of a JPEG beside the name of its kind; other formats have more room than anyone needs."""
+
+BAD_EXIF = (SyntaxError, TypeError, ValueError, KeyError, IndexError, AttributeError, OSError, struct.error)
+"""What Pillow raises at EXIF that is not what the standard says; a good image with bad EXIF is still a good image."""
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a source says of itself.
+
+    Attributes:
+        orientation: EXIF orientation from 1 to 8; 1 where there is none that makes sense.
+        exif: The whole of it; None where it can't be read.
+        xmp: The whole packet; None where there is none.
+
+    """
+
+    orientation: int
+    exif: Image.Exif | None
+    xmp: bytes | None
+
+    @classmethod
+    def of(cls, image: Image.Image) -> "Metadata":
+        """Read what ``image`` has."""
+        try:
+            exif = image.getexif()
+            orientation = exif.get(ExifTags.Base.Orientation)
+        except BAD_EXIF:
+            exif, orientation = None, 1
+        xmp = image.info.get("xmp")
+        return cls(
+            orientation=orientation if type(orientation) is int and 1 <= orientation <= 8 else 1,
+            exif=exif,
+            xmp=xmp.encode() if isinstance(xmp, str) else xmp,
+        )
+
+    def kept(self, policy: MetadataPolicy, size: tuple[int, int]) -> dict[str, bytes]:
+        """The encoder's options for an output of this size: ``exif`` and ``xmp``, where there are any."""
+        options: dict[str, Any] = {}
+        with contextlib.suppress(*BAD_EXIF):
+            exif = self._exif(policy, size)
+            options["exif"] = exif.tobytes() if exif else None
+        if policy is MetadataPolicy.ALL and self.xmp:
+            options["xmp"] = _corrected(self.xmp, size)
+        return {name: value for name, value in options.items() if value and len(value) <= MAX_SEGMENT_BYTES}
+
+    def _exif(self, policy: MetadataPolicy, size: tuple[int, int]) -> Image.Exif | None:
+        if self.exif is None or policy is MetadataPolicy.NONE:
+            return None
+        kept = Image.Exif()
+        if policy is MetadataPolicy.COPYRIGHT:
+            for tag in CREDITS:
+                if isinstance(credit := self.exif.get(tag), str):
+                    kept[tag] = credit
+            return kept
+        kept.load(self.exif.tobytes())
+        # The pixels are upright now.
+        kept.pop(ExifTags.Base.Orientation, None)
+        details = kept.get_ifd(ExifTags.IFD.Exif)
+        for tag, side in zip((ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight), size, strict=True):
+            if tag in details:
+                details[tag] = side
+        return kept
+
+
+def _corrected(xmp: bytes, size: tuple[int, int]) -> bytes:
+    """XMP with the output's dimensions, and without an orientation to apply again."""
+    replacements = {
+        rb"tiff:Orientation": b"1",
+        rb"(?:tiff:ImageWidth|exif:PixelXDimension)": str(size[0]).encode(),
+        rb"(?:tiff:ImageLength|exif:PixelYDimension)": str(size[1]).encode(),
+    }
+    for name, value in replacements.items():
+        xmp = re.sub(rb"(" + name + rb"(?:\s*=\s*[\"']|>))\d+", rb"\g<1>" + value, xmp)
+    return xmp

@@ -1,0 +1,151 @@
+"""Renditions: sizes, keys, and what is refused."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from errors import SettingsError
+from renditions import Rendition, check_together
+
+KEYS = st.text("ab-/.", min_size=1, max_size=8).filter(lambda key: not key.endswith("/"))
+TEMPLATES = st.builds(
+    "{}{{dir}}{}{{name}}{}".format,
+    st.sampled_from(["", "a/", "b/", "a/b/"]),
+    st.sampled_from(["", "a-", "a-b-", "b-", "a/", "a/b-"]),
+    st.sampled_from(["", "-a", "-b", ".b", "-a.b"]),
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "output"),
+    [
+        ("cake.jpg", "resized-cake.jpg"),
+        ("a/b c+d%é.jpg", "a/resized-b c+d%é.jpg"),
+        ("/leading//double.png", "/leading//resized-double.png"),
+        ("no-extension", "resized-no-extension"),
+    ],
+)
+def test_the_output_key_prefixes_the_file_name(source: str, output: str) -> None:
+    rendition = Rendition("resized", scale=0.5)
+    assert rendition.output_key(source) == output
+    assert rendition.could_write(output)
+    assert not rendition.could_write(source)
+
+
+@pytest.mark.parametrize(
+    ("options", "output"),
+    [
+        ({"format": "webp"}, "a/thumb-cake.jpg.webp"),
+        ({"format": "jpeg"}, "a/thumb-cake.jpg.jpg"),
+        ({"key": "{rendition}/{dir}{name}"}, "thumb/a/cake.jpg"),
+        ({"key": "{dir}{rendition}/{name}", "format": "png"}, "a/thumb/cake.jpg.png"),
+        ({"key": "{dir}{stem}/{name}"}, "a/cake/cake.jpg"),
+        ({"key": "{dir}x-{name}.{ext}"}, "a/x-cake.jpg.jpg"),
+    ],
+)
+def test_the_key_is_what_the_template_says(options: dict[str, str], output: str) -> None:
+    rendition = Rendition("thumb", scale=0.5, **options)  # type: ignore[arg-type]  # of different types
+    assert rendition.output_key("a/cake.jpg") == output
+    assert rendition.could_write(output)
+
+
+@given(TEMPLATES, TEMPLATES, KEYS, KEYS)
+def test_renditions_that_are_accepted_never_write_one_key(one: str, other: str, first: str, second: str) -> None:
+    renditions = [Rendition("one", scale=1, key=one), Rendition("two", scale=1, key=other)]
+    try:
+        check_together(renditions)
+    except SettingsError:
+        return
+    assert renditions[0].output_key(first) != renditions[1].output_key(second)
+
+
+@given(TEMPLATES, KEYS, KEYS)
+def test_one_rendition_never_writes_two_sources_to_one_key(key: str, first: str, second: str) -> None:
+    rendition = Rendition("one", scale=1, key=key)
+    assert (rendition.output_key(first) == rendition.output_key(second)) == (first == second)
+
+
+@given(TEMPLATES, KEYS)
+def test_every_output_key_is_recognised(key: str, source: str) -> None:
+    rendition = Rendition("one", scale=1, key=key)
+    assert rendition.could_write(rendition.output_key(source))
+
+
+@pytest.mark.parametrize(
+    ("options", "source", "size"),
+    [
+        ({"scale": 0.5}, (49, 500), (25, 250)),
+        ({"scale": 1}, (7, 9), (7, 9)),
+        ({"scale": 0.001}, (100, 1), (1, 1)),
+        ({"width": 320}, (4000, 3000), (320, 240)),
+        ({"height": 300}, (4000, 3000), (400, 300)),
+        ({"width": 320, "height": 320}, (4000, 3000), (320, 240)),
+        ({"width": 320, "height": 100}, (4000, 3000), (133, 100)),
+        ({"width": 5000}, (400, 300), (400, 300)),
+        ({"width": 100, "height": 100, "fit": "cover"}, (4000, 3000), (100, 100)),
+        ({"width": 800, "height": 800, "fit": "cover"}, (400, 300), (300, 300)),
+        ({"width": 800, "height": 100, "fit": "cover"}, (400, 300), (400, 50)),
+    ],
+)
+def test_the_size(options: dict[str, Any], source: tuple[int, int], size: tuple[int, int]) -> None:
+    assert Rendition("r", **options).place(source).size == size
+
+
+@given(st.tuples(*[st.integers(1, 5000)] * 4))
+def test_a_cover_shows_the_middle_and_never_enlarges(sides: tuple[int, int, int, int]) -> None:
+    source, wanted = sides[:2], sides[2:]
+    placement = Rendition("r", width=wanted[0], height=wanted[1], fit="cover").place(source)
+    left, top, right, bottom = placement.box
+    assert left == pytest.approx(source[0] - right)
+    assert top == pytest.approx(source[1] - bottom)
+    for out, low, high, full, most in zip(placement.size, (left, top), (right, bottom), source, wanted, strict=True):
+        assert 0 <= low <= high <= full
+        assert 1 <= out <= max(1, min(most, full))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "r: set either scale, or width, height or both"),
+        ({"scale": 0.5, "width": 1}, "r: set either scale"),
+        ({"scale": 0}, r"r\.scale is 0: it must be above 0"),
+        ({"scale": True}, r"r\.scale is True"),
+        ({"scale": "0.5"}, r"r\.scale is '0.5'"),
+        ({"width": 0}, r"r\.width is 0: it must be a whole number"),
+        ({"width": 1.5}, r"r\.width is 1.5"),
+        ({"width": 1, "fit": "fill"}, r"r\.fit is 'fill': use inside or cover"),
+        ({"width": 1, "fit": "cover"}, r"r\.fit is cover, which needs both"),
+        ({"scale": 1, "format": "gif"}, r"r\.format is 'gif': use jpeg, png, webp, avif"),
+        ({"scale": 1, "quality": 0}, r"r\.quality is 0"),
+        ({"scale": 1, "background": "red"}, r"r\.background is 'red': use a colour such as #ffffff"),
+        ({"scale": 1, "storage_class": "GLACIER"}, r"r\.storage_class is 'GLACIER': use one of STANDARD"),
+        ({"scale": 1, "key": "{name}"}, r"r\.key is '{name}': it must hold"),
+        ({"scale": 1, "key": "{dir}{name}{name}"}, r"r\.key is"),
+        ({"scale": 1, "key": "x{dir}{name}"}, r"r\.key is"),
+        ({"scale": 1, "key": "{dir}{size}-{name}"}, r"r\.key is"),
+        ({"size": 1}, r"r\.size is unknown: use background, cache_control"),
+    ],
+)
+def test_a_wrong_option_is_named_with_the_fix(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^renditions\.{message}"):
+        Rendition.parse("r", options)
+
+
+@pytest.mark.parametrize("name", ["Upper", "a/b", "a--b", "-a", ""])
+def test_a_wrong_name_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match="use lower-case letters, digits and single hyphens"):
+        Rendition.parse(name, {"scale": 1})
+
+
+def test_null_is_the_default() -> None:
+    nulls = dict.fromkeys(["width", "height", "format", "quality", "key", "cache_control"])
+    assert Rendition.parse("r", {"scale": 0.5, **nulls}) == Rendition("r", scale=0.5)
+
+
+def test_the_digest_tells_settings_apart() -> None:
+    digests = {Rendition("r", scale=scale, quality=quality).digest for scale in (0.5, 1) for quality in (None, 80)}
+    assert len(digests) == 4
+    assert Rendition("r", scale=0.5).digest == Rendition.parse("r", json.loads('{"scale": 0.5}')).digest
