@@ -217,17 +217,23 @@ def _png(job: Job) -> bytes:
 def _smallest(job: Job, options: Options) -> bytes:
     """A still in full colour, or in a palette where that is smaller and its error is not seen.
 
-    Where full colour would make the output larger than its source, the palette may be as rough as the source's own was.
+    Where the source had a palette and full colour would be larger, the new one may be as rough as the source's own.
     """
     (image,) = job.images
     full = _saved(job, [image], options)
     grew = len(full) > len(job.picture.source)
     if image.mode == "I;16" or not (job.picture.has_few_colours or grew):
         return full
-    reduced = palette.indexed(image, 16 if image.mode == "L" else 256)
-    if palette.fidelity(image, reduced) < (palette.TOLERABLE if grew else palette.FAITHFUL):
-        return full
-    return min(full, _saved(job, [reduced], options), key=len)
+    rough_is_enough = grew and job.picture.has_few_colours
+    best = full
+    for colours in (16,) if image.mode == "L" else (256, 64, 16):
+        reduced = palette.indexed(image, colours)
+        if palette.fidelity(image, reduced) < (palette.TOLERABLE if rough_is_enough else palette.FAITHFUL):
+            break
+        best = min(best, _saved(job, [reduced], options), key=len)
+        if len(best) <= len(job.picture.source):
+            break
+    return best
 
 
 def _gif(job: Job) -> bytes:

@@ -24,6 +24,8 @@ module "function" {
   source_bucket      = module.source_bucket.name
   destination_bucket = module.destination_bucket.name
   renditions         = var.renditions
+  metadata           = var.metadata
+  max_pixels         = var.max_pixels
   memory_size        = var.memory_size
   timeout            = var.timeout
   asynchronous       = var.asynchronous

@@ -36,10 +36,23 @@ variable "log_retention_days" {
   nullable    = false
 }
 
+variable "max_pixels" {
+  type        = number
+  description = "The most pixels that a source may have, all frames together; null leaves it to the memory."
+  default     = null
+}
+
 variable "memory_size" {
   type        = number
   description = "MiB of memory of the function. Lambda gives processor time in proportion: 1769 is one whole processor, and one image cannot use more. Below 256 there is no room for an image."
   default     = 1769
+  nullable    = false
+}
+
+variable "metadata" {
+  type        = string
+  description = "What outputs keep of EXIF and XMP: \"none\", \"copyright\" (artist and copyright) or \"all\" (with orientation and dimensions corrected). Colour profiles are always kept."
+  default     = "copyright"
   nullable    = false
 }
 
@@ -61,10 +74,19 @@ variable "package" {
 
 variable "renditions" {
   type = map(object({
-    scale = optional(number, 0.5)
+    scale         = optional(number)
+    width         = optional(number)
+    height        = optional(number)
+    fit           = optional(string, "inside")
+    format        = optional(string)
+    quality       = optional(number)
+    key           = optional(string, "{dir}{rendition}-{name}")
+    background    = optional(string, "#ffffff")
+    cache_control = optional(string)
+    storage_class = optional(string)
   }))
-  description = "What is made of every image: the rendition's name, which begins the output's file name, to its scale (output side / source side)."
-  default     = { resized = {} }
+  description = "What is made of every image, by name. scale (output side / source side), or width, height or both in pixels with fit \"inside\" or \"cover\"; format (jpeg, png, webp, avif; null keeps the source's), quality, key, background, cache_control and storage_class."
+  default     = { resized = { scale = 0.5 } }
   nullable    = false
 }
 

@@ -44,7 +44,8 @@ run "plan" {
       SOURCE_BUCKET      = "src-bucket-image-in"
       DESTINATION_BUCKET = "dest-bucket-image-out"
       FAILURE_QUEUE_URL  = "https://sqs.eu-west-2.amazonaws.com/123456789012/Lambda-image-failures"
-      RENDITIONS         = "{\"resized\":{\"scale\":0.5}}"
+      METADATA           = "copyright"
+      RENDITIONS         = "{\"resized\":{\"background\":\"#ffffff\",\"fit\":\"inside\",\"key\":\"{dir}{rendition}-{name}\",\"scale\":0.5}}"
     })
     error_message = "The environment is not what the function's settings.py reads."
   }
@@ -247,7 +248,7 @@ run "largest" {
     timeout            = 900
     log_retention_days = 3653
     asynchronous       = { maximum_retry_attempts = 2, maximum_event_age_in_seconds = 21600 }
-    renditions         = { a = { scale = 1 }, ab = {}, b-a = {} }
+    renditions         = { a = { scale = 1 }, ab = { width = 1 }, b-a = { height = 1 } }
   }
 }
 
@@ -305,7 +306,7 @@ run "not_whole" {
 
 run "not_allowed" {
   command         = plan
-  expect_failures = [var.asynchronous, var.log_retention_days, var.name, var.package, var.renditions, var.tags]
+  expect_failures = [var.asynchronous, var.log_retention_days, var.name, var.package, var.renditions, var.tags, var.metadata, var.max_pixels]
 
   module {
     source = "./modules/function"
@@ -316,7 +317,9 @@ run "not_allowed" {
     package            = { path = "./tests/package/function.json" }
     log_retention_days = 2
     asynchronous       = { maximum_retry_attempts = 3 }
-    renditions         = { "Upper/Case" = {} }
+    renditions         = { "Upper/Case" = { scale = 1 } }
+    metadata           = "some"
+    max_pixels         = 0
     tags               = { "AWS:team" = "images" }
   }
 }
@@ -356,11 +359,63 @@ run "rendition_name_that_ends_in_a_hyphen" {
   }
 
   variables {
-    renditions = { a- = {} }
+    renditions = { a- = { scale = 1 } }
   }
 }
 
-run "rendition_names_that_nest" {
+run "renditions_that_nest" {
+  command         = plan
+  expect_failures = [aws_lambda_function.this]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    renditions = { a = { scale = 1 }, a-b = { scale = 1 } }
+  }
+}
+
+run "renditions_with_one_key" {
+  command         = plan
+  expect_failures = [aws_lambda_function.this]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    renditions = { a = { scale = 1, key = "x/{dir}{name}" }, b = { scale = 0.5, key = "x/{dir}{name}" } }
+  }
+}
+
+run "renditions_whose_folders_nest" {
+  command         = plan
+  expect_failures = [aws_lambda_function.this]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    renditions = { a = { scale = 1, key = "x/{dir}t-{name}" }, b = { scale = 0.5, key = "{dir}t-{name}" } }
+  }
+}
+
+run "renditions_of_which_one_may_be_anything" {
+  command         = plan
+  expect_failures = [aws_lambda_function.this]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    renditions = { a = { scale = 1, key = "{dir}{stem}-{name}" }, b = { scale = 0.5 } }
+  }
+}
+
+run "rendition_with_no_size" {
   command         = plan
   expect_failures = [var.renditions]
 
@@ -369,6 +424,191 @@ run "rendition_names_that_nest" {
   }
 
   variables {
-    renditions = { a = {}, a-b = {} }
+    renditions = { a = {} }
+  }
+}
+
+run "rendition_with_two_sizes" {
+  command         = plan
+  expect_failures = [var.renditions]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    renditions = { a = { scale = 1, width = 1 } }
+  }
+}
+
+run "rendition_with_no_whole_width" {
+  command         = plan
+  expect_failures = [var.renditions]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    renditions = { a = { width = 1.5 } }
+  }
+}
+
+run "rendition_with_no_height" {
+  command         = plan
+  expect_failures = [var.renditions]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    renditions = { a = { height = 0 } }
+  }
+}
+
+run "rendition_with_unknown_fit" {
+  command         = plan
+  expect_failures = [var.renditions]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    renditions = { a = { width = 1, fit = "fill" } }
+  }
+}
+
+run "rendition_with_half_a_cover" {
+  command         = plan
+  expect_failures = [var.renditions]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    renditions = { a = { width = 1, fit = "cover" } }
+  }
+}
+
+run "rendition_with_unknown_format" {
+  command         = plan
+  expect_failures = [var.renditions]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    renditions = { a = { scale = 1, format = "gif" } }
+  }
+}
+
+run "rendition_with_quality_too_high" {
+  command         = plan
+  expect_failures = [var.renditions]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    renditions = { a = { scale = 1, quality = 101 } }
+  }
+}
+
+run "rendition_with_no_colour" {
+  command         = plan
+  expect_failures = [var.renditions]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    renditions = { a = { scale = 1, background = "red" } }
+  }
+}
+
+run "rendition_with_slow_storage" {
+  command         = plan
+  expect_failures = [var.renditions]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    renditions = { a = { scale = 1, storage_class = "GLACIER" } }
+  }
+}
+
+run "rendition_with_key_without_name" {
+  command         = plan
+  expect_failures = [var.renditions]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    renditions = { a = { scale = 1, key = "{dir}x" } }
+  }
+}
+
+run "rendition_with_key_of_the_unknown" {
+  command         = plan
+  expect_failures = [var.renditions]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    renditions = { a = { scale = 1, key = "{dir}{size}-{name}" } }
+  }
+}
+
+run "rendition_with_key_that_splits_a_folder" {
+  command         = plan
+  expect_failures = [var.renditions]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    renditions = { a = { scale = 1, key = "x{dir}{name}" } }
+  }
+}
+
+run "renditions_of_every_kind" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    max_pixels = 1000000
+    metadata   = "all"
+    renditions = {
+      half   = { scale = 0.5 }
+      thumb  = { width = 320, height = 320, fit = "cover", format = "webp", quality = 70, cache_control = "max-age=60" }
+      square = { width = 64, height = 64, key = "{rendition}/{dir}square-{name}", storage_class = "STANDARD_IA" }
+      named  = { height = 100, key = "{dir}by-height/h-{name}.{ext}", background = "#000000", format = "jpeg" }
+    }
+  }
+
+  assert {
+    condition     = jsondecode(aws_lambda_function.this.environment[0].variables.RENDITIONS).thumb == { background = "#ffffff", cache_control = "max-age=60", fit = "cover", format = "webp", height = 320, key = "{dir}{rendition}-{name}", quality = 70, width = 320 }
+    error_message = "The function must get every option that is set, and none that is not."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables.METADATA == "all" && aws_lambda_function.this.environment[0].variables.MAX_PIXELS == "1000000"
+    error_message = "The function must get its policy for metadata and its limit of pixels."
   }
 }

@@ -36,12 +36,17 @@ resource "aws_lambda_function" "this" {
   tags             = var.tags
 
   environment {
-    variables = {
-      SOURCE_BUCKET      = var.source_bucket
-      DESTINATION_BUCKET = var.destination_bucket
-      FAILURE_QUEUE_URL  = aws_sqs_queue.failures.url
-      RENDITIONS         = jsonencode(var.renditions)
-    }
+    variables = merge(
+      {
+        SOURCE_BUCKET      = var.source_bucket
+        DESTINATION_BUCKET = var.destination_bucket
+        FAILURE_QUEUE_URL  = aws_sqs_queue.failures.url
+        METADATA           = var.metadata
+        # Without what is not set: all environment variables together may have 4 KB.
+        RENDITIONS = jsonencode({ for name, one in var.renditions : name => { for option, value in one : option => value if value != null } })
+      },
+      var.max_pixels == null ? {} : { MAX_PIXELS = tostring(var.max_pixels) },
+    )
   }
 
   logging_config {
@@ -50,6 +55,12 @@ resource "aws_lambda_function" "this" {
   }
 
   lifecycle {
+    # No validation of the variable: that could not use the locals that are made of it.
+    precondition {
+      condition     = length(local.colliding_renditions) == 0
+      error_message = "Two renditions could write one key (${join("; ", local.colliding_renditions)}), as \"a\" and \"a-b\" do: a-b-cake.jpg would have two sources. Make what stands before {name} in their keys differ from its first letter on."
+    }
+
     precondition {
       condition     = try(filebase64sha256(var.package.path), "no zip") == local.manifest.sha256
       error_message = "No built function at ${var.package.path}, or the manifest beside it is another's. Run \"invoke build\" first."

@@ -42,6 +42,17 @@ variable "log_retention_days" {
   }
 }
 
+variable "max_pixels" {
+  type        = number
+  description = "The most pixels that a source may have, all frames together; null leaves it to the memory."
+  default     = null
+
+  validation {
+    condition     = var.max_pixels == null || try(var.max_pixels >= 1 && floor(var.max_pixels) == var.max_pixels, false)
+    error_message = "max_pixels must be a whole number from 1, or null for as many as the memory holds."
+  }
+}
+
 variable "memory_size" {
   type        = number
   description = "MiB of memory of the function."
@@ -51,6 +62,18 @@ variable "memory_size" {
   validation {
     condition     = var.memory_size >= 128 && var.memory_size <= 10240 && floor(var.memory_size) == var.memory_size
     error_message = "memory_size must be a whole number of MiB from 128 to 10240, which is what Lambda has."
+  }
+}
+
+variable "metadata" {
+  type        = string
+  description = "What outputs keep of EXIF and XMP: \"none\", \"copyright\" (artist and copyright) or \"all\" (with orientation and dimensions corrected). Colour profiles are always kept."
+  default     = "copyright"
+  nullable    = false
+
+  validation {
+    condition     = contains(["none", "copyright", "all"], var.metadata)
+    error_message = "metadata must be none, copyright or all."
   }
 }
 
@@ -81,10 +104,19 @@ variable "package" {
 
 variable "renditions" {
   type = map(object({
-    scale = optional(number, 0.5)
+    scale         = optional(number)
+    width         = optional(number)
+    height        = optional(number)
+    fit           = optional(string, "inside")
+    format        = optional(string)
+    quality       = optional(number)
+    key           = optional(string, "{dir}{rendition}-{name}")
+    background    = optional(string, "#ffffff")
+    cache_control = optional(string)
+    storage_class = optional(string)
   }))
-  description = "What is made of every image: the rendition's name to its scale (output side / source side)."
-  default     = { resized = {} }
+  description = "What is made of every image, by name. scale (output side / source side), or width, height or both in pixels with fit \"inside\" or \"cover\"; format (jpeg, png, webp, avif; null keeps the source's), quality, key, background, cache_control and storage_class."
+  default     = { resized = { scale = 0.5 } }
   nullable    = false
 
   validation {
@@ -98,15 +130,60 @@ variable "renditions" {
   }
 
   validation {
-    condition     = alltrue([for rendition in values(var.renditions) : try(rendition.scale > 0 && rendition.scale <= 1, false)])
+    condition     = alltrue([for one in values(var.renditions) : one != null])
+    error_message = "Each of renditions must be an object such as { scale = 0.5 }, not null."
+  }
+
+  validation {
+    condition     = alltrue([for one in values(var.renditions) : (one.scale == null) != (one.width == null && one.height == null) if one != null])
+    error_message = "Each of renditions must set either scale, or width, height or both."
+  }
+
+  validation {
+    condition     = alltrue([for one in values(var.renditions) : one.scale == null || try(one.scale > 0 && one.scale <= 1, false) if one != null])
     error_message = "Each scale in renditions must be above 0 and at most 1: nothing is enlarged."
   }
 
   validation {
     condition = alltrue([
-      for pair in setproduct(keys(var.renditions), keys(var.renditions)) : !startswith(pair[0], "${pair[1]}-")
+      for side in flatten([for one in values(var.renditions) : [one.width, one.height] if one != null]) :
+      side == null || try(side >= 1 && floor(side) == side, false)
     ])
-    error_message = "No name in renditions may begin with another and a hyphen, as \"a-b\" does with \"a\": a-b-cake.jpg would have two sources. Rename one of them."
+    error_message = "Each width and height in renditions must be a whole number of pixels from 1."
+  }
+
+  validation {
+    condition = alltrue([
+      for one in values(var.renditions) :
+      one.fit == "inside" || (one.fit == "cover" && one.width != null && one.height != null)
+      if one != null
+    ])
+    error_message = "Each fit in renditions must be \"inside\", or \"cover\" with both width and height."
+  }
+
+  validation {
+    condition     = alltrue([for one in values(var.renditions) : one.format == null || contains(["jpeg", "png", "webp", "avif"], coalesce(one.format, "jpeg")) if one != null])
+    error_message = "Each format in renditions must be jpeg, png, webp or avif, or null for the source's own."
+  }
+
+  validation {
+    condition     = alltrue([for one in values(var.renditions) : one.quality == null || try(one.quality >= 1 && one.quality <= 100 && floor(one.quality) == one.quality, false) if one != null])
+    error_message = "Each quality in renditions must be a whole number from 1 to 100, or null for the format's own."
+  }
+
+  validation {
+    condition     = alltrue([for one in values(var.renditions) : can(regex("^#[0-9a-fA-F]{6}$", one.background)) if one != null])
+    error_message = "Each background in renditions must be a colour such as \"#ffffff\"."
+  }
+
+  validation {
+    condition     = alltrue([for one in values(var.renditions) : one.storage_class == null || contains(["STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"], coalesce(one.storage_class, "STANDARD")) if one != null])
+    error_message = "Each storage_class in renditions must be STANDARD, STANDARD_IA, ONEZONE_IA, INTELLIGENT_TIERING or GLACIER_IR, or null."
+  }
+
+  validation {
+    condition     = alltrue([for name, one in var.renditions : can(regex(local.key_pattern, replace(one.key, "{rendition}", name))) if one != null])
+    error_message = "Each key in renditions must hold {dir} once and then {name} once, may hold {rendition}, {stem} and {ext}, and what stands before {dir} must end in a slash."
   }
 }
 
