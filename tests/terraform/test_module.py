@@ -20,7 +20,14 @@ WRONG = {
     "destination_bucket": '"UPPER"',
     "name": '"has spaces"',
     "package": '{ path = "./function" }',
-    "renditions": '{ a = {}, a-b = { scale = 2 }, "A/B" = {} }',
+    "metadata": '"some"',
+    "max_pixels": "0",
+    "renditions": """{
+      "Upper/Case" = { scale = 2 }
+      both         = { scale = 1, width = 0 }
+      odd          = { width = 1, fit = "fill", format = "gif", quality = 0, background = "red", key = "{name}" }
+      slow         = { width = 1, storage_class = "GLACIER" }
+    }""",
     "memory_size": "64",
     "timeout": "0",
     "asynchronous": "{ maximum_retry_attempts = 3, maximum_event_age_in_seconds = 1 }",
@@ -77,7 +84,16 @@ def test_the_modules_own_tests_pass(module_copy: Path, name: str) -> None:
         'package.path must end in .zip: give the path that "invoke build" printed.',
         "Each name in renditions must be lower-case letters, digits and single hyphens",
         "Each scale in renditions must be above 0 and at most 1: nothing is enlarged.",
-        "a-b-cake.jpg would have two sources. Rename one of them.",
+        "Each of renditions must set either scale, or width, height or both.",
+        "Each width and height in renditions must be a whole number of pixels from 1.",
+        'Each fit in renditions must be "inside", or "cover" with both width and height.',
+        "Each format in renditions must be jpeg, png, webp or avif",
+        "Each quality in renditions must be a whole number from 1 to 100",
+        'Each background in renditions must be a colour such as "#ffffff".',
+        "Each storage_class in renditions must be STANDARD, STANDARD_IA",
+        "Each key in renditions must hold {dir} once and then {name} once",
+        "metadata must be none, copyright or all.",
+        "max_pixels must be a whole number from 1",
         "memory_size must be a whole number of MiB from 128 to 10240",
         "timeout must be a whole number of seconds from 1 to 900",
         "asynchronous.maximum_retry_attempts must be 0, 1 or 2",
@@ -88,6 +104,11 @@ def test_the_modules_own_tests_pass(module_copy: Path, name: str) -> None:
 )
 def test_a_wrong_setting_is_refused_while_planning_with_what_to_do(everything_refused: str, message: str) -> None:
     assert message in everything_refused
+
+
+def test_renditions_that_could_write_one_key_are_refused_by_name(module_copy: Path) -> None:
+    message = refusal(module_copy, {"renditions": "{ a = { scale = 1 }, a-b = { scale = 1 }, c = { scale = 1 } }"})
+    assert "Two renditions could write one key (a and a-b)" in message
 
 
 @pytest.mark.parametrize("path", ["./../dist/function.zip", "./tests/none/function.zip"])
