@@ -93,8 +93,8 @@ class Account:
         pages = self.client("logs").get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{name}")
         return [event["message"] for page in pages for event in page["events"]]
 
-    def bucket(self, function: str = "", *, permit: bool = True) -> str:
-        """Make a versioned bucket, which notifies a function of every new object."""
+    def bucket(self, function: str = "", *, permit: bool = True, **permission: str) -> str:
+        """Make a versioned bucket, which notifies a function of every new object and is permitted to, if as told."""
         name = self.unique("bucket")
         s3 = self.client("s3")
         s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": self.aws.region})
@@ -102,14 +102,13 @@ class Account:
         if function:
             arn = self.client("lambda").get_function_configuration(FunctionName=function)["FunctionArn"]
             if permit:
-                self.client("lambda").add_permission(
-                    FunctionName=function,
-                    StatementId=name,
-                    Action="lambda:InvokeFunction",
-                    Principal="s3.amazonaws.com",
-                    SourceArn=f"arn:aws:s3:::{name}",
-                    SourceAccount="123456789012",
-                )
+                usual = {
+                    "Action": "lambda:InvokeFunction",
+                    "Principal": "s3.amazonaws.com",
+                    "SourceArn": f"arn:aws:s3:::{name}",
+                    "SourceAccount": "123456789012",
+                }
+                self.client("lambda").add_permission(FunctionName=function, StatementId=name, **(usual | permission))
             notification = {"Id": "new", "LambdaFunctionArn": arn, "Events": ["s3:ObjectCreated:*"]}
             s3.put_bucket_notification_configuration(
                 Bucket=name, NotificationConfiguration={"LambdaFunctionConfigurations": [notification]}

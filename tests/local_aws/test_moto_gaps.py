@@ -32,8 +32,13 @@ def test_a_function_logs_as_json_into_the_group_that_is_configured(account: Acco
     logs = account.client("logs")
     logs.create_log_group(logGroupName="/elsewhere")
     name = account.function(
-        "import logging\ndef handler(event, context):\n    logging.warning('seen', extra={'colour': 'blue'})\n",
+        "import logging\ndef handler(event, context):\n    logging.info('seen', extra={'colour': 'blue'})\n",
         LoggingConfig={"LogFormat": "JSON", "LogGroup": "/elsewhere"},
+    )
+    account.invoke(name)
+    # Of what is below the level there is no line.
+    account.client("lambda").update_function_configuration(
+        FunctionName=name, LoggingConfig={"LogFormat": "JSON", "LogGroup": "/elsewhere", "ApplicationLogLevel": "WARN"}
     )
     account.invoke(name)
     (event,) = logs.filter_log_events(logGroupName="/elsewhere", filterPattern="colour")["events"]

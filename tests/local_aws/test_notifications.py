@@ -2,9 +2,11 @@
 
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 from tests.local_aws.conftest import Account, awaited
+from tools.local_aws import start, stop
 
 ECHO = "import json\ndef handler(event, context):\n    print('EVENT', json.dumps(event))\n"
 
@@ -43,9 +45,24 @@ def test_a_multipart_upload_is_told_once(account: Account) -> None:
     assert sorted(names) == [("after", "ObjectCreated:Put"), ("large", "ObjectCreated:CompleteMultipartUpload")]
 
 
-def test_without_permission_nothing_is_delivered(account: Account) -> None:
+def test_without_permission_nothing_is_delivered_and_the_server_says_so(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    aws = start(log_file=log)
+    account = Account(aws)
     function = account.function(ECHO)
-    unpermitted, permitted = account.bucket(function, permit=False), account.bucket(function)
-    account.client("s3").put_object(Bucket=unpermitted, Key="first")
-    account.client("s3").put_object(Bucket=permitted, Key="second")
-    assert [record["s3"]["object"]["key"] for record in events(account, function)] == ["second"]
+    unpermitted = [
+        account.bucket(function, permit=False),
+        account.bucket(function, SourceArn="arn:aws:s3:::another"),
+        account.bucket(function, SourceAccount="210987654321"),
+        account.bucket(function, Principal="sns.amazonaws.com"),
+        account.bucket(function, Action="lambda:GetFunction"),
+    ]
+    for bucket in unpermitted:
+        account.client("s3").put_object(Bucket=bucket, Key="refused")
+    permitted = [account.bucket(function), account.bucket(function, SourceArn="arn:aws:s3:::buck*")]
+    for bucket in permitted:
+        account.client("s3").put_object(Bucket=bucket, Key="told")
+    assert {record["s3"]["bucket"]["name"] for record in events(account, function, 2)} == set(permitted)
+    stop(aws.pid)
+    for bucket in unpermitted:
+        assert f"arn:aws:s3:::{bucket} may not invoke" in log.read_text()

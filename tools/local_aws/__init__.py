@@ -1,4 +1,14 @@
-"""A local AWS that needs no account: moto's APIs, and AWS's own emulator and runtime client running the functions."""
+"""A local AWS that needs no account: moto's APIs, and AWS's own emulator and runtime client running the functions.
+
+Not as on AWS:
+
+- Keys decide who asks, but signatures are not verified. It listens on loopback only.
+- Of a policy's conditions only ``aws:SecureTransport`` is known; a statement with any other is as if it were not there.
+  Policies of queues are not looked at, nor what a copy, tags or an ACL of a PUT would need beyond ``s3:PutObject``.
+- Failed events are tried again after seconds, not minutes, and their records go to queues only.
+- EventBridge does not reach functions, S3 Batch Operations has no jobs, and SSE-C objects are read without their key.
+- An environment's start counts against the function's timeout, and its network and file system are this machine's.
+"""
 
 from tools.local_aws.runtime import prepare
 from tools.local_aws.service import LocalAws, local_aws, start, stop

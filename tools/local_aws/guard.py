@@ -20,7 +20,7 @@ class Guard:
     def __init__(self, folder: Path) -> None:
         # Without a buffer, what several threads tell at once stays whole lines.
         self._process = subprocess.Popen(
-            [sys.executable, __file__, str(folder)], stdin=subprocess.PIPE, bufsize=0, start_new_session=True
+            [sys.executable, "-I", __file__, str(folder)], stdin=subprocess.PIPE, bufsize=0, start_new_session=True
         )
 
     def watch(self, session: int) -> None:

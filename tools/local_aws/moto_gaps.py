@@ -13,6 +13,7 @@ import moto.s3.notifications
 import moto.s3.responses
 
 from tools.local_aws.faults import Application, Environ, StartResponse
+from tools.local_aws.policy import matches
 
 # Any, for they are patched.
 LambdaBackend: Any = moto.awslambda.models.LambdaBackend
@@ -106,13 +107,14 @@ def may_invoke(function: Any, bucket_arn: str, account_id: str) -> bool:
     """Whether a function's policy lets S3 invoke it for a bucket; moto does not ask, and a missing permission hides."""
     for statement in function.policy.statements:
         condition = statement.get("Condition", {})
-        source = condition.get("ArnLike", {}).get("AWS:SourceArn", bucket_arn)
+        source = condition.get("ArnLike", {}).get("AWS:SourceArn", "*")
         account = condition.get("StringEquals", {}).get("AWS:SourceAccount", account_id)
         if (
             statement["Effect"] == "Allow"
             and statement["Principal"] == {"Service": "s3.amazonaws.com"}
-            and statement["Action"] in {"lambda:InvokeFunction", "lambda:*"}
-            and (source, account) == (bucket_arn, account_id)
+            and matches(statement["Action"], "lambda:InvokeFunction")
+            and matches(source, bucket_arn)
+            and account == account_id
         ):
             return True
     return False

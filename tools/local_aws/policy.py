@@ -43,6 +43,12 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+def matches(pattern: str, value: str, flags: int = 0) -> bool:
+    """Whether a pattern fits: ``*`` and ``?`` are wildcards and all else is literal."""
+    expression = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
+    return re.fullmatch(expression, value, re.DOTALL | flags) is not None
+
+
 def _names(principal: Any, callers: frozenset[str]) -> bool:
     if principal == "*":
         return True
@@ -51,16 +57,8 @@ def _names(principal: Any, callers: frozenset[str]) -> bool:
 
 def _applies(statement: dict[str, Any], element: str, value: str, flags: int = 0) -> bool:
     if f"Not{element}" in statement:
-        return not _matches_any(statement[f"Not{element}"], value, flags)
-    return _matches_any(statement.get(element, []), value, flags)
-
-
-def _matches_any(patterns: str | list[str], value: str, flags: int = 0) -> bool:
-    """Whether one of the patterns fits: ``*`` and ``?`` are wildcards and all else is literal."""
-    return any(
-        re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), value, re.DOTALL | flags)
-        for pattern in listed(patterns)
-    )
+        return not any(matches(pattern, value, flags) for pattern in listed(statement[f"Not{element}"]))
+    return any(matches(pattern, value, flags) for pattern in listed(statement.get(element, [])))
 
 
 def _conditions_met(conditions: dict[str, dict[str, Any]]) -> bool:

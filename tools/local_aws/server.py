@@ -150,6 +150,8 @@ class Server:
     def _spec(self, function: LambdaFunction) -> FunctionSpec:
         logging_config = function.get_configuration()["LoggingConfig"]
         variables = dict(function.environment_vars) | {"AWS_LAMBDA_LOG_FORMAT": logging_config["LogFormat"]}
+        if logging_config["LogFormat"] == "JSON":
+            variables["AWS_LAMBDA_LOG_LEVEL"] = logging_config.get("ApplicationLogLevel", "INFO")
         return FunctionSpec(
             arn=function.function_arn,
             name=function.function_name,
