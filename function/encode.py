@@ -42,12 +42,6 @@ CONTENT_TYPES = {
 STANDARD_LUMINANCE_SUM = 3688
 """Sum of the luminance table of ITU-T T.81, K.1, which libjpeg scales by quality."""
 
-TRANSPARENT_INDEX = 255
-"""The palette entry of a GIF that is no colour."""
-
-PALETTE_SAMPLES = 8
-"""Frames of a GIF that its shared palette is made from."""
-
 TIFF_COMPRESSIONS = frozenset({"raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "lzma", "zstd"})
 """What is written back as it was read; all else becomes deflate, which is lossless and holds every mode."""
 
@@ -106,19 +100,18 @@ def written_format(picture: Picture, rendition: Rendition) -> str:
     return (rendition.format or picture.format).upper()
 
 
-def shown_frames(picture: Picture, frames: Sequence[Frame], image_format: str) -> Sequence[Frame]:
-    """Choose the frames that the format can show: all of an animation or of a TIFF's pages, else the first."""
+def writable_frames(picture: Picture, frames: Sequence[Frame], image_format: str, rendition: Rendition) -> list[Frame]:
+    """What of ``frames`` the format can show, all of an animation or of a TIFF's pages, else the first, as it can."""
     shows_all = picture.is_animated if image_format in ANIMATED else image_format == picture.format
-    return frames if shows_all else frames[:1]
+    return [_fitted(frame, image_format, rendition.background) for frame in (frames if shows_all else frames[:1])]
 
 
 def encode(
     picture: Picture, frames: Sequence[Frame], image_format: str, rendition: Rendition, policy: MetadataPolicy
 ) -> bytes:
-    """Write ``frames``, which were resized from ``picture`` and can be shown, as ``rendition`` asks."""
-    fitted = [_fitted(frame, image_format, rendition.background) for frame in frames]
+    """Write ``frames``, which were resized from ``picture`` and are writable, as ``rendition`` asks."""
     kept = picture.metadata.kept(policy, frames[0].image.size)
-    return ENCODERS[image_format](Job(picture, fitted, image_format, rendition, kept))
+    return ENCODERS[image_format](Job(picture, frames, image_format, rendition, kept))
 
 
 def _fitted(frame: Frame, target: str, background: str) -> Frame:
@@ -237,12 +230,12 @@ def _smallest(job: Job, options: Options) -> bytes:
 
 
 def _gif(job: Job) -> bytes:
-    images = _in_one_palette(job.images)
-    options: Options = {"optimize": False, **job.timing}
-    if images[0].mode == "P" and _has_alpha(job.images):
-        # Each frame replaces the last one whole, or what is transparent in it would show the last one.
-        options |= {"transparency": TRANSPARENT_INDEX, "disposal": 2}
-    return _saved(job, images, options)
+    indexed = palette.shared(job.images, spare=job.is_animated)
+    # What did not change since the last frame is written as transparent, but not where something is: such a frame
+    # replaces the last one whole.
+    disposal = {"disposal": 2} if _has_alpha(job.images) else {"disposal": 1, "optimize": True}
+    options: Options = {"palette": indexed.colours, "transparency": indexed.transparent, **disposal, **job.timing}
+    return _saved(job, indexed.images, options)
 
 
 def _webp(job: Job) -> bytes:
@@ -307,24 +300,3 @@ def _in_one_mode(images: Sequence[Image.Image]) -> list[Image.Image]:
         return list(images)
     mode = "RGBA" if _has_alpha(images) else "RGB"
     return [image.convert(mode) for image in images]
-
-
-def _in_one_palette(images: Sequence[Image.Image]) -> list[Image.Image]:
-    """The images in one palette of 255 colours, its last entry left for what is transparent."""
-    if all(image.mode == "L" for image in images):
-        return list(images)
-    opaque = [image.convert("RGB") for image in images]
-    samples = opaque[:: -(-len(opaque) // PALETTE_SAMPLES)]
-    width, height = opaque[0].size
-    mosaic = Image.new("RGB", (width, height * len(samples)))
-    for row, sample in enumerate(samples):
-        mosaic.paste(sample, (0, row * height))
-    # No dither: its noise would cost bytes and shimmer from frame to frame.
-    shared = mosaic.quantize(TRANSPARENT_INDEX, dither=Image.Dither.NONE)
-    shared.putpalette(bytes(shared.getpalette() or []).ljust(768, b"\0"))
-    indexed = [image.quantize(palette=shared, dither=Image.Dither.NONE) for image in opaque]
-    for image, result in zip(images, indexed, strict=True):
-        if image.mode in {"LA", "RGBA"}:
-            # A GIF's pixel is seen or not.
-            result.paste(TRANSPARENT_INDEX, mask=image.getchannel("A").point([255] * 128 + [0] * 128))
-    return indexed

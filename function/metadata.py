@@ -13,6 +13,18 @@ from settings import MetadataPolicy
 CREDITS = (ExifTags.Base.Artist, ExifTags.Base.Copyright)
 """What the policy ``copyright`` keeps."""
 
+STRUCTURE = frozenset(
+    {
+        *range(254, 267),  # kind, width, height, depth, compression, photometry
+        *(273, 274, *range(277, 282), 284),  # strips, orientation, samples
+        *(*range(288, 294), 297, 301),  # fax options, page number, transfer function
+        *range(317, 348),  # predictor, palette, tiles, inks, sample formats, JPEG tables
+        *(*range(512, 522), *range(529, 533)),  # old JPEG, YCbCr
+        *(700, 34377, 34675),  # XMP, Photoshop's blocks, the colour profile: these have places of their own
+    }
+)
+"""Tags of TIFF 6.0 that say how pixels are stored, or are written anew: a TIFF has them where its EXIF is."""
+
 MAX_SEGMENT_BYTES = 65533 - 29
 """What fits into one segment of a JPEG beside the name of its kind; other formats have more room than anyone needs."""
 
@@ -70,8 +82,8 @@ class Metadata:
                     kept[tag] = credit
             return kept
         kept.load(self.exif.tobytes())
-        # The pixels are upright now.
-        kept.pop(ExifTags.Base.Orientation, None)
+        for tag in STRUCTURE & set(kept):
+            del kept[tag]
         details = kept.get_ifd(ExifTags.IFD.Exif)
         for tag, side in zip((ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight), size, strict=True):
             if tag in details:

@@ -9,7 +9,7 @@ from PIL import Image
 import budget
 import proof
 from decode import UPRIGHT, Frame, Picture
-from encode import CONTENT_TYPES, WIDE, encode, shown_frames, written_format
+from encode import CONTENT_TYPES, WIDE, encode, writable_frames, written_format
 from renditions import Placement, Rendition
 from settings import Limits, MetadataPolicy
 
@@ -141,7 +141,7 @@ def _scaled(frame: Frame, placement: Placement) -> Image.Image:
 def _output(picture: Picture, frames: list[Frame], rendition: Rendition, metadata: MetadataPolicy) -> Output:
     width, height = frames[0].image.size
     image_format = written_format(picture, rendition)
-    shown = shown_frames(picture, frames, image_format)
-    body = encode(picture, shown, image_format, rendition, metadata)
-    proof.check(body, image_format, shown[0].image, [frame.image.size for frame in shown])
+    writable = writable_frames(picture, frames, image_format, rendition)
+    body = encode(picture, writable, image_format, rendition, metadata)
+    proof.check(body, image_format, writable[0].image, [frame.image.size for frame in writable])
     return Output(body, CONTENT_TYPES[image_format], width, height)

@@ -1,0 +1,134 @@
+"""Whatever comes in, what comes out is right or a rejection: never another exception, never a wrong size."""
+
+import contextlib
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from errors import RejectedError
+from render import render
+from renditions import Rendition
+from settings import Limits, MetadataPolicy
+from tests.images import decoded, encoded
+
+LIMITS = Limits(512 << 20)
+ORIENTATION = 0x0112
+
+MODES = {
+    "JPEG": ["L", "RGB", "CMYK"],
+    "PNG": ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"],
+    "GIF": ["1", "L", "P", "RGB", "RGBA"],
+    "WEBP": ["RGB", "RGBA"],
+    "TIFF": ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "LAB", "I;16", "I", "F"],
+    "BMP": ["1", "L", "P", "RGB"],
+    "AVIF": ["L", "RGB", "RGBA"],
+}
+
+sides = st.integers(1, 70)
+sources = st.sampled_from([(image_format, mode) for image_format, modes in MODES.items() for mode in modes])
+
+renditions = st.one_of(
+    st.builds(Rendition, st.just("r"), scale=st.floats(0.01, 1)),
+    st.builds(Rendition, st.just("r"), width=st.integers(1, 100), height=st.none() | st.integers(1, 100)),
+    st.builds(Rendition, st.just("r"), width=st.integers(1, 100), height=st.integers(1, 100), fit=st.just("cover")),
+    st.builds(
+        Rendition,
+        st.just("r"),
+        scale=st.just(0.5),
+        format=st.sampled_from(["jpeg", "png", "webp", "avif"]),
+        quality=st.none() | st.integers(1, 100),
+    ),
+)
+
+
+def noise(mode: str, size: tuple[int, int], seed: int) -> Image.Image:
+    """An image of random content, in any mode."""
+    random = np.random.default_rng(seed)
+    width, height = size
+    if mode in {"I;16", "I", "F"}:
+        kind = {"I;16": np.uint16, "I": np.int32, "F": np.float32}[mode]
+        return Image.fromarray(random.integers(0, 65536, (height, width)).astype(kind))
+    channels = {"L": 1, "1": 1, "LA": 2, "RGBA": 4, "CMYK": 4}.get(mode, 3)
+    pixels = random.integers(0, 256, (height, width, channels), dtype=np.uint8)
+    if mode == "LAB":
+        return Image.frombytes("LAB", size, pixels.tobytes())
+    made = Image.fromarray(pixels.squeeze(2) if channels == 1 else pixels, mode={2: "LA", 4: mode}.get(channels))
+    return made if made.mode == mode else made.convert(mode)
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(sources, sides, sides, st.integers(0, 9), renditions, st.integers(0, 2**32))
+def test_every_image_becomes_one_of_the_promised_size(
+    source: tuple[str, str], width: int, height: int, orientation: int, rendition: Rendition, seed: int
+) -> None:
+    image_format, mode = source
+    options: dict[str, Any] = {}
+    if image_format in {"JPEG", "PNG", "WEBP", "TIFF", "AVIF"}:
+        exif = Image.Exif()
+        exif[ORIENTATION] = orientation
+        options["exif"] = exif
+    body = encoded(noise(mode, (width, height), seed), image_format, **options)
+    (output,) = render(body, [rendition], limits=LIMITS, metadata=MetadataPolicy.ALL).outputs
+    displayed = (height, width) if 5 <= orientation <= 8 and "exif" in options else (width, height)
+    image = decoded(output.body)
+    assert image.size == (output.width, output.height) == rendition.place(displayed).size
+    assert image.format == (rendition.format or image_format).upper()
+    assert image.getexif().get(ORIENTATION, 1) == 1
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(sources, st.integers(0, 2**32), st.data())
+def test_a_damaged_image_is_rejected_or_comes_out_whole(
+    source: tuple[str, str], seed: int, data: st.DataObject
+) -> None:
+    image_format, mode = source
+    body = bytearray(encoded(noise(mode, (40, 30), seed), image_format))
+    for position in data.draw(st.lists(st.integers(0, len(body) - 1), min_size=1, max_size=8)):
+        body[position] = data.draw(st.integers(0, 255))
+    damaged = bytes(body[: data.draw(st.integers(len(body) // 2, len(body)))])
+    # Any other exception than a rejection fails.
+    with contextlib.suppress(RejectedError):
+        (output,) = render(damaged, [Rendition("r", scale=0.5)], limits=LIMITS).outputs
+        assert decoded(output.body).size == (output.width, output.height)
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.binary(max_size=200),
+    st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\0\0\0\0WEBP", b"II*\0", b"BM"]),
+)
+def test_rubbish_is_rejected(rubbish: bytes, beginning: bytes) -> None:
+    with pytest.raises(RejectedError):
+        render(beginning + rubbish, [Rendition("r", scale=0.5)], limits=LIMITS)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.sampled_from(["GIF", "WEBP", "PNG"]),
+    st.sampled_from(["RGB", "RGBA"]),
+    sides,
+    sides,
+    st.integers(2, 5),
+    st.integers(0, 2**32),
+)
+def test_every_animation_keeps_its_length(
+    image_format: str, mode: str, width: int, height: int, count: int, seed: int
+) -> None:
+    frames = [noise(mode, (width, height), seed + number) for number in range(count)]
+    durations = [20 * (number + 1) for number in range(count)]
+    body = encoded(frames[0], image_format, save_all=True, append_images=frames[1:], duration=durations, loop=0)
+    (output,) = render(body, [Rendition("r", scale=0.5)], limits=LIMITS).outputs
+    total = 0
+    with Image.open(io.BytesIO(output.body)) as image:
+        assert image.size == Rendition("r", scale=0.5).place((width, height)).size
+        for number in range(getattr(image, "n_frames", 1)):
+            image.seek(number)
+            image.load()
+            total += image.info.get("duration", 0)
+    # Equal neighbours may have become one, and one alone is no animation.
+    assert total in {sum(durations), 0} or getattr(image, "n_frames", 1) == 1
