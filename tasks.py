@@ -21,18 +21,21 @@ from tools import lock as locking  # noqa: E402
 from tools.cli import FilesTask, readable_errors, say  # noqa: E402
 from tools.paths import DIST  # noqa: E402
 
+HEIC_HELP = "Read HEIC too, with pillow-heif; its licences: README.md, HEIC."
+
 
 @task(
     help={
         "python": "Python version of the Lambda runtime: 3.12 or 3.13.",
         "arch": "Processor: arm64 (cheaper) or x86_64.",
+        "heic": HEIC_HELP,
     }
 )
 @readable_errors
-def build(_: Context, python: str = "3.13", arch: str = "arm64") -> None:
+def build(_: Context, python: str = "3.13", arch: str = "arm64", heic: bool = False) -> None:
     """Build dist/function.zip, which Terraform uploads."""
-    package = building.build(building.Target(python=python, architecture=arch), DIST)
-    say(f"{package.path} ({package.size:,} bytes, Python {python}, {arch})")
+    package = building.build(building.Target(python=python, architecture=arch), DIST, heic=heic)
+    say(f"{package.path} ({package.size:,} bytes, Python {python}, {arch}{', with HEIC' if heic else ''})")
 
 
 @task(
@@ -55,11 +58,14 @@ def lint(_: Context) -> None:
     checks.lint()
 
 
-@task(klass=FilesTask, help={"output": "Folder for the uploads and their results (default: .local/demo)."})
+@task(
+    klass=FilesTask,
+    help={"output": "Folder for the uploads and their results (default: .local/demo).", "heic": HEIC_HELP},
+)
 @readable_errors
-def demo(_: Context, files: list[Path], output: str = str(demonstration.DEFAULT_DIRECTORY)) -> None:
+def demo(_: Context, files: list[Path], output: str = str(demonstration.DEFAULT_DIRECTORY), heic: bool = False) -> None:
     """Run the main job on a local AWS: `invoke demo [PHOTO ...]`, then take it down again."""
-    results = demonstration.demo([Path(name) for name in files], Path(output), say)
+    results = demonstration.demo([Path(name) for name in files], Path(output), say, heic=heic)
     print("\n" + demonstration.table(results))
     print(f"\nSaved to {output}")
 
@@ -68,12 +74,13 @@ def demo(_: Context, files: list[Path], output: str = str(demonstration.DEFAULT_
     help={
         "port": "Port of the local AWS (default: any that is free).",
         "var-file": "A .tfvars file with other settings of the module.",
+        "heic": HEIC_HELP,
     }
 )
 @readable_errors
-def up(_: Context, port: int = 0, var_file: str = "") -> None:
+def up(_: Context, port: int = 0, var_file: str = "", heic: bool = False) -> None:
     """Start a local AWS in the background with the pipeline deployed; deploy again where it is up."""
-    running = stack.up(say, port=port, var_file=Path(var_file) if var_file else None)
+    running = stack.up(say, port=port, var_file=Path(var_file) if var_file else None, heic=heic)
     print(stack.how_to_try(running))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from decode import Picture
 from errors import Reason, RejectedError
-from renditions import Placement
+from renditions import Rendition
 from settings import Limits
 
 MIB = 1 << 20
@@ -14,14 +14,54 @@ MIB = 1 << 20
 RUNTIME_BYTES = 120 * MIB
 """What Python, boto3 and Pillow occupy before the first image; measured 95 MB, the rest is margin."""
 
-BYTES_PER_PIXEL = {"1": 1, "L": 1, "I;16": 2, "I;16B": 2}
-"""How Pillow stores a pixel; four bytes in every other mode, and a palette becomes full colour."""
+STORED_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}
+"""How Pillow stores a pixel; four bytes in every other mode."""
+
+RESIZED_AS_STORED = frozenset({"L", "LA", "RGB", "RGBA", "CMYK", "LAB", "I;16", "I", "F"})
+"""Modes that are not converted before resizing."""
+
+DECODER_BYTES = {
+    "JPEG": 0,
+    "MPO": 0,
+    "PNG": 0,
+    "GIF": 2,
+    "WEBP": 14,
+    "TIFF": 6,
+    "BMP": 0,
+    "DIB": 0,
+    "AVIF": 12,
+    "HEIF": 12,
+}
+"""What a decoder holds beside its image, a source pixel: measured, and rounded up."""
+
+ANIMATION_DECODER_BYTES = {"PNG": 8, "GIF": 10, "WEBP": 4, "AVIF": 56}
+"""The same, in addition, of an animation's decoder, a pixel of one frame; AVIF's works on several at once."""
+
+ENCODER_BYTES = {"JPEG": 10, "PNG": 36, "GIF": 18, "WEBP": 26, "TIFF": 22, "BMP": 12, "AVIF": 36}
+"""What encoding and proving an output hold beside its image, a pixel of one frame: measured, and rounded up."""
+
+ANIMATION_ENCODER_BYTES = {"PNG": 8, "GIF": 10, "WEBP": 3, "TIFF": 0, "AVIF": 10}
+"""The same, in addition, a pixel of all frames."""
+
+MARGIN = 1.1
+"""What the prediction is above what was measured at least."""
 
 ONE_PROCESSOR_BYTES = 1769 * MIB
 """The memory at which Lambda gives one whole processor; with less, that much less of it.
 https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html"""
 
-DECODE_NANOSECONDS = {"JPEG": 8, "PNG": 20, "GIF": 20, "WEBP": 20, "TIFF": 20, "BMP": 3, "AVIF": 15}
+DECODE_NANOSECONDS = {
+    "JPEG": 8,
+    "MPO": 8,
+    "PNG": 20,
+    "GIF": 20,
+    "WEBP": 20,
+    "TIFF": 20,
+    "BMP": 3,
+    "DIB": 3,
+    "AVIF": 15,
+    "HEIF": 40,
+}
 """To decode and resize a source pixel, measured on one core; the slower of a format's variants."""
 
 ENCODE_NANOSECONDS = {"JPEG": 4, "PNG": 160, "GIF": 260, "WEBP": 270, "TIFF": 40, "BMP": 3, "AVIF": 130}
@@ -45,16 +85,54 @@ class Demand:
     peak_bytes: int
 
     @classmethod
-    def of(cls, picture: Picture, full_size: tuple[int, int], placements: Sequence[Placement]) -> "Demand":
-        """Predict what ``picture`` will take, after its decoder was told how far to shrink it."""
-        full_pixels = math.prod(full_size)
-        # A frame is held twice while it is premultiplied, converted or composed; so is an output while it is encoded.
-        frame = 2 * math.prod(picture.size) * BYTES_PER_PIXEL.get(picture.mode, 4)
-        outputs = sum(math.prod(placement.size) for placement in placements) * picture.frame_count
-        # The decoder of a progressive JPEG keeps two bytes of each of three coefficients a pixel.
-        coefficients = 6 * full_pixels if picture.is_progressive else 0
-        peak_bytes = 2 * len(picture.source) + frame + coefficients + 2 * 4 * outputs
-        return cls(full_pixels * picture.frame_count, peak_bytes)
+    def of(cls, picture: Picture, renditions: Sequence[Rendition], formats: Sequence[str]) -> "Demand":
+        """Predict what ``picture`` will take, after its decoder was told how far to shrink it.
+
+        Args:
+            picture: As opened.
+            renditions: What it is made into.
+            formats: What each of them writes, in Pillow's names.
+
+        """
+        pixels = sum(count * math.prod(size) for (_, size), count in picture.kinds.items())
+        decoding = max(_bytes_per_pixel(picture, mode) * math.prod(size) for mode, size in picture.kinds)
+        # The decoder of a progressive JPEG keeps two bytes of every coefficient, however far it shrinks the image.
+        coefficients = 2 * picture.channels * pixels if picture.is_progressive else 0
+        shrunk = math.prod(picture.size) / math.prod(picture.full_size)
+        encoding = held = 0
+        for rendition, image_format in zip(renditions, formats, strict=True):
+            outputs = {size: _output_pixels(rendition, size) for _, size in picture.kinds}
+            total = sum(count * outputs[size] for (_, size), count in picture.kinds.items())
+            encoding = max(encoding, _encoder_bytes(image_format, max(outputs.values()), total))
+            # All frames are resized before the first is encoded, and no output is larger than its pixels.
+            held += 2 * 4 * total
+        peak_bytes = 2 * len(picture.source) + shrunk * decoding + max(coefficients, encoding) + held
+        return cls(pixels, round(MARGIN * peak_bytes))
+
+
+def _output_pixels(rendition: Rendition, size: tuple[int, int]) -> int:
+    """How many pixels a frame of this stored size becomes, whichever way it is turned."""
+    return max(math.prod(rendition.place(size).size), math.prod(rendition.place(size[::-1]).size))
+
+
+def _bytes_per_pixel(picture: Picture, mode: str) -> int:
+    """What a source pixel takes at most until it is resized."""
+    stored = STORED_BYTES.get(mode, 4)
+    converted = premultiplied = 0
+    if picture.has_colour_key or mode not in RESIZED_AS_STORED:
+        converted = stored if mode == "1" else 4
+    if picture.has_colour_key or mode in {"LA", "RGBA", "PA"}:
+        premultiplied = 4
+    decoder = DECODER_BYTES[picture.source_format]
+    if picture.is_animated:
+        decoder += ANIMATION_DECODER_BYTES[picture.source_format]
+    return stored + converted + premultiplied + decoder
+
+
+def _encoder_bytes(image_format: str, pixels: int, total: int) -> int:
+    """What encoding takes at most, beside the frames: of so many pixels in the largest, and in all of them."""
+    in_all = ANIMATION_ENCODER_BYTES.get(image_format, 0) * total if total > pixels else 0
+    return ENCODER_BYTES[image_format] * pixels + in_all
 
 
 def check_size(demand: Demand, limits: Limits) -> None:

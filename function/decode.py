@@ -3,6 +3,7 @@
 import contextlib
 import io
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -36,8 +37,8 @@ else:
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "DIB", "AVIF", *HEIC)
 """The decoders that are open; none of them runs another program."""
 
-HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
-"""What the ``ftyp`` box of a HEIC file begins with (ISO/IEC 23008-12)."""
+HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
+"""One of these is in the ``ftyp`` box of a HEIC file (ISO/IEC 23008-12, annex B.4)."""
 
 WRITTEN_AS = {"MPO": "JPEG", "DIB": "BMP", "HEIF": "JPEG"}
 """A multi-picture JPEG is its main picture, a headerless bitmap a bitmap, and HEIC is what few can show."""
@@ -90,8 +91,11 @@ class Picture:
 
     Attributes:
         source: The encoded image.
+        source_format: What it is, in Pillow's name.
         format: The format that it is written back as, in Pillow's name.
         frame_count: How many frames it has.
+        kinds: How many frames there are of each mode and size, as stored; pages of a TIFF may differ.
+        full_size: Width and height of the stored pixels of the first frame, before its decoder shrank them.
         metadata: What it says of itself; complete once the first frame is read.
         loop: How often an animation repeats: 0 for ever, None where the file says nothing.
         has_default_image: Whether an APNG's first frame is only for viewers that cannot animate.
@@ -108,15 +112,17 @@ class Picture:
         """
         self.source = source
         with _decoder_errors():
-            if not HEIC and source[4:8] == b"ftyp" and source[8:12] in HEIC_BRANDS - {b"mif1", b"msf1"}:
+            if not HEIC and HEIC_BRANDS & _brands(source):
                 raise RejectedError(
                     Reason.HEIC_NOT_BUILT_IN, "HEIC needs a decoder: build the function with `invoke build --heic`"
                 )
             self._image: Any = Image.open(io.BytesIO(source), formats=FORMATS)
             self._canvas: tuple[int, int] | None = None
-            self._shrunk_from: tuple[int, int] | None = None
-            self.format: str = WRITTEN_AS.get(str(self._image.format), str(self._image.format))
+            self.source_format = str(self._image.format)
+            self.format = WRITTEN_AS.get(self.source_format, self.source_format)
             self.frame_count = self._counted_frames()
+            self.kinds = self._counted_kinds()
+            self.full_size = self.size
             self.metadata = Metadata(1, None, None)
             # Kept, for encoders empty what images say of themselves.
             self.loop: int | None = self._image.info.get("loop")
@@ -136,9 +142,14 @@ class Picture:
         return self.size
 
     @property
-    def mode(self) -> str:
-        """Pillow's mode of the stored pixels."""
-        return str(self._image.mode)
+    def channels(self) -> int:
+        """How many values a stored pixel has."""
+        return len(self._image.getbands())
+
+    @property
+    def has_colour_key(self) -> bool:
+        """Whether one colour, or some of a palette, stand for what is transparent."""
+        return "transparency" in self._image.info
 
     @property
     def is_animated(self) -> bool:
@@ -156,7 +167,7 @@ class Picture:
         if self.format == "PNG":
             depth, kind = self.source[24], self.source[25]
             return kind == 3 or depth < 8
-        return self.mode in {"1", "P"}
+        return self._image.mode in {"1", "P"}
 
     @property
     def lost_bits(self) -> str:
@@ -166,14 +177,16 @@ class Picture:
             depth = self.source[24]
         elif self.format == "TIFF":
             depth = max(self._image.tag_v2.get(258) or (8,))
-        if depth > 8 and self.mode in {"L", "LA", "RGB", "RGBA", "CMYK"}:
+        elif self.source_format == "HEIF":
+            depth = self._image.info["bit_depth"]
+        if depth > 8 and self._image.mode in {"L", "LA", "RGB", "RGBA", "CMYK"}:
             return f"{depth} bits a channel were reduced to 8"
         return ""
 
     @property
     def subsampling(self) -> int:
         """A JPEG's chroma subsampling as Pillow numbers it: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0; -1 is unknown."""
-        return JpegImagePlugin.get_sampling(self._image) if self._image.format in {"JPEG", "MPO"} else -1
+        return JpegImagePlugin.get_sampling(self._image) if self.source_format in {"JPEG", "MPO"} else -1
 
     @property
     def quantization(self) -> dict[int, list[int]]:
@@ -182,10 +195,8 @@ class Picture:
 
     def shrink_on_load(self, size: tuple[int, int]) -> None:
         """Let a JPEG's decoder halve, quarter or eighth the image, down to no less than ``size``: far less work."""
-        full_size = self.size
         with _decoder_errors():
-            if self._image.draft(None, size):
-                self._shrunk_from = full_size
+            self._image.draft(None, size)
 
     def frames(self) -> Iterator[Frame]:
         """Each frame as it is displayed, in order.
@@ -205,7 +216,7 @@ class Picture:
                     self.metadata = metadata
                 frame = Frame(
                     image=_on_canvas(_resizable(self._image), self._canvas),
-                    full_size=self._shrunk_from or self.size,
+                    full_size=self.full_size if self.format == "JPEG" else self.size,
                     transpose=UPRIGHT.get(metadata.orientation),
                     duration=self._image.info.get("duration", 0),
                     icc=self._image.info.get("icc_profile") or None,
@@ -222,6 +233,16 @@ class Picture:
             return structure.frame_count
         # The other pictures of a JPEG or a HEIC are previews and views of the main one.
         return 1 if self.format == "JPEG" else getattr(self._image, "n_frames", 1)
+
+    def _counted_kinds(self) -> Counter[tuple[str, tuple[int, int]]]:
+        if self.format != "TIFF":
+            return Counter({(self._image.mode, self.size): self.frame_count})
+        kinds: Counter[tuple[str, tuple[int, int]]] = Counter()
+        for index in range(self.frame_count):
+            self._image.seek(index)
+            kinds[self._image.mode, self._image.size] += 1
+        self._image.seek(0)
+        return kinds
 
 
 @contextlib.contextmanager
@@ -248,7 +269,7 @@ def _resizable(image: Image.Image) -> Image.Image:
         # Pillow's encoders write the other byte orders wrongly, and its direct conversions clip at 255.
         return _keyed_grey(image) if has_key else image if image.mode == "I;16" else image.convert("I").convert("I;16")
     if image.mode in {"1", "L"}:
-        return image.convert("LA" if has_key else "L")
+        return image.convert("LA") if has_key else image if image.mode == "L" else image.convert("L")
     if image.mode in {"P", "PA"}:
         return image.convert("RGBA" if has_key or image.mode == "PA" else "RGB")
     if image.mode in {"RGBX", "YCbCr", "HSV"}:
@@ -281,6 +302,14 @@ def _on_canvas(image: Image.Image, canvas: tuple[int, int] | None) -> Image.Imag
     grown = Image.new("RGBA", canvas, (0, 0, 0, 0))
     grown.paste(image.convert("RGBA"))
     return grown
+
+
+def _brands(data: bytes) -> set[bytes]:
+    """What the ``ftyp`` box says the file can be read as (ISO/IEC 14496-12, 4.3); nothing where there is none."""
+    if data[4:8] != b"ftyp":
+        return set()
+    end = int.from_bytes(data[:4], "big")
+    return {data[8:12], *(data[position : position + 4] for position in range(16, min(end, len(data)), 4))}
 
 
 def _webp_bitstreams(data: bytes) -> Iterator[bytes]:

@@ -214,7 +214,7 @@ def _smallest(job: Job, options: Options) -> bytes:
     """
     (image,) = job.images
     full = _saved(job, [image], options)
-    grew = len(full) > len(job.picture.source)
+    grew = len(full) > len(job.picture.source) and job.format == job.picture.format
     if image.mode == "I;16" or not (job.picture.has_few_colours or grew):
         return full
     rough_is_enough = grew and job.picture.has_few_colours

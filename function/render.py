@@ -10,6 +10,7 @@ import budget
 import proof
 from decode import UPRIGHT, Frame, Picture
 from encode import CONTENT_TYPES, WIDE, encode, writable_frames, written_format
+from errors import Reason, RejectedError
 from renditions import Placement, Rendition
 from settings import Limits, MetadataPolicy
 
@@ -75,22 +76,34 @@ def render(
         RejectedError: This source can have no renditions, and the reason.
 
     """
-    picture = Picture(source)
+    try:
+        return _rendered(Picture(source), renditions, limits, metadata, seconds_left)
+    except MemoryError:
+        raise RejectedError(Reason.TOO_LARGE, "resizing ran out of memory: raise memory_size") from None
+
+
+def _rendered(
+    picture: Picture,
+    renditions: Sequence[Rendition],
+    limits: Limits,
+    metadata: MetadataPolicy,
+    seconds_left: Callable[[], float],
+) -> Rendered:
+    formats = [written_format(picture, rendition) for rendition in renditions]
     placements = [rendition.place(picture.displayed_size) for rendition in renditions]
-    full_size = picture.size
-    picture.shrink_on_load(_smallest_of_use(full_size, placements))
-    demand = budget.Demand.of(picture, full_size, placements)
+    picture.shrink_on_load(_smallest_of_use(picture.size, placements))
+    demand = budget.Demand.of(picture, renditions, formats)
     budget.check_size(demand, limits)
     clock = budget.Clock(seconds_left, limits.memory_bytes)
-    clock.check_decoding(picture.format, demand.pixels)
+    clock.check_decoding(picture.source_format, demand.pixels)
     resized: list[list[Frame]] = [[] for _ in renditions]
     for frame in picture.frames():
         for frames, rendition in zip(resized, renditions, strict=True):
             frames.append(_resized(frame, rendition))
     outputs = []
-    for frames, rendition in zip(resized, renditions, strict=True):
-        clock.check_encoding(written_format(picture, rendition), sum(math.prod(frame.image.size) for frame in frames))
-        outputs.append(_output(picture, frames, rendition, metadata))
+    for frames, rendition, image_format in zip(resized, renditions, formats, strict=True):
+        clock.check_encoding(image_format, sum(math.prod(frame.image.size) for frame in frames))
+        outputs.append(_output(picture, frames, image_format, rendition, metadata))
     return Rendered(outputs, picture.lost_bits)
 
 
@@ -135,12 +148,15 @@ def _scaled(frame: Frame, placement: Placement) -> Image.Image:
     if halves and image.mode not in WIDE:
         # Means of four pixels: what a JPEG's decoder does too, at a fraction of the cost of a wider filter.
         return image.reduce(2)
-    return image.resize(placement.size, FILTER, box=box, reducing_gap=REDUCING_GAP)
+    # Pillow can't reduce 16 bits.
+    gap = None if image.mode == "I;16" else REDUCING_GAP
+    return image.resize(placement.size, FILTER, box=box, reducing_gap=gap)
 
 
-def _output(picture: Picture, frames: list[Frame], rendition: Rendition, metadata: MetadataPolicy) -> Output:
+def _output(
+    picture: Picture, frames: list[Frame], image_format: str, rendition: Rendition, metadata: MetadataPolicy
+) -> Output:
     width, height = frames[0].image.size
-    image_format = written_format(picture, rendition)
     writable = writable_frames(picture, frames, image_format, rendition)
     body = encode(picture, writable, image_format, rendition, metadata)
     proof.check(body, image_format, writable[0].image, [frame.image.size for frame in writable])

@@ -1,10 +1,14 @@
 """Images that tests make for themselves, with content in which a wrong pixel shows."""
 
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+
+HEIC_PICTURE = Path(__file__).with_name("picture.heic")
+"""``picture(64, 48)``, written by pillow-heif: its encoder is not among what the tests install."""
 
 
 def picture(width: int = 320, height: int = 240, mode: str = "RGB") -> Image.Image:

@@ -46,20 +46,21 @@ class Result:
         return RENDITION.output_key(self.upload.key)
 
 
-def demo(photos: Sequence[Path], directory: Path, say: Say) -> list[Result]:
+def demo(photos: Sequence[Path], directory: Path, say: Say, *, heic: bool = False) -> list[Result]:
     """Run ``photos`` (or pictures of the demo's own) through the pipeline and save what comes out.
 
     Args:
         photos: Files of the user's.
         directory: Where the uploads and the results are saved, below their keys.
         say: Shows progress.
+        heic: Whether the function reads HEIC.
 
     Raises:
         ToolError: Something on this machine is missing, or a photo cannot be read; nothing is left running.
 
     """
     uploads = list(_uploads_of(photos) if photos else demo_uploads())
-    with temporary_stack(say) as stack:
+    with temporary_stack(say, heic=heic) as stack:
         s3 = stack.client("s3")
         for upload in uploads:
             say(f"Uploading s3://{stack.source_bucket}/{upload.key}")

@@ -76,11 +76,12 @@ class Stack:
 
 
 @contextlib.contextmanager
-def temporary_stack(say: Say, **options: Any) -> Iterator[Stack]:
+def temporary_stack(say: Say, *, heic: bool = False, **options: Any) -> Iterator[Stack]:
     """Deploy the pipeline on a local AWS of its own, and take everything down again, whatever happens.
 
     Args:
         say: Shows progress.
+        heic: Whether the function reads HEIC.
         options: Those of :func:`tools.local_aws.local_aws`.
 
     Raises:
@@ -90,7 +91,7 @@ def temporary_stack(say: Say, **options: Any) -> Iterator[Stack]:
     _check_machine()
     with tempfile.TemporaryDirectory(dir=LOCAL, prefix="stack-") as name:
         directory = Path(name)
-        _prepare(directory, say)
+        _prepare(directory, say, heic=heic)
         say("Starting the local AWS")
         with local_aws.local_aws(**options) as aws:
             try:
@@ -99,13 +100,14 @@ def temporary_stack(say: Say, **options: Any) -> Iterator[Stack]:
                 _destroy(aws, directory, say)
 
 
-def up(say: Say, *, port: int, var_file: Path | None) -> Stack:
+def up(say: Say, *, port: int = 0, var_file: Path | None = None, heic: bool = False) -> Stack:
     """Deploy the pipeline on a local AWS in the background; where one is up already, deploy on that one again.
 
     Args:
         say: Shows progress.
         port: To listen on; 0 for any that is free.
         var_file: A ``.tfvars`` file with other settings of the module.
+        heic: Whether the function reads HEIC.
 
     Raises:
         ToolError: Something is missing on this machine, or the settings are wrong; nothing new is left running.
@@ -114,7 +116,7 @@ def up(say: Say, *, port: int, var_file: Path | None) -> Stack:
     if var_file is not None and not var_file.is_file():
         raise ToolError(f"No settings file at {var_file}: give the path of a .tfvars file")
     _check_machine()
-    _prepare(DEPLOYMENT, say)
+    _prepare(DEPLOYMENT, say, heic=heic)
     try:
         aws = Stack.running().aws
     except ToolError:
@@ -188,14 +190,14 @@ def _check_machine() -> None:
     local_aws.prepare()
 
 
-def _prepare(directory: Path, say: Say) -> None:
+def _prepare(directory: Path, say: Say, *, heic: bool) -> None:
     """Build the function for this machine and lay out the Terraform root that deploys it from ``directory``.
 
     The root is a copy of the module itself with a provider beside it, so that a user's own ``terraform/`` keeps its
     state and its back end, and any variable of the module can be set by a file.
     """
     say("Building the function for this machine")
-    package = build(Target.of_this_machine(), directory / "package", for_aws=False)
+    package = build(Target.of_this_machine(), directory / "package", for_aws=False, heic=heic)
     sources = shutil.ignore_patterns(".terraform", "*.tfstate*", "*.tfvars*", "tests", "*.md")
     shutil.copytree(TERRAFORM, directory / "root", ignore=sources, dirs_exist_ok=True)
     shutil.copy(PROVIDER, directory / "root")

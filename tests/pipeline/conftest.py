@@ -22,7 +22,7 @@ from tools.terraform import Terraform
 T = TypeVar("T")
 
 RENDITION = Rendition("resized", scale=0.5)
-"""The one that is deployed."""
+"""The one that is deployed by default."""
 
 PATIENCE = 60
 """Seconds that anything may take before its test fails; a test waits no longer than it must."""
@@ -41,25 +41,27 @@ class Pipeline:
         self.client("s3").put_object(Bucket=self.stack.source_bucket, Key=key, Body=body, **options)
 
     def output(self, key: str, *, unless: str = "") -> dict[str, Any]:
-        """Await the output of the source ``key``; its body is under ``Bytes``.
+        """Await the output of the source ``key``.
 
         Args:
             key: The source's.
             unless: An ETag that is not awaited, because it was there before.
 
         """
+        return self.object(RENDITION.output_key(key), unless=unless)
+
+    def object(self, key: str, *, unless: str = "") -> dict[str, Any]:
+        """Await the destination's object ``key``; its body is under ``Bytes``."""
 
         def ask() -> dict[str, Any] | None:
             s3 = self.client("s3")
             try:
-                response = s3.get_object(
-                    Bucket=self.stack.destination_bucket, Key=Rendition("resized", scale=0.5).output_key(key)
-                )
+                response = s3.get_object(Bucket=self.stack.destination_bucket, Key=key)
             except s3.exceptions.NoSuchKey:
                 return None
             return None if response["ETag"] == unless else {**response, "Bytes": response["Body"].read()}
 
-        return self.awaited(ask, f"an output of {key}")
+        return self.awaited(ask, f"an object {key} in the destination")
 
     def image(self, key: str) -> Any:
         """Await the output of the source ``key`` and decode it."""
@@ -125,7 +127,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
         patch.setattr(stacks, "STACK_FILE", directory / "stack.json")
         patch.setattr(stacks, "DEPLOYMENT", directory / "deployment")
         patch.setattr(stacks, "SERVER_LOG", directory / "server.log")
-        stacks.up(say, port=0, var_file=None)
+        stacks.up(say)
         running = Stack.running()
         pipeline = Pipeline(running)
         try:

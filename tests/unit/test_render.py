@@ -219,3 +219,18 @@ def test_too_large_is_said_before_decoding_with_both_numbers() -> None:
     with pytest.raises(RejectedError, match=r"needs about \d+ MiB, this function has \d+ MiB") as caught:
         halved(header_only)
     assert caught.value.reason is Reason.TOO_LARGE
+
+
+def test_a_large_page_behind_a_small_one_is_seen_before_decoding() -> None:
+    pages = [picture(10, 10), Image.new("1", (30000, 30000))]
+    source = encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:], compression="group4")
+    with pytest.raises(RejectedError) as caught:
+        halved(source)
+    assert caught.value.reason is Reason.TOO_LARGE
+
+
+@pytest.mark.parametrize(("image_format", "mode"), [("PNG", "I;16"), ("TIFF", "I;16"), ("TIFF", "F"), ("TIFF", "LAB")])
+def test_any_mode_is_shrunk_far(image_format: str, mode: str) -> None:
+    source = encoded(Image.new(mode, (500, 300)), image_format)
+    (output,) = render(source, [Rendition("small", width=10)], limits=LIMITS).outputs
+    assert decoded(output.body).size == (10, 6)

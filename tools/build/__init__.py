@@ -16,13 +16,16 @@ from tools.paths import FUNCTION
 __all__ = ["Package", "Target", "build"]
 
 
-def build(target: Target, directory: Path, *, for_aws: bool = True, source: Path = FUNCTION) -> Package:
+def build(
+    target: Target, directory: Path, *, for_aws: bool = True, heic: bool = False, source: Path = FUNCTION
+) -> Package:
     """Build ``function.zip`` and ``function.json`` in ``directory``; an earlier pair stays until the new one is whole.
 
     Args:
         target: What it is to run on; need not be this machine.
         directory: Made where it does not exist.
         for_aws: Whether it must run on AWS, or only here.
+        heic: Whether it reads HEIC, with a decoder that has a licence of its own.
         source: The folder with the function's modules and its requirements.
 
     Raises:
@@ -32,7 +35,8 @@ def build(target: Target, directory: Path, *, for_aws: bool = True, source: Path
     target.check(for_aws=for_aws)
     with _scratch(directory) as scratch:
         tree = scratch / "tree"
-        packages = wheels.install(target, source / "requirements.txt", tree)
+        requirements = source / ("requirements-heic.txt" if heic else "requirements.txt")
+        packages = wheels.install(target, requirements, tree)
         for module in source.glob("*.py"):
             shutil.copyfile(module, tree / module.name)
         python = interpreter.find(target)

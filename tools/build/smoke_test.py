@@ -5,13 +5,14 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(sys.argv[1]).resolve()
-FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF")
+WRITTEN_AS = {name: name for name in ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF")}
 
 sys.path.insert(0, str(PACKAGE))
 
 from PIL import Image, ImageCms  # noqa: E402
 
 import events  # noqa: E402, F401 - importing it is the test
+from decode import HEIC  # noqa: E402
 from render import render  # noqa: E402
 from renditions import Rendition  # noqa: E402
 from settings import Limits  # noqa: E402
@@ -21,11 +22,11 @@ for module in (Image, sys.modules["render"]):
         sys.exit(f"{module.__name__} was imported from {module.__file__}, not from the package")
 
 profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-for name in FORMATS:
+for name, expected in (WRITTEN_AS | dict.fromkeys(HEIC, "JPEG")).items():
     source = io.BytesIO()
     Image.radial_gradient("L").convert("RGB").save(source, name, icc_profile=profile)
     (output,) = render(source.getvalue(), [Rendition("resized", scale=0.5)], limits=Limits(1 << 30)).outputs
     with Image.open(io.BytesIO(output.body)) as image:
         image.load()
-        if (image.format, image.size) != (name, (128, 128)):
+        if (image.format, image.size) != (expected, (128, 128)):
             sys.exit(f"a {name} of 256 x 256 became a {image.format} of {image.size}")

@@ -1,0 +1,70 @@
+"""HEIC: JPEG content where the function was built with its decoder, advice where it was not."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from errors import Reason, RejectedError
+from render import render
+from renditions import Rendition
+from settings import Limits
+from tests.images import HEIC_PICTURE
+from tools.build import Target, build
+from tools.build.archive import unpack
+
+RENDER = """
+import io, json, sys
+sys.path.insert(0, sys.argv[1])
+from PIL import Image
+from errors import RejectedError
+from render import render
+from renditions import Rendition
+from settings import Limits
+
+body = sys.stdin.buffer.read()
+try:
+    (output,) = render(body, [Rendition("resized", scale=0.5)], limits=Limits(1 << 30)).outputs
+except RejectedError as rejection:
+    print(json.dumps([rejection.reason]))
+else:
+    image = Image.open(io.BytesIO(output.body)).convert("RGB")
+    corners = [image.getpixel((x, y)) for x, y in ((2, 2), (29, 2), (29, 21), (2, 21))]
+    print(json.dumps([output.content_type, image.size, [[round(level / 127.5) for level in c] for c in corners]]))
+"""
+
+
+@pytest.mark.parametrize("brands", [b"heic\0\0\0\0mif1heic", b"mif1\0\0\0\0mif1heic", b"heix\0\0\0\0mif1heix"])
+def test_without_its_decoder_it_is_rejected_with_advice(brands: bytes) -> None:
+    source = (8 + len(brands)).to_bytes(4, "big") + b"ftyp" + brands + bytes(100)
+    with pytest.raises(RejectedError, match=r"build the function with `invoke build --heic`") as caught:
+        render(source, [Rendition("resized", scale=0.5)], limits=Limits(1 << 30))
+    assert caught.value.reason is Reason.HEIC_NOT_BUILT_IN
+
+
+@pytest.mark.parametrize("brands", [b"avif\0\0\0\0mif1avif", b"mp42\0\0\0\0isommp42"])
+def test_what_only_looks_like_it_gets_no_such_advice(brands: bytes) -> None:
+    source = (8 + len(brands)).to_bytes(4, "big") + b"ftyp" + brands + bytes(100)
+    with pytest.raises(RejectedError) as caught:
+        render(source, [Rendition("resized", scale=0.5)], limits=Limits(1 << 30))
+    assert caught.value.reason is not Reason.HEIC_NOT_BUILT_IN
+
+
+def test_with_its_decoder_it_becomes_a_jpeg(tmp_path: Path) -> None:
+    package = build(Target.of_this_machine(), tmp_path / "dist", for_aws=False, heic=True)
+    assert set(package.packages) == {"pillow", "pillow_heif"}
+    unpack(package.path, tmp_path / "unpacked")
+
+    def answer(body: bytes) -> object:
+        command = [sys.executable, "-I", "-S", "-c", RENDER, str(tmp_path / "unpacked")]
+        return json.loads(subprocess.run(command, input=body, capture_output=True, check=True).stdout)
+
+    body = HEIC_PICTURE.read_bytes()
+    assert answer(body) == ["image/jpeg", [32, 24], [[2, 0, 0], [0, 2, 0], [2, 2, 2], [0, 0, 2]]]
+    assert answer(body[:-20]) == ["corrupt"]
+
+
+def test_it_is_built_for_the_target_that_is_deployed(tmp_path: Path) -> None:
+    assert build(Target("3.13", "arm64"), tmp_path, heic=True).architecture == "arm64"

@@ -1,0 +1,107 @@
+"""The budget holds: no image takes more memory than was predicted from its header."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.images import decoded, encoded, picture
+from tools.paths import FUNCTION
+
+MEASURE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from budget import Demand
+from decode import Picture
+from render import render
+from renditions import Rendition
+from settings import Limits
+
+def resident(name):
+    return next(int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith(name))
+
+options = eval(sys.argv[2])
+small = sys.stdin.buffer.read(int(sys.argv[3]))
+source = sys.stdin.buffer.read()
+half, asked = [Rendition("half", scale=0.5)], [Rendition("asked", **options)]
+limits = Limits(1 << 40)
+# What a first image of this format loads stays, and is counted to what the runtime occupies.
+render(small, half, limits=limits)
+predicted = []
+check_of = Demand.of.__func__
+Demand.of = classmethod(lambda *arguments: predicted.append(check_of(*arguments)) or predicted[-1])
+open("/proc/self/clear_refs", "w").write("5")
+before = resident("VmRSS")
+render(source, asked, limits=limits)
+print(resident("VmHWM") - before, predicted[0].peak_bytes)
+"""
+
+WIDTH, HEIGHT = 1600, 1200
+HALF: dict[str, Any] = {"scale": 0.5}
+WHOLE: dict[str, Any] = {"scale": 1}
+TINY: dict[str, Any] = {"width": 16}
+
+
+def photo(mode: str) -> Image.Image:
+    """A picture with noise, which keeps it from compressing to nothing."""
+    noise = np.random.default_rng(0).integers(-6, 7, (HEIGHT, WIDTH, 3))
+    pixels = np.clip(np.asarray(picture(WIDTH, HEIGHT), dtype=int) + noise, 0, 255).astype(np.uint8)
+    image = Image.fromarray(pixels)
+    if mode == "I;16":
+        return Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
+    if mode in {"LA", "RGBA"}:
+        image.putalpha(Image.linear_gradient("L").resize(image.size))
+    return image.convert(mode)
+
+
+def animation(image_format: str, mode: str) -> bytes:
+    frames = [photo(mode).resize((400, 300)).rotate(9 * turn) for turn in range(12)]
+    return encoded(frames[0], image_format, save_all=True, append_images=frames[1:], duration=50)
+
+
+def still(image_format: str, mode: str, **options: object) -> bytes:
+    return encoded(photo(mode), image_format, **options)
+
+
+CASES: dict[str, tuple[Callable[[], bytes], dict[str, Any]]] = {
+    "JPEG": (lambda: still("JPEG", "RGB"), HALF),
+    "JPEG, whole": (lambda: still("JPEG", "RGB"), WHOLE),
+    "JPEG, progressive": (lambda: still("JPEG", "RGB", progressive=True, subsampling=0), TINY),
+    "JPEG, progressive CMYK": (lambda: still("JPEG", "CMYK", progressive=True), TINY),
+    "JPEG to PNG": (lambda: still("JPEG", "RGB"), HALF | {"format": "png"}),
+    "PNG, RGBA": (lambda: still("PNG", "RGBA"), WHOLE),
+    "PNG, palette": (lambda: still("PNG", "P"), WHOLE),
+    "PNG, palette with transparency": (lambda: still("PNG", "P", transparency=3), TINY),
+    "PNG, colour key": (lambda: still("PNG", "RGB", transparency=(1, 2, 3)), TINY),
+    "PNG, 16 bits": (lambda: still("PNG", "I;16"), HALF),
+    "PNG, grey and alpha": (lambda: still("PNG", "LA"), TINY),
+    "PNG, bilevel": (lambda: still("PNG", "1"), TINY),
+    "WebP": (lambda: still("WEBP", "RGB"), TINY),
+    "WebP, lossless": (lambda: still("WEBP", "RGB", lossless=True), HALF),
+    "AVIF": (lambda: still("AVIF", "RGBA"), TINY),
+    "to WebP": (lambda: still("TIFF", "RGBA"), WHOLE | {"format": "webp"}),
+    "to AVIF": (lambda: still("TIFF", "RGBA"), WHOLE | {"format": "avif"}),
+    "TIFF": (lambda: still("TIFF", "RGBA", compression="tiff_lzw"), WHOLE),
+    "TIFF, one strip": (lambda: still("TIFF", "CMYK", compression="tiff_lzw", strip_size=1 << 30), TINY),
+    "BMP": (lambda: still("BMP", "RGB"), WHOLE),
+    "GIF": (lambda: still("GIF", "P"), WHOLE),
+    "animated GIF": (lambda: animation("GIF", "RGBA"), WHOLE),
+    "animated WebP": (lambda: animation("WEBP", "RGBA"), WHOLE),
+    "animated PNG": (lambda: animation("PNG", "RGBA"), WHOLE),
+    "animated AVIF": (lambda: animation("AVIF", "RGBA"), WHOLE),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_more_memory_is_used_than_predicted(case: str) -> None:
+    make, options = CASES[case]
+    source = make()
+    small = encoded(picture(16, 16), decoded(source).format or "")
+    command = [sys.executable, "-c", MEASURE, str(FUNCTION), repr(options), str(len(small))]
+    measured = subprocess.run(command, input=small + source, capture_output=True, check=True).stdout.split()
+    used, predicted = map(int, measured)
+    assert 0 < used <= predicted
