@@ -18,6 +18,7 @@ from tools import build as building  # noqa: E402
 from tools import checks, invocation, stack  # noqa: E402
 from tools import demo as demonstration  # noqa: E402
 from tools import lock as locking  # noqa: E402
+from tools import soak as soaking  # noqa: E402
 from tools.cli import FilesTask, readable_errors, say  # noqa: E402
 from tools.paths import DIST  # noqa: E402
 
@@ -49,6 +50,15 @@ def build(_: Context, python: str = "3.13", arch: str = "arm64", heic: bool = Fa
 def test(_: Context, unit: bool = False, terraform: bool = False, pipeline: bool = False) -> None:
     """Run the tests, all of them unless told which."""
     checks.test(unit=unit, terraform=terraform, pipeline=pipeline)
+
+
+@task(help={"images": "How many.", "seed": "Other images with every other number."})
+@readable_errors
+def soak(_: Context, images: int = 10_000, seed: int = 1) -> None:
+    """Render thousands of mixed images in one process and watch its memory; about ten minutes."""
+    progress = soaking.soak(images, seed, say)
+    for outcome, count in progress.outcomes.most_common():
+        print(f"{count:>6} {outcome}")
 
 
 @task
