@@ -1,0 +1,52 @@
+"""What the README states in figures that the code can check."""
+
+import re
+
+import pytest
+
+from budget import RUNTIME_BYTES, Demand
+from decode import Picture
+from renditions import Rendition
+from tests.images import encoded, picture
+from tools.paths import ROOT
+
+PIXELS = 800 * 800
+TYPICAL = {
+    "JPEG": (encoded(picture(800, 800)), 0.4),
+    "progressive JPEG": (encoded(picture(800, 800), progressive=True), 0.4),
+    "PNG": (encoded(picture(800, 800, "RGBA"), "PNG"), 2.5),
+    "WebP": (encoded(picture(800, 800), "WEBP"), 0.15),
+    "AVIF": (encoded(picture(800, 800), "AVIF"), 0.1),
+    "TIFF, LZW": (encoded(picture(800, 800), "TIFF", compression="tiff_lzw"), 3.0),
+}
+"""An image of each kind, and how many bytes a pixel a file of a photo typically has."""
+
+
+def stated() -> dict[tuple[str, int], int]:
+    """The README's table: kind and ``memory_size`` to megapixels."""
+    text = (ROOT / "README.md").read_text()
+    header, _, *rows = re.findall(r"^\|(.*)\|$", text[text.index("| `memory_size` | JPEG") :], re.MULTILINE)[:6]
+    kinds = [cell.strip() for cell in header.split("|")][1:]
+    table: dict[tuple[str, int], int] = {}
+    for row in rows:
+        memory, *megapixels = (int(cell) for cell in row.split("|"))
+        table |= {(kind, memory): value for kind, value in zip(kinds, megapixels, strict=True)}
+    return table
+
+
+@pytest.mark.parametrize("kind", TYPICAL)
+def test_the_largest_image_for_each_memory_size_is_what_the_budget_allows(kind: str) -> None:
+    source, bytes_per_pixel = TYPICAL[kind]
+    image = Picture(source)
+    image.shrink_on_load((400, 400))
+
+    def predicted() -> int:
+        return Demand.of(image, [Rendition("half", scale=0.5)], [image.format]).peak_bytes
+
+    with_source = predicted()
+    image.source = b""
+    without = predicted()
+    per_pixel = without / PIXELS + (with_source - without) / len(source) * bytes_per_pixel
+    rows = {memory: megapixels for (name, memory), megapixels in stated().items() if name == kind}
+    assert rows == {memory: int(((memory << 20) - RUNTIME_BYTES) / per_pixel / 1e6) for memory in rows}
+    assert len(rows) == 4
