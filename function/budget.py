@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from decode import Picture
 from errors import Reason, RejectedError
-from renditions import Rendition
+from renditions import Placement, Rendition
 from settings import Limits
 
 MIB = 1 << 20
@@ -42,6 +42,9 @@ ENCODER_BYTES = {"JPEG": 10, "PNG": 36, "GIF": 18, "WEBP": 26, "TIFF": 22, "BMP"
 
 ANIMATION_ENCODER_BYTES = {"PNG": 8, "GIF": 10, "WEBP": 3, "TIFF": 0, "AVIF": 10}
 """The same, in addition, a pixel of all frames."""
+
+MAX_SIDES = {"JPEG": 65500, "GIF": 65535, "WEBP": 16383, "AVIF": 32768}
+"""The most pixels across or down that a format, or its decoders, can have; the others can have more than fits."""
 
 MARGIN = 1.1
 """What the prediction is above what was measured at least."""
@@ -152,6 +155,21 @@ def check_size(demand: Demand, limits: Limits) -> None:
             Reason.TOO_LARGE,
             f"decoding needs about {demand.peak_bytes // MIB} MiB, this function has {available // MIB} MiB for it: "
             "raise memory_size",
+        )
+
+
+def check_sides(placement: Placement, image_format: str) -> None:
+    """Refuse an output that its format can't hold.
+
+    Raises:
+        RejectedError: TOO_LARGE, with what it would have and may have.
+
+    """
+    most, side = MAX_SIDES.get(image_format), max(placement.size)
+    if most is not None and side > most:
+        raise RejectedError(
+            Reason.TOO_LARGE,
+            f"the output would have {side} pixels on a side, {image_format} allows {most}: make the rendition smaller",
         )
 
 

@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from PIL import Image, ImageCms, ImageFilter, PngImagePlugin
+from PIL import ExifTags, Image, ImageCms, ImageFilter, PngImagePlugin
 
 import palette
 from decode import ANIMATED, Frame, Picture, eight_bit
+from errors import Reason, RejectedError
 from renditions import Rendition
 from settings import MetadataPolicy
 
@@ -44,6 +45,9 @@ STANDARD_LUMINANCE_SUM = 3688
 
 TIFF_COMPRESSIONS = frozenset({"raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "lzma", "zstd"})
 """What is written back as it was read; all else becomes deflate, which is lossless and holds every mode."""
+
+XMP_TAG = 700
+"""Of a TIFF (XMP specification, part 3, 3.3)."""
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
@@ -109,9 +113,19 @@ def writable_frames(picture: Picture, frames: Sequence[Frame], image_format: str
 def encode(
     picture: Picture, frames: Sequence[Frame], image_format: str, rendition: Rendition, policy: MetadataPolicy
 ) -> bytes:
-    """Write ``frames``, which were resized from ``picture`` and are writable, as ``rendition`` asks."""
+    """Write ``frames``, which were resized from ``picture`` and are writable, as ``rendition`` asks.
+
+    Raises:
+        RejectedError: UNFAITHFUL: the encoder can't.
+
+    """
     kept = picture.metadata.kept(policy, frames[0].image.size)
-    return ENCODERS[image_format](Job(picture, frames, image_format, rendition, kept))
+    try:
+        return ENCODERS[image_format](Job(picture, frames, image_format, rendition, kept))
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise RejectedError(Reason.UNFAITHFUL, f"the {image_format} output cannot be encoded: {error}") from error
 
 
 def _fitted(frame: Frame, target: str, background: str) -> Frame:
@@ -263,7 +277,24 @@ def _tiff(job: Job) -> bytes:
     for frame in job.frames:
         # Pages may differ in everything, so each brings its own options.
         frame.image.encoderinfo = _tiff_options(job, frame)
-    return _saved(job, job.images, _tiff_options(job, job.frames[0]) | {"exif": job.kept.get("exif")})
+    options = _tiff_options(job, job.frames[0])
+    return _saved(job, job.images, options | {"exif": _tiff_tags(job.kept, options["compression"])})
+
+
+def _tiff_tags(kept: Options, compression: str) -> Image.Exif | None:
+    """What a TIFF has beside its pixels' own tags: its EXIF is of the same kind, and XMP is one more tag."""
+    if not kept:
+        return None
+    tags = Image.Exif()
+    if "exif" in kept:
+        tags.load(kept["exif"])
+    if "xmp" in kept:
+        tags[XMP_TAG] = kept["xmp"]
+    if compression != "raw":
+        # libtiff, which compresses, can't write directories of their own.
+        for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+            tags.pop(directory, None)
+    return tags
 
 
 def _tiff_options(job: Job, frame: Frame) -> Options:

@@ -84,7 +84,8 @@ class Metadata:
         kept.load(self.exif.tobytes())
         for tag in STRUCTURE & set(kept):
             del kept[tag]
-        details = kept.get_ifd(ExifTags.IFD.Exif)
+        # Asking for the part makes it, even where there is none.
+        details = kept.get_ifd(ExifTags.IFD.Exif) if ExifTags.IFD.Exif in kept else {}
         for tag, side in zip((ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight), size, strict=True):
             if tag in details:
                 details[tag] = side

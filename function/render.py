@@ -91,6 +91,8 @@ def _rendered(
 ) -> Rendered:
     formats = [written_format(picture, rendition) for rendition in renditions]
     placements = [rendition.place(picture.displayed_size) for rendition in renditions]
+    for placement, image_format in zip(placements, formats, strict=True):
+        budget.check_sides(placement, image_format)
     picture.shrink_on_load(_smallest_of_use(picture.size, placements))
     demand = budget.Demand.of(picture, renditions, formats)
     budget.check_size(demand, limits)
