@@ -96,7 +96,9 @@ class Job:
         """The options of an animation; none for a still."""
         if not self.is_animated:
             return {}
-        return {"duration": [frame.duration for frame in self.frames], "loop": self.picture.loop}
+        # An APNG's may be fractions of a millisecond, which no other format has.
+        durations = [frame.duration if self.format == "PNG" else round(frame.duration) for frame in self.frames]
+        return {"duration": durations, "loop": self.picture.loop}
 
 
 def written_format(picture: Picture, rendition: Rendition) -> str:

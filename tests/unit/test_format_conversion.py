@@ -1,0 +1,197 @@
+"""Other formats than the source's, and modes that a format cannot hold: colours, transparency, depth and frames."""
+
+import io
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from render import Rendered, render
+from renditions import Rendition
+from settings import Limits
+from tests.images import UPRIGHT_CORNERS, corners, decoded, encoded, picture
+
+LIMITS = Limits(1769 << 20)
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def rendered(source: bytes, image_format: str | None, **options: object) -> Rendered:
+    return render(source, [Rendition("r", scale=0.5, format=image_format, **options)], limits=LIMITS)  # type: ignore[arg-type]
+
+
+def converted(source: bytes, image_format: str | None, **options: object) -> Image.Image:
+    return decoded(rendered(source, image_format, **options).outputs[0].body)
+
+
+def png16(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint16]], extra: bytes = b"") -> bytes:
+    """A PNG of 16 bits a channel, which Pillow reads and does not write; ``extra`` are chunks before the pixels."""
+    height, width, channels = pixels.shape
+    kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    header = b"IHDR" + width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([16, kind, 0, 0, 0])
+    return b"\x89PNG\r\n\x1a\n" + chunk(header) + extra + chunk(b"IDAT" + zlib.compress(rows)) + chunk(b"IEND")
+
+
+def chunk(content: bytes) -> bytes:
+    return (len(content) - 4).to_bytes(4, "big") + content + zlib.crc32(content).to_bytes(4, "big")
+
+
+@pytest.mark.parametrize("to", ["jpeg", "png", "webp", "avif"])
+@pytest.mark.parametrize(
+    ("image_format", "mode"),
+    [("JPEG", "CMYK"), ("TIFF", "CMYK"), ("PNG", "P"), ("PNG", "RGBA"), ("WEBP", "RGB"), ("BMP", "RGB"), ("GIF", "P")],
+)
+def test_every_format_becomes_every_other_with_the_same_colours(image_format: str, mode: str, to: str) -> None:
+    image = converted(encoded(picture(mode=mode), image_format), to)
+    assert image.format == to.upper()
+    assert (image.size, corners(image)) == ((160, 120), UPRIGHT_CORNERS)
+
+
+@pytest.mark.parametrize("to", ["jpeg", "png", "webp", "avif"])
+def test_lab_becomes_the_colours_it_means(to: str) -> None:
+    srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    stored = ImageCms.profileToProfile(picture(), srgb, lab, outputMode="LAB")
+    assert stored is not None
+    assert corners(converted(encoded(stored, "TIFF"), to)) == UPRIGHT_CORNERS
+
+
+def test_a_profile_that_the_output_cannot_carry_is_applied() -> None:
+    # A profile whose red and blue are exchanged: whoever drops it shows the wrong colours.
+    profile = bytearray(SRGB)
+    red, blue = profile.index(b"rXYZ"), profile.index(b"bXYZ")
+    profile[red : red + 4], profile[blue : blue + 4] = b"bXYZ", b"rXYZ"
+    kept = converted(encoded(picture(), "PNG", icc_profile=bytes(profile)), "webp")
+    assert kept.info["icc_profile"] == bytes(profile)
+    # What was grey and is RGB now has the profile's colours already, or the profile was never about it.
+    grey = encoded(picture(mode="LA"), "PNG", icc_profile=SRGB)
+    assert "icc_profile" not in converted(grey, "webp").info
+
+
+@pytest.mark.parametrize("to", [None, "jpeg", "png", "webp"])
+def test_a_broken_profile_fails_nothing(to: str | None) -> None:
+    assert corners(converted(encoded(picture(mode="CMYK"), icc_profile=b"no profile" * 30), to)) == UPRIGHT_CORNERS
+
+
+@pytest.mark.parametrize(
+    ("background", "seen"), [("#ffffff", (255, 255, 255)), ("#ff0000", (255, 0, 0)), ("#0000FF", (0, 0, 255))]
+)
+@pytest.mark.parametrize("kind", ["RGBA", "LA", "P", "colour key"])
+def test_where_there_is_no_alpha_the_background_shows(kind: str, background: str, seen: tuple[int, int, int]) -> None:
+    image = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
+    image.paste((120, 120, 120, 255), (32, 0, 64, 64))
+    if kind == "P":
+        paletted = Image.new("P", (64, 64))
+        paletted.putpalette([9, 9, 9, 120, 120, 120])
+        paletted.paste(1, (32, 0, 64, 64))
+        source = encoded(paletted, "PNG", transparency=0)
+    elif kind == "colour key":
+        source = encoded(image.convert("RGB"), "PNG", transparency=(0, 0, 0))
+    else:
+        source = encoded(image.convert(kind), "PNG")
+    output = converted(source, "jpeg", background=background).convert("RGB")
+    for place, want in (((4, 16), seen), ((28, 16), (120, 120, 120))):
+        pixel = output.getpixel(place)
+        assert isinstance(pixel, tuple)
+        assert max(abs(a - b) for a, b in zip(pixel, want, strict=True)) <= 8
+
+
+@pytest.mark.parametrize(("image_format", "mode"), [("PNG", "I;16"), ("TIFF", "I;16"), ("TIFF", "I;16B")])
+@pytest.mark.parametrize("to", ["jpeg", "webp", "avif"])
+def test_sixteen_bit_grey_is_narrowed_not_clipped(image_format: str, mode: str, to: str) -> None:
+    ramp = np.tile(np.linspace(0, 65535, 256), (64, 1))
+    stored = Image.frombytes(mode, (256, 64), ramp.astype(">u2" if mode == "I;16B" else "<u2").tobytes())
+    got = np.asarray(converted(encoded(stored, image_format), to).convert("L"), dtype=int)
+    assert np.abs(got - np.linspace(0, 255, 128)).max() <= 8
+
+
+def test_a_grey_that_is_transparent_at_sixteen_bits_stays_so() -> None:
+    pixels = np.full((64, 64, 1), 40000, np.uint16)
+    pixels[:, :32] = 40001
+    image = converted(png16(pixels, chunk(b"tRNS" + (40001).to_bytes(2, "big"))), None)
+    alpha = image.convert("RGBA").getchannel("A")
+    assert (alpha.getpixel((4, 16)), alpha.getpixel((28, 16))) == (0, 255)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_bits_that_are_lost_are_said(channels: int) -> None:
+    pixels = np.full((8, 8, channels), 50000, np.uint16)
+    assert rendered(png16(pixels), None).lost == "16 bits a channel were reduced to 8"
+
+
+def test_bits_that_are_kept_are_not_said_to_be_lost() -> None:
+    assert rendered(png16(np.full((8, 8, 1), 50000, np.uint16)), None).lost == ""
+    assert rendered(encoded(picture()), None).lost == ""
+
+
+@pytest.mark.parametrize("to", [None, "png", "webp", "avif"])
+@pytest.mark.parametrize("image_format", ["GIF", "PNG", "WEBP"])
+def test_an_animation_stays_one_in_every_format_that_has_them(image_format: str, to: str | None) -> None:
+    frames = [picture().rotate(90 * turn) for turn in range(3)]
+    source = encoded(frames[0], image_format, save_all=True, append_images=frames[1:], duration=[100, 200, 300])
+    image = Image.open(io.BytesIO(rendered(source, to).outputs[0].body))
+    durations = []
+    for number in range(image.n_frames):  # type: ignore[attr-defined]
+        image.seek(number)
+        image.load()
+        durations.append(image.info["duration"])
+        want = np.asarray(frames[number].resize((160, 120)), dtype=int)
+        assert np.abs(np.asarray(image.convert("RGB"), dtype=int) - want).mean() < 6
+    assert durations == [100, 200, 300]
+
+
+@pytest.mark.parametrize(("image_format", "to"), [("GIF", "jpeg"), ("TIFF", "png"), ("TIFF", "webp")])
+def test_elsewhere_the_first_frame_is_shown(image_format: str, to: str) -> None:
+    frames = [picture(), picture().rotate(180)]
+    image = converted(encoded(frames[0], image_format, save_all=True, append_images=frames[1:]), to)
+    assert getattr(image, "n_frames", 1) == 1
+    assert corners(image) == UPRIGHT_CORNERS
+
+
+def test_of_a_multi_picture_jpeg_the_main_picture_is_kept() -> None:
+    source = encoded(picture(), "MPO", save_all=True, append_images=[picture().rotate(180)])
+    assert decoded(source).format == "MPO"
+    image = converted(source, None)
+    assert (image.format, image.size, corners(image)) == ("JPEG", (160, 120), UPRIGHT_CORNERS)
+
+
+def test_a_palette_is_written_back_where_it_is_smaller_and_faithful() -> None:
+    flat = Image.new("P", (400, 400))
+    flat.putpalette([200, 30, 30, 30, 200, 30, 30, 30, 200, 240, 240, 240])
+    for number in range(4):
+        flat.paste(number, (100 * number, 0, 100 * number + 100, 400))
+    source = encoded(flat, "PNG")
+    output = rendered(source, None).outputs[0].body
+    assert decoded(output).mode == "P"
+    assert len(output) <= len(source)
+    want = np.asarray(flat.convert("RGB").resize((200, 200), Image.Resampling.BOX), dtype=int)
+    assert np.abs(np.asarray(decoded(output).convert("RGB"), dtype=int) - want).max() <= 4
+
+
+def test_a_photo_in_a_png_is_not_forced_into_a_palette() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
+    assert decoded(rendered(encoded(Image.fromarray(noise), "PNG"), None).outputs[0].body).mode == "RGB"
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG"])
+def test_a_cover_keeps_the_middle_of_what_is_displayed(image_format: str, orientation: int) -> None:
+    turns = {2: [0], 3: [3], 4: [1], 5: [5], 6: [2], 7: [6], 8: [4]}
+    shown = Image.new("RGB", (600, 200), "red")
+    shown.paste("green", (200, 0, 400, 200))
+    shown.paste("blue", (200, 150, 400, 200))
+    stored = shown
+    for turn in turns.get(orientation, []):
+        stored = stored.transpose(Image.Transpose(turn))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    body = encoded(stored, image_format, exif=exif)
+    rendition = Rendition("tile", width=40, height=40, fit="cover")
+    image = decoded(render(body, [rendition], limits=LIMITS).outputs[0].body).convert("RGB")
+    assert image.size == (40, 40)
+    pixels = [image.getpixel(place) for place in ((3, 3), (36, 3), (20, 36))]
+    assert [tuple(round(level / 127.5) for level in pixel) for pixel in pixels if isinstance(pixel, tuple)] == [
+        (0, 1, 0),
+        (0, 1, 0),
+        (0, 0, 2),
+    ]
