@@ -193,10 +193,12 @@ class Picture:
         """A JPEG's quantisation tables; none in a lossless JPEG and in other formats."""
         return getattr(self._image, "quantization", {})
 
-    def shrink_on_load(self, size: tuple[int, int]) -> None:
-        """Let a JPEG's decoder halve, quarter or eighth the image, down to no less than ``size``: far less work."""
+    def shrink_on_load(self, divisor: int) -> None:
+        """Let a JPEG's decoder divide both sides by 1, 2, 4 or 8, rounding up: far less work."""
+        width, height = self.size
         with _decoder_errors():
-            self._image.draft(None, size)
+            # Asked for more than a whole part of a side, it would do nothing.
+            self._image.draft(None, (max(1, width // divisor), max(1, height // divisor)))
 
     def frames(self) -> Iterator[Frame]:
         """Each frame as it is displayed, in order.

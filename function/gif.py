@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 TRAILER, EXTENSION, IMAGE = 0x3B, 0x21, 0x2C
+GRAPHIC_CONTROL = 0xF9
+"""The extension that says how the image behind it is shown."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ def blocks(data: bytes) -> Blocks:
     width, height = _u16(data, 6), _u16(data, 8)
     position = 13 + _colour_table(data, 10)
     frames = 0
+    image_is_due = False
     while position < len(data) and data[position] != TRAILER:
         kind = data[position]
         if kind == IMAGE:
@@ -33,8 +36,10 @@ def blocks(data: bytes) -> Blocks:
                 return Blocks((width, height), frames, is_whole=False)
             left, top, across, down = (_u16(data, position + offset) for offset in (1, 3, 5, 7))
             start = position + 10 + _colour_table(data, position + 9) + 1
+            image_is_due = False
         elif kind == EXTENSION:
             start = position + 2
+            image_is_due |= data[position + 1 : start] == bytes([GRAPHIC_CONTROL])
         else:
             # Rubbish between blocks; decoders skip it byte by byte.
             position += 1
@@ -46,7 +51,7 @@ def blocks(data: bytes) -> Blocks:
             width, height = max(width, left + across), max(height, top + down)
             frames += 1
         position = end
-    return Blocks((width, height), frames, is_whole=True)
+    return Blocks((width, height), frames, is_whole=position < len(data) or not image_is_due)
 
 
 def _u16(data: bytes, position: int) -> int:

@@ -19,6 +19,9 @@ FILTER = Image.Resampling.BICUBIC
 REDUCING_GAP = 3.0
 """How much larger than its output an image may be before it is first shrunk by a whole number: much less work."""
 
+DIVISORS = (8, 4, 2, 1)
+"""What a JPEG's decoder can divide an image by."""
+
 SWAPPING = frozenset(UPRIGHT[orientation] for orientation in (5, 6, 7, 8))
 """What turns width into height."""
 
@@ -93,7 +96,7 @@ def _rendered(
     placements = [rendition.place(picture.displayed_size) for rendition in renditions]
     for placement, image_format in zip(placements, formats, strict=True):
         budget.check_sides(placement, image_format)
-    picture.shrink_on_load(_smallest_of_use(picture.size, placements))
+    picture.shrink_on_load(_divisor(picture.size, placements))
     demand = budget.Demand.of(picture, renditions, formats)
     budget.check_size(demand, limits)
     clock = budget.Clock(seconds_left, limits.memory_bytes)
@@ -109,16 +112,17 @@ def _rendered(
     return Rendered(outputs, picture.lost_bits)
 
 
-def _smallest_of_use(size: tuple[int, int], placements: Sequence[Placement]) -> tuple[int, int]:
-    """The size below which the decoder must not shrink the image."""
+def _divisor(size: tuple[int, int], placements: Sequence[Placement]) -> int:
+    """By how much the decoder may divide an image of this size so that nothing has to be enlarged afterwards."""
     scale = max(
-        (side / (high - low))
+        side / (high - low)
         for placement in placements
         for side, low, high in zip(placement.size, placement.box[:2], placement.box[2:], strict=True)
     )
-    # Rounded down: asked for more than half of an odd side, the decoder would not halve it. Its result is rounded up.
-    width, height = (max(1, math.floor(side * scale)) for side in size)
-    return width, height
+    # The decoder rounds up; half a pixel is what rounding the output's sides made of them.
+    fitting = (divisor for divisor in DIVISORS if all(-(-side // divisor) + 0.5 >= side * scale for side in size))
+    # None fits where an output of one pixel is wider than the part that it shows.
+    return next(fitting, 1)
 
 
 def _resized(frame: Frame, rendition: Rendition) -> Frame:

@@ -2,11 +2,14 @@
 
 import io
 import zlib
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, JpegImagePlugin
 
+import decode
+import encode
 from render import Rendered, render
 from renditions import Rendition
 from settings import Limits
@@ -166,6 +169,67 @@ def test_a_palette_is_written_back_where_it_is_smaller_and_faithful() -> None:
     assert len(output) <= len(source)
     want = np.asarray(flat.convert("RGB").resize((200, 200), Image.Resampling.BOX), dtype=int)
     assert np.abs(np.asarray(decoded(output).convert("RGB"), dtype=int) - want).max() <= 4
+
+
+def test_a_rough_palette_gives_one_that_is_no_rougher_and_no_larger_file() -> None:
+    noise = np.random.default_rng(0).normal(0, 40, (200, 300, 3))
+    photo = np.clip(np.asarray(picture(300, 200)) + noise, 0, 255).astype(np.uint8)
+    rough = Image.fromarray(photo).quantize(4)
+    source = encoded(rough, "PNG", optimize=True)
+    output = rendered(source, None).outputs[0].body
+    want = rough.convert("RGB").resize((150, 100), Image.Resampling.BOX)
+    assert len(encoded(want, "PNG")) > len(source)
+    assert len(output) <= len(source)
+    error = np.asarray(decoded(output).convert("RGB"), dtype=int) - np.asarray(want, dtype=int)
+    assert 10 * np.log10(255**2 / (error**2).mean()) > 30
+
+
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+def test_a_jpeg_keeps_its_chroma_subsampling(subsampling: int) -> None:
+    source = encoded(picture(), subsampling=subsampling)
+    assert JpegImagePlugin.get_sampling(converted(source, None)) == subsampling
+
+
+def test_colours_do_not_bleed_out_of_what_is_transparent() -> None:
+    image = Image.new("RGBA", (200, 200), (0, 0, 0, 0))
+    image.paste((255, 160, 0, 255), (50, 50, 150, 150))
+    pixels = np.asarray(converted(encoded(image, "PNG"), "avif").convert("RGBA"), dtype=int)
+    edge = pixels[24:77, 24:77][pixels[24:77, 24:77, 3] > 200]
+    assert np.abs(edge[:, :3] - (255, 160, 0)).max() < 40
+
+
+@pytest.mark.parametrize("scale", [0.77, 0.4, 0.13])
+@pytest.mark.parametrize("image_format", ["PNG", "TIFF", "BMP"])
+def test_fine_detail_is_averaged_not_picked(image_format: str, scale: float) -> None:
+    random = np.random.default_rng(0).integers(0, 2, (300, 300), dtype=np.uint8) * 255
+    source = Image.fromarray(random)
+    output = render(encoded(source, image_format), [Rendition("r", scale=scale)], limits=LIMITS).outputs[0].body
+    got = np.asarray(decoded(output).convert("L"), dtype=int)
+    want = np.asarray(source.resize((got.shape[1], got.shape[0]), Image.Resampling.BICUBIC), dtype=int)
+    assert np.abs(got - want).mean() < 8
+
+
+def test_an_odd_side_does_not_keep_a_jpegs_decoder_from_halving_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded_sizes = []
+    frames = decode.Picture.frames
+
+    def spied(self: decode.Picture) -> Iterator[decode.Frame]:
+        for frame in frames(self):
+            decoded_sizes.append(frame.image.size)
+            yield frame
+
+    monkeypatch.setattr(decode.Picture, "frames", spied)
+    assert converted(encoded(picture(321, 241)), None).size == (161, 121)
+    assert decoded_sizes == [(161, 121)]
+
+
+def test_a_compressed_tiff_loses_the_directories_that_libtiff_cannot_write() -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Artist] = "me"
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.ExposureTime] = 0.01
+    tags = encode._tiff_tags({"exif": exif.tobytes()}, "tiff_lzw")
+    assert tags is not None
+    assert dict(tags) == {ExifTags.Base.Artist: "me"}
 
 
 def test_a_photo_in_a_png_is_not_forced_into_a_palette() -> None:

@@ -38,7 +38,7 @@ def stated() -> dict[tuple[str, int], int]:
 def test_the_largest_image_for_each_memory_size_is_what_the_budget_allows(kind: str) -> None:
     source, bytes_per_pixel = TYPICAL[kind]
     image = Picture(source)
-    image.shrink_on_load((400, 400))
+    image.shrink_on_load(2)
 
     def predicted() -> int:
         return Demand.of(image, [Rendition("half", scale=0.5)], [image.format]).peak_bytes

@@ -1,0 +1,329 @@
+"""Animations put together by hand, with the disposals, blends, gaps, loops and cuts that Pillow does not write."""
+
+import io
+import itertools
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytest
+from PIL import Image
+
+from errors import RejectedError
+from render import render
+from renditions import Rendition
+from settings import Limits
+from tests.images import UPRIGHT_CORNERS, corners, decoded, encoded, picture
+
+LIMITS = Limits(1769 << 20)
+RED, GREEN, BLUE, NOTHING = (255, 0, 0, 255), (0, 255, 0, 255), (0, 0, 255, 255), (0, 0, 0, 0)
+VEIL = (0, 255, 0, 128)
+"""Half-transparent green."""
+
+WHOLE, CORNER, MIDDLE = (0, 0, 40, 40), (0, 0, 20, 20), (20, 20, 20, 20)
+"""Boxes: left, top, width and height."""
+
+Colour = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a viewer shows: of each frame the colours at the middle of the top left and bottom right quarter."""
+
+    colours: list[tuple[Colour, Colour]]
+    durations: list[float]
+    loop: int | None
+
+
+def shown(body: bytes) -> Shown:
+    colours, durations = [], []
+    with Image.open(io.BytesIO(body)) as image:
+        loop = image.info.get("loop")
+        for number in range(getattr(image, "n_frames", 1)):
+            image.seek(number)
+            image.load()
+            durations.append(image.info.get("duration", 0))
+            pixels = image.convert("RGBA")
+            width, height = pixels.size
+            places = ((width // 4, height // 4), (3 * width // 4, 3 * height // 4))
+            colours.append(tuple(pixels.getpixel(place) for place in places))
+    return Shown(colours, durations, loop)  # type: ignore[arg-type]
+
+
+def output(source: bytes, to: str | None = None) -> bytes:
+    return render(source, [Rendition("r", scale=0.5, format=to)], limits=LIMITS).outputs[0].body
+
+
+def near(got: Sequence[tuple[Colour, Colour]], want: Sequence[tuple[Colour, Colour]], tolerance: int = 6) -> bool:
+    """Whether the colours are those wanted; one that is not seen is like any other."""
+    pairs = list(zip(itertools.chain(*got), itertools.chain(*want), strict=True))
+    return all(
+        max(abs(one - other) for one, other in zip(this, that, strict=True)) <= tolerance or this[3] == that[3] == 0
+        for this, that in pairs
+    )
+
+
+def chunk(content: bytes) -> bytes:
+    return struct.pack(">I", len(content) - 4) + content + struct.pack(">I", zlib.crc32(content))
+
+
+@dataclass(frozen=True)
+class Part:
+    """One frame of one colour."""
+
+    box: tuple[int, int, int, int]
+    colour: Colour
+    dispose: int = 0
+    blend: int = 0
+    delay: tuple[int, int] = (1, 10)
+
+
+def apng(
+    parts: Sequence[Part], *, default: Colour | None = None, loop: int = 0, kind: int = 6, depth: int = 8
+) -> bytes:
+    """40 pixels square, of RGBA (6), RGB (2) or grey (0)."""
+    channels = {6: 4, 2: 3, 0: 1}[kind]
+
+    def pixels(colour: Colour, width: int, height: int) -> bytes:
+        samples = struct.pack(f">{channels}{'H' if depth == 16 else 'B'}", *colour[:channels])
+        return zlib.compress(height * (b"\0" + width * samples))
+
+    body = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR" + struct.pack(">IIBBBBB", 40, 40, depth, kind, 0, 0, 0))
+    body += chunk(b"acTL" + struct.pack(">II", len(parts), loop))
+    if default:
+        body += chunk(b"IDAT" + pixels(default, 40, 40))
+    sequence = itertools.count()
+    for number, part in enumerate(parts):
+        left, top, width, height = part.box
+        how = (width, height, left, top, *part.delay, part.dispose, part.blend)
+        body += chunk(b"fcTL" + struct.pack(">IIIIIHHBB", next(sequence), *how))
+        data = pixels(part.colour, width, height)
+        is_first = number == 0 and not default
+        body += chunk(b"IDAT" + data) if is_first else chunk(b"fdAT" + struct.pack(">I", next(sequence)) + data)
+    return body + chunk(b"IEND")
+
+
+def webp(parts: Sequence[Part], *, loop: int = 0) -> bytes:
+    """40 pixels square; of ``dispose`` there are 0 and 1, and ``blend`` is as in an APNG."""
+    body = b"VP8X" + struct.pack("<IB3x", 10, 0x12) + bytes([39, 0, 0, 39, 0, 0])
+    body += b"ANIM" + struct.pack("<IIH", 6, 0, loop)
+    for part in parts:
+        left, top, width, height = part.box
+        still = encoded(Image.new("RGBA", (width, height), part.colour), "WEBP", lossless=True, exact=True)
+        # Behind the header of its file; a still in RGBA is one VP8L chunk.
+        data = still[still.index(b"VP8L") :]
+        sides = b"".join(side.to_bytes(3, "little") for side in (left // 2, top // 2, width - 1, height - 1, 100))
+        frame = sides + bytes([(not part.blend) << 1 | part.dispose]) + data
+        body += b"ANMF" + struct.pack("<I", len(frame)) + frame
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
+
+
+PALETTE = bytes([255, 0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0])
+
+
+def gif_frame(box: tuple[int, int, int, int], entry: int, *, local: bytes = b"", is_interlaced: bool = False) -> bytes:
+    """A frame of one entry of the palette of four."""
+    left, top, width, height = box
+    # Uncompressed: a clear code before every pixel.
+    codes = [code for _ in range(width * height) for code in (4, entry)] + [5]
+    data = sum(code << 3 * place for place, code in enumerate(codes)).to_bytes(-(-3 * len(codes) // 8), "little")
+    blocks = b"".join(bytes([len(data[at : at + 255])]) + data[at : at + 255] for at in range(0, len(data), 255))
+    flags = (0x81 if local else 0) | (0x40 if is_interlaced else 0)
+    image = b"\x2c" + struct.pack("<HHHHB", left, top, width, height, flags) + local + b"\x02" + blocks + b"\0"
+    return b"\x21\xf9\x04\x04\x0a\0\0\0" + image
+
+
+def gif(frames: Sequence[bytes], *, loop: int | None = None, colours: bytes = PALETTE, extra: bytes = b"") -> bytes:
+    repeats = b"" if loop is None else b"\x21\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<H", loop) + b"\0"
+    screen = struct.pack("<HHBBB", 40, 40, 0x81 if colours else 0, 0, 0)
+    return b"GIF89a" + screen + colours + repeats + extra + b"".join(frames) + b"\x3b"
+
+
+UNFLAGGED = "libwebp does not flag an animation's alpha where each frame's own box is opaque: Pillow reads black"
+
+BEHIND = {0: VEIL, 1: NOTHING, 2: RED}
+"""Disposal to what the frame after shows where a frame in VEIL over RED replaced what was there."""
+
+BEHIND_BLENDED = BEHIND | {0: (126, 128, 0, 191)}
+
+
+@pytest.mark.parametrize("to", [None, "webp", "avif"])
+@pytest.mark.parametrize("blend", [0, 1])
+@pytest.mark.parametrize("dispose", [0, 1, 2])
+def test_an_apng_is_disposed_and_blended(
+    request: pytest.FixtureRequest, dispose: int, blend: int, to: str | None
+) -> None:
+    if (dispose, blend) == (2, 1):
+        reason = "Pillow disposes to a frame that it has blended into"
+        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+    veil = (BEHIND_BLENDED if blend else BEHIND)[0]
+    behind = (BEHIND_BLENDED if blend else BEHIND)[dispose]
+    made = shown(output(apng([Part(WHOLE, RED), Part(CORNER, VEIL, dispose, blend), Part(MIDDLE, BLUE, 0, 1)]), to))
+    assert near(made.colours, [(RED, RED), (veil, RED), (behind, BLUE)])
+    assert made.durations == [100, 100, 100]
+
+
+@pytest.mark.parametrize("to", [None, "png", "avif"])
+@pytest.mark.parametrize("blend", [0, 1])
+@pytest.mark.parametrize("dispose", [0, 1])
+def test_an_animated_webp_is_disposed_and_blended(
+    request: pytest.FixtureRequest, dispose: int, blend: int, to: str | None
+) -> None:
+    if (dispose, blend, to) == (1, 1, None):
+        request.applymarker(pytest.mark.xfail(strict=True, reason=UNFLAGGED))
+    veil = (127, 128, 0, 255) if blend else VEIL
+    made = shown(output(webp([Part(WHOLE, RED), Part(CORNER, VEIL, dispose, blend), Part(MIDDLE, BLUE, 0, 1)]), to))
+    assert near(made.colours, [(RED, RED), (veil, RED), (NOTHING if dispose else veil, BLUE)])
+    assert made.durations == [100, 100, 100]
+
+
+@pytest.mark.xfail(
+    strict=True, reason="Pillow clears to black, or to a palette's first colour, where there is no alpha"
+)
+@pytest.mark.parametrize("kind", [2, 0])
+def test_an_apng_without_alpha_is_cleared_to_nothing(kind: int) -> None:
+    light, dark = (200, 200, 200, 255), (50, 50, 50, 255)
+    made = shown(output(apng([Part(WHOLE, light), Part(CORNER, dark, dispose=1), Part(MIDDLE, dark)], kind=kind)))
+    assert near(made.colours, [(light, light), (dark, light), (NOTHING, dark)])
+
+
+@pytest.mark.xfail(strict=True, reason="Pillow shows a palette's first colour where the first frame does not reach")
+@pytest.mark.parametrize("to", [None, "webp", "png"])
+def test_a_gif_is_transparent_where_no_frame_reached_yet(to: str | None) -> None:
+    made = shown(output(gif([gif_frame(CORNER, 1), gif_frame(WHOLE, 2)]), to))
+    assert near(made.colours, [(GREEN, NOTHING), (BLUE, BLUE)])
+
+
+@pytest.mark.parametrize("to", [None, "webp", "png", "avif"])
+def test_each_frame_of_a_gif_may_have_colours_of_its_own(to: str | None) -> None:
+    other = bytes([9, 200, 100, *PALETTE[3:]])
+    frames = [gif_frame(WHOLE, 0, is_interlaced=True), gif_frame(CORNER, 0, local=other), gif_frame(MIDDLE, 2)]
+    made = shown(output(gif(frames), to))
+    assert near(made.colours, [(RED, RED), ((9, 200, 100, 255), RED), ((9, 200, 100, 255), BLUE)])
+
+
+def test_a_gif_needs_no_palette_for_all() -> None:
+    made = shown(output(gif([gif_frame(WHOLE, 0, local=PALETTE), gif_frame(CORNER, 1, local=PALETTE)], colours=b"")))
+    assert made.colours == [(RED, RED), (GREEN, RED)]
+
+
+def test_wherever_a_gif_is_cut_off_no_part_of_a_frame_is_lost_silently() -> None:
+    small = (0, 0, 9, 9)
+    comment = b"\x21\xfe\x03abc\0"
+    frames = [gif_frame(small, 0), gif_frame(small, 1, local=PALETTE), gif_frame(small, 2)]
+    start = gif([], loop=3, extra=comment)[:-1]
+    ends = list(itertools.accumulate(map(len, frames), initial=len(start)))
+    source = start + b"".join(frames)
+    for length in range(len(start), len(source)):
+        if length in ends[1:]:
+            # Only a missing trailer: what is there is whole.
+            assert len(shown(output(source[:length])).colours) == ends.index(length)
+        else:
+            with pytest.raises(RejectedError):
+                output(source[:length])
+
+
+@pytest.mark.parametrize("kind", ["APNG", "WEBP"])
+def test_wherever_an_animation_is_cut_off_it_is_rejected_or_whole(kind: str) -> None:
+    parts = [Part(WHOLE, RED), Part(CORNER, GREEN), Part(MIDDLE, BLUE)]
+    source = apng(parts) if kind == "APNG" else webp(parts)
+    # An APNG's last chunk says only that it is the last.
+    for length in range(len(source) - (20 if kind == "APNG" else 0)):
+        with pytest.raises(RejectedError):
+            output(source[:length])
+
+
+@pytest.mark.parametrize("loop", [0, 1, 7, 65535])
+@pytest.mark.parametrize("to", [None, "png", "webp"])
+@pytest.mark.parametrize("make", [apng, webp])
+def test_the_number_of_plays_is_kept(make: type, to: str | None, loop: int) -> None:
+    assert shown(output(make([Part(WHOLE, RED), Part(WHOLE, BLUE)], loop=loop), to)).loop == loop
+
+
+@pytest.mark.parametrize("loop", [None, 0, 1, 7])
+def test_a_gif_is_repeated_as_often_as_it_was(loop: int | None) -> None:
+    assert shown(output(gif([gif_frame(WHOLE, 0), gif_frame(WHOLE, 2)], loop=loop))).loop == loop
+
+
+@pytest.mark.parametrize("to", ["png", "webp"])
+@pytest.mark.parametrize(
+    ("loop", "plays"),
+    [
+        (0, 0),
+        pytest.param(None, 1, marks=pytest.mark.xfail(strict=True, reason="what plays once would play for ever")),
+        pytest.param(3, 4, marks=pytest.mark.xfail(strict=True, reason="a GIF says repeats, the others say plays")),
+    ],
+)
+def test_a_gif_in_another_format_is_played_as_often(loop: int | None, plays: int, to: str) -> None:
+    assert shown(output(gif([gif_frame(WHOLE, 0), gif_frame(WHOLE, 2)], loop=loop), to)).loop == plays
+
+
+@pytest.mark.xfail(strict=True, reason="the image for viewers that cannot animate becomes the first frame")
+@pytest.mark.parametrize("to", ["webp", "avif"])
+def test_an_apngs_default_image_is_no_frame_of_another_format(to: str) -> None:
+    made = shown(output(apng([Part(WHOLE, RED), Part(WHOLE, BLUE)], default=GREEN), to))
+    assert near(made.colours, [(RED, RED), (BLUE, BLUE)])
+
+
+def test_an_apngs_default_image_is_what_a_still_format_shows() -> None:
+    made = shown(output(apng([Part(WHOLE, RED), Part(WHOLE, BLUE)], default=GREEN), "jpeg"))
+    assert near(made.colours, [(GREEN, GREEN)])
+
+
+@pytest.mark.xfail(strict=True, reason="Pillow writes frames in 16 bits that differ as one: what is above 255 is white")
+@pytest.mark.parametrize("levels", [(30000, 60000), (300, 65535)])
+def test_an_animation_in_sixteen_bits_keeps_its_frames(levels: tuple[int, int]) -> None:
+    source = apng([Part(WHOLE, (level,)) for level in levels], kind=0, depth=16)
+    made = shown(output(source))
+    assert len(made.colours) == 2
+    assert sum(made.durations) == 200
+
+
+@pytest.mark.parametrize("to", [None, "webp", "png", "avif", "jpeg"])
+@pytest.mark.parametrize("source", [apng([Part(WHOLE, BLUE)]), webp([Part(WHOLE, BLUE)]), gif([gif_frame(WHOLE, 2)])])
+def test_an_animation_of_one_frame_is_a_still(source: bytes, to: str | None) -> None:
+    assert near(shown(output(source, to)).colours, [(BLUE, BLUE)])
+
+
+@pytest.mark.parametrize("to", [None, "webp", "png", "avif"])
+@pytest.mark.parametrize("make", [apng, webp])
+def test_equal_neighbours_are_shown_as_long_together(make: type, to: str | None) -> None:
+    source = make([Part(WHOLE, RED), Part(WHOLE, RED), Part(CORNER, BLUE), Part(CORNER, BLUE), Part(WHOLE, GREEN)])
+    made = shown(output(source, to))
+    assert sum(made.durations) == 500
+    assert near([made.colours[0], made.colours[-1]], [(RED, RED), (GREEN, GREEN)])
+
+
+@pytest.mark.parametrize(
+    ("delay", "milliseconds"), [((1, 3), 1000 / 3), ((5, 0), 50), ((0, 100), 0), ((65535, 1), 65535000)]
+)
+def test_an_apngs_times_are_kept_as_fractions(delay: tuple[int, int], milliseconds: float) -> None:
+    made = shown(output(apng([Part(WHOLE, RED, delay=delay), Part(WHOLE, BLUE, delay=delay)])))
+    assert made.durations == pytest.approx([milliseconds, milliseconds])
+
+
+def test_of_several_pictures_in_a_jpeg_only_the_main_one_is_left_and_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    others = [picture(60, 40), Image.new("RGB", (640, 480), "black")]
+    source = encoded(
+        picture().transpose(Image.Transpose.ROTATE_90), "MPO", save_all=True, append_images=others, exif=exif
+    )
+    body = output(source)
+    image = decoded(body)
+    assert (image.format, image.size, corners(image)) == ("JPEG", (160, 120), UPRIGHT_CORNERS)
+    assert b"MPF\0" not in body
+
+
+@pytest.mark.parametrize(
+    "to", [None, pytest.param("webp", marks=pytest.mark.xfail(strict=True, reason=UNFLAGGED)), "png"]
+)
+def test_an_animated_avif_keeps_its_transparency(to: str | None) -> None:
+    frames = [Image.new("RGBA", (64, 64), NOTHING) for _ in range(3)]
+    for number, frame in enumerate(frames):
+        frame.paste([RED, GREEN, BLUE][number], (32, 32, 64, 64))
+    source = encoded(frames[0], "AVIF", save_all=True, append_images=frames[1:], duration=[10, 20, 30], quality=95)
+    made = shown(output(source, to))
+    assert near(made.colours, [(NOTHING, RED), (NOTHING, GREEN), (NOTHING, BLUE)], 16)
+    assert made.durations == [10, 20, 30]

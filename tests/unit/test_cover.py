@@ -1,0 +1,162 @@
+"""Cropping and fitting by pixels: the middle is shown, upright and never enlarged, whatever the decoder shrank."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from render import render
+from renditions import Rendition
+from settings import Limits
+from tests.images import decoded, encoded, picture
+
+LIMITS = Limits(1769 << 20)
+STORED = {
+    1: [],
+    2: [Image.Transpose.FLIP_LEFT_RIGHT],
+    3: [Image.Transpose.ROTATE_180],
+    4: [Image.Transpose.FLIP_TOP_BOTTOM],
+    5: [Image.Transpose.TRANSPOSE],
+    6: [Image.Transpose.ROTATE_90],
+    7: [Image.Transpose.TRANSVERSE],
+    8: [Image.Transpose.ROTATE_270],
+}
+"""How an upright picture is stored under each orientation."""
+
+COVER: dict[str, Any] = {"fit": "cover"}
+
+
+def turned(shown: Image.Image, orientation: int, image_format: str, **options: Any) -> bytes:
+    stored = shown
+    for turn in STORED[orientation]:
+        stored = stored.transpose(turn)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return encoded(stored, image_format, exif=exif, **options)
+
+
+def output(source: bytes, **options: Any) -> Image.Image:
+    return decoded(render(source, [Rendition("r", **options)], limits=LIMITS).outputs[0].body)
+
+
+def distance(got: Image.Image, shown: Image.Image, **options: Any) -> float:
+    """How far an output is on average from what the rendition asks of the picture."""
+    placement = Rendition("r", **options).place(shown.size)
+    assert got.size == placement.size
+    want = shown.resize(placement.size, Image.Resampling.BOX, box=placement.box)
+    return float(np.abs(np.asarray(got.convert("RGB"), dtype=int) - np.asarray(want, dtype=int)).mean())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"width": 40, "height": 40, **COVER},
+        {"width": 33, "height": 90, **COVER},
+        {"width": 90, "height": 11, **COVER},
+        {"width": 100, "height": 30},
+        {"width": 37},
+        {"height": 41},
+        {"scale": 0.3},
+        {"scale": 0.125},
+    ],
+)
+@pytest.mark.parametrize("orientation", STORED)
+@pytest.mark.parametrize(
+    ("image_format", "encoding"),
+    [
+        ("JPEG", {"quality": 95, "subsampling": 0}),
+        ("JPEG", {"quality": 95, "progressive": True}),
+        ("PNG", {}),
+        ("TIFF", {"compression": "tiff_lzw"}),
+    ],
+)
+def test_every_orientation_is_placed_alike(
+    image_format: str, encoding: dict[str, Any], orientation: int, options: dict[str, Any]
+) -> None:
+    shown = picture(301, 203)
+    assert distance(output(turned(shown, orientation, image_format, **encoding), **options), shown, **options) < 4
+
+
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.sampled_from(["JPEG", "PNG"]),
+    st.sampled_from(list(STORED)),
+    st.integers(1, 130),
+    st.integers(1, 130),
+    st.integers(1, 150),
+    st.integers(1, 150),
+)
+def test_any_tile_of_any_picture_is_the_middle_of_it_and_never_enlarged(
+    image_format: str, orientation: int, width: int, height: int, across: int, down: int
+) -> None:
+    shown = picture(width, height)
+    encoding = {"quality": 95, "subsampling": 0} if image_format == "JPEG" else {}
+    source = turned(shown, orientation, image_format, **encoding)
+    got = output(source, width=across, height=down, **COVER)
+    assert got.width <= min(across, width)
+    assert got.height <= min(down, height)
+    # Of a few pixels, half a pixel is much of the picture.
+    assert distance(got, shown, width=across, height=down, **COVER) < 6 + 400 / min(got.size)
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF"])
+@pytest.mark.parametrize(
+    ("size", "tile", "made"),
+    [
+        ((1, 60), (10, 1), (1, 1)),
+        ((13, 51), (100, 105), (13, 14)),
+        ((1, 1), (99, 1), (1, 1)),
+        ((8, 8), (9, 9), (8, 8)),
+    ],
+)
+def test_a_picture_that_is_smaller_than_its_tile_is_only_cropped(
+    image_format: str, size: tuple[int, int], tile: tuple[int, int], made: tuple[int, int]
+) -> None:
+    assert output(encoded(picture(*size), image_format), width=tile[0], height=tile[1], **COVER).size == made
+
+
+def test_one_decoding_serves_the_largest_of_several_renditions() -> None:
+    shown = picture(1601, 1203)
+    asked: list[dict[str, Any]] = [
+        {"width": 100},
+        {"width": 90, "height": 90, **COVER},
+        {"scale": 0.5},
+        {"scale": 0.26},
+        {"width": 1500, "height": 9, **COVER},
+    ]
+    renditions = [Rendition(f"r{number}", **options) for number, options in enumerate(asked)]
+    outputs = render(turned(shown, 6, "JPEG", quality=95), renditions, limits=LIMITS).outputs
+    for made, options in zip(outputs, asked, strict=True):
+        assert distance(decoded(made.body), shown, **options) < 4
+
+
+@pytest.mark.parametrize("scale", [1, 0.999])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_one_pixel_lines_at_the_edges_survive_full_size(orientation: int, scale: float) -> None:
+    shown = Image.new("RGB", (64, 48), "white")
+    shown.paste("black", (0, 0, 64, 1))
+    shown.paste("black", (0, 0, 1, 48))
+    got = np.asarray(output(turned(shown, orientation, "PNG"), scale=scale).convert("L"))
+    assert got.shape == (48, 64)
+    assert max(got[0, 30], got[30, 0]) < 40
+    assert min(got[30, 63], got[47, 30]) > 215
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 5, 6, 7, 8, 9])
+def test_a_decoder_divides_by_the_displayed_sides(orientation: int) -> None:
+    random = np.random.default_rng(0).integers(0, 256, (40, 320), dtype=np.uint8)
+    stored = Image.fromarray(random).resize((1280, 160), Image.Resampling.NEAREST).convert("RGB")
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    # Half of the sides that are seen, and an eighth or less of those that are stored.
+    swaps = 5 <= orientation <= 8
+    options = {"width": 80} if swaps else {"height": 80}
+    jpeg, png = (
+        np.asarray(output(encoded(stored, image_format, exif=exif, **more), **options).convert("L"), dtype=int)
+        for image_format, more in (("JPEG", {"quality": 95}), ("PNG", {}))
+    )
+    assert jpeg.shape == png.shape == ((640, 80) if swaps else (80, 640))
+    assert np.abs(jpeg - png).mean() < 10

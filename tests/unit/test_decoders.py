@@ -1,0 +1,236 @@
+"""What may be opened and how it fails: every decoder's exception at every step, and never a second chance after one."""
+
+import gzip
+import io
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from PIL import Image, ImageFile
+
+import decode
+from errors import Reason, RejectedError
+from render import render
+from renditions import Rendition
+from settings import Limits
+from tests.images import HEIC_PICTURE, UPRIGHT_CORNERS, corners, decoded, encoded, picture
+
+HALF = [Rendition("half", scale=0.5)]
+LIMITS = Limits(1769 << 20)
+OPEN = ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF"]
+CLOSED = sorted({"BLP", "DDS", "EPS", "ICNS", "ICO", "JPEG2000", "PCX", "PDF", "PPM", "QOI", "SGI", "SPIDER", "TGA"})
+"""What Pillow writes beside them."""
+
+ERRORS: list[tuple[type[BaseException], Reason]] = [
+    (MemoryError, Reason.TOO_LARGE),
+    *(
+        (error, Reason.CORRUPT)
+        for error in (
+            *(
+                RuntimeError,
+                SystemError,
+                RecursionError,
+                struct.error,
+                OverflowError,
+                ZeroDivisionError,
+                AssertionError,
+            ),
+            *(
+                KeyError,
+                IndexError,
+                TypeError,
+                ValueError,
+                AttributeError,
+                EOFError,
+                OSError,
+                SyntaxError,
+                StopIteration,
+            ),
+            *(UnicodeDecodeError, NotImplementedError, BufferError, Image.DecompressionBombError),
+        )
+    ),
+]
+
+
+def rejection(source: bytes, **options: Any) -> RejectedError:
+    with pytest.raises(RejectedError) as caught:
+        render(source, HALF, limits=LIMITS, **options)
+    return caught.value
+
+
+def raising(error: type[BaseException]) -> Callable[..., Any]:
+    def fail(*_: object, **__: object) -> None:
+        raise error("utf-8", b"\xff", 0, 1, "x") if error is UnicodeDecodeError else error("x")
+
+    return fail
+
+
+@pytest.mark.parametrize("image_format", CLOSED)
+def test_a_good_image_of_a_format_that_is_closed_is_rejected(image_format: str) -> None:
+    mode = "RGBA" if image_format in {"ICO", "ICNS", "QOI"} else "L" if image_format == "SPIDER" else "RGB"
+    options = {"blp_version": "BLP2"} if image_format == "BLP" else {}
+    stored = picture(64, 64).convert("P" if image_format == "BLP" else "F" if image_format == "SPIDER" else mode)
+    assert rejection(encoded(stored, image_format, **options)).reason is Reason.NOT_AN_IMAGE
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        *(b"", b"\0", b"\xff\xd8", b"<!DOCTYPE html><html></html>", b"PK\3\4", b"\x7fELF", b"MZ", bytes(5000)),
+        gzip.compress(encoded(picture(9, 9))),
+        b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'><image href='https://example.com/x.png'/></svg>",
+        b"push graphic-context\nfill 'url(https://example.com/x.jpg|ls)'\npop graphic-context",
+        b"\xc5\xd0\xd3\xc6" + struct.pack("<6I", 30, 9, 0, 0, 0, 0) + b"%!PS-Adobe",
+        b"\0\0\0\x0cftypmp42\0\0\0\0mp42isom",
+        b"\0\0\1\xb3" + bytes(99),
+        b"\x1aE\xdf\xa3" + bytes(99),
+        b"\xff\x0a" + bytes(99),
+        b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(99),
+        b"RIFF\x24\0\0\0WAVEfmt " + bytes(40),
+        b"CWS\x09" + bytes(40),
+        b"FLIF" + bytes(40),
+        b"II*\0" + b"CR2-no-directory",
+        encoded(picture(9, 9), "PPM"),
+        encoded(picture(9, 9), "TGA")[:-1] + b"TRUEVISION-XFILE.\0",
+    ],
+    ids=lambda source: repr(source[:12]),
+)
+def test_what_is_none_of_the_open_formats_is_rejected(source: bytes) -> None:
+    assert rejection(source).reason in {Reason.NOT_AN_IMAGE, Reason.CORRUPT}
+
+
+def test_no_decoder_that_runs_a_program_is_even_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.init()
+    for name in set(Image.OPEN) - set(decode.FORMATS):
+        monkeypatch.setitem(
+            Image.OPEN, name, (raising(AssertionError), lambda _: pytest.fail("a closed one was asked"))
+        )
+    assert rejection(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n").reason is Reason.NOT_AN_IMAGE
+    render(encoded(picture()), HALF, limits=LIMITS)
+
+
+@pytest.mark.parametrize("image_format", OPEN)
+@pytest.mark.parametrize(("error", "reason"), ERRORS)
+def test_what_a_decoder_raises_while_it_reads_pixels_is_a_rejection(
+    monkeypatch: pytest.MonkeyPatch, image_format: str, error: type[BaseException], reason: Reason
+) -> None:
+    source = encoded(picture(20, 20), image_format)
+    kind = type(Image.open(io.BytesIO(source)))
+    monkeypatch.setattr(kind, "load", raising(error))
+    refused = rejection(source)
+    assert refused.reason is reason
+    assert refused.message
+
+
+@pytest.mark.parametrize(("error", "reason"), ERRORS)
+@pytest.mark.parametrize("step", ["open", "seek", "draft"])
+def test_what_it_raises_at_other_steps_is_a_rejection(
+    monkeypatch: pytest.MonkeyPatch, step: str, error: type[BaseException], reason: Reason
+) -> None:
+    source = encoded(picture(20, 20), "TIFF", save_all=True, append_images=[picture(20, 20)])
+    if step == "open":
+        monkeypatch.setattr(Image, "open", raising(error))
+    else:
+        monkeypatch.setattr(type(Image.open(io.BytesIO(source))), step, raising(error))
+    assert rejection(source).reason is reason
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_what_ends_the_process_is_not_swallowed(monkeypatch: pytest.MonkeyPatch, error: type[BaseException]) -> None:
+    monkeypatch.setattr(ImageFile.ImageFile, "load", raising(error))
+    with pytest.raises(error):
+        render(encoded(picture()), HALF, limits=LIMITS)
+
+
+@pytest.mark.xfail(strict=True, raises=(RuntimeError, ValueError), reason="outside decode and encode nothing is caught")
+@pytest.mark.parametrize("error", [RuntimeError, ValueError])
+@pytest.mark.parametrize("step", ["resize", "transpose", "convert"])
+def test_what_an_operation_raises_on_odd_pixels_is_a_rejection(
+    monkeypatch: pytest.MonkeyPatch, step: str, error: type[BaseException]
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    source = encoded(picture(mode="CMYK"), exif=exif)
+    monkeypatch.setattr(Image.Image, step, raising(error))
+    with pytest.raises(RejectedError):
+        render(source, [Rendition("r", width=33, format="png")], limits=LIMITS)
+
+
+@pytest.mark.parametrize("step", ["resize", "transpose", "convert"])
+def test_memory_that_runs_out_in_an_operation_is_too_large(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    source = encoded(picture(mode="CMYK"), exif=exif)
+    monkeypatch.setattr(Image.Image, step, raising(MemoryError))
+    with pytest.raises(RejectedError) as caught:
+        render(source, [Rendition("r", width=33, format="png")], limits=LIMITS)
+    assert caught.value.reason is Reason.TOO_LARGE
+
+
+@pytest.mark.parametrize("image_format", OPEN)
+def test_after_a_failed_read_there_is_no_second_one(monkeypatch: pytest.MonkeyPatch, image_format: str) -> None:
+    source = encoded(picture(200, 200).effect_spread(50), image_format)
+    kind = type(Image.open(io.BytesIO(source)))
+    reads = []
+    load = kind.load
+
+    def counted(self: Any) -> Any:
+        reads.append(self)
+        return load(self)
+
+    monkeypatch.setattr(kind, "load", counted)
+    try:
+        opened = decode.Picture(source[: len(source) * 2 // 3])
+    except RejectedError:
+        assert len(reads) == 0
+        return
+    with pytest.raises(RejectedError) as caught:
+        list(opened.frames())
+    assert (caught.value.reason, len(reads)) == (Reason.CORRUPT, 1)
+
+
+@pytest.mark.parametrize("image_format", ["GIF", "WEBP", "TIFF", "PNG"])
+def test_a_later_frame_that_fails_fails_them_all(monkeypatch: pytest.MonkeyPatch, image_format: str) -> None:
+    frames = [picture(40, 40).rotate(90 * turn) for turn in range(4)]
+    source = encoded(frames[0], image_format, save_all=True, append_images=frames[1:])
+    kind = type(Image.open(io.BytesIO(source)))
+    load = kind.load
+
+    def failing(self: Any) -> Any:
+        if self.tell() == 2:
+            raise OSError("broken")
+        return load(self)
+
+    monkeypatch.setattr(kind, "load", failing)
+    assert rejection(source).message == "the image cannot be decoded: broken"
+
+
+def test_a_first_rejection_does_not_touch_the_next_image() -> None:
+    good = encoded(picture())
+    for bad in (good[:900], b"rubbish", encoded(picture(), "PNG")[:900]):
+        rejection(bad)
+        (output,) = render(good, HALF, limits=LIMITS).outputs
+        assert corners(decoded(output.body)) == UPRIGHT_CORNERS
+
+
+@pytest.mark.parametrize("kind", ["avif", "avis", "mif1", "heic", "heix", "mp41", "qt  "])
+def test_a_container_without_an_image_is_rejected_whatever_its_brand(kind: str) -> None:
+    box = struct.pack(">I", 16) + b"ftyp" + kind.encode() + bytes(4)
+    assert rejection(box + struct.pack(">I", 8) + b"mdat").reason in {
+        Reason.NOT_AN_IMAGE,
+        Reason.CORRUPT,
+        Reason.HEIC_NOT_BUILT_IN,
+    }
+
+
+@pytest.mark.skipif(bool(decode.HEIC), reason="the decoder is built in")
+def test_a_heic_without_its_decoder_is_not_tried_as_an_avif() -> None:
+    assert rejection(HEIC_PICTURE.read_bytes()).reason is Reason.HEIC_NOT_BUILT_IN
+
+
+@pytest.mark.xfail(strict=True, reason="libjpeg fills up what is missing before an end marker, and only warns")
+@pytest.mark.parametrize("progressive", [False, True])
+def test_half_a_jpeg_with_an_end_is_not_shown_half_grey(progressive: bool) -> None:
+    source = encoded(picture(200, 200).effect_spread(50), progressive=progressive)
+    assert rejection(source[: len(source) // 2] + b"\xff\xd9").reason is Reason.CORRUPT

@@ -1,0 +1,138 @@
+"""GIFs put together block by block, with what real ones have and Pillow does not write."""
+
+import io
+import struct
+from collections.abc import Iterable
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import palette
+from errors import Reason, RejectedError
+from render import render
+from renditions import Rendition
+from settings import Limits
+from tests.images import encoded, picture
+
+LIMITS = Limits(1769 << 20)
+RED, GREEN, BLUE, BLACK = range(4)
+PALETTE = bytes([255, 0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0])
+
+
+def frame(
+    box: tuple[int, int, int, int],
+    colour: int,
+    *,
+    delay: int = 10,
+    disposal: int = 1,
+    transparent: int | None = None,
+) -> bytes:
+    """A frame of one colour at left, top, width and height, uncompressed: a clear code before every pixel."""
+    left, top, width, height = box
+    control = struct.pack("<BHB", disposal << 2 | (transparent is not None), delay, transparent or 0)
+    codes = [code for _ in range(width * height) for code in (4, colour)] + [5]
+    bits = sum(code << 3 * place for place, code in enumerate(codes))
+    data = bits.to_bytes(-(-3 * len(codes) // 8), "little")
+    blocks = b"".join(bytes([len(data[at : at + 255])]) + data[at : at + 255] for at in range(0, len(data), 255))
+    image = struct.pack("<HHHHB", left, top, width, height, 0)
+    return b"\x21\xf9\x04" + control + b"\0" + b"\x2c" + image + b"\x02" + blocks + b"\0"
+
+
+def gif(screen: tuple[int, int], frames: Iterable[bytes], *, trailer: bytes = b"\x3b") -> bytes:
+    return b"GIF89a" + struct.pack("<HHBBB", *screen, 0x81, 0, 0) + PALETTE + b"".join(frames) + trailer
+
+
+def shown(source: bytes) -> list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
+    """The output's frames in RGBA."""
+    (output,) = render(source, [Rendition("half", scale=0.5)], limits=LIMITS).outputs
+    image = Image.open(io.BytesIO(output.body))
+    frames = []
+    for number in range(getattr(image, "n_frames", 1)):
+        image.seek(number)
+        frames.append(np.asarray(image.convert("RGBA")))
+    return frames
+
+
+def test_a_frame_over_the_edge_makes_the_canvas_grow_from_the_first_frame() -> None:
+    first, second = shown(gif((20, 20), [frame((0, 0, 20, 20), RED), frame((20, 20, 20, 20), GREEN)]))
+    assert first.shape == second.shape == (20, 20, 4)
+    assert tuple(first[5, 5]) == tuple(second[5, 5]) == (255, 0, 0, 255)
+    assert first[15, 15, 3] == 0
+    assert tuple(second[15, 15]) == (0, 255, 0, 255)
+
+
+@pytest.mark.parametrize(
+    ("disposal", "behind"),
+    [
+        (0, (0, 255, 0, 255)),
+        (1, (0, 255, 0, 255)),
+        pytest.param(
+            2,
+            (0, 0, 0, 0),
+            marks=pytest.mark.xfail(strict=True, reason="Pillow clears to a colour where the first frame has no alpha"),
+        ),
+        (3, (255, 0, 0, 255)),
+    ],
+)
+def test_a_frame_leaves_behind_what_it_says(disposal: int, behind: tuple[int, ...]) -> None:
+    frames = [
+        frame((0, 0, 40, 40), RED),
+        frame((0, 0, 20, 20), GREEN, disposal=disposal, transparent=BLACK),
+        frame((20, 20, 20, 20), BLUE),
+    ]
+    last = shown(gif((40, 40), frames))[-1]
+    seen = tuple(last[5, 5])
+    assert seen[3] == behind[3]
+    assert behind[3] == 0 or seen == behind
+    assert tuple(last[15, 15]) == (0, 0, 255, 255)
+
+
+def test_what_a_frame_leaves_transparent_shows_the_one_before() -> None:
+    frames = [frame((0, 0, 40, 40), RED), frame((0, 0, 40, 40), BLACK, transparent=BLACK, delay=20)]
+    source = gif((40, 40), [*frames, frame((0, 0, 20, 40), GREEN)])
+    last = shown(source)[-1]
+    assert (tuple(last[5, 5]), tuple(last[5, 15])) == ((0, 255, 0, 255), (255, 0, 0, 255))
+
+
+def test_equal_frames_may_become_one_that_is_shown_as_long() -> None:
+    source = gif(
+        (8, 8), [frame((0, 0, 8, 8), RED, delay=5), frame((0, 0, 8, 8), RED, delay=7), frame((0, 0, 8, 8), BLUE)]
+    )
+    (output,) = render(source, [Rendition("half", scale=0.5)], limits=LIMITS).outputs
+    image = Image.open(io.BytesIO(output.body))
+    durations = []
+    for number in range(image.n_frames):  # type: ignore[attr-defined]
+        image.seek(number)
+        durations.append(image.info["duration"])
+    assert sum(durations) == 220
+
+
+@pytest.mark.parametrize(("level", "is_seen"), [(100, False), (127, False), (128, True), (200, True)])
+def test_alpha_becomes_seen_or_not(level: int, is_seen: bool) -> None:
+    indexed = palette.shared([Image.new("RGBA", (20, 20), (200, 100, 50, level))], spare=False)
+    assert (indexed.images[0].getpixel((5, 5)) != indexed.transparent) == is_seen
+
+
+def test_a_small_change_costs_little() -> None:
+    still = picture(200, 200).quantize(64).convert("RGB")
+    moved = still.copy()
+    moved.paste((255, 0, 255), (10, 10, 20, 20))
+    moved.paste((255, 0, 255), (180, 180, 190, 190))
+    source = encoded(still, "GIF", save_all=True, append_images=[moved, still, moved], duration=50)
+    (animated,) = render(source, [Rendition("half", scale=0.5)], limits=LIMITS).outputs
+    (alone,) = render(encoded(still, "GIF"), [Rendition("half", scale=0.5)], limits=LIMITS).outputs
+    assert len(animated.body) < 1.5 * len(alone.body)
+
+
+def test_a_missing_trailer_cuts_nothing_off() -> None:
+    assert len(shown(gif((8, 8), [frame((0, 0, 8, 8), RED), frame((0, 0, 8, 8), BLUE)], trailer=b""))) == 2
+
+
+def test_wherever_a_frame_is_cut_off_all_of_it_is_rejected() -> None:
+    whole = gif((8, 8), [frame((0, 0, 8, 8), RED)], trailer=b"")
+    source = whole + frame((0, 0, 8, 8), BLUE)
+    for length in range(len(whole) + 1, len(source) - 1):
+        with pytest.raises(RejectedError) as caught:
+            render(source[:length], [Rendition("half", scale=0.5)], limits=LIMITS)
+        assert caught.value.reason is Reason.CORRUPT

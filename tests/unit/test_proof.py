@@ -1,0 +1,176 @@
+"""The proof by itself: what else an encoder can spoil, frame by frame, and hard cases in which it must not accuse."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import encode
+import proof
+from errors import Reason, RejectedError
+from render import render
+from renditions import Rendition
+from settings import Limits
+from tests.images import encoded, picture
+
+LIMITS = Limits(1769 << 20)
+FRAMES = [picture(160, 120).rotate(90 * turn) for turn in range(4)]
+"""As they are encoded."""
+
+
+def written(images: list[Image.Image], image_format: str, **options: Any) -> bytes:
+    return encoded(images[0], image_format, save_all=True, append_images=images[1:], **options)
+
+
+def spoilt(monkeypatch: pytest.MonkeyPatch, image_format: str, body: bytes) -> RejectedError:
+    """What becomes of four frames if this is what their encoder writes."""
+    source = written([frame.resize((320, 240)) for frame in FRAMES], image_format)
+    monkeypatch.setitem(encode.ENCODERS, image_format, lambda _: body)
+    with pytest.raises(RejectedError) as caught:
+        render(source, [Rendition("half", scale=0.5)], limits=LIMITS)
+    return caught.value
+
+
+@pytest.mark.parametrize("image_format", ["GIF", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_frames_that_are_cut_off_in_the_output_are_a_rejection(
+    monkeypatch: pytest.MonkeyPatch, image_format: str
+) -> None:
+    body = written(FRAMES, image_format)
+    assert spoilt(monkeypatch, image_format, body[: len(body) * 2 // 3]).reason is Reason.UNFAITHFUL
+
+
+@pytest.mark.xfail(strict=True, reason="fewer frames pass as equal neighbours, whether they were equal or not")
+@pytest.mark.parametrize("kept", [1, 3])
+@pytest.mark.parametrize("image_format", ["GIF", "PNG", "WEBP", "AVIF"])
+def test_frames_that_differ_and_are_missing_are_a_rejection(
+    monkeypatch: pytest.MonkeyPatch, image_format: str, kept: int
+) -> None:
+    assert spoilt(monkeypatch, image_format, written(FRAMES[:kept], image_format)).reason is Reason.UNFAITHFUL
+
+
+@pytest.mark.xfail(strict=True, reason="only the first frame is compared")
+@pytest.mark.parametrize("image_format", ["GIF", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_a_later_frame_that_shows_something_else_is_a_rejection(
+    monkeypatch: pytest.MonkeyPatch, image_format: str
+) -> None:
+    others = [Image.new("RGB", (160, 120), colour) for colour in ("black", "blue", "white")]
+    assert spoilt(monkeypatch, image_format, written([FRAMES[0], *others], image_format)).reason is Reason.UNFAITHFUL
+
+
+@pytest.mark.parametrize("image_format", ["GIF", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_too_many_frames_are_a_rejection(monkeypatch: pytest.MonkeyPatch, image_format: str) -> None:
+    refused = spoilt(monkeypatch, image_format, written([*FRAMES, picture(160, 120).rotate(45)], image_format))
+    assert (refused.reason, refused.message) == (Reason.UNFAITHFUL, "the output has 5 frames in place of 4")
+
+
+@pytest.mark.parametrize("image_format", ["PNG", "WEBP", "AVIF", "TIFF"])
+def test_lost_transparency_is_a_rejection(image_format: str) -> None:
+    half = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
+    half.paste((0, 120, 0, 255), (32, 0, 64, 64))
+    proof.check(encoded(half, image_format), image_format, half, [half.size])
+    with pytest.raises(RejectedError, match="differs"):
+        proof.check(encoded(half.convert("RGB"), image_format), image_format, half, [half.size])
+
+
+def half_grey(image: Image.Image) -> Image.Image:
+    """What many decoders make of the first half of a file."""
+    spoilt = image.copy()
+    spoilt.paste("grey", (0, image.height // 2, image.width, image.height))
+    return spoilt
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda image: image.rotate(180),
+        lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+        lambda image: Image.eval(image, lambda level: 255 - level),
+        lambda image: Image.merge("RGB", image.split()[::-1]),
+        pytest.param(
+            half_grey, marks=pytest.mark.xfail(strict=True, reason="a mean over the whole image hides half of it")
+        ),
+    ],
+    ids=["turned", "mirrored", "negative", "channels exchanged", "half grey"],
+)
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "AVIF", "BMP"])
+def test_the_same_colours_in_other_places_are_a_rejection(image_format: str, spoil: Callable[..., Image.Image]) -> None:
+    image = picture(160, 120)
+    with pytest.raises(RejectedError, match="differs") as caught:
+        proof.check(encoded(spoil(image), image_format), image_format, image, [image.size])
+    assert caught.value.reason is Reason.UNFAITHFUL
+
+
+@pytest.mark.xfail(strict=True, reason="what is less than eight pixels across or down is not compared at all")
+@pytest.mark.parametrize("size", [(7, 400), (400, 7), (1, 1000)])
+def test_a_black_ribbon_is_a_rejection(size: tuple[int, int]) -> None:
+    with pytest.raises(RejectedError):
+        proof.check(encoded(Image.new("RGB", size), "PNG"), "PNG", Image.new("RGB", size, "white"), [size])
+
+
+@pytest.mark.parametrize("body", [b"", b"\0" * 1000, encoded(picture(160, 120), "PNG")[:2000], b"GIF89a"])
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "AVIF", "BMP"])
+def test_what_is_no_image_at_all_is_a_rejection(image_format: str, body: bytes) -> None:
+    with pytest.raises(RejectedError, match="does not decode"):
+        proof.check(body, image_format, picture(160, 120), [(160, 120)])
+
+
+def test_a_proof_that_runs_out_of_memory_is_a_rejection(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(proof, "_difference", exhausted)
+    with pytest.raises(RejectedError):
+        render(encoded(picture()), [Rendition("half", scale=0.5)], limits=LIMITS)
+
+
+def noise(shape: tuple[int, ...], mode: str | None = None) -> Image.Image:
+    made = Image.fromarray(np.random.default_rng(7).integers(0, 256, shape, dtype=np.uint8))
+    return made.convert(mode) if mode else made
+
+
+def stripes(size: tuple[int, int], colours: tuple[str, str]) -> Image.Image:
+    image = Image.new("RGB", size, colours[0])
+    for left in range(0, size[0], 2):
+        image.paste(colours[1], (left, 0, left + 1, size[1]))
+    return image
+
+
+@pytest.mark.parametrize("quality", [1, None])
+@pytest.mark.parametrize("image_format", [None, "jpeg", "png", "webp", "avif"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        encoded(noise((16, 16, 3)), quality=1),
+        encoded(noise((64, 64, 3), "CMYK"), quality=1),
+        encoded(noise((100, 100, 2)), "PNG"),
+        encoded(noise((100, 100, 4)), "PNG"),
+        encoded(noise((64, 64, 4)), "GIF"),
+        encoded(noise((64, 64, 3)), "BMP"),
+        encoded(Image.frombytes("LAB", (90, 90), noise((90, 90, 3)).tobytes()), "TIFF"),
+        encoded(Image.fromarray(np.random.default_rng(7).integers(0, 65536, (64, 64), dtype=np.uint16)), "PNG"),
+        encoded(Image.fromarray(np.random.default_rng(7).random((64, 64), dtype=np.float32)), "TIFF"),
+        encoded(stripes((64, 64), ("red", "cyan")), "PNG"),
+        encoded(stripes((64, 64), ("blue", "yellow")), subsampling=2),
+        encoded(Image.new("CMYK", (64, 64), (255, 0, 255, 0))),
+        encoded(Image.new("1", (64, 64), 1), "TIFF", compression="group4"),
+        written([noise((32, 32, 3)), noise((32, 32, 3)).rotate(90), Image.new("RGB", (32, 32), "red")], "GIF"),
+        written([Image.new("RGBA", (64, 64), colour) for colour in ("#ff000000", "#00ff0080", "#0000ffff")], "WEBP"),
+    ],
+)
+def test_a_hard_case_is_not_called_unfaithful(source: bytes, image_format: str | None, quality: int | None) -> None:
+    rendition = Rendition("half", scale=0.5, format=image_format, quality=quality, background="#ff00ff")
+    (output,) = render(source, [rendition], limits=LIMITS).outputs
+    with Image.open(io.BytesIO(output.body)) as image:
+        assert image.size == (output.width, output.height)
+
+
+@pytest.mark.xfail(strict=True, reason="Pillow adds up the times of equal frames, and a GIF has 16 bits for one")
+def test_equal_frames_that_are_shown_long_are_not_called_unfaithful() -> None:
+    frames = [Image.new("P", (16, 16)), Image.new("P", (16, 16)), Image.new("P", (16, 16), 1)]
+    frames[1].putpixel((0, 0), 1)
+    source = written(frames, "GIF", duration=[400_000, 400_000, 100])
+    rendition = Rendition("tiny", width=1)
+    assert render(source, [rendition], limits=LIMITS).outputs
