@@ -2,6 +2,8 @@
 
 import contextlib
 import io
+import re
+import struct
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -40,6 +42,17 @@ FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "DIB", "AVIF", *HEIC)
 HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
 """One of these is in the ``ftyp`` box of a HEIC file (ISO/IEC 23008-12, annex B.4)."""
 
+BEGINNINGS = {
+    "JPEG": re.compile(rb"\xff\xd8\xff"),
+    "PNG": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "GIF": re.compile(rb"GIF8[79]a"),
+    "WebP": re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
+    "TIFF": re.compile(rb"II[*+]\0|MM\0[*+]"),
+    "BMP": re.compile(rb"BM.{12}[\x0c\x10(48@l|]\0\0\0", re.DOTALL),
+    "AVIF": re.compile(rb".{4}ftypavi[fs]", re.DOTALL),
+}
+"""How a file of each format begins, whatever follows."""
+
 WRITTEN_AS = {"MPO": "JPEG", "DIB": "BMP", "HEIF": "JPEG"}
 """A multi-picture JPEG is its main picture, a headerless bitmap a bitmap, and HEIC is what few can show."""
 
@@ -55,6 +68,8 @@ UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 """EXIF orientation (Exif 2.32, 4.6.5.1.6) to what turns the stored pixels upright."""
+
+SRGB_GAMMA = 1 / 2.2
 
 # The budget refuses by memory, with both numbers; Pillow's own limit is one fixed number of pixels.
 Image.MAX_IMAGE_PIXELS = None
@@ -100,6 +115,7 @@ class Picture:
         loop: How often an animation repeats: 0 for ever, None where the file says nothing.
         has_default_image: Whether an APNG's first frame is only for viewers that cannot animate.
         is_progressive: Whether it is a JPEG that its decoder must hold whole.
+        colour_chunks: What a PNG without a profile says of its colours: its ``gAMA`` and ``cHRM``, for another PNG.
 
     """
 
@@ -116,7 +132,7 @@ class Picture:
                 raise RejectedError(
                     Reason.HEIC_NOT_BUILT_IN, "HEIC needs a decoder: build the function with `invoke build --heic`"
                 )
-            self._image: Any = Image.open(io.BytesIO(source), formats=FORMATS)
+            self._image: Any = _opened(source)
             self._canvas: tuple[int, int] | None = None
             self.source_format = str(self._image.format)
             self.format = WRITTEN_AS.get(self.source_format, self.source_format)
@@ -128,6 +144,8 @@ class Picture:
             self.loop: int | None = self._image.info.get("loop")
             self.has_default_image = bool(self._image.info.get("default_image"))
             self.is_progressive = bool(self._image.info.get("progressive"))
+            self.colour_chunks = self._described_colours()
+            self._narrow_colour_key()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -165,8 +183,7 @@ class Picture:
     def has_few_colours(self) -> bool:
         """Whether the source stores its pixels in fewer than eight bits, or as entries of a palette."""
         if self.format == "PNG":
-            depth, kind = self.source[24], self.source[25]
-            return kind == 3 or depth < 8
+            return self.source[25] == 3 or self._png_depth < 8
         return self._image.mode in {"1", "P"}
 
     @property
@@ -174,12 +191,12 @@ class Picture:
         """What Pillow can hold only in part: a sentence for the log; empty where nothing is lost."""
         depth = 8
         if self.format == "PNG":
-            depth = self.source[24]
+            depth = self._png_depth
         elif self.format == "TIFF":
             depth = max(self._image.tag_v2.get(258) or (8,))
         elif self.source_format == "HEIF":
             depth = self._image.info["bit_depth"]
-        if depth > 8 and self._image.mode in {"L", "LA", "RGB", "RGBA", "CMYK"}:
+        if depth > 8 and (self._image.mode in {"L", "LA", "RGB", "RGBA", "CMYK"} or self.is_animated):
             return f"{depth} bits a channel were reduced to 8"
         return ""
 
@@ -226,6 +243,34 @@ class Picture:
                 )
             yield frame
 
+    @property
+    def gamma(self) -> float | None:
+        """What the pixels of a PNG without a profile were raised to; None where that is sRGB's, or not said."""
+        gamma = self._image.info.get("gamma") if b"gAMA" in self.colour_chunks else None
+        return gamma if gamma and abs(gamma - SRGB_GAMMA) > 0.01 else None
+
+    @property
+    def _png_depth(self) -> int:
+        """Bits a channel (PNG specification, 11.2.1)."""
+        return self.source[24]
+
+    def _described_colours(self) -> dict[bytes, bytes]:
+        info = self._image.info
+        if self.format != "PNG" or "icc_profile" in info or "srgb" in info:
+            return {}
+        values = {b"gAMA": [info["gamma"]] if "gamma" in info else [], b"cHRM": info.get("chromaticity", [])}
+        return {
+            name: struct.pack(f">{len(numbers)}I", *(round(100_000 * number) for number in numbers))
+            for name, numbers in values.items()
+            if numbers
+        }
+
+    def _narrow_colour_key(self) -> None:
+        """Let a transparent colour of 16 bits be one of the 8 bits to which Pillow reduces colours."""
+        key = self._image.info.get("transparency")
+        if self.format == "PNG" and self._png_depth == 16 and isinstance(key, tuple):
+            self._image.info["transparency"] = tuple(level >> 8 for level in key)
+
     def _counted_frames(self) -> int:
         if self.format == "GIF":
             structure = gif.blocks(self.source)
@@ -247,6 +292,20 @@ class Picture:
         return kinds
 
 
+def _opened(source: bytes) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(source), formats=FORMATS)
+    except UnidentifiedImageError:
+        for name, beginning in BEGINNINGS.items():
+            if beginning.match(source):
+                raise RejectedError(
+                    Reason.CORRUPT, f"the {name} header is damaged, or of a kind that cannot be read"
+                ) from None
+        raise RejectedError(
+            Reason.NOT_AN_IMAGE, "the content is no JPEG, PNG, GIF, WebP, TIFF, BMP or AVIF image"
+        ) from None
+
+
 @contextlib.contextmanager
 def _decoder_errors() -> Iterator[None]:
     """Whatever a decoder raises is about the file: hostile bytes can provoke nearly any exception."""
@@ -254,10 +313,6 @@ def _decoder_errors() -> Iterator[None]:
         yield
     except RejectedError:
         raise
-    except UnidentifiedImageError:
-        raise RejectedError(
-            Reason.NOT_AN_IMAGE, "the content is no JPEG, PNG, GIF, WebP, TIFF, BMP or AVIF image"
-        ) from None
     except MemoryError:
         raise RejectedError(Reason.TOO_LARGE, "decoding ran out of memory: raise memory_size") from None
     except Exception as error:
@@ -274,9 +329,16 @@ def _resizable(image: Image.Image) -> Image.Image:
         return image.convert("LA") if has_key else image if image.mode == "L" else image.convert("L")
     if image.mode in {"P", "PA"}:
         return image.convert("RGBA" if has_key or image.mode == "PA" else "RGB")
-    if image.mode in {"RGBX", "YCbCr", "HSV"}:
+    if image.mode in {"RGBX", "YCbCr", "HSV"} or _is_bitmap_without_alpha(image):
         return image.convert("RGB")
+    if image.mode == "La":
+        return image.convert("LA")
     return image.convert("RGBA") if has_key and image.mode == "RGB" else image
+
+
+def _is_bitmap_without_alpha(image: Image.Image) -> bool:
+    """Whether a bitmap has an alpha channel that its writer left empty, as many do, meaning opaque."""
+    return image.format in {"BMP", "DIB"} and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0)
 
 
 def _keyed_grey(image: Image.Image) -> Image.Image:

@@ -8,7 +8,7 @@ from typing import Any
 from PIL import ExifTags, Image, ImageCms, ImageFilter, PngImagePlugin
 
 import palette
-from decode import ANIMATED, Frame, Picture, eight_bit
+from decode import ANIMATED, SRGB_GAMMA, Frame, Picture, eight_bit
 from errors import Reason, RejectedError
 from renditions import Rendition
 from settings import MetadataPolicy
@@ -30,6 +30,9 @@ MODES = {
 WIDE = frozenset({"I;16", "I", "F"})
 """Grey of more than eight bits."""
 
+WHITES = {"F": (1, 255, 65535), "I": (255, 65535, 2**31 - 1)}
+"""What white is in grey whose format does not say it."""
+
 CONTENT_TYPES = {
     "JPEG": "image/jpeg",
     "PNG": "image/png",
@@ -45,6 +48,9 @@ STANDARD_LUMINANCE_SUM = 3688
 
 TIFF_COMPRESSIONS = frozenset({"raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "lzma", "zstd"})
 """What is written back as it was read; all else becomes deflate, which is lossless and holds every mode."""
+
+VP8X_FLAGS, VP8X_ALPHA = 20, 0x10
+"""Where a WebP with several chunks says what is in it, and the bit for alpha (RFC 9649, 2.7)."""
 
 XMP_TAG = 700
 """Of a TIFF (XMP specification, part 3, 3.3)."""
@@ -98,7 +104,15 @@ class Job:
             return {}
         # An APNG's may be fractions of a millisecond, which no other format has.
         durations = [frame.duration if self.format == "PNG" else round(frame.duration) for frame in self.frames]
-        return {"duration": durations, "loop": self.picture.loop}
+        return {"duration": durations, "loop": self._loop}
+
+    @property
+    def _loop(self) -> int | None:
+        """How often the output is played; of a GIF, how often it is played again."""
+        repeats = self.picture.loop
+        if self.picture.format != "GIF" or self.format == "GIF":
+            return repeats
+        return 1 if repeats is None else repeats and repeats + 1
 
 
 def written_format(picture: Picture, rendition: Rendition) -> str:
@@ -108,8 +122,14 @@ def written_format(picture: Picture, rendition: Rendition) -> str:
 
 def writable_frames(picture: Picture, frames: Sequence[Frame], image_format: str, rendition: Rendition) -> list[Frame]:
     """What of ``frames`` the format can show, all of an animation or of a TIFF's pages, else the first, as it can."""
-    shows_all = picture.is_animated if image_format in ANIMATED else image_format == picture.format
-    return [_fitted(frame, image_format, rendition.background) for frame in (frames if shows_all else frames[:1])]
+    if picture.is_animated and image_format in ANIMATED:
+        # Only an APNG can have a picture for viewers that cannot animate.
+        shown = frames[1:] if picture.has_default_image and image_format != "PNG" else frames
+    else:
+        shown = frames if image_format == picture.format else frames[:1]
+    if picture.gamma is not None and image_format != "PNG":
+        shown = [replace(frame, image=_regraded(frame.image, picture.gamma)) for frame in shown]
+    return [_fitted(frame, image_format, rendition.background) for frame in shown]
 
 
 def encode(
@@ -147,8 +167,22 @@ def _fitted(frame: Frame, target: str, background: str) -> Frame:
     return replace(frame, image=_in_colour(frame, mode), icc=None)
 
 
+def _regraded(image: Image.Image, gamma: float) -> Image.Image:
+    """The image (L, LA, RGB, RGBA or I;16) with its levels as sRGB has them; only a PNG can say that they are not."""
+    if image.mode in WIDE:
+        image = _narrowed(image)
+    table = [round(255 * (level / 255) ** (SRGB_GAMMA / gamma)) for level in range(256)]
+    unchanged = list(range(256)) if image.mode in {"LA", "RGBA"} else []
+    return image.point(table * (len(image.getbands()) - bool(unchanged)) + unchanged)
+
+
 def _narrowed(image: Image.Image) -> Image.Image:
-    return image.convert("L") if image.mode == "F" else eight_bit(image)
+    """Wide grey as 8 bits: its white is the least of the usual ones that holds its highest level."""
+    if image.mode == "I;16":
+        return eight_bit(image)
+    highest: Any = image.getextrema()[1]
+    white = next((white for white in WHITES[image.mode] if highest <= white), highest)
+    return image.convert("F").point(lambda level: level * (255 / white) + 0.5).convert("L")
 
 
 def _in_colour(frame: Frame, mode: str) -> Image.Image:
@@ -209,13 +243,16 @@ def _jpeg_quality(quantization: Mapping[int, Sequence[int]]) -> int:
 
 def _png(job: Job) -> bytes:
     options = job.colour
+    chunks = PngImagePlugin.PngInfo()
+    for name, data in job.picture.colour_chunks.items():
+        chunks.add(name, data)
     if xmp := options.pop("xmp", None):
-        text = PngImagePlugin.PngInfo()
-        text.add_itxt("XML:com.adobe.xmp", xmp.decode(errors="replace"))
-        options["pnginfo"] = text
+        chunks.add_itxt("XML:com.adobe.xmp", xmp.decode(errors="replace"))
+    options["pnginfo"] = chunks
     if not job.is_animated:
         return _smallest(job, options)
-    images = _in_one_mode(job.images)
+    # Pillow takes all levels above 255 for white where it looks for what changed between frames.
+    images = _in_one_mode([eight_bit(image) if image.mode == "I;16" else image for image in job.images])
     has_default = job.picture.has_default_image
     timing = replace(job, frames=job.frames[1:]).timing if has_default else job.timing
     if has_default and not timing:
@@ -256,7 +293,11 @@ def _gif(job: Job) -> bytes:
 
 def _webp(job: Job) -> bytes:
     options = {"quality": job.quality, "method": 4, "lossless": job.picture.is_lossless_webp}
-    return _saved(job, job.images, {**options, **job.colour, **job.timing})
+    body = _saved(job, job.images, {**options, **job.colour, **job.timing})
+    if job.is_animated and _has_alpha(job.images):
+        # libwebp forgets to say so where each frame's own rectangle is opaque, and decoders then show black.
+        return body[:VP8X_FLAGS] + bytes([body[VP8X_FLAGS] | VP8X_ALPHA]) + body[VP8X_FLAGS + 1 :]
+    return body
 
 
 def _avif(job: Job) -> bytes:
