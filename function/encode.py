@@ -1,6 +1,7 @@
 """Frames to bytes: writes resized frames as faithfully as a format allows."""
 
 import io
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,7 +23,7 @@ MODES = {
     "GIF": {"L", "LA", "RGB", "RGBA"},
     "WEBP": {"RGB", "RGBA"},
     "AVIF": {"L", "RGB", "RGBA"},
-    "BMP": {"L", "RGB"},
+    "BMP": {"L", "RGB", "RGBA"},
     "TIFF": {"L", "LA", "RGB", "RGBA", "CMYK", "LAB", "I;16", "I", "F"},
 }
 """What each format holds, of what frames come in."""
@@ -257,24 +258,39 @@ def _png(job: Job) -> bytes:
     timing = replace(job, frames=job.frames[1:]).timing if has_default else job.timing
     if has_default and not timing:
         timing = {"duration": [job.frames[1].duration], "loop": job.picture.loop}
-    return _saved(job, images, options | timing | {"default_image": has_default})
+    options |= timing | {"default_image": has_default}
+    body = _saved(job, images, options)
+    if len(body) > len(job.picture.source) and job.format == job.picture.format:
+        return min(body, _indexed(job, images, options) or body, key=len)
+    return body
+
+
+def _indexed(job: Job, images: Sequence[Image.Image], options: Options) -> bytes | None:
+    """An animation in one palette; None where that is seen, or cannot be."""
+    if any(image.mode in {"LA", "RGBA"} and image.getchannel("A").getextrema()[0] != 255 for image in images):
+        return None
+    indexed = palette.shared(images, spare=False).images
+    if any(
+        palette.fidelity(image, reduced) < palette.TOLERABLE for image, reduced in zip(images, indexed, strict=True)
+    ):
+        return None
+    return _saved(job, indexed, options)
 
 
 def _smallest(job: Job, options: Options) -> bytes:
     """A still in full colour, or in a palette where that is smaller and its error is not seen.
 
-    Where the source had a palette and full colour would be larger, the new one may be as rough as the source's own.
+    Where full colour would be larger than all of the source, the palette may be as rough as one of the source's own.
     """
     (image,) = job.images
     full = _saved(job, [image], options)
     grew = len(full) > len(job.picture.source) and job.format == job.picture.format
     if image.mode == "I;16" or not (job.picture.has_few_colours or grew):
         return full
-    rough_is_enough = grew and job.picture.has_few_colours
     best = full
-    for colours in (16,) if image.mode == "L" else (256, 64, 16):
+    for colours in (16, 8) if image.mode == "L" else (256, 64, 16, 8):
         reduced = palette.indexed(image, colours)
-        if palette.fidelity(image, reduced) < (palette.TOLERABLE if rough_is_enough else palette.FAITHFUL):
+        if palette.fidelity(image, reduced) < (palette.TOLERABLE if grew else palette.FAITHFUL):
             break
         best = min(best, _saved(job, [reduced], options), key=len)
         if len(best) <= len(job.picture.source):
@@ -284,11 +300,15 @@ def _smallest(job: Job, options: Options) -> bytes:
 
 def _gif(job: Job) -> bytes:
     indexed = palette.shared(job.images, spare=job.is_animated)
-    # What did not change since the last frame is written as transparent, but not where something is: such a frame
-    # replaces the last one whole.
-    disposal = {"disposal": 2} if _has_alpha(job.images) else {"disposal": 1, "optimize": True}
+    # What did not change since the last frame is written as transparent, but not where that shall be seen through:
+    # such a frame replaces the last one whole.
+    disposal = {"disposal": 2} if indexed.uncovers else {"disposal": 1, "optimize": True}
     options: Options = {"palette": indexed.colours, "transparency": indexed.transparent, **disposal, **job.timing}
-    return _saved(job, indexed.images, options)
+    images = indexed.images
+    if job.is_animated and all(image == images[0] for image in images):
+        # Pillow would make one of them, and no animation: a frame in which nothing changes is one too.
+        images[1::2] = len(images[1::2]) * [images[0].point([indexed.transparent or 0] * 256)]
+    return _saved(job, images, options)
 
 
 def _webp(job: Job) -> bytes:
@@ -350,7 +370,22 @@ def _tiff_options(job: Job, frame: Frame) -> Options:
 
 
 def _bmp(job: Job) -> bytes:
+    if job.images[0].mode == "RGBA":
+        return _with_alpha(_saved(job, job.images, {}))
     return _smallest(job, {}) if job.picture.has_few_colours else _saved(job, job.images, {})
+
+
+def _with_alpha(body: bytes) -> bytes:
+    """Pillow's 32-bit bitmap with the header that says that the fourth byte is alpha, BITMAPV4HEADER.
+
+    https://learn.microsoft.com/en-us/windows/win32/api/wingdi/ns-wingdi-bitmapv4header
+    """
+    file_header, header, pixels = body[:14], body[14:54], body[54:]
+    length, bitfields = 108, 3
+    masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    longer = struct.pack("<I", length) + header[4:16] + struct.pack("<I", bitfields) + header[20:] + masks + b"BGRs"
+    start = file_header[:2] + struct.pack("<I4xI", 14 + length + len(pixels), 14 + length)
+    return start + longer.ljust(length, b"\0") + pixels
 
 
 ENCODERS: dict[str, Callable[[Job], bytes]] = {

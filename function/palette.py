@@ -13,8 +13,11 @@ FAITHFUL = 40.0
 TOLERABLE = 30.0
 """The same, for what would otherwise grow: about what a palette did to the source."""
 
-MOST_SAMPLES = 8
-"""Frames of an animation that its palette is made from."""
+MOST_SAMPLES = 1 << 19
+"""Pixels of an animation that its palette is made from."""
+
+NEARLY = 3
+"""How far from opaque, or from nothing, alpha is taken for it."""
 
 UNSEEN = [255] * 128 + [0] * 128
 """Alpha to a mask of what a GIF shows nothing of: its pixel is seen or not."""
@@ -35,14 +38,29 @@ class Indexed:
     colours: bytes
     transparent: int | None
 
+    @property
+    def uncovers(self) -> bool:
+        """Whether what one frame shows is transparent in the next."""
+        if self.transparent is None:
+            return False
+        seen = [0 if entry == self.transparent else 255 for entry in range(256)]
+        shown = [image.point(seen, "L") for image in self.images]
+        return any(ImageChops.subtract(*pair).getbbox() for pair in itertools.pairwise(shown))
+
 
 def indexed(image: Image.Image, colours: int = 256) -> Image.Image:
     """``image`` (L, LA, RGB or RGBA) in a palette of its own; not dithered, for noise does not compress."""
     if image.mode == "LA":
         image = image.convert("RGBA")
     # The octree is the only method that Pillow has for an alpha channel.
-    method = Image.Quantize.FASTOCTREE if image.mode == "RGBA" else Image.Quantize.MEDIANCUT
-    return image.quantize(colours, method=method, dither=Image.Dither.NONE)
+    if image.mode != "RGBA":
+        return image.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    reduced = image.quantize(colours, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    levels = bytearray(reduced.getpalette("RGBA") or [])
+    # An entry is a mean, in which the edge of what is opaque makes all of it shine through.
+    levels[3::4] = bytes(255 if alpha >= 255 - NEARLY else 0 if alpha <= NEARLY else alpha for alpha in levels[3::4])
+    reduced.putpalette(levels, "RGBA")
+    return reduced
 
 
 def fidelity(image: Image.Image, palette: Image.Image) -> float:
@@ -67,15 +85,16 @@ def shared(images: Sequence[Image.Image], *, spare: bool) -> Indexed:
         spare: Whether there must be a transparent entry even where no pixel is.
 
     """
-    has_transparent = spare or any(image.mode in {"LA", "RGBA"} for image in images)
+    holes = [_hole(image) for image in images]
+    has_transparent = spare or any(holes)
     opaque = [image.convert("RGB") for image in images]
-    step = -(-len(opaque) // MOST_SAMPLES)
-    quantized = _stacked(opaque[::step]).quantize(255 if has_transparent else 256, dither=Image.Dither.NONE)
+    samples = _samples(opaque)
+    quantized = _stacked(samples).quantize(255 if has_transparent else 256, dither=Image.Dither.NONE)
     entries = list(zip(*[iter(quantized.getpalette() or [])] * 3, strict=True))
     # Repeated, for Pillow would fill up with black, and use it.
     entries += entries[:1] * (256 - len(entries))
     width, height = images[0].size
-    if step == 1:
+    if samples is opaque:
         indexed = [quantized.crop((0, top, width, top + height)) for top in range(0, quantized.height, height)]
     else:
         quantized.putpalette([level for entry in entries for level in entry])
@@ -86,13 +105,32 @@ def shared(images: Sequence[Image.Image], *, spare: bool) -> Indexed:
         places[next(colour for colour in itertools.product(range(256), repeat=3) if colour not in places)] = transparent
     colours = bytes(itertools.chain.from_iterable(places))
     renumbered = [places[entry] for entry in entries]
-    for position, image in enumerate(images):
+    for position, hole in enumerate(holes):
         result = indexed[position].point(renumbered)
-        if transparent is not None and image.mode in {"LA", "RGBA"}:
-            result.paste(transparent, mask=image.getchannel("A").point(UNSEEN))
+        if hole is not None and transparent is not None:
+            result.paste(transparent, mask=hole)
         result.putpalette(colours)
         indexed[position] = result
     return Indexed(indexed, colours, transparent)
+
+
+def _hole(image: Image.Image) -> Image.Image | None:
+    """A mask of what is not seen; None where all is."""
+    if image.mode not in {"LA", "RGBA"}:
+        return None
+    hole = image.getchannel("A").point(UNSEEN)
+    return hole if hole.getbbox() else None
+
+
+def _samples(images: list[Image.Image]) -> list[Image.Image]:
+    """The images themselves, or smaller ones where they are many: each has colours that no other may have."""
+    width, height = images[0].size
+    share = math.sqrt(MOST_SAMPLES / (width * height * len(images)))
+    if share >= 1 or len(images) == 1:
+        return images
+    size = max(1, round(share * width)), max(1, round(share * height))
+    # Picked, not averaged: those would be new colours.
+    return [image.resize(size, Image.Resampling.NEAREST) for image in images]
 
 
 def _stacked(images: Sequence[Image.Image]) -> Image.Image:

@@ -14,7 +14,10 @@ from errors import Reason, RejectedError
 from renditions import Placement, Rendition
 from settings import Limits, MetadataPolicy
 
-FILTER = Image.Resampling.BICUBIC
+FILTER, ALPHA_FILTER = Image.Resampling.BICUBIC, Image.Resampling.LANCZOS
+"""The second is for what has edges cut out, which show more."""
+
+CUT_OUT = frozenset({"LA", "RGBA"})
 
 REDUCING_GAP = 3.0
 """How much larger than its output an image may be before it is first shrunk by a whole number: much less work."""
@@ -156,12 +159,13 @@ def _scaled(frame: Frame, placement: Placement) -> Image.Image:
         # What the decoder shrank is its only frame; any other image is its decoder's, which reuses it.
         return image if image.size != frame.full_size else image.copy()
     halves = image.size == (2 * placement.size[0], 2 * placement.size[1]) and box == (0, 0, *image.size)
-    if halves and image.mode not in WIDE:
+    if halves and image.mode not in WIDE | CUT_OUT:
         # Means of four pixels: what a JPEG's decoder does too, at a fraction of the cost of a wider filter.
         return image.reduce(2)
     # Pillow can't reduce 16 bits.
     gap = None if image.mode == "I;16" else REDUCING_GAP
-    return image.resize(placement.size, FILTER, box=box, reducing_gap=gap)
+    wanted = ALPHA_FILTER if image.mode in CUT_OUT else FILTER
+    return image.resize(placement.size, wanted, box=box, reducing_gap=gap)
 
 
 def _output(

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from PIL import ExifTags, Image, ImageCms, JpegImagePlugin
+from PIL import ExifTags, Image, ImageCms, ImageDraw, JpegImagePlugin
 
 import decode
 import encode
+import palette
 from render import Rendered, render
 from renditions import Rendition
 from settings import Limits
@@ -230,6 +231,45 @@ def test_a_compressed_tiff_loses_the_directories_that_libtiff_cannot_write() -> 
     tags = encode._tiff_tags({"exif": exif.tobytes()}, "tiff_lzw")
     assert tags is not None
     assert dict(tags) == {ExifTags.Base.Artist: "me"}
+
+
+def test_a_drawing_in_full_colour_does_not_grow() -> None:
+    dots = np.random.default_rng(0).random((401, 401)) < 0.2
+    source = encoded(Image.fromarray(dots).convert("RGB"), "PNG", optimize=True)
+    assert len(rendered(source, None).outputs[0].body) <= len(source)
+
+
+def test_an_apng_of_few_colours_does_not_grow() -> None:
+    entries = np.random.default_rng(0).integers(0, 4, (4, 200, 200), dtype=np.uint8)
+    frames = [Image.fromarray(frame, "P") for frame in entries]
+    for frame in frames:
+        frame.putpalette([0, 0, 0, 99, 0, 0, 0, 99, 0, 99, 99, 99])
+    source = encoded(frames[0], "PNG", save_all=True, append_images=frames[1:], duration=50, optimize=True)
+    half = [frame.convert("RGB").reduce(2) for frame in frames]
+    assert len(encoded(half[0], "PNG", save_all=True, append_images=half[1:])) > len(source)
+    output = rendered(source, None).outputs[0].body
+    assert len(output) <= len(source)
+    assert getattr(decoded(output), "n_frames", 1) == 4
+
+
+def test_what_is_opaque_stays_so_in_a_palette() -> None:
+    image = Image.new("RGBA", (400, 400), (200, 30, 30, 255))
+    draw = ImageDraw.Draw(image)
+    draw.ellipse((100, 100, 300, 300), fill=(0, 0, 0, 0))
+    made = palette.indexed(image.resize((200, 200)), 16).convert("RGBA").getchannel("A")
+    assert (made.getpixel((5, 5)), made.getpixel((100, 100))) == (255, 0)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_a_bitmap_keeps_its_alpha(mode: str) -> None:
+    source = picture().convert(mode)
+    source.putalpha(Image.linear_gradient("L").resize(source.size))
+    bitmap = encode._with_alpha(encoded(source.convert("RGBA"), "BMP"))
+    assert decoded(bitmap).getchannel("A").getextrema() == (0, 255)
+    got, want = (np.asarray(image, dtype=int) for image in (converted(bitmap, None), source.convert("RGBA").reduce(2)))
+    assert np.abs(got - want)[..., 3].max() <= 2
+    # Where little is seen, eight bits of it say little of its colour.
+    assert np.abs(got - want)[40:, :, :3].max() <= 8
 
 
 def test_a_photo_in_a_png_is_not_forced_into_a_palette() -> None:

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 import palette
+from decode import Picture
 from errors import Reason, RejectedError
 from render import render
 from renditions import Rendition
@@ -123,6 +124,44 @@ def test_a_small_change_costs_little() -> None:
     (animated,) = render(source, [Rendition("half", scale=0.5)], limits=LIMITS).outputs
     (alone,) = render(encoded(still, "GIF"), [Rendition("half", scale=0.5)], limits=LIMITS).outputs
     assert len(animated.body) < 1.5 * len(alone.body)
+
+
+def test_frames_that_are_seen_through_nowhere_cost_what_changes_and_no_more() -> None:
+    still = Image.effect_noise((200, 200), 50).quantize(200)
+    moved = still.copy()
+    moved.paste(0, (10, 10, 30, 30))
+    source = encoded(still, "GIF", save_all=True, append_images=[moved, still, moved], duration=50, transparency=255)
+    assert Picture(source).kinds.keys() == {("RGBA", (200, 200))}
+    (animated,) = render(source, [Rendition("half", scale=0.5)], limits=LIMITS).outputs
+    (alone,) = render(encoded(still, "GIF"), [Rendition("half", scale=0.5)], limits=LIMITS).outputs
+    assert len(animated.body) < 1.5 * len(alone.body)
+
+
+def test_what_is_uncovered_again_is_transparent_again() -> None:
+    images = [Image.new("RGBA", (20, 20)) for _ in range(3)]
+    images[1].paste((255, 0, 0, 255), (0, 0, 10, 10))
+    assert palette.shared(images, spare=True).uncovers
+    assert not palette.shared(images[:2], spare=True).uncovers
+
+
+def test_frames_that_become_equal_stay_an_animation() -> None:
+    red = frame((0, 0, 2, 2), RED)
+    source = gif((2, 2), [red, frame((0, 0, 2, 2), RED, delay=20), red])
+    image = Image.open(io.BytesIO(render(source, [Rendition("half", scale=0.5)], limits=LIMITS).outputs[0].body))
+    durations = []
+    for number in range(image.n_frames):  # type: ignore[attr-defined]
+        image.seek(number)
+        durations.append(image.info["duration"])
+        assert image.convert("RGB").getpixel((0, 0)) == (255, 0, 0)
+    assert durations == [100, 200, 100]
+
+
+def test_each_of_many_frames_has_its_colours() -> None:
+    colours = [(hue, 255 - hue, abs(128 - hue)) for hue in range(0, 256, 12)]
+    frames = [Image.new("RGB", (400, 400), colour) for colour in colours]
+    source = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=50)
+    for got, want in zip(shown(source), colours, strict=True):
+        assert np.abs(got[50, 50, :3].astype(int) - want).max() <= 2
 
 
 def test_a_missing_trailer_cuts_nothing_off() -> None:
