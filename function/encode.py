@@ -1,6 +1,7 @@
 """Frames to bytes: writes resized frames as faithfully as a format allows."""
 
 import io
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -48,6 +49,9 @@ TIFF_COMPRESSIONS = frozenset({"raw", "packbits", "tiff_lzw", "tiff_adobe_deflat
 
 XMP_TAG = 700
 """Of a TIFF (XMP specification, part 3, 3.3)."""
+
+MOST_GIF_MILLISECONDS = 655_350
+"""That a GIF's frame can be shown: 16 bits of hundredths of a second."""
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
@@ -251,7 +255,22 @@ def _gif(job: Job) -> bytes:
     # replaces the last one whole.
     disposal = {"disposal": 2} if _has_alpha(job.images) else {"disposal": 1, "optimize": True}
     options: Options = {"palette": indexed.colours, "transparency": indexed.transparent, **disposal, **job.timing}
+    if job.is_animated:
+        options["duration"] = _addable(indexed.images, options["duration"])
     return _saved(job, indexed.images, options)
+
+
+def _addable(images: Sequence[Image.Image], durations: Sequence[int]) -> list[int]:
+    """The durations, cut where Pillow adds up those of equal neighbours to more than a GIF can hold."""
+    if sum(durations) <= MOST_GIF_MILLISECONDS:
+        return list(durations)
+    cut = [durations[0]]
+    total = durations[0]
+    for (before, image), duration in zip(itertools.pairwise(images), durations[1:], strict=True):
+        total = total if image.tobytes() == before.tobytes() else 0
+        cut.append(min(duration, MOST_GIF_MILLISECONDS - total))
+        total += cut[-1]
+    return cut
 
 
 def _webp(job: Job) -> bytes:

@@ -14,7 +14,8 @@ TOLERABLE = 30.0
 """The same, for what would otherwise grow: about what a palette did to the source."""
 
 MOST_SAMPLES = 8
-"""Frames of an animation that its palette is made from."""
+"""Frames of an animation whose pixels its palette is made from; of more frames every few pixels are, so that none has
+colours that the palette does not know."""
 
 UNSEEN = [255] * 128 + [0] * 128
 """Alpha to a mask of what a GIF shows nothing of: its pixel is seen or not."""
@@ -69,8 +70,10 @@ def shared(images: Sequence[Image.Image], *, spare: bool) -> Indexed:
     """
     has_transparent = spare or any(image.mode in {"LA", "RGBA"} for image in images)
     opaque = [image.convert("RGB") for image in images]
-    step = -(-len(opaque) // MOST_SAMPLES)
-    quantized = _stacked(opaque[::step]).quantize(255 if has_transparent else 256, dither=Image.Dither.NONE)
+    step = math.ceil(math.sqrt(len(opaque) / MOST_SAMPLES))
+    quantized = _stacked([_sampled(image, step) for image in opaque]).quantize(
+        255 if has_transparent else 256, dither=Image.Dither.NONE
+    )
     entries = list(zip(*[iter(quantized.getpalette() or [])] * 3, strict=True))
     # Repeated, for Pillow would fill up with black, and use it.
     entries += entries[:1] * (256 - len(entries))
@@ -93,6 +96,12 @@ def shared(images: Sequence[Image.Image], *, spare: bool) -> Indexed:
         result.putpalette(colours)
         indexed[position] = result
     return Indexed(indexed, colours, transparent)
+
+
+def _sampled(image: Image.Image, step: int) -> Image.Image:
+    """Every few pixels of the image, across and down."""
+    sides = (max(1, image.width // step), max(1, image.height // step))
+    return image if step == 1 else image.resize(sides, Image.Resampling.NEAREST)
 
 
 def _stacked(images: Sequence[Image.Image]) -> Image.Image:

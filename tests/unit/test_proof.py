@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 
 import encode
 import proof
@@ -131,6 +131,11 @@ def noise(shape: tuple[int, ...], mode: str | None = None) -> Image.Image:
     return made.convert(mode) if mode else made
 
 
+def durations(body: bytes) -> list[int]:
+    with Image.open(io.BytesIO(body)) as image:
+        return [frame.info["duration"] for frame in ImageSequence.Iterator(image)]
+
+
 def stripes(size: tuple[int, int], colours: tuple[str, str]) -> Image.Image:
     image = Image.new("RGB", size, colours[0])
     for left in range(0, size[0], 2):
@@ -167,10 +172,28 @@ def test_a_hard_case_is_not_called_unfaithful(source: bytes, image_format: str |
         assert image.size == (output.width, output.height)
 
 
-@pytest.mark.xfail(strict=True, reason="Pillow adds up the times of equal frames, and a GIF has 16 bits for one")
-def test_equal_frames_that_are_shown_long_are_not_called_unfaithful() -> None:
-    frames = [Image.new("P", (16, 16)), Image.new("P", (16, 16)), Image.new("P", (16, 16), 1)]
-    frames[1].putpixel((0, 0), 1)
-    source = written(frames, "GIF", duration=[400_000, 400_000, 100])
-    rendition = Rendition("tiny", width=1)
-    assert render(source, [rendition], limits=LIMITS).outputs
+def test_a_flash_in_a_long_gif_keeps_its_colour() -> None:
+    frames = [picture(48, 48).rotate(9 * number) for number in range(30)]
+    frames[10] = Image.new("RGB", (48, 48), "magenta")
+    (output,) = render(written(frames, "GIF"), [Rendition("half", scale=0.5)], limits=LIMITS).outputs
+    with Image.open(io.BytesIO(output.body)) as image:
+        image.seek(10)
+        red, green, blue, _ = image.convert("RGBA").getpixel((9, 9))  # type: ignore[misc]
+    assert min(red, blue) > 240
+    assert green < 15
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(400, [655_350, 100]), (300, [600_000, 100])])
+def test_equal_frames_are_shown_as_long_as_a_gif_can(seconds: int, shown: list[int]) -> None:
+    frames = [Image.new("L", (16, 16), level) for level in (0, 0, 255)]
+    # Which is averaged away.
+    frames[1].putpixel((0, 0), 9)
+    source = written(frames, "GIF", duration=[1000 * seconds, 1000 * seconds, 100])
+    (output,) = render(source, [Rendition("tiny", width=1)], limits=LIMITS).outputs
+    assert durations(output.body) == shown
+
+
+def test_frames_that_differ_are_each_shown_as_long_as_before() -> None:
+    source = written(FRAMES, "GIF", duration=400_000)
+    (output,) = render(source, [Rendition("half", scale=0.5)], limits=LIMITS).outputs
+    assert durations(output.body) == 4 * [400_000]
