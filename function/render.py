@@ -79,6 +79,7 @@ def render(
         RejectedError: This source can have no renditions, and the reason.
 
     """
+    budget.check_opening(source, limits)
     try:
         return _rendered(Picture(source), renditions, limits, metadata, seconds_left)
     except MemoryError:
@@ -100,14 +101,14 @@ def _rendered(
     demand = budget.Demand.of(picture, renditions, formats)
     budget.check_size(demand, limits)
     clock = budget.Clock(seconds_left, limits.memory_bytes)
-    clock.check_decoding(picture.source_format, demand.pixels)
+    clock.check_decoding(picture.source_format, demand.pixels, demand.frames)
     resized: list[list[Frame]] = [[] for _ in renditions]
     for frame in picture.frames():
         for frames, rendition in zip(resized, renditions, strict=True):
             frames.append(_resized(frame, rendition))
     outputs = []
     for frames, rendition, image_format in zip(resized, renditions, formats, strict=True):
-        clock.check_encoding(image_format, sum(math.prod(frame.image.size) for frame in frames))
+        clock.check_encoding(image_format, sum(math.prod(frame.image.size) for frame in frames), len(frames))
         outputs.append(_output(picture, frames, image_format, rendition, metadata))
     return Rendered(outputs, picture.lost_bits)
 
