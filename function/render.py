@@ -166,5 +166,5 @@ def _output(
     width, height = frames[0].image.size
     writable = writable_frames(picture, frames, image_format, rendition)
     body = encode(picture, writable, image_format, rendition, metadata)
-    proof.check(body, image_format, writable[0].image, [frame.image.size for frame in writable])
+    proof.check(body, image_format, [frame.image for frame in writable])
     return Output(body, CONTENT_TYPES[image_format], width, height)
