@@ -1,9 +1,11 @@
 """Predicts what an image will cost, so that what does not fit is refused before it is begun."""
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import gif
 from decode import Picture
 from errors import Reason, RejectedError
 from renditions import Placement, Rendition
@@ -43,6 +45,12 @@ ENCODER_BYTES = {"JPEG": 10, "PNG": 36, "GIF": 18, "WEBP": 26, "TIFF": 22, "BMP"
 ANIMATION_ENCODER_BYTES = {"PNG": 8, "GIF": 10, "WEBP": 3, "TIFF": 0, "AVIF": 10}
 """The same, in addition, a pixel of all frames."""
 
+FRAME_BYTES = 2_000
+"""What each frame after the first takes beside its pixels, resized: measured, and rounded up."""
+
+ENCODER_FRAME_BYTES = 11_000
+"""The same, in addition, of encoding and proving it; a GIF's, whose encoder keeps a palette for each."""
+
 MAX_SIDES = {"JPEG": 65500, "GIF": 65535, "WEBP": 16383, "AVIF": 32768}
 """The most pixels across or down that a format, or its decoders, can have; the others can have more than fits."""
 
@@ -70,6 +78,12 @@ DECODE_NANOSECONDS = {
 ENCODE_NANOSECONDS = {"JPEG": 4, "PNG": 160, "GIF": 260, "WEBP": 270, "TIFF": 40, "BMP": 3, "AVIF": 130}
 """To encode and prove an output pixel, likewise."""
 
+DECODE_FRAME_NANOSECONDS = defaultdict(lambda: 150_000, TIFF=600_000)
+"""What a frame takes beside its pixels, to decode and resize; a page of a TIFF brings a directory of its own."""
+
+ENCODE_FRAME_NANOSECONDS = defaultdict(lambda: 500_000, TIFF=3_000_000)
+"""The same, to encode and prove it; the more pages a TIFF has, the longer each takes: this is of 3000."""
+
 SLOWNESS = 2.5
 """How much slower a processor of Lambda's may be than the one that was measured on."""
 
@@ -80,11 +94,13 @@ class Demand:
 
     Attributes:
         pixels: Of the source as stored, all frames together.
+        frames: How many they are.
         peak_bytes: The most memory in use at once, without what the runtime occupies.
 
     """
 
     pixels: int
+    frames: int
     peak_bytes: int
 
     @classmethod
@@ -97,6 +113,7 @@ class Demand:
             formats: What each of them writes, in Pillow's names.
 
         """
+        frames = picture.frame_count
         pixels = sum(count * math.prod(size) for (_, size), count in picture.kinds.items())
         decoding = max(_bytes_per_pixel(picture, mode) * math.prod(size) for mode, size in picture.kinds)
         # The decoder of a progressive JPEG keeps two bytes of every coefficient, however far it shrinks the image.
@@ -108,9 +125,10 @@ class Demand:
             total = sum(count * outputs[size] for (_, size), count in picture.kinds.items())
             encoding = max(encoding, _encoder_bytes(image_format, max(outputs.values()), total))
             # All frames are resized before the first is encoded, and no output is larger than its pixels.
-            held += 2 * 4 * total
+            held += 2 * 4 * total + FRAME_BYTES * (frames - 1)
+        encoding += ENCODER_FRAME_BYTES * (frames - 1)
         peak_bytes = 2 * len(picture.source) + shrunk * decoding + max(coefficients, encoding) + held
-        return cls(pixels, round(MARGIN * peak_bytes))
+        return cls(pixels, frames, round(MARGIN * peak_bytes))
 
 
 def _output_pixels(rendition: Rendition, size: tuple[int, int]) -> int:
@@ -149,11 +167,26 @@ def check_size(demand: Demand, limits: Limits) -> None:
         raise RejectedError(
             Reason.TOO_LARGE, f"the image has {demand.pixels} pixels, max_pixels allows {limits.max_pixels}"
         )
+    _check_memory(demand.peak_bytes, limits)
+
+
+def check_opening(source: bytes, limits: Limits) -> None:
+    """Refuse what would not even fit when it is opened: a GIF's decoder makes room for its first frame then.
+
+    Raises:
+        RejectedError: TOO_LARGE, with what is needed and what there is.
+
+    """
+    if source.startswith(gif.SIGNATURES):
+        _check_memory(4 * math.prod(gif.blocks(source).canvas), limits)
+
+
+def _check_memory(peak_bytes: int, limits: Limits) -> None:
     available = max(0, limits.memory_bytes - RUNTIME_BYTES)
-    if demand.peak_bytes > available:
+    if peak_bytes > available:
         raise RejectedError(
             Reason.TOO_LARGE,
-            f"decoding needs about {demand.peak_bytes // MIB} MiB, this function has {available // MIB} MiB for it: "
+            f"decoding needs about {peak_bytes // MIB} MiB, this function has {available // MIB} MiB for it: "
             "raise memory_size",
         )
 
@@ -186,23 +219,25 @@ class Clock:
     seconds_left: Callable[[], float]
     memory_bytes: int
 
-    def check_decoding(self, image_format: str, pixels: int) -> None:
+    def check_decoding(self, image_format: str, pixels: int, frames: int) -> None:
         """Refuse to decode what would not be done in time.
 
         Raises:
             RejectedError: TOO_SLOW, with what is needed and what there is.
 
         """
-        self._check(f"decoding this {image_format}", pixels * DECODE_NANOSECONDS[image_format])
+        nanoseconds = pixels * DECODE_NANOSECONDS[image_format] + frames * DECODE_FRAME_NANOSECONDS[image_format]
+        self._check(f"decoding this {image_format}", nanoseconds)
 
-    def check_encoding(self, image_format: str, pixels: int) -> None:
+    def check_encoding(self, image_format: str, pixels: int, frames: int) -> None:
         """Refuse to encode what would not be done in time.
 
         Raises:
             RejectedError: TOO_SLOW, with what is needed and what there is.
 
         """
-        self._check(f"encoding as {image_format}", pixels * ENCODE_NANOSECONDS[image_format])
+        nanoseconds = pixels * ENCODE_NANOSECONDS[image_format] + frames * ENCODE_FRAME_NANOSECONDS[image_format]
+        self._check(f"encoding as {image_format}", nanoseconds)
 
     def _check(self, step: str, nanoseconds: float) -> None:
         share = min(1.0, self.memory_bytes / ONE_PROCESSOR_BYTES)

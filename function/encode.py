@@ -1,6 +1,7 @@
 """Frames to bytes: writes resized frames as faithfully as a format allows."""
 
 import io
+import itertools
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -55,6 +56,9 @@ VP8X_FLAGS, VP8X_ALPHA = 20, 0x10
 
 XMP_TAG = 700
 """Of a TIFF (XMP specification, part 3, 3.3)."""
+
+MOST_GIF_MILLISECONDS = 655_350
+"""That a GIF's frame can be shown: 16 bits of hundredths of a second."""
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
@@ -308,7 +312,22 @@ def _gif(job: Job) -> bytes:
     if job.is_animated and all(image == images[0] for image in images):
         # Pillow would make one of them, and no animation: a frame in which nothing changes is one too.
         images[1::2] = len(images[1::2]) * [images[0].point([indexed.transparent or 0] * 256)]
+    if job.is_animated:
+        options["duration"] = _addable(images, options["duration"])
     return _saved(job, images, options)
+
+
+def _addable(images: Sequence[Image.Image], durations: Sequence[int]) -> list[int]:
+    """The durations, cut where Pillow adds up those of equal neighbours to more than a GIF can hold."""
+    if sum(durations) <= MOST_GIF_MILLISECONDS:
+        return list(durations)
+    cut = [durations[0]]
+    total = durations[0]
+    for (before, image), duration in zip(itertools.pairwise(images), durations[1:], strict=True):
+        total = total if image.tobytes() == before.tobytes() else 0
+        cut.append(min(duration, MOST_GIF_MILLISECONDS - total))
+        total += cut[-1]
+    return cut
 
 
 def _webp(job: Job) -> bytes:

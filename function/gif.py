@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+SIGNATURES = (b"GIF87a", b"GIF89a")
+
 TRAILER, EXTENSION, IMAGE = 0x3B, 0x21, 0x2C
 GRAPHIC_CONTROL = 0xF9
 """The extension that says how the image behind it is shown."""

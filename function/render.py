@@ -82,6 +82,7 @@ def render(
         RejectedError: This source can have no renditions, and the reason.
 
     """
+    budget.check_opening(source, limits)
     try:
         return _rendered(Picture(source), renditions, limits, metadata, seconds_left)
     except RejectedError:
@@ -108,14 +109,14 @@ def _rendered(
     demand = budget.Demand.of(picture, renditions, formats)
     budget.check_size(demand, limits)
     clock = budget.Clock(seconds_left, limits.memory_bytes)
-    clock.check_decoding(picture.source_format, demand.pixels)
+    clock.check_decoding(picture.source_format, demand.pixels, demand.frames)
     resized: list[list[Frame]] = [[] for _ in renditions]
     for frame in picture.frames():
         for frames, rendition in zip(resized, renditions, strict=True):
             frames.append(_resized(frame, rendition))
     outputs = []
     for frames, rendition, image_format in zip(resized, renditions, formats, strict=True):
-        clock.check_encoding(image_format, sum(math.prod(frame.image.size) for frame in frames))
+        clock.check_encoding(image_format, sum(math.prod(frame.image.size) for frame in frames), len(frames))
         outputs.append(_output(picture, frames, image_format, rendition, metadata))
     return Rendered(outputs, picture.lost_bits)
 
@@ -174,5 +175,5 @@ def _output(
     width, height = frames[0].image.size
     writable = writable_frames(picture, frames, image_format, rendition)
     body = encode(picture, writable, image_format, rendition, metadata)
-    proof.check(body, image_format, writable[0].image, [frame.image.size for frame in writable])
+    proof.check(body, image_format, [frame.image for frame in writable])
     return Output(body, CONTENT_TYPES[image_format], width, height)

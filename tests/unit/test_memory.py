@@ -63,6 +63,12 @@ def animation(image_format: str, mode: str) -> bytes:
     return encoded(frames[0], image_format, save_all=True, append_images=frames[1:], duration=50)
 
 
+def specks(image_format: str) -> bytes:
+    """Many frames of hardly a pixel."""
+    turns = [picture(8, 8).rotate(90 * turn) for turn in range(4)]
+    return encoded(turns[0], image_format, save_all=True, append_images=(turns * 500)[1:], duration=20)
+
+
 def still(image_format: str, mode: str, **options: object) -> bytes:
     return encoded(photo(mode), image_format, **options)
 
@@ -92,6 +98,9 @@ CASES: dict[str, tuple[Callable[[], bytes], dict[str, Any]]] = {
     "animated GIF": (lambda: animation("GIF", "RGBA"), WHOLE),
     "animated WebP": (lambda: animation("WEBP", "RGBA"), WHOLE),
     "animated PNG": (lambda: animation("PNG", "RGBA"), WHOLE),
+    "tiny GIF": (lambda: specks("GIF"), HALF),
+    "tiny WebP": (lambda: specks("WEBP"), HALF),
+    "tiny PNG": (lambda: specks("PNG"), HALF),
     "animated AVIF": (lambda: animation("AVIF", "RGBA"), WHOLE),
 }
 

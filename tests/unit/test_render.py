@@ -74,9 +74,9 @@ def test_transparency_is_kept_and_casts_no_halo(image_format: str) -> None:
     pixels = np.asarray(decoded(halved(encoded(source, image_format, lossless=True)).body).convert("RGBA"))
     assert pixels[0, 0, 3] == 0
     assert pixels[50, 50, 3] == 255
-    # Where less is seen, eight bits of it say little of its colour.
-    edge = pixels[pixels[..., 3] > 60]
-    assert np.abs(edge[:, :3].astype(int) - (255, 128, 0)).max() < 20
+    edge = pixels[pixels[..., 3] > 40]
+    # What rings at the four corners is clipped at 0 and 255 in eight bits. Without premultiplying it is 128 and more.
+    assert np.abs(edge[:, :3].astype(int) - (255, 128, 0)).max() < 24
 
 
 def test_a_palette_is_resized_in_full_colour() -> None:
