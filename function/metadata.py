@@ -3,10 +3,11 @@
 import contextlib
 import re
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, TiffImagePlugin, TiffTags
 
 from settings import MetadataPolicy
 
@@ -25,10 +26,19 @@ STRUCTURE = frozenset(
 )
 """Tags of TIFF 6.0 that say how pixels are stored, or are written anew: a TIFF has them where its EXIF is."""
 
+PARTS: dict[int | None, set[int]] = {
+    None: {ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo},
+    ExifTags.IFD.Exif: {ExifTags.IFD.Interop},
+}
+"""Which directories are parts of which; None is the main one."""
+
 MAX_SEGMENT_BYTES = 65533 - 29
 """What fits into one segment of a JPEG beside the name of its kind; other formats have more room than anyone needs."""
 
-BAD_EXIF = (SyntaxError, TypeError, ValueError, KeyError, IndexError, AttributeError, OSError, struct.error)
+BAD_EXIF = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, OSError),
+    *(SyntaxError, TypeError, ValueError, struct.error),
+)
 """What Pillow raises at EXIF that is not what the standard says; a good image with bad EXIF is still a good image."""
 
 
@@ -75,21 +85,53 @@ class Metadata:
     def _exif(self, policy: MetadataPolicy, size: tuple[int, int]) -> Image.Exif | None:
         if self.exif is None or policy is MetadataPolicy.NONE:
             return None
-        kept = Image.Exif()
         if policy is MetadataPolicy.COPYRIGHT:
+            kept = Image.Exif()
             for tag in CREDITS:
                 if isinstance(credit := self.exif.get(tag), str):
-                    kept[tag] = credit
+                    kept[tag] = _raw(credit)
             return kept
-        kept.load(self.exif.tobytes())
+        kept = copied(self.exif)
         for tag in STRUCTURE & set(kept):
             del kept[tag]
-        # Asking for the part makes it, even where there is none.
-        details = kept.get_ifd(ExifTags.IFD.Exif) if ExifTags.IFD.Exif in kept else {}
+        details = kept.get(ExifTags.IFD.Exif, {})
         for tag, side in zip((ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight), size, strict=True):
             if tag in details:
                 details[tag] = side
         return kept
+
+
+def copied(exif: Image.Exif) -> Image.Exif:
+    """What of ``exif`` can be written, with every byte of its texts; without the directory of the thumbnail."""
+    copy = Image.Exif()
+    # Makers' own notes may be in the byte order of what is around them.
+    copy.endian = exif.endian
+    for tag, value in _directory(exif, exif).items():
+        copy[tag] = value
+    return copy
+
+
+def _directory(exif: Image.Exif, entries: Mapping[int, Any], group: int | None = None) -> dict[int, Any]:
+    """Those entries of a directory that can be written, one by one, for one that is broken says nothing of others."""
+    written: dict[int, Any] = {}
+    for tag in entries:
+        with contextlib.suppress(*BAD_EXIF):
+            if tag in PARTS.get(group, ()):
+                value = _directory(exif, exif.get_ifd(tag), tag)
+            elif tag not in TiffTags.TAGS_V2_GROUPS:
+                value = _raw(entries[tag])
+            else:
+                continue
+            trial = TiffImagePlugin.ImageFileDirectory_v2(group=group)
+            trial[tag] = value
+            trial.tobytes()
+            written[tag] = value
+    return written
+
+
+def _raw(value: Any) -> Any:
+    """A text as it was stored: Pillow reads each byte as one character, but writes question marks beside ASCII."""
+    return value.encode("latin-1") if isinstance(value, str) and not value.isascii() else value
 
 
 def _corrected(xmp: bytes, size: tuple[int, int]) -> bytes:
