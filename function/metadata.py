@@ -65,11 +65,10 @@ class Metadata:
             orientation = exif.get(ExifTags.Base.Orientation)
         except BAD_EXIF:
             exif, orientation = None, 1
-        xmp = image.info.get("xmp")
         return cls(
             orientation=orientation if type(orientation) is int and 1 <= orientation <= 8 else 1,
             exif=exif,
-            xmp=xmp.encode() if isinstance(xmp, str) else xmp,
+            xmp=image.info.get("xmp"),
         )
 
     def kept(self, policy: MetadataPolicy, size: tuple[int, int]) -> dict[str, bytes]:
@@ -99,6 +98,21 @@ class Metadata:
             if tag in details:
                 details[tag] = side
         return kept
+
+
+def mend(image: Image.Image) -> None:
+    """Take from a TIFF what Pillow fails at while it reads pixels: XMP that is no bytes, directories at no place."""
+    xmp = image.info.get("xmp")
+    if isinstance(xmp, str):
+        image.info["xmp"] = xmp.encode("latin-1")
+    elif not isinstance(xmp, bytes):
+        image.info.pop("xmp", None)
+    exif = image.getexif()
+    for part in TiffTags.TAGS_V2_GROUPS.keys() & set(exif):
+        try:
+            exif.get_ifd(part)
+        except BAD_EXIF:
+            del exif[part]
 
 
 def copied(exif: Image.Exif) -> Image.Exif:
