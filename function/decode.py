@@ -26,7 +26,7 @@ from PIL import (
 
 import gif
 from errors import Reason, RejectedError
-from metadata import Metadata, mend
+from metadata import Metadata, mend, without_exif, without_texts
 
 try:
     import pillow_heif
@@ -298,6 +298,13 @@ class Picture:
 
 
 def _opened(source: bytes) -> Image.Image:
+    if BEGINNINGS["PNG"].match(source):
+        source = without_texts(source)
+    elif BEGINNINGS["AVIF"].match(source):
+        with contextlib.suppress(Exception):
+            return Image.open(io.BytesIO(source), formats=FORMATS)
+        # Its EXIF may be all that is broken.
+        source = without_exif(source)
     try:
         return Image.open(io.BytesIO(source), formats=FORMATS)
     except UnidentifiedImageError:

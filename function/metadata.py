@@ -32,6 +32,15 @@ PARTS: dict[int | None, set[int]] = {
 }
 """Which directories are parts of which; None is the main one."""
 
+PNG_TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
+"""The chunks of a PNG that hold a name and a text (PNG specification, 11.3.3)."""
+
+TEXTS_READ = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")
+"""The names of texts that are XMP and EXIF."""
+
+AVIF_EXIF = re.compile(rb"(infe\x02.{3}.{4}|infe\x03.{3}.{6})Exif", re.DOTALL)
+"""What announces EXIF among the items of a file (ISO/IEC 14496-12, 8.11.6)."""
+
 MAX_SEGMENT_BYTES = 65533 - 29
 """What fits into one segment of a JPEG beside the name of its kind; other formats have more room than anyone needs."""
 
@@ -98,6 +107,25 @@ class Metadata:
             if tag in details:
                 details[tag] = side
         return kept
+
+
+def without_texts(png: bytes) -> bytes:
+    """The PNG without its texts: one named ``transparency`` would be taken for what Pillow itself says by that name."""
+    parts = []
+    start, position = 0, 8
+    while position + 8 <= len(png):
+        length, kind = struct.unpack_from(">I4s", png, position)
+        end = position + length + 12
+        if kind in PNG_TEXTS and not png.startswith(TEXTS_READ, position + 8):
+            parts.append(png[start:position])
+            start = end
+        position = end
+    return b"".join([*parts, png[start:]])
+
+
+def without_exif(avif: bytes) -> bytes:
+    """The AVIF with its EXIF renamed, to be no one's: its decoder refuses an image for it."""
+    return AVIF_EXIF.sub(rb"\1none", avif)
 
 
 def mend(image: Image.Image) -> None:

@@ -222,6 +222,65 @@ def test_however_broken_exif_is_its_image_is_rendered(block: bytes, to: str, pol
         assert image.size in {(160, 120), (120, 160)}
 
 
+@pytest.mark.parametrize("policy", MetadataPolicy)
+@pytest.mark.parametrize("head", [b"XX*\0\x08\0\0\0", bytes(8), b"II+\0\x08\0\0\0", b"II*\0\xff\xff\xff\xff"])
+@pytest.mark.parametrize("image_format", ["JPEG", "WEBP", "AVIF"])
+def test_exif_with_a_broken_head_fails_nothing(image_format: str, head: bytes, policy: MetadataPolicy) -> None:
+    good = encoded(picture(), image_format, exif=exif(text(ExifTags.Base.Copyright, b"A. Baker")))
+    broken = good.replace(b"II*\0\x08\0\0\0", head)
+    assert broken != good
+    assert corners(decoded(body(broken, policy))) == UPRIGHT_CORNERS
+
+
+def with_chunk(png: bytes, kind: bytes, data: bytes, *, last: bool = False) -> bytes:
+    """The PNG with one more chunk, behind its header or before its end."""
+    chunk = struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    place = len(png) - 12 if last else 8 + 25
+    return png[:place] + chunk + png[place:]
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("bbox", "chromaticity", "default_image", "duration", "exif", "gamma", "icc_profile", "interlace", "loop"),
+        *("transparency", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"),
+    ],
+)
+def test_a_text_of_a_png_is_taken_for_nothing_else(name: str, last: bool) -> None:
+    animation = encoded(picture(), "PNG", save_all=True, append_images=[picture().rotate(180)], duration=50)
+    for png in (encoded(picture(), "PNG"), animation):
+        source = with_chunk(png, b"tEXt", name.encode() + b"\0a text", last=last)
+        assert corners(decoded(body(source, MetadataPolicy.ALL))) == UPRIGHT_CORNERS
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        (b"tEXt", b""),
+        (b"zTXt", b"Comment\0\x09unknown compression"),
+        (b"zTXt", b"Comment\0\0" + zlib.compress(bytes(2 << 20))),
+        (b"iTXt", b"Comment"),
+    ],
+)
+def test_a_broken_text_of_a_png_fails_nothing(kind: bytes, data: bytes) -> None:
+    source = with_chunk(encoded(picture(), "PNG"), kind, data)
+    assert corners(decoded(body(source, MetadataPolicy.ALL))) == UPRIGHT_CORNERS
+
+
+@pytest.mark.parametrize("policy", MetadataPolicy)
+def test_exif_in_a_text_of_a_png_is_exif(policy: MetadataPolicy) -> None:
+    block = camera().hex()
+    raw = f"Raw profile type exif\0\nexif\n{len(block) // 2:8}\n{block}\n".encode()
+    output = body(with_chunk(encoded(picture(), "PNG"), b"tEXt", raw), policy)
+    kept = decoded(output).getexif()
+    assert decoded(output).size == (120, 160)
+    assert kept.get(ExifTags.Base.Artist) == (None if policy is MetadataPolicy.NONE else "A. Baker")
+    assert bool(kept.get_ifd(ExifTags.IFD.GPSInfo)) == (policy is MetadataPolicy.ALL)
+    assert kept.get(ExifTags.Base.Orientation, 1) == 1
+    assert b"Raw profile" not in output
+
+
 def test_what_does_not_fit_beside_other_metadata_of_a_jpeg_is_left_out_alone() -> None:
     large = exif(text(ExifTags.Base.Copyright, b"A. Baker"), text(ExifTags.Base.ImageDescription, b"x" * 70000))
     xmp = b'<d tiff:Orientation="1"/>'
