@@ -21,10 +21,11 @@ STRUCTURE = frozenset(
         *(*range(288, 294), 297, 301),  # fax options, page number, transfer function
         *range(317, 348),  # predictor, palette, tiles, inks, sample formats, JPEG tables
         *(*range(512, 522), *range(529, 533)),  # old JPEG, YCbCr
+        *range(32995, 32999),  # SGI's matte, kind of numbers, and depth
         *(700, 34377, 34675),  # XMP, Photoshop's blocks, the colour profile: these have places of their own
     }
 )
-"""Tags of TIFF 6.0 that say how pixels are stored, or are written anew: a TIFF has them where its EXIF is."""
+"""Tags of a TIFF that say how pixels are stored, or are written anew: a TIFF has them where its EXIF is."""
 
 PARTS: dict[int | None, set[int]] = {
     None: {ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo},

@@ -125,6 +125,12 @@ def test_all_keeps_everything_but_the_thumbnail_which_would_be_of_another_size(i
     assert THUMBNAIL[:100] not in output
 
 
+def test_how_pixels_were_stored_is_not_kept() -> None:
+    # libtiff refuses a TIFF with 8 bits of which one tag says that they are floating-point numbers.
+    stored = [number(tag, 3, SHORT) for tag in (254, 256, 259, 262, 273, 317, 330, 347, 513, 32996)]
+    assert not decoded(body(encoded(picture(), exif=exif(*stored)), MetadataPolicy.ALL)).getexif()
+
+
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
 def test_none_keeps_the_colour_profile(image_format: str) -> None:
     output = body(encoded(picture(), image_format, icc_profile=PROFILE), MetadataPolicy.NONE)
