@@ -185,5 +185,5 @@ def _corrected(xmp: bytes, size: tuple[int, int]) -> bytes:
         rb"(?:tiff:ImageLength|exif:PixelYDimension)": str(size[1]).encode(),
     }
     for name, value in replacements.items():
-        xmp = re.sub(rb"(" + name + rb"(?:\s*=\s*[\"']|>))\d+", rb"\g<1>" + value, xmp)
+        xmp = re.sub(rb"(" + name + rb"(?:\s*=\s*[\"']|>)\s*)\d+", rb"\g<1>" + value, xmp)
     return xmp

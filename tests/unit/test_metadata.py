@@ -278,6 +278,7 @@ def test_a_credit_that_is_no_text_fails_nothing(credit: Entry) -> None:
         (b'<d tiff:Orientation="6"/>', b'<d tiff:Orientation="1"/>'),
         (b"<d tiff:Orientation = '8'/>", b"<d tiff:Orientation = '1'/>"),
         (b"<tiff:Orientation>3</tiff:Orientation>", b"<tiff:Orientation>1</tiff:Orientation>"),
+        (b"<tiff:Orientation>\n 3\n</tiff:Orientation>", b"<tiff:Orientation>\n 1\n</tiff:Orientation>"),
         (b'<d tiff:ImageWidth="9" tiff:ImageLength="9"/>', b'<d tiff:ImageWidth="160" tiff:ImageLength="120"/>'),
         (b"<exif:PixelXDimension>9<", b"<exif:PixelXDimension>160<"),
         (b"<exif:PixelYDimension>12345<", b"<exif:PixelYDimension>120<"),
