@@ -26,7 +26,7 @@ from PIL import (
 
 import gif
 from errors import Reason, RejectedError
-from metadata import Metadata
+from metadata import Metadata, mend, without_exif, without_texts
 
 try:
     import pillow_heif
@@ -228,17 +228,22 @@ class Picture:
         for index in range(self.frame_count):
             with _decoder_errors():
                 if index:
+                    # Else Pillow reads the next page's at once, before it is mended.
+                    self._image._exif = None
                     self._image.seek(index)
+                if self.format == "TIFF":
+                    mend(self._image)
                 self._image.load()
                 metadata = Metadata.of(self._image)
                 if index == 0:
                     self.metadata = metadata
+                icc = self._image.info.get("icc_profile")
                 frame = Frame(
                     image=_on_canvas(_resizable(self._image), self._canvas),
                     full_size=self.full_size if self.format == "JPEG" else self.size,
                     transpose=UPRIGHT.get(metadata.orientation),
                     duration=self._image.info.get("duration", 0),
-                    icc=self._image.info.get("icc_profile") or None,
+                    icc=icc if icc and isinstance(icc, bytes) else None,
                     compression=self._image.info.get("compression"),
                 )
             yield frame
@@ -293,6 +298,13 @@ class Picture:
 
 
 def _opened(source: bytes) -> Image.Image:
+    if BEGINNINGS["PNG"].match(source):
+        source = without_texts(source)
+    elif BEGINNINGS["AVIF"].match(source):
+        with contextlib.suppress(Exception):
+            return Image.open(io.BytesIO(source), formats=FORMATS)
+        # Its EXIF may be all that is broken.
+        source = without_exif(source)
     try:
         return Image.open(io.BytesIO(source), formats=FORMATS)
     except UnidentifiedImageError:

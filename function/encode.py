@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from PIL import ExifTags, Image, ImageCms, ImageFilter, PngImagePlugin
+from PIL import Image, ImageCms, ImageFilter, PngImagePlugin
 
 import palette
 from decode import ANIMATED, SRGB_GAMMA, Frame, Picture, eight_bit
 from errors import Reason, RejectedError
+from metadata import copied
 from renditions import Rendition
 from settings import MetadataPolicy
 
@@ -59,6 +60,9 @@ XMP_TAG = 700
 
 MOST_GIF_MILLISECONDS = 655_350
 """That a GIF's frame can be shown: 16 bits of hundredths of a second."""
+
+EXIF_HEADER = 6 + 8
+"""Bytes before the first directory of EXIF: its name, and a TIFF's header."""
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
@@ -359,24 +363,43 @@ def _tiff(job: Job) -> bytes:
     for frame in job.frames:
         # Pages may differ in everything, so each brings its own options.
         frame.image.encoderinfo = _tiff_options(job, frame)
-    options = _tiff_options(job, job.frames[0])
-    return _saved(job, job.images, options | {"exif": _tiff_tags(job.kept, options["compression"])})
+    tiff = _saved(job, job.images, _tiff_options(job, job.frames[0]))
+    return _tagged(tiff, _tiff_tags(job.kept)) if job.kept else tiff
 
 
-def _tiff_tags(kept: Options, compression: str) -> Image.Exif | None:
+def _tiff_tags(kept: Options) -> Image.Exif:
     """What a TIFF has beside its pixels' own tags: its EXIF is of the same kind, and XMP is one more tag."""
-    if not kept:
-        return None
-    tags = Image.Exif()
+    exif = Image.Exif()
     if "exif" in kept:
-        tags.load(kept["exif"])
+        exif.load(kept["exif"])
+    tags = copied(exif)
     if "xmp" in kept:
         tags[XMP_TAG] = kept["xmp"]
-    if compression != "raw":
-        # libtiff, which compresses, can't write directories of their own.
-        for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
-            tags.pop(directory, None)
+    # As Pillow writes pixels.
+    tags.endian = "<"
     return tags
+
+
+def _tagged(tiff: bytes, tags: Image.Exif) -> bytes:
+    """The TIFF with more tags in its first directory, which is written anew at the end (TIFF 6.0, section 2).
+
+    libtiff, which compresses, writes no directories in directories, and refuses an image for one value that it doubts.
+    """
+    tiff += bytes(len(tiff) % 2)
+    (first,) = struct.unpack_from("<I", tiff, 4)
+    own = _entries(tiff, first)
+    following = tiff[first + 2 + 12 * len(own) :][:4]
+    values = tags.tobytes(len(tiff))[EXIF_HEADER:]
+    entries = sorted((_entries(values, 0) | own).items())
+    directory = struct.pack("<H", len(entries)) + b"".join(entry for _, entry in entries) + following
+    return tiff[:4] + struct.pack("<I", len(tiff + values)) + tiff[8:] + values + directory
+
+
+def _entries(data: bytes, place: int) -> dict[int, bytes]:
+    """The entries of the directory at this place, by tag."""
+    (count,) = struct.unpack_from("<H", data, place)
+    entries = (data[start : start + 12] for start in range(place + 2, place + 2 + 12 * count, 12))
+    return {int.from_bytes(entry[:2], "little"): entry for entry in entries}
 
 
 def _tiff_options(job: Job, frame: Frame) -> Options:

@@ -3,10 +3,11 @@
 import contextlib
 import re
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, TiffImagePlugin, TiffTags
 
 from settings import MetadataPolicy
 
@@ -20,15 +21,34 @@ STRUCTURE = frozenset(
         *(*range(288, 294), 297, 301),  # fax options, page number, transfer function
         *range(317, 348),  # predictor, palette, tiles, inks, sample formats, JPEG tables
         *(*range(512, 522), *range(529, 533)),  # old JPEG, YCbCr
+        *range(32995, 32999),  # SGI's matte, kind of numbers, and depth
         *(700, 34377, 34675),  # XMP, Photoshop's blocks, the colour profile: these have places of their own
     }
 )
-"""Tags of TIFF 6.0 that say how pixels are stored, or are written anew: a TIFF has them where its EXIF is."""
+"""Tags of a TIFF that say how pixels are stored, or are written anew: a TIFF has them where its EXIF is."""
+
+PARTS: dict[int | None, set[int]] = {
+    None: {ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo},
+    ExifTags.IFD.Exif: {ExifTags.IFD.Interop},
+}
+"""Which directories are parts of which; None is the main one."""
+
+PNG_TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
+"""The chunks of a PNG that hold a name and a text (PNG specification, 11.3.3)."""
+
+TEXTS_READ = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")
+"""The names of texts that are XMP and EXIF."""
+
+AVIF_EXIF = re.compile(rb"(infe\x02.{3}.{4}|infe\x03.{3}.{6})Exif", re.DOTALL)
+"""What announces EXIF among the items of a file (ISO/IEC 14496-12, 8.11.6)."""
 
 MAX_SEGMENT_BYTES = 65533 - 29
 """What fits into one segment of a JPEG beside the name of its kind; other formats have more room than anyone needs."""
 
-BAD_EXIF = (SyntaxError, TypeError, ValueError, KeyError, IndexError, AttributeError, OSError, struct.error)
+BAD_EXIF = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, OSError),
+    *(SyntaxError, TypeError, ValueError, struct.error),
+)
 """What Pillow raises at EXIF that is not what the standard says; a good image with bad EXIF is still a good image."""
 
 
@@ -55,11 +75,10 @@ class Metadata:
             orientation = exif.get(ExifTags.Base.Orientation)
         except BAD_EXIF:
             exif, orientation = None, 1
-        xmp = image.info.get("xmp")
         return cls(
             orientation=orientation if type(orientation) is int and 1 <= orientation <= 8 else 1,
             exif=exif,
-            xmp=xmp.encode() if isinstance(xmp, str) else xmp,
+            xmp=image.info.get("xmp"),
         )
 
     def kept(self, policy: MetadataPolicy, size: tuple[int, int]) -> dict[str, bytes]:
@@ -75,21 +94,87 @@ class Metadata:
     def _exif(self, policy: MetadataPolicy, size: tuple[int, int]) -> Image.Exif | None:
         if self.exif is None or policy is MetadataPolicy.NONE:
             return None
-        kept = Image.Exif()
         if policy is MetadataPolicy.COPYRIGHT:
+            kept = Image.Exif()
             for tag in CREDITS:
                 if isinstance(credit := self.exif.get(tag), str):
-                    kept[tag] = credit
+                    kept[tag] = _raw(credit)
             return kept
-        kept.load(self.exif.tobytes())
+        kept = copied(self.exif)
         for tag in STRUCTURE & set(kept):
             del kept[tag]
-        # Asking for the part makes it, even where there is none.
-        details = kept.get_ifd(ExifTags.IFD.Exif) if ExifTags.IFD.Exif in kept else {}
+        details = kept.get(ExifTags.IFD.Exif, {})
         for tag, side in zip((ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight), size, strict=True):
             if tag in details:
                 details[tag] = side
         return kept
+
+
+def without_texts(png: bytes) -> bytes:
+    """The PNG without its texts: one named ``transparency`` would be taken for what Pillow itself says by that name."""
+    parts = []
+    start, position = 0, 8
+    while position + 8 <= len(png):
+        length, kind = struct.unpack_from(">I4s", png, position)
+        end = position + length + 12
+        if kind in PNG_TEXTS and not png.startswith(TEXTS_READ, position + 8):
+            parts.append(png[start:position])
+            start = end
+        position = end
+    return b"".join([*parts, png[start:]])
+
+
+def without_exif(avif: bytes) -> bytes:
+    """The AVIF with its EXIF renamed, to be no one's: its decoder refuses an image for it."""
+    return AVIF_EXIF.sub(rb"\1none", avif)
+
+
+def mend(image: Image.Image) -> None:
+    """Take from a TIFF what Pillow fails at while it reads pixels: XMP that is no bytes, directories at no place."""
+    xmp = image.info.get("xmp")
+    if isinstance(xmp, str):
+        image.info["xmp"] = xmp.encode("latin-1")
+    elif not isinstance(xmp, bytes):
+        image.info.pop("xmp", None)
+    exif = image.getexif()
+    for part in TiffTags.TAGS_V2_GROUPS.keys() & set(exif):
+        try:
+            exif.get_ifd(part)
+        except BAD_EXIF:
+            del exif[part]
+
+
+def copied(exif: Image.Exif) -> Image.Exif:
+    """What of ``exif`` can be written, with every byte of its texts; without the directory of the thumbnail."""
+    copy = Image.Exif()
+    # Makers' own notes may be in the byte order of what is around them.
+    copy.endian = exif.endian
+    for tag, value in _directory(exif, exif).items():
+        copy[tag] = value
+    return copy
+
+
+def _directory(exif: Image.Exif, entries: Mapping[int, Any], group: int | None = None) -> dict[int, Any]:
+    """Those entries of a directory that can be written, one by one, for one that is broken says nothing of others."""
+    written: dict[int, Any] = {}
+    for tag in entries:
+        with contextlib.suppress(*BAD_EXIF):
+            if tag in PARTS.get(group, ()):
+                value = _directory(exif, exif.get_ifd(tag), tag)
+            elif tag not in TiffTags.TAGS_V2_GROUPS:
+                value = _raw(entries[tag])
+            else:
+                continue
+            trial = TiffImagePlugin.ImageFileDirectory_v2(group=group)
+            trial[tag] = value
+            trial.tobytes()
+            written[tag] = value
+    return written
+
+
+def _raw(value: Any) -> Any:
+    """A text as it was stored: Pillow reads each byte as one character, but writes question marks beside ASCII."""
+    return value.encode("latin-1") if isinstance(value, str) and not value.isascii() else value
 
 
 def _corrected(xmp: bytes, size: tuple[int, int]) -> bytes:
@@ -100,5 +185,5 @@ def _corrected(xmp: bytes, size: tuple[int, int]) -> bytes:
         rb"(?:tiff:ImageLength|exif:PixelYDimension)": str(size[1]).encode(),
     }
     for name, value in replacements.items():
-        xmp = re.sub(rb"(" + name + rb"(?:\s*=\s*[\"']|>))\d+", rb"\g<1>" + value, xmp)
+        xmp = re.sub(rb"(" + name + rb"(?:\s*=\s*[\"']|>)\s*)\d+", rb"\g<1>" + value, xmp)
     return xmp

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from PIL import ExifTags, Image, ImageCms, ImageDraw, JpegImagePlugin
+from PIL import Image, ImageCms, ImageDraw, JpegImagePlugin
 
 import decode
 import encode
@@ -222,15 +222,6 @@ def test_an_odd_side_does_not_keep_a_jpegs_decoder_from_halving_it(monkeypatch: 
     monkeypatch.setattr(decode.Picture, "frames", spied)
     assert converted(encoded(picture(321, 241)), None).size == (161, 121)
     assert decoded_sizes == [(161, 121)]
-
-
-def test_a_compressed_tiff_loses_the_directories_that_libtiff_cannot_write() -> None:
-    exif = Image.Exif()
-    exif[ExifTags.Base.Artist] = "me"
-    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.ExposureTime] = 0.01
-    tags = encode._tiff_tags({"exif": exif.tobytes()}, "tiff_lzw")
-    assert tags is not None
-    assert dict(tags) == {ExifTags.Base.Artist: "me"}
 
 
 def test_a_drawing_in_full_colour_does_not_grow() -> None:
