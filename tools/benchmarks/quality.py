@@ -19,6 +19,12 @@ IDENTICAL = 99.0
 NO_PICTURE = 20.0
 """Decibels below which an output does not show its source."""
 
+STRIP = 64
+"""Rows of an image that are compared at a time."""
+
+WINDOW = np.exp(-np.square(np.arange(-5, 6, dtype=np.float32)) / np.float32(2 * 1.5**2))
+WINDOW /= WINDOW.sum()
+
 LUMA = np.array((0.299, 0.587, 0.114), np.float32)
 
 
@@ -122,26 +128,31 @@ def luma(values: Pixels) -> Pixels:
 
 def ssim(one: Pixels, other: Pixels) -> float:
     """Structural similarity (Wang et al., 2004): Gaussian window of 11 pixels, deviation 1.5, K1 0.01, K2 0.03."""
-    offset = np.arange(-5, 6, dtype=np.float32)
-    window = np.exp(-np.square(offset) / np.float32(2 * 1.5**2))
-    window /= window.sum()
-    mean_one, mean_other = _blurred(one, window), _blurred(other, window)
-    variance_one = _blurred(one * one, window) - mean_one**2
-    variance_other = _blurred(other * other, window) - mean_other**2
-    covariance = _blurred(one * other, window) - mean_one * mean_other
+    height, width = (side - len(WINDOW) + 1 for side in one.shape)
+    # In strips that a processor's cache holds: several times as fast.
+    strips = [slice(top, min(top + STRIP, height) + len(WINDOW) - 1) for top in range(0, height, STRIP)]
+    total = sum(float(_similarity(one[strip], other[strip]).sum(dtype=np.float64)) for strip in strips)
+    return total / float(height * width)
+
+
+def _similarity(one: Pixels, other: Pixels) -> Pixels:
+    mean_one, mean_other = _blurred(one), _blurred(other)
+    variance_one = _blurred(one * one) - mean_one**2
+    variance_other = _blurred(other * other) - mean_other**2
+    covariance = _blurred(one * other) - mean_one * mean_other
     c1, c2 = np.float32((0.01 * 255) ** 2), np.float32((0.03 * 255) ** 2)
     structure = (2 * covariance + c2) / (variance_one + variance_other + c2)
-    brightness = (2 * mean_one * mean_other + c1) / (mean_one**2 + mean_other**2 + c1)
-    return float((brightness * structure).mean(dtype=np.float64))
+    similarity: Pixels = structure * (2 * mean_one * mean_other + c1) / (mean_one**2 + mean_other**2 + c1)
+    return similarity
 
 
-def _blurred(plane: Pixels, window: Pixels) -> Pixels:
+def _blurred(plane: Pixels) -> Pixels:
     """The plane filtered down and across, without the margin that the window does not fill."""
-    height, width = (side - len(window) + 1 for side in plane.shape)
+    height, width = (side - len(WINDOW) + 1 for side in plane.shape)
     down = np.zeros((height, plane.shape[1]), np.float32)
-    for index, weight in enumerate(window):
+    for index, weight in enumerate(WINDOW):
         down += weight * plane[index : index + height]
     across = np.zeros((height, width), np.float32)
-    for index, weight in enumerate(window):
+    for index, weight in enumerate(WINDOW):
         across += weight * down[:, index : index + width]
     return across
