@@ -156,7 +156,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Report:
     everyone = (*own, peers._missing("sharp", "not installed: it needs node and npm"))
     rows = [tiny_row("jpeg-three"), tiny_row("gif-flat")]
     rows[0] = replace(rows[0], image=replace(rows[0].image, size=(800, 600)))
-    measured = measure.bench(Bench(folder, photograph, everyone, rounds=2), rows, lambda _: None)
+    measured = Bench(folder, photograph, everyone, rounds=2).measure_all(rows, lambda _: None)
     return Report("2026-01-01", "a machine", 2, True, tuple(peer.contestant for peer in everyone), measured)
 
 

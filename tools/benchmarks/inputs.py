@@ -1,4 +1,4 @@
-"""The images that everyone resizes: made once, always the same, and cached."""
+"""The images that everyone resizes: made once, always the same, and cached until `invoke clean`."""
 
 import io
 from collections.abc import Callable, Iterable, Mapping
@@ -32,6 +32,7 @@ class Input:
         options: Of Pillow's encoder.
         subsampling: Of a JPEG's chroma, which its outputs keep.
         is_turned: Whether it is displayed upright only by its EXIF orientation.
+        has_palette: Whether a PNG has one.
 
     """
 
@@ -42,6 +43,7 @@ class Input:
     options: Mapping[str, Any] = field(default_factory=dict)
     subsampling: str = "4:2:0"
     is_turned: bool = False
+    has_palette: bool = False
 
     @property
     def displayed_size(self) -> Size:
@@ -118,7 +120,7 @@ INPUTS = (
     Input("png-photo", "PNG", MEDIUM, _photo("coffee")),
     Input("png-rgba", "PNG", MEDIUM, _cut_out),
     Input("png-flat", "PNG", MEDIUM, _chart),
-    Input("png-palette", "PNG", MEDIUM, _chart_in_palette),
+    Input("png-palette", "PNG", MEDIUM, _chart_in_palette, has_palette=True),
     Input("webp", "WEBP", MEDIUM, _photo("chelsea"), {"quality": 85}),
     Input("gif-photo", "GIF", (480, 360), drawings.panning),
     Input("gif-flat", "GIF", (480, 360), _bouncing),

@@ -103,7 +103,7 @@ class Bench:
     Attributes:
         folder: For inputs and outputs.
         photograph: Takes the photographs.
-        peers: Who takes part.
+        peers: Who takes part; ours is first, for others are matched to it.
         rounds: How often each runs after the warm-up.
 
     """
@@ -112,6 +112,14 @@ class Bench:
     photograph: Photographer
     peers: Sequence[Peer]
     rounds: int
+
+    def measure_all(self, rows: Sequence[Row], say: Callable[[str], None]) -> tuple[RowResult, ...]:
+        """Measure rows, and tell how far it is."""
+        results = []
+        for row in rows:
+            say(f"Measuring {row.name}")
+            results.append(self.measure(row))
+        return tuple(results)
 
     def measure(self, row: Row) -> RowResult:
         """Measure one row."""
@@ -155,7 +163,7 @@ class Bench:
             outputs=row.outputs,
             subsampling=row.image.subsampling,
             tiff_compression="lzw" if "compression" in row.image.options else "raw",
-            has_palette=row.name == "png-palette",
+            has_palette=row.image.has_palette,
         )
 
     def _rounds(self, entries: Sequence[Entry]) -> dict[str, tuple[float, ...]]:
@@ -196,12 +204,3 @@ def _worst(judge: Judge, row: Row, bodies: Sequence[bytes]) -> Quality:
     """The quality of the output that is furthest from the reference."""
     found = [judge.judge(body, wanted) for body, wanted in zip(bodies, row.outputs, strict=True)]
     return min(found, key=lambda quality: (not quality.fault, quality.psnr or 0))
-
-
-def bench(bench_of: Bench, rows: Sequence[Row], say: Callable[[str], None]) -> tuple[RowResult, ...]:
-    """Measure all rows, and tell how far it is."""
-    results = []
-    for row in rows:
-        say(f"Measuring {row.name}")
-        results.append(bench_of.measure(row))
-    return tuple(results)

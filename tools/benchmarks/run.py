@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tools.benchmarks import document, plot, report
-from tools.benchmarks.measure import Bench, bench
+from tools.benchmarks.measure import Bench
 from tools.benchmarks.peers import peers
 from tools.benchmarks.photos import photographer
 from tools.benchmarks.results import Report
@@ -40,7 +40,8 @@ def run(only: str, rounds: int, say: Callable[[str], None], *, quick: bool, writ
         raise ToolError("--write is of all rows with the full images: leave out --only and --quick")
     rows = chosen(only, quick=quick)
     contestants = peers(FOLDER, say)
-    measured = bench(Bench(FOLDER, photographer(FOLDER / "photos"), contestants, rounds), rows, say)
+    bench = Bench(FOLDER, photographer(FOLDER / "photos"), contestants, rounds)
+    measured = bench.measure_all(rows, say)
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     found = Report(today, _machine(), rounds, quick, tuple(peer.contestant for peer in contestants), measured)
     save(found, FOLDER)
