@@ -33,6 +33,8 @@ def markdown(report: Report) -> str:
         "",
         "![CPU by the classic handler's](benchmarks.svg)",
         "",
+        "Animations are not in the plot: the classic handler does only their first frame.",
+        "",
         *(f"- {line}" for line in contestants(report)),
         "",
         "## How",

@@ -22,7 +22,7 @@ line { stroke: #d0d7de } .one { stroke: #57606a; stroke-width: 2 }
 
 
 def svg(report: Report) -> str:
-    """The plot; a contestant whose answer is wrong is hollow."""
+    """The plot; a contestant whose answer is wrong is hollow, and a row that has no measure is left out."""
     rows = [row for row in report.rows if _ratios(row)]
     found = [ratio for row in rows for ratio in _ratios(row).values()]
     scale = Scale(min([*found, 0.5]), max([*found, 1.0]))
@@ -57,9 +57,9 @@ class Scale:
 
 
 def _ratios(row: RowResult) -> dict[str, float]:
-    """CPU by the classic handler's, of those that are shown."""
+    """CPU by the classic handler's, of those that are shown; none where it did only a part of the work."""
     classic = row.measured.get("classic")
-    if classic is None:
+    if classic is None or classic.quality.is_partial:
         return {}
     return {name: row.measured[name].median / classic.median for name in MARKS if name in row.measured}
 

@@ -36,12 +36,14 @@ class Quality:
         psnr: In decibels, over all frames, colours and alpha; None where there is nothing to compare.
         ssim: Of the luma, the mean of all frames, likewise.
         fault: What is plainly wrong; empty where nothing is.
+        is_partial: Whether it is that frames are missing: what it took is no measure of the whole work.
 
     """
 
     psnr: float | None
     ssim: float | None
     fault: str = ""
+    is_partial: bool = False
 
 
 class Judge:
@@ -76,9 +78,8 @@ class Judge:
         similarity = sum(ssim(luma(one), luma(other)) for one, other in shared) / len(shared)
         if len(shown) != len(references):
             fault = f"has {len(shown)} of {len(references)} frames"
-        else:
-            fault = "does not show its source" if decibels < NO_PICTURE else ""
-        return Quality(decibels, similarity, fault)
+            return Quality(decibels, similarity, fault, is_partial=len(shown) < len(references))
+        return Quality(decibels, similarity, "does not show its source" if decibels < NO_PICTURE else "")
 
     def _reference(self, size: tuple[int, int]) -> list[Pixels]:
         if size not in self._references:
