@@ -19,6 +19,8 @@ from tools import checks, invocation, stack  # noqa: E402
 from tools import demo as demonstration  # noqa: E402
 from tools import lock as locking  # noqa: E402
 from tools import soak as soaking  # noqa: E402
+from tools.benchmarks import report as reporting  # noqa: E402
+from tools.benchmarks import run as benchmarking  # noqa: E402
 from tools.cli import FilesTask, readable_errors, say  # noqa: E402
 from tools.paths import DIST  # noqa: E402
 
@@ -59,6 +61,24 @@ def soak(_: Context, images: int = 10_000, seed: int = 1) -> None:
     progress = soaking.soak(images, seed, say)
     for outcome, count in progress.outcomes.most_common():
         print(f"{count:>6} {outcome}")
+
+
+@task(
+    help={
+        "only": "One row, such as jpeg-12mp.",
+        "rounds": "How often each contestant runs, after a warm-up.",
+        "quick": "Small images: to see that all works.",
+        "write": "Renew docs/benchmarks.md and its plot.",
+    }
+)
+@readable_errors
+def bench(_: Context, only: str = "", rounds: int = 9, quick: bool = False, write: bool = False) -> None:
+    """Measure the renderer against other resizers: CPU, memory, bytes and fidelity."""
+    report = benchmarking.run(only, rounds, say, quick=quick, write=write)
+    for table in reporting.tables(report):
+        print("\n" + table.text())
+    print("\n" + "\n".join(reporting.contestants(report)))
+    print(f"\nThe plot and the JSON are in {benchmarking.FOLDER}")
 
 
 @task

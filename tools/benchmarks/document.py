@@ -1,0 +1,46 @@
+"""docs/benchmarks.md: a run's tables with how they came about."""
+
+from tools.benchmarks.photos import PACKAGE, SUBJECTS
+from tools.benchmarks.report import contestants, tables
+from tools.benchmarks.results import Report
+
+HOW = """\
+Each figure is of the work inside the function: bytes in, resized bytes out. Ours is `render.render` as it is deployed,
+with every check on. CPU is user and system time of all threads. Every contestant has a warm process of its own; they
+run in turn, once a round, and who begins changes. A ratio is the median of the rounds, with the lowest and the highest
+in brackets. Everyone has quality 75 and the source's chroma subsampling, and else their defaults, but for this:
+
+- **classic** is Pillow's `thumbnail` and `save`. It turns no picture upright and drops all frames but the first.
+- **sharp** has one thread and no cache. Its PNGs of photos have adaptive filters and the lowest deflate level at which
+  they are as small as ours; its palette PNG has `palette: true`; its AVIF has effort 4 and 4:2:0.
+- **pyvips** is `thumbnail_buffer` with one thread and no cache; its PNGs have all filters, its AVIF is as sharp's.
+- **limit** is `djpeg -scale 1/2 | cjpeg`; the start of two processes and the pipe between them are in its figures.
+- **parts** is one decode at half size and the encodes, with Pillow; the resizing is not in it.
+
+Memory is the most that the first run adds to the process, beside the source; for limit it is that of the larger of its
+two processes, and at least that of the Python that starts them. PSNR and SSIM are against the source decoded in full,
+premultiplied and resized with a bicubic filter in floating point; of several outputs the worst is shown. What is wrong
+has its reason in the last table; less than 20 dB is wrong. A flat animation counts as near exact from 40 dB.
+"""
+
+
+def markdown(report: Report) -> str:
+    """The whole document."""
+    head = [
+        "# Benchmarks",
+        "",
+        f"Measured on {report.date} by `invoke bench --write --rounds {report.rounds}`, on {report.machine}.",
+        "",
+        "![CPU by the classic handler's](benchmarks.svg)",
+        "",
+        "Animations are not in the plot: the classic handler does only their first frame.",
+        "",
+        *(f"- {line}" for line in contestants(report)),
+        "",
+        "## How",
+        "",
+        HOW,
+        f"The photographs are in the wheel of {PACKAGE}, enlarged with texture and noise:",
+        "; ".join(f"`{subject}` ({licence})" for subject, licence in SUBJECTS.items()) + ".",
+    ]
+    return "\n\n".join(["\n".join(head), *(table.markdown() for table in tables(report))]) + "\n"

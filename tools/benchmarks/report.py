@@ -1,0 +1,117 @@
+"""A run's tables, as plain text and as Markdown, and as JSON."""
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+from tools.benchmarks.results import OURS, Measured, Report, RowResult
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Table:
+    """A heading, column names and rows of the same length; the first ``words`` columns are text."""
+
+    heading: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    words: int = 1
+
+    def text(self) -> str:
+        """Aligned, for a terminal."""
+        lines = [tuple(column.upper() for column in self.columns), *self.rows]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        return "\n".join([self.heading, *("  ".join(self._aligned(line, widths)).rstrip() for line in lines)])
+
+    def markdown(self) -> str:
+        """As a section of a document."""
+        rule = ["---" if index < self.words else "---:" for index in range(len(self.columns))]
+        lines = [f"| {' | '.join(line)} |" for line in (self.columns, tuple(rule), *self.rows)]
+        return "\n".join([f"## {self.heading}", "", *lines])
+
+    def _aligned(self, line: Sequence[str], widths: Sequence[int]) -> Iterable[str]:
+        for index, (cell, width) in enumerate(zip(line, widths, strict=True)):
+            yield cell.ljust(width) if index < self.words else cell.rjust(width)
+
+
+def tables(report: Report) -> list[Table]:
+    """All of a run's tables, the most important first."""
+    return [_cpu(report), _targets(report), _details(report)]
+
+
+def as_json(report: Report) -> str:
+    """All that was measured, with every target's figure and verdict."""
+    document = asdict(report)
+    for row, fields in zip(report.rows, document["rows"], strict=True):
+        fields["targets"] = [
+            {"name": target.name, "bound": target.bound, "figure": figure, "verdict": target.verdict(figure)}
+            for target in row.targets
+            for figure in (target.figure(row),)
+        ]
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _cpu(report: Report) -> Table:
+    """Ours in milliseconds, and by each peer's."""
+    others = [one for one in report.contestants if one.name != OURS]
+    rows = []
+    for row in report.rows:
+        ours = row.measured.get(OURS)
+        own = f"{ours.median * 1000:.1f}" if ours else row.absent[OURS]
+        rows.append((row.title, own, *(_ratio(row, one.name, one.missing) for one in others)))
+    columns = ("image", "ours, ms", *(f"/ {one.name}" for one in others))
+    return Table("CPU seconds of ours, by each peer's", columns, tuple(rows))
+
+
+def _ratio(row: RowResult, peer: str, missing: str) -> str:
+    ratio = row.ratio(peer)
+    if ratio is None:
+        # What it was is said below the table, or in the details.
+        return "not installed" if missing else "failed" if row.absent.get(peer, "").startswith("failed") else "-"
+    wrong = " wrong" if row.measured[peer].quality.fault else ""
+    return f"{ratio.median:.2f} ({ratio.lowest:.2f}-{ratio.highest:.2f}){wrong}"
+
+
+def _targets(report: Report) -> Table:
+    rows = []
+    for row in report.rows:
+        for target in row.targets:
+            figure = target.figure(row)
+            bound = f"{'<=' if target.is_ceiling else '>='} {target.bound:g}"
+            shown = "-" if figure is None else f"{figure:.3f}"
+            rows.append((row.title, target.name, target.verdict(figure), bound, shown))
+    return Table("Targets", ("image", "what", "verdict", "bound", "measured"), tuple(rows), words=3)
+
+
+def _details(report: Report) -> Table:
+    columns = ("image", "who", "remarks", "CPU, ms", "lowest", "highest", "memory, MiB", "bytes", "PSNR, dB", "SSIM")
+    rows = [_detail(row, name, one) for row in report.rows for name, one in row.measured.items()]
+    rows += [
+        (row.title, name, reason, *("-",) * 7)
+        for row in report.rows
+        for name, reason in row.absent.items()
+        if reason.startswith("failed")
+    ]
+    return Table("What each contestant took and gave", columns, tuple(rows), words=3)
+
+
+def _detail(row: RowResult, name: str, one: Measured) -> tuple[str, ...]:
+    wrong = f"wrong: {one.quality.fault}" if one.quality.fault else ""
+    quality = one.quality
+    return (
+        row.title,
+        name,
+        ", ".join(filter(None, (wrong, one.note))),
+        *(f"{seconds * 1000:.1f}" for seconds in (one.median, min(one.cpu), max(one.cpu))),
+        f"{math.ceil(one.peak_bytes / MIB)}",
+        f"{one.bytes:,}",
+        "-" if quality.psnr is None else f"{quality.psnr:.2f}",
+        "-" if quality.ssim is None else f"{quality.ssim:.4f}",
+    )
+
+
+def contestants(report: Report) -> list[str]:
+    """A line for each: what it is, or why it is missing."""
+    return [f"{one.name}: {one.missing or one.version}" for one in report.contestants]

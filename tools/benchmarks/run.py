@@ -1,0 +1,63 @@
+"""``invoke bench``: measures, and leaves the tables, the plot and the JSON."""
+
+import datetime
+import os
+import platform
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from tools.benchmarks import document, plot, report
+from tools.benchmarks.measure import Bench
+from tools.benchmarks.peers import peers
+from tools.benchmarks.photos import photographer
+from tools.benchmarks.results import Report
+from tools.benchmarks.rows import chosen
+from tools.errors import ToolError
+from tools.paths import LOCAL, ROOT
+
+FOLDER = LOCAL / "bench"
+DOCUMENT = ROOT / "docs" / "benchmarks.md"
+
+
+def run(only: str, rounds: int, say: Callable[[str], None], *, quick: bool, write: bool) -> Report:
+    """Measure one row or all.
+
+    Args:
+        only: A row's name; all where it is empty.
+        rounds: How often each contestant runs, after a warm-up.
+        say: Shows progress.
+        quick: With small images: to see that all works.
+        write: Write the document too.
+
+    Raises:
+        ToolError: There is no such row, or what is asked for makes no sense, or no photographs are to be had.
+
+    """
+    if rounds < 1:
+        raise ToolError(f"--rounds is {rounds}: it must be at least 1")
+    if write and (only or quick):
+        raise ToolError("--write is of all rows with the full images: leave out --only and --quick")
+    rows = chosen(only, quick=quick)
+    contestants = peers(FOLDER, say)
+    bench = Bench(FOLDER, photographer(FOLDER / "photos"), contestants, rounds)
+    measured = bench.measure_all(rows, say)
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    found = Report(today, _machine(), rounds, quick, tuple(peer.contestant for peer in contestants), measured)
+    save(found, FOLDER)
+    if write:
+        DOCUMENT.write_text(document.markdown(found))
+        DOCUMENT.with_suffix(".svg").write_text(plot.svg(found))
+    return found
+
+
+def save(found: Report, folder: Path) -> None:
+    """Write the plot and the JSON."""
+    (folder / "results.json").write_text(report.as_json(found))
+    (folder / "plot.svg").write_text(plot.svg(found))
+
+
+def _machine() -> str:
+    processor = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
+    name = processor[1] if processor else platform.machine()
+    return f"{os.cpu_count()} cores of {name}, {platform.machine()}, Python {platform.python_version()}"
