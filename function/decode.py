@@ -187,6 +187,18 @@ class Picture:
         return self._image.mode in {"1", "P"}
 
     @property
+    def shows_few_colours(self) -> bool:
+        """Whether a still, once it is read, has no more colours than a palette could."""
+        return self._image.getcolors(256) is not None
+
+    @property
+    def is_lossy(self) -> bool:
+        """Whether the source was stored with an error that looks like noise."""
+        return self.source_format in {"JPEG", "MPO", "AVIF", "HEIF"} or (
+            self.format == "WEBP" and not self.is_lossless_webp
+        )
+
+    @property
     def lost_bits(self) -> str:
         """What Pillow can hold only in part: a sentence for the log; empty where nothing is lost."""
         depth = 8

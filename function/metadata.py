@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import png
 from PIL import ExifTags, Image, TiffImagePlugin, TiffTags
 
 from settings import MetadataPolicy
@@ -110,18 +111,15 @@ class Metadata:
         return kept
 
 
-def without_texts(png: bytes) -> bytes:
+def without_texts(source: bytes) -> bytes:
     """The PNG without its texts: one named ``transparency`` would be taken for what Pillow itself says by that name."""
     parts = []
-    start, position = 0, 8
-    while position + 8 <= len(png):
-        length, kind = struct.unpack_from(">I4s", png, position)
-        end = position + length + 12
-        if kind in PNG_TEXTS and not png.startswith(TEXTS_READ, position + 8):
-            parts.append(png[start:position])
-            start = end
-        position = end
-    return b"".join([*parts, png[start:]])
+    start = 0
+    for chunk in png.chunks(source):
+        if chunk.kind in PNG_TEXTS and not source.startswith(TEXTS_READ, chunk.start + 8):
+            parts.append(source[start : chunk.start])
+            start = chunk.end
+    return b"".join([*parts, source[start:]])
 
 
 def without_exif(avif: bytes) -> bytes:

@@ -19,6 +19,9 @@ FILTER, ALPHA_FILTER = Image.Resampling.BICUBIC, Image.Resampling.LANCZOS
 
 CUT_OUT = frozenset({"LA", "RGBA"})
 
+SMALL = 1 << 20
+"""Pixels up to which an image with edges cut out may be an icon, of which each pixel is seen."""
+
 REDUCING_GAP = 3.0
 """How much larger than its output an image may be before it is first shrunk by a whole number: much less work."""
 
@@ -160,7 +163,8 @@ def _scaled(frame: Frame, placement: Placement) -> Image.Image:
         # What the decoder shrank is its only frame; any other image is its decoder's, which reuses it.
         return image if image.size != frame.full_size else image.copy()
     halves = image.size == (2 * placement.size[0], 2 * placement.size[1]) and box == (0, 0, *image.size)
-    if halves and image.mode not in WIDE | CUT_OUT:
+    is_icon = image.mode in CUT_OUT and math.prod(image.size) <= SMALL
+    if halves and image.mode not in WIDE and not is_icon:
         # Means of four pixels: what a JPEG's decoder does too, at a fraction of the cost of a wider filter.
         return image.reduce(2)
     # Pillow can't reduce 16 bits.

@@ -1,0 +1,72 @@
+"""A JPEG's structure, read without decoding a pixel: some of its rows of blocks, taken out as a JPEG of their own."""
+
+import re
+import struct
+from dataclasses import dataclass
+
+BASELINE_FRAME, SCAN = 0xC0, 0xDA
+RESTART_0, END = b"\xff\xd0", b"\xff\xd9"
+
+MARKER = re.compile(rb"\xff[^\x00]")
+"""In a scan's data 0 is put behind every 255 that begins none (ITU-T T.81, B.1.1.5)."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A baseline JPEG that was written with a restart marker behind every row of blocks, so that each stands alone.
+
+    Attributes:
+        header: All before the first row.
+        height_at: Where the header says how high the image is.
+        size: Its width and height, in pixels.
+        row_height: How high each row but the last is, in pixels.
+        rows: The data of each.
+
+    """
+
+    header: bytes
+    height_at: int
+    size: tuple[int, int]
+    row_height: int
+    rows: list[bytes]
+
+    @classmethod
+    def of(cls, body: bytes) -> "Rows":
+        """Take ``body`` apart.
+
+        Raises:
+            ValueError: It is no such JPEG, or not all of one.
+
+        """
+        frame, start = _places(body)
+        height, width, component_count = struct.unpack_from(">HHB", body, frame + 5)
+        row_height = 8 * max(sampling & 15 for sampling in body[frame + 11 : frame + 10 + 3 * component_count : 3])
+        row_count = -(-height // row_height)
+        markers = list(MARKER.finditer(body, start))
+        wanted = [bytes([RESTART_0[0], RESTART_0[1] + number % 8]) for number in range(row_count - 1)] + [END]
+        if [marker[0] for marker in markers] != wanted or markers[-1].end() != len(body):
+            raise ValueError(f"it does not consist of {row_count} rows of blocks")
+        begins = [start, *(marker.end() for marker in markers)]
+        rows = [body[begin : marker.start()] for begin, marker in zip(begins, markers, strict=False)]
+        return cls(body[:start], frame + 5, (width, height), row_height, rows)
+
+    def only(self, numbers: list[int]) -> bytes:
+        """The JPEG of these rows, one below the other; none of them may be a last one that is less high."""
+        header = bytearray(self.header)
+        header[self.height_at : self.height_at + 2] = (len(numbers) * self.row_height).to_bytes(2, "big")
+        parts = [bytes(header)]
+        for place, number in enumerate(numbers):
+            parts += [self.rows[number], bytes([RESTART_0[0], RESTART_0[1] + place % 8])]
+        return b"".join([*parts[:-1], END])
+
+
+def _places(body: bytes) -> tuple[int, int]:
+    """Where the frame's header is, and where the data of its only scan begins."""
+    frame, position = 0, 2
+    while body[position + 1 : position + 2] != bytes([SCAN]):
+        if body[position + 1] == BASELINE_FRAME:
+            frame = position
+        position += 2 + int.from_bytes(body[position + 2 : position + 4], "big")
+    if not frame:
+        raise ValueError("it is no baseline JPEG")
+    return frame, position + 2 + int.from_bytes(body[position + 2 : position + 4], "big")

@@ -1,0 +1,104 @@
+"""What the proof knows of a large JPEG or PNG without decoding all of it: some rows, and that all is in its place."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jpeg
+import numpy as np
+import png
+import pytest
+from PIL import Image
+
+import proof
+from errors import Reason, RejectedError
+from tests.images import decoded, encoded, picture
+
+LARGE = picture(300, 700)
+
+
+def marked(image: Image.Image, **options: Any) -> bytes:
+    return encoded(image, restart_marker_rows=1, quality=95, **options)
+
+
+@pytest.mark.parametrize("size", [(300, 160), (301, 170), (17, 33), (300, 8)])
+@pytest.mark.parametrize(("mode", "subsampling"), [("RGB", 0), ("RGB", 1), ("RGB", 2), ("L", 0), ("CMYK", 0)])
+def test_rows_of_a_jpeg_are_what_they_were_in_it(mode: str, subsampling: int, size: tuple[int, int]) -> None:
+    body = marked(picture(*size, mode), subsampling=subsampling)
+    rows = jpeg.Rows.of(body)
+    assert rows.size == size
+    assert rows.row_height == (16 if subsampling == 2 else 8)
+    assert len(rows.rows) == -(-size[1] // rows.row_height)
+    numbers = list(range(0, size[1] // rows.row_height, 3))
+    if not numbers:
+        return
+    got, whole = decoded(rows.only(numbers)), decoded(body)
+    assert got.size == (size[0], len(numbers) * rows.row_height)
+    for place, number in enumerate(numbers):
+        one, other = (
+            np.asarray(image.crop((0, top, size[0], top + rows.row_height)), dtype=int)
+            for image, top in ((got, place * rows.row_height), (whole, number * rows.row_height))
+        )
+        # Halved colours are smoothed over a row's edge.
+        assert np.abs(one - other)[1:-1].max(initial=0) <= 3
+
+
+def restarts(body: bytes) -> list[int]:
+    """Where the marker behind each row is."""
+    return [found.start() for found in jpeg.MARKER.finditer(body, body.index(b"\xff\xda"))][1:]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda body, at: body[: at[4]] + body[at[5] :],
+        lambda body, at: body[: at[3]] + body[at[4] : at[5]] + body[at[3] : at[4]] + body[at[5] :],
+        lambda body, at: body[: at[9]] + b"\xff\xd9",
+        lambda body, at: body[: at[9]],
+        lambda body, at: body[: at[9]] + b"\xff\xc4" + body[at[9] :],
+        lambda body, _: body[:-2],
+        lambda body, _: body + b"x",
+        lambda body, _: body.replace(b"\xff\xc0", b"\xff\xc2", 1),
+    ],
+    ids=["missing", "exchanged", "cut", "open", "marker", "endless", "longer", "progressive"],
+)
+def test_a_jpeg_whose_rows_are_not_all_there_in_order_is_a_rejection(
+    damage: Callable[[bytes, list[int]], bytes],
+) -> None:
+    body = marked(LARGE)
+    proof.check(body, "JPEG", [LARGE])
+    with pytest.raises(RejectedError, match="does not decode: it ") as caught:
+        proof.check(damage(body, restarts(body)), "JPEG", [LARGE])
+    assert caught.value.reason is Reason.UNFAITHFUL
+
+
+@pytest.mark.parametrize("top", range(0, 640, 90))
+def test_a_part_of_a_large_jpeg_that_shows_something_else_is_a_rejection(top: int) -> None:
+    spoilt = LARGE.copy()
+    spoilt.paste("black", (0, top, 300, top + 90))
+    with pytest.raises(RejectedError, match="differs from its image"):
+        proof.check(marked(spoilt), "JPEG", [LARGE])
+
+
+def test_a_png_is_known_by_its_first_rows_and_all_of_its_checksums() -> None:
+    body = encoded(LARGE, "PNG")
+    proof.check(body, "PNG", [LARGE])
+    got = decoded(png.first_rows(body, 64))
+    assert np.array_equal(np.asarray(got), np.asarray(LARGE)[:64])
+    exchanged = Image.merge("RGB", LARGE.split()[::-1])
+    with pytest.raises(RejectedError, match="differs from its image"):
+        proof.check(encoded(exchanged, "PNG"), "PNG", [LARGE])
+    for place in (24, len(body) // 2, len(body) - 40):
+        damaged = bytearray(body)
+        damaged[place] ^= 1
+        with pytest.raises(RejectedError, match=r"does not decode: its chunk I\w+ is damaged"):
+            proof.check(bytes(damaged), "PNG", [LARGE])
+    for cut in (body[:-12], body[:-1], body[: len(body) // 2]):
+        with pytest.raises(RejectedError, match="does not decode: it"):
+            proof.check(cut, "PNG", [LARGE])
+
+
+def test_a_large_output_of_another_size_is_a_rejection() -> None:
+    for size in ((300, 684), (284, 700)):
+        for image_format, body in (("JPEG", marked(LARGE.resize(size))), ("PNG", encoded(LARGE.resize(size), "PNG"))):
+            with pytest.raises(RejectedError, match="pixels in place of"):
+                proof.check(body, image_format, [LARGE])
