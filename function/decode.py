@@ -71,6 +71,9 @@ UPRIGHT = {
 
 SRGB_GAMMA = 1 / 2.2
 
+PREDICTOR = 317
+"""Tag of a TIFF (TIFF 6.0, section 14)."""
+
 # The budget refuses by memory, with both numbers; Pillow's own limit is one fixed number of pixels.
 Image.MAX_IMAGE_PIXELS = None
 # Frames of a GIF may each have a palette of their own: full colour from the first.
@@ -90,6 +93,7 @@ class Frame:
         duration: How long it is shown, in milliseconds; 0 where the format has no time.
         icc: The colour profile of ``image``, byte for byte.
         compression: A TIFF page's own.
+        predictor: What a TIFF page's values are stored as differences to: 1 is nothing, 2 the pixel to their left.
 
     """
 
@@ -99,6 +103,7 @@ class Frame:
     duration: float
     icc: bytes | None
     compression: str | None
+    predictor: int
 
 
 class Picture:
@@ -257,6 +262,7 @@ class Picture:
                     duration=self._image.info.get("duration", 0),
                     icc=icc if icc and isinstance(icc, bytes) else None,
                     compression=self._image.info.get("compression"),
+                    predictor=self._image.tag_v2.get(PREDICTOR, 1) if self.format == "TIFF" else 1,
                 )
             yield frame
 

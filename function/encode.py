@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import tiff
 from PIL import Image, ImageCms, ImageFilter, PngImagePlugin
 
 import palette
-from decode import ANIMATED, SRGB_GAMMA, Frame, Picture, eight_bit
+from decode import ANIMATED, PREDICTOR, SRGB_GAMMA, Frame, Picture, eight_bit
 from errors import Reason, RejectedError
 from metadata import copied
 from renditions import Rendition
@@ -65,6 +66,12 @@ bytes; of drawings the second makes fewer bytes, in about the time."""
 SPARSE, DENSE = 0.05, 0.35
 """Bytes of a PNG for each value of a pixel: up to the first it is drawn, from the second on it is a photo."""
 
+PREDICTABLE = frozenset({"tiff_lzw", "tiff_adobe_deflate", "zstd"})
+"""Those that can store differences to the pixel on the left, of which photos have more equal ones."""
+
+DIFFERENCES = 2
+"""A TIFF's predictor for that."""
+
 PALETTE_PAYS = 1 << 14
 """Pixels from which a palette always takes fewer bytes than full colour."""
 
@@ -76,9 +83,6 @@ XMP_TAG = 700
 
 MOST_GIF_MILLISECONDS = 655_350
 """That a GIF's frame can be shown: 16 bits of hundredths of a second."""
-
-EXIF_HEADER = 6 + 8
-"""Bytes before the first directory of EXIF: its name, and a TIFF's header."""
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
@@ -418,8 +422,8 @@ def _tiff(job: Job) -> bytes:
     for frame in job.frames:
         # Pages may differ in everything, so each brings its own options.
         frame.image.encoderinfo = _tiff_options(job, frame)
-    tiff = _saved(job, job.images, _tiff_options(job, job.frames[0]))
-    return _tagged(tiff, _tiff_tags(job.kept)) if job.kept else tiff
+    body = _saved(job, job.images, _tiff_options(job, job.frames[0]))
+    return tiff.tagged(body, _tiff_tags(job.kept)) if job.kept else body
 
 
 def _tiff_tags(kept: Options) -> Image.Exif:
@@ -435,35 +439,14 @@ def _tiff_tags(kept: Options) -> Image.Exif:
     return tags
 
 
-def _tagged(tiff: bytes, tags: Image.Exif) -> bytes:
-    """The TIFF with more tags in its first directory, which is written anew at the end (TIFF 6.0, section 2).
-
-    libtiff, which compresses, writes no directories in directories, and refuses an image for one value that it doubts.
-    """
-    tiff += bytes(len(tiff) % 2)
-    (first,) = struct.unpack_from("<I", tiff, 4)
-    own = _entries(tiff, first)
-    following = tiff[first + 2 + 12 * len(own) :][:4]
-    values = tags.tobytes(len(tiff))[EXIF_HEADER:]
-    entries = sorted((_entries(values, 0) | own).items())
-    directory = struct.pack("<H", len(entries)) + b"".join(entry for _, entry in entries) + following
-    return tiff[:4] + struct.pack("<I", len(tiff + values)) + tiff[8:] + values + directory
-
-
-def _entries(data: bytes, place: int) -> dict[int, bytes]:
-    """The entries of the directory at this place, by tag."""
-    (count,) = struct.unpack_from("<H", data, place)
-    entries = (data[start : start + 12] for start in range(place + 2, place + 2 + 12 * count, 12))
-    return {int.from_bytes(entry[:2], "little"): entry for entry in entries}
-
-
 def _tiff_options(job: Job, frame: Frame) -> Options:
     options: Options = {"icc_profile": frame.icc} if frame.icc else {}
     if frame.compression == "jpeg" and frame.image.mode in {"L", "RGB"}:
         return options | {"compression": "jpeg", "quality": job.quality}
-    if frame.compression in TIFF_COMPRESSIONS:
-        return options | {"compression": frame.compression}
-    return options | {"compression": "tiff_adobe_deflate"}
+    compression = frame.compression if frame.compression in TIFF_COMPRESSIONS else "tiff_adobe_deflate"
+    if frame.predictor == DIFFERENCES and compression in PREDICTABLE and frame.image.mode not in {"I", "F"}:
+        options["tiffinfo"] = {PREDICTOR: DIFFERENCES}
+    return options | {"compression": compression}
 
 
 def _bmp(job: Job) -> bytes:

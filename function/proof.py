@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import jpeg
 import png
+import tiff
 from PIL import Image, ImageChops
 
 from decode import ANIMATED, eight_bit
@@ -18,8 +19,8 @@ CELL_SIDE = 8
 """The least, in pixels, where there are as many: what a coder does to single ones averages out."""
 
 FIRST_ROWS = 64
-"""Of a PNG that is at least twice as high only so many rows of pixels are decoded, from the top, where alone its stream
-can be begun. The checksums of all of it are computed."""
+"""Of a PNG or TIFF that is at least twice as high only about so many rows of pixels are decoded, from the top, where
+alone a PNG's stream can be begun. The checksums of all of a PNG are computed, and a TIFF's strips are all there."""
 
 SAMPLED_ROWS = 8
 """Of a JPEG with at least twice as many rows of blocks about so many are decoded, from top to bottom; the others are
@@ -76,6 +77,10 @@ def _part(body: bytes, image_format: str, images: Sequence[Image.Image]) -> tupl
     elif image_format == "PNG" and image.height >= 2 * FIRST_ROWS:
         _check_size(png.size(body), image.size)
         return png.first_rows(body, FIRST_ROWS), [_rows(image, [0], FIRST_ROWS)]
+    elif image_format == "TIFF" and image.height >= 2 * FIRST_ROWS:
+        _check_size(tiff.size(body), image.size)
+        part, height = tiff.first_rows(body, FIRST_ROWS)
+        return part, [_rows(image, [0], height)]
     return body, images
 
 

@@ -224,6 +224,13 @@ def test_an_odd_side_does_not_keep_a_jpegs_decoder_from_halving_it(monkeypatch: 
     assert decoded_sizes == [(161, 121)]
 
 
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate"])
+@pytest.mark.parametrize("predictor", [1, 2])
+def test_a_tiff_keeps_what_its_values_are_differences_to(compression: str, predictor: int) -> None:
+    source = encoded(picture(), "TIFF", compression=compression, tiffinfo={317: predictor})
+    assert converted(source, None).tag_v2.get(317, 1) == predictor  # type: ignore[attr-defined]
+
+
 def test_a_drawing_in_full_colour_does_not_grow() -> None:
     dots = np.random.default_rng(0).random((401, 401)) < 0.2
     source = encoded(Image.fromarray(dots).convert("RGB"), "PNG", optimize=True)

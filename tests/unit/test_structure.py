@@ -1,4 +1,4 @@
-"""What the proof knows of a large JPEG or PNG without decoding all of it: some rows, and that all is in its place."""
+"""What the proof knows of a large JPEG, PNG or TIFF of which it decodes some rows: that all is in its place."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +7,7 @@ import jpeg
 import numpy as np
 import png
 import pytest
+import tiff
 from PIL import Image
 
 import proof
@@ -97,8 +98,42 @@ def test_a_png_is_known_by_its_first_rows_and_all_of_its_checksums() -> None:
             proof.check(cut, "PNG", [LARGE])
 
 
+@pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "zstd"])
+@pytest.mark.parametrize("size", [(300, 700), (1000, 300), (20, 200)])
+@pytest.mark.parametrize("mode", ["RGB", "L", "I;16", "RGBA"])
+def test_a_tiff_is_known_by_its_first_rows_and_all_of_its_strips(
+    mode: str, size: tuple[int, int], compression: str | None
+) -> None:
+    wide = picture(*size).convert("I").point(lambda level: level * 257 + 0)
+    image = wide.convert("I;16") if mode == "I;16" else picture(*size, mode)
+    if compression == "jpeg" and mode not in {"RGB", "L"}:
+        return
+    options = {"compression": compression} if compression else {}
+    body = encoded(image, "TIFF", **options)
+    proof.check(body, "TIFF", [image])
+    part, height = tiff.first_rows(body, 64)
+    got, whole = decoded(part), decoded(body)
+    assert got.size == (size[0], height)
+    assert np.array_equal(np.asarray(got), np.asarray(whole)[:height])
+    assert height < size[1] or size == (20, 200)
+    black = encoded(Image.new(mode, size), "TIFF", **options)
+    with pytest.raises(RejectedError, match="differs from its image"):
+        proof.check(black, "TIFF", [image])
+
+
+def test_a_tiff_that_is_cut_off_is_a_rejection() -> None:
+    body = encoded(LARGE, "TIFF")
+    with pytest.raises(RejectedError, match="does not decode: a strip is cut off"):
+        proof.check(body[:-100], "TIFF", [LARGE])
+
+
 def test_a_large_output_of_another_size_is_a_rejection() -> None:
     for size in ((300, 684), (284, 700)):
-        for image_format, body in (("JPEG", marked(LARGE.resize(size))), ("PNG", encoded(LARGE.resize(size), "PNG"))):
+        other = LARGE.resize(size)
+        for image_format, body in (
+            ("JPEG", marked(other)),
+            ("PNG", encoded(other, "PNG")),
+            ("TIFF", encoded(other, "TIFF")),
+        ):
             with pytest.raises(RejectedError, match="pixels in place of"):
                 proof.check(body, image_format, [LARGE])
