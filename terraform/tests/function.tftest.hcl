@@ -41,11 +41,13 @@ run "plan" {
 
   assert {
     condition = aws_lambda_function.this.environment[0].variables == tomap({
-      SOURCE_BUCKET      = "src-bucket-image-in"
-      DESTINATION_BUCKET = "dest-bucket-image-out"
-      FAILURE_QUEUE_URL  = "https://sqs.eu-west-2.amazonaws.com/123456789012/Lambda-image-failures"
-      METADATA           = "copyright"
-      RENDITIONS         = "{\"resized\":{\"background\":\"#ffffff\",\"fit\":\"inside\",\"key\":\"{dir}{rendition}-{name}\",\"scale\":0.5}}"
+      MALLOC_MMAP_MAX_       = "0"
+      MALLOC_TRIM_THRESHOLD_ = "268435456"
+      SOURCE_BUCKET          = "src-bucket-image-in"
+      DESTINATION_BUCKET     = "dest-bucket-image-out"
+      FAILURE_QUEUE_URL      = "https://sqs.eu-west-2.amazonaws.com/123456789012/Lambda-image-failures"
+      METADATA               = "copyright"
+      RENDITIONS             = "{\"resized\":{\"background\":\"#ffffff\",\"fit\":\"inside\",\"key\":\"{dir}{rendition}-{name}\",\"scale\":0.5}}"
     })
     error_message = "The environment is not what the function's settings.py reads."
   }

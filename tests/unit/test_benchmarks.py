@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from tools.benchmarks.quality import Judge, Quality
 from tools.benchmarks.results import Contestant, Measured, Report, RowResult, Target
 from tools.benchmarks.rows import ROWS, Row, chosen
 from tools.errors import ToolError
+from tools.paths import ROOT
 
 
 def photograph(_: str, size: Size) -> Image.Image:
@@ -298,6 +300,13 @@ def test_a_target_tells_how_far_it_is_missed(target: Target, figure: float | Non
 
 
 # --- peers
+
+
+def test_ours_is_measured_as_it_is_deployed() -> None:
+    module = (ROOT / "terraform" / "modules" / "function" / "main.tf").read_text()
+    stated = re.search(r"allocator = \{ (.*) \}", module)
+    assert stated is not None
+    assert dict(re.findall(r'(\w+) = "(\d+)"', stated[1])) == peers.DEPLOYED
 
 
 def test_peers_that_cannot_be_had_are_missing_and_the_others_are_not(

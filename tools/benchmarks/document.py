@@ -10,6 +10,7 @@ with every check on. CPU is user and system time of all threads. Every contestan
 run in turn, once a round, and who begins changes. A ratio is the median of the rounds, with the lowest and the highest
 in brackets. Everyone has quality 75 and the source's chroma subsampling, and else their defaults, but for this:
 
+- **ours** has the two settings of glibc's allocator that the Terraform module gives the function; so has **parts**.
 - **classic** is Pillow's `thumbnail` and `save`. It turns no picture upright and drops all frames but the first.
 - **sharp** has one thread and no cache. Its PNGs of photos have adaptive filters and the lowest deflate level at which
   they are as small as ours; its palette PNG has `palette: true`; its AVIF has effort 4 and 4:2:0.

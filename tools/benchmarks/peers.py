@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import PIL
 from PIL import features
@@ -15,6 +16,9 @@ from tools.benchmarks.results import OURS, Contestant
 from tools.paths import FUNCTION, ROOT
 
 SHARP_WORKER = Path(__file__).parent / "contestants" / "sharp.js"
+
+DEPLOYED = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "268435456"}
+"""What the Terraform module sets for the function beside its own settings."""
 
 ONE_THREAD = {"VIPS_CONCURRENCY": "1", "UV_THREADPOOL_SIZE": "1"}
 
@@ -43,19 +47,23 @@ def peers(cache: Path, say: Callable[[str], None]) -> tuple[Peer, ...]:
     """Find all contestants; sharp and pyvips are installed below ``cache`` where they are not there yet."""
     pillow = f"Pillow {PIL.__version__}, libjpeg-turbo {features.version('libjpeg_turbo')}"
     return (
-        _python(OURS, pillow),
+        _python(OURS, pillow, environment=DEPLOYED),
         _python("classic", pillow),
         _sharp(cache / "sharp", say),
         _pyvips(cache / "pyvips", say),
         _limit(),
-        _python("parts", pillow),
+        _python("parts", pillow, environment=DEPLOYED),
     )
 
 
-def _python(name: str, version: str, *, module: str = "", path: str = "") -> Peer:
+def _python(
+    name: str, version: str, *, module: str = "", path: str = "", environment: Mapping[str, str] = MappingProxyType({})
+) -> Peer:
     folders = [str(ROOT), str(FUNCTION), *([path] if path else [])]
     command = (sys.executable, "-m", "tools.benchmarks.worker", module or name)
-    return Peer(Contestant(name, version), command, {"PYTHONPATH": os.pathsep.join(folders), **ONE_THREAD})
+    return Peer(
+        Contestant(name, version), command, {"PYTHONPATH": os.pathsep.join(folders), **ONE_THREAD, **environment}
+    )
 
 
 def _missing(name: str, why: str) -> Peer:

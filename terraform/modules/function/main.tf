@@ -14,6 +14,10 @@ locals {
     sha256          = null
   }
 
+  # glibc gives large blocks back to the kernel at once, which clears them anew for the next image: a quarter of the
+  # time that a WebP takes. Kept for the next image, they take no more memory than the largest one did.
+  allocator = { MALLOC_MMAP_MAX_ = "0", MALLOC_TRIM_THRESHOLD_ = "268435456" }
+
   source_arn      = "arn:${data.aws_partition.current.partition}:s3:::${var.source_bucket}"
   destination_arn = "arn:${data.aws_partition.current.partition}:s3:::${var.destination_bucket}"
 }
@@ -37,6 +41,7 @@ resource "aws_lambda_function" "this" {
 
   environment {
     variables = merge(
+      local.allocator,
       {
         SOURCE_BUCKET      = var.source_bucket
         DESTINATION_BUCKET = var.destination_bucket
