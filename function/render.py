@@ -115,8 +115,8 @@ def _rendered(
     clock.check_decoding(picture.source_format, demand.pixels, demand.frames)
     resized: list[list[Frame]] = [[] for _ in renditions]
     for frame in picture.frames():
-        for frames, rendition in zip(resized, renditions, strict=True):
-            frames.append(_resized(frame, rendition))
+        for frames, made in zip(resized, _resized(frame, renditions), strict=True):
+            frames.append(made)
     outputs = []
     for frames, rendition, image_format in zip(resized, renditions, formats, strict=True):
         clock.check_encoding(image_format, sum(math.prod(frame.image.size) for frame in frames), len(frames))
@@ -137,15 +137,38 @@ def _divisor(size: tuple[int, int], placements: Sequence[Placement]) -> int:
     return next(fitting, 1)
 
 
-def _resized(frame: Frame, rendition: Rendition) -> Frame:
-    """The frame scaled, then turned upright."""
+def _resized(frame: Frame, renditions: Sequence[Rendition]) -> list[Frame]:
+    """The frame for each rendition, scaled, then turned upright."""
     swaps = frame.transpose in SWAPPING
     width, height = frame.full_size
-    placement = rendition.place((height, width) if swaps else (width, height))
-    image = _scaled(frame, _turned(placement) if swaps else placement)
+    displayed = (height, width) if swaps else (width, height)
+    placements = [rendition.place(displayed) for rendition in renditions]
+    images = _all_scaled(frame, [_turned(placement) if swaps else placement for placement in placements])
     if frame.transpose is not None:
-        image = image.transpose(frame.transpose)
-    return replace(frame, image=image, full_size=image.size, transpose=None)
+        images = [image.transpose(frame.transpose) for image in images]
+    return [replace(frame, image=image, full_size=image.size, transpose=None) for image in images]
+
+
+def _all_scaled(frame: Frame, placements: Sequence[Placement]) -> list[Image.Image]:
+    """The frame in each place, made of the smallest image of all of it that is still so large that nobody sees it."""
+    scaled: dict[int, Image.Image] = {}
+    wholes = [frame]
+    for index in sorted(range(len(placements)), key=lambda index: -math.prod(placements[index].size)):
+        placement = placements[index]
+        source = next((whole for whole in reversed(wholes) if _excess(whole, placement) >= REDUCING_GAP), frame)
+        scaled[index] = _scaled(source, placement)
+        if placement.box == (0, 0, *frame.full_size):
+            wholes.append(replace(frame, image=scaled[index]))
+    return [scaled[index] for index in range(len(placements))]
+
+
+def _excess(frame: Frame, placement: Placement) -> float:
+    """How many pixels the frame has for one of the output, along the side that has fewer."""
+    left, top, right, bottom = placement.box
+    shares = (right - left) / frame.full_size[0], (bottom - top) / frame.full_size[1]
+    return min(
+        share * side / wanted for share, side, wanted in zip(shares, frame.image.size, placement.size, strict=True)
+    )
 
 
 def _turned(placement: Placement) -> Placement:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageChops
 
 from render import render
 from renditions import Rendition
@@ -131,6 +131,41 @@ def test_one_decoding_serves_the_largest_of_several_renditions() -> None:
     outputs = render(turned(shown, 6, "JPEG", quality=95), renditions, limits=LIMITS).outputs
     for made, options in zip(outputs, asked, strict=True):
         assert distance(decoded(made.body), shown, **options) < 4
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "I;16"])
+def test_a_rendition_looks_the_same_beside_others_as_alone(mode: str, orientation: int) -> None:
+    noise = Image.effect_noise((1200, 800), 60)
+    shown = Image.merge("RGB", [noise, ImageChops.offset(noise, 5), picture(1200, 800).getchannel("R")])
+    wide = noise.convert("I").point(lambda level: level * 257 + 0).convert("I;16")
+    source = turned(wide if mode == "I;16" else shown.convert(mode), orientation, "PNG")
+    asked = [
+        Rendition("tile", width=40, height=40, fit="cover"),
+        Rendition("half", scale=0.5),
+        Rendition("tiny", width=30),
+        Rendition("quarter", scale=0.25),
+        Rendition("strip", width=200, height=20, fit="cover"),
+    ]
+    for rendition, made in zip(asked, render(source, asked, limits=LIMITS).outputs, strict=True):
+        together = np.asarray(decoded(made.body), dtype=float)
+        alone = np.asarray(decoded(render(source, [rendition], limits=LIMITS).outputs[0].body), dtype=float)
+        assert together.shape == alone.shape
+        assert np.abs(together - alone).mean() < (2 * 257 if mode == "I;16" else 2)
+
+
+def test_a_small_rendition_is_made_of_a_larger_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+    resize = Image.Image.resize
+
+    def spied(self: Image.Image, *arguments: Any, **options: Any) -> Image.Image:
+        read.append(self.size)
+        return resize(self, *arguments, **options)
+
+    source = encoded(picture(1600, 1200), "PNG")
+    monkeypatch.setattr(Image.Image, "resize", spied)
+    render(source, [Rendition("tiny", width=90), Rendition("quarter", scale=0.26)], limits=LIMITS)
+    assert read[:2] == [(1600, 1200), (416, 312)]
 
 
 @pytest.mark.parametrize("scale", [1, 0.999])
