@@ -3,6 +3,7 @@
 import functools
 import logging
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import boto3
@@ -20,6 +21,9 @@ logging.getLogger("botocore").setLevel(logging.WARNING)
 
 # A request that hangs must not eat the invocation: two attempts fit well into the function's default timeout.
 CLIENT_CONFIG = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
+
+AT_ONCE = 2
+"""Objects of one event that are looked at at once: while one is rendered, another is read or written."""
 
 reconciler = Reconciler(
     s3=boto3.client("s3", config=CLIENT_CONFIG),
@@ -43,16 +47,17 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, object]:
         IncompleteError: Some objects could not be looked at now; Lambda retries the whole event, which is harmless.
 
     """
-    outcomes = []
-    failures = []
-    for address in events.addresses(event):
+
+    def look(address: events.ObjectAddress) -> events.Outcome | str:
         try:
-            outcomes.append(reconciler.reconcile(address, lambda: context.get_remaining_time_in_millis() / 1000))
+            return reconciler.reconcile(address, lambda: context.get_remaining_time_in_millis() / 1000)
         except Exception as error:
             logger.exception("failed", extra={"bucket": address.bucket, "key": address.key})
-            failures.append(f"{address.key} ({type(error).__name__}: {error})")
+            return f"{address.key} ({type(error).__name__}: {error})"
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        results = list(pool.map(look, events.addresses(event)))
+    failures = [result for result in results if isinstance(result, str)]
     if failures:
-        raise IncompleteError(
-            f"{len(failures)} of {len(failures) + len(outcomes)} objects failed: {'; '.join(failures)}"
-        )
-    return events.reply(outcomes)
+        raise IncompleteError(f"{len(failures)} of {len(results)} objects failed: {'; '.join(failures)}")
+    return events.reply([result for result in results if isinstance(result, events.Outcome)])

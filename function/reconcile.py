@@ -2,9 +2,10 @@
 
 import json
 import logging
+import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,9 @@ MAX_KEY_BYTES = 1024
 
 MAX_METADATA_BYTES = 2048
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html"""
+
+SMALL_SHARE = 128
+"""Of the function's memory, what may be held of other objects of the event while one is rendered: a 128th for each."""
 
 MARKER = "resized-by"
 """The user metadata entry that only our outputs have: the digest of the rendition that made them."""
@@ -59,12 +63,14 @@ class Reconciler:
 
     Attributes:
         sqs: Gives the client that records rejections; called only when there is one, for most invocations have none.
+        rendering: Held by the one object that is rendered.
 
     """
 
     s3: "S3Client"
     sqs: Callable[[], "SQSClient"]
     settings: Settings
+    rendering: threading.Lock = field(default_factory=threading.Lock)
 
     def reconcile(self, address: ObjectAddress, seconds_left: Callable[[], float]) -> Outcome:
         """Make the destination agree with the object at ``address``, however often it changes meanwhile.
@@ -140,34 +146,57 @@ class Reconciler:
         identity: Identity,
         seconds_left: Callable[[], float],
     ) -> tuple[str, ...]:
-        """Render every rendition of the object that is being read, then put them all."""
+        """Render every rendition of the object that is being read, then put them all.
+
+        One object is rendered at a time, for it may take all of the memory; what is small is read before its turn and
+        put after it, beside another's.
+        """
         started = time.perf_counter()
-        renditions = self.settings.renditions
-        keys = tuple(_checked_key(rendition.output_key(address.key)) for rendition in renditions)
+        keys = tuple(_checked_key(rendition.output_key(address.key)) for rendition in self.settings.renditions)
         limits = self.settings.limits
-        if response["ContentLength"] > limits.memory_bytes:
+        size = response["ContentLength"]
+        if size > limits.memory_bytes:
             raise RejectedError(
-                Reason.TOO_LARGE,
-                f"the object has {response['ContentLength']} bytes, the function's memory {limits.memory_bytes}",
+                Reason.TOO_LARGE, f"the object has {size} bytes, the function's memory {limits.memory_bytes}"
             )
-        source = response["Body"].read()
-        rendered = render(source, renditions, limits=limits, metadata=self.settings.metadata, seconds_left=seconds_left)
-        outputs = rendered.outputs
-        for key, rendition, output in zip(keys, renditions, outputs, strict=True):
-            self._put(key, rendition, output, response, identity)
+        # Nothing here holds what is large for longer than it is rendered.
+        small = response["Body"].read() if self._is_small(size) else None
+        with self.rendering:
+            rendered = render(
+                response["Body"].read() if small is None else small,
+                self.settings.renditions,
+                limits=limits,
+                metadata=self.settings.metadata,
+                seconds_left=seconds_left,
+            )
+            is_small = self._is_small(sum(len(output.body) for output in rendered.outputs))
+            if not is_small:
+                self._put_all(keys, rendered.outputs, response, identity)
+        if is_small:
+            self._put_all(keys, rendered.outputs, response, identity)
         logger.info(
             "written",
             extra={
                 "bucket": address.bucket,
                 "key": address.key,
                 "version_id": identity.version_id,
-                "source_bytes": len(source),
+                "source_bytes": size,
                 "lost": rendered.lost,
-                "outputs": [_described(key, output) for key, output in zip(keys, outputs, strict=True)],
+                "outputs": [_described(key, output) for key, output in zip(keys, rendered.outputs, strict=True)],
                 "milliseconds": round(1000 * (time.perf_counter() - started)),
             },
         )
         return keys
+
+    def _is_small(self, byte_count: int) -> bool:
+        """Whether that much may be held beside another object that is rendered: the budget's margin covers it."""
+        return byte_count <= self.settings.limits.memory_bytes // SMALL_SHARE
+
+    def _put_all(
+        self, keys: Sequence[str], outputs: Sequence[Output], source: "GetObjectOutputTypeDef", identity: Identity
+    ) -> None:
+        for key, rendition, output in zip(keys, self.settings.renditions, outputs, strict=True):
+            self._put(key, rendition, output, source, identity)
 
     def _put(
         self, key: str, rendition: Rendition, output: Output, source: "GetObjectOutputTypeDef", identity: Identity

@@ -41,6 +41,7 @@ run "plan" {
 
   assert {
     condition = aws_lambda_function.this.environment[0].variables == tomap({
+      MALLOC_ARENA_MAX       = "1"
       MALLOC_MMAP_MAX_       = "0"
       MALLOC_TRIM_THRESHOLD_ = "268435456"
       SOURCE_BUCKET          = "src-bucket-image-in"

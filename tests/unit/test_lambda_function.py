@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from types import ModuleType
 
@@ -68,7 +69,20 @@ def test_the_reply_says_what_was_written(module: ModuleType) -> None:
 def test_all_are_finished_then_the_failed_are_named_once(module: ModuleType) -> None:
     with pytest.raises(IncompleteError, match=r"^2 of 4 objects failed: bad-1 \(UnsettledError: .*\); bad-2 \("):
         module.lambda_handler(event("bad-1", "good-1", "bad-2", "good-2"), Context())
-    assert module.reconciler.seen == ["bad-1", "good-1", "bad-2", "good-2"]
+    assert sorted(module.reconciler.seen) == ["bad-1", "bad-2", "good-1", "good-2"]
+
+
+def test_two_objects_are_looked_at_at_once(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    meeting = threading.Barrier(2, timeout=20)
+
+    class Meeting(Reconciler):
+        def reconcile(self, address: ObjectAddress, seconds_left: Callable[[], float]) -> Outcome:
+            meeting.wait()
+            return super().reconcile(address, seconds_left)
+
+    monkeypatch.setattr(module, "reconciler", Meeting())
+    reply = module.lambda_handler(event("a", "b", "c", "d"), Context())
+    assert [outcome["key"] for outcome in reply["outcomes"]] == ["a", "b", "c", "d"]
 
 
 def test_an_unknown_event_is_an_error(module: ModuleType) -> None:

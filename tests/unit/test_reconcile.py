@@ -1,20 +1,27 @@
 """Reconciling one object, against moto's S3 and SQS in this process."""
 
+import itertools
 import json
 import math
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from botocore.response import StreamingBody
 from moto import mock_aws
 from PIL import Image
 
+import reconcile
+import render
 from errors import EventError, UnsettledError
 from events import ObjectAddress, Status
 from reconcile import Reconciler
+from render import Rendered
 from renditions import Rendition
 from settings import Limits, MetadataPolicy, Settings
 from tests.images import UPRIGHT_CORNERS, corners, decoded, encoded, picture
@@ -251,3 +258,73 @@ def test_trouble_with_s3_is_raised_and_nothing_is_recorded(pipeline: Pipeline) -
             settings=settings("no-such-bucket", pipeline.settings.failure_queue_url),
         ).reconcile(ObjectAddress("no-such-bucket", "cake.jpg"), endless)
     assert pipeline.records() == []
+
+
+def spy_on_reads(monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) -> None:
+    """Run ``action`` after each object that is read whole."""
+    read = StreamingBody.read
+
+    def spied(self: StreamingBody, amt: int | None = None) -> bytes:
+        data = read(self, amt)
+        # Other answers of S3 are read through this too.
+        if amt is None and data.startswith(b"\x89PNG"):
+            action()
+        return data
+
+    monkeypatch.setattr(StreamingBody, "read", spied)
+
+
+def reach(event: threading.Event) -> None:
+    if not event.wait(timeout=20):
+        raise AssertionError("what was waited for never came")
+
+
+def test_while_one_object_is_rendered_another_is_read_and_put(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both_read, first_rendering, second_rendering = (threading.Event() for _ in range(3))
+    at_once: list[int] = [0]
+    reads, puts = itertools.count(1), itertools.count(1)
+
+    def rendered(source: bytes, *arguments: Any, **options: Any) -> Rendered:
+        at_once.append(at_once[-1] + 1)
+        if first_rendering.is_set():
+            second_rendering.set()
+        else:
+            first_rendering.set()
+            reach(both_read)
+        try:
+            return render.render(source, *arguments, **options)
+        finally:
+            at_once.append(at_once[-1] - 1)
+
+    def put(**_: object) -> None:
+        if next(puts) == 1:
+            reach(second_rendering)
+
+    monkeypatch.setattr(reconcile, "render", rendered)
+    spy_on_reads(monkeypatch, lambda: both_read.set() if next(reads) == 2 else None)
+    keys = ("one.png", "two.png")
+    for key in keys:
+        pipeline.upload(key, encoded(picture(64, 48), "PNG"))
+    pipeline.s3.meta.events.register("before-call.s3.PutObject", put)
+    reconciler = pipeline.reconciler
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = list(pool.map(lambda key: reconciler.reconcile(ObjectAddress(SOURCE, key), endless), keys))
+    assert [outcome.status for outcome in outcomes] == [Status.WRITTEN] * 2
+    assert max(at_once) == 1
+    assert sorted(pipeline.outputs()) == ["resized-one.png", "resized-two.png"]
+
+
+def test_what_is_large_is_read_and_put_only_in_its_turn(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconcile, "SMALL_SHARE", 1 << 40)
+    for key in ("one.png", "two.png"):
+        pipeline.upload(key, encoded(picture(64, 48), "PNG"))
+    held = []
+    lock = threading.Lock()
+    reconciler = replace(pipeline.reconciler, rendering=lock)
+    spy_on_reads(monkeypatch, lambda: held.append(lock.locked()))
+    pipeline.s3.meta.events.register("before-call.s3.PutObject", lambda **_: held.append(lock.locked()))
+    for key in ("one.png", "two.png"):
+        reconciler.reconcile(ObjectAddress(SOURCE, key), endless)
+    assert held == [True] * 4

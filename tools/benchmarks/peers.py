@@ -17,7 +17,7 @@ from tools.paths import FUNCTION, ROOT
 
 SHARP_WORKER = Path(__file__).parent / "contestants" / "sharp.js"
 
-DEPLOYED = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "268435456"}
+DEPLOYED = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "268435456"}
 """What the Terraform module sets for the function beside its own settings."""
 
 ONE_THREAD = {"VIPS_CONCURRENCY": "1", "UV_THREADPOOL_SIZE": "1"}

@@ -15,8 +15,9 @@ locals {
   }
 
   # glibc gives large blocks back to the kernel at once, which clears them anew for the next image: a quarter of the
-  # time that a WebP takes. Kept for the next image, they take no more memory than the largest one did.
-  allocator = { MALLOC_MMAP_MAX_ = "0", MALLOC_TRIM_THRESHOLD_ = "268435456" }
+  # time that a WebP takes. Kept for the next image, in one place for all threads, they take no more memory than the
+  # largest one did.
+  allocator = { MALLOC_ARENA_MAX = "1", MALLOC_MMAP_MAX_ = "0", MALLOC_TRIM_THRESHOLD_ = "268435456" }
 
   source_arn      = "arn:${data.aws_partition.current.partition}:s3:::${var.source_bucket}"
   destination_arn = "arn:${data.aws_partition.current.partition}:s3:::${var.destination_bucket}"
