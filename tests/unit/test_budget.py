@@ -390,5 +390,7 @@ def test_whatever_a_decoder_raises_is_a_rejection(
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF"])
 def test_what_is_cut_off_anywhere_is_never_half_an_image(image_format: str) -> None:
     source = encoded(picture(80, 60).effect_spread(30), image_format)
-    for length in range(0, len(source) - 2, max(1, len(source) // 60)):
+    # A PNG's last chunk says only that it is the last.
+    end = len(source) - (20 if image_format == "PNG" else 2)
+    for length in range(0, end, max(1, len(source) // 60)):
         assert rejection(source[:length]).reason in {Reason.NOT_AN_IMAGE, Reason.CORRUPT}
