@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import tiff
 from PIL import Image, ImageCms, ImageFilter, PngImagePlugin
 
 import palette
+import tiff
 from decode import ANIMATED, PREDICTOR, SRGB_GAMMA, Frame, Picture, eight_bit
 from errors import Reason, RejectedError
 from metadata import copied

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import png
 from PIL import ExifTags, Image, TiffImagePlugin, TiffTags
 
+import png
 from settings import MetadataPolicy
 
 CREDITS = (ExifTags.Base.Artist, ExifTags.Base.Copyright)

@@ -3,11 +3,11 @@
 import io
 from collections.abc import Sequence
 
+from PIL import Image, ImageChops
+
 import jpeg
 import png
 import tiff
-from PIL import Image, ImageChops
-
 from decode import ANIMATED, eight_bit
 from errors import Reason, RejectedError
 from palette import UNSEEN

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-import jpeg
 import numpy as np
-import png
 import pytest
-import tiff
 from PIL import Image
 
+import jpeg
+import png
 import proof
+import tiff
 from errors import Reason, RejectedError
 from tests.images import decoded, encoded, picture
 
