@@ -19,6 +19,7 @@ from tools import checks, invocation, stack  # noqa: E402
 from tools import demo as demonstration  # noqa: E402
 from tools import lock as locking  # noqa: E402
 from tools import soak as soaking  # noqa: E402
+from tools.benchmarks import cold_tables  # noqa: E402
 from tools.benchmarks import report as reporting  # noqa: E402
 from tools.benchmarks import run as benchmarking  # noqa: E402
 from tools.cli import FilesTask, readable_errors, say  # noqa: E402
@@ -39,6 +40,8 @@ def build(_: Context, python: str = "3.13", arch: str = "arm64", heic: bool = Fa
     """Build dist/function.zip, which Terraform uploads."""
     package = building.build(building.Target(python=python, architecture=arch), DIST, heic=heic)
     say(f"{package.path} ({package.size:,} bytes, Python {python}, {arch}{', with HEIC' if heic else ''})")
+    if not package.has_byte_code:
+        say(f"Not compiled, which makes every cold start slower: put a python{python} on PATH and build again")
 
 
 @task(
@@ -69,11 +72,18 @@ def soak(_: Context, images: int = 10_000, seed: int = 1) -> None:
         "rounds": "How often each contestant runs, after a warm-up.",
         "quick": "Small images: to see that all works.",
         "write": "Renew docs/benchmarks.md and its plot.",
+        "cold": "Only the cold start: its CPU, also import by import.",
     }
 )
 @readable_errors
-def bench(_: Context, only: str = "", rounds: int = 9, quick: bool = False, write: bool = False) -> None:
-    """Measure the renderer against other resizers: CPU, memory, bytes and fidelity."""
+def bench(
+    _: Context, only: str = "", rounds: int = 9, quick: bool = False, write: bool = False, cold: bool = False
+) -> None:
+    """Measure the renderer against other resizers: CPU, memory, bytes, fidelity and cost; and its cold start."""
+    if cold:
+        for table in cold_tables.tables(benchmarking.run_cold(only, rounds, say, quick=quick, write=write)):
+            print("\n" + table.text())
+        return
     report = benchmarking.run(only, rounds, say, quick=quick, write=write)
     for table in reporting.tables(report):
         print("\n" + table.text())

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from PIL import Image, ImageCms, ImageFilter, PngImagePlugin
+from PIL import Image, ImageFilter, PngImagePlugin
 
 import palette
 import tiff
@@ -83,8 +83,6 @@ XMP_TAG = 700
 
 MOST_GIF_MILLISECONDS = 655_350
 """That a GIF's frame can be shown: 16 bits of hundredths of a second."""
-
-SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 
 @dataclass(frozen=True)
@@ -229,6 +227,9 @@ def _in_colour(frame: Frame, mode: str) -> Image.Image:
 
 
 def _srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
+    # Few images need it; no start waits for it.
+    from PIL import ImageCms  # noqa: PLC0415
+
     try:
         if icc:
             profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
@@ -236,9 +237,10 @@ def _srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
             profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
         else:
             return image.convert("RGB")
+        srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
         flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
         converted = ImageCms.profileToProfile(
-            image, profile, SRGB, renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC, outputMode="RGB", flags=flags
+            image, profile, srgb, renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC, outputMode="RGB", flags=flags
         )
     except (ImageCms.PyCMSError, OSError, ValueError):
         # A profile that is broken or of another colour space says nothing of these pixels.

@@ -17,9 +17,11 @@ from tools.benchmarks.inputs import INPUTS, Input
 from tools.benchmarks.job import Job, Wanted
 from tools.benchmarks.measure import Bench
 from tools.benchmarks.photos import Size, enlarged
+from tools.benchmarks.pricing import Workload
 from tools.benchmarks.quality import Judge, Quality
-from tools.benchmarks.results import Contestant, Measured, Report, RowResult, Target
+from tools.benchmarks.results import Cold, Contestant, Measured, Report, RowResult, Target
 from tools.benchmarks.rows import ROWS, Row, chosen
+from tools.benchmarks.table import Table
 from tools.errors import ToolError
 from tools.paths import ROOT
 
@@ -190,7 +192,7 @@ def test_what_is_wrong_is_shown_as_wrong(found: Report) -> None:
 
 
 def test_a_table_is_aligned_and_is_also_markdown() -> None:
-    table = report.Table("Heading", ("who", "ms"), (("ours", "1"), ("us", "20")))
+    table = Table("Heading", ("who", "ms"), (("ours", "1"), ("us", "20")))
     assert table.text().splitlines() == ["Heading", "WHO   MS", "ours   1", "us    20"]
     assert table.markdown().splitlines() == [
         "## Heading",
@@ -203,6 +205,10 @@ def test_a_table_is_aligned_and_is_also_markdown() -> None:
 
 
 def test_the_document_has_all_tables_the_date_and_the_machine(found: Report) -> None:
+    workload = Workload("ours", cpu=0.1, gets=2, puts=1, moved=1, needed=1)
+    cold = Cold({"ours": (1.0,), "plain": (2.0,)}, (), (), (), (), ())
+    found = replace(found, workloads=(workload,), cold=cold)
+    assert [table.heading.split()[0] for table in report.tables(found)[3:]] == ["US$", "Cold", "Imports", "The"]
     text = document.markdown(found)
     assert all(table.markdown() in text for table in report.tables(found))
     assert "Measured on 2026-01-01" in text

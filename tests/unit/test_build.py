@@ -146,7 +146,8 @@ def test_any_target_is_built_on_any_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: Target, core: str, machine: int
 ) -> None:
     monkeypatch.setenv("PATH", "")
-    bodies = entries(build(target, tmp_path))
+    package = build(target, tmp_path)
+    bodies = entries(package)
     binaries = {Path(name).name: body for name, body in bodies.items() if ".so" in Path(name).suffixes}
     assert core in binaries
     assert {int.from_bytes(body[18:20], "little") for body in binaries.values()} == {machine}
@@ -154,6 +155,7 @@ def test_any_target_is_built_on_any_machine(
     needed = {name for body in binaries.values() for name in re.findall(rb"lib\w+-[0-9a-f]{8}\.so[.\d]*", body)}
     assert {name.decode() for name in needed} == {name for name in binaries if name.startswith("lib")}
     assert any(name.endswith(".pyc") for name in bodies) == (target.python == HERE.python)
+    assert package.has_byte_code == (target.python == HERE.python)
 
 
 @pytest.mark.parametrize(

@@ -121,9 +121,13 @@ class Bench:
             results.append(self.measure(row))
         return tuple(results)
 
+    def source(self, row: Row) -> Path:
+        """The image of a row, made if it is not there yet."""
+        return row.image.cached(self.folder / "inputs", self.photograph)
+
     def measure(self, row: Row) -> RowResult:
         """Measure one row."""
-        source = row.image.cached(self.folder / "inputs", self.photograph)
+        source = self.source(row)
         absent: dict[str, str] = {}
         with contextlib.ExitStack() as stack:
             entries: dict[str, Entry] = {}

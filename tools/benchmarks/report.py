@@ -2,43 +2,19 @@
 
 import json
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
+from tools.benchmarks import cold_tables, cost
 from tools.benchmarks.results import OURS, Measured, Report, RowResult
+from tools.benchmarks.table import Table
 
 MIB = 1 << 20
 
 
-@dataclass(frozen=True)
-class Table:
-    """A heading, column names and rows of the same length; the first ``words`` columns are text."""
-
-    heading: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    words: int = 1
-
-    def text(self) -> str:
-        """Aligned, for a terminal."""
-        lines = [tuple(column.upper() for column in self.columns), *self.rows]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join([self.heading, *("  ".join(self._aligned(line, widths)).rstrip() for line in lines)])
-
-    def markdown(self) -> str:
-        """As a section of a document."""
-        rule = ["---" if index < self.words else "---:" for index in range(len(self.columns))]
-        lines = [f"| {' | '.join(line)} |" for line in (self.columns, tuple(rule), *self.rows)]
-        return "\n".join([f"## {self.heading}", "", *lines])
-
-    def _aligned(self, line: Sequence[str], widths: Sequence[int]) -> Iterable[str]:
-        for index, (cell, width) in enumerate(zip(line, widths, strict=True)):
-            yield cell.ljust(width) if index < self.words else cell.rjust(width)
-
-
 def tables(report: Report) -> list[Table]:
     """All of a run's tables, the most important first."""
-    return [_cpu(report), _targets(report), _details(report)]
+    found = [_cpu(report), _targets(report), _details(report), *cost.tables(report.workloads)]
+    return [*found, *cold_tables.tables(report.cold)] if report.cold else found
 
 
 def as_json(report: Report) -> str:

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tools.benchmarks.job import Wanted
+from tools.benchmarks.pricing import Workload
 from tools.benchmarks.quality import Quality
 
-OURS = "ours"
+OURS, PLAIN = "ours", "plain"
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,51 @@ class Contestant:
 
 
 @dataclass(frozen=True)
+class Import:
+    """A module that the start imports, and the seconds that it took by itself, and with all that it imports."""
+
+    name: str
+    own: float
+    total: float
+
+
+@dataclass(frozen=True)
+class Zip:
+    """How large a package is, and whether there was a Python to compile it."""
+
+    target: str
+    size: int
+    has_byte_code: bool
+
+
+@dataclass(frozen=True)
+class Cold:
+    """What was measured.
+
+    Attributes:
+        cpu: Seconds that the import of the handler took, of every round, by handler.
+        imports: What ours imports, the costliest first.
+        plugins: The formats of Pillow that ours loads.
+        beyond: The packages that ours loads and a plain handler does not, beside its own modules and Pillow.
+        spared: The packages that a plain handler loads and ours does not.
+        zips: The packages, that of this machine first.
+
+    """
+
+    cpu: Mapping[str, tuple[float, ...]]
+    imports: tuple[Import, ...]
+    plugins: tuple[str, ...]
+    beyond: tuple[str, ...]
+    spared: tuple[str, ...]
+    zips: tuple[Zip, ...]
+
+    def ratio(self, name: str) -> Ratio:
+        """A handler's CPU by the plain one's, of the same rounds."""
+        ratios = [one / plain for one, plain in zip(self.cpu[name], self.cpu[PLAIN], strict=True)]
+        return Ratio(statistics.median(ratios), min(ratios), max(ratios))
+
+
+@dataclass(frozen=True)
 class Report:
     """One run of the benchmark.
 
@@ -132,6 +178,8 @@ class Report:
         is_quick: Whether the images were small ones.
         contestants: Those that are missing too.
         rows: In order.
+        workloads: What is priced.
+        cold: The cold start, where it was measured.
 
     """
 
@@ -141,3 +189,5 @@ class Report:
     is_quick: bool
     contestants: tuple[Contestant, ...]
     rows: tuple[RowResult, ...]
+    workloads: tuple[Workload, ...] = ()
+    cold: Cold | None = None

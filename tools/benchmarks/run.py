@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.benchmarks import document, plot, report
+from tools.benchmarks import cold, cost, document, plot, report
 from tools.benchmarks.measure import Bench
 from tools.benchmarks.peers import peers
 from tools.benchmarks.photos import photographer
-from tools.benchmarks.results import Report
+from tools.benchmarks.results import Cold, Report
 from tools.benchmarks.rows import chosen
 from tools.errors import ToolError
 from tools.paths import LOCAL, ROOT
@@ -34,16 +34,23 @@ def run(only: str, rounds: int, say: Callable[[str], None], *, quick: bool, writ
         ToolError: There is no such row, or what is asked for makes no sense, or no photographs are to be had.
 
     """
-    if rounds < 1:
-        raise ToolError(f"--rounds is {rounds}: it must be at least 1")
+    _check(rounds)
     if write and (only or quick):
         raise ToolError("--write is of all rows with the full images: leave out --only and --quick")
     rows = chosen(only, quick=quick)
     contestants = peers(FOLDER, say)
     bench = Bench(FOLDER, photographer(FOLDER / "photos"), contestants, rounds)
     measured = bench.measure_all(rows, say)
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    found = Report(today, _machine(), rounds, quick, tuple(peer.contestant for peer in contestants), measured)
+    found = Report(
+        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        machine=_machine(),
+        rounds=rounds,
+        is_quick=quick,
+        contestants=tuple(peer.contestant for peer in contestants),
+        rows=measured,
+        workloads=() if quick else cost.workloads(measured, {row.name: bench.source(row) for row in rows}),
+        cold=cold.measure(FOLDER / "cold", rounds, say) if write else None,
+    )
     save(found, FOLDER)
     if write:
         DOCUMENT.write_text(document.markdown(found))
@@ -51,10 +58,28 @@ def run(only: str, rounds: int, say: Callable[[str], None], *, quick: bool, writ
     return found
 
 
+def run_cold(only: str, rounds: int, say: Callable[[str], None], *, quick: bool, write: bool) -> Cold:
+    """Measure the cold start alone.
+
+    Raises:
+        ToolError: What is asked for makes no sense, or something can't be fetched, built or started.
+
+    """
+    _check(rounds)
+    if only or quick or write:
+        raise ToolError("--cold has no rows and is a part of --write: leave out --only, --quick and --write")
+    return cold.measure(FOLDER / "cold", rounds, say)
+
+
 def save(found: Report, folder: Path) -> None:
     """Write the plot and the JSON."""
     (folder / "results.json").write_text(report.as_json(found))
     (folder / "plot.svg").write_text(plot.svg(found))
+
+
+def _check(rounds: int) -> None:
+    if rounds < 1:
+        raise ToolError(f"--rounds is {rounds}: it must be at least 1")
 
 
 def _machine() -> str:

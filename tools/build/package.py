@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -73,6 +74,12 @@ class Package:
         if package.sha256 != sha256:
             raise ToolError(f"{path} is not what {manifest.name} beside it describes: run `invoke build` again")
         return package
+
+    @property
+    def has_byte_code(self) -> bool:
+        """Whether there was a Python of the target's version to compile it; without it a cold start takes longer."""
+        with zipfile.ZipFile(self.path) as archive:
+            return any(name.endswith(".pyc") for name in archive.namelist())
 
     def manifest(self) -> str:
         """The manifest's text."""

@@ -1,0 +1,80 @@
+"""The function's start: it imports, reads and does nothing that an image may never need."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tools.paths import FUNCTION
+
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "key",
+    "AWS_DEFAULT_REGION": "eu-west-2",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
+    "AWS_SECRET_ACCESS_KEY": "secret",
+    "DESTINATION_BUCKET": "out",
+    "FAILURE_QUEUE_URL": "https://sqs.invalid/",
+    "PYTHONPATH": str(FUNCTION),
+    "RENDITIONS": '{"resized": {"scale": 0.5}}',
+    "SOURCE_BUCKET": "in",
+}
+
+SCRIPT = """
+import functools, gc, json, logging, os, sys, typing
+folders, collections = [], []
+sys.addaudithook(lambda name, arguments: folders.append(str(arguments[0])) if name == "os.listdir" else None)
+gc.callbacks.append(lambda _, details: collections.append(details["generation"]))
+import lambda_function
+started = {
+    "whole_collections": collections.count(2),
+    "collects": gc.isenabled(),
+    "folders": list(folders),
+    "frozen": gc.get_freeze_count(),
+    "modules": list(sys.modules),
+    "unused": lambda_function.reconciler.sqs.cache_info().currsize == 0,
+    "sqs": lambda_function.reconciler.sqs().meta.service_model.service_name,
+}
+print(json.dumps(started))
+"""
+
+
+@pytest.fixture(scope="module")
+def started() -> dict[str, Any]:
+    """What a process that has just imported the handler says of itself."""
+    command = [sys.executable, "-c", SCRIPT]
+    environment = {"PATH": os.environ["PATH"], **ENVIRONMENT}
+    answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    found: dict[str, Any] = json.loads(answer.stdout)
+    return found
+
+
+def test_of_pillow_only_the_formats_in_use_are_loaded(started: dict[str, Any]) -> None:
+    plugins = {name for name in started["modules"] if name.startswith("PIL.") and name.endswith("Plugin")}
+    formats = ("Avif", "Bmp", "Gif", "Jpeg", "Mpo", "Png", "Tiff", "WebP")
+    assert plugins == {f"PIL.{name}ImagePlugin" for name in formats}
+    assert not {"PIL.ImageCms", "PIL.ImageDraw", "PIL.ImageFont", "PIL.ImageMath"} & set(started["modules"])
+
+
+def test_of_the_sdk_only_botocore_is_loaded(started: dict[str, Any]) -> None:
+    packages = {name.partition(".")[0] for name in started["modules"]}
+    assert "botocore" in packages
+    assert not {"boto3", "s3transfer", "multiprocessing", "asyncio"} & packages
+
+
+def test_the_models_of_other_services_are_not_searched(started: dict[str, Any]) -> None:
+    data = [folder for folder in started["folders"] if "/botocore/data" in folder]
+    assert {folder.rpartition("/data")[2] for folder in data} == {"/s3"}
+
+
+def test_the_client_of_sqs_is_made_when_it_is_needed(started: dict[str, Any]) -> None:
+    assert started["unused"]
+    assert started["sqs"] == "sqs"
+
+
+def test_what_the_start_makes_is_never_looked_through_for_garbage(started: dict[str, Any]) -> None:
+    assert started["whole_collections"] == 0
+    assert started["frozen"] > 10_000
+    assert started["collects"]
