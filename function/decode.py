@@ -384,11 +384,6 @@ def _differs(band: Image.Image, value: int) -> Image.Image:
     return band.point([0 if level == value else 255 for level in range(256)])
 
 
-def eight_bit(image: Image.Image) -> Image.Image:
-    """16-bit values in mode I as 8-bit grey."""
-    return image.convert("I").point(lambda value: value * (1 / 257) + 0.5).convert("L")
-
-
 def _on_canvas(image: Image.Image, canvas: tuple[int, int] | None) -> Image.Image:
     """A GIF's frame on the canvas that the file grows to, transparent where the frame does not reach."""
     if canvas is None or image.size == canvas:

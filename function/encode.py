@@ -13,7 +13,8 @@ from PIL import Image, ImageFilter, PngImagePlugin
 
 import palette
 import tiff
-from decode import ANIMATED, PREDICTOR, SRGB_GAMMA, Frame, Picture, eight_bit
+from colour import eight_bit, fitted, has_alpha, in_one_mode, regraded
+from decode import ANIMATED, PREDICTOR, Frame, Picture
 from errors import Reason, RejectedError
 from metadata import copied
 from renditions import Rendition
@@ -24,23 +25,6 @@ Options = dict[str, Any]
 
 QUALITY = {"JPEG": 80, "WEBP": 80, "TIFF": 80, "AVIF": 75}
 """Of lossy formats, on their own scales; a JPEG's own quality is never exceeded unasked."""
-
-MODES = {
-    "JPEG": {"L", "RGB", "CMYK"},
-    "PNG": {"L", "LA", "RGB", "RGBA", "I;16"},
-    "GIF": {"L", "LA", "RGB", "RGBA"},
-    "WEBP": {"RGB", "RGBA"},
-    "AVIF": {"L", "RGB", "RGBA"},
-    "BMP": {"L", "RGB", "RGBA"},
-    "TIFF": {"L", "LA", "RGB", "RGBA", "CMYK", "LAB", "I;16", "I", "F"},
-}
-"""What each format holds, of what frames come in."""
-
-WIDE = frozenset({"I;16", "I", "F"})
-"""Grey of more than eight bits."""
-
-WHITES = {"F": (1, 255, 65535), "I": (255, 65535, 2**31 - 1)}
-"""What white is in grey whose format does not say it."""
 
 CONTENT_TYPES = {
     "JPEG": "image/jpeg",
@@ -156,8 +140,8 @@ def writable_frames(picture: Picture, frames: Sequence[Frame], image_format: str
     else:
         shown = frames if image_format == picture.format else frames[:1]
     if picture.gamma is not None and image_format != "PNG":
-        shown = [replace(frame, image=_regraded(frame.image, picture.gamma)) for frame in shown]
-    return [_fitted(frame, image_format, rendition.background) for frame in shown]
+        shown = [replace(frame, image=regraded(frame.image, picture.gamma)) for frame in shown]
+    return [fitted(frame, image_format, rendition.background) for frame in shown]
 
 
 def encode(
@@ -176,76 +160,6 @@ def encode(
         raise
     except Exception as error:
         raise RejectedError(Reason.UNFAITHFUL, f"the {image_format} output cannot be encoded: {error}") from error
-
-
-def _fitted(frame: Frame, target: str, background: str) -> Frame:
-    """The frame in a mode that the target holds, without a profile that no longer describes it."""
-    image = frame.image
-    modes = MODES[target]
-    if image.mode in modes:
-        return frame
-    if image.mode in WIDE:
-        # Eight bits of grey, and from there what the target makes of grey.
-        return _fitted(replace(frame, image=_narrowed(image)), target, background)
-    if image.mode in {"LA", "RGBA"} and "RGBA" not in modes:
-        opaque = Image.new("RGBA", image.size, background)
-        opaque.alpha_composite(_in_colour(frame, "RGBA"))
-        return replace(frame, image=opaque.convert("RGB"), icc=frame.icc if image.mode == "RGBA" else None)
-    mode = "RGBA" if image.mode in {"LA", "RGBA"} else "RGB"
-    return replace(frame, image=_in_colour(frame, mode), icc=None)
-
-
-def _regraded(image: Image.Image, gamma: float) -> Image.Image:
-    """The image (L, LA, RGB, RGBA or I;16) with its levels as sRGB has them; only a PNG can say that they are not."""
-    if image.mode in WIDE:
-        image = _narrowed(image)
-    table = [round(255 * (level / 255) ** (SRGB_GAMMA / gamma)) for level in range(256)]
-    unchanged = list(range(256)) if image.mode in {"LA", "RGBA"} else []
-    return image.point(table * (len(image.getbands()) - bool(unchanged)) + unchanged)
-
-
-def _narrowed(image: Image.Image) -> Image.Image:
-    """Wide grey as 8 bits: its white is the least of the usual ones that holds its highest level."""
-    if image.mode == "I;16":
-        return eight_bit(image)
-    highest: Any = image.getextrema()[1]
-    white = next((white for white in WHITES[image.mode] if highest <= white), highest)
-    return image.convert("F").point(lambda level: level * (255 / white) + 0.5).convert("L")
-
-
-def _in_colour(frame: Frame, mode: str) -> Image.Image:
-    """The frame's pixels in sRGB, by its profile where it has one that fits."""
-    image = frame.image
-    if image.mode == mode:
-        return image
-    alpha = image.getchannel("A") if image.mode in {"LA", "RGBA"} else None
-    base = image.convert("L") if image.mode == "LA" else image
-    colours = _srgb(base, frame.icc)
-    if alpha is not None and mode == "RGBA":
-        colours.putalpha(alpha)
-    return colours
-
-
-def _srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
-    # Few images need it; no start waits for it.
-    from PIL import ImageCms  # noqa: PLC0415
-
-    try:
-        if icc:
-            profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-        elif image.mode == "LAB":
-            profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
-        else:
-            return image.convert("RGB")
-        srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-        flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
-        converted = ImageCms.profileToProfile(
-            image, profile, srgb, renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC, outputMode="RGB", flags=flags
-        )
-    except (ImageCms.PyCMSError, OSError, ValueError):
-        # A profile that is broken or of another colour space says nothing of these pixels.
-        return image.convert("RGB")
-    return converted or image.convert("RGB")
 
 
 def _saved(job: Job, images: Sequence[Image.Image], options: Options) -> bytes:
@@ -286,7 +200,7 @@ def _png(job: Job) -> bytes:
     if not job.is_animated:
         return _smallest(job, options)
     # Pillow takes all levels above 255 for white where it looks for what changed between frames.
-    images = _in_one_mode([eight_bit(image) if image.mode == "I;16" else image for image in job.images])
+    images = in_one_mode([eight_bit(image) if image.mode == "I;16" else image for image in job.images])
     has_default = job.picture.has_default_image
     timing = replace(job, frames=job.frames[1:]).timing if has_default else job.timing
     if has_default and not timing:
@@ -398,14 +312,14 @@ def _addable(images: Sequence[Image.Image], durations: Sequence[int]) -> list[in
 def _webp(job: Job) -> bytes:
     options = {"quality": job.quality, "method": 4, "lossless": job.picture.is_lossless_webp}
     body = _saved(job, job.images, {**options, **job.colour, **job.timing})
-    if job.is_animated and _has_alpha(job.images):
+    if job.is_animated and has_alpha(job.images):
         # libwebp forgets to say so where each frame's own rectangle is opaque, and decoders then show black.
         return body[:VP8X_FLAGS] + bytes([body[VP8X_FLAGS] | VP8X_ALPHA]) + body[VP8X_FLAGS + 1 :]
     return body
 
 
 def _avif(job: Job) -> bytes:
-    images = [_bled(image) for image in _in_one_mode(job.images)]
+    images = [_bled(image) for image in in_one_mode(job.images)]
     return _saved(job, images, {"quality": job.quality, "speed": 8, **job.colour, **job.timing})
 
 
@@ -479,15 +393,3 @@ ENCODERS: dict[str, Callable[[Job], bytes]] = {
     "BMP": _bmp,
     "AVIF": _avif,
 }
-
-
-def _has_alpha(images: Sequence[Image.Image]) -> bool:
-    return any(image.mode in {"LA", "RGBA"} for image in images)
-
-
-def _in_one_mode(images: Sequence[Image.Image]) -> list[Image.Image]:
-    """The images in the one mode that holds them all."""
-    if len({image.mode for image in images}) == 1:
-        return list(images)
-    mode = "RGBA" if _has_alpha(images) else "RGB"
-    return [image.convert(mode) for image in images]

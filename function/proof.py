@@ -8,7 +8,8 @@ from PIL import Image, ImageChops
 import jpeg
 import png
 import tiff
-from decode import ANIMATED, eight_bit
+from colour import eight_bit
+from decode import ANIMATED
 from errors import Reason, RejectedError
 from palette import UNSEEN
 

@@ -8,8 +8,9 @@ from PIL import Image
 
 import budget
 import proof
+from colour import WIDE
 from decode import UPRIGHT, Frame, Picture
-from encode import CONTENT_TYPES, WIDE, encode, writable_frames, written_format
+from encode import CONTENT_TYPES, encode, writable_frames, written_format
 from errors import Reason, RejectedError
 from renditions import Placement, Rendition
 from settings import Limits, MetadataPolicy
