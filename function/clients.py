@@ -1,5 +1,6 @@
 """The clients of S3 and SQS, made with botocore alone: boto3 is a layer above it, slow to import and of no use here."""
 
+import threading
 from typing import TYPE_CHECKING, cast
 
 import botocore.session
@@ -19,6 +20,9 @@ class KnowingLoader(Loader):
         return ["s3", "sqs"]
 
 
+making = threading.Lock()
+"""Held while a client is made after the start: a session is not to be used by two threads at once."""
+
 session = botocore.session.get_session()
 session.register_component("data_loader", KnowingLoader())
 
@@ -29,5 +33,6 @@ def s3(config: Config) -> "S3Client":
 
 
 def sqs(config: Config) -> "SQSClient":
-    """Make a client of SQS."""
-    return cast("SQSClient", session.create_client("sqs", config=config))
+    """Make a client of SQS; threads that want one at the same time make theirs one after the other."""
+    with making:
+        return cast("SQSClient", session.create_client("sqs", config=config))

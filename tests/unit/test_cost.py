@@ -54,17 +54,17 @@ def test_the_least_memory_is_what_is_needed_beside_the_runtime(needed: int, leas
 
 
 def test_the_recommended_size_is_the_cheapest_that_fits_and_is_fast_enough() -> None:
-    assert cost.recommended(OURS) == 1024
+    assert cost.recommended(OURS) == 1769
     assert cost.recommended(replace(OURS, cpu=0.7)) == 1769
     # What no size can do in time has the largest.
     assert cost.recommended(replace(OURS, cpu=5)) == 3008
 
 
-def test_from_the_common_size_on_every_common_format_of_24_megapixels_fits() -> None:
+def test_from_the_common_size_on_every_common_format_of_48_megapixels_fits() -> None:
     text = (ROOT / "README.md").read_text()
     rows = re.findall(r"^\| (\d+) ((?:\| \d+ )+)\|$", text, re.MULTILINE)
     least = {int(memory): min(map(int, re.findall(r"\d+", cells))) for memory, cells in rows}
-    assert min(memory for memory, megapixels in least.items() if megapixels >= 24) == cost.COMMON_MIB
+    assert min(memory for memory, megapixels in least.items() if megapixels >= 48) == cost.COMMON_MIB
 
 
 def test_the_table_marks_the_least_and_the_recommended_size_and_prices_nothing_that_does_not_fit() -> None:
@@ -74,11 +74,11 @@ def test_the_table_marks_the_least_and_the_recommended_size_and_prices_nothing_t
     assert table.columns[2:] == ("ours, arm64", "classic, arm64", "ours, x86_64", "classic, x86_64", *table.columns[6:])
     assert sizes["220"][1] == "the least for ours"
     assert sizes["420"][1] == "the least for classic"
-    assert sizes["1024"][1] == "recommended"
+    assert sizes["1769"][1] == "recommended"
     assert sizes["256"][3] == sizes["256"][5] == sizes["256"][7] == "-"
     assert sizes["1769"][2:] == ("12.68", "18.50", "14.35", "21.72", "290", "560")
     assert "2026-11-25" in table.note
-    assert "Recommended: 1024 MiB" in table.note
+    assert "Recommended: 1769 MiB" in table.note
 
 
 def measured(cpu: float, peak: int) -> Measured:

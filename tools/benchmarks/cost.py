@@ -24,8 +24,8 @@ ROW = "jpeg-12mp"
 
 SIZES_MIB = (256, 512, 1024, 1769, 3008)
 
-COMMON_MIB = 1024
-"""From which on 24 MP of every common format fit; the README has the table."""
+COMMON_MIB = 1769
+"""From which on 48 MP, which phones take, fit in every common format; the README has the table."""
 
 SANE_SECONDS = 1.0
 """That one image may take."""
@@ -97,7 +97,7 @@ def _note(priced: Sequence[Workload]) -> str:
     if ours:
         size = recommended(ours[0])
         text += (
-            f" Recommended: {size} MiB, the cheapest of these sizes with which 24 MP of every common format fit and an "
+            f" Recommended: {size} MiB, the cheapest of these sizes with which 48 MP of every common format fit and an "
             f"image takes no more than {SANE_SECONDS:g} s."
         )
     return textwrap.fill(text, 118)
