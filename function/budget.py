@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import gif
 from decode import Picture
 from errors import Reason, RejectedError
-from renditions import Placement, Rendition
+from renditions import Rendition
 from settings import Limits
 
 MIB = 1 << 20
@@ -52,7 +52,7 @@ ENCODER_FRAME_BYTES = 11_000
 """The same, in addition, of encoding and proving it; a GIF's, whose encoder keeps a palette for each."""
 
 MAX_SIDES = {"JPEG": 65500, "GIF": 65535, "WEBP": 16383, "AVIF": 32768}
-"""The most pixels across or down that a format, or its decoders, can have; the others can have more than fits."""
+"""The most pixels across or down that can be written in a format, or read again; the others hold more than fits."""
 
 MARGIN = 1.1
 """What the prediction is above what was measured at least."""
@@ -191,14 +191,14 @@ def _check_memory(peak_bytes: int, limits: Limits) -> None:
         )
 
 
-def check_sides(placement: Placement, image_format: str) -> None:
-    """Refuse an output that its format can't hold.
+def check_sides(size: tuple[int, int], image_format: str) -> None:
+    """Refuse to encode an image of this size in a format that can't hold it.
 
     Raises:
         RejectedError: TOO_LARGE, with what it would have and may have.
 
     """
-    most, side = MAX_SIDES.get(image_format), max(placement.size)
+    most, side = MAX_SIDES.get(image_format), max(size)
     if most is not None and side > most:
         raise RejectedError(
             Reason.TOO_LARGE,

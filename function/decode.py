@@ -18,7 +18,7 @@ from PIL import (
     ImageChops,
     JpegImagePlugin,
     MpoImagePlugin,  # noqa: F401
-    PngImagePlugin,  # noqa: F401
+    PngImagePlugin,
     TiffImagePlugin,  # noqa: F401
     UnidentifiedImageError,
     WebPImagePlugin,  # noqa: F401
@@ -76,6 +76,8 @@ PREDICTOR = 317
 
 # The budget refuses by memory, with both numbers; Pillow's own limit is one fixed number of pixels.
 Image.MAX_IMAGE_PIXELS = None
+# Nor is a colour profile, or XMP, of more than a megabyte a reason to refuse a good image.
+PngImagePlugin.MAX_TEXT_CHUNK = 8 << 20
 # Frames of a GIF may each have a palette of their own: full colour from the first.
 GifImagePlugin.LOADING_STRATEGY = GifImagePlugin.LoadingStrategy.RGB_ALWAYS
 # Pillow warns of what it tolerates, such as a broken EXIF entry in a good image.
@@ -159,7 +161,7 @@ class Picture:
 
     @property
     def displayed_size(self) -> tuple[int, int]:
-        """Width and height of a JPEG as displayed, of any other as stored: they turn only when they are read."""
+        """Width and height as displayed as far as it is known before pixels are read: any but a JPEG may turn then."""
         if self.format == "JPEG" and Metadata.of(self._image).orientation >= 5:
             return self.size[1], self.size[0]
         return self.size
@@ -213,7 +215,8 @@ class Picture:
             depth = max(self._image.tag_v2.get(258) or (8,))
         elif self.source_format == "HEIF":
             depth = self._image.info["bit_depth"]
-        if depth > 8 and (self._image.mode in {"L", "LA", "RGB", "RGBA", "CMYK"} or self.is_animated):
+        is_reduced = self._image.mode in {"L", "LA", "RGB", "RGBA", "CMYK"} or self.has_colour_key or self.is_animated
+        if depth > 8 and is_reduced:
             return f"{depth} bits a channel were reduced to 8"
         return ""
 
@@ -318,6 +321,8 @@ class Picture:
 def _opened(source: bytes) -> Image.Image:
     if BEGINNINGS["PNG"].match(source):
         source = without_texts(source)
+    elif BEGINNINGS["GIF"].match(source):
+        source = gif.without_unseen(source)
     elif BEGINNINGS["AVIF"].match(source):
         with contextlib.suppress(Exception):
             return Image.open(io.BytesIO(source), formats=FORMATS)

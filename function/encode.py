@@ -1,5 +1,6 @@
 """Frames to bytes: writes resized frames as faithfully as a format allows."""
 
+import bisect
 import io
 import itertools
 import math
@@ -59,14 +60,22 @@ DIFFERENCES = 2
 PALETTE_PAYS = 1 << 14
 """Pixels from which a palette always takes fewer bytes than full colour."""
 
-VP8X_FLAGS, VP8X_ALPHA = 20, 0x10
-"""Where a WebP with several chunks says what is in it, and the bit for alpha (RFC 9649, 2.7)."""
+VP8X, VP8X_FLAGS, VP8X_ALPHA = slice(12, 16), 20, 0x10
+"""Where a WebP that has several chunks says so, and what is in it; and the bit for alpha (RFC 9649, 2.7)."""
 
 XMP_TAG = 700
 """Of a TIFF (XMP specification, part 3, 3.3)."""
 
 MOST_GIF_MILLISECONDS = 655_350
-"""That a GIF's frame can be shown: 16 bits of hundredths of a second."""
+MOST_MILLISECONDS = {"GIF": MOST_GIF_MILLISECONDS, "PNG": 65_535_000, "WEBP": (1 << 24) - 1, "AVIF": (1 << 31) - 1}
+"""That a frame can be shown: 16 bits of hundredths of a second, of seconds, 24 and 31 bits of milliseconds."""
+
+PNG_STEPS, MOST_IN_PNG_STEPS = (None, 10, 100, 1000), (65_535, 655_350, 6_553_500)
+"""Milliseconds that an APNG's times are multiples of where all of it lasts longer than so many: they are fractions of 16
+bits each, and Pillow adds up those of equal frames. A short one's may be fractions of a millisecond."""
+
+MOST_PLAYS = 65535
+"""Of a WebP, which has 16 bits for them (RFC 9649, 2.7)."""
 
 
 @dataclass(frozen=True)
@@ -114,17 +123,21 @@ class Job:
         """The options of an animation; none for a still."""
         if not self.is_animated:
             return {}
-        # An APNG's may be fractions of a millisecond, which no other format has.
-        durations = [frame.duration if self.format == "PNG" else round(frame.duration) for frame in self.frames]
+        most = MOST_MILLISECONDS[self.format]
+        durations = [min(frame.duration, most) for frame in self.frames]
+        if self.format != "PNG":
+            durations = [round(duration) for duration in durations]
+        elif (step := PNG_STEPS[bisect.bisect_left(MOST_IN_PNG_STEPS, sum(durations))]) is not None:
+            durations = [step * round(duration / step) for duration in durations]
         return {"duration": durations, "loop": self._loop}
 
     @property
     def _loop(self) -> int | None:
         """How often the output is played; of a GIF, how often it is played again."""
-        repeats = self.picture.loop
-        if self.picture.format != "GIF" or self.format == "GIF":
-            return repeats
-        return 1 if repeats is None else repeats and repeats + 1
+        loop = self.picture.loop
+        if self.picture.format == "GIF" != self.format:
+            loop = 1 if loop is None else loop and loop + 1
+        return min(loop or 0, MOST_PLAYS) if self.format == "WEBP" else loop
 
 
 def written_format(picture: Picture, rendition: Rendition) -> str:
@@ -312,8 +325,8 @@ def _addable(images: Sequence[Image.Image], durations: Sequence[int]) -> list[in
 def _webp(job: Job) -> bytes:
     options = {"quality": job.quality, "method": 4, "lossless": job.picture.is_lossless_webp}
     body = _saved(job, job.images, {**options, **job.colour, **job.timing})
-    if job.is_animated and has_alpha(job.images):
-        # libwebp forgets to say so where each frame's own rectangle is opaque, and decoders then show black.
+    if has_alpha(job.images) and body[VP8X] == b"VP8X":
+        # libwebp does not say so where each frame of an animation is opaque in its own rectangle: decoders show black.
         return body[:VP8X_FLAGS] + bytes([body[VP8X_FLAGS] | VP8X_ALPHA]) + body[VP8X_FLAGS + 1 :]
     return body
 

@@ -18,7 +18,7 @@ class KeyTemplate:
     infix: str
     suffix: str
 
-    PATTERN = re.compile(r"((?:[^{}]*/)?)\{dir\}((?:[^{}]|\{stem\}|\{ext\})*)\{name\}((?:[^{}]|\{stem\}|\{ext\})*)")
+    PATTERN = re.compile(r"((?:[^{}]*/)?)\{dir\}((?:[^{}]|\{stem\}|\{ext\})*)\{name\}((?:[^{}/]|\{stem\}|\{ext\})*)")
 
     @classmethod
     def of(cls, key: str, extension: str) -> "KeyTemplate":

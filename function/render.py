@@ -107,8 +107,10 @@ def _rendered(
 ) -> Rendered:
     formats = [written_format(picture, rendition) for rendition in renditions]
     placements = [rendition.place(picture.displayed_size) for rendition in renditions]
-    for placement, image_format in zip(placements, formats, strict=True):
-        budget.check_sides(placement, image_format)
+    for rendition, image_format in zip(renditions, formats, strict=True):
+        # Which way an image other than a JPEG turns is known when it is read.
+        ways = [picture.displayed_size, *([] if picture.format == "JPEG" else [picture.size[::-1]])]
+        budget.check_sides(min((rendition.place(way).size for way in ways), key=max), image_format)
     picture.shrink_on_load(_divisor(picture.size, placements))
     demand = budget.Demand.of(picture, renditions, formats)
     budget.check_size(demand, limits)
@@ -120,6 +122,7 @@ def _rendered(
             frames.append(made)
     outputs = []
     for frames, rendition, image_format in zip(resized, renditions, formats, strict=True):
+        budget.check_sides(frames[0].image.size, image_format)
         clock.check_encoding(image_format, sum(math.prod(frame.image.size) for frame in frames), len(frames))
         outputs.append(_output(picture, frames, image_format, rendition, metadata))
     return Rendered(outputs, picture.lost_bits)

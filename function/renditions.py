@@ -51,7 +51,7 @@ class Rendition:
         height: The most pixels down; None where only the width counts.
         fit: ``inside`` keeps all of the source within width and height, ``cover`` fills both and crops the edges.
         format: What is written, one of EXTENSIONS; None keeps the source's.
-        quality: Of a lossy format, 1 to 100; None is the format's default, and never above a JPEG source's own.
+        quality: Of a lossy format, 1 to 100; None is the format's default, or a JPEG source's own where that is lower.
         key: Template of the output's key, of ``{dir}``, ``{name}``, ``{stem}``, ``{ext}`` and ``{rendition}``.
         background: What shows through where the format has no transparency, such as ``#ffffff``.
         cache_control: Header of the output; None copies the source's.
@@ -130,12 +130,17 @@ class Rendition:
         """What is wrong with the options, each as the rest of a sentence that begins with the rendition's name."""
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.name):
             yield " has a wrong name: use lower-case letters, digits and single hyphens"
+        for option in ("fit", "format", "key", "background", "cache_control", "storage_class"):
+            value = getattr(self, option)
+            if value is not None and not isinstance(value, str):
+                yield f".{option} is {value!r}: it must be a string"
         yield from self._complaints_of_size()
         yield from self._complaints_of_encoding()
         if not KeyTemplate.PATTERN.fullmatch(self.key.replace("{rendition}", self.name)):
             yield (
                 f".key is {self.key!r}: it must hold {{dir}} once and then {{name}} once, may hold {{rendition}}, "
-                "{stem} and {ext}, and what stands before {dir} must end in a slash"
+                "{stem} and {ext}, what stands before {dir} must end in a slash, "
+                "and what stands behind {name} may hold none"
             )
 
     def _complaints_of_size(self) -> Iterator[str]:
@@ -159,6 +164,8 @@ class Rendition:
             yield f".quality is {self.quality!r}: it must be a whole number from 1 to 100"
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", str(self.background)):
             yield f".background is {self.background!r}: use a colour such as #ffffff"
+        if self.cache_control is not None and not re.fullmatch(r"[ -~]+", self.cache_control):
+            yield f".cache_control is {self.cache_control!r}: use printable ASCII, such as max-age=31536000"
         if self.storage_class is not None and self.storage_class not in STORAGE_CLASSES:
             yield f".storage_class is {self.storage_class!r}: use one of {', '.join(STORAGE_CLASSES)}"
 

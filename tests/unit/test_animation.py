@@ -289,6 +289,26 @@ def test_equal_neighbours_are_shown_as_long_together(make: type, to: str | None)
     assert near([made.colours[0], made.colours[-1]], [(RED, RED), (GREEN, GREEN)])
 
 
+def test_an_animation_that_becomes_a_still_keeps_its_alpha() -> None:
+    frames = [Image.new("RGBA", (20, 20), VEIL) for _ in range(2)]
+    frames[1].putpixel((0, 0), (1, 255, 0, 128))
+    source = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True, exact=True)
+    assert getattr(decoded(source), "n_frames", 1) == 2
+    body = render(source, [Rendition("dot", width=1)], limits=LIMITS).outputs[0].body
+    assert near(shown(body).colours, [(VEIL, VEIL)])
+
+
+@pytest.mark.parametrize("to", ["webp", "png", "avif"])
+def test_what_the_other_format_cannot_count_to_is_cut(to: str) -> None:
+    long = apng([Part(WHOLE, RED, delay=(65535, 1)), Part(WHOLE, BLUE)], loop=70000)
+    often = gif([gif_frame(WHOLE, 0), gif_frame(WHOLE, 2)], loop=65535)
+    longer = bytearray(webp([Part(WHOLE, RED), Part(WHOLE, BLUE)]))
+    place = longer.index(b"ANMF") + 8 + 12
+    longer[place : place + 3] = b"\xff\xff\xff"
+    for source in (long, often, bytes(longer)):
+        assert near([shown(output(source, to)).colours[0]], [(RED, RED)], LOSSY)
+
+
 @pytest.mark.parametrize(
     ("delay", "milliseconds"), [((1, 3), 1000 / 3), ((5, 0), 50), ((0, 100), 0), ((65535, 1), 65535000)]
 )

@@ -394,3 +394,14 @@ def test_what_is_cut_off_anywhere_is_never_half_an_image(image_format: str) -> N
     end = len(source) - (20 if image_format == "PNG" else 2)
     for length in range(0, end, max(1, len(source) // 60)):
         assert rejection(source[:length]).reason in {Reason.NOT_AN_IMAGE, Reason.CORRUPT}
+
+
+def test_sides_are_those_of_the_image_as_it_is_turned() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    narrow = encoded(Image.new("L", (100, 20000)), "PNG", exif=exif)
+    (output,) = render(narrow, [Rendition("r", width=100, format="webp")], limits=LIMITS).outputs
+    assert (output.width, output.height) == (100, 1)
+    wide = encoded(Image.new("L", (20000, 100)), "PNG", exif=exif)
+    refused = rejection(wide, renditions=[Rendition("r", width=100, format="webp")])
+    assert refused.message.startswith("the output would have 20000 pixels on a side, WEBP allows 16383")

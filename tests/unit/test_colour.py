@@ -205,6 +205,7 @@ def test_grey_with_alpha_and_sixteen_bits_keeps_both(to: str) -> None:
         (tiff(halves((1, 2, 3), (3, 4, 5), "u2"), 2), "16 bits a channel were reduced to 8"),
         (tiff(halves((1, 2, 3), (3, 4, 5), "u2"), 2, order=">"), "16 bits a channel were reduced to 8"),
         (tiff(halves((1, 2, 3, 4), (3, 4, 5, 6), "u2"), 5), "16 bits a channel were reduced to 8"),
+        (png16(halves([1], [3], "u2"), [1]), "16 bits a channel were reduced to 8"),
         (tiff(halves([1], [3], "u2"), 1), ""),
         (tiff(halves([1], [3], "i2"), 1), ""),
         (tiff(halves([1], [3], "f4"), 1), ""),

@@ -11,6 +11,7 @@ from PIL import Image
 import palette
 from decode import Picture
 from errors import Reason, RejectedError
+from gif import without_unseen
 from render import render
 from renditions import Rendition
 from settings import Limits
@@ -162,6 +163,16 @@ def test_each_of_many_frames_has_its_colours() -> None:
     source = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=50)
     for got, want in zip(shown(source), colours, strict=True):
         assert np.abs(got[50, 50, :3].astype(int) - want).max() <= 2
+
+
+def test_what_nobody_sees_is_not_given_to_the_decoder() -> None:
+    comment = b"\x21\xfe" + b"\x02ab" * 1000 + b"\0"
+    plain = gif((8, 8), [frame((0, 0, 8, 8), RED), frame((0, 0, 8, 8), BLUE)])
+    start = len(gif((8, 8), [], trailer=b""))
+    source = plain[:start] + comment + b"rubbish" + plain[start:-1] + comment + comment + b"\x3b"
+    assert without_unseen(source) == plain
+    assert without_unseen(plain) is plain
+    assert len(shown(source)) == 2
 
 
 def test_a_missing_trailer_cuts_nothing_off() -> None:

@@ -2,7 +2,7 @@
 # The function decides by the same rule, in key_template.py.
 
 locals {
-  key_pattern = "^((?:[^{}]*/)?)\\{dir\\}((?:[^{}]|\\{stem\\}|\\{ext\\})*)\\{name\\}((?:[^{}]|\\{stem\\}|\\{ext\\})*)$"
+  key_pattern = "^((?:[^{}]*/)?)\\{dir\\}((?:[^{}]|\\{stem\\}|\\{ext\\})*)\\{name\\}((?:[^{}/]|\\{stem\\}|\\{ext\\})*)$"
 
   extensions = { jpeg = ".jpg", png = ".png", webp = ".webp", avif = ".avif" }
 

@@ -177,13 +177,18 @@ variable "renditions" {
   }
 
   validation {
+    condition     = alltrue([for one in values(var.renditions) : one.cache_control == null || can(regex("^[ -~]+$", one.cache_control)) if one != null])
+    error_message = "Each cache_control in renditions must be printable ASCII, such as \"max-age=31536000\", or null to copy the source's."
+  }
+
+  validation {
     condition     = alltrue([for one in values(var.renditions) : one.storage_class == null || contains(["STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"], coalesce(one.storage_class, "STANDARD")) if one != null])
     error_message = "Each storage_class in renditions must be STANDARD, STANDARD_IA, ONEZONE_IA, INTELLIGENT_TIERING or GLACIER_IR, or null."
   }
 
   validation {
     condition     = alltrue([for name, one in var.renditions : can(regex(local.key_pattern, replace(one.key, "{rendition}", name))) if one != null])
-    error_message = "Each key in renditions must hold {dir} once and then {name} once, may hold {rendition}, {stem} and {ext}, and what stands before {dir} must end in a slash."
+    error_message = "Each key in renditions must hold {dir} once and then {name} once, may hold {rendition}, {stem} and {ext}, what stands before {dir} must end in a slash, and what stands behind {name} may hold none."
   }
 }
 
