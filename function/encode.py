@@ -71,8 +71,8 @@ MOST_MILLISECONDS = {"GIF": MOST_GIF_MILLISECONDS, "PNG": 65_535_000, "WEBP": (1
 """That a frame can be shown: 16 bits of hundredths of a second, of seconds, 24 and 31 bits of milliseconds."""
 
 PNG_STEPS, MOST_IN_PNG_STEPS = (None, 10, 100, 1000), (65_535, 655_350, 6_553_500)
-"""Milliseconds that an APNG's times are multiples of where all of it lasts longer than so many: they are fractions of 16
-bits each, and Pillow adds up those of equal frames. A short one's may be fractions of a millisecond."""
+"""Milliseconds that an APNG's times are multiples of where all of it lasts longer than so many: they are fractions of
+16 bits each, and Pillow adds up those of equal frames. A short one's may be fractions of a millisecond."""
 
 MOST_PLAYS = 65535
 """Of a WebP, which has 16 bits for them (RFC 9649, 2.7)."""
