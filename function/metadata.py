@@ -37,10 +37,6 @@ PARTS: dict[int | None, set[int]] = {
 PNG_TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 """The chunks of a PNG that hold a name and a text (PNG specification, 11.3.3)."""
 
-PNG_DEFLATED = frozenset({b"zTXt", b"iCCP"})
-PNG_DEFLATE = re.compile(rb"[^\0]{1,79}\0\0.", re.DOTALL)
-"""The chunks whose text or profile is compressed, and how they then begin; Pillow refuses an image for any other."""
-
 TEXTS_READ = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")
 """The names of texts that are XMP and EXIF."""
 
@@ -116,15 +112,11 @@ class Metadata:
 
 
 def without_texts(source: bytes) -> bytes:
-    """The PNG without its texts: one named ``transparency`` would be taken for what Pillow itself says by that name.
-
-    Nor with a colour profile, XMP or EXIF that is not compressed as the standard says.
-    """
+    """The PNG without its texts: one named ``transparency`` would be taken for what Pillow itself says by that name."""
     parts = []
     start = 0
     for chunk in png.chunks(source):
-        is_text = chunk.kind in PNG_TEXTS and not source.startswith(TEXTS_READ, chunk.start + 8)
-        if is_text or (chunk.kind in PNG_DEFLATED and not PNG_DEFLATE.match(source, chunk.start + 8, chunk.end - 4)):
+        if chunk.kind in PNG_TEXTS and not source.startswith(TEXTS_READ, chunk.start + 8):
             parts.append(source[start : chunk.start])
             start = chunk.end
     return b"".join([*parts, source[start:]])

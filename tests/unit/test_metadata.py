@@ -499,22 +499,6 @@ def test_an_image_without_metadata_is_given_none() -> None:
     assert isinstance(output, Image.Image)
 
 
-@pytest.mark.parametrize(
-    ("kind", "content"),
-    [
-        (b"iCCP", b""),
-        (b"iCCP", b"no end"),
-        (b"iCCP", b"name\0\1" + zlib.compress(PROFILE)),
-        (b"zTXt", b"XML:com.adobe.xmp\0\1" + zlib.compress(b"<x/>")),
-    ],
-)
-def test_what_a_png_has_compressed_in_another_way_fails_nothing(kind: bytes, content: bytes) -> None:
-    source = encoded(picture(), "PNG")
-    chunk = kind + content
-    odd = struct.pack(">I", len(content)) + chunk + struct.pack(">I", zlib.crc32(chunk))
-    assert corners(decoded(body(source[:33] + odd + source[33:], MetadataPolicy.ALL))) == UPRIGHT_CORNERS
-
-
 def test_a_large_colour_profile_of_a_png_is_kept() -> None:
     profile = PROFILE + np.random.default_rng(0).bytes(1 << 21)
     assert (
