@@ -175,8 +175,12 @@ def finish(*_):
     os._exit(1)
 
 signal.signal(signal.SIGINT, finish)
+# Not signal.pause(): one that comes just before it is never seen.
+reader, writer = os.pipe()
+os.set_blocking(writer, False)
+signal.set_wakeup_fd(writer)
 print(provider.pid, flush=True)
-signal.pause()
+os.read(reader, 1)
 """
 
 
