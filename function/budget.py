@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import gif
+import tiff
 from decode import Picture
 from errors import Reason, RejectedError
 from renditions import Placement, Rendition
@@ -53,6 +54,18 @@ ENCODER_FRAME_BYTES = 11_000
 
 MAX_SIDES = {"JPEG": 65500, "GIF": 65535, "WEBP": 16383, "AVIF": 32768}
 """The most pixels across or down that a format, or its decoders, can have; the others can have more than fits."""
+
+MAX_PAGES = 2000
+"""Of a TIFF: Pillow compares each with all before it when it counts, reads and writes them."""
+
+MAX_TAGS = 100 * MAX_PAGES
+"""Of all pages of a TIFF, whose directories may overlap: few have more than 40 a page."""
+
+TILE_PIXEL_BYTES = 8
+"""What libtiff makes room for, a pixel of one tile, however small the image is: at most four values of 16 bits."""
+
+TAG_BYTES, NUMBER_TAG_BYTES = 8, 110
+"""What reading and copying a TIFF's tags takes, a byte of strings and a byte of numbers: measured, and rounded up."""
 
 MARGIN = 1.1
 """What the prediction is above what was measured at least."""
@@ -127,7 +140,7 @@ class Demand:
             # All frames are resized before the first is encoded, and no output is larger than its pixels.
             held += 2 * 4 * total + FRAME_BYTES * (frames - 1)
         encoding += ENCODER_FRAME_BYTES * (frames - 1)
-        peak_bytes = 2 * len(picture.source) + shrunk * decoding + max(coefficients, encoding) + held
+        peak_bytes = _opening_bytes(picture.source) + shrunk * decoding + max(coefficients, encoding) + held
         return cls(pixels, frames, round(MARGIN * peak_bytes))
 
 
@@ -177,8 +190,38 @@ def check_opening(source: bytes, limits: Limits) -> None:
         RejectedError: TOO_LARGE, with what is needed and what there is.
 
     """
-    if source.startswith(gif.SIGNATURES):
-        _check_memory(4 * math.prod(gif.blocks(source).canvas), limits)
+    if source.startswith(tiff.SIGNATURES):
+        _check_pages(source)
+    first = 4 * math.prod(gif.blocks(source).canvas) if source.startswith(gif.SIGNATURES) else 0
+    _check_memory(_opening_bytes(source) + first, limits)
+
+
+def _check_pages(source: bytes) -> None:
+    """Refuse a TIFF of so many pages that only to count them would take long; nor are they counted here."""
+    tags = 0
+    for count, page in enumerate(tiff.pages(source), 1):
+        tags += page.tags
+        if count > MAX_PAGES or tags > MAX_TAGS:
+            raise RejectedError(
+                Reason.TOO_LARGE, f"the TIFF has more than {MAX_PAGES} pages or {MAX_TAGS} tags: divide it"
+            )
+
+
+def _opening_bytes(source: bytes) -> int:
+    """What the source takes, and what its decoder holds for what it says beside its pixels."""
+    beside = _tiff_bytes(source) if source.startswith(tiff.SIGNATURES) else 0
+    return 2 * len(source) + beside
+
+
+def _tiff_bytes(source: bytes) -> int:
+    # One page is read at a time.
+    return max(
+        (
+            TILE_PIXEL_BYTES * page.tile_pixels + TAG_BYTES * page.plain_bytes + NUMBER_TAG_BYTES * page.number_bytes
+            for page in tiff.pages(source)
+        ),
+        default=0,
+    )
 
 
 def _check_memory(peak_bytes: int, limits: Limits) -> None:

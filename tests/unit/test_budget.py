@@ -18,6 +18,7 @@ from render import render
 from renditions import Rendition
 from settings import Limits
 from tests.images import encoded, picture
+from tiff import pages
 
 MIB = 1 << 20
 HALF = Rendition("half", scale=0.5)
@@ -138,7 +139,7 @@ def bmp(width: int, height: int, header: int = 40) -> bytes:
         avif(16000),
         apng(1_000_000),
         apng(0x7FFFFFFF),
-        tiff(itertools.repeat(1000, 3000)),
+        tiff(itertools.repeat(1000, 2000)),
         tiff(iter([8, 8, 46000])),
         tiff(iter([0xFFFFFFFF])),
         png(16000, 12000),
@@ -180,6 +181,84 @@ def test_a_damaged_header_is_not_said_to_be_of_no_known_format(source: bytes, na
     refused = rejection(source)
     assert refused.reason is Reason.CORRUPT
     assert refused.message == f"the {name} header is damaged, or of a kind that cannot be read"
+
+
+def tagged_tiff(*entries: tuple[int, int, int, int], data: bytes = b"", big: bool = False) -> bytes:
+    """A page of 16 pixels a side, with these tags before its own: tag, kind, count, and value or place."""
+    pixels = zlib.compress(bytes(16 * 16 * 3))
+    values = {256: 16, 257: 16, 258: 8, 259: 8, 262: 2, 273: 0, 277: 3, 278: 16, 279: len(pixels)}
+    length = len(values) + len(entries)
+    start = 16 + 8 + 20 * length + 8 if big else 8 + 2 + 12 * length + 4
+    values[273] = start
+    rows = [*entries, *((tag, 4, 1, value) for tag, value in values.items())]
+    tags = b"".join(struct.pack("<HHQQ" if big else "<HHLL", *row) for row in sorted(rows, key=lambda row: row[0]))
+    header = b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, length) if big else b"II*\0" + struct.pack("<LH", 8, length)
+    return header + tags + bytes(8 if big else 4) + pixels + data
+
+
+@pytest.mark.usefixtures("undecoded")
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize(
+    "tile",
+    [
+        [(322, 4, 1, 16384), (323, 4, 1, 16384)],
+        [(322, 3, 1, 16384), (323, 3, 1, 16384)],
+        [(322, 4, 1, 16384), (322, 4, 1, 16), (323, 4, 1, 16), (323, 4, 1, 16384)],
+    ],
+)
+def test_the_tiles_of_a_tiff_count_however_small_the_image_is(tile: list[tuple[int, int, int, int]], big: bool) -> None:
+    # Measured: 783 KB took 805 MB.
+    refused = rejection(tagged_tiff(*tile, big=big), Limits(900 * MIB))
+    assert (refused.reason, refused.message[:20]) == (Reason.TOO_LARGE, "decoding needs about")
+
+
+def test_a_strip_may_have_more_rows_than_the_image() -> None:
+    source = tagged_tiff().replace(struct.pack("<HHLL", 278, 4, 1, 16), struct.pack("<HHLL", 278, 4, 1, 0xFFFFFFFF))
+    (output,) = render(source, [HALF], limits=Limits(150 * MIB)).outputs
+    assert (output.width, output.height) == (8, 8)
+
+
+@pytest.mark.usefixtures("undecoded")
+@pytest.mark.parametrize(("tag", "kind", "size"), [(34675, 7, 1), (50000, 3, 2)])
+def test_the_tags_of_a_tiff_count(monkeypatch: pytest.MonkeyPatch, tag: int, kind: int, size: int) -> None:
+    # Measured: with a profile 8 bytes a byte, with numbers 103.
+    monkeypatch.setattr(decode, "Picture", lambda _: pytest.fail("it was opened"))
+    source = tagged_tiff((tag, kind, 10_000_000 // size, 400), data=bytes(10_000_000))
+    assert rejection(source, Limits(200 * MIB)).reason is Reason.TOO_LARGE
+
+
+@pytest.mark.parametrize("sides", [itertools.repeat(1, 2001), itertools.repeat(1, 40_000)])
+def test_a_tiff_of_too_many_pages_is_not_opened(monkeypatch: pytest.MonkeyPatch, sides: Iterator[int]) -> None:
+    monkeypatch.setattr(decode, "_opened", lambda _: pytest.fail("it was opened"))
+    refused = rejection(tiff(sides))
+    assert refused.reason is Reason.TOO_LARGE
+    assert refused.message == "the TIFF has more than 2000 pages or 200000 tags: divide it"
+
+
+def test_directories_that_overlap_are_not_read_over_and_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode, "_opened", lambda _: pytest.fail("it was opened"))
+    # Each says that it has 65535 entries, behind which stands where the next is.
+    body = bytearray(b"II*\0\x08\0\0\0" + bytes(800_000))
+    for place in range(8, 208, 4):
+        struct.pack_into("<H", body, place, 0xFFFF)
+        struct.pack_into("<L", body, place + 2 + 12 * 0xFFFF, place + 4)
+    assert rejection(bytes(body)).message.startswith("the TIFF has more than ")
+
+
+@pytest.mark.parametrize("following", [8, 7_000_000])
+def test_directories_that_lead_nowhere_end(following: int) -> None:
+    source = bytearray(tagged_tiff())
+    struct.pack_into("<L", source, 8 + 2 + 12 * 9, following)
+    assert [page.tags for page in pages(bytes(source))] == [9]
+
+
+def test_a_big_tiff_that_its_two_readers_read_differently_is_refused() -> None:
+    # Pillow takes the eight bytes behind the signature for a place of four.
+    values = {256: 1, 257: 1, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: 1, 279: 1}
+    tags = b"".join(struct.pack(">HHLL", tag, 4, 1, value) for tag, value in values.items())
+    source = b"MM\0+" + struct.pack(">L", 0x80000)
+    padded = source.ljust(0x80000, b"\0") + struct.pack(">H", len(values)) + tags + bytes(4)
+    assert rejection(padded).message == "the TIFF header is damaged, or of a kind that cannot be read"
 
 
 def test_a_frame_that_is_cleared_costs_nothing_before_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
