@@ -20,6 +20,12 @@ RUNTIME_BYTES = 120 * MIB
 STORED_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}
 """How Pillow stores a pixel; four bytes in every other mode."""
 
+ROW_BYTES = 8
+"""What Pillow takes for a row beside its pixels; more than them, where an image is one pixel wide."""
+
+SIDE_BYTES = 64
+"""What resizing takes for the filter's weights, a pixel of either side: bicubic 40, Lanczos 56, rounded up."""
+
 RESIZED_AS_STORED = frozenset({"L", "LA", "RGB", "RGBA", "CMYK", "LAB", "I;16", "I", "F"})
 """Modes that are not converted before resizing."""
 
@@ -128,7 +134,7 @@ class Demand:
         """
         frames = picture.frame_count
         pixels = sum(count * math.prod(size) for (_, size), count in picture.kinds.items())
-        decoding = max(_bytes_per_pixel(picture, mode) * math.prod(size) for mode, size in picture.kinds)
+        decoding = max(_decoding_bytes(picture, mode, size) for mode, size in picture.kinds)
         # The decoder of a progressive JPEG keeps two bytes of every coefficient, however far it shrinks the image.
         coefficients = 2 * picture.channels * pixels if picture.is_progressive else 0
         shrunk = math.prod(picture.size) / math.prod(picture.full_size)
@@ -138,7 +144,8 @@ class Demand:
             total = sum(count * outputs[size] for (_, size), count in picture.kinds.items())
             encoding = max(encoding, _encoder_bytes(image_format, max(outputs.values()), total))
             # All frames are resized before the first is encoded, and no output is larger than its pixels.
-            held += 2 * 4 * total + FRAME_BYTES * (frames - 1)
+            made = sum(count * _output_bytes(rendition, size) for (_, size), count in picture.kinds.items())
+            held += 2 * made + FRAME_BYTES * (frames - 1)
         encoding += ENCODER_FRAME_BYTES * (frames - 1)
         peak_bytes = _opening_bytes(picture.source) + shrunk * decoding + max(coefficients, encoding) + held
         return cls(pixels, frames, round(MARGIN * peak_bytes))
@@ -146,11 +153,27 @@ class Demand:
 
 def _output_pixels(rendition: Rendition, size: tuple[int, int]) -> int:
     """How many pixels a frame of this stored size becomes, whichever way it is turned."""
-    return max(math.prod(rendition.place(size).size), math.prod(rendition.place(size[::-1]).size))
+    return max(math.prod(output) for output in _outputs(rendition, size))
 
 
-def _bytes_per_pixel(picture: Picture, mode: str) -> int:
-    """What a source pixel takes at most until it is resized."""
+def _output_bytes(rendition: Rendition, size: tuple[int, int]) -> int:
+    """What Pillow takes for such a frame, whichever way it is turned."""
+    return max(_image_bytes(output, 4) for output in _outputs(rendition, size))
+
+
+def _outputs(rendition: Rendition, size: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """What a frame of this stored size becomes: as it is stored, and turned, which may then be turned back."""
+    return rendition.place(size).size, rendition.place(size[::-1]).size
+
+
+def _image_bytes(size: tuple[int, int], pixel_bytes: int) -> int:
+    """What Pillow takes for an image: each row has a pointer, and is rounded up to four bytes."""
+    width, height = size
+    return height * (ROW_BYTES + -(-width * pixel_bytes // 4) * 4) if pixel_bytes else 0
+
+
+def _decoding_bytes(picture: Picture, mode: str, size: tuple[int, int]) -> int:
+    """What a frame takes at most until it is resized."""
     stored = STORED_BYTES.get(mode, 4)
     converted = premultiplied = 0
     if picture.has_colour_key or mode not in RESIZED_AS_STORED:
@@ -160,7 +183,8 @@ def _bytes_per_pixel(picture: Picture, mode: str) -> int:
     decoder = DECODER_BYTES[picture.source_format]
     if picture.is_animated:
         decoder += ANIMATION_DECODER_BYTES[picture.source_format]
-    return stored + converted + premultiplied + decoder
+    images = sum(_image_bytes(size, pixel_bytes) for pixel_bytes in (stored, converted, premultiplied))
+    return images + decoder * math.prod(size) + SIDE_BYTES * sum(size)
 
 
 def _encoder_bytes(image_format: str, pixels: int, total: int) -> int:

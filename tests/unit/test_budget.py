@@ -261,6 +261,30 @@ def test_a_big_tiff_that_its_two_readers_read_differently_is_refused() -> None:
     assert rejection(padded).message == "the TIFF header is damaged, or of a kind that cannot be read"
 
 
+@pytest.mark.parametrize(
+    ("mode", "size", "used"),
+    [
+        # Measured, at half size: bytes in use a pixel of the long side.
+        ("L", (1, 200_000), 53),
+        ("LA", (1, 200_000), 86),
+        ("RGB", (1, 200_000), 55),
+        ("L", (200_000, 1), 40),
+        ("LA", (200_000, 1), 62),
+        ("RGB", (200_000, 1), 45),
+    ],
+)
+def test_rows_and_sides_are_not_free(mode: str, size: tuple[int, int], used: int) -> None:
+    assert demand(encoded(Image.new(mode, size), "PNG"), HALF).peak_bytes > used * max(size)
+
+
+@pytest.mark.usefixtures("undecoded")
+def test_an_image_one_pixel_wide_is_refused_by_its_rows() -> None:
+    # Measured: 551 MB, of one byte a pixel.
+    source = encoded(Image.new("L", (1, 6_000_000)), "PNG")
+    tiny = [Rendition("tiny", scale=0.001)]
+    assert rejection(source, Limits(180 * MIB), renditions=tiny).reason is Reason.TOO_LARGE
+
+
 def test_a_frame_that_is_cleared_costs_nothing_before_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
     core: Any = vars(Image)["core"]
