@@ -1,11 +1,15 @@
 """Predicts what an image will cost, so that what does not fit is refused before it is begun."""
 
 import math
+import struct
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import avif
 import gif
+import jpeg
+import png
 import tiff
 from decode import Picture
 from errors import Reason, RejectedError
@@ -69,6 +73,15 @@ MAX_TAGS = 100 * MAX_PAGES
 
 TILE_PIXEL_BYTES = 8
 """What libtiff makes room for, a pixel of one tile, however small the image is: at most four values of 16 bits."""
+
+PIXEL_CHUNKS = frozenset({b"IDAT", b"fdAT", b"VP8 ", b"VP8L", b"ALPH", b"ANMF", b"mdat"})
+"""The parts of a PNG, a WebP and an AVIF that are pixels: decoders read them piece by piece, or where they are."""
+
+ASIDE_BYTES, FRAME_HEADER_BYTES = 8, 40
+"""What any other part of a file takes, a byte: a profile, EXIF, a text; and what the header of a JPEG's frame does."""
+
+PART_BYTES = 120
+"""What each part takes, however small: measured with a JPEG's segments, and rounded up."""
 
 TAG_BYTES, NUMBER_TAG_BYTES = 8, 110
 """What reading and copying a TIFF's tags takes, a byte of strings and a byte of numbers: measured, and rounded up."""
@@ -231,10 +244,51 @@ def _check_pages(source: bytes) -> None:
             )
 
 
+def check_download(size: int, limits: Limits) -> None:
+    """Refuse an object that would not fit when it is read, by its size in bytes.
+
+    Raises:
+        RejectedError: TOO_LARGE, with what is needed and what there is.
+
+    """
+    _check_memory(2 * size, limits)
+
+
 def _opening_bytes(source: bytes) -> int:
     """What the source takes, and what its decoder holds for what it says beside its pixels."""
-    beside = _tiff_bytes(source) if source.startswith(tiff.SIGNATURES) else 0
-    return 2 * len(source) + beside
+    if source.startswith(tiff.SIGNATURES):
+        return 2 * len(source) + _tiff_bytes(source)
+    if source.startswith(jpeg.SIGNATURE):
+        return 2 * len(source) + sum(
+            PART_BYTES + (FRAME_HEADER_BYTES if kind in jpeg.FRAMES else ASIDE_BYTES) * size
+            for kind, size in jpeg.header(source)
+        )
+    if source.startswith(png.SIGNATURE):
+        return 2 * len(source) + _aside(_png_chunks(source))
+    if source.startswith(b"RIFF"):
+        return 3 * len(source) + _aside(_riff_chunks(source))
+    if source.startswith(b"ftyp", 4):
+        return 3 * len(source) + _aside((box.kind, box.end - box.start) for box in avif.boxes(source))
+    # A GIF's comments are kept, and gathered.
+    return (4 if source.startswith(gif.SIGNATURES) else 2) * len(source)
+
+
+def _aside(parts: Iterable[tuple[bytes, int]]) -> int:
+    """What parts of a file take, given their kinds and sizes in bytes, except for pixels."""
+    return sum(PART_BYTES + ASIDE_BYTES * size for kind, size in parts if kind not in PIXEL_CHUNKS)
+
+
+def _png_chunks(source: bytes) -> Iterator[tuple[bytes, int]]:
+    return ((chunk.kind, min(chunk.end, len(source)) - chunk.start) for chunk in png.chunks(source))
+
+
+def _riff_chunks(webp: bytes) -> Iterator[tuple[bytes, int]]:
+    """Kind and size in bytes of each chunk of a WebP (RFC 9649, 2.3)."""
+    position = 12
+    while position + 8 <= len(webp):
+        kind, size = struct.unpack_from("<4sI", webp, position)
+        yield kind, min(size, len(webp) - position)
+        position += 8 + size + size % 2
 
 
 def _tiff_bytes(source: bytes) -> int:

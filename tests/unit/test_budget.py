@@ -2,6 +2,7 @@
 
 import itertools
 import struct
+import tracemalloc
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -11,9 +12,10 @@ from PIL import Image, ImageFile
 
 import decode
 import encode
-from budget import ENCODE_NANOSECONDS, Demand
+from budget import ENCODE_NANOSECONDS, RUNTIME_BYTES, Demand, check_opening
 from decode import Picture
 from errors import Reason, RejectedError
+from metadata import without_texts
 from render import render
 from renditions import Rendition
 from settings import Limits
@@ -283,6 +285,70 @@ def test_an_image_one_pixel_wide_is_refused_by_its_rows() -> None:
     source = encoded(Image.new("L", (1, 6_000_000)), "PNG")
     tiny = [Rendition("tiny", scale=0.001)]
     assert rejection(source, Limits(180 * MIB), renditions=tiny).reason is Reason.TOO_LARGE
+
+
+def chunk(kind: bytes, data: bytes = b"") -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def segment(kind: int, data: bytes = b"") -> bytes:
+    return bytes([0xFF, kind]) + struct.pack(">H", 2 + len(data)) + data
+
+
+def within(source: bytes, place: int, *parts: bytes) -> bytes:
+    return source[:place] + b"".join(parts) + source[place:]
+
+
+PNG, JPEG, GIF = (encoded(picture(16, 16), image_format) for image_format in ("PNG", "JPEG", "GIF"))
+AVIF, WEBP = (encoded(picture(16, 16), image_format, icc_profile=bytes(2_000_000)) for image_format in ("AVIF", "WEBP"))
+FRAME = segment(0xC0, b"\x08\0\x10\0\x10\x03" + bytes(range(255)) * 250)
+
+
+@pytest.mark.parametrize(
+    ("source", "used"),
+    [
+        # Measured: bytes in use a byte of the source, which is one of them.
+        (within(PNG, 33, chunk(b"tEXt", b"a\0b"), chunk(b"prVt", bytes(2_000_000))), 4),
+        (within(PNG, 33, chunk(b"eXIf", bytes(2_000_000))), 6),
+        (within(PNG, 33, chunk(b"prVt") * 100_000), 12),
+        (within(JPEG, 2, segment(0xE5) * 100_000), 37),
+        (within(JPEG, 2, segment(0xFE) * 100_000), 21),
+        (within(JPEG, 2, segment(0xFF) * 10, b"\0junk", segment(0xFE) * 100_000), 21),
+        (within(JPEG, 2, segment(0xE1, b"Exif\0\0" + bytes(60_000)) * 20), 5),
+        (within(JPEG, 2, FRAME * 20), 32),
+        (AVIF, 6),
+        (WEBP, 7),
+        (within(GIF, 781, b"\x21\xfe" + (b"\xff" + bytes(255)) * 8000 + b"\0"), 3.2),
+    ],
+    ids=lambda value: f"{value[:4]!r}" if isinstance(value, bytes) else str(value),
+)
+def test_what_a_file_says_beside_its_pixels_counts(monkeypatch: pytest.MonkeyPatch, source: bytes, used: float) -> None:
+    monkeypatch.setattr(decode, "_opened", lambda _: pytest.fail("it was opened"))
+    refused = rejection(source, Limits(RUNTIME_BYTES + round(used * len(source))))
+    assert (refused.reason, refused.message[:20]) == (Reason.TOO_LARGE, "decoding needs about")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        encoded(picture(16, 16), "TIFF") + bytes(100_000_000),
+        within(PNG, 33, chunk(b"prVt", bytes(5_000_000)), chunk(b"IDAT", bytes(55_000_000))),
+        within(JPEG, 2, segment(0xE2, bytes(60_000)) * 20) + bytes(30_000_000),
+    ],
+    ids=lambda source: f"{source[:4]!r}",
+)
+def test_large_files_are_opened(source: bytes) -> None:
+    check_opening(source, LIMITS)
+
+
+def test_texts_are_taken_out_of_a_png_at_the_cost_of_a_copy() -> None:
+    source = within(PNG, 33, *[chunk(b"tEXt"), chunk(b"prVt", bytes(99))] * 20_000)
+    tracemalloc.start()
+    without = without_texts(source)
+    used = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert used < 1.2 * len(source)
+    assert without == within(PNG, 33, chunk(b"prVt", bytes(99)) * 20_000)
 
 
 def test_a_frame_that_is_cleared_costs_nothing_before_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
