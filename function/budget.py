@@ -146,8 +146,9 @@ class Demand:
 
         """
         frames = picture.frame_count
-        pixels = sum(count * math.prod(size) for (_, size), count in picture.kinds.items())
-        decoding = max(_decoding_bytes(picture, mode, size) for mode, size in picture.kinds)
+        decoded = {kind: _decoded_size(picture, kind[1]) for kind in picture.kinds}
+        pixels = sum(count * math.prod(decoded[kind]) for kind, count in picture.kinds.items())
+        decoding = max(_decoding_bytes(picture, mode, size) for (mode, _), size in decoded.items())
         # The decoder of a progressive JPEG keeps two bytes of every coefficient, however far it shrinks the image.
         coefficients = 2 * picture.channels * pixels if picture.is_progressive else 0
         shrunk = math.prod(picture.size) / math.prod(picture.full_size)
@@ -183,6 +184,12 @@ def _image_bytes(size: tuple[int, int], pixel_bytes: int) -> int:
     """What Pillow takes for an image: each row has a pointer, and is rounded up to four bytes."""
     width, height = size
     return height * (ROW_BYTES + -(-width * pixel_bytes // 4) * 4) if pixel_bytes else 0
+
+
+def _decoded_size(picture: Picture, size: tuple[int, int]) -> tuple[int, int]:
+    """What a frame of this size is decoded as: an AVIF's boxes may say less than what is in them."""
+    coded = avif.coded_size(picture.source) if picture.source_format == "AVIF" else size
+    return max(size[0], coded[0]), max(size[1], coded[1])
 
 
 def _decoding_bytes(picture: Picture, mode: str, size: tuple[int, int]) -> int:
