@@ -86,7 +86,8 @@ def pages(body: bytes) -> Iterator[Page]:
             end = start + entry.size * layout.read(layout.count, body, place)
             place = layout.read(layout.place, body, end)
             yield _page(entry.iter_unpack(memoryview(body)[start:end]), layout.order, len(body))
-    except struct.error:
+    except (struct.error, OverflowError, IndexError):
+        # Behind the end of the file, however far.
         return
 
 

@@ -255,6 +255,14 @@ def test_directories_that_lead_nowhere_end(following: int) -> None:
     assert [page.tags for page in pages(bytes(source))] == [9]
 
 
+@pytest.mark.parametrize(("place", "tags"), [(8, []), (16 + 8 + 20 * 9, [9])])
+@pytest.mark.parametrize("following", [1 << 20, 1 << 62, (1 << 64) - 1])
+def test_directories_of_a_big_tiff_that_lead_nowhere_end(place: int, tags: list[int], following: int) -> None:
+    source = bytearray(tagged_tiff(big=True))
+    struct.pack_into("<Q", source, place, following)
+    assert [page.tags for page in pages(bytes(source))] == tags
+
+
 def test_a_big_tiff_that_its_two_readers_read_differently_is_refused() -> None:
     # Pillow takes the eight bytes behind the signature for a place of four.
     values = {256: 1, 257: 1, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: 1, 279: 1}
