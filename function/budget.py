@@ -1,11 +1,16 @@
 """Predicts what an image will cost, so that what does not fit is refused before it is begun."""
 
 import math
+import struct
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import avif
 import gif
+import jpeg
+import png
+import tiff
 from decode import Picture
 from errors import Reason, RejectedError
 from renditions import Rendition
@@ -18,6 +23,12 @@ RUNTIME_BYTES = 120 * MIB
 
 STORED_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}
 """How Pillow stores a pixel; four bytes in every other mode."""
+
+ROW_BYTES = 8
+"""What Pillow takes for a row beside its pixels; more than them, where an image is one pixel wide."""
+
+SIDE_BYTES = 64
+"""What resizing takes for the filter's weights, a pixel of either side: bicubic 40, Lanczos 56, rounded up."""
 
 RESIZED_AS_STORED = frozenset({"L", "LA", "RGB", "RGBA", "CMYK", "LAB", "I;16", "I", "F"})
 """Modes that are not converted before resizing."""
@@ -53,6 +64,27 @@ ENCODER_FRAME_BYTES = 11_000
 
 MAX_SIDES = {"JPEG": 65500, "GIF": 65535, "WEBP": 16383, "AVIF": 32768}
 """The most pixels across or down that can be written in a format, or read again; the others hold more than fits."""
+
+MAX_PAGES = 2000
+"""Of a TIFF: Pillow compares each with all before it when it counts, reads and writes them."""
+
+MAX_TAGS = 100 * MAX_PAGES
+"""Of all pages of a TIFF, whose directories may overlap: few have more than 40 a page."""
+
+TILE_PIXEL_BYTES = 8
+"""What libtiff makes room for, a pixel of one tile, however small the image is: at most four values of 16 bits."""
+
+PIXEL_CHUNKS = frozenset({b"IDAT", b"fdAT", b"VP8 ", b"VP8L", b"ALPH", b"ANMF", b"mdat"})
+"""The parts of a PNG, a WebP and an AVIF that are pixels: decoders read them piece by piece, or where they are."""
+
+ASIDE_BYTES, FRAME_HEADER_BYTES = 8, 40
+"""What any other part of a file takes, a byte: a profile, EXIF, a text; and what the header of a JPEG's frame does."""
+
+PART_BYTES = 120
+"""What each part takes, however small: measured with a JPEG's segments, and rounded up."""
+
+TAG_BYTES, NUMBER_TAG_BYTES = 8, 110
+"""What reading and copying a TIFF's tags takes, a byte of strings and a byte of numbers: measured, and rounded up."""
 
 MARGIN = 1.1
 """What the prediction is above what was measured at least."""
@@ -114,8 +146,9 @@ class Demand:
 
         """
         frames = picture.frame_count
-        pixels = sum(count * math.prod(size) for (_, size), count in picture.kinds.items())
-        decoding = max(_bytes_per_pixel(picture, mode) * math.prod(size) for mode, size in picture.kinds)
+        decoded = {kind: _decoded_size(picture, kind[1]) for kind in picture.kinds}
+        pixels = sum(count * math.prod(decoded[kind]) for kind, count in picture.kinds.items())
+        decoding = max(_decoding_bytes(picture, mode, size) for (mode, _), size in decoded.items())
         # The decoder of a progressive JPEG keeps two bytes of every coefficient, however far it shrinks the image.
         coefficients = 2 * picture.channels * pixels if picture.is_progressive else 0
         shrunk = math.prod(picture.size) / math.prod(picture.full_size)
@@ -125,19 +158,42 @@ class Demand:
             total = sum(count * outputs[size] for (_, size), count in picture.kinds.items())
             encoding = max(encoding, _encoder_bytes(image_format, max(outputs.values()), total))
             # All frames are resized before the first is encoded, and no output is larger than its pixels.
-            held += 2 * 4 * total + FRAME_BYTES * (frames - 1)
+            made = sum(count * _output_bytes(rendition, size) for (_, size), count in picture.kinds.items())
+            held += 2 * made + FRAME_BYTES * (frames - 1)
         encoding += ENCODER_FRAME_BYTES * (frames - 1)
-        peak_bytes = 2 * len(picture.source) + shrunk * decoding + max(coefficients, encoding) + held
+        peak_bytes = _opening_bytes(picture.source) + shrunk * decoding + max(coefficients, encoding) + held
         return cls(pixels, frames, round(MARGIN * peak_bytes))
 
 
 def _output_pixels(rendition: Rendition, size: tuple[int, int]) -> int:
     """How many pixels a frame of this stored size becomes, whichever way it is turned."""
-    return max(math.prod(rendition.place(size).size), math.prod(rendition.place(size[::-1]).size))
+    return max(math.prod(output) for output in _outputs(rendition, size))
 
 
-def _bytes_per_pixel(picture: Picture, mode: str) -> int:
-    """What a source pixel takes at most until it is resized."""
+def _output_bytes(rendition: Rendition, size: tuple[int, int]) -> int:
+    """What Pillow takes for such a frame, whichever way it is turned."""
+    return max(_image_bytes(output, 4) for output in _outputs(rendition, size))
+
+
+def _outputs(rendition: Rendition, size: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """What a frame of this stored size becomes: as it is stored, and turned, which may then be turned back."""
+    return rendition.place(size).size, rendition.place(size[::-1]).size
+
+
+def _image_bytes(size: tuple[int, int], pixel_bytes: int) -> int:
+    """What Pillow takes for an image: each row has a pointer, and is rounded up to four bytes."""
+    width, height = size
+    return height * (ROW_BYTES + -(-width * pixel_bytes // 4) * 4) if pixel_bytes else 0
+
+
+def _decoded_size(picture: Picture, size: tuple[int, int]) -> tuple[int, int]:
+    """What a frame of this size is decoded as: an AVIF's boxes may say less than what is in them."""
+    coded = avif.coded_size(picture.source) if picture.source_format == "AVIF" else size
+    return max(size[0], coded[0]), max(size[1], coded[1])
+
+
+def _decoding_bytes(picture: Picture, mode: str, size: tuple[int, int]) -> int:
+    """What a frame takes at most until it is resized."""
     stored = STORED_BYTES.get(mode, 4)
     converted = premultiplied = 0
     if picture.has_colour_key or mode not in RESIZED_AS_STORED:
@@ -147,7 +203,8 @@ def _bytes_per_pixel(picture: Picture, mode: str) -> int:
     decoder = DECODER_BYTES[picture.source_format]
     if picture.is_animated:
         decoder += ANIMATION_DECODER_BYTES[picture.source_format]
-    return stored + converted + premultiplied + decoder
+    images = sum(_image_bytes(size, pixel_bytes) for pixel_bytes in (stored, converted, premultiplied))
+    return images + decoder * math.prod(size) + SIDE_BYTES * sum(size)
 
 
 def _encoder_bytes(image_format: str, pixels: int, total: int) -> int:
@@ -177,8 +234,79 @@ def check_opening(source: bytes, limits: Limits) -> None:
         RejectedError: TOO_LARGE, with what is needed and what there is.
 
     """
-    if source.startswith(gif.SIGNATURES):
-        _check_memory(4 * math.prod(gif.blocks(source).canvas), limits)
+    if source.startswith(tiff.SIGNATURES):
+        _check_pages(source)
+    first = 4 * math.prod(gif.blocks(source).canvas) if source.startswith(gif.SIGNATURES) else 0
+    _check_memory(_opening_bytes(source) + first, limits)
+
+
+def _check_pages(source: bytes) -> None:
+    """Refuse a TIFF of so many pages that only to count them would take long; nor are they counted here."""
+    tags = 0
+    for count, page in enumerate(tiff.pages(source), 1):
+        tags += page.tags
+        if count > MAX_PAGES or tags > MAX_TAGS:
+            raise RejectedError(
+                Reason.TOO_LARGE, f"the TIFF has more than {MAX_PAGES} pages or {MAX_TAGS} tags: divide it"
+            )
+
+
+def check_download(size: int, limits: Limits) -> None:
+    """Refuse an object that would not fit when it is read, by its size in bytes.
+
+    Raises:
+        RejectedError: TOO_LARGE, with what is needed and what there is.
+
+    """
+    _check_memory(2 * size, limits)
+
+
+def _opening_bytes(source: bytes) -> int:
+    """What the source takes, and what its decoder holds for what it says beside its pixels."""
+    if source.startswith(tiff.SIGNATURES):
+        return 2 * len(source) + _tiff_bytes(source)
+    if source.startswith(jpeg.SIGNATURE):
+        return 2 * len(source) + sum(
+            PART_BYTES + (FRAME_HEADER_BYTES if kind in jpeg.FRAMES else ASIDE_BYTES) * size
+            for kind, size in jpeg.header(source)
+        )
+    if source.startswith(png.SIGNATURE):
+        return 2 * len(source) + _aside(_png_chunks(source))
+    if source.startswith(b"RIFF"):
+        return 3 * len(source) + _aside(_riff_chunks(source))
+    if source.startswith(b"ftyp", 4):
+        return 3 * len(source) + _aside((box.kind, box.end - box.start) for box in avif.boxes(source))
+    # A GIF's comments are kept, and gathered.
+    return (4 if source.startswith(gif.SIGNATURES) else 2) * len(source)
+
+
+def _aside(parts: Iterable[tuple[bytes, int]]) -> int:
+    """What parts of a file take, given their kinds and sizes in bytes, except for pixels."""
+    return sum(PART_BYTES + ASIDE_BYTES * size for kind, size in parts if kind not in PIXEL_CHUNKS)
+
+
+def _png_chunks(source: bytes) -> Iterator[tuple[bytes, int]]:
+    return ((chunk.kind, min(chunk.end, len(source)) - chunk.start) for chunk in png.chunks(source))
+
+
+def _riff_chunks(webp: bytes) -> Iterator[tuple[bytes, int]]:
+    """Kind and size in bytes of each chunk of a WebP (RFC 9649, 2.3)."""
+    position = 12
+    while position + 8 <= len(webp):
+        kind, size = struct.unpack_from("<4sI", webp, position)
+        yield kind, min(size, len(webp) - position)
+        position += 8 + size + size % 2
+
+
+def _tiff_bytes(source: bytes) -> int:
+    # One page is read at a time.
+    return max(
+        (
+            TILE_PIXEL_BYTES * page.tile_pixels + TAG_BYTES * page.plain_bytes + NUMBER_TAG_BYTES * page.number_bytes
+            for page in tiff.pages(source)
+        ),
+        default=0,
+    )
 
 
 def _check_memory(peak_bytes: int, limits: Limits) -> None:

@@ -25,6 +25,7 @@ from PIL import (
 )
 
 import gif
+import tiff
 from errors import Reason, RejectedError
 from metadata import Metadata, mend, without_exif, without_texts
 
@@ -329,7 +330,7 @@ def _opened(source: bytes) -> Image.Image:
         # Its EXIF may be all that is broken.
         source = without_exif(source)
     try:
-        return Image.open(io.BytesIO(source), formats=FORMATS)
+        return _identified(source)
     except UnidentifiedImageError:
         for name, beginning in BEGINNINGS.items():
             if beginning.match(source):
@@ -339,6 +340,13 @@ def _opened(source: bytes) -> Image.Image:
         raise RejectedError(
             Reason.NOT_AN_IMAGE, "the content is no JPEG, PNG, GIF, WebP, TIFF, BMP or AVIF image"
         ) from None
+
+
+def _identified(source: bytes) -> Image.Image:
+    # What the budget saw must be what is decoded; of these Pillow and libtiff read different directories.
+    if source.startswith(tiff.MISREAD):
+        raise UnidentifiedImageError
+    return Image.open(io.BytesIO(source), formats=FORMATS)
 
 
 @contextlib.contextmanager

@@ -2,7 +2,16 @@
 
 import re
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+SIGNATURE = b"\xff\xd8\xff"
+
+FRAMES = frozenset({*range(0xC0, 0xD0), 0xDE} - {0xC4, 0xC8, 0xCC})
+"""What begins with the size and the components of the image (ITU-T T.81, table B.1)."""
+
+WITHOUT_DATA = frozenset({0xC8, *range(0xD0, 0xDA), *range(0xF0, 0xFE)})
+"""What Pillow takes for a marker that stands alone."""
 
 BASELINE_FRAME, SCAN = 0xC0, 0xDA
 RESTART_0, END = b"\xff\xd0", b"\xff\xd9"
@@ -58,6 +67,23 @@ class Rows:
         for place, number in enumerate(numbers):
             parts += [self.rows[number], bytes([RESTART_0[0], RESTART_0[1] + place % 8])]
         return b"".join([*parts[:-1], END])
+
+
+def header(body: bytes) -> Iterator[tuple[int, int]]:
+    """Each segment before the first scan, as Pillow finds them: its kind, and its size in bytes with its marker."""
+    position = 2
+    while (position := body.find(b"\xff", position)) >= 0 and position + 4 <= len(body):
+        kind = body[position + 1]
+        if kind == SCAN:
+            return
+        if kind in WITHOUT_DATA or kind == 0:
+            position += 2
+        elif kind == 0xFF:
+            position += 1
+        else:
+            size = 2 + max(2, int.from_bytes(body[position + 2 : position + 4], "big"))
+            yield kind, size
+            position += size
 
 
 def _places(body: bytes) -> tuple[int, int]:

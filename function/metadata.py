@@ -1,6 +1,7 @@
 """EXIF and XMP: read what a source has, however broken, and write what an output keeps of it."""
 
 import contextlib
+import io
 import re
 import struct
 from collections.abc import Mapping
@@ -113,13 +114,17 @@ class Metadata:
 
 def without_texts(source: bytes) -> bytes:
     """The PNG without its texts: one named ``transparency`` would be taken for what Pillow itself says by that name."""
-    parts = []
-    start = 0
+    # Written at once, for slices of as many as a file may have would take far more than the file.
+    kept = io.BytesIO()
+    view, start = memoryview(source), 0
     for chunk in png.chunks(source):
         if chunk.kind in PNG_TEXTS and not source.startswith(TEXTS_READ, chunk.start + 8):
-            parts.append(source[start : chunk.start])
+            kept.write(view[start : chunk.start])
             start = chunk.end
-    return b"".join([*parts, source[start:]])
+    if not start:
+        return source
+    kept.write(view[start:])
+    return kept.getvalue()
 
 
 def without_exif(avif: bytes) -> bytes:

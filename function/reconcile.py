@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+import budget
 from errors import EventError, Reason, RejectedError, UnsettledError
 from events import ObjectAddress, Outcome, Status
 from render import Output, render
@@ -155,10 +156,7 @@ class Reconciler:
         keys = tuple(_checked_key(rendition.output_key(address.key)) for rendition in self.settings.renditions)
         limits = self.settings.limits
         size = response["ContentLength"]
-        if size > limits.memory_bytes:
-            raise RejectedError(
-                Reason.TOO_LARGE, f"the object has {size} bytes, the function's memory {limits.memory_bytes}"
-            )
+        budget.check_download(size, limits)
         # Nothing here holds what is large for longer than it is rendered.
         small = response["Body"].read() if self._is_small(size) else None
         with self.rendering:

@@ -1,6 +1,8 @@
 """A TIFF's structure, read without decoding a pixel: its first directory, and its first rows as a TIFF of their own."""
 
 import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from PIL import Image
 
@@ -14,6 +16,96 @@ UNCOMPRESSED = 1
 
 SHORT, LONG = 3, 4
 """Kinds of numbers (TIFF 6.0, section 2)."""
+
+SIGNATURES = (b"II*\0", b"MM\0*", b"II\0*", b"MM*\0", b"II+\0")
+"""How a TIFF begins; Pillow opens the third and fourth too, whose bytes are in the wrong order."""
+
+BIG = b"II+\0"
+"""How a BigTIFF begins, whose places have eight bytes."""
+
+MISREAD = b"MM\0+"
+"""How a BigTIFF of the other byte order begins; Pillow takes its places for shorter ones, libtiff does not."""
+
+TILE_WIDTH, TILE_HEIGHT = 322, 323
+"""Tags (TIFF 6.0, section 15)."""
+
+KIND_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+"""How many bytes a value of each kind has."""
+
+PLAIN = frozenset({1, 2, 7})
+"""The kinds whose values Pillow keeps as one string: bytes, text, and what is not defined."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the directory of one page says.
+
+    Attributes:
+        tile_pixels: Of each of its tiles; 0 where it has none.
+        plain_bytes: Of the values that stand outside of the directory and stay strings.
+        number_bytes: Of those which become numbers.
+        tags: How many entries it has.
+
+    """
+
+    tile_pixels: int
+    plain_bytes: int
+    number_bytes: int
+    tags: int
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How a directory is stored: byte order, and whether places have four or eight bytes."""
+
+    order: str
+    count: str
+    place: str
+
+    @classmethod
+    def of(cls, body: bytes) -> "_Layout":
+        order = "<" if body.startswith(b"II") else ">"
+        return cls(order, "Q", "Q") if body.startswith(BIG) else cls(order, "H", "L")
+
+    def read(self, kind: str, body: bytes, place: int) -> int:
+        number: int = struct.unpack_from(self.order + kind, body, place)[0]
+        return number
+
+
+def pages(body: bytes) -> Iterator[Page]:
+    """Each page of ``body``, which begins with a signature, until its directories end, leave the file, or repeat."""
+    layout = _Layout.of(body)
+    width = struct.calcsize("=" + layout.place)
+    entry = struct.Struct(f"{layout.order}HH{layout.place}{width}s")
+    seen = {0}
+    try:
+        place = layout.read(layout.place, body, width)
+        while place not in seen:
+            seen.add(place)
+            start = place + struct.calcsize("=" + layout.count)
+            end = start + entry.size * layout.read(layout.count, body, place)
+            place = layout.read(layout.place, body, end)
+            yield _page(entry.iter_unpack(memoryview(body)[start:end]), layout.order, len(body))
+    except (struct.error, OverflowError, IndexError):
+        # Behind the end of the file, however far.
+        return
+
+
+def _page(entries: Iterator[tuple[int, int, int, bytes]], order: str, most: int) -> Page:
+    """What the entries of a directory say; a value that is larger than the file is not there."""
+    sides = {TILE_WIDTH: 0, TILE_HEIGHT: 0}
+    sizes = {True: 0, False: 0}
+    tags = 0
+    for tag, kind, count, value in entries:
+        tags += 1
+        if tag in sides:
+            # Of entries that contradict each other each reader may believe another.
+            number = value[:2] if kind == SHORT else value
+            sides[tag] = max(sides[tag], int.from_bytes(number, "little" if order == "<" else "big"))
+        size = KIND_BYTES.get(kind, 0) * count
+        if len(value) < size <= most:
+            sizes[kind in PLAIN] += size
+    return Page(sides[TILE_WIDTH] * sides[TILE_HEIGHT], sizes[True], sizes[False], tags)
 
 
 def tagged(body: bytes, tags: Image.Exif) -> bytes:

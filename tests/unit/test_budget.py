@@ -2,6 +2,7 @@
 
 import itertools
 import struct
+import tracemalloc
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -9,15 +10,18 @@ from typing import Any
 import pytest
 from PIL import Image, ImageFile
 
+import avif as avif_boxes
 import decode
 import encode
-from budget import ENCODE_NANOSECONDS, Demand
+from budget import ENCODE_NANOSECONDS, RUNTIME_BYTES, Demand, check_opening
 from decode import Picture
 from errors import Reason, RejectedError
+from metadata import without_texts
 from render import render
 from renditions import Rendition
 from settings import Limits
 from tests.images import encoded, picture
+from tiff import pages
 
 MIB = 1 << 20
 HALF = Rendition("half", scale=0.5)
@@ -138,7 +142,7 @@ def bmp(width: int, height: int, header: int = 40) -> bytes:
         avif(16000),
         apng(1_000_000),
         apng(0x7FFFFFFF),
-        tiff(itertools.repeat(1000, 3000)),
+        tiff(itertools.repeat(1000, 2000)),
         tiff(iter([8, 8, 46000])),
         tiff(iter([0xFFFFFFFF])),
         png(16000, 12000),
@@ -180,6 +184,244 @@ def test_a_damaged_header_is_not_said_to_be_of_no_known_format(source: bytes, na
     refused = rejection(source)
     assert refused.reason is Reason.CORRUPT
     assert refused.message == f"the {name} header is damaged, or of a kind that cannot be read"
+
+
+def tagged_tiff(*entries: tuple[int, int, int, int], data: bytes = b"", big: bool = False) -> bytes:
+    """A page of 16 pixels a side, with these tags before its own: tag, kind, count, and value or place."""
+    pixels = zlib.compress(bytes(16 * 16 * 3))
+    values = {256: 16, 257: 16, 258: 8, 259: 8, 262: 2, 273: 0, 277: 3, 278: 16, 279: len(pixels)}
+    length = len(values) + len(entries)
+    start = 16 + 8 + 20 * length + 8 if big else 8 + 2 + 12 * length + 4
+    values[273] = start
+    rows = [*entries, *((tag, 4, 1, value) for tag, value in values.items())]
+    tags = b"".join(struct.pack("<HHQQ" if big else "<HHLL", *row) for row in sorted(rows, key=lambda row: row[0]))
+    header = b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, length) if big else b"II*\0" + struct.pack("<LH", 8, length)
+    return header + tags + bytes(8 if big else 4) + pixels + data
+
+
+@pytest.mark.usefixtures("undecoded")
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize(
+    "tile",
+    [
+        [(322, 4, 1, 16384), (323, 4, 1, 16384)],
+        [(322, 3, 1, 16384), (323, 3, 1, 16384)],
+        [(322, 4, 1, 16384), (322, 4, 1, 16), (323, 4, 1, 16), (323, 4, 1, 16384)],
+    ],
+)
+def test_the_tiles_of_a_tiff_count_however_small_the_image_is(tile: list[tuple[int, int, int, int]], big: bool) -> None:
+    # Measured: 783 KB took 805 MB.
+    refused = rejection(tagged_tiff(*tile, big=big), Limits(900 * MIB))
+    assert (refused.reason, refused.message[:20]) == (Reason.TOO_LARGE, "decoding needs about")
+
+
+def test_a_strip_may_have_more_rows_than_the_image() -> None:
+    source = tagged_tiff().replace(struct.pack("<HHLL", 278, 4, 1, 16), struct.pack("<HHLL", 278, 4, 1, 0xFFFFFFFF))
+    (output,) = render(source, [HALF], limits=Limits(150 * MIB)).outputs
+    assert (output.width, output.height) == (8, 8)
+
+
+@pytest.mark.usefixtures("undecoded")
+@pytest.mark.parametrize(("tag", "kind", "size"), [(34675, 7, 1), (50000, 3, 2)])
+def test_the_tags_of_a_tiff_count(monkeypatch: pytest.MonkeyPatch, tag: int, kind: int, size: int) -> None:
+    # Measured: with a profile 8 bytes a byte, with numbers 103.
+    monkeypatch.setattr(decode, "Picture", lambda _: pytest.fail("it was opened"))
+    source = tagged_tiff((tag, kind, 10_000_000 // size, 400), data=bytes(10_000_000))
+    assert rejection(source, Limits(200 * MIB)).reason is Reason.TOO_LARGE
+
+
+@pytest.mark.parametrize("sides", [itertools.repeat(1, 2001), itertools.repeat(1, 40_000)])
+def test_a_tiff_of_too_many_pages_is_not_opened(monkeypatch: pytest.MonkeyPatch, sides: Iterator[int]) -> None:
+    monkeypatch.setattr(decode, "_opened", lambda _: pytest.fail("it was opened"))
+    refused = rejection(tiff(sides))
+    assert refused.reason is Reason.TOO_LARGE
+    assert refused.message == "the TIFF has more than 2000 pages or 200000 tags: divide it"
+
+
+def test_directories_that_overlap_are_not_read_over_and_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode, "_opened", lambda _: pytest.fail("it was opened"))
+    # Each says that it has 65535 entries, behind which stands where the next is.
+    body = bytearray(b"II*\0\x08\0\0\0" + bytes(800_000))
+    for place in range(8, 208, 4):
+        struct.pack_into("<H", body, place, 0xFFFF)
+        struct.pack_into("<L", body, place + 2 + 12 * 0xFFFF, place + 4)
+    assert rejection(bytes(body)).message.startswith("the TIFF has more than ")
+
+
+@pytest.mark.parametrize("following", [8, 7_000_000])
+def test_directories_that_lead_nowhere_end(following: int) -> None:
+    source = bytearray(tagged_tiff())
+    struct.pack_into("<L", source, 8 + 2 + 12 * 9, following)
+    assert [page.tags for page in pages(bytes(source))] == [9]
+
+
+@pytest.mark.parametrize(("place", "tags"), [(8, []), (16 + 8 + 20 * 9, [9])])
+@pytest.mark.parametrize("following", [1 << 20, 1 << 62, (1 << 64) - 1])
+def test_directories_of_a_big_tiff_that_lead_nowhere_end(place: int, tags: list[int], following: int) -> None:
+    source = bytearray(tagged_tiff(big=True))
+    struct.pack_into("<Q", source, place, following)
+    assert [page.tags for page in pages(bytes(source))] == tags
+
+
+def test_a_big_tiff_that_its_two_readers_read_differently_is_refused() -> None:
+    # Pillow takes the eight bytes behind the signature for a place of four.
+    values = {256: 1, 257: 1, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: 1, 279: 1}
+    tags = b"".join(struct.pack(">HHLL", tag, 4, 1, value) for tag, value in values.items())
+    source = b"MM\0+" + struct.pack(">L", 0x80000)
+    padded = source.ljust(0x80000, b"\0") + struct.pack(">H", len(values)) + tags + bytes(4)
+    assert rejection(padded).message == "the TIFF header is damaged, or of a kind that cannot be read"
+
+
+@pytest.mark.parametrize(
+    ("mode", "size", "used"),
+    [
+        # Measured, at half size: bytes in use a pixel of the long side.
+        ("L", (1, 200_000), 53),
+        ("LA", (1, 200_000), 86),
+        ("RGB", (1, 200_000), 55),
+        ("L", (200_000, 1), 40),
+        ("LA", (200_000, 1), 62),
+        ("RGB", (200_000, 1), 45),
+    ],
+)
+def test_rows_and_sides_are_not_free(mode: str, size: tuple[int, int], used: int) -> None:
+    assert demand(encoded(Image.new(mode, size), "PNG"), HALF).peak_bytes > used * max(size)
+
+
+@pytest.mark.usefixtures("undecoded")
+def test_an_image_one_pixel_wide_is_refused_by_its_rows() -> None:
+    # Measured: 551 MB, of one byte a pixel.
+    source = encoded(Image.new("L", (1, 6_000_000)), "PNG")
+    tiny = [Rendition("tiny", scale=0.001)]
+    assert rejection(source, Limits(180 * MIB), renditions=tiny).reason is Reason.TOO_LARGE
+
+
+def chunk(kind: bytes, data: bytes = b"") -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def segment(kind: int, data: bytes = b"") -> bytes:
+    return bytes([0xFF, kind]) + struct.pack(">H", 2 + len(data)) + data
+
+
+def within(source: bytes, place: int, *parts: bytes) -> bytes:
+    return source[:place] + b"".join(parts) + source[place:]
+
+
+PNG, JPEG, GIF = (encoded(picture(16, 16), image_format) for image_format in ("PNG", "JPEG", "GIF"))
+AVIF, WEBP = (encoded(picture(16, 16), image_format, icc_profile=bytes(2_000_000)) for image_format in ("AVIF", "WEBP"))
+FRAME = segment(0xC0, b"\x08\0\x10\0\x10\x03" + bytes(range(255)) * 250)
+
+
+@pytest.mark.parametrize(
+    ("source", "used"),
+    [
+        # Measured: bytes in use a byte of the source, which is one of them.
+        (within(PNG, 33, chunk(b"tEXt", b"a\0b"), chunk(b"prVt", bytes(2_000_000))), 4),
+        (within(PNG, 33, chunk(b"eXIf", bytes(2_000_000))), 6),
+        (within(PNG, 33, chunk(b"prVt") * 100_000), 12),
+        (within(JPEG, 2, segment(0xE5) * 100_000), 37),
+        (within(JPEG, 2, segment(0xFE) * 100_000), 21),
+        (within(JPEG, 2, segment(0xFF) * 10, b"\0junk", segment(0xFE) * 100_000), 21),
+        (within(JPEG, 2, segment(0xE1, b"Exif\0\0" + bytes(60_000)) * 20), 5),
+        (within(JPEG, 2, FRAME * 20), 32),
+        (AVIF, 6),
+        (WEBP, 7),
+        (within(GIF, 781, b"\x21\xfe" + (b"\xff" + bytes(255)) * 8000 + b"\0"), 3.2),
+    ],
+    ids=lambda value: f"{value[:4]!r}" if isinstance(value, bytes) else str(value),
+)
+def test_what_a_file_says_beside_its_pixels_counts(monkeypatch: pytest.MonkeyPatch, source: bytes, used: float) -> None:
+    monkeypatch.setattr(decode, "_opened", lambda _: pytest.fail("it was opened"))
+    refused = rejection(source, Limits(RUNTIME_BYTES + round(used * len(source))))
+    assert (refused.reason, refused.message[:20]) == (Reason.TOO_LARGE, "decoding needs about")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        encoded(picture(16, 16), "TIFF") + bytes(100_000_000),
+        within(PNG, 33, chunk(b"prVt", bytes(5_000_000)), chunk(b"IDAT", bytes(55_000_000))),
+        within(JPEG, 2, segment(0xE2, bytes(60_000)) * 20) + bytes(30_000_000),
+    ],
+    ids=lambda source: f"{source[:4]!r}",
+)
+def test_large_files_are_opened(source: bytes) -> None:
+    check_opening(source, LIMITS)
+
+
+def test_texts_are_taken_out_of_a_png_at_the_cost_of_a_copy() -> None:
+    source = within(PNG, 33, *[chunk(b"tEXt"), chunk(b"prVt", bytes(99))] * 20_000)
+    tracemalloc.start()
+    without = without_texts(source)
+    used = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert used < 1.2 * len(source)
+    assert without == within(PNG, 33, chunk(b"prVt", bytes(99)) * 20_000)
+
+
+def claiming(source: bytes, side: int) -> bytes:
+    """The AVIF with boxes that say that it is a square of this side."""
+    place = source.index(b"ispe") + 8
+    return source[:place] + struct.pack(">II", side, side) + source[place + 8 :]
+
+
+def in_two_extents(source: bytes) -> bytes:
+    """The AVIF of one item with the first 3 bytes of its stream apart from the others, which is in no sequence."""
+    box = source.index(b"iloc") - 4
+    size = int.from_bytes(source[box : box + 4], "big")
+    start, length = struct.unpack_from(">II", source, box + size - 8)
+    extents = struct.pack(">HIIII", 2, start + 8, 3, start + 11, length - 3)
+    grown = source[: box + size - 10] + extents + source[box + size :]
+    for kind in (b"iloc", b"meta"):
+        place = grown.index(kind) - 4
+        claimed = int.from_bytes(grown[place : place + 4], "big") + 8
+        grown = grown[:place] + claimed.to_bytes(4, "big") + grown[place + 4 :]
+    return grown
+
+
+PLAIN = encoded(Image.new("RGB", (640, 480)), "AVIF", subsampling="4:4:4")
+FRAMES = [Image.new("RGB", (640, 480), colour) for colour in ("red", "blue", "white")]
+MOVING = encoded(FRAMES[0], "AVIF", save_all=True, append_images=FRAMES[1:])
+
+
+@pytest.mark.parametrize("source", [PLAIN, MOVING, in_two_extents(PLAIN)])
+def test_an_avif_is_as_large_as_its_stream_says(source: bytes) -> None:
+    assert avif_boxes.coded_size(source) == (640, 480)
+
+
+@pytest.mark.usefixtures("undecoded")
+def test_an_avif_whose_boxes_say_less_than_its_stream_is_refused() -> None:
+    # Measured: of a square of 16000 pixels a side 3.5 KB took 958 MB.
+    source = claiming(encoded(Image.new("RGB", (3000, 3000)), "AVIF"), 16)
+    assert Picture(source).size == (16, 16)
+    assert rejection(source, Limits(200 * MIB)).reason is Reason.TOO_LARGE
+    assert rejection(source, seconds_left=lambda: 0.1).reason is Reason.TOO_SLOW
+
+
+def test_an_avif_without_a_stream_is_as_large_as_its_boxes_say() -> None:
+    assert avif_boxes.coded_size(PLAIN[: PLAIN.index(b"mdat") + 4]) == (0, 0)
+    assert demand(avif(64)).pixels == 64 * 64
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        # Profile, still, reduced; and what comes before how many bits the sides have.
+        "000 1 1" + "00000",
+        "000 0 0" + "0 0 00000" + 12 * "0" + "00000",
+        "000 0 0" + "0 1 00000" + 12 * "0" + "01000 1" + "1 1111",
+        "000 0 0" + "1" + 64 * "1" + "0 0" + "0 00001" + 12 * "0" + "00000" + 12 * "0" + "11111 0",
+        "000 0 0" + "1" + 64 * "1" + "1 00101 1 00111" + 42 * "1" + "0 00000" + 12 * "0" + "00000 1" + 17 * "1",
+    ],
+)
+def test_every_sequence_header_is_understood(before: str) -> None:
+    bits = (before + f"{11:04b}{9:04b}{2999:012b}{999:010b}").replace(" ", "")
+    header = int(bits.ljust(-(-len(bits) // 8) * 8, "0"), 2).to_bytes(-(-len(bits) // 8), "big")
+    # A delimiter; the header with an extension; all in a configuration.
+    units = b"\x12\0" + bytes([0x0E, 0, 0x80 | len(header), 0]) + header
+    box = struct.pack(">I", 12 + len(units)) + b"av1C" + bytes(4) + units
+    assert avif_boxes.coded_size(struct.pack(">I", 12 + len(box)) + b"meta" + bytes(4) + box) == (3000, 1000)
 
 
 def test_a_frame_that_is_cleared_costs_nothing_before_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

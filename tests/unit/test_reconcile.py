@@ -18,6 +18,7 @@ from PIL import Image
 
 import reconcile
 import render
+from budget import RUNTIME_BYTES
 from errors import EventError, UnsettledError
 from events import ObjectAddress, Status
 from reconcile import Reconciler
@@ -171,11 +172,11 @@ def test_what_can_never_become_an_image_is_recorded_once(pipeline: Pipeline, bod
 
 def test_what_is_larger_than_the_memory_is_not_even_downloaded(pipeline: Pipeline) -> None:
     pipeline.upload()
-    pipeline.settings = replace(pipeline.settings, limits=Limits(1000))
+    pipeline.settings = replace(pipeline.settings, limits=Limits(RUNTIME_BYTES + 1000))
     assert pipeline.reconciler.reconcile(CAKE, endless).status is Status.REJECTED
     (record,) = pipeline.records()
     assert record["reason"] == "too_large"
-    assert "the function's memory 1000" in record["message"]
+    assert "this function has 0 MiB for it" in record["message"]
 
 
 def test_an_output_key_that_s3_would_refuse_is_a_rejection(pipeline: Pipeline) -> None:

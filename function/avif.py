@@ -1,0 +1,185 @@
+"""What an AVIF's boxes say, read without decoding a pixel."""
+
+import contextlib
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Box:
+    """A part of the file (ISO/IEC 14496-12, 4.2).
+
+    Attributes:
+        start: Of its content.
+        end: Behind it; the file's own where that is cut off.
+
+    """
+
+    kind: bytes
+    start: int
+    end: int
+
+
+def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
+    """Each box in order, of all of ``data`` or of a part."""
+    end = len(data) if end is None else end
+    while start + 8 <= end:
+        size, kind = struct.unpack_from(">I4s", data, start)
+        content = start + 8
+        if size == 1:
+            size, content = int.from_bytes(data[content : content + 8], "big"), content + 8
+        following = start + size if size else end
+        if following < content:
+            return
+        yield Box(kind, content, min(following, end))
+        start = following
+
+
+CONTAINERS = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0, b"stbl": 0}
+"""Boxes on the way to what says where pixels are, and the bytes before the first box in them."""
+
+CONFIGURATION = 4
+"""Bytes of an ``av1C`` box before the units in it (AV1 in ISOBMFF, 2.3.3)."""
+
+SEQUENCE_HEADER, MOST_HEADER_BYTES = 1, 512
+"""A kind of unit (AV1 specification, 6.2.2), and what it can't be larger than up to where it says the size."""
+
+
+def coded_size(data: bytes) -> tuple[int, int]:
+    """The largest width and height that the AV1 streams in ``data`` announce, whatever its boxes say; else 0 and 0.
+
+    A decoder makes room for these, and only then scales its image to what the boxes say.
+    """
+    sizes = [size for stream in _streams(data, boxes(data)) for size in _sizes(stream)]
+    return max((width for width, _ in sizes), default=0), max((height for _, height in sizes), default=0)
+
+
+def _streams(data: bytes, within: Iterator[Box]) -> Iterator[memoryview]:
+    """Wherever a stream may begin: in configurations, in items, and in the chunks of tracks."""
+    view = memoryview(data)
+    for box in within:
+        if box.kind in CONTAINERS:
+            yield from _streams(data, boxes(data, box.start + CONTAINERS[box.kind], box.end))
+        elif box.kind == b"av1C":
+            yield view[box.start + CONFIGURATION : box.end]
+        elif box.kind == b"iloc":
+            with contextlib.suppress(IndexError):
+                yield from _items(data, _Bits(view[box.start : box.end]))
+        elif box.kind in {b"stco", b"co64"}:
+            size = 4 if box.kind == b"stco" else 8
+            entries = range(box.start + 8, box.end, size)
+            starts = sorted(int.from_bytes(view[entry : entry + size], "big") for entry in entries)
+            # Each sample in a chunk may bring a header of its own.
+            yield from (view[start:end] for start, end in zip(starts, [*starts[1:], len(data)], strict=True))
+
+
+class _Bits:
+    """Reads numbers of so many bits, the highest first."""
+
+    def __init__(self, data: memoryview) -> None:
+        self._data, self._position = data, 0
+
+    def read(self, count: int) -> int:
+        """The next ``count`` bits.
+
+        Raises:
+            IndexError: There are fewer.
+
+        """
+        start, self._position = self._position, self._position + count
+        if self._position > 8 * len(self._data):
+            raise IndexError
+        covering = self._data[start // 8 : -(-self._position // 8)]
+        return int.from_bytes(covering, "big") >> -self._position % 8 & (1 << count) - 1
+
+
+def _items(data: bytes, bits: _Bits) -> Iterator[memoryview]:
+    """The data of each item that an ``iloc`` box places in the file (ISO/IEC 14496-12, 8.11.3)."""
+    version = bits.read(32) >> 24
+    place_bits, length_bits, base_bits, index_bits = (8 * bits.read(4) for _ in range(4))
+    for _ in range(bits.read(32 if version == 2 else 16)):
+        bits.read((32 if version == 2 else 16) + (16 if version else 0) + 16)
+        base = bits.read(base_bits)
+        parts = []
+        for _ in range(bits.read(16)):
+            bits.read(index_bits if version else 0)
+            start = base + bits.read(place_bits)
+            length = bits.read(length_bits)
+            parts.append(memoryview(data)[start : start + length if length else len(data)])
+        yield parts[0] if len(parts) == 1 else _joined(parts, len(data))
+
+
+def _joined(parts: list[memoryview], most: int) -> memoryview:
+    """One stream of its parts; no more than a whole file, however they overlap."""
+    joined = bytearray()
+    for part in parts:
+        joined += part[: most - len(joined)]
+    return memoryview(joined)
+
+
+def _sizes(stream: memoryview) -> Iterator[tuple[int, int]]:
+    """What each sequence header in a row of units announces (AV1 specification, 5.3)."""
+    with contextlib.suppress(IndexError):
+        position = 0
+        while position < len(stream):
+            header = stream[position]
+            position += 2 if header & 4 else 1
+            size = len(stream) - position
+            if header & 2:
+                size, position = _leb128(stream, position)
+            if header >> 3 & 15 == SEQUENCE_HEADER:
+                yield _announced(_Bits(stream[position : position + min(size, MOST_HEADER_BYTES)]))
+            position += size
+
+
+def _leb128(stream: memoryview, position: int) -> tuple[int, int]:
+    """A number of seven bits a byte, the lowest first, and where it ends (AV1 specification, 4.10.5)."""
+    value = 0
+    for shift in range(0, 56, 7):
+        byte = stream[position]
+        position += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            break
+    return value, position
+
+
+def _announced(bits: _Bits) -> tuple[int, int]:
+    """The most that a frame's width and height may be (AV1 specification, 5.5.1)."""
+    bits.read(4)
+    if bits.read(1):
+        bits.read(5)
+    else:
+        _skip_operating_points(bits)
+    width_bits, height_bits = bits.read(4) + 1, bits.read(4) + 1
+    return bits.read(width_bits) + 1, bits.read(height_bits) + 1
+
+
+def _skip_operating_points(bits: _Bits) -> None:
+    """Read over what a header has that is not reduced to what a still needs."""
+    delay_bits = _delay_bits(bits) if bits.read(1) else 0
+    has_delay = bits.read(1)
+    for _ in range(bits.read(5) + 1):
+        bits.read(12)
+        if bits.read(5) > 7:
+            bits.read(1)
+        if delay_bits and bits.read(1):
+            bits.read(2 * delay_bits + 1)
+        if has_delay and bits.read(1):
+            bits.read(4)
+
+
+def _delay_bits(bits: _Bits) -> int:
+    """Read over the time of a picture; how many bits the delays have that follow it, 0 where none does."""
+    bits.read(64)
+    if bits.read(1):
+        zeros = 0
+        while not bits.read(1):
+            zeros += 1
+        bits.read(zeros)
+    if not bits.read(1):
+        return 0
+    delay_bits = bits.read(5) + 1
+    bits.read(42)
+    return delay_bits
