@@ -46,6 +46,63 @@ SEQUENCE_HEADER, MOST_HEADER_BYTES = 1, 512
 """A kind of unit (AV1 specification, 6.2.2), and what it can't be larger than up to where it says the size."""
 
 
+def plays(data: bytes) -> int | None:
+    """How often an animation is played: 0 is for ever; None where nothing says it."""
+    for track in _tracks(data):
+        duration = int.from_bytes(data[track.duration], "big")
+        if not track.repeats:
+            return 1
+        if duration == track.for_ever:
+            return 0
+        return -(-duration // track.once) if track.once else None
+    return None
+
+
+def with_plays(data: bytes, count: int) -> bytes:
+    """The animation played ``count`` times, or for ever where that is 0; as libavif writes it, which is for ever."""
+    patched = bytearray(data)
+    for track in _tracks(data):
+        length = track.duration.stop - track.duration.start
+        patched[track.duration] = min(count * track.once or track.for_ever, track.for_ever).to_bytes(length, "big")
+    return bytes(patched)
+
+
+@dataclass(frozen=True)
+class _Track:
+    """A row of frames (ISO/IEC 14496-12, 8.3.2 and 8.6.6).
+
+    Attributes:
+        duration: Where it says how long it is, with all repetitions; all bits are set where they have no end.
+        once: How long one of them is.
+        repeats: Whether it is repeated until its end.
+
+    """
+
+    duration: slice
+    once: int
+    repeats: bool
+
+    @property
+    def for_ever(self) -> int:
+        return 256 ** (self.duration.stop - self.duration.start) - 1
+
+
+def _tracks(data: bytes) -> Iterator[_Track]:
+    for movie in boxes(data):
+        for track in boxes(data, movie.start, movie.end) if movie.kind == b"moov" else ():
+            parts = {part.kind: part for part in boxes(data, track.start, track.end)}
+            header, edits = parts.get(b"tkhd"), parts.get(b"edts")
+            lists = [part for part in boxes(data, edits.start, edits.end) if part.kind == b"elst"] if edits else []
+            if header is None or not lists:
+                continue
+            start = lists[0].start
+            # Version 1 has 64 bits where version 0 has 32.
+            duration = header.start + (28 if data[header.start] else 20)
+            once = int.from_bytes(data[start + 8 : start + (16 if data[start] else 12)], "big")
+            length = 8 if data[header.start] else 4
+            yield _Track(slice(duration, duration + length), once, repeats=bool(data[start + 3] & 1))
+
+
 def coded_size(data: bytes) -> tuple[int, int]:
     """The largest width and height that the AV1 streams in ``data`` announce, whatever its boxes say; else 0 and 0.
 

@@ -24,6 +24,7 @@ from PIL import (
     WebPImagePlugin,  # noqa: F401
 )
 
+import avif
 import gif
 import tiff
 from errors import Reason, RejectedError
@@ -150,6 +151,8 @@ class Picture:
             self.metadata = Metadata(1, None, None)
             # Kept, for encoders empty what images say of themselves.
             self.loop: int | None = self._image.info.get("loop")
+            if self.source_format == "AVIF":
+                self.loop = avif.plays(source)
             self.has_default_image = bool(self._image.info.get("default_image"))
             self.is_progressive = bool(self._image.info.get("progressive"))
             self.colour_chunks = self._described_colours()

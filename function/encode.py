@@ -12,6 +12,7 @@ from typing import Any
 
 from PIL import Image, ImageFilter, PngImagePlugin
 
+import avif
 import palette
 import tiff
 from colour import eight_bit, fitted, has_alpha, in_one_mode, regraded
@@ -333,7 +334,10 @@ def _webp(job: Job) -> bytes:
 
 def _avif(job: Job) -> bytes:
     images = [_bled(image) for image in in_one_mode(job.images)]
-    return _saved(job, images, {"quality": job.quality, "speed": 8, **job.colour, **job.timing})
+    options = {"quality": job.quality, "speed": 8, **job.colour, **job.timing}
+    body, count = _saved(job, images, options), options.get("loop")
+    # Which Pillow does not write.
+    return body if count is None else avif.with_plays(body, count)
 
 
 def _bled(image: Image.Image) -> Image.Image:

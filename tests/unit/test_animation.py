@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pytest
 from PIL import Image
 
+import avif
 from errors import RejectedError
 from render import render
 from renditions import Rendition
@@ -239,6 +240,29 @@ def test_wherever_an_animation_is_cut_off_it_is_rejected_or_whole(kind: str) -> 
 @pytest.mark.parametrize("make", [apng, webp])
 def test_the_number_of_plays_is_kept(make: type, to: str | None, loop: int) -> None:
     assert shown(output(make([Part(WHOLE, RED), Part(WHOLE, BLUE)], loop=loop), to)).loop == loop
+
+
+@pytest.mark.parametrize("plays", [0, 1, 2, 7])
+def test_the_number_of_plays_goes_into_an_avif_and_out_of_it(plays: int) -> None:
+    source = output(webp([Part(WHOLE, RED), Part(WHOLE, VEIL), Part(WHOLE, BLUE)], loop=plays), "avif")
+    assert avif.plays(source) == plays
+    made = shown(source)
+    assert near(made.colours, [(RED, RED), (VEIL, VEIL), (BLUE, BLUE)], LOSSY)
+    assert made.durations == [100, 100, 100]
+    assert avif.plays(output(source)) == plays
+    assert shown(output(source, "webp")).loop == plays
+
+
+def test_what_says_nothing_of_plays_says_nothing() -> None:
+    still = encoded(picture(64, 64), "AVIF")
+    moving = encoded(picture(64, 64), "AVIF", save_all=True, append_images=[Image.new("RGB", (64, 64))])
+    assert avif.plays(still) is None
+    assert avif.plays(moving) == 0
+    assert avif.plays(avif.with_plays(moving, 3)) == 3
+    place = moving.index(b"elst") + 4 + 3
+    assert avif.plays(moving[:place] + b"\0" + moving[place + 1 :]) == 1
+    for length in range(0, len(moving), 7):
+        avif.plays(moving[:length])
 
 
 @pytest.mark.parametrize("loop", [None, 0, 1, 7])
