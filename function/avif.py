@@ -49,7 +49,7 @@ SEQUENCE_HEADER, MOST_HEADER_BYTES = 1, 512
 def plays(data: bytes) -> int | None:
     """How often an animation is played: 0 is for ever; None where nothing says it."""
     for track in _tracks(data):
-        duration = int.from_bytes(data[track.duration], "big")
+        duration = int.from_bytes(data[track.start : track.end], "big")
         if not track.repeats:
             return 1
         if duration == track.for_ever:
@@ -62,8 +62,8 @@ def with_plays(data: bytes, count: int) -> bytes:
     """The animation played ``count`` times, or for ever where that is 0; as libavif writes it, which is for ever."""
     patched = bytearray(data)
     for track in _tracks(data):
-        length = track.duration.stop - track.duration.start
-        patched[track.duration] = min(count * track.once or track.for_ever, track.for_ever).to_bytes(length, "big")
+        duration = min(count * track.once or track.for_ever, track.for_ever)
+        patched[track.start : track.end] = duration.to_bytes(track.end - track.start, "big")
     return bytes(patched)
 
 
@@ -72,19 +72,21 @@ class _Track:
     """A row of frames (ISO/IEC 14496-12, 8.3.2 and 8.6.6).
 
     Attributes:
-        duration: Where it says how long it is, with all repetitions; all bits are set where they have no end.
+        start: Of what says how long it is, with all repetitions; all its bits are set where they have no end.
+        end: Behind that.
         once: How long one of them is.
         repeats: Whether it is repeated until its end.
 
     """
 
-    duration: slice
+    start: int
+    end: int
     once: int
     repeats: bool
 
     @property
     def for_ever(self) -> int:
-        return 256 ** (self.duration.stop - self.duration.start) - 1
+        return (1 << 8 * (self.end - self.start)) - 1
 
 
 def _tracks(data: bytes) -> Iterator[_Track]:
@@ -93,14 +95,14 @@ def _tracks(data: bytes) -> Iterator[_Track]:
             parts = {part.kind: part for part in boxes(data, track.start, track.end)}
             header, edits = parts.get(b"tkhd"), parts.get(b"edts")
             lists = [part for part in boxes(data, edits.start, edits.end) if part.kind == b"elst"] if edits else []
-            if header is None or not lists:
+            if header is None or not lists or len(data) < max(header.start + 36, lists[0].start + 20):
                 continue
             start = lists[0].start
             # Version 1 has 64 bits where version 0 has 32.
             duration = header.start + (28 if data[header.start] else 20)
             once = int.from_bytes(data[start + 8 : start + (16 if data[start] else 12)], "big")
             length = 8 if data[header.start] else 4
-            yield _Track(slice(duration, duration + length), once, repeats=bool(data[start + 3] & 1))
+            yield _Track(duration, duration + length, once, repeats=bool(data[start + 3] & 1))
 
 
 def coded_size(data: bytes) -> tuple[int, int]:
