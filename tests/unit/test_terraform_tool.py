@@ -180,7 +180,9 @@ reader, writer = os.pipe()
 os.set_blocking(writer, False)
 signal.set_wakeup_fd(writer)
 print(provider.pid, flush=True)
-os.read(reader, 1)
+while True:
+    # Python calls the handler where a loop begins anew.
+    os.read(reader, 1)
 """
 
 
