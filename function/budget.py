@@ -228,7 +228,10 @@ def check_size(demand: Demand, limits: Limits) -> None:
 
 
 def check_opening(source: bytes, limits: Limits) -> None:
-    """Refuse what would not even fit when it is opened: a GIF's decoder makes room for its first frame then.
+    """Refuse what would not even fit when it is opened.
+
+    Decoders keep then what a file says beside its pixels, a GIF's makes room for its first frame, and the pages of a
+    TIFF are counted.
 
     Raises:
         RejectedError: TOO_LARGE, with what is needed and what there is.
@@ -276,7 +279,7 @@ def _opening_bytes(source: bytes) -> int:
         return 3 * len(source) + _aside(_riff_chunks(source))
     if source.startswith(b"ftyp", 4):
         return 3 * len(source) + _aside((box.kind, box.end - box.start) for box in avif.boxes(source))
-    # A GIF's comments are kept, and gathered.
+    # A GIF is copied where there is something in it that nobody sees.
     return (4 if source.startswith(gif.SIGNATURES) else 2) * len(source)
 
 

@@ -1,4 +1,4 @@
-"""What a GIF's blocks say, read without decoding a pixel: its canvas, and whether the file is whole."""
+"""What a GIF's blocks say, read without decoding a pixel: its canvas, whether the file is whole, what nobody sees."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A JPEG's structure, read without decoding a pixel: some of its rows of blocks, taken out as a JPEG of their own."""
+"""A JPEG's structure, read without decoding a pixel: its segments, and some of its rows as a JPEG of their own."""
 
 import re
 import struct

@@ -1,4 +1,4 @@
-"""A TIFF's structure, read without decoding a pixel: its first directory, and its first rows as a TIFF of their own."""
+"""A TIFF's structure, read without decoding a pixel: its directories, and its first rows as a TIFF of their own."""
 
 import struct
 from collections.abc import Iterator
