@@ -4,6 +4,10 @@ import io
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_plus
+
+import pytest
+from botocore.exceptions import ClientError
 
 from tests.local_aws.conftest import Account, awaited
 from tools.local_aws import start, stop
@@ -50,14 +54,9 @@ def test_without_permission_nothing_is_delivered_and_the_server_says_so(tmp_path
     aws = start(log_file=log)
     account = Account(aws)
     function = account.function(ECHO)
-    unpermitted = [
-        account.bucket(function, permit=False),
-        account.bucket(function, SourceArn="arn:aws:s3:::another"),
-        account.bucket(function, SourceAccount="210987654321"),
-        account.bucket(function, Principal="sns.amazonaws.com"),
-        account.bucket(function, Action="lambda:GetFunction"),
-    ]
+    unpermitted = [account.bucket(function), account.bucket(function)]
     for bucket in unpermitted:
+        account.client("lambda").remove_permission(FunctionName=function, StatementId=bucket)
         account.client("s3").put_object(Bucket=bucket, Key="refused")
     permitted = [account.bucket(function), account.bucket(function, SourceArn="arn:aws:s3:::buck*")]
     for bucket in permitted:
@@ -66,3 +65,85 @@ def test_without_permission_nothing_is_delivered_and_the_server_says_so(tmp_path
     stop(aws.pid)
     for bucket in unpermitted:
         assert f"arn:aws:s3:::{bucket} may not invoke" in log.read_text()
+
+
+@pytest.mark.parametrize(
+    "permission",
+    [
+        {"permit": False},
+        {"SourceArn": "arn:aws:s3:::another"},
+        {"SourceAccount": "210987654321"},
+        {"Principal": "sns.amazonaws.com"},
+        {"Action": "lambda:GetFunction"},
+    ],
+)
+def test_a_notification_that_is_not_permitted_is_refused_when_it_is_configured(
+    account: Account, permission: dict[str, Any]
+) -> None:
+    function = account.function(ECHO)
+    with pytest.raises(ClientError, match="Unable to validate the following destination configurations") as refused:
+        account.bucket(function, **permission)
+    assert refused.value.response["Error"]["Code"] == "InvalidArgument"
+
+
+def configure(account: Account, bucket: str, *configurations: dict[str, Any]) -> None:
+    account.client("s3").put_bucket_notification_configuration(
+        Bucket=bucket, NotificationConfiguration={"LambdaFunctionConfigurations": list(configurations)}
+    )
+
+
+def for_keys(account: Account, function: str, *, events: str = "s3:ObjectCreated:*", **ends: str) -> dict[str, Any]:
+    arn = account.client("lambda").get_function_configuration(FunctionName=function)["FunctionArn"]
+    rules = [{"Name": name, "Value": value} for name, value in ends.items()]
+    return {"LambdaFunctionArn": arn, "Events": [events]} | (
+        {"Filter": {"Key": {"FilterRules": rules}}} if rules else {}
+    )
+
+
+def test_filters_are_form_encoded_literal_and_case_sensitive(account: Account) -> None:
+    function = account.function(ECHO)
+    bucket = account.bucket(function)
+    one = for_keys(account, function, prefix="a+b/%C3%A9%3D", suffix=".jpg")
+    other = for_keys(account, function, prefix="c/")
+    configure(account, bucket, one, other)
+    for key in ("a b/é=1.jpg", "a+b/%C3%A9%3D1.jpg", "a b/é=1.JPG", "a b/1.jpg", "c/any", "C/any"):
+        account.client("s3").put_object(Bucket=bucket, Key=key)
+    told = {unquote_plus(record["s3"]["object"]["key"]) for record in events(account, function, 2)}
+    assert told == {"a b/é=1.jpg", "c/any"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "refused"),
+    [
+        ({"prefix": "a/"}, {"prefix": "a/b/", "suffix": ".jpg"}, True),
+        ({"suffix": ".jpg"}, {"prefix": "a/", "suffix": "x.jpg"}, True),
+        ({"prefix": "a/", "suffix": ".jpg"}, {"prefix": "a/", "suffix": ".png"}, False),
+        ({"prefix": "a/"}, {"prefix": "b/"}, False),
+        ({"events": "s3:ObjectCreated:Put"}, {"prefix": "a/"}, True),
+        ({"events": "s3:ObjectRemoved:*"}, {"prefix": "a/"}, False),
+    ],
+)
+def test_configurations_that_overlap_are_refused_and_change_nothing(
+    account: Account, one: dict[str, str], other: dict[str, str], refused: bool
+) -> None:
+    function = account.function(ECHO)
+    bucket = account.bucket(function)
+    both = (for_keys(account, function, **one), for_keys(account, function, **other))
+    if refused:
+        with pytest.raises(ClientError, match="cannot share a common event type"):
+            configure(account, bucket, *both)
+    else:
+        configure(account, bucket, *both)
+    found = account.client("s3").get_bucket_notification_configuration(Bucket=bucket)
+    assert len(found["LambdaFunctionConfigurations"]) == (1 if refused else 2)
+
+
+def test_a_deletion_in_a_bucket_with_versions_is_told(account: Account) -> None:
+    function = account.function(ECHO)
+    bucket = account.bucket(function)
+    configure(account, bucket, for_keys(account, function, events="s3:ObjectRemoved:*"))
+    account.client("s3").put_object(Bucket=bucket, Key="a")
+    marker = account.client("s3").delete_object(Bucket=bucket, Key="a")["VersionId"]
+    (record,) = events(account, function)
+    assert record["eventName"] == "ObjectRemoved:DeleteMarkerCreated"
+    assert (record["s3"]["object"]["key"], record["s3"]["object"]["versionId"]) == ("a", marker)

@@ -1,32 +1,21 @@
 """What moto 5.2.5 does otherwise than AWS, bridged in process; each with what would go wrong without it."""
 
-import itertools
-import json
-import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote_plus
 
 import moto.awslambda.models
 import moto.s3.models
-import moto.s3.notifications
 import moto.s3.responses
-
-from tools.local_aws.faults import Application, Environ, StartResponse
-from tools.local_aws.policy import matches
 
 # Any, for they are patched.
 LambdaBackend: Any = moto.awslambda.models.LambdaBackend
 LambdaFunction: Any = moto.awslambda.models.LambdaFunction
 FakeDeleteMarker: Any = moto.s3.models.FakeDeleteMarker
 S3Response: Any = moto.s3.responses.S3Response
-notifications: Any = moto.s3.notifications
 
 ENCODED = {"Key", "Prefix", "Delimiter", "KeyMarker", "NextKeyMarker"}
 """What S3 encodes in a listing."""
-
-Notify = Callable[[str, bytes], None]
-"""Takes a function's ARN and an event for it."""
 
 Invoke = Callable[[Any, bytes, str, dict[str, str]], bytes]
 """Takes a function, an event, the type of invocation and the response's headers; returns the reply."""
@@ -42,82 +31,6 @@ def run_functions(invoke: Invoke) -> None:
         )
 
     LambdaFunction.invoke = invoke_function
-
-
-class Notifications:
-    """Collects the S3 notifications of a request, and dispatches them when it is answered.
-
-    moto sends them in the middle of a PUT: the uploader would wait for the function, which would not yet find the
-    object's metadata.
-
-    Args:
-        application: moto's.
-        notify: Gets each function's ARN and its event.
-
-    """
-
-    def __init__(self, application: Application, notify: Notify) -> None:
-        self._application = application
-        self._notify = notify
-        self._collected = threading.local()
-        self._sequence = itertools.count(0x0055AED6DCD90281E5)
-        self._install()
-
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        self._collected.events = []
-        answer = list(self._application(environ, start_response))
-        for arn, event in self._collected.events:
-            self._notify(arn, event)
-        return answer
-
-    def _install(self) -> None:
-        send, describe = notifications.send_event, notifications._get_s3_event
-
-        def send_event(account_id: str, event_name: Any, bucket: Any, key: Any) -> None:
-            # moto sends a Put too for a multipart upload that is complete, so each would be resized twice.
-            if key.multipart is None or event_name != notifications.S3NotificationEvent.OBJECT_CREATED_PUT_EVENT:
-                send(account_id, event_name, bucket, key)
-
-        def get_s3_event(event_name: str, bucket: Any, key: Any, notification_id: str) -> Any:
-            event = describe(event_name, bucket, key, notification_id)
-            self._complete(event["Records"][0], bucket, key)
-            return event
-
-        def invoke_awslambda(_account_id: str, event_body: Any, fn_arn: str, _region_name: str) -> None:
-            self._collected.events.append((fn_arn, json.dumps(event_body).encode()))
-
-        notifications.send_event = send_event
-        notifications._get_s3_event = get_s3_event
-        notifications._invoke_awslambda = invoke_awslambda
-
-    def _complete(self, record: dict[str, Any], bucket: Any, key: Any) -> None:
-        """Add what S3 says and moto does not."""
-        record["userIdentity"] = {"principalId": "AWS:LOCAL"}
-        record["requestParameters"] = {"sourceIPAddress": "127.0.0.1"}
-        record["responseElements"] = {"x-amz-request-id": "LOCAL", "x-amz-id-2": "LOCAL"}
-        described = record["s3"]["object"]
-        # S3 leaves slashes as they are.
-        described["key"] = quote_plus(key.name, safe="/")
-        described["sequencer"] = f"{next(self._sequence):018X}"
-        if bucket.is_versioned:
-            described["versionId"] = key.version_id
-
-
-def may_invoke(function: Any, bucket_arn: str, account_id: str) -> bool:
-    """Whether a function's policy lets S3 invoke it for a bucket; moto does not ask, and a missing permission hides."""
-    for statement in function.policy.statements:
-        condition = statement.get("Condition", {})
-        source = condition.get("ArnLike", {}).get("AWS:SourceArn", "*")
-        account = condition.get("StringEquals", {}).get("AWS:SourceAccount", account_id)
-        if (
-            statement["Effect"] == "Allow"
-            and statement["Principal"] == {"Service": "s3.amazonaws.com"}
-            and matches(statement["Action"], "lambda:InvokeFunction")
-            and matches(source, bucket_arn)
-            and account == account_id
-        ):
-            return True
-    return False
 
 
 def keep_function_settings() -> None:

@@ -23,14 +23,16 @@ from moto.logs.models import logs_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from tools.local_aws import moto_gaps
+from tools.local_aws import eventbridge, moto_gaps
 from tools.local_aws.asynchronous import AsynchronousQueue, Terms
 from tools.local_aws.client import local_client
 from tools.local_aws.environment import FunctionSpec, LogLine
 from tools.local_aws.faults import Faults
 from tools.local_aws.guard import Guard
 from tools.local_aws.iam import AccessControl
+from tools.local_aws.notifications import Notifications
 from tools.local_aws.pool import Pool, TooManyInvocationsError
+from tools.local_aws.resource_policy import permits
 from tools.local_aws.runtime import Runtime
 
 REGION = "eu-west-2"
@@ -81,7 +83,9 @@ class Server:
         self.access_key_id = "AKIA" + "".join(secrets.choice(string.ascii_uppercase) for _ in range(16))
         self.secret_access_key = secrets.token_urlsafe(30)
         self._control = AccessControl(self.access_key_id, DEFAULT_ACCOUNT_ID)
-        notifying = moto_gaps.Notifications(DomainDispatcherApplication(create_backend_app), self._notify)
+        notifying = Notifications(
+            DomainDispatcherApplication(create_backend_app), self._notify, self._publish, _bucket_may_invoke
+        )
         application = Faults(notifying, self._control.is_administrator)
         # First of all: where the port is in use, there is nothing to clean up.
         self._http = make_server("127.0.0.1", port, application, threaded=True, request_handler=RequestHandler)
@@ -116,12 +120,21 @@ class Server:
         moto_gaps.dispose_of_delete_markers()
 
     def _notify(self, arn: str, event: bytes) -> None:
-        function = _function(arn)
         bucket_arn = json.loads(event)["Records"][0]["s3"]["bucket"]["arn"]
-        if function is None or not moto_gaps.may_invoke(function, bucket_arn, DEFAULT_ACCOUNT_ID):
-            logger.warning("%s may not invoke %s: the notification is dropped, as S3 would", bucket_arn, arn)
-        else:
+        # It might when it was configured, but may not any more.
+        if _bucket_may_invoke(bucket_arn, arn):
             self._queue.accept(arn, event)
+        else:
+            logger.warning("%s may not invoke %s: the notification is dropped, as S3 would", bucket_arn, arn)
+
+    def _publish(self, event: dict[str, Any]) -> None:
+        def invoke(rule_arn: str, arn: str, payload: bytes) -> bool:
+            may = _may_invoke(arn, eventbridge.SERVICE, rule_arn)
+            if may:
+                self._queue.accept(arn, payload)
+            return may
+
+        eventbridge.publish(event, REGION, invoke)
 
     def _invoke(self, function: LambdaFunction, payload: bytes, kind: str, headers: dict[str, str]) -> bytes:
         if kind == "DryRun":
@@ -203,6 +216,18 @@ def _function(arn: str) -> LambdaFunction | None:
         return lambda_backends[DEFAULT_ACCOUNT_ID][REGION].get_function(arn)
     except UnknownFunctionException:
         return None
+
+
+def _bucket_may_invoke(bucket_arn: str, arn: str) -> bool:
+    return _may_invoke(arn, "s3.amazonaws.com", bucket_arn)
+
+
+def _may_invoke(arn: str, service: str, source_arn: str) -> bool:
+    """Whether a function is there, and its policy lets a service invoke it; moto asks for neither."""
+    function = _function(arn)
+    return function is not None and permits(
+        function.policy.statements, service, "lambda:InvokeFunction", source_arn, DEFAULT_ACCOUNT_ID
+    )
 
 
 def _terms(function: LambdaFunction) -> Terms:

@@ -1,0 +1,154 @@
+"""EventBridge: what it says of S3, which rules want it, and where what may not be delivered goes."""
+
+import io
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.local_aws.conftest import Account, awaited
+
+ECHO = "import json\ndef handler(event, context):\n    print('EVENT', json.dumps(event))\n"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A bucket, a rule for its new objects, and the function and the dead-letter queue that it leads to."""
+
+    account: Account
+    bucket: str
+    name: str
+    function: str
+    dead_letters: str
+
+    def put(self, *keys: str) -> None:
+        for key in keys:
+            self.account.client("s3").put_object(Bucket=self.bucket, Key=key, Body=b"12345")
+
+    def events(self, count: int = 1) -> list[dict[str, Any]]:
+        """Await so many events in the function's log."""
+
+        def ask() -> list[dict[str, Any]] | None:
+            lines = [line for line in self.account.log(self.function) if line.startswith("EVENT ")]
+            return [json.loads(line.removeprefix("EVENT ")) for line in lines] if len(lines) >= count else None
+
+        return awaited(ask)
+
+    def keys(self, count: int) -> set[str]:
+        return {event["detail"]["object"]["key"] for event in self.events(count)}
+
+
+def rule(
+    account: Account,
+    *,
+    key: list[dict[str, str]] | None = None,
+    detail_type: str = "Object Created",
+    principal: str = "events.amazonaws.com",
+    sender: str = "events.amazonaws.com",
+) -> Rule:
+    """Make a rule with all that is behind it."""
+    name = account.unique("rule")
+    function, bucket = account.function(ECHO), account.bucket()
+    account.client("s3").put_bucket_notification_configuration(
+        Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
+    pattern: dict[str, Any] = {
+        "source": ["aws.s3"],
+        "detail-type": [detail_type],
+        "detail": {"bucket": {"name": [bucket]}} | ({"object": {"key": key}} if key else {}),
+    }
+    events = account.client("events")
+    arn = events.put_rule(Name=name, EventPattern=json.dumps(pattern))["RuleArn"]
+    url, queue_arn = account.queue()
+    allow = {
+        "Effect": "Allow",
+        "Principal": {"Service": sender},
+        "Action": "sqs:SendMessage",
+        "Resource": queue_arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": arn}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    account.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    account.client("lambda").add_permission(
+        FunctionName=function, StatementId="rule", Action="lambda:InvokeFunction", Principal=principal, SourceArn=arn
+    )
+    function_arn = account.client("lambda").get_function_configuration(FunctionName=function)["FunctionArn"]
+    target = {"Id": "function", "Arn": function_arn, "DeadLetterConfig": {"Arn": queue_arn}}
+    events.put_targets(Rule=name, Targets=[target])
+    return Rule(account, bucket, name, function, url)
+
+
+def test_a_new_object_is_told_as_eventbridge_tells_it(account: Account) -> None:
+    made = rule(account)
+    put = account.client("s3").put_object(Bucket=made.bucket, Key="a/b c+d%é.jpg", Body=b"12345")
+    (event,) = made.events()
+    assert (event["source"], event["detail-type"]) == ("aws.s3", "Object Created")
+    assert event["resources"] == [f"arn:aws:s3:::{made.bucket}"]
+    detail = event["detail"]
+    assert (detail["bucket"]["name"], detail["reason"]) == (made.bucket, "PutObject")
+    assert detail["object"] == {
+        "key": "a/b c+d%é.jpg",
+        "size": 5,
+        "etag": put["ETag"].strip('"'),
+        "version-id": put["VersionId"],
+        "sequencer": detail["object"]["sequencer"],
+    }
+
+
+def test_a_multipart_upload_and_a_copy_are_told_once_each(account: Account) -> None:
+    made = rule(account)
+    s3 = account.client("s3")
+    s3.upload_fileobj(io.BytesIO(bytes(20 << 20)), made.bucket, "large")
+    s3.copy_object(Bucket=made.bucket, Key="copy", CopySource={"Bucket": made.bucket, "Key": "large"})
+    reasons = sorted(event["detail"]["reason"] for event in made.events(2))
+    assert reasons == ["CompleteMultipartUpload", "CopyObject"]
+
+
+def test_a_deletion_is_told_to_whoever_wants_to_know(account: Account) -> None:
+    made = rule(account, detail_type="Object Deleted")
+    made.put("a")
+    account.client("s3").delete_object(Bucket=made.bucket, Key="a")
+    (event,) = made.events()
+    assert event["detail"]["deletion-type"] == "Delete Marker Created"
+
+
+def test_patterns_match_both_ends_with_escapes(account: Account) -> None:
+    made = rule(account, key=[{"prefix": "a/"}, {"suffix": ".png"}, {"wildcard": "b\\\\*c/*.jpg"}])
+    made.put("no.jpg", "b/1.jpg", "b\\xc/1.jpg", "b\\xc/1.JPG", "a/1", "1.png")
+    assert made.keys(3) == {"b\\xc/1.jpg", "a/1", "1.png"}
+
+
+def test_a_rule_that_is_disabled_and_a_bucket_that_sends_nothing_are_silent(account: Account) -> None:
+    made = rule(account)
+    events, s3 = account.client("events"), account.client("s3")
+    events.disable_rule(Name=made.name)
+    made.put("disabled")
+    events.enable_rule(Name=made.name)
+    s3.put_bucket_notification_configuration(Bucket=made.bucket, NotificationConfiguration={})
+    made.put("silent")
+    s3.put_bucket_notification_configuration(
+        Bucket=made.bucket, NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
+    assert "EventBridgeConfiguration" in s3.get_bucket_notification_configuration(Bucket=made.bucket)
+    made.put("told")
+    assert made.keys(1) == {"told"}
+
+
+@pytest.mark.parametrize("how", ["another principal", "no function"])
+def test_what_may_not_be_delivered_goes_to_the_dead_letter_queue(account: Account, how: str) -> None:
+    made = rule(account, principal="sns.amazonaws.com" if how == "another principal" else "events.amazonaws.com")
+    if how == "no function":
+        account.client("lambda").delete_function(FunctionName=made.function)
+    made.put("lost")
+    received = account.client("sqs").receive_message(QueueUrl=made.dead_letters, MessageAttributeNames=["All"])
+    (message,) = received["Messages"]
+    assert json.loads(message["Body"])["detail"]["object"]["key"] == "lost"
+    assert message["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "NO_PERMISSIONS"
+    assert message["MessageAttributes"]["RULE_ARN"]["StringValue"].endswith(f"rule/{made.name}")
+
+
+def test_a_dead_letter_queue_that_does_not_let_eventbridge_in_stays_empty(account: Account) -> None:
+    made = rule(account, principal="sns.amazonaws.com", sender="sns.amazonaws.com")
+    made.put("lost")
+    assert "Messages" not in account.client("sqs").receive_message(QueueUrl=made.dead_letters)
