@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "function"))
 
 from tools import build as building  # noqa: E402
-from tools import checks, invocation, stack  # noqa: E402
+from tools import checks, invocation, stack, upgrade  # noqa: E402
 from tools import demo as demonstration  # noqa: E402
 from tools import lock as locking  # noqa: E402
 from tools import soak as soaking  # noqa: E402
@@ -160,6 +160,13 @@ def logs(_: Context) -> None:
 def lock(_: Context) -> None:
     """Renew the lock files from pyproject.toml."""
     locking.lock()
+
+
+@task(help={"version": "Of the release, such as 1.0.0."})
+@readable_errors
+def record(_: Context, version: str) -> None:
+    """Keep the state of what `up` deployed as a release's, for tests of upgrades from it."""
+    say(str(upgrade.record(version)))
 
 
 @task

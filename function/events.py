@@ -57,6 +57,14 @@ def addresses(event: object) -> tuple[ObjectAddress, ...]:
     match event:
         case {"Records": [*records]}:
             return tuple(dict.fromkeys(_s3_record(record) for record in records))
+        case {
+            "source": "aws.s3",
+            "detail-type": "Object Created",
+            "detail": {"bucket": {"name": str(bucket)}, "object": {"key": str(key)}},
+        }:
+            # EventBridge gives keys as they are.
+            # https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+            return (ObjectAddress(bucket, key),)
         case {"Service": "Amazon S3", "Event": "s3:TestEvent"}:
             # Sent by S3 itself when a notification is configured.
             return ()
@@ -65,7 +73,7 @@ def addresses(event: object) -> tuple[ObjectAddress, ...]:
 
 
 def reply(outcomes: Sequence[Outcome]) -> dict[str, object]:
-    """The reply to an S3 notification: nobody reads it but a person who sent the event by hand."""
+    """The reply to S3 and to EventBridge: nobody reads it but a person who sent the event by hand."""
     return {
         "outcomes": [
             {"status": outcome.status, "key": outcome.address.key, "outputs": list(outcome.output_keys)}

@@ -91,6 +91,9 @@ class Reconciler:
         """
         if address.key.endswith("/"):
             return _concluded(Outcome(Status.IGNORED, address), why="a folder, not an object")
+        if address.bucket == self.settings.source_bucket and not address.key.startswith(self.settings.source_prefix):
+            # Whoever notifies us of a whole bucket may; we are allowed to read only what is below the prefix.
+            return _concluded(Outcome(Status.IGNORED, address), why=f"not below {self.settings.source_prefix}")
         for _ in range(LOOKS):
             response = self._get(address)
             if response is None:

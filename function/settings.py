@@ -33,9 +33,15 @@ class Limits:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that a deployment can choose, and the memory that Lambda gives the function."""
+    """Everything that a deployment can choose, and the memory that Lambda gives the function.
+
+    Attributes:
+        source_prefix: What the keys of all uploads begin with; empty where any may be one.
+
+    """
 
     source_bucket: str
+    source_prefix: str
     destination_bucket: str
     failure_queue_url: str
     renditions: tuple[Rendition, ...]
@@ -61,6 +67,7 @@ class Settings:
         max_pixels = environment.get("MAX_PIXELS")
         return cls(
             source_bucket=required("SOURCE_BUCKET"),
+            source_prefix=environment.get("SOURCE_PREFIX", ""),
             destination_bucket=required("DESTINATION_BUCKET"),
             failure_queue_url=required("FAILURE_QUEUE_URL"),
             renditions=_renditions(required("RENDITIONS")),

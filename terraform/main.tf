@@ -4,6 +4,7 @@ module "source_bucket" {
   source = "./modules/bucket"
 
   name          = var.source_bucket
+  kms_key_arn   = var.kms_key_arns.source_bucket
   force_destroy = var.force_destroy
   tags          = var.tags
 }
@@ -12,6 +13,7 @@ module "destination_bucket" {
   source = "./modules/bucket"
 
   name          = var.destination_bucket
+  kms_key_arn   = var.kms_key_arns.destination_bucket
   force_destroy = var.force_destroy
   tags          = var.tags
 }
@@ -19,23 +21,30 @@ module "destination_bucket" {
 module "function" {
   source = "./modules/function"
 
-  name               = var.name
-  package            = { path = coalesce(var.package.path, "${path.module}/../dist/function.zip") }
-  source_bucket      = module.source_bucket.name
-  destination_bucket = module.destination_bucket.name
-  renditions         = var.renditions
-  metadata           = var.metadata
-  max_pixels         = var.max_pixels
-  memory_size        = var.memory_size
-  timeout            = var.timeout
+  name    = var.name
+  package = var.package.path == null && var.package.s3 == null ? merge(var.package, { path = "${path.module}/../dist/function.zip" }) : var.package
+
+  source_bucket      = { name = module.source_bucket.name, kms_key_arn = var.kms_key_arns.source_bucket }
+  destination_bucket = { name = module.destination_bucket.name, kms_key_arn = var.kms_key_arns.destination_bucket }
+  trigger            = var.trigger
+  filters            = var.filters
+
+  renditions = var.renditions
+  metadata   = var.metadata
+  max_pixels = var.max_pixels
+
+  function           = var.function
   asynchronous       = var.asynchronous
   log_retention_days = var.log_retention_days
+  kms_key_arns       = var.kms_key_arns
+  role               = var.role
   tags               = var.tags
 }
 
 module "notification" {
   source = "./modules/notification"
 
-  bucket       = module.source_bucket.name
-  function_arn = module.function.function_arn
+  bucket              = module.source_bucket.name
+  lambda_notification = module.function.lambda_notification
+  eventbridge         = var.trigger == "eventbridge"
 }

@@ -38,5 +38,15 @@ output "role_arn" {
 output "source_bucket" {
   description = "Name of the bucket to upload to: whoever reads this may upload, for the trigger is in place."
   value       = module.source_bucket.name
-  depends_on  = [module.notification]
+  depends_on  = [module.function, module.notification]
+}
+
+output "undelivered_queue_arn" {
+  description = "ARN of the queue that holds the events which EventBridge could not deliver; null where S3 is the trigger."
+  value       = module.function.undelivered_queue_arn
+}
+
+output "undelivered_queue_url" {
+  description = "URL of the queue that holds the events which EventBridge could not deliver; null where S3 is the trigger."
+  value       = module.function.undelivered_queue_url
 }

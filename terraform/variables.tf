@@ -22,10 +22,50 @@ variable "destination_bucket" {
   }
 }
 
+variable "filters" {
+  type = list(object({
+    prefix = optional(string, "")
+    suffix = optional(string, "")
+  }))
+  description = "Which uploads are resized: those whose key begins with the prefix and ends with the suffix of one of these. Both are literal and case-sensitive: \".jpg\" is not for photo.JPG. No two may be able to fit one key."
+  default     = [{}]
+  nullable    = false
+}
+
 variable "force_destroy" {
   type        = bool
   description = "Whether destroying may delete buckets that still hold images."
   default     = false
+  nullable    = false
+}
+
+variable "function" {
+  type = object({
+    memory_size                    = optional(number, 1769)
+    timeout                        = optional(number, 120)
+    ephemeral_storage_size         = optional(number, 512)
+    reserved_concurrent_executions = optional(number)
+    tracing                        = optional(bool, false)
+    vpc = optional(object({
+      subnet_ids         = list(string)
+      security_group_ids = list(string)
+    }))
+  })
+  description = "What the Lambda function has. memory_size: MiB, which give processor time in proportion; 1769 are one whole processor, one image cannot use more, and below 256 there is no room for one. timeout: seconds of one invocation; the largest image that fits the default memory takes a few, the rest is for a slow S3. ephemeral_storage_size: MiB of /tmp, which the function does not use. reserved_concurrent_executions: how many run at once at most; null is as many as the account has left, and 0 stops all, events waiting as long as asynchronous lets them. tracing: by X-Ray. vpc: must have ways to S3, SQS and CloudWatch Logs."
+  default     = {}
+  nullable    = false
+}
+
+variable "kms_key_arns" {
+  type = object({
+    source_bucket      = optional(string)
+    destination_bucket = optional(string)
+    environment        = optional(string)
+    log_group          = optional(string)
+    queues             = optional(string)
+  })
+  description = "ARNs of the customer-managed KMS keys that encrypt the two buckets, the function's environment variables, its log group and its queues; null is AWS's own encryption. The policy of the log group's key must let CloudWatch Logs use it, and that of the queues' EventBridge where that is the trigger."
+  default     = {}
   nullable    = false
 }
 
@@ -42,13 +82,6 @@ variable "max_pixels" {
   default     = null
 }
 
-variable "memory_size" {
-  type        = number
-  description = "MiB of memory of the function. Lambda gives processor time in proportion: 1769 is one whole processor, and one image cannot use more. Below 256 there is no room for an image."
-  default     = 1769
-  nullable    = false
-}
-
 variable "metadata" {
   type        = string
   description = "What outputs keep of EXIF and XMP: \"none\", \"copyright\" (artist and copyright) or \"all\" (with orientation and dimensions corrected). Colour profiles are always kept."
@@ -58,7 +91,7 @@ variable "metadata" {
 
 variable "name" {
   type        = string
-  description = "Name of the function, and the beginning of the names of its role, policy and queue. Role and policy names are unique in an account: a second pipeline needs another name."
+  description = "Name of the function and of its EventBridge rule, and the beginning of the names of its role (-role), policy (-policy) and queues (-failures, -undelivered). Role and policy names are unique in an account: a second pipeline needs another name."
   default     = "Lambda-image"
   nullable    = false
 }
@@ -66,8 +99,16 @@ variable "name" {
 variable "package" {
   type = object({
     path = optional(string)
+    s3 = optional(object({
+      bucket  = string
+      key     = string
+      version = optional(string)
+    }))
+    sha256       = optional(string)
+    runtime      = optional(string)
+    architecture = optional(string)
   })
-  description = "The built function: path of its zip, whose manifest lies beside it; null is dist/function.zip, which \"invoke build\" makes."
+  description = "The built function. {} is dist/function.zip of a clone. Either the path of its zip, whose manifest lies beside it, as \"invoke build\" makes both; or the object in S3 with the sha256 of the zip (base64), its runtime and its architecture, as \"invoke publish --bucket NAME\" prints them."
   default     = {}
   nullable    = false
 }
@@ -90,6 +131,16 @@ variable "renditions" {
   nullable    = false
 }
 
+variable "role" {
+  type = object({
+    path                     = optional(string, "/")
+    permissions_boundary_arn = optional(string)
+  })
+  description = "Path of the role and its policy in IAM, and the ARN of the policy that bounds what the role may do."
+  default     = {}
+  nullable    = false
+}
+
 variable "source_bucket" {
   type        = string
   description = "Name of the bucket that is made for the uploads."
@@ -103,9 +154,9 @@ variable "tags" {
   nullable    = false
 }
 
-variable "timeout" {
-  type        = number
-  description = "Seconds that one invocation may take. The largest image that fits the default memory takes a few; the rest is for a slow S3."
-  default     = 120
+variable "trigger" {
+  type        = string
+  description = "What tells the function of uploads: \"s3\", the bucket's own notification, of which it has only one configuration; or \"eventbridge\", a rule of our own, for a bucket whose notification configuration enables EventBridge."
+  default     = "s3"
   nullable    = false
 }

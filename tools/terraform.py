@@ -45,14 +45,14 @@ class Terraform:
         self._environment = _environment(environment or {})
         self._program = _program()
 
-    def init(self) -> None:
+    def init(self, *options: str) -> None:
         """Make the provider available: from a mirror on this machine where one has it, else from the network."""
         for mirror in _mirrors():
             with contextlib.suppress(ToolError):
-                self.run("init", "-input=false", f"-plugin-dir={mirror}")
+                self.run("init", "-input=false", f"-plugin-dir={mirror}", *options)
                 return
         try:
-            self.run("init", "-input=false")
+            self.run("init", "-input=false", *options)
         except ToolError as error:
             raise ToolError(
                 f"{error} (Without a network, set TF_PLUGIN_DIR to a folder that holds {PROVIDER} "

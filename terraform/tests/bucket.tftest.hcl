@@ -67,6 +67,42 @@ run "bucket" {
   }
 }
 
+run "own_key" {
+  command = plan
+
+  module {
+    source = "./modules/bucket"
+  }
+
+  variables {
+    name        = "a-bucket"
+    kms_key_arn = "arn:aws:kms:eu-west-2:123456789012:key/a-key"
+  }
+
+  assert {
+    condition = (
+      one(aws_s3_bucket_server_side_encryption_configuration.this.rule).apply_server_side_encryption_by_default[0].sse_algorithm == "aws:kms"
+      && one(aws_s3_bucket_server_side_encryption_configuration.this.rule).apply_server_side_encryption_by_default[0].kms_master_key_id == "arn:aws:kms:eu-west-2:123456789012:key/a-key"
+      && one(aws_s3_bucket_server_side_encryption_configuration.this.rule).bucket_key_enabled
+    )
+    error_message = "Objects must be encrypted with the key, which must not be asked for each of them."
+  }
+}
+
+run "alias_of_a_key" {
+  command         = plan
+  expect_failures = [var.kms_key_arn]
+
+  module {
+    source = "./modules/bucket"
+  }
+
+  variables {
+    name        = "a-bucket"
+    kms_key_arn = "alias/a-key"
+  }
+}
+
 run "notification" {
   command = plan
 
@@ -75,17 +111,41 @@ run "notification" {
   }
 
   variables {
-    bucket       = "a-bucket"
-    function_arn = "arn:aws:lambda:eu-west-2:123456789012:function:Lambda-image"
+    bucket = "a-bucket"
+    lambda_notification = [
+      { id = "a", lambda_function_arn = "arn:aws:lambda:eu-west-2:123456789012:function:a", events = ["s3:ObjectCreated:*"] },
+      { id = "b", lambda_function_arn = "arn:aws:lambda:eu-west-2:123456789012:function:b", events = ["s3:ObjectCreated:Put"], filter_prefix = "b/", filter_suffix = ".jpg" },
+    ]
   }
 
   assert {
     condition = (
       aws_s3_bucket_notification.this.bucket == "a-bucket"
-      && aws_s3_bucket_notification.this.lambda_function[0].lambda_function_arn == "arn:aws:lambda:eu-west-2:123456789012:function:Lambda-image"
-      && aws_s3_bucket_notification.this.lambda_function[0].events == toset(["s3:ObjectCreated:*"])
+      && !aws_s3_bucket_notification.this.eventbridge
+      && jsonencode([for one in aws_s3_bucket_notification.this.lambda_function : [one.id, one.lambda_function_arn, tolist(one.events), one.filter_prefix, one.filter_suffix]]) == jsonencode([
+        ["a", "arn:aws:lambda:eu-west-2:123456789012:function:a", ["s3:ObjectCreated:*"], null, null],
+        ["b", "arn:aws:lambda:eu-west-2:123456789012:function:b", ["s3:ObjectCreated:Put"], "b/", ".jpg"],
+      ])
     )
-    error_message = "Every way of creating an object must notify the function."
+    error_message = "The bucket must notify every function as it is told, and nobody else."
+  }
+}
+
+run "notification_by_eventbridge" {
+  command = plan
+
+  module {
+    source = "./modules/notification"
+  }
+
+  variables {
+    bucket      = "a-bucket"
+    eventbridge = true
+  }
+
+  assert {
+    condition     = aws_s3_bucket_notification.this.eventbridge && length(aws_s3_bucket_notification.this.lambda_function) == 0
+    error_message = "The bucket must send its events to EventBridge, and to nothing else."
   }
 }
 

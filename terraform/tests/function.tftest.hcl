@@ -7,8 +7,8 @@ mock_provider "aws" {
 variables {
   name               = "Lambda-image"
   package            = { path = "./tests/package/function.zip" }
-  source_bucket      = "src-bucket-image-in"
-  destination_bucket = "dest-bucket-image-out"
+  source_bucket      = { name = "src-bucket-image-in" }
+  destination_bucket = { name = "dest-bucket-image-out" }
 }
 
 run "plan" {
@@ -60,6 +60,14 @@ run "plan" {
       && aws_lambda_function.this.logging_config[0].log_format == "JSON"
       && aws_lambda_function.this.logging_config[0].log_group == "/aws/lambda/Lambda-image"
       && aws_cloudwatch_log_group.this.retention_in_days == 30
+      && aws_lambda_function.this.ephemeral_storage[0].size == 512
+      && aws_lambda_function.this.reserved_concurrent_executions == -1
+      && aws_lambda_function.this.tracing_config[0].mode == "PassThrough"
+      && length(aws_lambda_function.this.vpc_config) == 0
+      && aws_lambda_function.this.kms_key_arn == null
+      && aws_iam_role.this.path == "/"
+      && aws_iam_role.this.permissions_boundary == null
+      && length(aws_cloudwatch_event_rule.uploads) == 0
     )
     error_message = "A default of the function or its log is not as documented."
   }
@@ -136,10 +144,10 @@ run "plan" {
 
   assert {
     condition = (
-      aws_lambda_permission.source_bucket.principal == "s3.amazonaws.com"
-      && aws_lambda_permission.source_bucket.action == "lambda:InvokeFunction"
-      && aws_lambda_permission.source_bucket.source_arn == "arn:aws:s3:::src-bucket-image-in"
-      && aws_lambda_permission.source_bucket.source_account == "123456789012"
+      aws_lambda_permission.source_bucket[0].principal == "s3.amazonaws.com"
+      && aws_lambda_permission.source_bucket[0].action == "lambda:InvokeFunction"
+      && aws_lambda_permission.source_bucket[0].source_arn == "arn:aws:s3:::src-bucket-image-in"
+      && aws_lambda_permission.source_bucket[0].source_account == "123456789012"
     )
     error_message = "Only this account's source bucket may invoke the function."
   }
@@ -208,19 +216,6 @@ run "tagged" {
   }
 }
 
-run "no_zip" {
-  command         = plan
-  expect_failures = [aws_lambda_function.this]
-
-  module {
-    source = "./modules/function"
-  }
-
-  variables {
-    package = { path = "./no-such/function.zip" }
-  }
-}
-
 run "smallest" {
   command = plan
 
@@ -230,8 +225,7 @@ run "smallest" {
 
   variables {
     name               = "a"
-    memory_size        = 128
-    timeout            = 1
+    function           = { memory_size = 128, timeout = 1, ephemeral_storage_size = 512, reserved_concurrent_executions = 0 }
     log_retention_days = 0
     asynchronous       = { maximum_retry_attempts = 0, maximum_event_age_in_seconds = 60 }
     renditions         = { a = { scale = 0.001 } }
@@ -247,8 +241,7 @@ run "largest" {
 
   variables {
     name               = "L23456789_123456789-123456789_123456789-123456789_123456789"
-    memory_size        = 10240
-    timeout            = 900
+    function           = { memory_size = 10240, timeout = 900, ephemeral_storage_size = 10240, reserved_concurrent_executions = 1000 }
     log_retention_days = 3653
     asynchronous       = { maximum_retry_attempts = 2, maximum_event_age_in_seconds = 21600 }
     renditions         = { a = { scale = 1 }, ab = { width = 1 }, b-a = { height = 1 } }
@@ -257,7 +250,7 @@ run "largest" {
 
 run "too_small" {
   command         = plan
-  expect_failures = [var.asynchronous, var.log_retention_days, var.memory_size, var.timeout, var.name, var.renditions]
+  expect_failures = [var.asynchronous, var.log_retention_days, var.function, var.name, var.renditions]
 
   module {
     source = "./modules/function"
@@ -265,8 +258,7 @@ run "too_small" {
 
   variables {
     name               = ""
-    memory_size        = 127
-    timeout            = 0
+    function           = { memory_size = 127, timeout = 0 }
     log_retention_days = -1
     asynchronous       = { maximum_event_age_in_seconds = 59 }
     renditions         = { a = { scale = 0 } }
@@ -275,7 +267,7 @@ run "too_small" {
 
 run "too_large" {
   command         = plan
-  expect_failures = [var.asynchronous, var.log_retention_days, var.memory_size, var.timeout, var.name, var.renditions]
+  expect_failures = [var.asynchronous, var.log_retention_days, var.function, var.name, var.renditions]
 
   module {
     source = "./modules/function"
@@ -283,8 +275,7 @@ run "too_large" {
 
   variables {
     name               = "L23456789_123456789-123456789_123456789-123456789_1234567890"
-    memory_size        = 10241
-    timeout            = 901
+    function           = { memory_size = 10241, timeout = 901 }
     log_retention_days = 3654
     asynchronous       = { maximum_event_age_in_seconds = 21601 }
     renditions         = { a = { scale = 1.01 } }
@@ -293,15 +284,14 @@ run "too_large" {
 
 run "not_whole" {
   command         = plan
-  expect_failures = [var.asynchronous, var.log_retention_days, var.memory_size, var.timeout]
+  expect_failures = [var.asynchronous, var.log_retention_days, var.function]
 
   module {
     source = "./modules/function"
   }
 
   variables {
-    memory_size        = 1024.5
-    timeout            = 60.5
+    function           = { memory_size = 1024.5, timeout = 60.5 }
     log_retention_days = 30.5
     asynchronous       = { maximum_event_age_in_seconds = 60.5 }
   }

@@ -39,6 +39,24 @@ run "another_name" {
   }
 }
 
+run "triggered_by_eventbridge_with_own_keys" {
+  command = plan
+
+  variables {
+    trigger = "eventbridge"
+    kms_key_arns = {
+      source_bucket      = "arn:aws:kms:eu-west-2:123456789012:key/source"
+      destination_bucket = "arn:aws:kms:eu-west-2:123456789012:key/destination"
+      queues             = "arn:aws:kms:eu-west-2:123456789012:key/queues"
+    }
+  }
+
+  assert {
+    condition     = output.undelivered_queue_url != null && output.undelivered_queue_arn != null
+    error_message = "What EventBridge could not deliver must be to be found."
+  }
+}
+
 run "one_bucket_for_both_is_a_loop" {
   command         = plan
   expect_failures = [var.destination_bucket]

@@ -1,6 +1,7 @@
 """The module's own tests (``terraform test`` with a mocked provider), its order, and the words of its refusals."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -9,56 +10,261 @@ from tools.errors import ToolError
 from tools.paths import TERRAFORM
 from tools.terraform import Terraform
 
+ROOT, FUNCTION, BUCKET = "", "function", "bucket"
+
 SETTINGS = {
-    "source_bucket": '"src-bucket-image-in"',
-    "destination_bucket": '"dest-bucket-image-out"',
-    "package": '{ path = "./tests/package/function.zip" }',
+    ROOT: {
+        "source_bucket": '"src-bucket-image-in"',
+        "destination_bucket": '"dest-bucket-image-out"',
+        "package": '{ path = "./tests/package/function.zip" }',
+    },
+    FUNCTION: {
+        "source_bucket": '{ name = "src-bucket-image-in" }',
+        "destination_bucket": '{ name = "dest-bucket-image-out" }',
+        "package": '{ path = "./tests/package/function.zip" }',
+    },
+    BUCKET: {},
+}
+"""What each module must be given: the root module and those of ``modules/``."""
+
+ZIP_IN_S3 = 's3 = { bucket = "artifacts", key = "function.zip" }'
+SHA256 = 'sha256 = "7jPa9uUXOA1/zVdkg1S33XCTnTAg85Y7EWw/sIpMlEA="'
+ONE_BUCKET = {
+    "source_bucket": '{ name = "one" }',
+    "destination_bucket": '{ name = "one", prefix = "a/" }',
+    "filters": '[{ prefix = "b/" }, { prefix = "a/" }]',
+    "renditions": '{ thumb = { scale = 1, key = "t/{dir}{name}" } }',
 }
 
-WRONG = {
-    "source_bucket": '"UPPER"',
-    "destination_bucket": '"UPPER"',
-    "name": '"has spaces"',
-    "package": '{ path = "./function" }',
-    "metadata": '"some"',
-    "max_pixels": "0",
-    "renditions": """{
-      "Upper/Case" = { scale = 2 }
-      both         = { scale = 1, width = 0 }
-      odd          = { width = 1, fit = "fill", format = "gif", quality = 0, background = "red", key = "{name}" }
-      slow         = { width = 1, storage_class = "GLACIER" }
-    }""",
-    "memory_size": "64",
-    "timeout": "0",
-    "asynchronous": "{ maximum_retry_attempts = 3, maximum_event_age_in_seconds = 1 }",
-    "log_retention_days": "2",
-    "tags": '{ "aws:team" = "images" }',
-}
-"""Every variable that has rules, breaking them; what the root module does not pass on would not be refused."""
+HOW_TO_GET_ONE = (
+    'In a clone, run "invoke build" first. Where the module comes from git it brings no zip: '
+    'put one into a bucket of yours with "invoke publish --bucket NAME" and set package to what that prints.'
+)
+
+Wrong = tuple[str, dict[str, str], str]
+"""A module, settings of which one is wrong, and what is said of it."""
+
+VALUES: list[Wrong] = [
+    (ROOT, {"destination_bucket": '"src-bucket-image-in"'}, "itself be an upload to resize, in an endless and costly"),
+    (BUCKET, {"name": '"UPPER"'}, 'and begin and end with a letter or digit: "UPPER" is not.'),
+    (BUCKET, {"name": '"a..bucket"'}, "no two dots in a row and not be an IP address"),
+    (BUCKET, {"name": '"xn--bucket"'}, "choose another bucket name."),
+    (BUCKET, {"name": '"bucket"', "kms_key_arn": '"alias/a"'}, "kms_key_arn must be the ARN of a key, arn:aws:kms:"),
+    (FUNCTION, {"name": '"has spaces"'}, "name must be 1 to 59 letters, digits, hyphens and underscores"),
+    (FUNCTION, {"package": "{}"}, 'package must have either path, the zip that "invoke build" made, or s3 with sha256'),
+    (FUNCTION, {"package": '{ path = "./function" }'}, 'package.path must end in .zip: give the path that "invoke'),
+    (
+        FUNCTION,
+        {"package": f"{{ {ZIP_IN_S3} }}"},
+        'which needs all three: paste what "invoke publish --bucket NAME" prints',
+    ),
+    (
+        FUNCTION,
+        {"package": f'{{ {ZIP_IN_S3}, sha256 = "ee33", runtime = "python3.13", architecture = "arm64" }}'},
+        "package.sha256 must be the zip's SHA-256 in base64, 44 characters",
+    ),
+    (
+        FUNCTION,
+        {"package": f'{{ {ZIP_IN_S3}, {SHA256}, runtime = "python3.11", architecture = "arm64" }}'},
+        "package.runtime must be python3.12 or python3.13",
+    ),
+    (
+        FUNCTION,
+        {"package": f'{{ {ZIP_IN_S3}, {SHA256}, runtime = "python3.13", architecture = "aarch64" }}'},
+        "package.architecture must be arm64 or x86_64.",
+    ),
+    (FUNCTION, {"trigger": '"sns"'}, "trigger must be s3 or eventbridge."),
+    (FUNCTION, {"filters": "[]"}, "filters must be 1 to 100 objects, as many as S3 has for a bucket: leave it out"),
+    (
+        FUNCTION,
+        {"filters": '[{ suffix = "*.jpg" }]'},
+        'is literal, and "*" is no wildcard: suffix = ".jpg" is for every',
+    ),
+    (FUNCTION, {"source_bucket": '{ name = "in", prefix = "up" }'}, "source_bucket.prefix must be a folder: end in a"),
+    (
+        FUNCTION,
+        {"destination_bucket": '{ name = "o", prefix = "/o/" }'},
+        "destination_bucket.prefix must be a folder: end",
+    ),
+    (
+        FUNCTION,
+        {"source_bucket": '{ name = "in", kms_key_arn = "alias/a" }'},
+        "source_bucket.kms_key_arn must be the ARN of a key, arn:aws:kms:REGION:ACCOUNT:key/ID, not of an alias",
+    ),
+    (
+        FUNCTION,
+        {"destination_bucket": '{ name = "out", kms_key_arn = "alias/a" }'},
+        "destination_bucket.kms_key_arn must be the ARN of a key, arn:aws:kms:REGION:ACCOUNT:key/ID, not of an alias",
+    ),
+    (
+        FUNCTION,
+        {"kms_key_arns": '{ queues = "alias/a" }'},
+        "Each of kms_key_arns must be the ARN of a key, arn:aws:kms:",
+    ),
+    (FUNCTION, {"role": '{ path = "images" }'}, 'role.path must begin and end with a slash, such as "/images/".'),
+    (
+        FUNCTION,
+        {"role": '{ permissions_boundary_arn = "b" }'},
+        "permissions_boundary_arn must be the ARN of a policy, arn:",
+    ),
+    (
+        FUNCTION,
+        {"function": "{ memory_size = 64 }"},
+        "function.memory_size must be a whole number of MiB from 128 to 10240",
+    ),
+    (FUNCTION, {"function": "{ timeout = 0 }"}, "function.timeout must be a whole number of seconds from 1 to 900"),
+    (
+        FUNCTION,
+        {"function": "{ ephemeral_storage_size = 511 }"},
+        "function.ephemeral_storage_size must be a whole number of MiB from 512 to 10240",
+    ),
+    (
+        FUNCTION,
+        {"function": "{ reserved_concurrent_executions = -1 }"},
+        "function.reserved_concurrent_executions must be a whole number from 0, which stops the function, or null",
+    ),
+    (
+        FUNCTION,
+        {"function": "{ vpc = { subnet_ids = [], security_group_ids = [] } }"},
+        "function.vpc must have at least one of subnet_ids and one of security_group_ids",
+    ),
+    (FUNCTION, {"metadata": '"some"'}, "metadata must be none, copyright or all."),
+    (FUNCTION, {"max_pixels": "0"}, "max_pixels must be a whole number from 1"),
+    (
+        FUNCTION,
+        {"asynchronous": "{ maximum_retry_attempts = 3 }"},
+        "asynchronous.maximum_retry_attempts must be 0, 1 or 2",
+    ),
+    (
+        FUNCTION,
+        {"asynchronous": "{ maximum_event_age_in_seconds = 1 }"},
+        "asynchronous.maximum_event_age_in_seconds must be a whole number from 60 to 21600 (6 hours)",
+    ),
+    (FUNCTION, {"log_retention_days": "2"}, "log_retention_days must be one that CloudWatch Logs has: 0, 1, 3,"),
+    (
+        FUNCTION,
+        {"tags": '{ "aws:team" = "images" }'},
+        'No key in tags may begin with "aws:", which AWS keeps for itself',
+    ),
+    (FUNCTION, {"renditions": "{}"}, "renditions must name at least one, such as { resized = { scale = 0.5 } }."),
+    *(
+        (FUNCTION, {"renditions": renditions}, message)
+        for renditions, message in (
+            ("{ a = null }", "Each of renditions must be an object such as { scale = 0.5 }, not null."),
+            (
+                '{ "Upper/Case" = { scale = 1 } }',
+                "Each name in renditions must be lower-case letters, digits and single",
+            ),
+            ("{ a = { scale = 2 } }", "Each scale in renditions must be above 0 and at most 1: nothing is enlarged."),
+            ("{ a = { scale = 1, width = 1 } }", "Each of renditions must set either scale, or width, height or both."),
+            ("{ a = { width = 0 } }", "Each width and height in renditions must be a whole number of pixels from 1."),
+            ('{ a = { width = 1, fit = "fill" } }', 'Each fit in renditions must be "inside", or "cover" with both'),
+            ('{ a = { width = 1, format = "gif" } }', "Each format in renditions must be jpeg, png, webp or avif"),
+            ("{ a = { width = 1, quality = 0 } }", "Each quality in renditions must be a whole number from 1 to 100"),
+            (
+                '{ a = { width = 1, background = "red" } }',
+                'Each background in renditions must be a colour such as "#ff',
+            ),
+            ('{ a = { width = 1, cache_control = "é" } }', "Each cache_control in renditions must be printable ASCII"),
+            ('{ a = { width = 1, storage_class = "GLACIER" } }', "Each storage_class in renditions must be STANDARD,"),
+            (
+                '{ a = { width = 1, key = "{name}" } }',
+                "Each key in renditions must hold {dir} once and then {name} once",
+            ),
+        )
+    ),
+]
+"""What a variable alone can refuse."""
+
+TOGETHER: list[Wrong] = [
+    (
+        FUNCTION,
+        {"filters": '[{ prefix = "a/" }, { prefix = "b/" }, { prefix = "a/b/", suffix = ".jpg" }]'},
+        'Two filters could fit one key ({"prefix":"a/","suffix":""} and {"prefix":"a/b/","suffix":".jpg"}), which S3',
+    ),
+    (
+        FUNCTION,
+        ONE_BUCKET,
+        'an endless and costly loop (thumb writes below "a/t/" and uploads are resized below "a/"): give source_bucket',
+    ),
+    (
+        FUNCTION,
+        {"renditions": "{ a = { scale = 1 }, a-b = { scale = 1 }, c = { scale = 1 } }"},
+        "Two renditions could write one key (a and a-b)",
+    ),
+    (
+        FUNCTION,
+        {"renditions": '{ for i in range(40) : "r${i}x" => { width = 100, key = "{dir}${i}x-{rendition}-{name}" } }'},
+        "of the 4 KB that Lambda has for all environment variables, and 3584 are left for them: use fewer",
+    ),
+    *(
+        (
+            ROOT,
+            {"package": package},
+            f"No built function at {path}, or the manifest beside it is another's. {HOW_TO_GET_ONE}",
+        )
+        for package, path in (
+            ("{}", "./../dist/function.zip"),
+            ('{ path = "./tests/none/function.zip" }', "./tests/none/function.zip"),
+            *((f'{{ path = "./tests/wrong/{n}.zip" }}', f"./tests/wrong/{n}.zip") for n in range(3)),
+        )
+    ),
+]
+"""What is refused only where each variable is right: values that do not go together, and no zip."""
 
 
-def refusal(module: Path, settings: dict[str, str]) -> str:
-    """Plan the pipeline and return why that is refused."""
-    lines = "\n".join(f"{name} = {value}" for name, value in (SETTINGS | settings).items())
-    (module / "tests" / "wrong.tftest.hcl").write_text(f"""
+def grouped(cases: Iterable[Wrong]) -> list[tuple[str, dict[str, str]]]:
+    """Cases of one module and of different settings in one plan, which says all that is wrong with it."""
+    groups: list[tuple[str, dict[str, str]]] = []
+    for module, settings, _ in cases:
+        for other, together in groups:
+            if module == other and together.keys().isdisjoint(settings):
+                together.update(settings)
+                break
+        else:
+            groups.append((module, dict(settings)))
+    return groups
+
+
+def plan(module: str, settings: dict[str, str]) -> str:
+    """A Terraform test that plans a module."""
+    source = f'module {{\n source = "./modules/{module}"\n }}' if module else ""
+    lines = "\n".join(f"{name} = {value}" for name, value in (SETTINGS[module] | settings).items())
+    return f"""
         mock_provider "aws" {{
           source = "./tests/mocks"
         }}
         run "plan" {{
           command = plan
+          {source}
           variables {{
             {lines}
           }}
         }}
-    """)
-    with pytest.raises(ToolError) as caught:
-        Terraform(module).run("test", "-filter=tests/wrong.tftest.hcl")
-    return str(caught.value)
+    """
 
 
 @pytest.fixture(scope="module")
-def everything_refused(module_copy: Path) -> str:
-    return refusal(module_copy, WRONG)
+def refusals(module_copy: Path) -> str:
+    """What Terraform says while planning all of the wrong settings."""
+    folder = module_copy / "tests" / "wrong"
+    folder.mkdir()
+    for number, manifest in enumerate(('{ "sha256": "of another file" }', "[]", "not JSON")):
+        (folder / f"{number}.zip").write_text("a package")
+        (folder / f"{number}.json").write_text(manifest)
+    # A file for each: behind the first run that fails, Terraform skips the others of its file.
+    for number, (module, settings) in enumerate(grouped(VALUES) + grouped(TOGETHER)):
+        (folder / f"{number}.tftest.hcl").write_text(plan(module, settings))
+    terraform, options = Terraform(module_copy), ("-test-directory=tests/wrong",)
+    terraform.init(*options)
+    with pytest.raises(ToolError) as refused:
+        terraform.run("test", *options)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("message", [message for _, _, message in VALUES + TOGETHER])
+def test_a_wrong_setting_is_refused_while_planning_with_what_to_do(refusals: str, message: str) -> None:
+    assert message in refusals
 
 
 def test_it_is_formatted_and_valid_also_without_a_built_function(module_copy: Path) -> None:
@@ -73,61 +279,6 @@ def test_the_lock_file_holds_for_what_is_installed(module_copy: Path) -> None:
 @pytest.mark.parametrize("name", sorted(path.name for path in (TERRAFORM / "tests").glob("*.tftest.hcl")))
 def test_the_modules_own_tests_pass(module_copy: Path, name: str) -> None:
     assert "0 failed." in Terraform(module_copy).run("test", f"-filter=tests/{name}")
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        "itself be an upload to resize, in an endless and costly loop.",
-        'begin and end with a letter or digit: "UPPER" is not.',
-        "name must be 1 to 59 letters, digits, hyphens and underscores",
-        'package.path must end in .zip: give the path that "invoke build" printed.',
-        "Each name in renditions must be lower-case letters, digits and single hyphens",
-        "Each scale in renditions must be above 0 and at most 1: nothing is enlarged.",
-        "Each of renditions must set either scale, or width, height or both.",
-        "Each width and height in renditions must be a whole number of pixels from 1.",
-        'Each fit in renditions must be "inside", or "cover" with both width and height.',
-        "Each format in renditions must be jpeg, png, webp or avif",
-        "Each quality in renditions must be a whole number from 1 to 100",
-        'Each background in renditions must be a colour such as "#ffffff".',
-        "Each storage_class in renditions must be STANDARD, STANDARD_IA",
-        "Each key in renditions must hold {dir} once and then {name} once",
-        "metadata must be none, copyright or all.",
-        "max_pixels must be a whole number from 1",
-        "memory_size must be a whole number of MiB from 128 to 10240",
-        "timeout must be a whole number of seconds from 1 to 900",
-        "asynchronous.maximum_retry_attempts must be 0, 1 or 2",
-        "asynchronous.maximum_event_age_in_seconds must be a whole number from 60 to 21600 (6 hours)",
-        "log_retention_days must be one that CloudWatch Logs has: 0, 1, 3,",
-        'No key in tags may begin with "aws:", which AWS keeps for itself: rename it.',
-    ],
-)
-def test_a_wrong_setting_is_refused_while_planning_with_what_to_do(everything_refused: str, message: str) -> None:
-    assert message in everything_refused
-
-
-def test_renditions_that_could_write_one_key_are_refused_by_name(module_copy: Path) -> None:
-    message = refusal(module_copy, {"renditions": "{ a = { scale = 1 }, a-b = { scale = 1 }, c = { scale = 1 } }"})
-    assert "Two renditions could write one key (a and a-b)" in message
-
-
-@pytest.mark.parametrize("path", ["./../dist/function.zip", "./tests/none/function.zip"])
-def test_without_a_built_function_planning_says_what_to_run(module_copy: Path, path: str) -> None:
-    package = "{}" if "dist" in path else f'{{ path = "{path}" }}'
-    assert f'No built function at {path}, or the manifest beside it is another\'s. Run "invoke build" first.' in (
-        refusal(module_copy, {"package": package})
-    )
-
-
-@pytest.mark.parametrize("manifest", ['{ "sha256": "of another file" }', "[]", "not JSON"])
-def test_a_package_that_its_manifest_does_not_describe_is_refused(module_copy: Path, manifest: str) -> None:
-    folder = module_copy / "tests" / "other"
-    folder.mkdir(exist_ok=True)
-    (folder / "function.zip").write_text("a package")
-    (folder / "function.json").write_text(manifest)
-    assert 'the manifest beside it is another\'s. Run "invoke build" first.' in (
-        refusal(module_copy, {"package": '{ path = "./tests/other/function.zip" }'})
-    )
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,18 @@ def test_keys_of_s3_notifications_are_form_decoded() -> None:
     )
 
 
+def test_keys_of_eventbridge_are_taken_as_they_are() -> None:
+    assert addresses(load("eventbridge.json")) == (ObjectAddress("src-bucket-image-in", "a/b c+d%é.jpg"),)
+
+
+@pytest.mark.parametrize(
+    "change", [{"source": "aws.ec2"}, {"detail-type": "Object Deleted"}, {"detail": {"object": {"key": "cake.jpg"}}}]
+)
+def test_another_event_of_eventbridge_is_an_error_that_shows_it(change: dict[str, object]) -> None:
+    with pytest.raises(EventError, match="no known shape"):
+        addresses(load("eventbridge.json") | change)
+
+
 def test_an_object_named_twice_is_looked_at_once() -> None:
     event = load("put.json")
     event["Records"] *= 3

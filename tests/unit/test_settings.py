@@ -53,7 +53,11 @@ def test_a_wrong_value_is_named_with_the_fix(name: str, value: str, message: str
 
 
 def test_what_is_optional() -> None:
-    settings = Settings.from_environment(ENVIRONMENT | {"METADATA": "none", "MAX_PIXELS": "1000000"})
+    settings = Settings.from_environment(
+        ENVIRONMENT | {"METADATA": "none", "MAX_PIXELS": "1000000", "SOURCE_PREFIX": "uploads/"}
+    )
     assert (settings.metadata, settings.limits.max_pixels) == (MetadataPolicy.NONE, 1_000_000)
+    assert settings.source_prefix == "uploads/"
     settings = Settings.from_environment(ENVIRONMENT)
     assert (settings.metadata, settings.limits.max_pixels) == (MetadataPolicy.COPYRIGHT, None)
+    assert settings.source_prefix == ""

@@ -7,6 +7,17 @@ variable "force_destroy" {
   nullable    = false
 }
 
+variable "kms_key_arn" {
+  type        = string
+  description = "ARN of the customer-managed KMS key that encrypts the bucket's objects; null is S3's own encryption."
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of a key, arn:aws:kms:REGION:ACCOUNT:key/ID, not of an alias: policies know keys only by that."
+  }
+}
+
 variable "name" {
   type        = string
   description = "Name of the bucket."

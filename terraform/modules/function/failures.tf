@@ -1,9 +1,14 @@
 # Where the function leaves its traces: the queue of what failed, and the log.
 
+locals {
+  queue_retention_seconds = 14 * 24 * 60 * 60 # the longest that SQS keeps a message
+}
+
 resource "aws_sqs_queue" "failures" {
   name                      = "${var.name}-failures"
-  message_retention_seconds = 14 * 24 * 60 * 60 # the longest that SQS keeps a message
-  sqs_managed_sse_enabled   = true
+  message_retention_seconds = local.queue_retention_seconds
+  kms_master_key_id         = var.kms_key_arns.queues
+  sqs_managed_sse_enabled   = var.kms_key_arns.queues == null ? true : null
   tags                      = var.tags
 }
 
@@ -26,5 +31,6 @@ resource "aws_sqs_queue_policy" "failures" {
 resource "aws_cloudwatch_log_group" "this" {
   name              = "/aws/lambda/${var.name}"
   retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arns.log_group
   tags              = var.tags
 }

@@ -4,12 +4,15 @@
 locals {
   key_pattern = "^((?:[^{}]*/)?)\\{dir\\}((?:[^{}]|\\{stem\\}|\\{ext\\})*)\\{name\\}((?:[^{}/]|\\{stem\\}|\\{ext\\})*)$"
 
+  # The destination's prefix is the beginning of every rendition's key: the function need not know of it.
+  keys = { for name, one in var.renditions : name => "${var.destination_bucket.prefix}${one.key}" }
+
   extensions = { jpeg = ".jpg", png = ".png", webp = ".webp", avif = ".avif" }
 
   # prefix{dir}infix{name}suffix; a key that is not of this form has its own error.
   key_parts = {
-    for name, one in var.renditions :
-    name => try(regex(local.key_pattern, replace(one.key, "{rendition}", name)), ["", name, ""])
+    for name, key in local.keys :
+    name => try(regex(local.key_pattern, replace(key, "{rendition}", name)), ["", name, ""])
   }
 
   # What is literal at the ends of a key's folder and of its file name; {stem} and {ext} may stand for anything.

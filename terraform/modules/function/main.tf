@@ -1,16 +1,15 @@
 # The function, everything that it needs, and nothing that it does not.
 
 locals {
-  manifest_path = "${trimsuffix(var.package.path, ".zip")}.json"
-
-  # What the build says of the zip. Where it has not run, nobody must be kept from validating or destroying, for which
-  # the provider wants a runtime and a handler all the same; the function's precondition lets nothing else pass.
-  manifest = try(merge(local.no_manifest, jsondecode(file(local.manifest_path))), local.no_manifest)
+  # What the build says of the zip: in the manifest beside it, or, where it is in S3, in the variable. Where it has not
+  # run, nobody must be kept from validating or destroying, for which the provider wants a runtime and a handler all the
+  # same; the function's precondition lets nothing else pass.
+  manifest = try(merge(local.no_manifest, jsondecode(file("${trimsuffix(var.package.path, ".zip")}.json"))), local.no_manifest)
   no_manifest = {
-    architecture    = "arm64"
-    contents_sha256 = null
+    architecture    = coalesce(var.package.architecture, "arm64")
+    contents_sha256 = var.package.sha256
     handler         = "lambda_function.lambda_handler"
-    runtime         = "python3.13"
+    runtime         = coalesce(var.package.runtime, "python3.13")
     sha256          = null
   }
 
@@ -19,8 +18,12 @@ locals {
   # largest one did.
   allocator = { MALLOC_ARENA_MAX = "1", MALLOC_MMAP_MAX_ = "0", MALLOC_TRIM_THRESHOLD_ = "268435456" }
 
-  source_arn      = "arn:${data.aws_partition.current.partition}:s3:::${var.source_bucket}"
-  destination_arn = "arn:${data.aws_partition.current.partition}:s3:::${var.destination_bucket}"
+  # Without what is not set: all environment variables together may have 4 KB.
+  renditions = jsonencode({
+    for name, one in var.renditions :
+    name => { for option, value in merge(one, { key = local.keys[name] }) : option => value if value != null }
+  })
+  renditions_bytes = length(base64encode(local.renditions)) / 4 * 3
 }
 
 data "aws_caller_identity" "current" {}
@@ -28,31 +31,40 @@ data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
 
 resource "aws_lambda_function" "this" {
-  function_name    = var.name
-  description      = "Resizes images from ${var.source_bucket} to ${var.destination_bucket}."
-  role             = aws_iam_role.this.arn
-  filename         = var.package.path
-  source_code_hash = local.manifest.contents_sha256
-  runtime          = local.manifest.runtime
-  architectures    = [local.manifest.architecture]
-  handler          = local.manifest.handler
-  memory_size      = var.memory_size
-  timeout          = var.timeout
-  tags             = var.tags
+  function_name                  = var.name
+  description                    = "Resizes images from ${var.source_bucket.name} to ${var.destination_bucket.name}."
+  role                           = aws_iam_role.this.arn
+  filename                       = var.package.path
+  s3_bucket                      = try(var.package.s3.bucket, null)
+  s3_key                         = try(var.package.s3.key, null)
+  s3_object_version              = try(var.package.s3.version, null)
+  source_code_hash               = local.manifest.contents_sha256
+  runtime                        = local.manifest.runtime
+  architectures                  = [local.manifest.architecture]
+  handler                        = local.manifest.handler
+  memory_size                    = var.function.memory_size
+  timeout                        = var.function.timeout
+  reserved_concurrent_executions = var.function.reserved_concurrent_executions == null ? -1 : var.function.reserved_concurrent_executions
+  kms_key_arn                    = var.kms_key_arns.environment
+  tags                           = var.tags
 
   environment {
     variables = merge(
       local.allocator,
       {
-        SOURCE_BUCKET      = var.source_bucket
-        DESTINATION_BUCKET = var.destination_bucket
+        SOURCE_BUCKET      = var.source_bucket.name
+        DESTINATION_BUCKET = var.destination_bucket.name
         FAILURE_QUEUE_URL  = aws_sqs_queue.failures.url
         METADATA           = var.metadata
-        # Without what is not set: all environment variables together may have 4 KB.
-        RENDITIONS = jsonencode({ for name, one in var.renditions : name => { for option, value in one : option => value if value != null } })
+        RENDITIONS         = local.renditions
       },
+      var.source_bucket.prefix == "" ? {} : { SOURCE_PREFIX = var.source_bucket.prefix },
       var.max_pixels == null ? {} : { MAX_PIXELS = tostring(var.max_pixels) },
     )
+  }
+
+  ephemeral_storage {
+    size = var.function.ephemeral_storage_size
   }
 
   logging_config {
@@ -60,16 +72,49 @@ resource "aws_lambda_function" "this" {
     log_group  = aws_cloudwatch_log_group.this.name
   }
 
+  tracing_config {
+    mode = var.function.tracing ? "Active" : "PassThrough"
+  }
+
+  dynamic "vpc_config" {
+    for_each = var.function.vpc[*]
+
+    content {
+      subnet_ids         = vpc_config.value.subnet_ids
+      security_group_ids = vpc_config.value.security_group_ids
+    }
+  }
+
   lifecycle {
-    # No validation of the variable: that could not use the locals that are made of it.
+    # No validations of the variables: those could not use the locals that are made of them.
     precondition {
       condition     = length(local.colliding_renditions) == 0
       error_message = "Two renditions could write one key (${join("; ", local.colliding_renditions)}), as \"a\" and \"a-b\" do: a-b-cake.jpg would have two sources. Make what stands before {name} in their keys differ from its first letter on."
     }
 
     precondition {
-      condition     = try(filebase64sha256(var.package.path), "no zip") == local.manifest.sha256
-      error_message = "No built function at ${var.package.path}, or the manifest beside it is another's. Run \"invoke build\" first."
+      condition     = length(local.overlapping_filters) == 0
+      error_message = "Two filters could fit one key (${join("; ", local.overlapping_filters)}), which S3 refuses: make their prefixes or their suffixes differ so that no key has both, or keep the wider one alone."
+    }
+
+    precondition {
+      condition     = length(local.looping_outputs) == 0
+      error_message = "One bucket for both could be an endless and costly loop (${join("; ", local.looping_outputs)}): give source_bucket.prefix or each filter one folder, such as \"uploads/\", and destination_bucket.prefix another, such as \"resized/\"."
+    }
+
+    precondition {
+      condition     = local.renditions_bytes <= 3584
+      error_message = "The renditions take ${local.renditions_bytes} bytes of the 4 KB that Lambda has for all environment variables, and 3584 are left for them: use fewer, or shorter keys."
+    }
+
+    precondition {
+      condition     = var.package.path == null || try(filebase64sha256(var.package.path), "no zip") == local.manifest.sha256
+      error_message = "No built function at ${coalesce(var.package.path, "package.path")}, or the manifest beside it is another's. In a clone, run \"invoke build\" first. Where the module comes from git it brings no zip: put one into a bucket of yours with \"invoke publish --bucket NAME\" and set package to what that prints."
+    }
+
+    postcondition {
+      condition     = var.package.s3 == null || self.code_sha256 == var.package.sha256
+      error_message = "The zip in S3 is not the one that package.sha256 names, and it is deployed: set package to what \"invoke publish --bucket NAME\" prints and apply again at once."
     }
   }
 
@@ -90,12 +135,14 @@ resource "aws_lambda_function_event_invoke_config" "this" {
 }
 
 resource "aws_lambda_permission" "source_bucket" {
+  count = var.trigger == "s3" ? 1 : 0
+
   statement_id   = "SourceBucketMayInvoke"
   action         = "lambda:InvokeFunction"
   function_name  = aws_lambda_function.this.function_name
   principal      = "s3.amazonaws.com"
   source_arn     = local.source_arn
-  source_account = data.aws_caller_identity.current.account_id
+  source_account = local.account_id
 
   # Events are let in only once it is settled what becomes of those that fail.
   depends_on = [aws_lambda_function_event_invoke_config.this]

@@ -11,16 +11,21 @@ output "failure_queue_url" {
 }
 
 output "function_arn" {
-  description = "ARN of the function, once the source bucket may invoke it."
+  description = "ARN of the function."
   value       = aws_lambda_function.this.arn
-
-  # S3 tries the permission out when it is told to notify the function, so the permission must be there first.
-  depends_on = [aws_lambda_permission.source_bucket]
 }
 
 output "function_name" {
   description = "Name of the function."
   value       = aws_lambda_function.this.function_name
+}
+
+output "lambda_notification" {
+  description = "What the source bucket's notification configuration must hold: one object for each filter, with the arguments of a lambda_function block of aws_s3_bucket_notification. Empty where EventBridge is the trigger."
+  value       = local.lambda_notification
+
+  # S3 tries the permission out when it is told to notify the function, so the permission must be there first.
+  depends_on = [aws_lambda_permission.source_bucket]
 }
 
 output "log_group" {
@@ -31,4 +36,14 @@ output "log_group" {
 output "role_arn" {
   description = "ARN of the role that the function has."
   value       = aws_iam_role.this.arn
+}
+
+output "undelivered_queue_arn" {
+  description = "ARN of the queue that holds the events which EventBridge could not deliver; null where S3 is the trigger."
+  value       = one(aws_sqs_queue.undelivered[*].arn)
+}
+
+output "undelivered_queue_url" {
+  description = "URL of the queue that holds the events which EventBridge could not deliver; null where S3 is the trigger."
+  value       = one(aws_sqs_queue.undelivered[*].url)
 }

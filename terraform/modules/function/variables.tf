@@ -25,9 +25,101 @@ variable "asynchronous" {
 }
 
 variable "destination_bucket" {
-  type        = string
-  description = "Name of the bucket that the function writes to."
+  type = object({
+    name        = string
+    prefix      = optional(string, "")
+    kms_key_arn = optional(string)
+  })
+  description = "The bucket that the function writes to. What it writes has the prefix, a folder, before its key; what is encrypted there with a customer-managed KMS key needs the ARN of that key."
   nullable    = false
+
+  validation {
+    condition     = can(regex("^([^/*?{}][^*?{}]*/)?$", var.destination_bucket.prefix))
+    error_message = "destination_bucket.prefix must be a folder: end in a slash, begin with none, and hold none of * ? { }, such as \"resized/\"."
+  }
+
+  validation {
+    condition     = var.destination_bucket.kms_key_arn == null || can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/", var.destination_bucket.kms_key_arn))
+    error_message = "destination_bucket.kms_key_arn must be the ARN of a key, arn:aws:kms:REGION:ACCOUNT:key/ID, not of an alias: policies know keys only by that."
+  }
+}
+
+variable "filters" {
+  type = list(object({
+    prefix = optional(string, "")
+    suffix = optional(string, "")
+  }))
+  description = "Which uploads are resized: those whose key, behind the source's prefix, begins with the prefix and ends with the suffix of one of these. Both are literal and case-sensitive: \".jpg\" is not for photo.JPG. No two may be able to fit one key."
+  default     = [{}]
+  nullable    = false
+
+  validation {
+    condition     = length(var.filters) >= 1 && length(var.filters) <= 100 && alltrue([for filter in var.filters : filter != null])
+    error_message = "filters must be 1 to 100 objects, as many as S3 has for a bucket: leave it out, or give [{}], to resize every upload."
+  }
+
+  validation {
+    condition     = alltrue([for filter in var.filters : !can(regex("[*]", "${filter.prefix}${filter.suffix}")) if filter != null])
+    error_message = "Each prefix and suffix in filters is literal, and \"*\" is no wildcard: suffix = \".jpg\" is for every key that ends so."
+  }
+}
+
+variable "function" {
+  type = object({
+    memory_size                    = optional(number, 1769)
+    timeout                        = optional(number, 120)
+    ephemeral_storage_size         = optional(number, 512)
+    reserved_concurrent_executions = optional(number)
+    tracing                        = optional(bool, false)
+    vpc = optional(object({
+      subnet_ids         = list(string)
+      security_group_ids = list(string)
+    }))
+  })
+  description = "What the Lambda function has. memory_size: MiB, which give processor time in proportion; 1769 are one whole processor, one image cannot use more, and below 256 there is no room for one. timeout: seconds of one invocation; the largest image that fits the default memory takes a few, the rest is for a slow S3. ephemeral_storage_size: MiB of /tmp, which the function does not use. reserved_concurrent_executions: how many run at once at most; null is as many as the account has left, and 0 stops all, events waiting as long as asynchronous lets them. tracing: by X-Ray. vpc: must have ways to S3, SQS and CloudWatch Logs."
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = var.function.memory_size >= 128 && var.function.memory_size <= 10240 && floor(var.function.memory_size) == var.function.memory_size
+    error_message = "function.memory_size must be a whole number of MiB from 128 to 10240, which is what Lambda has."
+  }
+
+  validation {
+    condition     = var.function.timeout >= 1 && var.function.timeout <= 900 && floor(var.function.timeout) == var.function.timeout
+    error_message = "function.timeout must be a whole number of seconds from 1 to 900, which is what Lambda allows."
+  }
+
+  validation {
+    condition     = var.function.ephemeral_storage_size >= 512 && var.function.ephemeral_storage_size <= 10240 && floor(var.function.ephemeral_storage_size) == var.function.ephemeral_storage_size
+    error_message = "function.ephemeral_storage_size must be a whole number of MiB from 512 to 10240, which is what Lambda has."
+  }
+
+  validation {
+    condition     = var.function.reserved_concurrent_executions == null || try(var.function.reserved_concurrent_executions >= 0 && floor(var.function.reserved_concurrent_executions) == var.function.reserved_concurrent_executions, false)
+    error_message = "function.reserved_concurrent_executions must be a whole number from 0, which stops the function, or null for no limit of its own."
+  }
+
+  validation {
+    condition     = var.function.vpc == null || try(length(var.function.vpc.subnet_ids) > 0 && length(var.function.vpc.security_group_ids) > 0, false)
+    error_message = "function.vpc must have at least one of subnet_ids and one of security_group_ids, or be null."
+  }
+}
+
+variable "kms_key_arns" {
+  type = object({
+    environment = optional(string)
+    log_group   = optional(string)
+    queues      = optional(string)
+  })
+  description = "ARNs of the customer-managed KMS keys that encrypt the function's environment variables, its log group and its queues; null is AWS's own encryption. The policy of the log group's key must let CloudWatch Logs use it, and that of the queues' EventBridge where that is the trigger."
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in values(var.kms_key_arns) : arn == null || can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/", arn))])
+    error_message = "Each of kms_key_arns must be the ARN of a key, arn:aws:kms:REGION:ACCOUNT:key/ID, not of an alias: policies know keys only by that."
+  }
 }
 
 variable "log_retention_days" {
@@ -53,18 +145,6 @@ variable "max_pixels" {
   }
 }
 
-variable "memory_size" {
-  type        = number
-  description = "MiB of memory of the function."
-  default     = 1769
-  nullable    = false
-
-  validation {
-    condition     = var.memory_size >= 128 && var.memory_size <= 10240 && floor(var.memory_size) == var.memory_size
-    error_message = "memory_size must be a whole number of MiB from 128 to 10240, which is what Lambda has."
-  }
-}
-
 variable "metadata" {
   type        = string
   description = "What outputs keep of EXIF and XMP: \"none\", \"copyright\" (artist and copyright) or \"all\" (with orientation and dimensions corrected). Colour profiles are always kept."
@@ -79,7 +159,7 @@ variable "metadata" {
 
 variable "name" {
   type        = string
-  description = "Name of the function, and the beginning of the names of its role, policy and queue."
+  description = "Name of the function and of its EventBridge rule, and the beginning of the names of its role (-role), policy (-policy) and queues (-failures, -undelivered). Role and policy names are unique in an account: a second pipeline needs another name."
   default     = "Lambda-image"
   nullable    = false
 
@@ -91,14 +171,47 @@ variable "name" {
 
 variable "package" {
   type = object({
-    path = string
+    path = optional(string)
+    s3 = optional(object({
+      bucket  = string
+      key     = string
+      version = optional(string)
+    }))
+    sha256       = optional(string)
+    runtime      = optional(string)
+    architecture = optional(string)
   })
-  description = "The built function: path of its zip, whose manifest lies beside it."
+  description = "The built function. Either the path of its zip, whose manifest lies beside it, as \"invoke build\" makes both; or the object in S3 with the sha256 of the zip (base64), its runtime and its architecture, as \"invoke publish --bucket NAME\" prints them."
   nullable    = false
 
   validation {
-    condition     = endswith(var.package.path, ".zip")
+    condition     = (var.package.path == null) != (var.package.s3 == null)
+    error_message = "package must have either path, the zip that \"invoke build\" made, or s3 with sha256, runtime and architecture: paste what \"invoke publish --bucket NAME\" prints."
+  }
+
+  validation {
+    condition     = var.package.path == null || try(endswith(var.package.path, ".zip"), false)
     error_message = "package.path must end in .zip: give the path that \"invoke build\" printed."
+  }
+
+  validation {
+    condition     = alltrue([for given in [var.package.sha256, var.package.runtime, var.package.architecture] : (given == null) == (var.package.s3 == null)])
+    error_message = "package.sha256, package.runtime and package.architecture are for package.s3, which needs all three: paste what \"invoke publish --bucket NAME\" prints. With package.path they are the manifest's."
+  }
+
+  validation {
+    condition     = var.package.sha256 == null || can(regex("^[A-Za-z0-9+/]{43}=$", var.package.sha256))
+    error_message = "package.sha256 must be the zip's SHA-256 in base64, 44 characters, as \"invoke publish --bucket NAME\" prints it."
+  }
+
+  validation {
+    condition     = var.package.runtime == null || contains(["python3.12", "python3.13"], coalesce(var.package.runtime, "none"))
+    error_message = "package.runtime must be python3.12 or python3.13: for no other of Lambda's runtimes is there a package."
+  }
+
+  validation {
+    condition     = var.package.architecture == null || contains(["arm64", "x86_64"], coalesce(var.package.architecture, "none"))
+    error_message = "package.architecture must be arm64 or x86_64."
   }
 }
 
@@ -192,10 +305,44 @@ variable "renditions" {
   }
 }
 
-variable "source_bucket" {
-  type        = string
-  description = "Name of the bucket that the function reads from."
+variable "role" {
+  type = object({
+    path                     = optional(string, "/")
+    permissions_boundary_arn = optional(string)
+  })
+  description = "Path of the role and its policy in IAM, and the ARN of the policy that bounds what the role may do."
+  default     = {}
   nullable    = false
+
+  validation {
+    condition     = can(regex("^/([!-.0-~]+/)*$", var.role.path))
+    error_message = "role.path must begin and end with a slash, such as \"/images/\"."
+  }
+
+  validation {
+    condition     = var.role.permissions_boundary_arn == null || can(regex("^arn:[^:]+:iam::(aws|[0-9]{12}):policy/", var.role.permissions_boundary_arn))
+    error_message = "role.permissions_boundary_arn must be the ARN of a policy, arn:aws:iam::ACCOUNT:policy/NAME."
+  }
+}
+
+variable "source_bucket" {
+  type = object({
+    name        = string
+    prefix      = optional(string, "")
+    kms_key_arn = optional(string)
+  })
+  description = "The bucket that the function reads from. Of a prefix, a folder, nothing outside is read or resized; what is encrypted with a customer-managed KMS key needs the ARN of that key."
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^([^/*?{}][^*?{}]*/)?$", var.source_bucket.prefix))
+    error_message = "source_bucket.prefix must be a folder: end in a slash, begin with none, and hold none of * ? { }, such as \"uploads/\"."
+  }
+
+  validation {
+    condition     = var.source_bucket.kms_key_arn == null || can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/", var.source_bucket.kms_key_arn))
+    error_message = "source_bucket.kms_key_arn must be the ARN of a key, arn:aws:kms:REGION:ACCOUNT:key/ID, not of an alias: policies know keys only by that."
+  }
 }
 
 variable "tags" {
@@ -210,14 +357,14 @@ variable "tags" {
   }
 }
 
-variable "timeout" {
-  type        = number
-  description = "Seconds that one invocation may take."
-  default     = 120
+variable "trigger" {
+  type        = string
+  description = "What tells the function of uploads: \"s3\", the bucket's own notification, of which it has only one configuration; or \"eventbridge\", a rule of our own, for a bucket whose notification configuration enables EventBridge."
+  default     = "s3"
   nullable    = false
 
   validation {
-    condition     = var.timeout >= 1 && var.timeout <= 900 && floor(var.timeout) == var.timeout
-    error_message = "timeout must be a whole number of seconds from 1 to 900, which is what Lambda allows."
+    condition     = contains(["s3", "eventbridge"], var.trigger)
+    error_message = "trigger must be s3 or eventbridge."
   }
 }

@@ -1,12 +1,18 @@
 # The source bucket's one notification configuration; read the README's warning before you use this.
 
 resource "aws_s3_bucket_notification" "this" {
-  bucket = var.bucket
+  bucket      = var.bucket
+  eventbridge = var.eventbridge
 
-  lambda_function {
-    id                  = "resize"
-    lambda_function_arn = var.function_arn
-    # Not only Put: uploads over 8 MB by the CLI and the SDKs are multipart, and copies are uploads too.
-    events = ["s3:ObjectCreated:*"]
+  dynamic "lambda_function" {
+    for_each = var.lambda_notification
+
+    content {
+      id                  = lambda_function.value.id
+      lambda_function_arn = lambda_function.value.lambda_function_arn
+      events              = lambda_function.value.events
+      filter_prefix       = lambda_function.value.filter_prefix
+      filter_suffix       = lambda_function.value.filter_suffix
+    }
   }
 }

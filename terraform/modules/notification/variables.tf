@@ -1,4 +1,4 @@
-# Which bucket notifies which function.
+# Which bucket notifies what.
 
 variable "bucket" {
   type        = string
@@ -6,8 +6,22 @@ variable "bucket" {
   nullable    = false
 }
 
-variable "function_arn" {
-  type        = string
-  description = "ARN of the function, which must already permit this bucket to invoke it."
+variable "eventbridge" {
+  type        = bool
+  description = "Whether the bucket sends its events to EventBridge, for every rule there that wants them."
+  default     = false
+  nullable    = false
+}
+
+variable "lambda_notification" {
+  type = list(object({
+    id                  = string
+    lambda_function_arn = string
+    events              = list(string)
+    filter_prefix       = optional(string)
+    filter_suffix       = optional(string)
+  }))
+  description = "Which functions the bucket invokes: the output of the same name of modules/function, or those of several, concatenated. Each function must already permit it."
+  default     = []
   nullable    = false
 }

@@ -40,6 +40,15 @@ mock_resource "aws_lambda_function" {
   override_during = plan
   defaults = {
     arn = "arn:aws:lambda:eu-west-2:123456789012:function:Lambda-image"
+    # What a package in S3 must be: that of tests/package/function.zip.
+    code_sha256 = "7jPa9uUXOA1/zVdkg1S33XCTnTAg85Y7EWw/sIpMlEA="
+  }
+}
+
+mock_resource "aws_cloudwatch_event_rule" {
+  override_during = plan
+  defaults = {
+    arn = "arn:aws:events:eu-west-2:123456789012:rule/Lambda-image"
   }
 }
 
@@ -53,6 +62,7 @@ mock_data "aws_caller_identity" {
 mock_data "aws_partition" {
   override_during = plan
   defaults = {
-    partition = "aws"
+    partition  = "aws"
+    dns_suffix = "amazonaws.com"
   }
 }

@@ -1,0 +1,87 @@
+# The other trigger: a rule for the bucket's events, and a queue for those that EventBridge could not deliver.
+# That the bucket sends its events to EventBridge is a part of its notification configuration, which is its owner's.
+
+resource "aws_cloudwatch_event_rule" "uploads" {
+  count = var.trigger == "eventbridge" ? 1 : 0
+
+  name        = var.name
+  description = "Tells ${var.name} of uploads to ${var.source_bucket.name}."
+  tags        = var.tags
+
+  event_pattern = jsonencode({
+    source        = ["aws.s3"]
+    "detail-type" = ["Object Created"]
+    detail = merge(
+      { bucket = { name = [var.source_bucket.name] } },
+      # None where a filter fits every key.
+      length(local.key_patterns) == 0 ? {} : { object = { key = local.key_patterns } },
+    )
+  })
+}
+
+resource "aws_cloudwatch_event_target" "function" {
+  count = var.trigger == "eventbridge" ? 1 : 0
+
+  rule      = aws_cloudwatch_event_rule.uploads[0].name
+  target_id = "function"
+  arn       = aws_lambda_function.this.arn
+
+  dead_letter_config {
+    arn = aws_sqs_queue.undelivered[0].arn
+  }
+
+  # Events are let in only once they may invoke, and it is settled what becomes of those that may not or that fail.
+  depends_on = [
+    aws_lambda_function_event_invoke_config.this,
+    aws_lambda_permission.eventbridge,
+    aws_sqs_queue_policy.undelivered,
+  ]
+}
+
+resource "aws_lambda_permission" "eventbridge" {
+  count = var.trigger == "eventbridge" ? 1 : 0
+
+  statement_id  = "EventBridgeMayInvoke"
+  action        = "lambda:InvokeFunction"
+  function_name = aws_lambda_function.this.function_name
+  principal     = "events.amazonaws.com"
+  source_arn    = aws_cloudwatch_event_rule.uploads[0].arn
+}
+
+resource "aws_sqs_queue" "undelivered" {
+  count = var.trigger == "eventbridge" ? 1 : 0
+
+  name                      = "${var.name}-undelivered"
+  message_retention_seconds = local.queue_retention_seconds
+  kms_master_key_id         = var.kms_key_arns.queues
+  sqs_managed_sse_enabled   = var.kms_key_arns.queues == null ? true : null
+  tags                      = var.tags
+}
+
+resource "aws_sqs_queue_policy" "undelivered" {
+  count = var.trigger == "eventbridge" ? 1 : 0
+
+  queue_url = aws_sqs_queue.undelivered[0].url
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid       = "OnlyOverTls"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sqs:*"
+        Resource  = aws_sqs_queue.undelivered[0].arn
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      },
+      {
+        Sid       = "TheRuleMaySend"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = "sqs:SendMessage"
+        Resource  = aws_sqs_queue.undelivered[0].arn
+        Condition = { ArnEquals = { "aws:SourceArn" = aws_cloudwatch_event_rule.uploads[0].arn } }
+      },
+    ]
+  })
+}

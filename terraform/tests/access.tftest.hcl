@@ -1,0 +1,247 @@
+# What the role may do with every option, and what is encrypted with which key.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  package            = { path = "./tests/package/function.zip" }
+  source_bucket      = { name = "src-bucket-image-in" }
+  destination_bucket = { name = "dest-bucket-image-out" }
+}
+
+run "own_keys" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    source_bucket      = { name = "src-bucket-image-in", kms_key_arn = "arn:aws:kms:eu-west-2:123456789012:key/source" }
+    destination_bucket = { name = "dest-bucket-image-out", kms_key_arn = "arn:aws:kms:eu-west-2:123456789012:key/destination" }
+    trigger            = "eventbridge"
+    kms_key_arns = {
+      environment = "arn:aws:kms:eu-west-2:123456789012:key/environment"
+      log_group   = "arn:aws:kms:eu-west-2:123456789012:key/log-group"
+      queues      = "arn:aws:kms:eu-west-2:123456789012:key/queues"
+    }
+  }
+
+  assert {
+    condition = [for one in jsondecode(aws_iam_policy.this.policy).Statement : one if startswith(one.Sid, "Decrypt") || startswith(one.Sid, "Encrypt")] == [
+      {
+        Sid       = "DecryptSourceImages"
+        Effect    = "Allow"
+        Action    = "kms:Decrypt"
+        Resource  = "arn:aws:kms:eu-west-2:123456789012:key/source"
+        Condition = { StringEquals = { "kms:ViaService" = "s3.eu-west-2.amazonaws.com" } }
+      },
+      {
+        Sid       = "EncryptResizedImages"
+        Effect    = "Allow"
+        Action    = "kms:GenerateDataKey"
+        Resource  = "arn:aws:kms:eu-west-2:123456789012:key/destination"
+        Condition = { StringEquals = { "kms:ViaService" = "s3.eu-west-2.amazonaws.com" } }
+      },
+      {
+        Sid       = "EncryptFailures"
+        Effect    = "Allow"
+        Action    = ["kms:GenerateDataKey", "kms:Decrypt"]
+        Resource  = "arn:aws:kms:eu-west-2:123456789012:key/queues"
+        Condition = { StringEquals = { "kms:ViaService" = "sqs.eu-west-2.amazonaws.com" } }
+      },
+    ]
+    error_message = "Each key must be granted for what its service does with it, and for nothing else."
+  }
+
+  assert {
+    condition = (
+      aws_lambda_function.this.kms_key_arn == "arn:aws:kms:eu-west-2:123456789012:key/environment"
+      && aws_cloudwatch_log_group.this.kms_key_id == "arn:aws:kms:eu-west-2:123456789012:key/log-group"
+      && aws_sqs_queue.failures.kms_master_key_id == "arn:aws:kms:eu-west-2:123456789012:key/queues"
+      && aws_sqs_queue.undelivered[0].kms_master_key_id == "arn:aws:kms:eu-west-2:123456789012:key/queues"
+    )
+    error_message = "Each thing must be encrypted with its own key."
+  }
+}
+
+run "a_key_in_another_partition" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  override_data {
+    target          = data.aws_partition.current
+    override_during = plan
+    values          = { partition = "aws-cn", dns_suffix = "amazonaws.com.cn" }
+  }
+
+  variables {
+    source_bucket = { name = "src-bucket-image-in", kms_key_arn = "arn:aws-cn:kms:cn-north-1:123456789012:key/source" }
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_policy.this.policy).Statement[5].Condition.StringEquals["kms:ViaService"] == "s3.cn-north-1.amazonaws.com.cn"
+    error_message = "The service must be the partition's."
+  }
+}
+
+run "traced_and_in_a_vpc" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    function = { tracing = true, vpc = { subnet_ids = ["subnet-1", "subnet-2"], security_group_ids = ["sg-1"] } }
+  }
+
+  assert {
+    condition = slice(jsondecode(aws_iam_policy.this.policy).Statement, 5, 9) == [
+      {
+        Sid      = "Trace"
+        Effect   = "Allow"
+        Action   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+        Resource = "*"
+      },
+      {
+        Sid      = "MakeNetworkInterfaces"
+        Effect   = "Allow"
+        Action   = ["ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"]
+        Resource = "arn:aws:ec2:*:123456789012:*/*"
+      },
+      {
+        Sid      = "SeeNetworkInterfaces"
+        Effect   = "Allow"
+        Action   = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
+        Resource = "*"
+      },
+      {
+        Sid       = "NotFromWithinTheFunction"
+        Effect    = "Deny"
+        Action    = "ec2:*"
+        Resource  = "*"
+        Condition = { ArnLike = { "lambda:SourceFunctionArn" = "arn:aws:lambda:*:123456789012:function:Lambda-image" } }
+      },
+    ]
+    error_message = "Tracing and a VPC must be allowed for, and only where they are asked for."
+  }
+
+  assert {
+    condition = (
+      length(jsondecode(aws_iam_policy.this.policy).Statement) == 9
+      && aws_lambda_function.this.tracing_config[0].mode == "Active"
+      && aws_lambda_function.this.vpc_config[0].subnet_ids == toset(["subnet-1", "subnet-2"])
+      && aws_lambda_function.this.vpc_config[0].security_group_ids == toset(["sg-1"])
+    )
+    error_message = "The function must be traced, and be where it is asked to be."
+  }
+}
+
+run "a_role_with_bounds" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    role = { path = "/images/resize/", permissions_boundary_arn = "arn:aws:iam::123456789012:policy/bounds" }
+  }
+
+  assert {
+    condition = (
+      aws_iam_role.this.path == "/images/resize/"
+      && aws_iam_policy.this.path == "/images/resize/"
+      && aws_iam_role.this.permissions_boundary == "arn:aws:iam::123456789012:policy/bounds"
+    )
+    error_message = "The role must have its path and its boundary."
+  }
+}
+
+run "a_boundary_of_aws" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    role = { permissions_boundary_arn = "arn:aws:iam::aws:policy/PowerUserAccess" }
+  }
+}
+
+run "aliases_of_keys" {
+  command         = plan
+  expect_failures = [var.source_bucket, var.destination_bucket, var.kms_key_arns]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    source_bucket      = { name = "src-bucket-image-in", kms_key_arn = "arn:aws:kms:eu-west-2:123456789012:alias/source" }
+    destination_bucket = { name = "dest-bucket-image-out", kms_key_arn = "alias/destination" }
+    kms_key_arns       = { log_group = "alias/logs" }
+  }
+}
+
+run "no_path_and_no_boundary" {
+  command         = plan
+  expect_failures = [var.role]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    role = { path = "images/", permissions_boundary_arn = "bounds" }
+  }
+}
+
+run "a_vpc_without_subnets" {
+  command         = plan
+  expect_failures = [var.function]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    function = { vpc = { subnet_ids = [], security_group_ids = ["sg-1"] } }
+  }
+}
+
+run "a_vpc_without_security_groups" {
+  command         = plan
+  expect_failures = [var.function]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    function = { vpc = { subnet_ids = ["subnet-1"], security_group_ids = [] } }
+  }
+}
+
+run "the_kill_switch" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    function = { reserved_concurrent_executions = 0 }
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.reserved_concurrent_executions == 0
+    error_message = "0 must reach Lambda, which then runs nothing."
+  }
+}

@@ -1,0 +1,524 @@
+# What tells the function of which uploads, by both triggers, and that no output of its own is among them.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  package            = { path = "./tests/package/function.zip" }
+  source_bucket      = { name = "src-bucket-image-in" }
+  destination_bucket = { name = "dest-bucket-image-out" }
+}
+
+run "every_upload" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  assert {
+    condition = jsonencode(output.lambda_notification) == jsonencode([{
+      id                  = "Lambda-image-0"
+      lambda_function_arn = "arn:aws:lambda:eu-west-2:123456789012:function:Lambda-image"
+      events              = ["s3:ObjectCreated:*"]
+      filter_prefix       = null
+      filter_suffix       = null
+    }])
+    error_message = "By default S3 tells the function of every new object."
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_event_rule.uploads) == 0 && output.undelivered_queue_arn == null && output.undelivered_queue_url == null
+    error_message = "Without EventBridge there is nothing of it."
+  }
+}
+
+run "filtered" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    source_bucket = { name = "src-bucket-image-in", prefix = "uploads/" }
+    filters       = [{ prefix = "a b/é=", suffix = ".jpg" }, { suffix = ".PNG" }]
+  }
+
+  assert {
+    condition = jsonencode([for one in output.lambda_notification : [one.id, one.filter_prefix, one.filter_suffix]]) == jsonencode([
+      ["Lambda-image-0", "uploads/a+b/%C3%A9%3D", ".jpg"],
+      ["Lambda-image-1", "uploads/", ".PNG"],
+    ])
+    error_message = "S3 wants filters form-encoded, slashes as they are, and with the source's prefix."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables.SOURCE_PREFIX == "uploads/"
+    error_message = "The function must know what its uploads begin with."
+  }
+}
+
+run "eventbridge" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    trigger = "eventbridge"
+  }
+
+  assert {
+    condition = jsondecode(aws_cloudwatch_event_rule.uploads[0].event_pattern) == {
+      source        = ["aws.s3"]
+      "detail-type" = ["Object Created"]
+      detail        = { bucket = { name = ["src-bucket-image-in"] } }
+    }
+    error_message = "The rule must be for every new object of the bucket."
+  }
+
+  assert {
+    condition = (
+      aws_cloudwatch_event_rule.uploads[0].name == "Lambda-image"
+      && aws_cloudwatch_event_target.function[0].arn == "arn:aws:lambda:eu-west-2:123456789012:function:Lambda-image"
+      && length(aws_cloudwatch_event_target.function[0].dead_letter_config) == 1
+    )
+    error_message = "The rule must lead to the function, and what it can't deliver to a queue."
+  }
+
+  assert {
+    condition = (
+      aws_lambda_permission.eventbridge[0].principal == "events.amazonaws.com"
+      && aws_lambda_permission.eventbridge[0].action == "lambda:InvokeFunction"
+      && aws_lambda_permission.eventbridge[0].source_arn == "arn:aws:events:eu-west-2:123456789012:rule/Lambda-image"
+      && length(aws_lambda_permission.source_bucket) == 0
+      && length(output.lambda_notification) == 0
+    )
+    error_message = "Only the rule may invoke the function."
+  }
+
+  assert {
+    condition = (
+      aws_sqs_queue.undelivered[0].name == "Lambda-image-undelivered"
+      && aws_sqs_queue.undelivered[0].message_retention_seconds == 1209600
+      && aws_sqs_queue.undelivered[0].sqs_managed_sse_enabled
+      && output.undelivered_queue_arn == aws_sqs_queue.undelivered[0].arn
+      && output.undelivered_queue_url == aws_sqs_queue.undelivered[0].url
+    )
+    error_message = "What can't be delivered must be kept 14 days, encrypted."
+  }
+
+  assert {
+    condition = jsondecode(aws_sqs_queue_policy.undelivered[0].policy) == {
+      Version = "2012-10-17"
+      Statement = [
+        {
+          Sid       = "OnlyOverTls"
+          Effect    = "Deny"
+          Principal = "*"
+          Action    = "sqs:*"
+          Resource  = aws_sqs_queue.undelivered[0].arn
+          Condition = { Bool = { "aws:SecureTransport" = "false" } }
+        },
+        {
+          Sid       = "TheRuleMaySend"
+          Effect    = "Allow"
+          Principal = { Service = "events.amazonaws.com" }
+          Action    = "sqs:SendMessage"
+          Resource  = aws_sqs_queue.undelivered[0].arn
+          Condition = { ArnEquals = { "aws:SourceArn" = "arn:aws:events:eu-west-2:123456789012:rule/Lambda-image" } }
+        },
+      ]
+    }
+    error_message = "Only this rule may send to the queue, over TLS."
+  }
+}
+
+run "eventbridge_filtered" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    trigger = "eventbridge"
+    filters = [{ prefix = "a/" }, { prefix = "b\\/", suffix = ".jpg" }, { prefix = "c/", suffix = ".png" }]
+  }
+
+  assert {
+    condition = jsondecode(aws_cloudwatch_event_rule.uploads[0].event_pattern).detail.object.key == [
+      { prefix = "a/" },
+      { wildcard = "b\\\\/*.jpg" },
+      { wildcard = "c/*.png" },
+    ]
+    error_message = "A rule must have the same filters, with both ends in one pattern whose backslashes are escaped."
+  }
+}
+
+run "eventbridge_with_suffixes" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    trigger = "eventbridge"
+    filters = [{ suffix = ".jpg" }, { suffix = ".png" }]
+  }
+
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.uploads[0].event_pattern).detail.object.key == [{ suffix = ".jpg" }, { suffix = ".png" }]
+    error_message = "A rule must have the same filters."
+  }
+}
+
+run "eventbridge_below_a_prefix" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    trigger       = "eventbridge"
+    source_bucket = { name = "src-bucket-image-in", prefix = "uploads/" }
+    tags          = { team = "images" }
+  }
+
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.uploads[0].event_pattern).detail.object.key == [{ prefix = "uploads/" }]
+    error_message = "The rule must be for the source's prefix alone."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_event_rule.uploads[0].tags == tomap({ team = "images" }) && aws_sqs_queue.undelivered[0].tags == tomap({ team = "images" })
+    error_message = "Everything that can have tags must have them."
+  }
+}
+
+run "unknown_trigger" {
+  command         = plan
+  expect_failures = [var.trigger]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    trigger = "sns"
+  }
+}
+
+run "no_filter" {
+  command         = plan
+  expect_failures = [var.filters]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    filters = []
+  }
+}
+
+run "a_filter_of_nothing" {
+  command         = plan
+  expect_failures = [var.filters]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    filters = [null]
+  }
+}
+
+run "a_hundred_filters" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    filters = [for i in range(100) : { prefix = format("%03d/", i) }]
+  }
+}
+
+run "too_many_filters" {
+  command         = plan
+  expect_failures = [var.filters]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    filters = [for i in range(101) : { prefix = format("%03d/", i) }]
+  }
+}
+
+run "a_wildcard_in_a_filter" {
+  command         = plan
+  expect_failures = [var.filters]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    filters = [{ suffix = "*.jpg" }]
+  }
+}
+
+run "filters_that_differ_at_one_end" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    filters = [{ prefix = "a/", suffix = ".jpg" }, { prefix = "a/", suffix = ".png" }, { prefix = "b/", suffix = ".jpg" }, { suffix = ".JPG" }]
+  }
+}
+
+run "filters_that_overlap" {
+  command         = plan
+  expect_failures = [aws_lambda_function.this]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    filters = [{ prefix = "a/" }, { prefix = "a/b/", suffix = ".jpg" }]
+  }
+}
+
+run "filters_whose_suffixes_overlap" {
+  command         = plan
+  expect_failures = [aws_lambda_function.this]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    filters = [{ suffix = ".jpg" }, { prefix = "a/", suffix = "x.jpg" }]
+  }
+}
+
+run "a_filter_beside_every_upload" {
+  command         = plan
+  expect_failures = [aws_lambda_function.this]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    filters = [{}, { prefix = "a/" }]
+  }
+}
+
+run "prefixes_with_no_slash_at_its_end" {
+  command         = plan
+  expect_failures = [var.source_bucket, var.destination_bucket]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    source_bucket      = { name = "src-bucket-image-in", prefix = "uploads" }
+    destination_bucket = { name = "dest-bucket-image-out", prefix = "uploads" }
+  }
+}
+
+run "prefixes_with_a_slash_at_its_beginning" {
+  command         = plan
+  expect_failures = [var.source_bucket, var.destination_bucket]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    source_bucket      = { name = "src-bucket-image-in", prefix = "/uploads/" }
+    destination_bucket = { name = "dest-bucket-image-out", prefix = "/uploads/" }
+  }
+}
+
+run "prefixes_with_a_wildcard" {
+  command         = plan
+  expect_failures = [var.source_bucket, var.destination_bucket]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    source_bucket      = { name = "src-bucket-image-in", prefix = "up*/" }
+    destination_bucket = { name = "dest-bucket-image-out", prefix = "up*/" }
+  }
+}
+
+run "prefixes_with_a_placeholder" {
+  command         = plan
+  expect_failures = [var.source_bucket, var.destination_bucket]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    source_bucket      = { name = "src-bucket-image-in", prefix = "{dir}/" }
+    destination_bucket = { name = "dest-bucket-image-out", prefix = "{dir}/" }
+  }
+}
+
+run "prefixes_with_nothing_but_a_slash" {
+  command         = plan
+  expect_failures = [var.source_bucket, var.destination_bucket]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    source_bucket      = { name = "src-bucket-image-in", prefix = "/" }
+    destination_bucket = { name = "dest-bucket-image-out", prefix = "/" }
+  }
+}
+
+run "one_bucket_with_two_folders" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    source_bucket      = { name = "one", prefix = "uploads/" }
+    destination_bucket = { name = "one", prefix = "resized/" }
+  }
+
+  assert {
+    condition = (
+      jsondecode(aws_lambda_function.this.environment[0].variables.RENDITIONS).resized.key == "resized/{dir}{rendition}-{name}"
+      && jsondecode(aws_iam_policy.this.policy).Statement[0].Resource == "arn:aws:s3:::one/uploads/*"
+      && jsondecode(aws_iam_policy.this.policy).Statement[1].Resource == "arn:aws:s3:::one"
+      && jsondecode(aws_iam_policy.this.policy).Statement[2].Resource == "arn:aws:s3:::one/resized/*"
+    )
+    error_message = "Outputs must go below the destination's prefix, and the role may read and write no more than the two folders."
+  }
+}
+
+run "one_bucket_with_filters_and_keys_that_lead_apart" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    source_bucket      = { name = "one", prefix = "" }
+    destination_bucket = { name = "one", prefix = "" }
+    filters            = [{ prefix = "a/" }, { prefix = "b/" }]
+    renditions         = { resized = { scale = 0.5, key = "c/{dir}{name}" }, thumb = { scale = 0.1, key = "d/{dir}{name}" } }
+  }
+}
+
+run "one_bucket" {
+  command         = plan
+  expect_failures = [aws_lambda_function.this]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    source_bucket      = { name = "one", prefix = "" }
+    destination_bucket = { name = "one", prefix = "" }
+  }
+}
+
+run "one_bucket_and_one_folder" {
+  command         = plan
+  expect_failures = [aws_lambda_function.this]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    source_bucket      = { name = "one", prefix = "a/" }
+    destination_bucket = { name = "one", prefix = "a/" }
+  }
+}
+
+run "one_bucket_where_outputs_go_below_uploads" {
+  command         = plan
+  expect_failures = [aws_lambda_function.this]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    source_bucket      = { name = "one", prefix = "a/" }
+    destination_bucket = { name = "one", prefix = "a/resized/" }
+  }
+}
+
+run "one_bucket_where_uploads_are_below_outputs" {
+  command         = plan
+  expect_failures = [aws_lambda_function.this]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    source_bucket      = { name = "one", prefix = "a/b/" }
+    destination_bucket = { name = "one", prefix = "a/" }
+  }
+}
+
+run "one_bucket_where_one_filter_fits_outputs" {
+  command         = plan
+  expect_failures = [aws_lambda_function.this]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    source_bucket      = { name = "one", prefix = "" }
+    destination_bucket = { name = "one", prefix = "resized/" }
+    filters            = [{ prefix = "uploads/" }, { prefix = "resi" }]
+  }
+}
+
+run "one_bucket_where_one_rendition_lies_among_uploads" {
+  command         = plan
+  expect_failures = [aws_lambda_function.this]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    source_bucket      = { name = "one", prefix = "uploads/" }
+    destination_bucket = { name = "one", prefix = "" }
+    renditions         = { good = { scale = 1, key = "out/{dir}{name}" }, bad = { scale = 0.5, key = "{dir}b-{name}" } }
+  }
+}
