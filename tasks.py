@@ -1,5 +1,6 @@
 """The project's tasks: arguments and help only; the work is in ``tools/``."""
 
+import functools
 import sys
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tools import build as building  # noqa: E402
 from tools import checks, invocation, module_docs, stack, upgrade  # noqa: E402
 from tools import demo as demonstration  # noqa: E402
 from tools import lock as locking  # noqa: E402
+from tools import publish as publishing  # noqa: E402
 from tools import soak as soaking  # noqa: E402
 from tools.benchmarks import cold_tables  # noqa: E402
 from tools.benchmarks import report as reporting  # noqa: E402
@@ -42,6 +44,27 @@ def build(_: Context, python: str = "3.13", arch: str = "arm64", heic: bool = Fa
     say(f"{package.path} ({package.size:,} bytes, Python {python}, {arch}{', with HEIC' if heic else ''})")
     if not package.has_byte_code:
         say(f"Not compiled, which makes every cold start slower: put a python{python} on PATH and build again")
+
+
+@task(
+    help={
+        "bucket": "An existing bucket, in the region of the function.",
+        "prefix": "What the keys begin with, taken literally: end it in a slash, as in releases/.",
+        "python": "Python version of the Lambda runtime: 3.12 or 3.13.",
+        "heic": HEIC_HELP,
+        "local": "To a bucket on the local AWS of `invoke up`.",
+    }
+)
+@readable_errors
+def publish(
+    _: Context, bucket: str, prefix: str = "", python: str = "3.13", heic: bool = False, local: bool = False
+) -> None:
+    """Build for both processors, put the zips into a bucket, and print the `package` of each for Terraform."""
+    # Standard output is for what is pasted, or piped, alone.
+    progress = functools.partial(print, file=sys.stderr, flush=True)
+    place = publishing.Place(bucket, prefix)
+    packages = publishing.publish(place, progress, python=python, heic=heic, local=local)
+    print("\n".join(package.hcl() for package in packages), end="")
 
 
 @task(

@@ -72,7 +72,7 @@ def test_an_interrupt_is_quiet_and_so_is_every_other_end(number: signal.Signals)
 
 def test_every_task_and_every_argument_has_a_help_text() -> None:
     listed = run("--list").stdout
-    for name in ("build", "clean", "demo", "down", "lint", "lock", "logs", "send", "test", "up"):
+    for name in ("build", "clean", "demo", "down", "lint", "lock", "logs", "publish", "send", "test", "up"):
         assert f"\n  {name} " in listed
         options = run("--help", name).stdout.partition("Options:")[2]
         for line in options.splitlines():

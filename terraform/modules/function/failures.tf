@@ -29,6 +29,7 @@ resource "aws_sqs_queue_policy" "failures" {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
+  # checkov:skip=CKV_AWS_338:A year of one line for each image costs more than it is worth; log_retention_days says how long.
   name              = "/aws/lambda/${var.name}"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arns.log_group

@@ -1,0 +1,84 @@
+# Every option of the module, each with another value than its own.
+
+module "image_resize" {
+  source = "../.."
+
+  name               = "resize-complete"
+  package            = var.package
+  source_bucket      = "${var.bucket_prefix}-in"
+  destination_bucket = "${var.bucket_prefix}-out"
+  force_destroy      = true
+
+  trigger = "eventbridge"
+  filters = [{ prefix = "photos/", suffix = ".jpg" }, { prefix = "logos/", suffix = ".png" }]
+
+  renditions = {
+    half = { scale = 0.5, key = "{rendition}/{dir}{name}", cache_control = "max-age=86400", storage_class = "STANDARD_IA" }
+    tile = { width = 64, height = 64, fit = "cover", format = "jpeg", quality = 70, background = "#202020", key = "{rendition}/{dir}{name}" }
+  }
+  metadata   = "all"
+  max_pixels = 50000000
+
+  function = {
+    memory_size                    = 3008
+    timeout                        = 180
+    ephemeral_storage_size         = 1024
+    reserved_concurrent_executions = 10
+    tracing                        = true
+    vpc                            = { subnet_ids = [aws_subnet.this.id], security_group_ids = [aws_security_group.function.id] }
+  }
+
+  asynchronous       = { maximum_retry_attempts = 1, maximum_event_age_in_seconds = 3600 }
+  log_retention_days = 90
+
+  kms_key_arns = {
+    source_bucket      = aws_kms_key.this.arn
+    destination_bucket = aws_kms_key.this.arn
+    environment        = aws_kms_key.this.arn
+    log_group          = aws_kms_key.this.arn
+    queues             = aws_kms_key.this.arn
+  }
+
+  role = { path = "/images/", permissions_boundary_arn = aws_iam_policy.boundary.arn }
+  tags = { team = "images", service = "resize" }
+}
+
+# What no role of this team may exceed, whatever its own policy says.
+resource "aws_iam_policy" "boundary" {
+  name = "resize-complete-boundary"
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid    = "ImagesAndWhatIsSaidOfThem"
+        Effect = "Allow"
+        Action = ["s3:GetObject", "s3:ListBucket", "s3:PutObject", "sqs:SendMessage", "logs:CreateLogStream", "logs:PutLogEvents"]
+        Resource = [
+          "arn:${local.partition}:s3:::${var.bucket_prefix}-*",
+          "arn:${local.partition}:sqs:*:${local.account_id}:resize-*",
+          "arn:${local.partition}:logs:*:${local.account_id}:log-group:/aws/lambda/resize-*",
+        ]
+      },
+      {
+        Sid      = "TheTeamsKey"
+        Effect   = "Allow"
+        Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource = aws_kms_key.this.arn
+      },
+      {
+        Sid      = "NetworkInterfaces"
+        Effect   = "Allow"
+        Action   = ["ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"]
+        Resource = "arn:${local.partition}:ec2:*:${local.account_id}:*/*"
+      },
+      {
+        # None of these knows a resource.
+        Sid      = "DescriptionsAndTraces"
+        Effect   = "Allow"
+        Action   = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+        Resource = "*"
+      },
+    ]
+  })
+}

@@ -1,0 +1,6 @@
+# Where to upload and where to look.
+
+output "pipeline" {
+  description = "All that the module tells of itself."
+  value       = module.image_resize
+}

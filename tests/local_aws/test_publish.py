@@ -1,0 +1,312 @@
+"""Publishing: each zip is put once, found again ever after, and what goes wrong says what to do."""
+
+import base64
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.local_aws.conftest import TRUST, Account
+from tools import publish as publishing
+from tools import stack
+from tools.build import Package, Target, build
+from tools.errors import ToolError
+from tools.local_aws.faults import Fault, inject
+from tools.paths import DIST, ROOT
+from tools.publish import ARCHITECTURES, Place, Published, publish
+from tools.stack import Stack
+
+NO_ACCOUNT = {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "NO_PROXY": "127.0.0.1",
+}
+"""What keeps the usual chain from an account that the machine or its user may have."""
+
+NO_NETWORK = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"}
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Package]:
+    folder = tmp_path_factory.mktemp("packages")
+    return {name: build(Target("3.13", name), folder / name) for name in ARCHITECTURES}
+
+
+@dataclass
+class Publisher:
+    """Publishes what was built once."""
+
+    account: Account
+    built: list[tuple[Target, bool]] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+    def __call__(self, bucket: str, prefix: str = "", **options: Any) -> list[Published]:
+        return publish(Place(bucket, prefix), self.said.append, **options)
+
+    def bucket(self, *, versioned: bool, region: str = "") -> str:
+        name = self.account.unique("artifacts")
+        aws = replace(self.account.aws, region=region or self.account.aws.region)
+        s3 = aws.client("s3")
+        location = {"LocationConstraint": aws.region}
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration=location)
+        if versioned:
+            s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+        return name
+
+    def versions(self, bucket: str) -> list[str]:
+        listed = self.account.client("s3").list_object_versions(Bucket=bucket)
+        return [version["Key"] for version in listed.get("Versions", [])]
+
+
+@pytest.fixture
+def publisher(account: Account, packages: dict[str, Package], monkeypatch: pytest.MonkeyPatch) -> Publisher:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in (NO_ACCOUNT | account.aws.environment()).items():
+        monkeypatch.setenv(name, value)
+    made = Publisher(account)
+
+    def built(target: Target, _: Path, *, heic: bool) -> Package:
+        made.built.append((target, heic))
+        return packages[target.architecture]
+
+    monkeypatch.setattr(publishing, "build", built)
+    return made
+
+
+@pytest.fixture
+def as_user(
+    account: Account, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str, str | list[str]], None]:
+    """Goes on as a user who may do some actions on some objects, and nothing else."""
+
+    def become(resource: str, actions: str | list[str]) -> None:
+        iam = account.client("iam")
+        name = account.unique("user")
+        iam.create_user(UserName=name)
+        statement = {"Effect": "Allow", "Action": actions, "Resource": resource}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_user_policy(UserName=name, PolicyName="allow", PolicyDocument=document)
+        keys = iam.create_access_key(UserName=name)["AccessKey"]
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys["AccessKeyId"])
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys["SecretAccessKey"])
+
+    assert publisher
+    return become
+
+
+@pytest.mark.parametrize("versioned", [True, False])
+def test_each_zip_is_put_once_under_its_digest(
+    publisher: Publisher, packages: dict[str, Package], versioned: bool
+) -> None:
+    bucket = publisher.bucket(versioned=versioned)
+    published = publisher(bucket, "releases/")
+    assert [one.architecture for one in published] == ["arm64", "x86_64"]
+    for one in published:
+        package = packages[one.architecture]
+        digest = hashlib.sha256(package.path.read_bytes()).hexdigest()
+        assert one.key == f"releases/image-resize-python3.13-{one.architecture}-{digest}.zip"
+        version = {"VersionId": one.version} if versioned else {}
+        response = publisher.account.client("s3").get_object(Bucket=bucket, Key=one.key, **version)
+        assert response["Body"].read() == package.path.read_bytes()
+        assert (one.sha256, one.runtime) == (package.sha256, "python3.13")
+        assert bool(one.version) == versioned
+    assert publisher(bucket, "releases/") == published
+    assert publisher.versions(bucket) == [one.key for one in published]
+
+
+def test_lambda_takes_what_was_published(publisher: Publisher) -> None:
+    bucket = publisher.bucket(versioned=True)
+    name = publisher.account.unique("function")
+    role = publisher.account.client("iam").create_role(
+        RoleName=name, AssumeRolePolicyDocument=json.dumps({"Statement": [TRUST]})
+    )
+    arm64, _ = publisher(bucket)
+    function = publisher.account.client("lambda").create_function(
+        FunctionName=name,
+        Runtime=arm64.runtime,
+        Role=role["Role"]["Arn"],
+        Handler="lambda_function.lambda_handler",
+        Code={"S3Bucket": arm64.bucket, "S3Key": arm64.key, "S3ObjectVersion": arm64.version},
+        Architectures=[arm64.architecture],
+    )
+    assert function["CodeSha256"] == arm64.sha256
+
+
+def test_what_is_built_is_as_asked(publisher: Publisher) -> None:
+    publisher(publisher.bucket(versioned=False), python="3.12", heic=True)
+    assert publisher.built == [(Target("3.12", "arm64"), True), (Target("3.12", "x86_64"), True)]
+
+
+def test_one_that_was_interrupted_between_the_uploads_goes_on(publisher: Publisher) -> None:
+    bucket = publisher.bucket(versioned=True)
+
+    def interrupt(line: str) -> None:
+        if line.startswith("Uploading ") and "x86_64" in line:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        publish(Place(bucket), interrupt)
+    (first,) = publisher.versions(bucket)
+    assert "arm64" in first
+    published = publisher(bucket)
+    assert publisher.versions(bucket) == [first, published[1].key]
+
+
+def test_one_that_was_deleted_is_put_again(publisher: Publisher) -> None:
+    bucket = publisher.bucket(versioned=True)
+    before, _ = publisher(bucket)
+    publisher.account.client("s3").delete_object(Bucket=bucket, Key=before.key)
+    after, _ = publisher(bucket)
+    assert after.version != before.version
+
+
+@pytest.mark.parametrize(
+    ("checksum", "found"),
+    [({"ChecksumAlgorithm": "SHA256"}, base64.b64encode(hashlib.sha256(b"other").digest()).decode()), ({}, "none")],
+)
+def test_another_object_under_the_name_is_not_taken_for_the_zip(
+    publisher: Publisher, checksum: dict[str, str], found: str
+) -> None:
+    bucket = publisher.bucket(versioned=False)
+    key = publisher(bucket)[0].key
+    publisher.account.client("s3").put_object(Bucket=bucket, Key=key, Body=b"other", **checksum)
+    with pytest.raises(ToolError) as caught:
+        publisher(bucket)
+    assert str(caught.value).startswith(f"s3://{bucket}/{key} is not the zip that it should be by its name")
+    assert f"(its SHA-256 in S3 is {found}): delete it, or use another --prefix" in str(caught.value)
+
+
+def test_an_object_that_is_gone_when_it_is_looked_at_is_an_error(publisher: Publisher) -> None:
+    bucket = publisher.bucket(versioned=False)
+    inject(publisher.account.aws, Fault("PUT", bucket, status=412, code="PreconditionFailed", functions_only=False))
+    with pytest.raises(ToolError, match=r"arm64-\w{64}\.zip was there and is gone: publish again$"):
+        publisher(bucket)
+
+
+def test_the_version_null_is_not_relied_on(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(stack, "STACK_FILE", tmp_path / "stack.json")
+    Stack(publisher.account.aws, "", "", "", "", "").save()
+    bucket = publisher.bucket(versioned=False)
+    events = publisher.account.client("s3").meta.events
+
+    # Of a bucket whose versions are suspended S3 says so; moto does not.
+    def answer_null(parsed: dict[str, Any], **_: object) -> None:
+        parsed["VersionId"] = "null"
+
+    events.register("after-call.s3.PutObject", answer_null)
+    try:
+        published = publisher(bucket, local=True)
+    finally:
+        events.unregister("after-call.s3.PutObject", answer_null)
+    assert [one.version for one in published] == ["", ""]
+
+
+def test_local_is_the_local_aws_whatever_account_there_is(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bucket = publisher.bucket(versioned=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr(stack, "STACK_FILE", tmp_path / "stack.json")
+    with pytest.raises(ToolError, match=r"^The local AWS is not up: run `invoke up` first$"):
+        publisher(bucket, local=True)
+    Stack(publisher.account.aws, "", "", "", "", "").save()
+    published = publisher(bucket, local=True)
+    assert sorted(publisher.versions(bucket)) == [one.key for one in published]
+
+
+def test_the_buckets_own_region_is_told(publisher: Publisher) -> None:
+    arm64, x86_64 = publisher(publisher.bucket(versioned=False, region="us-west-1"))
+    assert arm64.hcl().startswith("# The bucket is in us-west-1: ")
+    assert x86_64.region == "us-west-1"
+
+
+def test_put_and_get_are_all_that_is_needed(publisher: Publisher, as_user: Callable[..., None]) -> None:
+    bucket = publisher.bucket(versioned=True)
+    as_user(f"arn:aws:s3:::{bucket}/releases/*", ["s3:PutObject", "s3:GetObject"])
+    published = publisher(bucket, "releases/")
+    assert publisher(bucket, "releases/") == published
+
+
+@pytest.mark.parametrize("allowed", ["s3:GetObject", "s3:PutObject"])
+def test_what_is_denied_is_told_with_the_statement_that_is_needed(
+    publisher: Publisher, as_user: Callable[..., None], allowed: str
+) -> None:
+    bucket = publisher.bucket(versioned=False)
+    publisher(bucket, "releases/")
+    as_user(f"arn:aws:s3:::{bucket}/*", allowed)
+    with pytest.raises(ToolError) as caught:
+        publisher(bucket, "releases/")
+    assert str(caught.value).startswith(f"S3 refuses s3://{bucket}/releases/: ")
+    needed = f": allow s3:PutObject and s3:GetObject on arn:aws:s3:::{bucket}/releases/*"
+    assert str(caught.value).endswith(needed)
+
+
+def test_no_bucket_is_told_before_anything_is_built(publisher: Publisher) -> None:
+    with pytest.raises(ToolError, match=r"^S3 refuses s3://no-such-bucket/: .*: there is no such bucket: make it, in"):
+        publisher("no-such-bucket")
+    assert publisher.built == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"AWS_ACCESS_KEY_ID": ""}, r"^No credentials for AWS: Unable to locate credentials: sign in with `aws sso"),
+        ({"AWS_SECRET_ACCESS_KEY": ""}, r"^No credentials for AWS: Partial credentials found in env, .*: sign in"),
+        (NO_NETWORK, r"^Cannot reach S3: .*127\.0\.0\.1:9.*: check the network$"),
+        ({"AWS_PROFILE": "nobody"}, r"^Cannot publish to s3://artifacts/: The config profile \(nobody\) could not be"),
+    ],
+)
+def test_without_an_account_or_a_network_it_says_what_to_do(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], message: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ToolError, match=message):
+        publisher("artifacts")
+    assert publisher.built == []
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "code", "message"),
+    [
+        ("HEAD", 400, "", "400: Bad Request: S3 says no more than that; where your credentials have expired, sign in"),
+        ("PUT", 400, "ExpiredToken", "ExpiredToken: A fault of the tests.: sign in with `aws sso login`"),
+        ("PUT", 409, "ConditionalRequestConflict", "ConditionalRequestConflict: .*: somebody else .*: publish again$"),
+        ("PUT", 400, "Odd", r"Odd: A fault of the tests\.$"),
+    ],
+)
+def test_what_else_s3_answers_is_one_line(
+    publisher: Publisher, method: str, status: int, code: str, message: str
+) -> None:
+    bucket = publisher.bucket(versioned=False)
+    inject(publisher.account.aws, Fault(method, bucket, status=status, code=code, functions_only=False))
+    with pytest.raises(ToolError, match=rf"^S3 refuses s3://{bucket}/: {message}"):
+        publisher(bucket)
+
+
+def test_the_task_prints_what_is_pasted_and_nothing_else(publisher: Publisher) -> None:
+    bucket = publisher.bucket(versioned=True)
+    published = publisher(bucket, "releases/")
+    dist = {path: path.stat() for path in DIST.glob("*")}
+    done = subprocess.run(
+        [sys.executable, "-m", "invoke", "publish", "--bucket", bucket, "--prefix", "releases/"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "\n".join(one.hcl() for one in published), done.stderr
+    assert done.returncode == 0
+    assert done.stderr.count("It is there already") == 2
+    assert {path: path.stat() for path in DIST.glob("*")} == dist

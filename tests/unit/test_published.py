@@ -1,0 +1,81 @@
+"""What is said of a published zip: Terraform reads back what was meant, and a place that it could not is refused."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tools.build import Package
+from tools.errors import ToolError
+from tools.publish import PREFIX_BYTES, Place, Published
+from tools.terraform import Terraform
+
+DIGEST = "0ce8bHL9xBgXyPcX3XWfm3bvkBc8cGPhGSnVTKRRVZs="
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Terraform:
+    """A module that gives back its ``package``."""
+    (tmp_path / "main.tf").write_text('variable "package" { type = any }\noutput "package" { value = var.package }\n')
+    try:
+        return Terraform(tmp_path)
+    except ToolError as error:
+        if "CI" in os.environ:
+            raise
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize(
+    ("bucket", "prefix", "version", "region"),
+    [
+        ("artifacts", "", "", ""),
+        ("my.artifacts_1", "releases/", "3sL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY", "eu-west-2"),
+        ("artifacts", 'a "b" \\n \\', "1", "eu-west-2"),
+        ("artifacts", "${x} $${x} %{if} %%{if} $$${ %%%{ $ % {", "1", "eu-west-2"),
+        ("artifacts", "é/画像/😀", "1", "eu-west-2"),
+    ],
+)
+def test_terraform_reads_what_was_meant_and_would_format_it_so(
+    reader: Terraform, tmp_path: Path, bucket: str, prefix: str, version: str, region: str
+) -> None:
+    key = f"{Place(bucket, prefix).prefix}x.zip"
+    published = Published(bucket, key, version, region, DIGEST, "python3.12", "x86_64")
+    file = tmp_path / "package.tfvars"
+    file.write_text(published.hcl())
+    reader.run("fmt", "-check", "-diff", str(file))
+    reader.apply(file, show=lambda _: None)
+    s3 = {"bucket": bucket, "key": key} | ({"version": version} if version else {})
+    assert reader.output()["package"] == {
+        "s3": s3,
+        "sha256": DIGEST,
+        "runtime": "python3.12",
+        "architecture": "x86_64",
+    }
+
+
+def test_the_longest_prefix_leaves_room_for_the_longest_name() -> None:
+    package = Package(Path("x.zip"), "python3.13", "x86_64", "handler", DIGEST, "", 1, {})
+    assert len(Place("artifacts", "x" * PREFIX_BYTES).key(package)) == 1024
+
+
+@pytest.mark.parametrize(
+    ("bucket", "prefix", "message"),
+    [
+        ("s3://artifacts", "", r"^'s3://artifacts' is no bucket's name: give the name alone, without s3:// and a pref"),
+        ("artifacts/releases", "", r"is no bucket's name"),
+        ("arn:aws:s3:eu-west-2:123456789012:accesspoint/a", "", r"is no bucket's name"),
+        ("", "", r"^'' is no bucket's name"),
+        (
+            "artifacts",
+            "/releases/",
+            r"^The prefix '/releases/' would make keys that begin with a slash: leave that out$",
+        ),
+        ("artifacts", "a\nb", r"^The prefix 'a\\nb' has characters that Terraform would not keep: use plain ones$"),
+        ("artifacts", "\udcff", r"^The prefix '\\udcff' has characters that Terraform would not keep"),
+        ("artifacts", "e\u0301", r"^The prefix 'e\\u0301' has characters that Terraform would not keep"),
+        ("artifacts", "é" * (PREFIX_BYTES // 2 + 1), rf"bytes, and S3's keys leave it {PREFIX_BYTES}: shorten it$"),
+    ],
+)
+def test_a_place_that_could_not_be_told_is_refused(bucket: str, prefix: str, message: str) -> None:
+    with pytest.raises(ToolError, match=message):
+        Place(bucket, prefix)
