@@ -159,12 +159,14 @@ def _wrong(block: Block, messages: list[dict[str, Any]]) -> str:
     test, file = f"tests/{block.name}.tftest.hcl", f"blocks/{block.name}/main.tf"
     if any(one.get("@testfile") == test and one.get("test_run", {}).get("status") == "pass" for one in messages):
         return ""
-    errors = [one for one in messages if one["@level"] == "error"]
+    errors = [one for one in messages if one.get("diagnostic", {}).get("severity") == "error"]
     own = [one for one in errors if test == one.get("@testfile") or file == _place(one)]
-    return "; ".join(
-        f"{_place(one)}: {one['diagnostic']['summary']}: {one['diagnostic']['detail']}" for one in own or errors
-    )
+    return "; ".join(["Not planned", *(f"{_place(one)}: {_explained(one)}" for one in own or errors)])
 
 
 def _place(message: dict[str, Any]) -> str:
-    return str(message["diagnostic"].get("range", {}).get("filename", ""))
+    return str(message["diagnostic"].get("range", {}).get("filename", "no file"))
+
+
+def _explained(message: dict[str, Any]) -> str:
+    return " ".join(f"{message['diagnostic']['summary']}: {message['diagnostic']['detail']}".split())
