@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "function"))
 
 from tools import build as building  # noqa: E402
-from tools import checks, invocation, stack, upgrade  # noqa: E402
+from tools import checks, invocation, module_docs, stack, upgrade  # noqa: E402
 from tools import demo as demonstration  # noqa: E402
 from tools import lock as locking  # noqa: E402
 from tools import publish as publishing  # noqa: E402
@@ -176,6 +176,14 @@ def logs(_: Context) -> None:
     """Print the log of the function of `invoke up`."""
     for line in invocation.logs():
         print(line)
+
+
+@task
+@readable_errors
+def docs(_: Context) -> None:
+    """Renew the inputs and outputs in the READMEs of the Terraform modules."""
+    for path in module_docs.renew():
+        say(f"Renewed {path}")
 
 
 @task
