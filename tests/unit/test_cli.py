@@ -72,7 +72,21 @@ def test_an_interrupt_is_quiet_and_so_is_every_other_end(number: signal.Signals)
 
 def test_every_task_and_every_argument_has_a_help_text() -> None:
     listed = run("--list").stdout
-    for name in ("build", "clean", "demo", "down", "lint", "lock", "logs", "publish", "send", "test", "up"):
+    for name in (
+        "build",
+        "clean",
+        "demo",
+        "docs",
+        "down",
+        "lint",
+        "lock",
+        "logs",
+        "publish",
+        "record",
+        "send",
+        "test",
+        "up",
+    ):
         assert f"\n  {name} " in listed
         options = run("--help", name).stdout.partition("Options:")[2]
         for line in options.splitlines():
@@ -83,7 +97,10 @@ def test_every_task_and_every_argument_has_a_help_text() -> None:
     ("arguments", "message"),
     [
         (["demo", "missing.jpg"], "Error: Cannot read missing.jpg: No such file or directory"),
-        (["send", "nonsense"], "Error: No event nonsense: give a path, or one of put, put-several, test-event"),
+        (
+            ["send", "nonsense"],
+            "Error: No event nonsense: give a path, or one of eventbridge, put, put-several, test-event",
+        ),
         (["build", "--python", "3.11"], "use 3.12 or 3.13"),
         (["up", "--var-file", "missing.tfvars"], "Error: No settings file at missing.tfvars"),
     ],
