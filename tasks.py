@@ -20,12 +20,13 @@ from tools import checks, invocation, module_docs, stack, upgrade  # noqa: E402
 from tools import demo as demonstration  # noqa: E402
 from tools import lock as locking  # noqa: E402
 from tools import publish as publishing  # noqa: E402
+from tools import scan as scanning  # noqa: E402
 from tools import soak as soaking  # noqa: E402
 from tools.benchmarks import cold_tables  # noqa: E402
 from tools.benchmarks import report as reporting  # noqa: E402
 from tools.benchmarks import run as benchmarking  # noqa: E402
 from tools.cli import FilesTask, readable_errors, say  # noqa: E402
-from tools.paths import DIST  # noqa: E402
+from tools.paths import DIST, TERRAFORM  # noqa: E402
 
 HEIC_HELP = "Read HEIC too, with pillow-heif; its licences: README.md, HEIC."
 
@@ -119,6 +120,18 @@ def bench(
 def lint(_: Context) -> None:
     """Check style and types: ruff, mypy --strict, terraform fmt and validate."""
     checks.lint()
+
+
+@task
+@readable_errors
+def scan(_: Context) -> None:
+    """Scan terraform/ with checkov: what is insecure, and which skips are no longer needed."""
+    found = scanning.scan(TERRAFORM)
+    for objection in found.objections():
+        print(objection)
+    if any(found.objections()):
+        raise Exit("Error: the scan is not clean; what to do is above", code=1)
+    say(f"{found.passed} checks pass, {len(found.skipped)} are skipped with a reason")
 
 
 @task(

@@ -11,6 +11,7 @@ LOCKS = {
     "function": FUNCTION / "requirements.txt",
     "heic": FUNCTION / "requirements-heic.txt",
     "runtime": ROOT / "tools" / "local_aws" / "runtime.txt",
+    "scan": ROOT / "tools" / "scan.txt",
 }
 """Dependency group to its lock file; each holds for all supported Pythons and platforms."""
 
