@@ -83,6 +83,7 @@ def test_every_task_and_every_argument_has_a_help_text() -> None:
         "logs",
         "publish",
         "record",
+        "scan",
         "send",
         "test",
         "up",
