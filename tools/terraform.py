@@ -32,7 +32,7 @@ class Terraform:
     """The ``terraform`` program, for one working directory.
 
     Args:
-        directory: The root module.
+        directory: The root module; also an attribute.
         environment: Variables that it gets beside this process's own.
 
     Raises:
@@ -41,7 +41,7 @@ class Terraform:
     """
 
     def __init__(self, directory: Path, *, environment: Mapping[str, str] | None = None) -> None:
-        self._directory = directory
+        self.directory = directory
         self._environment = _environment(environment or {})
         self._program = _program()
 
@@ -101,7 +101,7 @@ class Terraform:
         """Start it with its errors going to a file; nothing of it outlives the block, however that is left."""
         with subprocess.Popen(
             [self._program, *arguments],
-            cwd=self._directory,
+            cwd=self.directory,
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -12,13 +12,17 @@ from typing import Any
 import pytest
 
 from tests.images import UPRIGHT_CORNERS, corners, decoded, encoded, picture
-from tools.build import Target, build
+from tools.build import Package, Target, build
+from tools.errors import ToolError
 from tools.local_aws import LocalAws, local_aws
 from tools.paths import TERRAFORM
 from tools.stack import PROVIDER
 from tools.terraform import Terraform
 
 EXAMPLES = sorted(path.name for path in (TERRAFORM / "examples").iterdir())
+
+ARTIFACTS = "artifacts"
+"""Where the package of one example is."""
 
 PATIENCE = 60
 """Seconds that anything may take before its test fails; a test waits no longer than it must."""
@@ -88,14 +92,27 @@ class Examples:
         return self.applied[name].result()
 
 
-def prepared(name: str, folder: Path, aws: LocalAws, package: Path) -> Terraform:
+def in_s3(aws: LocalAws, package: Package) -> dict[str, Any]:
+    """Put a zip into a bucket, as the module is told of it; the local AWS runs it in its own Python."""
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": aws.region})
+    s3.put_object(Bucket=ARTIFACTS, Key="function.zip", Body=package.path.read_bytes())
+    return {
+        "s3": {"bucket": ARTIFACTS, "key": "function.zip"},
+        "sha256": package.sha256,
+        "runtime": "python3.13",
+        "architecture": package.architecture,
+    }
+
+
+def prepared(name: str, folder: Path, aws: LocalAws, package: dict[str, Any]) -> Terraform:
     """An example where it lies in the module, with what a user's own account would give it."""
     copy = folder / "terraform"
     shutil.copytree(TERRAFORM, copy, ignore=shutil.ignore_patterns(".terraform", "*.tfstate*", "*.tfvars*", "tests"))
     root = copy / "examples" / name
     shutil.copy(TERRAFORM / ".terraform.lock.hcl", root)
     shutil.copy(PROVIDER, root)
-    variables = {"bucket_prefix": name, "package": {"path": str(package)}}
+    variables = {"bucket_prefix": name, "package": package}
     (root / "terraform.tfvars.json").write_text(json.dumps(variables))
     return Terraform(root, environment=aws.environment())
 
@@ -103,9 +120,13 @@ def prepared(name: str, folder: Path, aws: LocalAws, package: Path) -> Terraform
 @pytest.fixture(scope="module")
 def examples(module_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Examples]:
     del module_copy  # Only for its skip where there is no Terraform.
-    package = build(Target.of_this_machine(), tmp_path_factory.mktemp("package"), for_aws=False).path
+    package = build(Target.of_this_machine(), tmp_path_factory.mktemp("package"), for_aws=False)
     with local_aws(retry_delays=(0.1, 0.1)) as aws, ThreadPoolExecutor(len(EXAMPLES)) as pool:
-        roots = {name: prepared(name, tmp_path_factory.mktemp(name), aws, package) for name in EXAMPLES}
+        packages = {"many-renditions": in_s3(aws, package)}
+        a_file = {"path": str(package.path)}
+        roots = {
+            name: prepared(name, tmp_path_factory.mktemp(name), aws, packages.get(name, a_file)) for name in EXAMPLES
+        }
 
         def apply(terraform: Terraform) -> Example:
             terraform.init()
@@ -118,7 +139,7 @@ def examples(module_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
             empty(aws, bucket["Name"])
         for destroyed in pool.map(lambda terraform: terraform.run("destroy", "-auto-approve"), roots.values()):
             assert "Destroy complete!" in destroyed
-        assert aws.client("s3").list_buckets()["Buckets"] == []
+        assert [bucket["Name"] for bucket in aws.client("s3").list_buckets()["Buckets"]] == [ARTIFACTS]
         assert aws.client("lambda").list_functions()["Functions"] == []
         assert aws.client("sqs").list_queues().get("QueueUrls", []) == []
 
@@ -203,6 +224,15 @@ def test_many_renditions(examples: Examples) -> None:
         for key in ("large/cake.jpg.avif", "medium/cake.jpg.webp", "tile/cake.jpg.webp", "print/cake.jpg")
     }
     assert list(sizes.values()) == [(1000, 500), (800, 400), (320, 320), (1000, 500)]
+
+
+def test_a_zip_in_s3_that_is_not_the_one_that_was_meant_is_noticed(examples: Examples) -> None:
+    terraform = examples["many-renditions"].terraform
+    variables = json.loads((terraform.directory / "terraform.tfvars.json").read_text())
+    other = variables["package"] | {"sha256": "7jPa9uUXOA1/zVdkg1S33XCTnTAg85Y7EWw/sIpMlEA="}
+    with pytest.raises(ToolError, match=r"The zip in S3 is not the one that package\.sha256 names, and it is deployed"):
+        terraform.run("apply", "-auto-approve", "-input=false", f"-var=package={json.dumps(other)}")
+    terraform.run("apply", "-auto-approve", "-input=false")
 
 
 def test_kms(examples: Examples) -> None:
