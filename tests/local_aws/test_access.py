@@ -21,8 +21,8 @@ def handler(event, context):
 """
 
 
-def probe(account: Account, function: str, call: str, **arguments: str) -> str:
-    answer: str = account.invoke(function, {"service": "s3", "call": call, "arguments": arguments})["Reply"]
+def probe(account: Account, function: str, call: str, *, service: str = "s3", **arguments: str) -> str:
+    answer: str = account.invoke(function, {"service": service, "call": call, "arguments": arguments})["Reply"]
     return answer
 
 
@@ -134,3 +134,80 @@ def test_without_keys_nothing_is_allowed(account: Account) -> None:
     connection.request("GET", f"/{bucket}")
     assert connection.getresponse().status == 403
     connection.close()
+
+
+def encrypted_bucket(account: Account, key: str) -> str:
+    """Make a bucket with an object in it, both encrypted with a key."""
+    bucket = account.bucket()
+    by_default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    account.client("s3").put_bucket_encryption(
+        Bucket=bucket,
+        ServerSideEncryptionConfiguration={"Rules": [{"ApplyServerSideEncryptionByDefault": by_default}]},
+    )
+    account.client("s3").put_object(Bucket=bucket, Key="there")
+    return bucket
+
+
+VIA_S3 = {"StringEquals": {"kms:ViaService": "s3.eu-west-2.amazonaws.com"}}
+VIA_SQS = {"StringEquals": {"kms:ViaService": "sqs.eu-west-2.amazonaws.com"}}
+
+
+@pytest.mark.parametrize("named_by", ["Arn", "KeyId"])
+@pytest.mark.parametrize(
+    ("allowed", "condition", "results"),
+    [
+        ("kms:Decrypt", {}, ["allowed", "allowed", "AccessDenied"]),
+        ("kms:Decrypt", VIA_S3, ["allowed", "allowed", "AccessDenied"]),
+        ("kms:Decrypt", VIA_SQS, ["AccessDenied", "403", "AccessDenied"]),
+        ("kms:GenerateDataKey", VIA_S3, ["AccessDenied", "403", "allowed"]),
+        ("kms:Encrypt", {}, ["AccessDenied", "403", "AccessDenied"]),
+    ],
+)
+def test_what_is_encrypted_needs_its_key(
+    account: Account, named_by: str, allowed: str, condition: dict[str, object], results: list[str]
+) -> None:
+    key, other = (account.client("kms").create_key()["KeyMetadata"] for _ in range(2))
+    bucket = encrypted_bucket(account, key[named_by])
+    objects = {"Action": ["s3:GetObject", "s3:PutObject"], "Resource": f"arn:aws:s3:::{bucket}/*"}
+    use = {"Action": allowed, "Resource": key["Arn"], "Condition": condition}
+    function = account.function(PROBE, allow=[objects, use])
+    assert [
+        probe(account, function, f"{call}_object", Bucket=bucket, Key="there") for call in ("get", "head", "put")
+    ] == (results)
+    # Another key by the request's own header.
+    header = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": other["KeyId"]}
+    assert probe(account, function, "put_object", Bucket=bucket, Key="x", **header) == "AccessDenied"
+    assert probe(account, function, "put_object", Bucket=bucket, Key="x", ServerSideEncryption="AES256") == "allowed"
+
+
+@pytest.mark.parametrize(
+    ("allowed", "condition", "result"),
+    [
+        (["kms:GenerateDataKey", "kms:Decrypt"], VIA_SQS, True),
+        (["kms:GenerateDataKey", "kms:Decrypt"], VIA_S3, False),
+        (["kms:GenerateDataKey"], {}, False),
+        (["kms:Decrypt"], {}, False),
+    ],
+)
+def test_an_encrypted_queue_needs_its_key(
+    account: Account, allowed: list[str], condition: dict[str, object], result: bool
+) -> None:
+    key = account.client("kms").create_key()["KeyMetadata"]["Arn"]
+    url, arn = account.queue()
+    account.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"KmsMasterKeyId": key})
+    send = {"Action": "sqs:SendMessage", "Resource": arn}
+    function = account.function(PROBE, allow=[send, {"Action": allowed, "Resource": key, "Condition": condition}])
+    assert (
+        probe(account, function, "send_message", service="sqs", QueueUrl=url, MessageBody="x") == "allowed"
+    ) is result
+
+
+@pytest.mark.parametrize(("bound", "result"), [("s3:*", "allowed"), ("s3:GetObject", "AccessDenied")])
+def test_a_permissions_boundary_bounds_what_a_role_is_allowed(account: Account, bound: str, result: str) -> None:
+    bucket = account.bucket()
+    function = account.function(PROBE, allow=[{"Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/*"}])
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": bound, "Resource": "*"}]}
+    iam = account.client("iam")
+    arn = iam.create_policy(PolicyName=account.unique("bound"), PolicyDocument=json.dumps(document))["Policy"]["Arn"]
+    iam.put_role_permissions_boundary(RoleName=function, PermissionsBoundary=arn)
+    assert probe(account, function, "put_object", Bucket=bucket, Key="x") == result

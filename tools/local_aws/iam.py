@@ -1,6 +1,7 @@
 """IAM as AWS enforces it, on top of moto's: everyone but the administrator may do what a policy allows, and no more."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from moto.core import authorization
@@ -13,6 +14,7 @@ from moto.s3.exceptions import S3AccessDeniedError
 from moto.s3.models import FakeDeleteMarker, s3_backends
 from moto.sts.models import sts_backends
 
+from tools.local_aws.kms import key_uses
 from tools.local_aws.policy import decide, listed, trusts
 
 # Any, for they are patched.
@@ -31,12 +33,14 @@ class AccessControl:
     Args:
         administrator: The access key that stands for the account's root: it may do everything.
         account_id: Of the account.
+        region: Where all of its services are.
 
     """
 
-    def __init__(self, administrator: str, account_id: str) -> None:
+    def __init__(self, administrator: str, account_id: str, region: str) -> None:
         self.administrator = administrator
         self._account_id = account_id
+        self._region = region
 
     def install(self) -> None:
         """Take the place of moto's own decision, which would also refuse Terraform: it computes signatures wrongly."""
@@ -85,11 +89,16 @@ class AccessControl:
         )
         if iam_request_class is not S3IAMRequest:
             checked.check_action_permitted(resource)
-            return
-        self._check_s3(checked._access_key, checked._action, resource)
-        if checked._action == "s3:GetObject" and self._is_missing(resource):
-            # Whoever may not list a bucket is not told what it lacks.
-            self._check_s3(checked._access_key, "s3:ListBucket", resource.partition("/")[0])
+        else:
+            self._check_s3(checked._access_key, checked._action, resource)
+            if checked._action == "s3:GetObject" and self._is_missing(resource):
+                # Whoever may not list a bucket is not told what it lacks.
+                self._check_s3(checked._access_key, "s3:ListBucket", resource.partition("/")[0])
+        if not (
+            self._is_within_boundary(checked._access_key, checked._action, resource)
+            and self._may_use_keys(checked._access_key, checked._action, resource, request.headers)
+        ):
+            checked._raise_access_denied()
 
     def role_keys(self, role_arn: str, region: str) -> tuple[str, str, str]:
         """Assume a function's role, as Lambda does: access key id, secret access key and session token.
@@ -119,22 +128,63 @@ class AccessControl:
 
     def _check_s3(self, caller: Any, action: str, resource: str) -> None:
         """Raise, unless a policy of the caller or of the bucket allows it and none denies it."""
-        documents = [IAMPolicy(policy)._policy_json for policy in caller.collect_policies()]
+        documents = _documents(caller)
         bucket = s3_backends[self._account_id]["aws"].buckets.get(resource.rpartition(":::")[2].partition("/")[0])
         if bucket is not None and bucket.policy:
             documents.append(json.loads(bucket.policy))
         arns = {caller.arn}
         if isinstance(caller, AssumedRoleAccessKey):
-            arns.add(iam_backends[self._account_id]["aws"].get_role(caller._owner_role_name).arn)
-        decisions = {
-            decide(statement, action, resource, frozenset(arns))
-            for document in documents
-            for statement in listed(document["Statement"])
-        }
-        if PermissionResult.DENIED in decisions or PermissionResult.PERMITTED not in decisions:
+            arns.add(self._role(caller).arn)
+        if not _allow(documents, action, resource, callers=frozenset(arns)):
             raise S3AccessDeniedError
+
+    def _is_within_boundary(self, caller: Any, action: str, resource: str) -> bool:
+        """Whether the permissions boundary of a role, where it has one, allows it too; moto does not ask."""
+        arn = self._role(caller).permissions_boundary_arn if isinstance(caller, AssumedRoleAccessKey) else None
+        if not arn:
+            return True
+        boundary = IAMPolicy(iam_backends[self._account_id]["aws"].get_policy(arn))._policy_json
+        return _allow([boundary], action, resource)
+
+    def _may_use_keys(self, caller: Any, action: str, resource: str, headers: Mapping[str, str]) -> bool:
+        """Whether the caller's policies allow what the service does with keys on its behalf.
+
+        Policies of keys are not asked: every key's leaves it to the account's, and none of ours says more of a role.
+        """
+        documents = _documents(caller)
+        return all(
+            _allow(documents, key_action, use.key_arn, context={"kms:viaservice": use.via})
+            and self._is_within_boundary(caller, key_action, use.key_arn)
+            for use in key_uses(action, resource, headers, self._account_id, self._region)
+            for key_action in use.actions
+        )
+
+    def _role(self, caller: Any) -> Any:
+        return iam_backends[self._account_id]["aws"].get_role(caller._owner_role_name)
 
     def _is_missing(self, object_arn: str) -> bool:
         bucket_name, _, key = object_arn.rpartition(":::")[2].partition("/")
         bucket = s3_backends[self._account_id]["aws"].buckets.get(bucket_name)
         return bucket is not None and isinstance(bucket.keys.get(key), FakeDeleteMarker | None)
+
+
+def _documents(caller: Any) -> list[dict[str, Any]]:
+    """The policies of a user or a role."""
+    return [IAMPolicy(policy)._policy_json for policy in caller.collect_policies()]
+
+
+def _allow(
+    documents: list[dict[str, Any]],
+    action: str,
+    resource: str,
+    *,
+    callers: frozenset[str] = frozenset(),
+    context: Mapping[str, str] | None = None,
+) -> bool:
+    """Whether a statement allows it and none denies it."""
+    decisions = {
+        decide(statement, action, resource, callers, context)
+        for document in documents
+        for statement in listed(document["Statement"])
+    }
+    return PermissionResult.PERMITTED in decisions and PermissionResult.DENIED not in decisions

@@ -1,12 +1,19 @@
 """What a policy says of a request, as AWS reads it; moto reads patterns, conditions and principals otherwise."""
 
 import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from moto.iam.access_control import PermissionResult
 
 
-def decide(statement: dict[str, Any], action: str, resource: str, callers: frozenset[str]) -> PermissionResult:
+def decide(
+    statement: dict[str, Any],
+    action: str,
+    resource: str,
+    callers: frozenset[str],
+    context: Mapping[str, str] | None = None,
+) -> PermissionResult:
     """Tell what a statement says.
 
     Args:
@@ -14,13 +21,14 @@ def decide(statement: dict[str, Any], action: str, resource: str, callers: froze
         action: Such as ``s3:GetObject``.
         resource: Its ARN.
         callers: The ARNs that whoever asks is known by.
+        context: What else is known of the request: condition keys in lower case to values.
 
     """
     applies = (
         _names(statement.get("Principal", "*"), callers)
         and _applies(statement, "Action", action, re.IGNORECASE)
         and _applies(statement, "Resource", resource)
-        and _conditions_met(statement.get("Condition", {}))
+        and conditions_met(statement.get("Condition", {}), context or {})
     )
     if not applies:
         return PermissionResult.NEUTRAL
@@ -61,16 +69,28 @@ def _applies(statement: dict[str, Any], element: str, value: str, flags: int = 0
     return any(matches(pattern, value, flags) for pattern in listed(statement.get(element, [])))
 
 
-def _conditions_met(conditions: dict[str, dict[str, Any]]) -> bool:
+def conditions_met(conditions: dict[str, dict[str, Any]], context: Mapping[str, str]) -> bool:
     """Whether all conditions are met.
 
-    What is on loopback cannot be overheard, so it counts as TLS. Nothing else is known of a request here: any other
-    condition is not met, and its statement as if it were not there.
+    What is on loopback cannot be overheard, so it counts as TLS. What is not known of a request meets no condition: its
+    statement is as if it were not there.
     """
+    known = {"aws:securetransport": "true", **context}
     return all(
-        operator in {"Bool", "BoolIfExists"}
-        and key.lower() == "aws:securetransport"
-        and "true" in (str(one).lower() for one in listed(value))
+        operator in OPERATORS
+        and key.lower() in known
+        and any(OPERATORS[operator](str(one), known[key.lower()]) for one in listed(value))
         for operator, keys in conditions.items()
         for key, value in keys.items()
     )
+
+
+OPERATORS: dict[str, Callable[[str, str], bool]] = {
+    "ArnEquals": matches,
+    "ArnLike": matches,
+    "Bool": lambda wanted, value: wanted.lower() == value,
+    "BoolIfExists": lambda wanted, value: wanted.lower() == value,
+    "StringEquals": lambda wanted, value: wanted == value,
+    "StringLike": matches,
+}
+"""https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html"""

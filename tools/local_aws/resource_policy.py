@@ -3,9 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from tools.local_aws.policy import listed, matches
-
-OPERATORS = {"ArnEquals", "ArnLike", "StringEquals", "StringLike"}
+from tools.local_aws.policy import conditions_met, listed, matches
 
 
 def permits(statements: Iterable[dict[str, Any]], service: str, action: str, source_arn: str, account_id: str) -> bool:
@@ -24,14 +22,6 @@ def permits(statements: Iterable[dict[str, Any]], service: str, action: str, sou
         statement["Effect"] == "Allow"
         and statement["Principal"] == {"Service": service}
         and any(matches(pattern, action) for pattern in listed(statement["Action"]))
-        and _conditions_met(statement.get("Condition", {}), context)
+        and conditions_met(statement.get("Condition", {}), context)
         for statement in statements
-    )
-
-
-def _conditions_met(conditions: dict[str, dict[str, Any]], context: dict[str, str]) -> bool:
-    return all(
-        operator in OPERATORS and any(matches(pattern, context.get(key.lower(), "")) for pattern in listed(value))
-        for operator, keys in conditions.items()
-        for key, value in keys.items()
     )

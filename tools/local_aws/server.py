@@ -82,7 +82,7 @@ class Server:
     def __init__(self, port: int, concurrency: int, retry_delays: tuple[float, ...], runtime: Runtime) -> None:
         self.access_key_id = "AKIA" + "".join(secrets.choice(string.ascii_uppercase) for _ in range(16))
         self.secret_access_key = secrets.token_urlsafe(30)
-        self._control = AccessControl(self.access_key_id, DEFAULT_ACCOUNT_ID)
+        self._control = AccessControl(self.access_key_id, DEFAULT_ACCOUNT_ID, REGION)
         notifying = Notifications(
             DomainDispatcherApplication(create_backend_app), self._notify, self._publish, _bucket_may_invoke
         )

@@ -1,0 +1,77 @@
+"""Which keys of KMS a request to S3 or SQS uses on its caller's behalf; moto encrypts for whoever asks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from moto.kms.models import kms_backends
+from moto.s3.models import FakeKey, s3_backends
+from moto.sqs.models import sqs_backends
+
+
+@dataclass(frozen=True)
+class KeyUse:
+    """What a service does with a key, for which its caller must be allowed it.
+
+    Attributes:
+        actions: Such as ``kms:Decrypt``.
+        key_arn: The key's, however it was named.
+        via: The service, as the condition ``kms:ViaService`` names it.
+
+    """
+
+    actions: tuple[str, ...]
+    key_arn: str
+    via: str
+
+
+def key_uses(
+    action: str, resource: str, headers: Mapping[str, str], account_id: str, region: str
+) -> tuple[KeyUse, ...]:
+    """The keys that a request uses.
+
+    Args:
+        action: Such as ``s3:PutObject``.
+        resource: The ARN of an object or a queue.
+        headers: Of the request.
+        account_id: Of the account.
+        region: Of the service.
+
+    """
+    if action == "sqs:SendMessage":
+        queue = sqs_backends[account_id][region].queues.get(resource.rpartition(":")[2])
+        key = getattr(queue, "kms_master_key_id", None)
+        # SQS decrypts the data key that it uses again for the next message.
+        actions: tuple[str, ...] = ("kms:GenerateDataKey", "kms:Decrypt")
+    elif action in {"s3:GetObject", "s3:PutObject"}:
+        bucket_name, _, name = resource.rpartition(":::")[2].partition("/")
+        bucket = s3_backends[account_id]["aws"].buckets.get(bucket_name)
+        reading = action == "s3:GetObject"
+        key = bucket and (_key_of_object(bucket, name) if reading else _key_to_be(bucket, headers))
+        actions = ("kms:Decrypt",) if reading else ("kms:GenerateDataKey",)
+    else:
+        return ()
+    if not key:
+        return ()
+    service = action.partition(":")[0]
+    return (KeyUse(actions, _arn(key, account_id, region), f"{service}.{region}.amazonaws.com"),)
+
+
+def _key_of_object(bucket: Any, name: str) -> str | None:
+    found = bucket.keys.get(name)
+    return found.kms_key_id if isinstance(found, FakeKey) and found.encryption == "aws:kms" else None
+
+
+def _key_to_be(bucket: Any, headers: Mapping[str, str]) -> str | None:
+    """The key that an object will be encrypted with: by its own header, else as the bucket's is by default."""
+    if "x-amz-server-side-encryption" in headers:
+        return headers.get("x-amz-server-side-encryption-aws-kms-key-id")
+    by_default = (bucket.encryption or {}).get("Rule", {}).get("ApplyServerSideEncryptionByDefault", {})
+    key: str | None = by_default.get("KMSMasterKeyID")
+    return key
+
+
+def _arn(key: str, account_id: str, region: str) -> str:
+    backend = kms_backends[account_id][region]
+    found = backend.keys.get(backend.any_id_to_key_id(key))
+    return found.arn if found else key
