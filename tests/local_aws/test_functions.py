@@ -179,6 +179,55 @@ def test_events_wait_for_their_turn(account: Account, both_busy: Callable[[], No
     awaited(lambda: True if {f"seen {number}" for number in range(5)} <= set(account.log(name)) else None)
 
 
+def reserve(account: Account, name: str, number: int) -> None:
+    account.client("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=number)
+
+
+def test_nothing_runs_of_a_function_that_has_no_concurrency_until_it_has_again(account: Account) -> None:
+    stopped, other = account.function(ECHO), account.function(ECHO)
+    reserve(account, stopped, 0)
+    found = account.client("lambda").get_function(FunctionName=stopped)
+    assert found["Concurrency"]["ReservedConcurrentExecutions"] == 0
+    with pytest.raises(ClientError, match="TooManyRequestsException"):
+        account.invoke(stopped)
+    for number in range(5):
+        account.invoke(stopped, number, InvocationType="Event")
+    # More events than workers wait, and hold up no other function's.
+    account.invoke(other, "free", InvocationType="Event")
+    awaited(lambda: True if "seen free" in account.log(other) else None)
+    assert account.log(stopped) == []
+    account.client("lambda").delete_function_concurrency(FunctionName=stopped)
+    awaited(lambda: True if {f"seen {number}" for number in range(5)} <= set(account.log(stopped)) else None)
+
+
+def test_no_more_of_a_function_run_than_are_reserved_for_it(account: Account) -> None:
+    bucket = account.bucket()
+    name = account.function(
+        f"import boto3\ndef handler(event, context):\n    boto3.client('s3').list_objects_v2(Bucket='{bucket}')\n",
+        allow=[{"Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{bucket}"}],
+    )
+    reserve(account, name, 1)
+    hold = inject(account.aws, Fault("GET", bucket, hold=True))
+    account.invoke(name, InvocationType="Event")
+    await_held(account.aws, hold)
+    with pytest.raises(ClientError, match="TooManyRequestsException"):
+        account.invoke(name)
+    release(account.aws, hold)
+    awaited(lambda: True if any("REPORT" in line for line in account.log(name)) else None)
+    account.invoke(name)
+
+
+def test_a_throttled_event_that_becomes_too_old_is_recorded(account: Account) -> None:
+    url, arn = account.queue()
+    name = account.function(ECHO, allow=[{"Action": "sqs:SendMessage", "Resource": arn}])
+    account.on_failure(name, arn, MaximumEventAgeInSeconds=1)
+    reserve(account, name, 0)
+    account.invoke(name, "old", InvocationType="Event")
+    record = account.message(url)
+    assert (record["requestContext"]["condition"], record["requestPayload"]) == ("EventAgeExceeded", "old")
+    assert "responsePayload" not in record
+
+
 def test_an_asynchronous_event_is_tried_three_times_then_recorded(account: Account) -> None:
     url, arn = account.queue()
     name = account.function(FAIL, allow=[{"Action": "sqs:SendMessage", "Resource": arn}])

@@ -12,7 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from tools.local_aws.environment import FunctionSpec
-from tools.local_aws.pool import Pool, TooManyInvocationsError
+from tools.local_aws.pool import Pool, ReservedError, TooManyInvocationsError
+
+THROTTLE_SECONDS, LONGEST_THROTTLE_SECONDS = 0.05, 1
+"""How long a throttled event waits at first, and at most; on AWS a second, and five minutes."""
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +43,7 @@ class Event:
     Attributes:
         arrived: When it was accepted, on the monotonic clock, in seconds.
         attempts: How often it has been tried.
+        throttles: How often it was not, because as many of the function ran as are reserved for it.
         reply: What the function answered last; None before it was tried.
 
     """
@@ -49,6 +53,7 @@ class Event:
     request_id: str
     arrived: float
     attempts: int = 0
+    throttles: int = 0
     reply: bytes | None = None
 
 
@@ -130,8 +135,15 @@ class AsynchronousQueue:
 
     def _try(self, event: Event, spec: FunctionSpec, terms: Terms) -> None:
         left = event.arrived + terms.max_age - time.monotonic()
+        if left <= 0 and event.throttles:
+            self._give_up(event, spec, terms, "EventAgeExceeded")
+            return
         try:
             reply = self._pool.invoke(spec, event.payload, event.request_id, patience=max(left, 0))
+        except ReservedError:
+            delay = min(THROTTLE_SECONDS * 2**event.throttles, LONGEST_THROTTLE_SECONDS, left)
+            self._schedule(replace(event, throttles=event.throttles + 1), time.monotonic() + delay)
+            return
         except TooManyInvocationsError:
             self._give_up(event, spec, terms, "EventAgeExceeded")
             return

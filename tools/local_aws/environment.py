@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -49,6 +49,7 @@ class FunctionSpec:
         memory_size: In MiB; what is resident beyond it is killed.
         timeout: In seconds.
         variables: Its environment, with the credentials of its role left out.
+        reserved: How many of it may run at once; None for as many as there are slots. An environment does not mind.
 
     """
 
@@ -61,6 +62,7 @@ class FunctionSpec:
     role: str
     log_group: str
     variables: tuple[tuple[str, str], ...]
+    reserved: int | None = field(default=None, compare=False)
 
 
 class LogLine(NamedTuple):

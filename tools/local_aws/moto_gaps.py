@@ -34,7 +34,7 @@ def run_functions(invoke: Invoke) -> None:
 
 
 def keep_function_settings() -> None:
-    """Keep a function's logging configuration, and one event configuration: or a second plan would not be empty."""
+    """Keep how a function logs, its one event configuration and its reservation, for a second plan to be empty."""
     configure, describe = LambdaFunction.update_configuration, LambdaFunction.get_configuration
     create = LambdaFunction.__init__
 
@@ -50,6 +50,15 @@ def keep_function_settings() -> None:
         defaults = {"LogFormat": "Text", "LogGroup": function.logs_group_name}
         return {**describe(function, on_create), "LoggingConfig": {**defaults, **function.logging_config}}
 
+    get_code = LambdaFunction.get_code
+
+    def get_code_and_concurrency(function: Any) -> Any:
+        found = get_code(function)
+        # moto leaves out a reservation of none, the kill switch.
+        if function.reserved_concurrency == 0:
+            found["Concurrency"] = {"ReservedConcurrentExecutions": 0}
+        return found
+
     put = LambdaBackend.put_function_event_invoke_config
 
     def put_function_event_invoke_config(backend: Any, function_name: str, config: dict[str, Any]) -> Any:
@@ -59,6 +68,7 @@ def keep_function_settings() -> None:
     LambdaFunction.__init__ = init
     LambdaFunction.update_configuration = update_configuration
     LambdaFunction.get_configuration = get_configuration
+    LambdaFunction.get_code = get_code_and_concurrency
     LambdaBackend.put_function_event_invoke_config = put_function_event_invoke_config
 
 

@@ -1,8 +1,10 @@
 """The execution environments of all functions: reused, replaced when stale or broken, and limited in number."""
 
+import contextlib
 import http.client
 import threading
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 
 from tools.local_aws.environment import Environment, FunctionSpec, LogLine, Reply
 from tools.local_aws.guard import Guard
@@ -17,6 +19,10 @@ Log = Callable[[FunctionSpec, str, tuple[LogLine, ...]], None]
 
 class TooManyInvocationsError(Exception):
     """As many functions run as may; whoever waits for a reply is told to come back."""
+
+
+class ReservedError(TooManyInvocationsError):
+    """As many of this function run as are reserved for it."""
 
 
 class StoppingError(Exception):
@@ -45,6 +51,7 @@ class Pool:
         self._credentials = credentials
         self._log = log
         self._guard = guard
+        self._running: Counter[str] = Counter()
         self._closing = False
 
     def invoke(self, spec: FunctionSpec, payload: bytes, request_id: str, *, patience: float = 0) -> Reply:
@@ -57,11 +64,28 @@ class Pool:
             patience: Seconds to wait for a free slot, as asynchronous invocations do.
 
         Raises:
+            ReservedError: As many of it run as may; nobody waits for that, for others must not.
             TooManyInvocationsError: There was no free slot.
 
         """
-        if not self._slots.acquire(timeout=patience):
-            raise TooManyInvocationsError
+        with self._counted(spec):
+            if not self._slots.acquire(timeout=patience):
+                raise TooManyInvocationsError
+            return self._invoke_in_slot(spec, payload, request_id)
+
+    @contextlib.contextmanager
+    def _counted(self, spec: FunctionSpec) -> Iterator[None]:
+        with self._lock:
+            if spec.reserved is not None and self._running[spec.arn] >= spec.reserved:
+                raise ReservedError
+            self._running[spec.arn] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running[spec.arn] -= 1
+
+    def _invoke_in_slot(self, spec: FunctionSpec, payload: bytes, request_id: str) -> Reply:
         try:
             environment = self._take(spec)
         except PermissionError as error:

@@ -175,6 +175,7 @@ class Server:
             role=function.role,
             log_group=logging_config["LogGroup"],
             variables=tuple(sorted(variables.items())),
+            reserved=None if function.reserved_concurrency is None else int(function.reserved_concurrency),
         )
 
     def _unpacked(self, function: LambdaFunction) -> Path:
