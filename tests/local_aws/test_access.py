@@ -21,7 +21,7 @@ def handler(event, context):
 """
 
 
-def probe(account: Account, function: str, call: str, *, service: str = "s3", **arguments: str) -> str:
+def probe(account: Account, function: str, call: str, *, service: str = "s3", **arguments: object) -> str:
     answer: str = account.invoke(function, {"service": service, "call": call, "arguments": arguments})["Reply"]
     return answer
 
@@ -171,13 +171,47 @@ def test_what_is_encrypted_needs_its_key(
     objects = {"Action": ["s3:GetObject", "s3:PutObject"], "Resource": f"arn:aws:s3:::{bucket}/*"}
     use = {"Action": allowed, "Resource": key["Arn"], "Condition": condition}
     function = account.function(PROBE, allow=[objects, use])
-    assert [
-        probe(account, function, f"{call}_object", Bucket=bucket, Key="there") for call in ("get", "head", "put")
-    ] == (results)
+    found = [probe(account, function, f"{call}_object", Bucket=bucket, Key="there") for call in ("get", "head", "put")]
+    assert found == results
     # Another key by the request's own header.
     header = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": other["KeyId"]}
     assert probe(account, function, "put_object", Bucket=bucket, Key="x", **header) == "AccessDenied"
     assert probe(account, function, "put_object", Bucket=bucket, Key="x", ServerSideEncryption="AES256") == "allowed"
+
+
+def test_an_older_version_needs_the_key_that_it_was_encrypted_with(account: Account) -> None:
+    bucket = encrypted_bucket(account, account.client("kms").create_key()["KeyMetadata"]["Arn"])
+    s3 = account.client("s3")
+    older = s3.head_object(Bucket=bucket, Key="there")["VersionId"]
+    newer = s3.put_object(Bucket=bucket, Key="there", ServerSideEncryption="AES256")["VersionId"]
+    function = account.function(PROBE, allow=[{"Action": "s3:Get*", "Resource": f"arn:aws:s3:::{bucket}/*"}])
+    for version, result in ((older, "AccessDenied"), (newer, "allowed")):
+        assert probe(account, function, "get_object", Bucket=bucket, Key="there", VersionId=version) == result
+
+
+def test_a_key_may_be_named_by_its_alias(account: Account) -> None:
+    alias = f"alias/{account.unique('key')}"
+    key = account.client("kms").create_key()["KeyMetadata"]
+    account.client("kms").create_alias(AliasName=alias, TargetKeyId=key["KeyId"])
+    bucket = encrypted_bucket(account, f"arn:aws:kms:eu-west-2:123456789012:{alias}")
+    put = {"Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    function = account.function(PROBE, allow=[put, {"Action": "kms:GenerateDataKey", "Resource": key["Arn"]}])
+    header = {"ServerSideEncryption": "aws:kms"}
+    assert probe(account, function, "put_object", Bucket=bucket, Key="x") == "allowed"
+    assert probe(account, function, "put_object", Bucket=bucket, Key="x", SSEKMSKeyId=alias, **header) == "allowed"
+    missing = {"SSEKMSKeyId": "alias/missing", **header}
+    assert probe(account, function, "put_object", Bucket=bucket, Key="x", **missing) == "AccessDenied"
+
+
+def test_aws_own_keys_need_no_permission(account: Account) -> None:
+    bucket = encrypted_bucket(account, "alias/aws/s3")
+    url, arn = account.queue()
+    account.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"KmsMasterKeyId": "alias/aws/sqs"})
+    objects = {"Action": ["s3:GetObject", "s3:PutObject"], "Resource": f"arn:aws:s3:::{bucket}/*"}
+    function = account.function(PROBE, allow=[objects, {"Action": "sqs:SendMessage", "Resource": arn}])
+    assert probe(account, function, "get_object", Bucket=bucket, Key="there") == "allowed"
+    assert probe(account, function, "put_object", Bucket=bucket, Key="x") == "allowed"
+    assert probe(account, function, "send_message", service="sqs", QueueUrl=url, MessageBody="x") == "allowed"
 
 
 @pytest.mark.parametrize(
@@ -197,9 +231,11 @@ def test_an_encrypted_queue_needs_its_key(
     account.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"KmsMasterKeyId": key})
     send = {"Action": "sqs:SendMessage", "Resource": arn}
     function = account.function(PROBE, allow=[send, {"Action": allowed, "Resource": key, "Condition": condition}])
-    assert (
-        probe(account, function, "send_message", service="sqs", QueueUrl=url, MessageBody="x") == "allowed"
-    ) is result
+    one = {"MessageBody": "x"}
+    sent = probe(account, function, "send_message", service="sqs", QueueUrl=url, **one)
+    batch = [{"Id": "x", **one}]
+    sent_in_batch = probe(account, function, "send_message_batch", service="sqs", QueueUrl=url, Entries=batch)
+    assert (sent == "allowed", sent_in_batch == "allowed") == (result, result)
 
 
 @pytest.mark.parametrize(("bound", "result"), [("s3:*", "allowed"), ("s3:GetObject", "AccessDenied")])

@@ -23,8 +23,8 @@ IAMPolicy: Any = access_control.IAMPolicy
 IAMPolicyStatement: Any = access_control.IAMPolicyStatement
 AssumedRoleAccessKey: Any = access_control.AssumedRoleAccessKey
 
-ACTIONS = {"HeadBucket": "ListBucket", "HeadObject": "GetObject"}
-"""S3 operations whose permission has another name than moto takes for it."""
+ACTIONS = {"HeadBucket": "ListBucket", "HeadObject": "GetObject", "SendMessageBatch": "SendMessage"}
+"""Operations whose permission has another name than moto takes for it."""
 
 
 class AccessControl:
@@ -96,7 +96,7 @@ class AccessControl:
                 self._check_s3(checked._access_key, "s3:ListBucket", resource.partition("/")[0])
         if not (
             self._is_within_boundary(checked._access_key, checked._action, resource)
-            and self._may_use_keys(checked._access_key, checked._action, resource, request.headers)
+            and self._may_use_keys(checked._access_key, checked._action, resource, request)
         ):
             checked._raise_access_denied()
 
@@ -146,7 +146,7 @@ class AccessControl:
         boundary = IAMPolicy(iam_backends[self._account_id]["aws"].get_policy(arn))._policy_json
         return _allow([boundary], action, resource)
 
-    def _may_use_keys(self, caller: Any, action: str, resource: str, headers: Mapping[str, str]) -> bool:
+    def _may_use_keys(self, caller: Any, action: str, resource: str, request: Any) -> bool:
         """Whether the caller's policies allow what the service does with keys on its behalf.
 
         Policies of keys are not asked: every key's leaves it to the account's, and none of ours says more of a role.
@@ -155,7 +155,7 @@ class AccessControl:
         return all(
             _allow(documents, key_action, use.key_arn, context={"kms:viaservice": use.via})
             and self._is_within_boundary(caller, key_action, use.key_arn)
-            for use in key_uses(action, resource, headers, self._account_id, self._region)
+            for use in key_uses(action, resource, request, self._account_id, self._region)
             for key_action in use.actions
         )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from moto.kms.models import kms_backends
-from moto.s3.models import FakeKey, s3_backends
+from moto.s3.models import s3_backends
 from moto.sqs.models import sqs_backends
 
 
@@ -25,15 +25,13 @@ class KeyUse:
     via: str
 
 
-def key_uses(
-    action: str, resource: str, headers: Mapping[str, str], account_id: str, region: str
-) -> tuple[KeyUse, ...]:
+def key_uses(action: str, resource: str, request: Any, account_id: str, region: str) -> tuple[KeyUse, ...]:
     """The keys that a request uses.
 
     Args:
         action: Such as ``s3:PutObject``.
         resource: The ARN of an object or a queue.
-        headers: Of the request.
+        request: moto's, for its headers and its query.
         account_id: Of the account.
         region: Of the service.
 
@@ -43,23 +41,27 @@ def key_uses(
         key = getattr(queue, "kms_master_key_id", None)
         # SQS decrypts the data key that it uses again for the next message.
         actions: tuple[str, ...] = ("kms:GenerateDataKey", "kms:Decrypt")
-    elif action in {"s3:GetObject", "s3:PutObject"}:
+    elif action in {"s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"}:
         bucket_name, _, name = resource.rpartition(":::")[2].partition("/")
         bucket = s3_backends[account_id]["aws"].buckets.get(bucket_name)
-        reading = action == "s3:GetObject"
-        key = bucket and (_key_of_object(bucket, name) if reading else _key_to_be(bucket, headers))
+        reading = action != "s3:PutObject"
+        version = request.querystring.get("versionId", [None])[0]
+        key = bucket and (
+            _key_of_object(account_id, bucket, name, version) if reading else _key_to_be(bucket, request.headers)
+        )
         actions = ("kms:Decrypt",) if reading else ("kms:GenerateDataKey",)
     else:
         return ()
-    if not key:
+    # The policies of AWS's own keys let everybody in the account use them, through their service.
+    if not key or "alias/aws/" in key:
         return ()
     service = action.partition(":")[0]
     return (KeyUse(actions, _arn(key, account_id, region), f"{service}.{region}.amazonaws.com"),)
 
 
-def _key_of_object(bucket: Any, name: str) -> str | None:
-    found = bucket.keys.get(name)
-    return found.kms_key_id if isinstance(found, FakeKey) and found.encryption == "aws:kms" else None
+def _key_of_object(account_id: str, bucket: Any, name: str, version: str | None) -> str | None:
+    found = s3_backends[account_id]["aws"].get_object(bucket.name, name, version)
+    return found.kms_key_id if found is not None and found.encryption == "aws:kms" else None
 
 
 def _key_to_be(bucket: Any, headers: Mapping[str, str]) -> str | None:
@@ -73,5 +75,6 @@ def _key_to_be(bucket: Any, headers: Mapping[str, str]) -> str | None:
 
 def _arn(key: str, account_id: str, region: str) -> str:
     backend = kms_backends[account_id][region]
-    found = backend.keys.get(backend.any_id_to_key_id(key))
+    alias = backend.get_alias_name(key)
+    found = backend.keys.get(backend.get_key_id_from_alias(alias) or backend.get_key_id(key))
     return found.arn if found else key
