@@ -1,18 +1,23 @@
 """Functions behave as on AWS: replies, errors, limits, retries, and what is logged."""
 
 import base64
+import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local_aws.conftest import TRUST, Account, awaited
-from tools.local_aws import start, stop
+from tests.local_aws.conftest import PATIENCE, TRUST, Account, awaited
+from tools.local_aws import asynchronous, start, stop
+from tools.local_aws.asynchronous import AsynchronousQueue, Terms
+from tools.local_aws.environment import FunctionSpec
 from tools.local_aws.faults import Fault, await_held, inject, release
+from tools.local_aws.pool import Pool
 
 ECHO = """
 def handler(event, context):
@@ -226,6 +231,25 @@ def test_a_throttled_event_that_becomes_too_old_is_recorded(account: Account) ->
     record = account.message(url)
     assert (record["requestContext"]["condition"], record["requestPayload"]) == ("EventAgeExceeded", "old")
     assert "responsePayload" not in record
+
+
+def test_an_event_can_be_throttled_for_as_long_as_it_may_get_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asynchronous, "LONGEST_THROTTLE_SECONDS", 1e-6)
+    stopped = FunctionSpec("arn", "name", Path(), "handler", 128, 3, "role", "group", (), reserved=0)
+    # As often as in half an hour, and then it is too old.
+    terms = itertools.chain(itertools.repeat(Terms(on_failure="queue"), 2000), [Terms(max_age=0, on_failure="queue")])
+    unused: Any = None
+    records: SimpleQueue[str] = SimpleQueue()
+    pool = Pool(1, unused, unused, unused, unused)
+    queue = AsynchronousQueue(
+        pool, 1, (), lambda _: (stopped, next(terms)), lambda *arguments: records.put(arguments[2])
+    )
+    queue.accept("arn", b"{}")
+    try:
+        assert "EventAgeExceeded" in records.get(timeout=PATIENCE)
+    finally:
+        queue.close()
+        queue.join()
 
 
 def test_an_asynchronous_event_is_tried_three_times_then_recorded(account: Account) -> None:

@@ -43,7 +43,7 @@ class Event:
     Attributes:
         arrived: When it was accepted, on the monotonic clock, in seconds.
         attempts: How often it has been tried.
-        throttles: How often it was not, because as many of the function ran as are reserved for it.
+        throttled: Seconds that it last waited, because as many of the function ran as are reserved for it.
         reply: What the function answered last; None before it was tried.
 
     """
@@ -53,7 +53,7 @@ class Event:
     request_id: str
     arrived: float
     attempts: int = 0
-    throttles: int = 0
+    throttled: float = 0
     reply: bytes | None = None
 
 
@@ -135,14 +135,14 @@ class AsynchronousQueue:
 
     def _try(self, event: Event, spec: FunctionSpec, terms: Terms) -> None:
         left = event.arrived + terms.max_age - time.monotonic()
-        if left <= 0 and event.throttles:
+        if left <= 0 and event.throttled:
             self._give_up(event, spec, terms, "EventAgeExceeded")
             return
         try:
             reply = self._pool.invoke(spec, event.payload, event.request_id, patience=max(left, 0))
         except ReservedError:
-            delay = min(THROTTLE_SECONDS * 2**event.throttles, LONGEST_THROTTLE_SECONDS, left)
-            self._schedule(replace(event, throttles=event.throttles + 1), time.monotonic() + delay)
+            delay = min(max(THROTTLE_SECONDS, 2 * event.throttled), LONGEST_THROTTLE_SECONDS, left)
+            self._schedule(replace(event, throttled=delay), time.monotonic() + delay)
             return
         except TooManyInvocationsError:
             self._give_up(event, spec, terms, "EventAgeExceeded")
