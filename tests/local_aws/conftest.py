@@ -31,6 +31,14 @@ def awaited(ask: Callable[[], T | None]) -> T:
     return answer
 
 
+def zipped(code: str) -> bytes:
+    """The zip of a function."""
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("function.py", code)
+    return package.getvalue()
+
+
 @dataclass
 class Account:
     """Makes functions, buckets and queues."""
@@ -45,8 +53,8 @@ class Account:
         self._made += 1
         return f"{kind}-{self._made}"
 
-    def function(self, code: str, *, allow: list[dict[str, Any]] | None = None, **options: Any) -> str:
-        """Make a function of ``code``, which defines ``handler(event, context)``; returns its name."""
+    def function(self, code: str | dict[str, str], *, allow: list[dict[str, Any]] | None = None, **options: Any) -> str:
+        """Make a function of ``code``, which defines ``handler(event, context)``, or where it is; returns its name."""
         name = self.unique("function")
         role = self.client("iam").create_role(
             RoleName=name, AssumeRolePolicyDocument=json.dumps({"Statement": [TRUST]})
@@ -54,16 +62,13 @@ class Account:
         if allow:
             document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **one} for one in allow]}
             self.client("iam").put_role_policy(RoleName=name, PolicyName="allow", PolicyDocument=json.dumps(document))
-        package = io.BytesIO()
-        with zipfile.ZipFile(package, "w") as archive:
-            archive.writestr("function.py", code)
         self.client("logs").create_log_group(logGroupName=f"/aws/lambda/{name}")
         self.client("lambda").create_function(
             FunctionName=name,
             Runtime="python3.13",
             Role=role["Role"]["Arn"],
             Handler="function.handler",
-            Code={"ZipFile": package.getvalue()},
+            Code={"ZipFile": zipped(code)} if isinstance(code, str) else code,
             **{"Timeout": 10, "MemorySize": 256, **options},
         )
         return name

@@ -1,10 +1,15 @@
 """What Terraform asks for, and moto by itself does not do."""
 
+import base64
+import hashlib
+from typing import Any
 from urllib.parse import unquote_plus
 
+import pytest
 import urllib3
+from botocore.exceptions import ClientError
 
-from tests.local_aws.conftest import Account
+from tests.local_aws.conftest import Account, zipped
 
 KEYS = ["plain", "a b+c%d", "é/ü"]
 
@@ -18,6 +23,87 @@ def test_a_functions_logging_configuration_is_kept(account: Account) -> None:
     assert client.get_function_configuration(FunctionName=name)["LoggingConfig"] == want
     client.update_function_configuration(FunctionName=name, LoggingConfig={"LogFormat": "Text"})
     assert client.get_function_configuration(FunctionName=name)["LoggingConfig"]["LogFormat"] == "Text"
+
+
+@pytest.mark.parametrize(
+    ("setting", "values"),
+    [
+        ("EphemeralStorage", [{"Size": 1024}, {"Size": 512}]),
+        ("KMSKeyArn", ["arn:aws:kms:eu-west-2:123456789012:key/1", ""]),
+        ("TracingConfig", [{"Mode": "Active"}, {"Mode": "PassThrough"}]),
+    ],
+)
+def test_a_functions_changed_setting_is_kept_until_it_is_changed_again(
+    account: Account, setting: str, values: list[Any]
+) -> None:
+    name = account.function("")
+    client = account.client("lambda")
+    for value in values:
+        client.update_function_configuration(FunctionName=name, **{setting: value})
+        client.update_function_configuration(FunctionName=name, MemorySize=512)
+        assert client.get_function_configuration(FunctionName=name)[setting] == value
+
+
+def test_a_functions_code_is_the_version_of_an_object_that_is_asked_for(account: Account) -> None:
+    bucket = account.bucket()
+    packages = [zipped(f"def handler(event, context):\n    return {number}\n") for number in range(2)]
+    put = account.client("s3").put_object
+    versions = [put(Bucket=bucket, Key="x", Body=package)["VersionId"] for package in packages]
+    older = {"S3Bucket": bucket, "S3Key": "x", "S3ObjectVersion": versions[0]}
+    newer = {"S3Bucket": bucket, "S3Key": "x"}
+    name = account.function(older)
+    client = account.client("lambda")
+    for number, code in ((0, older), (1, newer), (0, older), (1, newer)):
+        client.update_function_code(FunctionName=name, **code)
+        assert account.invoke(name)["Reply"] == number
+        digest = base64.b64encode(hashlib.sha256(packages[number]).digest()).decode()
+        assert client.get_function_configuration(FunctionName=name)["CodeSha256"] == digest
+
+
+@pytest.mark.parametrize(
+    ("missing", "reason"),
+    [
+        ({"S3Bucket": "missing"}, "NoSuchBucket"),
+        ({"S3Key": "missing"}, "NoSuchKey"),
+        ({"S3ObjectVersion": "missing"}, "NoSuchVersion"),
+    ],
+)
+def test_code_that_is_not_there_is_refused(account: Account, missing: dict[str, str], reason: str) -> None:
+    bucket = account.bucket()
+    account.client("s3").put_object(Bucket=bucket, Key="x", Body=zipped(""))
+    code = {"S3Bucket": bucket, "S3Key": "x", **missing}
+    with pytest.raises(ClientError, match=rf"\(InvalidParameterValueException\).* {reason}"):
+        account.function(code)
+    name = account.function("def handler(event, context):\n    return 'as before'\n")
+    with pytest.raises(ClientError, match=rf"\(InvalidParameterValueException\).* {reason}"):
+        account.client("lambda").update_function_code(FunctionName=name, **code)
+    assert account.invoke(name)["Reply"] == "as before"
+
+
+def test_a_functions_processor_may_change_with_its_code(account: Account) -> None:
+    name = account.function("")
+    client = account.client("lambda")
+    client.update_function_code(FunctionName=name, ZipFile=zipped(""), Architectures=["arm64"])
+    client.update_function_code(FunctionName=name, ZipFile=zipped(""))
+    assert client.get_function_configuration(FunctionName=name)["Architectures"] == ["arm64"]
+
+
+def test_a_log_groups_key_may_change(account: Account) -> None:
+    logs = account.client("logs")
+    name = account.unique("group")
+    logs.create_log_group(logGroupName=name, kmsKeyId="arn:aws:kms:eu-west-2:123456789012:key/1")
+
+    def key() -> str | None:
+        (group,) = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+        found: str | None = group.get("kmsKeyId")
+        return found
+
+    logs.associate_kms_key(logGroupName=name, kmsKeyId="arn:aws:kms:eu-west-2:123456789012:key/2")
+    assert key() == "arn:aws:kms:eu-west-2:123456789012:key/2"
+    logs.disassociate_kms_key(logGroupName=name)
+    assert key() is None
+    with pytest.raises(logs.exceptions.ResourceNotFoundException):
+        logs.disassociate_kms_key(logGroupName="missing")
 
 
 def test_a_functions_event_configuration_is_replaced(account: Account) -> None:

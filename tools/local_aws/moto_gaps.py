@@ -5,12 +5,17 @@ from typing import Any
 from urllib.parse import quote_plus
 
 import moto.awslambda.models
+import moto.logs.responses
 import moto.s3.models
 import moto.s3.responses
+from moto.awslambda.exceptions import InvalidParameterValueException
+from moto.logs.exceptions import ResourceNotFoundException
+from moto.s3.exceptions import MissingBucket
 
 # Any, for they are patched.
 LambdaBackend: Any = moto.awslambda.models.LambdaBackend
 LambdaFunction: Any = moto.awslambda.models.LambdaFunction
+LogsResponse: Any = moto.logs.responses.LogsResponse
 FakeDeleteMarker: Any = moto.s3.models.FakeDeleteMarker
 S3Response: Any = moto.s3.responses.S3Response
 
@@ -34,7 +39,7 @@ def run_functions(invoke: Invoke) -> None:
 
 
 def keep_function_settings() -> None:
-    """Keep how a function logs, its one event configuration and its reservation, for a second plan to be empty."""
+    """Keep what moto forgets of a function's settings, above all of changed ones, for a second plan to be empty."""
     configure, describe = LambdaFunction.update_configuration, LambdaFunction.get_configuration
     create = LambdaFunction.__init__
 
@@ -44,6 +49,9 @@ def keep_function_settings() -> None:
 
     def update_configuration(function: Any, updates: dict[str, Any]) -> Any:
         function.logging_config = updates.get("LoggingConfig", function.logging_config)
+        function.kms_key_arn = updates.get("KMSKeyArn", function.kms_key_arn)
+        function.tracing_config = updates.get("TracingConfig", function.tracing_config)
+        function.ephemeral_storage = updates.get("EphemeralStorage", {}).get("Size", function.ephemeral_storage)
         return configure(function, updates)
 
     def get_configuration(function: Any, on_create: bool = False) -> Any:
@@ -70,6 +78,49 @@ def keep_function_settings() -> None:
     LambdaFunction.get_configuration = get_configuration
     LambdaFunction.get_code = get_code_and_concurrency
     LambdaBackend.put_function_event_invoke_config = put_function_event_invoke_config
+
+
+def take_code_from_s3() -> None:
+    """Take the version of an object that is asked for as a function's code, and no code where there is none."""
+    set_code = LambdaFunction._set_function_code
+
+    def set_function_code(function: Any, spec: dict[str, Any]) -> None:
+        function.architectures = spec.get("Architectures", function.architectures)
+        if "S3Bucket" not in spec or spec.get("DryRun"):
+            set_code(function, spec)
+            return
+        content = moto.awslambda.models._s3_content(_code_object(function, spec))
+        function.code_bytes, function.code_size, function.code_sha_256, function.code_digest = content
+        function.code.update({name: spec[name] for name in ("S3Bucket", "S3Key")})
+
+    LambdaFunction._set_function_code = set_function_code
+
+
+def _code_object(function: Any, spec: dict[str, Any]) -> Any:
+    backend = moto.s3.models.s3_backends[function.account_id][function.partition]
+    version = spec.get("S3ObjectVersion")
+    try:
+        found = backend.get_object(spec["S3Bucket"], spec["S3Key"], version)
+        code = "NoSuchVersion" if version else "NoSuchKey"
+    except MissingBucket:
+        found, code = None, "NoSuchBucket"
+    if found is None:
+        raise InvalidParameterValueException(f"Error occurred while GetObject. S3 Error Code: {code}.")
+    return found
+
+
+def change_keys_of_log_groups() -> None:
+    """Let a log group get another key, or none; moto knows only the one that it was made with."""
+
+    def associate_kms_key(response: Any) -> str:
+        group = response.logs_backend.groups.get(response._get_param("logGroupName"))
+        if group is None:
+            raise ResourceNotFoundException
+        # Who disassociates names none.
+        group.kms_key_id = response._get_param("kmsKeyId")
+        return ""
+
+    LogsResponse.associate_kms_key = LogsResponse.disassociate_kms_key = associate_kms_key
 
 
 def list_versions_encoded() -> None:

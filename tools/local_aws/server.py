@@ -116,6 +116,8 @@ class Server:
         self._control.install()
         moto_gaps.run_functions(self._invoke)
         moto_gaps.keep_function_settings()
+        moto_gaps.take_code_from_s3()
+        moto_gaps.change_keys_of_log_groups()
         moto_gaps.list_versions_encoded()
         moto_gaps.dispose_of_delete_markers()
 
