@@ -30,7 +30,7 @@ def record(version: str) -> Path:
         .replace(endpoint, ENDPOINT)
         .replace(str(DEPLOYMENT), "deployment")
     )
-    path = STATES / f"{version}.tfstate"
+    path = STATES / f"{version}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(json.loads(text), indent=2) + "\n")
     return path

@@ -216,6 +216,19 @@ run "a_vpc_without_subnets" {
   }
 }
 
+run "a_vpc_of_the_wrong_ids" {
+  command         = plan
+  expect_failures = [var.function]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    function = { vpc = { subnet_ids = ["sg-1"], security_group_ids = ["subnet-1"] } }
+  }
+}
+
 run "a_vpc_without_security_groups" {
   command         = plan
   expect_failures = [var.function]

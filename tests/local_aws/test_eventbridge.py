@@ -2,12 +2,14 @@
 
 import io
 import json
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from tests.local_aws.conftest import Account, awaited
+from tools.local_aws.resource_policy import permits
 
 ECHO = "import json\ndef handler(event, context):\n    print('EVENT', json.dumps(event))\n"
 
@@ -96,6 +98,12 @@ def test_a_new_object_is_told_as_eventbridge_tells_it(account: Account) -> None:
     }
 
 
+def test_each_event_has_an_id_of_its_own(account: Account) -> None:
+    made = rule(account)
+    made.put("a", "b")
+    assert len({uuid.UUID(event["id"]) for event in made.events(2)}) == 2
+
+
 def test_a_multipart_upload_and_a_copy_are_told_once_each(account: Account) -> None:
     made = rule(account)
     s3 = account.client("s3")
@@ -111,6 +119,7 @@ def test_a_deletion_is_told_to_whoever_wants_to_know(account: Account) -> None:
     account.client("s3").delete_object(Bucket=made.bucket, Key="a")
     (event,) = made.events()
     assert event["detail"]["deletion-type"] == "Delete Marker Created"
+    assert event["detail"]["object"].keys() == {"key", "etag", "version-id", "sequencer"}
 
 
 def test_patterns_match_both_ends_with_escapes(account: Account) -> None:
@@ -152,3 +161,67 @@ def test_a_dead_letter_queue_that_does_not_let_eventbridge_in_stays_empty(accoun
     made = rule(account, principal="sns.amazonaws.com", sender="sns.amazonaws.com")
     made.put("lost")
     assert "Messages" not in account.client("sqs").receive_message(QueueUrl=made.dead_letters)
+
+
+@pytest.mark.parametrize("let_in", [True, False])
+def test_a_rule_may_lead_to_a_queue_that_lets_it_in(account: Account, let_in: bool) -> None:
+    made = rule(account)
+    url, arn = account.queue()
+    allow = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "SQS:*", "Resource": arn}
+    if let_in:
+        policy = json.dumps({"Version": "2012-10-17", "Statement": allow})
+        account.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    dead_letters = account.client("sqs").get_queue_attributes(QueueUrl=made.dead_letters, AttributeNames=["QueueArn"])
+    target = {"Id": "queue", "Arn": arn, "DeadLetterConfig": {"Arn": dead_letters["Attributes"]["QueueArn"]}}
+    account.client("events").put_targets(Rule=made.name, Targets=[target])
+    made.put("a")
+    assert account.message(url if let_in else made.dead_letters)["detail"]["object"]["key"] == "a"
+
+
+def test_a_target_that_gets_no_events_here_holds_up_nothing(account: Account) -> None:
+    made = rule(account)
+    topic = account.client("sns").create_topic(Name=account.unique("topic"))["TopicArn"]
+    account.client("events").remove_targets(Rule=made.name, Ids=["function"])
+    function = account.client("lambda").get_function_configuration(FunctionName=made.function)["FunctionArn"]
+    targets = [{"Id": "topic", "Arn": topic}, {"Id": "function", "Arn": function}]
+    account.client("events").put_targets(Rule=made.name, Targets=targets)
+    made.put("a")
+    assert made.keys(1) == {"a"}
+
+
+def test_a_target_is_described_as_it_was_made(account: Account) -> None:
+    made = rule(account)
+    events = account.client("events")
+    (target,) = events.list_targets_by_rule(Rule=made.name)["Targets"]
+    target["RetryPolicy"] = {"MaximumRetryAttempts": 3, "MaximumEventAgeInSeconds": 120}
+    events.put_targets(Rule=made.name, Targets=[target])
+    assert events.list_targets_by_rule(Rule=made.name)["Targets"] == [target]
+    assert target["DeadLetterConfig"]["Arn"].endswith(made.dead_letters.rpartition("/")[2])
+
+
+@pytest.mark.parametrize(
+    ("statements", "result"),
+    [
+        ([{"Principal": {"Service": ["sns.amazonaws.com", "events.amazonaws.com"]}}], True),
+        ([{"Principal": "*"}], True),
+        ([{"Principal": {"AWS": "*"}}], True),
+        ([{"Principal": {"AWS": "123456789012"}}], False),
+        ([{"Principal": "*", "Action": "SQS:sendmessage"}], True),
+        ([{"Principal": "*", "Action": "sqs:ReceiveMessage"}], False),
+        ([{"Principal": "*", "Condition": {"ArnLike": {"aws:SourceArn": "arn:rule/*"}}}], True),
+        ([{"Principal": "*", "Condition": {"StringEquals": {"aws:SourceArn": "arn:rule/*"}}}], False),
+        ([{"Principal": "*", "Condition": {"StringEquals": {"aws:SourceAccount": ["1", "2"]}}}], True),
+        ([{"Principal": "*"}, {"Principal": "*", "Effect": "Deny"}], False),
+        (
+            [
+                {"Principal": "*"},
+                {"Principal": "*", "Effect": "Deny", "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
+            ],
+            True,
+        ),
+        ([], False),
+    ],
+)
+def test_a_resources_policy_is_read_as_aws_reads_it(statements: list[dict[str, Any]], result: bool) -> None:
+    policy = [{"Effect": "Allow", "Action": "sqs:SendMessage", **statement} for statement in statements]
+    assert permits(policy, "events.amazonaws.com", "sqs:SendMessage", "arn:rule/x", "1") is result

@@ -86,9 +86,9 @@ def test_a_notification_that_is_not_permitted_is_refused_when_it_is_configured(
     assert refused.value.response["Error"]["Code"] == "InvalidArgument"
 
 
-def configure(account: Account, bucket: str, *configurations: dict[str, Any]) -> None:
+def configure(account: Account, bucket: str, *configurations: dict[str, Any], **others: list[dict[str, Any]]) -> None:
     account.client("s3").put_bucket_notification_configuration(
-        Bucket=bucket, NotificationConfiguration={"LambdaFunctionConfigurations": list(configurations)}
+        Bucket=bucket, NotificationConfiguration={"LambdaFunctionConfigurations": list(configurations), **others}
     )
 
 
@@ -147,3 +147,53 @@ def test_a_deletion_in_a_bucket_with_versions_is_told(account: Account) -> None:
     (record,) = events(account, function)
     assert record["eventName"] == "ObjectRemoved:DeleteMarkerCreated"
     assert (record["s3"]["object"]["key"], record["s3"]["object"]["versionId"]) == ("a", marker)
+
+
+def test_a_queue_is_told_beside_functions_and_all_are_kept(account: Account) -> None:
+    function = account.function(ECHO)
+    bucket = account.bucket(function)
+    url, arn = account.queue()
+    both = (for_keys(account, function, prefix="a/"), for_keys(account, function, prefix="b/"))
+    queue = {**for_keys(account, function, prefix="c+d/"), "QueueArn": arn}
+    del queue["LambdaFunctionArn"]
+    configure(account, bucket, *both, QueueConfigurations=[queue])
+    for key in ("a/1", "b/1", "c d/1", "c+d/1"):
+        account.client("s3").put_object(Bucket=bucket, Key=key)
+    assert account.message(url)["Event"] == "s3:TestEvent"
+    assert account.message(url)["Records"][0]["s3"]["object"]["key"] == "c+d/1"
+    assert {record["s3"]["object"]["key"] for record in events(account, function, 2)} == {"a/1", "b/1"}
+    found = account.client("s3").get_bucket_notification_configuration(Bucket=bucket)
+    assert (len(found["LambdaFunctionConfigurations"]), len(found["QueueConfigurations"])) == (2, 1)
+
+
+def test_a_queue_is_not_told_of_a_configuration_that_is_refused(account: Account) -> None:
+    function = account.function(ECHO)
+    bucket = account.bucket(function)
+    url, arn = account.queue()
+    queue = {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}
+    with pytest.raises(ClientError, match="cannot share a common event type"):
+        configure(account, bucket, for_keys(account, function), QueueConfigurations=[queue])
+    assert "Messages" not in account.client("sqs").receive_message(QueueUrl=url)
+
+
+METADATA = """
+import boto3, json
+from urllib.parse import unquote_plus
+def handler(event, context):
+    for message in event["Records"]:
+        for record in json.loads(message["body"]).get("Records", []):
+            key = unquote_plus(record["s3"]["object"]["key"])
+            print("FOUND", boto3.client("s3").head_object(Bucket=record["s3"]["bucket"]["name"], Key=key)["Metadata"])
+"""
+
+
+def test_a_queue_is_told_when_the_upload_is_done(account: Account) -> None:
+    bucket = account.bucket()
+    arn = account.queue()[1]
+    read = {"Action": ["s3:GetObject", "sqs:*"], "Resource": "*"}
+    function = account.function(METADATA, allow=[read])
+    account.client("lambda").create_event_source_mapping(FunctionName=function, EventSourceArn=arn, BatchSize=1)
+    configure(account, bucket, QueueConfigurations=[{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}])
+    account.client("s3").put_object(Bucket=bucket, Key="a", Metadata={"said": "before"})
+    found = awaited(lambda: [line for line in account.log(function) if line.startswith("FOUND")] or None)
+    assert found == ["FOUND {'said': 'before'}"]

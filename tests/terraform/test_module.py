@@ -80,6 +80,8 @@ VALUES: list[Wrong] = [
         {"filters": '[{ suffix = "*.jpg" }]'},
         'is literal, and "*" is no wildcard: suffix = ".jpg" is for every',
     ),
+    (FUNCTION, {"source_bucket": '{ name = "arn:aws:s3:::in" }'}, "source_bucket.name must be the bucket's name alone"),
+    (FUNCTION, {"destination_bucket": '{ name = "s3://out" }'}, "destination_bucket.name must be the bucket's name"),
     (FUNCTION, {"source_bucket": '{ name = "in", prefix = "up" }'}, "source_bucket.prefix must be a folder: end in a"),
     (
         FUNCTION,
@@ -126,7 +128,7 @@ VALUES: list[Wrong] = [
     (
         FUNCTION,
         {"function": "{ vpc = { subnet_ids = [], security_group_ids = [] } }"},
-        "function.vpc must have at least one of subnet_ids and one of security_group_ids",
+        'function.vpc must have at least one of subnet_ids, such as "subnet-0a1b", and one of security_group_ids',
     ),
     (FUNCTION, {"metadata": '"some"'}, "metadata must be none, copyright or all."),
     (FUNCTION, {"max_pixels": "0"}, "max_pixels must be a whole number from 1"),

@@ -59,7 +59,7 @@ def test_nothing_that_holds_anything_is_destroyed_or_replaced(
 
 
 def test_a_bucket_at_another_address_would_be_noticed(module_copy: Path, tmp_path: Path, aws: LocalAws) -> None:
-    (state,) = STATES.glob("0.1.0.tfstate")
+    (state,) = STATES.glob("0.1.0.json")
     moved = tmp_path / "moved.tfstate"
     moved.write_text(state.read_text().replace('"module": "module.source_bucket"', '"module": "module.uploads"'))
     planned = changes(module_copy, tmp_path / "terraform", moved, aws)

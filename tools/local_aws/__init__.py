@@ -3,10 +3,12 @@
 Not as on AWS:
 
 - Keys decide who asks, but signatures are not verified. It listens on loopback only.
-- Of a policy's conditions only ``aws:SecureTransport`` is known; a statement with any other is as if it were not there.
-  Policies of queues are not looked at, nor what a copy, tags or an ACL of a PUT would need beyond ``s3:PutObject``.
+- Of a policy's conditions only ``aws:SecureTransport`` and those on a source, or on a key's service, are known; a
+  statement with any other is as if it were not there. Policies of keys are not looked at, those of queues only for
+  EventBridge, nor what a copy, tags or an ACL of a PUT would need beyond ``s3:PutObject``.
 - Failed events are tried again after seconds, not minutes, and their records go to queues only.
-- EventBridge does not reach functions, S3 Batch Operations has no jobs, and SSE-C objects are read without their key.
+- EventBridge reaches functions and queues only, tries once, and is not told when one of several versions is deleted.
+- S3 Batch Operations has no jobs, and SSE-C objects are read without their key.
 - An environment's start counts against the function's timeout, and its network and file system are this machine's.
 """
 

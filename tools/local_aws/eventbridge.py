@@ -1,6 +1,5 @@
 """EventBridge: which rules want an event, and what becomes of it where it may not be delivered."""
 
-import copy
 import json
 import logging
 from collections.abc import Callable
@@ -30,33 +29,39 @@ def publish(event: Any, region: str, invoke: Invoke) -> None:
 
 
 def _deliver(event: Any, rule: Any, target: dict[str, Any], region: str, invoke: Invoke) -> None:
-    if ":lambda:" not in target["Arn"]:
-        # moto brings it to other services, each in its own way.
-        alone = copy.copy(rule)
-        alone.targets = [target]
-        alone.send_to_targets(event, transform_input=False)
-    elif not invoke(rule.arn, target["Arn"], json.dumps(event).encode()):
-        _give_up(event, rule, target, region)
+    arn, body = target["Arn"], json.dumps(event)
+    service = arn.split(":")[2]
+    if service not in {"lambda", "sqs"}:
+        logger.warning("%s leads to %s, which gets no events here", rule.arn, arn)
+        return
+    delivered = invoke(rule.arn, arn, body.encode()) if service == "lambda" else _send(arn, rule.arn, body, region)
+    if not delivered:
+        _give_up(body, rule, target, region)
 
 
-def _give_up(event: Any, rule: Any, target: dict[str, Any], region: str) -> None:
+def _give_up(body: str, rule: Any, target: dict[str, Any], region: str) -> None:
     """Put into the target's dead-letter queue what it may not be given."""
     # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
-    arn = target.get("DeadLetterConfig", {}).get("Arn", "")
-    backend = sqs_backends[DEFAULT_ACCOUNT_ID][region]
-    try:
-        queue = backend.get_queue(arn.rpartition(":")[2])
-    except QueueDoesNotExist:
-        queue = None
-    statements = json.loads(queue.policy or "{}").get("Statement", []) if queue else []
-    if queue is None or not permits(statements, SERVICE, "sqs:SendMessage", rule.arn, DEFAULT_ACCOUNT_ID):
-        logger.warning("%s may not invoke %s: the event is dropped, as EventBridge would", rule.arn, target["Arn"])
-        return
     about = {
         "RULE_ARN": rule.arn,
         "TARGET_ARN": target["Arn"],
         "ERROR_CODE": "NO_PERMISSIONS",
-        "ERROR_MESSAGE": "The rule may not invoke the function.",
+        "ERROR_MESSAGE": "The rule may not use the target.",
     }
+    if not _send(target.get("DeadLetterConfig", {}).get("Arn", ""), rule.arn, body, region, **about):
+        logger.warning("%s may not use %s: the event is dropped, as EventBridge would", rule.arn, target["Arn"])
+
+
+def _send(queue_arn: str, rule_arn: str, body: str, region: str, **about: str) -> bool:
+    """Send a message, if the queue is there and its policy lets the rule; moto would not ask, and takes other times."""
+    backend = sqs_backends[DEFAULT_ACCOUNT_ID][region]
+    try:
+        queue = backend.get_queue(queue_arn.rpartition(":")[2])
+    except QueueDoesNotExist:
+        return False
+    statements = json.loads(queue.policy or "{}").get("Statement", [])
+    if not permits(statements, SERVICE, "sqs:SendMessage", rule_arn, DEFAULT_ACCOUNT_ID):
+        return False
     attributes = {name: {"DataType": "String", "StringValue": value} for name, value in about.items()}
-    backend.send_message(queue.name, json.dumps(event), message_attributes=attributes)
+    backend.send_message(queue.name, body, message_attributes=attributes)
+    return True

@@ -3,6 +3,7 @@
 import itertools
 import json
 import threading
+import uuid
 from collections.abc import Callable, Iterable
 from functools import partial
 from types import SimpleNamespace
@@ -105,6 +106,9 @@ class Notifications:
         def invoke_awslambda(_account_id: str, event_body: Any, fn_arn: str, _region_name: str) -> None:
             self._collected.deliveries.append(partial(self._notify, fn_arn, json.dumps(event_body).encode()))
 
+        def after_the_answer(send: Callable[..., None]) -> Callable[..., None]:
+            return lambda *arguments: self._collected.deliveries.append(partial(send, *arguments))
+
         def send_event_bridge_message(account_id: str, bucket: Any, event_name: str, key: Any) -> None:
             message = describe(event_name, bucket, key, "")["Records"][0]
             self._complete(message, bucket, key)
@@ -113,16 +117,20 @@ class Notifications:
 
         def set_notification_configuration(bucket: Any, configuration: dict[str, Any] | None) -> None:
             before = bucket.notification_configuration
-            configure(bucket, configuration)
             try:
+                configure(bucket, configuration)
                 self._check(bucket)
-            except InvalidArgumentError:
+            except S3ClientError:
                 bucket.notification_configuration = before
+                # Nor are its queues told that it works.
+                self._collected.deliveries.clear()
                 raise
 
         notifications.send_event = send_event
         notifications._get_s3_event = get_s3_event
         notifications._invoke_awslambda = invoke_awslambda
+        notifications._send_sqs_message = after_the_answer(notifications._send_sqs_message)
+        notifications._send_sns_message = after_the_answer(notifications._send_sns_message)
         notifications._send_event_bridge_message = send_event_bridge_message
         Bucket.set_notification_configuration = set_notification_configuration
         Notification._key_matches = _key_matches
@@ -202,9 +210,12 @@ def _eventbridge_event(
         about["version-id"] = described["versionId"]
     # A member of an enumeration is not found by its value in a dict.
     name = notifications.S3NotificationEvent(event_name).value
+    if name in DELETIONS:
+        # What is gone has no size.
+        del about["size"]
     event: dict[str, Any] = {
         "version": "0",
-        "id": described["sequencer"],
+        "id": str(uuid.uuid4()),
         "detail-type": notifications._detail_type(event_name),
         "source": "aws.s3",
         "account": account_id,

@@ -34,6 +34,12 @@ variable "destination_bucket" {
   nullable    = false
 
   validation {
+    # Old buckets have names that new ones may not have.
+    condition     = can(regex("^[A-Za-z0-9._-]{3,255}$", var.destination_bucket.name))
+    error_message = "destination_bucket.name must be the bucket's name alone, such as \"my-images\": no ARN, no s3:// and no key."
+  }
+
+  validation {
     condition     = can(regex("^([^/*?{}][^*?{}]*/)?$", var.destination_bucket.prefix))
     error_message = "destination_bucket.prefix must be a folder: end in a slash, begin with none, and hold none of * ? { }, such as \"resized/\"."
   }
@@ -101,8 +107,14 @@ variable "function" {
   }
 
   validation {
-    condition     = var.function.vpc == null || try(length(var.function.vpc.subnet_ids) > 0 && length(var.function.vpc.security_group_ids) > 0, false)
-    error_message = "function.vpc must have at least one of subnet_ids and one of security_group_ids, or be null."
+    condition = var.function.vpc == null || try(
+      length(var.function.vpc.subnet_ids) > 0
+      && length(var.function.vpc.security_group_ids) > 0
+      && alltrue([for id in var.function.vpc.subnet_ids : startswith(id, "subnet-")])
+      && alltrue([for id in var.function.vpc.security_group_ids : startswith(id, "sg-")]),
+      false,
+    )
+    error_message = "function.vpc must have at least one of subnet_ids, such as \"subnet-0a1b\", and one of security_group_ids, such as \"sg-0a1b\", or be null."
   }
 }
 
@@ -333,6 +345,12 @@ variable "source_bucket" {
   })
   description = "The bucket that the function reads from. Of a prefix, a folder, nothing outside is read or resized; what is encrypted with a customer-managed KMS key needs the ARN of that key."
   nullable    = false
+
+  validation {
+    # Old buckets have names that new ones may not have.
+    condition     = can(regex("^[A-Za-z0-9._-]{3,255}$", var.source_bucket.name))
+    error_message = "source_bucket.name must be the bucket's name alone, such as \"my-images\": no ARN, no s3:// and no key."
+  }
 
   validation {
     condition     = can(regex("^([^/*?{}][^*?{}]*/)?$", var.source_bucket.prefix))
