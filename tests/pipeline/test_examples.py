@@ -1,8 +1,12 @@
 """The examples, as their readers use them: applied, used with a real upload, planned again and destroyed."""
 
+import base64
+import hashlib
+import io
 import json
 import shutil
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -226,13 +230,19 @@ def test_many_renditions(examples: Examples) -> None:
     assert list(sizes.values()) == [(1000, 500), (800, 400), (320, 320), (1000, 500)]
 
 
-def test_a_zip_in_s3_that_is_not_the_one_that_was_meant_is_noticed(examples: Examples) -> None:
-    terraform = examples["many-renditions"].terraform
-    variables = json.loads((terraform.directory / "terraform.tfvars.json").read_text())
-    other = variables["package"] | {"sha256": "7jPa9uUXOA1/zVdkg1S33XCTnTAg85Y7EWw/sIpMlEA="}
+def test_a_package_in_s3_is_updated_and_must_be_the_one_that_was_meant(examples: Examples) -> None:
+    terraform, s3 = examples["many-renditions"].terraform, examples["many-renditions"].aws.client("s3")
+    package = json.loads((terraform.directory / "terraform.tfvars.json").read_text())["package"]
+    zip_file = io.BytesIO(s3.get_object(Bucket=ARTIFACTS, Key=package["s3"]["key"])["Body"].read())
+    with zipfile.ZipFile(zip_file, "a") as archive:
+        archive.writestr("NEWS", "another version")
+    s3.put_object(Bucket=ARTIFACTS, Key="newer.zip", Body=zip_file.getvalue())
+    newer = package | {"s3": {"bucket": ARTIFACTS, "key": "newer.zip"}}
     with pytest.raises(ToolError, match=r"The zip in S3 is not the one that package\.sha256 names, and it is deployed"):
-        terraform.run("apply", "-auto-approve", "-input=false", f"-var=package={json.dumps(other)}")
-    terraform.run("apply", "-auto-approve", "-input=false")
+        terraform.run("apply", "-auto-approve", "-input=false", f"-var=package={json.dumps(newer)}")
+    sha256 = base64.b64encode(hashlib.sha256(zip_file.getvalue()).digest()).decode()
+    (terraform.directory / "newer.auto.tfvars.json").write_text(json.dumps({"package": newer | {"sha256": sha256}}))
+    assert "1 changed" in terraform.run("apply", "-auto-approve", "-input=false")
 
 
 def test_kms(examples: Examples) -> None:

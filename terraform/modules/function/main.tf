@@ -114,15 +114,26 @@ resource "aws_lambda_function" "this" {
       condition     = var.package.path == null || try(filebase64sha256(var.package.path), "no zip") == local.manifest.sha256
       error_message = "No built function at ${coalesce(var.package.path, "package.path")}, or the manifest beside it is another's. In a clone, run \"invoke build\" first. Where the module comes from git it brings no zip: put one into a bucket of yours with \"invoke publish --bucket NAME\" and set package to what that prints."
     }
-
-    postcondition {
-      condition     = var.package.s3 == null || self.code_sha256 == var.package.sha256
-      error_message = "The zip in S3 is not the one that package.sha256 names, and it is deployed: set package to what \"invoke publish --bucket NAME\" prints and apply again at once."
-    }
   }
 
   # An invocation before the policy is attached fails, and one before the log group exists would log nowhere.
   depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy_attachment.this]
+}
+
+# Read once it is deployed: the function's own digest is still the old one while an update is planned.
+data "aws_lambda_function" "deployed" {
+  count = var.package.s3 == null ? 0 : 1
+
+  function_name = aws_lambda_function.this.function_name
+
+  lifecycle {
+    postcondition {
+      condition     = self.code_sha256 == var.package.sha256
+      error_message = "The zip in S3 is not the one that package.sha256 names, and it is deployed: set package to what \"invoke publish --bucket NAME\" prints and apply again at once."
+    }
+  }
+
+  depends_on = [aws_lambda_function.this]
 }
 
 resource "aws_lambda_function_event_invoke_config" "this" {

@@ -40,8 +40,6 @@ mock_resource "aws_lambda_function" {
   override_during = plan
   defaults = {
     arn = "arn:aws:lambda:eu-west-2:123456789012:function:Lambda-image"
-    # What a package in S3 must be: that of tests/package/function.zip.
-    code_sha256 = "7jPa9uUXOA1/zVdkg1S33XCTnTAg85Y7EWw/sIpMlEA="
   }
 }
 
