@@ -36,7 +36,7 @@ module "function" {
   function           = var.function
   asynchronous       = var.asynchronous
   log_retention_days = var.log_retention_days
-  kms_key_arns       = var.kms_key_arns
+  kms_key_arns       = merge(var.kms_key_arns, { source_bucket = null, destination_bucket = null })
   role               = var.role
   tags               = var.tags
 }

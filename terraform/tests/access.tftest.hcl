@@ -190,6 +190,19 @@ run "aliases_of_keys" {
   }
 }
 
+run "keys_of_buckets_in_the_wrong_place" {
+  command         = plan
+  expect_failures = [var.kms_key_arns]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    kms_key_arns = { source_bucket = "arn:aws:kms:eu-west-2:123456789012:key/source" }
+  }
+}
+
 run "no_path_and_no_boundary" {
   command         = plan
   expect_failures = [var.role]

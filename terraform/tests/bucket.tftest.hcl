@@ -113,8 +113,8 @@ run "notification" {
   variables {
     bucket = "a-bucket"
     lambda_notification = [
-      { id = "a", lambda_function_arn = "arn:aws:lambda:eu-west-2:123456789012:function:a", events = ["s3:ObjectCreated:*"] },
-      { id = "b", lambda_function_arn = "arn:aws:lambda:eu-west-2:123456789012:function:b", events = ["s3:ObjectCreated:Put"], filter_prefix = "b/", filter_suffix = ".jpg" },
+      { id = "a", lambda_function_arn = "arn:aws:lambda:eu-west-2:123456789012:function:a", events = ["s3:ObjectCreated:*"], filter_prefix = "a/" },
+      { id = "b", lambda_function_arn = "arn:aws:lambda:eu-west-2:123456789012:function:b", events = ["s3:ObjectCreated:*"], filter_prefix = "b/", filter_suffix = ".jpg" },
     ]
   }
 
@@ -123,11 +123,28 @@ run "notification" {
       aws_s3_bucket_notification.this.bucket == "a-bucket"
       && !aws_s3_bucket_notification.this.eventbridge
       && jsonencode([for one in aws_s3_bucket_notification.this.lambda_function : [one.id, one.lambda_function_arn, tolist(one.events), one.filter_prefix, one.filter_suffix]]) == jsonencode([
-        ["a", "arn:aws:lambda:eu-west-2:123456789012:function:a", ["s3:ObjectCreated:*"], null, null],
-        ["b", "arn:aws:lambda:eu-west-2:123456789012:function:b", ["s3:ObjectCreated:Put"], "b/", ".jpg"],
+        ["a", "arn:aws:lambda:eu-west-2:123456789012:function:a", ["s3:ObjectCreated:*"], "a/", null],
+        ["b", "arn:aws:lambda:eu-west-2:123456789012:function:b", ["s3:ObjectCreated:*"], "b/", ".jpg"],
       ])
     )
     error_message = "The bucket must notify every function as it is told, and nobody else."
+  }
+}
+
+run "notifications_that_overlap" {
+  command         = plan
+  expect_failures = [aws_s3_bucket_notification.this]
+
+  module {
+    source = "./modules/notification"
+  }
+
+  variables {
+    bucket = "a-bucket"
+    lambda_notification = [
+      { id = "a", lambda_function_arn = "arn:aws:lambda:eu-west-2:123456789012:function:a", events = ["s3:ObjectCreated:*"], filter_suffix = ".jpg" },
+      { id = "b", lambda_function_arn = "arn:aws:lambda:eu-west-2:123456789012:function:b", events = ["s3:ObjectCreated:*"], filter_prefix = "b/" },
+    ]
   }
 }
 

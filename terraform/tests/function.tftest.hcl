@@ -225,7 +225,7 @@ run "smallest" {
 
   variables {
     name               = "a"
-    function           = { memory_size = 128, timeout = 1, ephemeral_storage_size = 512, reserved_concurrent_executions = 0 }
+    function           = { memory_size = 256, timeout = 1, ephemeral_storage_size = 512, reserved_concurrent_executions = 0 }
     log_retention_days = 0
     asynchronous       = { maximum_retry_attempts = 0, maximum_event_age_in_seconds = 60 }
     renditions         = { a = { scale = 0.001 } }
@@ -258,7 +258,7 @@ run "too_small" {
 
   variables {
     name               = ""
-    function           = { memory_size = 127, timeout = 0 }
+    function           = { memory_size = 255, timeout = 0 }
     log_retention_days = -1
     asynchronous       = { maximum_event_age_in_seconds = 59 }
     renditions         = { a = { scale = 0 } }

@@ -187,6 +187,24 @@ run "another_architecture" {
   }
 }
 
+run "another_architecture_than_the_key_names" {
+  command         = plan
+  expect_failures = [var.package]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    package = {
+      s3           = { bucket = "artifacts", key = "a/image-resize-python3.13-x86_64-ee33daf6e517380d7fcd57648354b7dd70939d3020f3963b116c3fb08a4c9440.zip" }
+      sha256       = "7jPa9uUXOA1/zVdkg1S33XCTnTAg85Y7EWw/sIpMlEA="
+      runtime      = "python3.13"
+      architecture = "arm64"
+    }
+  }
+}
+
 run "no_built_function" {
   command         = plan
   expect_failures = [aws_lambda_function.this]

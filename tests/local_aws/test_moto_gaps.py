@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -165,3 +166,14 @@ def test_what_the_administrator_signs_in_advance_is_his(account: Account) -> Non
     s3.put_object(Bucket=bucket, Key="x", Body=b"content")
     url = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "x"})
     assert urllib3.request("GET", url).data == b"content"
+
+
+def test_a_queue_keeps_its_policy_when_something_else_is_set(account: Account) -> None:
+    url, arn = account.queue()
+    deny = {"Sid": "x", "Effect": "Deny", "Principal": "*", "Action": "sqs:DeleteQueue", "Resource": arn}
+    policy = {"Version": "2012-10-17", "Statement": [deny]}
+    sqs = account.client("sqs")
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "60"})
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert (json.loads(found["Policy"]), found["VisibilityTimeout"]) == (policy, "60")

@@ -257,6 +257,20 @@ def test_kms(examples: Examples) -> None:
     assert example.message(example["failure_queue_url"])["key"] == "broken.jpg"
 
 
+def test_a_name_that_is_taken_harms_nobody(examples: Examples, tmp_path: Path) -> None:
+    first = examples["eventbridge"]
+    variables = json.loads((first.terraform.directory / "terraform.tfvars.json").read_text())
+    second = prepared("eventbridge", tmp_path, first.aws, variables["package"])
+    (second.directory / "terraform.tfvars.json").write_text(json.dumps(variables | {"bucket_prefix": "second"}))
+    second.init()
+    with pytest.raises(ToolError, match="Role with name resize-eventbridge-role already exists"):
+        second.run("apply", "-auto-approve", "-input=false")
+    assert "Destroy complete!" in second.run("destroy", "-auto-approve")
+    # Neither its queues nor its rule were handed to the second, to be destroyed with it.
+    first.upload("eventbridge-uploads", "photos/still.jpg", encoded(picture()))
+    first.output("eventbridge-assets", "photos/resized-still.jpg")
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_a_second_plan_is_empty_and_nothing_failed(examples: Examples, name: str) -> None:
     example = examples[name]

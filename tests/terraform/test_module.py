@@ -103,6 +103,11 @@ VALUES: list[Wrong] = [
         {"kms_key_arns": '{ queues = "alias/a" }'},
         "Each of kms_key_arns must be the ARN of a key, arn:aws:kms:",
     ),
+    (
+        FUNCTION,
+        {"kms_key_arns": '{ source_bucket = "arn:aws:kms:eu-west-2:123456789012:key/a" }'},
+        "The buckets' keys belong into source_bucket.kms_key_arn and destination_bucket.kms_key_arn",
+    ),
     (FUNCTION, {"role": '{ path = "images" }'}, 'role.path must begin and end with a slash, such as "/images/".'),
     (
         FUNCTION,
@@ -112,7 +117,7 @@ VALUES: list[Wrong] = [
     (
         FUNCTION,
         {"function": "{ memory_size = 64 }"},
-        "function.memory_size must be a whole number of MiB from 128 to 10240",
+        "function.memory_size must be a whole number of MiB from 256, below which there is no room for an image",
     ),
     (FUNCTION, {"function": "{ timeout = 0 }"}, "function.timeout must be a whole number of seconds from 1 to 900"),
     (
@@ -305,6 +310,13 @@ def needs(module_copy: Path) -> dict[str, set[str]]:
         # Events come only when it is settled what becomes of those that fail, and S3 tries the permission out.
         ("function.aws_lambda_permission.source_bucket", "function.aws_lambda_function_event_invoke_config.this"),
         ("notification.aws_s3_bucket_notification.this", "function.aws_lambda_permission.source_bucket"),
+        # Of a name that is taken IAM refuses the role; SQS would hand out another's queue.
+        ("function.aws_sqs_queue.failures", "function.aws_iam_role.this"),
+        ("function.aws_sqs_queue.undelivered", "function.aws_iam_role.this"),
+        ("function.aws_cloudwatch_event_rule.uploads", "function.aws_iam_role.this"),
+        ("function.aws_cloudwatch_event_target.function", "function.aws_lambda_permission.eventbridge"),
+        ("function.aws_cloudwatch_event_target.function", "function.aws_lambda_function_event_invoke_config.this"),
+        ("function.aws_cloudwatch_event_target.function", "function.aws_sqs_queue_policy.undelivered"),
         # Nothing writes to a bucket that is still open, unencrypted or without versions.
         *(
             ("function.aws_lambda_function.this", f"{bucket}.aws_s3_bucket_{protection}.this")

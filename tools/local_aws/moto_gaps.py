@@ -8,6 +8,7 @@ import moto.awslambda.models
 import moto.logs.responses
 import moto.s3.models
 import moto.s3.responses
+import moto.sqs.models
 from moto.awslambda.exceptions import InvalidParameterValueException
 from moto.logs.exceptions import ResourceNotFoundException
 from moto.s3.exceptions import MissingBucket
@@ -18,6 +19,7 @@ LambdaFunction: Any = moto.awslambda.models.LambdaFunction
 LogsResponse: Any = moto.logs.responses.LogsResponse
 FakeDeleteMarker: Any = moto.s3.models.FakeDeleteMarker
 S3Response: Any = moto.s3.responses.S3Response
+Queue: Any = moto.sqs.models.Queue
 
 ENCODED = {"Key", "Prefix", "Delimiter", "KeyMarker", "NextKeyMarker"}
 """What S3 encodes in a listing."""
@@ -150,3 +152,14 @@ def list_versions_encoded() -> None:
 def dispose_of_delete_markers() -> None:
     """Let a bucket with delete markers be emptied; moto disposes of every version alike, and markers can't be."""
     FakeDeleteMarker.dispose = lambda _marker: None
+
+
+def keep_policies_of_queues() -> None:
+    """Keep a queue's policy when something else of it is set; moto drops it, and a second plan would set it anew."""
+    set_attributes = Queue._set_attributes
+
+    def set_attributes_but_for_policy(queue: Any, attributes: dict[str, Any], now: float | None = None) -> None:
+        kept = {} if "Policy" in attributes else {"Policy": queue.policy}
+        set_attributes(queue, attributes | kept, now)
+
+    Queue._set_attributes = set_attributes_but_for_policy

@@ -120,6 +120,7 @@ class Server:
         moto_gaps.change_keys_of_log_groups()
         moto_gaps.list_versions_encoded()
         moto_gaps.dispose_of_delete_markers()
+        moto_gaps.keep_policies_of_queues()
 
     def _notify(self, arn: str, event: bytes) -> None:
         bucket_arn = json.loads(event)["Records"][0]["s3"]["bucket"]["arn"]

@@ -17,6 +17,9 @@ resource "aws_cloudwatch_event_rule" "uploads" {
       length(local.key_patterns) == 0 ? {} : { object = { key = local.key_patterns } },
     )
   })
+
+  # As the queues do: EventBridge would overwrite another's rule of this name.
+  depends_on = [aws_iam_role.this]
 }
 
 resource "aws_cloudwatch_event_target" "function" {
@@ -56,6 +59,8 @@ resource "aws_sqs_queue" "undelivered" {
   kms_master_key_id         = var.kms_key_arns.queues
   sqs_managed_sse_enabled   = var.kms_key_arns.queues == null ? true : null
   tags                      = var.tags
+
+  depends_on = [aws_iam_role.this]
 }
 
 resource "aws_sqs_queue_policy" "undelivered" {

@@ -10,6 +10,10 @@ resource "aws_sqs_queue" "failures" {
   kms_master_key_id         = var.kms_key_arns.queues
   sqs_managed_sse_enabled   = var.kms_key_arns.queues == null ? true : null
   tags                      = var.tags
+
+  # SQS hands out a queue that is there already, and destroying would take it from whoever has it. IAM refuses a role of a
+  # name that is taken, so the role comes first.
+  depends_on = [aws_iam_role.this]
 }
 
 resource "aws_sqs_queue_policy" "failures" {

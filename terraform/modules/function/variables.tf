@@ -87,8 +87,8 @@ variable "function" {
   nullable    = false
 
   validation {
-    condition     = var.function.memory_size >= 128 && var.function.memory_size <= 10240 && floor(var.function.memory_size) == var.function.memory_size
-    error_message = "function.memory_size must be a whole number of MiB from 128 to 10240, which is what Lambda has."
+    condition     = var.function.memory_size >= 256 && var.function.memory_size <= 10240 && floor(var.function.memory_size) == var.function.memory_size
+    error_message = "function.memory_size must be a whole number of MiB from 256, below which there is no room for an image, to 10240, which is what Lambda has."
   }
 
   validation {
@@ -120,13 +120,21 @@ variable "function" {
 
 variable "kms_key_arns" {
   type = object({
-    environment = optional(string)
-    log_group   = optional(string)
-    queues      = optional(string)
+    environment        = optional(string)
+    log_group          = optional(string)
+    queues             = optional(string)
+    source_bucket      = optional(string)
+    destination_bucket = optional(string)
   })
-  description = "ARNs of the customer-managed KMS keys that encrypt the function's environment variables, its log group and its queues; null is AWS's own encryption. The policy of the log group's key must let CloudWatch Logs use it, and that of the queues' EventBridge where that is the trigger."
+  description = "ARNs of the customer-managed KMS keys that encrypt the function's environment variables, its log group and its queues; null is AWS's own encryption. Those of the buckets belong into source_bucket and destination_bucket. The policy of the log group's key must let CloudWatch Logs use it, and that of the queues' EventBridge where that is the trigger."
   default     = {}
   nullable    = false
+
+  validation {
+    # Terraform drops what an object's type does not name without a word, and here that would be a grant.
+    condition     = var.kms_key_arns.source_bucket == null && var.kms_key_arns.destination_bucket == null
+    error_message = "The buckets' keys belong into source_bucket.kms_key_arn and destination_bucket.kms_key_arn: kms_key_arns is for what this module makes."
+  }
 
   validation {
     condition     = alltrue([for arn in values(var.kms_key_arns) : arn == null || can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/", arn))])
@@ -219,6 +227,15 @@ variable "package" {
   validation {
     condition     = var.package.runtime == null || contains(["python3.12", "python3.13"], coalesce(var.package.runtime, "none"))
     error_message = "package.runtime must be python3.12 or python3.13: for no other of Lambda's runtimes is there a package."
+  }
+
+  validation {
+    condition = (
+      var.package.s3 == null
+      || !can(regex("image-resize-python3[.][0-9]+-(arm64|x86_64)-[0-9a-f]{64}[.]zip$", var.package.s3.key))
+      || can(regex("image-resize-${var.package.runtime}-${var.package.architecture}-", var.package.s3.key))
+    )
+    error_message = "package.runtime and package.architecture must be those that package.s3.key names: paste all of what \"invoke publish --bucket NAME\" prints for one processor."
   }
 
   validation {

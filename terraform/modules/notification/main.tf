@@ -1,5 +1,25 @@
 # The source bucket's one notification configuration; read the README's warning before you use this.
 
+locals {
+  ends = [
+    for one in var.lambda_notification : {
+      prefix = one.filter_prefix == null ? "" : one.filter_prefix
+      suffix = one.filter_suffix == null ? "" : one.filter_suffix
+    }
+  ]
+
+  # The filters of one function do not overlap; those of several that meet here may.
+  overlapping = flatten([
+    for i, one in var.lambda_notification : [
+      for j, other in var.lambda_notification : "${one.id} and ${other.id}"
+      if i < j
+      && length(setintersection(one.events, other.events)) > 0
+      && (startswith(local.ends[i].prefix, local.ends[j].prefix) || startswith(local.ends[j].prefix, local.ends[i].prefix))
+      && (endswith(local.ends[i].suffix, local.ends[j].suffix) || endswith(local.ends[j].suffix, local.ends[i].suffix))
+    ]
+  ])
+}
+
 resource "aws_s3_bucket_notification" "this" {
   bucket      = var.bucket
   eventbridge = var.eventbridge
@@ -13,6 +33,13 @@ resource "aws_s3_bucket_notification" "this" {
       events              = lambda_function.value.events
       filter_prefix       = lambda_function.value.filter_prefix
       filter_suffix       = lambda_function.value.filter_suffix
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = length(local.overlapping) == 0
+      error_message = "Two of lambda_notification could fit one key (${join("; ", local.overlapping)}), which S3 refuses: give their functions filters that no key fits together, or use EventBridge."
     }
   }
 }
