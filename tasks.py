@@ -127,9 +127,10 @@ def lint(_: Context) -> None:
 def scan(_: Context) -> None:
     """Scan terraform/ with checkov: what is insecure, and which skips are no longer needed."""
     found = scanning.scan(TERRAFORM)
-    for objection in found.objections():
+    objections = list(found.objections())
+    for objection in objections:
         print(objection)
-    if any(found.objections()):
+    if objections:
         raise Exit("Error: the scan is not clean; what to do is above", code=1)
     say(f"{found.passed} checks pass, {len(found.skipped)} are skipped with a reason")
 

@@ -120,11 +120,16 @@ class Account:
             )
         return name
 
-    def queue(self) -> tuple[str, str]:
-        """Make a queue; returns its URL and ARN."""
+    def queue(self, sender: str = "") -> tuple[str, str]:
+        """Make a queue, to which a service of AWS may send where one is named; returns its URL and ARN."""
         sqs = self.client("sqs")
         url = sqs.create_queue(QueueName=self.unique("queue"))["QueueUrl"]
-        return url, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        if sender:
+            allow = {"Effect": "Allow", "Principal": {"Service": sender}, "Action": "sqs:SendMessage", "Resource": arn}
+            policy = {"Version": "2012-10-17", "Statement": [allow]}
+            sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
+        return url, arn
 
     def message(self, queue_url: str) -> dict[str, Any]:
         """Await a message and take it off the queue."""

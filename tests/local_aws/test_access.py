@@ -247,3 +247,19 @@ def test_a_permissions_boundary_bounds_what_a_role_is_allowed(account: Account, 
     arn = iam.create_policy(PolicyName=account.unique("bound"), PolicyDocument=json.dumps(document))["Policy"]["Arn"]
     iam.put_role_permissions_boundary(RoleName=function, PermissionsBoundary=arn)
     assert probe(account, function, "put_object", Bucket=bucket, Key="x") == result
+
+
+def test_a_boundary_bounds_what_is_asked_for_on_the_way(account: Account) -> None:
+    key = account.client("kms").create_key()["KeyMetadata"]["Arn"]
+    bucket = encrypted_bucket(account, key)
+    function = account.function(PROBE, allow=[{"Action": ["s3:*", "kms:*"], "Resource": "*"}])
+    bound = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    document = {"Version": "2012-10-17", "Statement": [bound]}
+    iam = account.client("iam")
+    arn = iam.create_policy(PolicyName=account.unique("bound"), PolicyDocument=json.dumps(document))["Policy"]["Arn"]
+    assert probe(account, function, "get_object", Bucket=bucket, Key="there") == "allowed"
+    assert probe(account, function, "get_object", Bucket=bucket, Key="missing") == "NoSuchKey"
+    iam.put_role_permissions_boundary(RoleName=function, PermissionsBoundary=arn)
+    # The key is beyond it, and so is to learn what is missing.
+    assert probe(account, function, "get_object", Bucket=bucket, Key="there") == "AccessDenied"
+    assert probe(account, function, "get_object", Bucket=bucket, Key="missing") == "AccessDenied"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.local_aws.conftest import Account, awaited
-from tools.local_aws.resource_policy import permits
+from tools.local_aws.resource_policy import Service, permits
 
 ECHO = "import json\ndef handler(event, context):\n    print('EVENT', json.dumps(event))\n"
 
@@ -212,6 +212,8 @@ def test_a_target_is_described_as_it_was_made(account: Account) -> None:
         ([{"Principal": "*", "Condition": {"StringEquals": {"aws:SourceArn": "arn:rule/*"}}}], False),
         ([{"Principal": "*", "Condition": {"StringEquals": {"aws:SourceAccount": ["1", "2"]}}}], True),
         ([{"Principal": "*"}, {"Principal": "*", "Effect": "Deny"}], False),
+        ([{"Principal": "*", "Resource": "arn:queue/*"}], True),
+        ([{"Principal": "*", "Resource": "arn:queue/other"}], False),
         (
             [
                 {"Principal": "*"},
@@ -223,5 +225,18 @@ def test_a_target_is_described_as_it_was_made(account: Account) -> None:
     ],
 )
 def test_a_resources_policy_is_read_as_aws_reads_it(statements: list[dict[str, Any]], result: bool) -> None:
-    policy = [{"Effect": "Allow", "Action": "sqs:SendMessage", **statement} for statement in statements]
-    assert permits(policy, "events.amazonaws.com", "sqs:SendMessage", "arn:rule/x", "1") is result
+    usual = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "arn:queue/q"}
+    policy = [usual | statement for statement in statements]
+    rule = Service("events.amazonaws.com", "arn:rule/x", "1")
+    assert permits(policy, rule, "sqs:SendMessage", "arn:queue/q") is result
+
+
+def test_a_rule_with_a_schedule_and_no_pattern_wants_no_event(account: Account) -> None:
+    made = rule(account)
+    url, arn = account.queue("events.amazonaws.com")
+    scheduled = account.unique("scheduled")
+    account.client("events").put_rule(Name=scheduled, ScheduleExpression="rate(1 hour)")
+    account.client("events").put_targets(Rule=scheduled, Targets=[{"Id": "queue", "Arn": arn}])
+    made.put("told")
+    assert made.keys(1) == {"told"}
+    assert "Messages" not in account.client("sqs").receive_message(QueueUrl=url)

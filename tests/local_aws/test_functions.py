@@ -188,46 +188,66 @@ def reserve(account: Account, name: str, number: int) -> None:
     account.client("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=number)
 
 
-def test_nothing_runs_of_a_function_that_has_no_concurrency_until_it_has_again(account: Account) -> None:
-    stopped, other = account.function(ECHO), account.function(ECHO)
-    reserve(account, stopped, 0)
-    found = account.client("lambda").get_function(FunctionName=stopped)
+def test_of_a_function_that_has_no_concurrency_nothing_runs_and_events_are_recorded_at_once(account: Account) -> None:
+    url, arn = account.queue()
+    name = account.function(ECHO, allow=[{"Action": "sqs:SendMessage", "Resource": arn}])
+    account.on_failure(name, arn)
+    reserve(account, name, 0)
+    found = account.client("lambda").get_function(FunctionName=name)
     assert found["Concurrency"]["ReservedConcurrentExecutions"] == 0
     with pytest.raises(ClientError, match="TooManyRequestsException"):
-        account.invoke(stopped)
-    for number in range(5):
-        account.invoke(stopped, number, InvocationType="Event")
-    # More events than workers wait, and hold up no other function's.
-    account.invoke(other, "free", InvocationType="Event")
-    awaited(lambda: True if "seen free" in account.log(other) else None)
-    assert account.log(stopped) == []
-    account.client("lambda").delete_function_concurrency(FunctionName=stopped)
-    awaited(lambda: True if {f"seen {number}" for number in range(5)} <= set(account.log(stopped)) else None)
+        account.invoke(name)
+    account.invoke(name, "stopped", InvocationType="Event")
+    record = account.message(url)
+    assert (record["requestContext"]["condition"], record["requestPayload"]) == ("ZeroReservedConcurrency", "stopped")
+    assert (record["requestContext"]["approximateInvokeCount"], "responsePayload" in record) == (0, False)
+    account.client("lambda").delete_function_concurrency(FunctionName=name)
+    account.invoke(name, "again", InvocationType="Event")
+    awaited(lambda: True if "seen again" in account.log(name) else None)
+    assert "seen stopped" not in account.log(name)
 
 
-def test_no_more_of_a_function_run_than_are_reserved_for_it(account: Account) -> None:
+@pytest.fixture
+def held(account: Account) -> Iterator[tuple[str, Callable[[], None]]]:
+    """A function of which one may run, and does, until the second is called; what comes next is echoed."""
     bucket = account.bucket()
+    call = f"    boto3.client('s3').list_objects_v2(Bucket='{bucket}')"
+    queue = {"Action": "sqs:SendMessage", "Resource": "*"}
     name = account.function(
-        f"import boto3\ndef handler(event, context):\n    boto3.client('s3').list_objects_v2(Bucket='{bucket}')\n",
-        allow=[{"Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{bucket}"}],
+        f"import boto3\ndef handler(event, context):\n{call}\n    print('seen', event)\n",
+        allow=[{"Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{bucket}"}, queue],
     )
     reserve(account, name, 1)
     hold = inject(account.aws, Fault("GET", bucket, hold=True))
     account.invoke(name, InvocationType="Event")
     await_held(account.aws, hold)
+    yield name, lambda: release(account.aws, hold)
+    release(account.aws, hold)
+
+
+def test_what_is_beyond_a_reservation_waits_and_holds_up_nobody_else(
+    account: Account, held: tuple[str, Callable[[], None]]
+) -> None:
+    name, go_on = held
+    other = account.function(ECHO)
     with pytest.raises(ClientError, match="TooManyRequestsException"):
         account.invoke(name)
-    release(account.aws, hold)
-    awaited(lambda: True if any("REPORT" in line for line in account.log(name)) else None)
-    account.invoke(name)
+    # More events than there are workers.
+    for number in range(5):
+        account.invoke(name, number, InvocationType="Event")
+    account.invoke(other, "free", InvocationType="Event")
+    awaited(lambda: True if "seen free" in account.log(other) else None)
+    assert "seen 0" not in account.log(name)
+    go_on()
+    awaited(lambda: True if {f"seen {number}" for number in range(5)} <= set(account.log(name)) else None)
 
 
-def test_a_throttled_event_that_becomes_too_old_is_recorded(account: Account) -> None:
+def test_a_throttled_event_that_becomes_too_old_is_recorded(
+    account: Account, held: tuple[str, Callable[[], None]]
+) -> None:
     url, arn = account.queue()
-    name = account.function(ECHO, allow=[{"Action": "sqs:SendMessage", "Resource": arn}])
-    account.on_failure(name, arn, MaximumEventAgeInSeconds=1)
-    reserve(account, name, 0)
-    account.invoke(name, "old", InvocationType="Event")
+    account.on_failure(held[0], arn, MaximumEventAgeInSeconds=1)
+    account.invoke(held[0], "old", InvocationType="Event")
     record = account.message(url)
     assert (record["requestContext"]["condition"], record["requestPayload"]) == ("EventAgeExceeded", "old")
     assert "responsePayload" not in record
@@ -235,15 +255,14 @@ def test_a_throttled_event_that_becomes_too_old_is_recorded(account: Account) ->
 
 def test_an_event_can_be_throttled_for_as_long_as_it_may_get_old(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asynchronous, "LONGEST_THROTTLE_SECONDS", 1e-6)
-    stopped = FunctionSpec("arn", "name", Path(), "handler", 128, 3, "role", "group", (), reserved=0)
+    busy = FunctionSpec("arn", "name", Path(), "handler", 128, 3, "role", "group", (), reserved=1)
     # As often as in half an hour, and then it is too old.
     terms = itertools.chain(itertools.repeat(Terms(on_failure="queue"), 2000), [Terms(max_age=0, on_failure="queue")])
     unused: Any = None
     records: SimpleQueue[str] = SimpleQueue()
     pool = Pool(1, unused, unused, unused, unused)
-    queue = AsynchronousQueue(
-        pool, 1, (), lambda _: (stopped, next(terms)), lambda *arguments: records.put(arguments[2])
-    )
+    pool._running["arn"] = 1
+    queue = AsynchronousQueue(pool, 1, (), lambda _: (busy, next(terms)), lambda *arguments: records.put(arguments[2]))
     queue.accept("arn", b"{}")
     try:
         assert "EventAgeExceeded" in records.get(timeout=PATIENCE)

@@ -152,7 +152,7 @@ def test_a_deletion_in_a_bucket_with_versions_is_told(account: Account) -> None:
 def test_a_queue_is_told_beside_functions_and_all_are_kept(account: Account) -> None:
     function = account.function(ECHO)
     bucket = account.bucket(function)
-    url, arn = account.queue()
+    url, arn = account.queue("s3.amazonaws.com")
     both = (for_keys(account, function, prefix="a/"), for_keys(account, function, prefix="b/"))
     queue = {**for_keys(account, function, prefix="c+d/"), "QueueArn": arn}
     del queue["LambdaFunctionArn"]
@@ -169,7 +169,7 @@ def test_a_queue_is_told_beside_functions_and_all_are_kept(account: Account) -> 
 def test_a_queue_is_not_told_of_a_configuration_that_is_refused(account: Account) -> None:
     function = account.function(ECHO)
     bucket = account.bucket(function)
-    url, arn = account.queue()
+    url, arn = account.queue("s3.amazonaws.com")
     queue = {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}
     with pytest.raises(ClientError, match="cannot share a common event type"):
         configure(account, bucket, for_keys(account, function), QueueConfigurations=[queue])
@@ -189,7 +189,7 @@ def handler(event, context):
 
 def test_a_queue_is_told_when_the_upload_is_done(account: Account) -> None:
     bucket = account.bucket()
-    arn = account.queue()[1]
+    arn = account.queue("s3.amazonaws.com")[1]
     read = {"Action": ["s3:GetObject", "sqs:*"], "Resource": "*"}
     function = account.function(METADATA, allow=[read])
     account.client("lambda").create_event_source_mapping(FunctionName=function, EventSourceArn=arn, BatchSize=1)
@@ -197,3 +197,14 @@ def test_a_queue_is_told_when_the_upload_is_done(account: Account) -> None:
     account.client("s3").put_object(Bucket=bucket, Key="a", Metadata={"said": "before"})
     found = awaited(lambda: [line for line in account.log(function) if line.startswith("FOUND")] or None)
     assert found == ["FOUND {'said': 'before'}"]
+
+
+def test_a_queue_that_does_not_let_s3_in_is_refused_when_it_is_configured(account: Account) -> None:
+    bucket = account.bucket()
+    closed, open_to_others = account.queue()[1], account.queue("sns.amazonaws.com")[1]
+    for arn in (closed, open_to_others, f"{closed}-that-is-not-there"):
+        told = {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}
+        with pytest.raises(ClientError, match="Unable to validate the following destination configurations"):
+            account.client("s3").put_bucket_notification_configuration(
+                Bucket=bucket, NotificationConfiguration={"QueueConfigurations": [told]}
+            )

@@ -134,7 +134,12 @@ class AsynchronousQueue:
         return None
 
     def _try(self, event: Event, spec: FunctionSpec, terms: Terms) -> None:
+        if spec.reserved == 0:
+            # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html: without any retries.
+            self._give_up(event, spec, terms, "ZeroReservedConcurrency")
+            return
         left = event.arrived + terms.max_age - time.monotonic()
+        # One that never waited is tried, however little time it has.
         if left <= 0 and event.throttled:
             self._give_up(event, spec, terms, "EventAgeExceeded")
             return

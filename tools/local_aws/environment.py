@@ -49,7 +49,8 @@ class FunctionSpec:
         memory_size: In MiB; what is resident beyond it is killed.
         timeout: In seconds.
         variables: Its environment, with the credentials of its role left out.
-        reserved: How many of it may run at once; None for as many as there are slots. An environment does not mind.
+        reserved: How many of it may run at once; None for as many as there are slots. An environment
+            serves on when it changes.
 
     """
 

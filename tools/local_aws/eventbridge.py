@@ -10,7 +10,7 @@ from moto.events.models import events_backends
 from moto.sqs.exceptions import QueueDoesNotExist
 from moto.sqs.models import sqs_backends
 
-from tools.local_aws.resource_policy import permits
+from tools.local_aws.resource_policy import Service, permits
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,9 @@ Invoke = Callable[[str, str, bytes], bool]
 def publish(event: Any, region: str, invoke: Invoke) -> None:
     """Bring an event of a service to the targets of every rule that wants it."""
     for rule in list(events_backends[DEFAULT_ACCOUNT_ID][region].event_buses["default"].rules.values()):
-        if rule.state == "ENABLED" and rule.event_pattern.matches_event(event):
+        # To moto, what has no pattern but a schedule wants every event.
+        wants = rule.event_pattern.get_pattern() and rule.event_pattern.matches_event(event)
+        if rule.state == "ENABLED" and wants:
             for target in list(rule.targets):
                 _deliver(event, rule, target, region, invoke)
 
@@ -60,7 +62,7 @@ def _send(queue_arn: str, rule_arn: str, body: str, region: str, **about: str) -
     except QueueDoesNotExist:
         return False
     statements = json.loads(queue.policy or "{}").get("Statement", [])
-    if not permits(statements, SERVICE, "sqs:SendMessage", rule_arn, DEFAULT_ACCOUNT_ID):
+    if not permits(statements, Service(SERVICE, rule_arn, DEFAULT_ACCOUNT_ID), "sqs:SendMessage", queue_arn):
         return False
     attributes = {name: {"DataType": "String", "StringValue": value} for name, value in about.items()}
     backend.send_message(queue.name, body, message_attributes=attributes)

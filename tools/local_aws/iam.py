@@ -127,7 +127,7 @@ class AccessControl:
         return assumed.access_key_id, assumed.secret_access_key, assumed.session_token
 
     def _check_s3(self, caller: Any, action: str, resource: str) -> None:
-        """Raise, unless a policy of the caller or of the bucket allows it and none denies it."""
+        """Raise, unless a policy of caller or bucket allows it, none denies it, and it is within the boundary."""
         documents = _documents(caller)
         bucket = s3_backends[self._account_id]["aws"].buckets.get(resource.rpartition(":::")[2].partition("/")[0])
         if bucket is not None and bucket.policy:
@@ -135,7 +135,8 @@ class AccessControl:
         arns = {caller.arn}
         if isinstance(caller, AssumedRoleAccessKey):
             arns.add(self._role(caller).arn)
-        if not _allow(documents, action, resource, callers=frozenset(arns)):
+        may = _allow(documents, action, resource, callers=frozenset(arns))
+        if not may or not self._is_within_boundary(caller, action, resource):
             raise S3AccessDeniedError
 
     def _is_within_boundary(self, caller: Any, action: str, resource: str) -> bool:

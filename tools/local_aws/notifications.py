@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import logging
 import threading
 import uuid
 from collections.abc import Callable, Iterable
@@ -16,6 +17,8 @@ import moto.s3.responses
 from moto.s3.exceptions import S3ClientError
 
 from tools.local_aws.faults import Application, Environ, StartResponse
+
+logger = logging.getLogger(__name__)
 
 # Any, for they are patched.
 Bucket: Any = moto.s3.models.FakeBucket
@@ -32,8 +35,8 @@ Notify = Callable[[str, bytes], None]
 Publish = Callable[[dict[str, Any]], None]
 """Takes an event for EventBridge."""
 
-MayInvoke = Callable[[str, str], bool]
-"""Tells whether a bucket's ARN may invoke a function's."""
+MayNotify = Callable[[str, str], bool]
+"""Tells whether a bucket may notify a function or a queue; takes the ARNs of both."""
 
 REASONS = {
     "s3:ObjectCreated:Put": "PutObject",
@@ -68,15 +71,15 @@ class Notifications:
         application: moto's.
         notify: Gets each function's ARN and its event.
         publish: Gets each event for EventBridge.
-        may_invoke: Asked for each function that a bucket is to notify.
+        may_notify: Asked for each function and queue that a bucket is to notify.
 
     """
 
-    def __init__(self, application: Application, notify: Notify, publish: Publish, may_invoke: MayInvoke) -> None:
+    def __init__(self, application: Application, notify: Notify, publish: Publish, may_notify: MayNotify) -> None:
         self._application = application
         self._notify = notify
         self._publish = publish
-        self._may_invoke = may_invoke
+        self._may_notify = may_notify
         self._collected = threading.local()
         self._sequence = itertools.count(0x0055AED6DCD90281E5)
         self._install()
@@ -86,7 +89,11 @@ class Notifications:
         self._collected.deliveries = deliveries
         answer = list(self._application(environ, start_response))
         for deliver in deliveries:
-            deliver()
+            try:
+                deliver()
+            except Exception:
+                # It is no fault of the uploader, who has been told that all is well.
+                logger.exception("a notification is lost")
         return answer
 
     def _install(self) -> None:
@@ -154,8 +161,8 @@ class Notifications:
         configuration = bucket.notification_configuration
         if configuration is None:
             return
-        for notification in configuration.cloud_function:
-            if not self._may_invoke(bucket.arn, notification.arn):
+        for notification in (*configuration.cloud_function, *configuration.queue):
+            if not self._may_notify(bucket.arn, notification.arn):
                 raise InvalidArgumentError("Unable to validate the following destination configurations")
         every = (*configuration.cloud_function, *configuration.queue, *configuration.topic)
         if any(_overlap(one, other) for one, other in itertools.combinations(every, 2)):
@@ -208,9 +215,7 @@ def _eventbridge_event(
     about = {"key": key.name, "size": described["size"], "etag": described["eTag"]}
     if "versionId" in described:
         about["version-id"] = described["versionId"]
-    # A member of an enumeration is not found by its value in a dict.
-    name = notifications.S3NotificationEvent(event_name).value
-    if name in DELETIONS:
+    if event_name in DELETIONS:
         # What is gone has no size.
         del about["size"]
     event: dict[str, Any] = {
@@ -231,17 +236,17 @@ def _eventbridge_event(
             "source-ip-address": "127.0.0.1",
         },
     }
-    if name in REASONS:
-        event["detail"]["reason"] = REASONS[name]
-    if name in DELETIONS:
-        event["detail"]["deletion-type"] = DELETIONS[name]
+    if event_name in REASONS:
+        event["detail"]["reason"] = REASONS[event_name]
+    if event_name in DELETIONS:
+        event["detail"]["deletion-type"] = DELETIONS[event_name]
     return event
 
 
 def _filter(notification: Any) -> dict[str, str]:
     """What the key must begin and end with: S3 takes it form-encoded."""
     rules = notification.filters.get("S3Key", {}).get("FilterRule", [])
-    return {rule["Name"].lower(): unquote_plus(rule["Value"] or "") for rule in rules}
+    return {rule["Name"]: unquote_plus(rule["Value"] or "") for rule in rules}
 
 
 def _key_matches(notification: Any, key: str) -> bool:

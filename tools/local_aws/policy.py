@@ -7,6 +7,23 @@ from typing import Any
 from moto.iam.access_control import PermissionResult
 
 
+def matches(pattern: str, value: str, flags: int = 0) -> bool:
+    """Whether a pattern fits: ``*`` and ``?`` are wildcards and all else is literal."""
+    expression = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
+    return re.fullmatch(expression, value, re.DOTALL | flags) is not None
+
+
+OPERATORS: dict[str, Callable[[str, str], bool]] = {
+    "ArnEquals": matches,
+    "ArnLike": matches,
+    "Bool": lambda wanted, value: wanted.lower() == value,
+    "BoolIfExists": lambda wanted, value: wanted.lower() == value,
+    "StringEquals": lambda wanted, value: wanted == value,
+    "StringLike": matches,
+}
+"""https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html"""
+
+
 def decide(
     statement: dict[str, Any],
     action: str,
@@ -24,13 +41,13 @@ def decide(
         context: What else is known of the request: condition keys in lower case to values.
 
     """
-    applies = (
+    is_about_it = (
         _names(statement.get("Principal", "*"), callers)
-        and _applies(statement, "Action", action, re.IGNORECASE)
-        and _applies(statement, "Resource", resource)
+        and applies(statement, "Action", action, re.IGNORECASE)
+        and applies(statement, "Resource", resource)
         and conditions_met(statement.get("Condition", {}), context or {})
     )
-    if not applies:
+    if not is_about_it:
         return PermissionResult.NEUTRAL
     return PermissionResult.PERMITTED if statement["Effect"] == "Allow" else PermissionResult.DENIED
 
@@ -41,7 +58,7 @@ def trusts(document: dict[str, Any], service: str) -> bool:
         statement["Effect"]
         for statement in listed(document["Statement"])
         if service in listed(statement.get("Principal", {}).get("Service", []))
-        and _applies(statement, "Action", "sts:AssumeRole", re.IGNORECASE)
+        and applies(statement, "Action", "sts:AssumeRole", re.IGNORECASE)
     }
     return effects == {"Allow"}
 
@@ -51,22 +68,17 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def matches(pattern: str, value: str, flags: int = 0) -> bool:
-    """Whether a pattern fits: ``*`` and ``?`` are wildcards and all else is literal."""
-    expression = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
-    return re.fullmatch(expression, value, re.DOTALL | flags) is not None
+def applies(statement: dict[str, Any], element: str, value: str, flags: int = 0) -> bool:
+    """Whether a statement's ``Action`` or ``Resource``, or what it says it is not, fits."""
+    if f"Not{element}" in statement:
+        return not any(matches(pattern, value, flags) for pattern in listed(statement[f"Not{element}"]))
+    return any(matches(pattern, value, flags) for pattern in listed(statement.get(element, [])))
 
 
 def _names(principal: Any, callers: frozenset[str]) -> bool:
     if principal == "*":
         return True
     return not {"*", *callers}.isdisjoint(listed(principal.get("AWS", [])))
-
-
-def _applies(statement: dict[str, Any], element: str, value: str, flags: int = 0) -> bool:
-    if f"Not{element}" in statement:
-        return not any(matches(pattern, value, flags) for pattern in listed(statement[f"Not{element}"]))
-    return any(matches(pattern, value, flags) for pattern in listed(statement.get(element, [])))
 
 
 def conditions_met(conditions: dict[str, dict[str, Any]], context: Mapping[str, str]) -> bool:
@@ -83,14 +95,3 @@ def conditions_met(conditions: dict[str, dict[str, Any]], context: Mapping[str, 
         for operator, keys in conditions.items()
         for key, value in keys.items()
     )
-
-
-OPERATORS: dict[str, Callable[[str, str], bool]] = {
-    "ArnEquals": matches,
-    "ArnLike": matches,
-    "Bool": lambda wanted, value: wanted.lower() == value,
-    "BoolIfExists": lambda wanted, value: wanted.lower() == value,
-    "StringEquals": lambda wanted, value: wanted == value,
-    "StringLike": matches,
-}
-"""https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html"""

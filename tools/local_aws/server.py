@@ -21,6 +21,7 @@ from moto.core.exceptions import JsonRESTError
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.logs.models import logs_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.sqs.models import sqs_backends
 from werkzeug.serving import make_server
 
 from tools.local_aws import eventbridge, moto_gaps
@@ -32,7 +33,7 @@ from tools.local_aws.guard import Guard
 from tools.local_aws.iam import AccessControl
 from tools.local_aws.notifications import Notifications
 from tools.local_aws.pool import Pool, TooManyInvocationsError
-from tools.local_aws.resource_policy import permits
+from tools.local_aws.resource_policy import Service, permits
 from tools.local_aws.runtime import Runtime
 
 REGION = "eu-west-2"
@@ -84,7 +85,7 @@ class Server:
         self.secret_access_key = secrets.token_urlsafe(30)
         self._control = AccessControl(self.access_key_id, DEFAULT_ACCOUNT_ID, REGION)
         notifying = Notifications(
-            DomainDispatcherApplication(create_backend_app), self._notify, self._publish, _bucket_may_invoke
+            DomainDispatcherApplication(create_backend_app), self._notify, self._publish, _bucket_may_notify
         )
         application = Faults(notifying, self._control.is_administrator)
         # First of all: where the port is in use, there is nothing to clean up.
@@ -125,7 +126,7 @@ class Server:
     def _notify(self, arn: str, event: bytes) -> None:
         bucket_arn = json.loads(event)["Records"][0]["s3"]["bucket"]["arn"]
         # It might when it was configured, but may not any more.
-        if _bucket_may_invoke(bucket_arn, arn):
+        if _bucket_may_notify(bucket_arn, arn):
             self._queue.accept(arn, event)
         else:
             logger.warning("%s may not invoke %s: the notification is dropped, as S3 would", bucket_arn, arn)
@@ -222,15 +223,21 @@ def _function(arn: str) -> LambdaFunction | None:
         return None
 
 
-def _bucket_may_invoke(bucket_arn: str, arn: str) -> bool:
-    return _may_invoke(arn, "s3.amazonaws.com", bucket_arn)
+def _bucket_may_notify(bucket_arn: str, arn: str) -> bool:
+    service = "s3.amazonaws.com"
+    if ":sqs:" not in arn:
+        return _may_invoke(arn, service, bucket_arn)
+    queue = sqs_backends[DEFAULT_ACCOUNT_ID][REGION].queues.get(arn.rpartition(":")[2])
+    statements = json.loads(queue.policy or "{}").get("Statement", []) if queue else []
+    return permits(statements, Service(service, bucket_arn, DEFAULT_ACCOUNT_ID), "sqs:SendMessage", arn)
 
 
 def _may_invoke(arn: str, service: str, source_arn: str) -> bool:
     """Whether a function is there, and its policy lets a service invoke it; moto asks for neither."""
     function = _function(arn)
+    asker = Service(service, source_arn, DEFAULT_ACCOUNT_ID)
     return function is not None and permits(
-        function.policy.statements, service, "lambda:InvokeFunction", source_arn, DEFAULT_ACCOUNT_ID
+        function.policy.statements, asker, "lambda:InvokeFunction", function.function_arn
     )
 
 

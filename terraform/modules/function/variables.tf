@@ -82,7 +82,7 @@ variable "function" {
       security_group_ids = list(string)
     }))
   })
-  description = "What the Lambda function has. memory_size: MiB, which give processor time in proportion; 1769 are one whole processor, one image cannot use more, and below 256 there is no room for one. timeout: seconds of one invocation; the largest image that fits the default memory takes a few, the rest is for a slow S3. ephemeral_storage_size: MiB of /tmp, which the function does not use. reserved_concurrent_executions: how many run at once at most; null is as many as the account has left, and 0 stops all, events waiting as long as asynchronous lets them. tracing: by X-Ray. vpc: must have ways to S3, SQS and CloudWatch Logs."
+  description = "What the Lambda function has. memory_size: MiB, which give processor time in proportion; 1769 are one whole processor, one image cannot use more, and below 256 there is no room for one. timeout: seconds of one invocation; the largest image that fits the default memory takes a few, the rest is for a slow S3. ephemeral_storage_size: MiB of /tmp, which the function does not use. reserved_concurrent_executions: how many run at once at most; null is as many as the account has left, and 0 stops all, each event going to the failure queue at once. tracing: by X-Ray. vpc: must have ways to S3, SQS and CloudWatch Logs."
   default     = {}
   nullable    = false
 
