@@ -175,6 +175,22 @@ run "a_boundary_of_aws" {
   }
 }
 
+run "wildcards_for_keys" {
+  command         = plan
+  expect_failures = [var.source_bucket, var.destination_bucket, var.kms_key_arns, var.role]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    source_bucket      = { name = "src-bucket-image-in", kms_key_arn = "arn:aws:kms:eu-west-2:123456789012:key/*" }
+    destination_bucket = { name = "dest-bucket-image-out", kms_key_arn = "arn:aws:kms:*:123456789012:key/a" }
+    kms_key_arns       = { queues = "arn:aws:kms:eu-west-2:123456789012:key/" }
+    role               = { permissions_boundary_arn = "arn:aws:iam::123456789012:policy/*" }
+  }
+}
+
 run "aliases_of_keys" {
   command         = plan
   expect_failures = [var.source_bucket, var.destination_bucket, var.kms_key_arns]

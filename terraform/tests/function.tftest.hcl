@@ -228,7 +228,7 @@ run "smallest" {
     function           = { memory_size = 256, timeout = 1, ephemeral_storage_size = 512, reserved_concurrent_executions = 0 }
     log_retention_days = 0
     asynchronous       = { maximum_retry_attempts = 0, maximum_event_age_in_seconds = 60 }
-    renditions         = { a = { scale = 0.001 } }
+    renditions         = { a = { scale = 0.0001 } }
   }
 }
 
@@ -244,7 +244,7 @@ run "largest" {
     function           = { memory_size = 10240, timeout = 900, ephemeral_storage_size = 10240, reserved_concurrent_executions = 1000 }
     log_retention_days = 3653
     asynchronous       = { maximum_retry_attempts = 2, maximum_event_age_in_seconds = 21600 }
-    renditions         = { a = { scale = 1 }, ab = { width = 1 }, b-a = { height = 1 } }
+    renditions         = { a = { scale = 1 }, ab = { width = 65535 }, b-a = { height = 1 } }
   }
 }
 
@@ -261,7 +261,7 @@ run "too_small" {
     function           = { memory_size = 255, timeout = 0 }
     log_retention_days = -1
     asynchronous       = { maximum_event_age_in_seconds = 59 }
-    renditions         = { a = { scale = 0 } }
+    renditions         = { a = { scale = 0.00009 } }
   }
 }
 
@@ -603,5 +603,44 @@ run "renditions_of_every_kind" {
   assert {
     condition     = aws_lambda_function.this.environment[0].variables.METADATA == "all" && aws_lambda_function.this.environment[0].variables.MAX_PIXELS == "1000000"
     error_message = "The function must get its policy for metadata and its limit of pixels."
+  }
+}
+
+run "rendition_that_is_too_wide" {
+  command         = plan
+  expect_failures = [var.renditions]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    renditions = { a = { width = 65536 } }
+  }
+}
+
+run "rendition_with_an_empty_format" {
+  command         = plan
+  expect_failures = [var.renditions]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    renditions = { a = { scale = 1, format = "" } }
+  }
+}
+
+run "rendition_with_an_empty_storage_class" {
+  command         = plan
+  expect_failures = [var.renditions]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    renditions = { a = { scale = 1, storage_class = "" } }
   }
 }

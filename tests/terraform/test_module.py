@@ -133,7 +133,7 @@ VALUES: list[Wrong] = [
     (
         FUNCTION,
         {"function": "{ vpc = { subnet_ids = [], security_group_ids = [] } }"},
-        'function.vpc must have at least one of subnet_ids, such as "subnet-0a1b", and one of security_group_ids',
+        'function.vpc must have 1 to 16 subnet_ids, such as "subnet-0a1b", and 1 to 5 security_group_ids',
     ),
     (FUNCTION, {"metadata": '"some"'}, "metadata must be none, copyright or all."),
     (FUNCTION, {"max_pixels": "0"}, "max_pixels must be a whole number from 1"),
@@ -153,6 +153,17 @@ VALUES: list[Wrong] = [
         {"tags": '{ "aws:team" = "images" }'},
         'No key in tags may begin with "aws:", which AWS keeps for itself',
     ),
+    (FUNCTION, {"tags": "{ team = null }"}, "tags must be at most 50, each with a key of 1 to 128 characters"),
+    (
+        FUNCTION,
+        {"kms_key_arns": '{ queues = "arn:aws:kms:eu-west-2:123456789012:key/*" }'},
+        "Each of kms_key_arns must",
+    ),
+    (
+        FUNCTION,
+        {"package": f'{{ s3 = {{ bucket = "s3://artifacts", key = "a.zip" }}, {SHA256} }}'},
+        "package.s3.bucket must be the bucket's name alone, and package.s3.key the object's key",
+    ),
     (FUNCTION, {"renditions": "{}"}, "renditions must name at least one, such as { resized = { scale = 0.5 } }."),
     *(
         (FUNCTION, {"renditions": renditions}, message)
@@ -162,9 +173,12 @@ VALUES: list[Wrong] = [
                 '{ "Upper/Case" = { scale = 1 } }',
                 "Each name in renditions must be lower-case letters, digits and single",
             ),
-            ("{ a = { scale = 2 } }", "Each scale in renditions must be above 0 and at most 1: nothing is enlarged."),
+            ("{ a = { scale = 2 } }", "Each scale in renditions must be from 0.0001 to 1: nothing is enlarged."),
             ("{ a = { scale = 1, width = 1 } }", "Each of renditions must set either scale, or width, height or both."),
-            ("{ a = { width = 0 } }", "Each width and height in renditions must be a whole number of pixels from 1."),
+            (
+                "{ a = { width = 0 } }",
+                "Each width and height in renditions must be a whole number of pixels from 1 to 65535",
+            ),
             ('{ a = { width = 1, fit = "fill" } }', 'Each fit in renditions must be "inside", or "cover" with both'),
             ('{ a = { width = 1, format = "gif" } }', "Each format in renditions must be jpeg, png, webp or avif"),
             ("{ a = { width = 1, quality = 0 } }", "Each quality in renditions must be a whole number from 1 to 100"),

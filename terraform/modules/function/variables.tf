@@ -40,12 +40,12 @@ variable "destination_bucket" {
   }
 
   validation {
-    condition     = can(regex("^([^/*?{}][^*?{}]*/)?$", var.destination_bucket.prefix))
-    error_message = "destination_bucket.prefix must be a folder: end in a slash, begin with none, and hold none of * ? { }, such as \"resized/\"."
+    condition     = can(regex("^([^/*?{}[:cntrl:]][^*?{}[:cntrl:]]*/)?$", var.destination_bucket.prefix))
+    error_message = "destination_bucket.prefix must be a folder: end in a slash, begin with none, and hold neither * ? { } nor control characters, such as \"resized/\"."
   }
 
   validation {
-    condition     = var.destination_bucket.kms_key_arn == null || can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/", var.destination_bucket.kms_key_arn))
+    condition     = var.destination_bucket.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.destination_bucket.kms_key_arn))
     error_message = "destination_bucket.kms_key_arn must be the ARN of a key, arn:aws:kms:REGION:ACCOUNT:key/ID, not of an alias: policies know keys only by that."
   }
 }
@@ -108,13 +108,13 @@ variable "function" {
 
   validation {
     condition = var.function.vpc == null || try(
-      length(var.function.vpc.subnet_ids) > 0
-      && length(var.function.vpc.security_group_ids) > 0
-      && alltrue([for id in var.function.vpc.subnet_ids : startswith(id, "subnet-")])
-      && alltrue([for id in var.function.vpc.security_group_ids : startswith(id, "sg-")]),
+      length(var.function.vpc.subnet_ids) >= 1 && length(var.function.vpc.subnet_ids) <= 16
+      && length(var.function.vpc.security_group_ids) >= 1 && length(var.function.vpc.security_group_ids) <= 5
+      && alltrue([for id in var.function.vpc.subnet_ids : can(regex("^subnet-[0-9a-f]+$", id))])
+      && alltrue([for id in var.function.vpc.security_group_ids : can(regex("^sg-[0-9a-f]+$", id))]),
       false,
     )
-    error_message = "function.vpc must have at least one of subnet_ids, such as \"subnet-0a1b\", and one of security_group_ids, such as \"sg-0a1b\", or be null."
+    error_message = "function.vpc must have 1 to 16 subnet_ids, such as \"subnet-0a1b\", and 1 to 5 security_group_ids, such as \"sg-0a1b\", or be null."
   }
 }
 
@@ -137,7 +137,7 @@ variable "kms_key_arns" {
   }
 
   validation {
-    condition     = alltrue([for arn in values(var.kms_key_arns) : arn == null || can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/", arn))])
+    condition     = alltrue([for arn in values(var.kms_key_arns) : arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", arn))])
     error_message = "Each of kms_key_arns must be the ARN of a key, arn:aws:kms:REGION:ACCOUNT:key/ID, not of an alias: policies know keys only by that."
   }
 }
@@ -220,6 +220,14 @@ variable "package" {
   }
 
   validation {
+    condition = var.package.s3 == null || try(
+      can(regex("^[A-Za-z0-9._-]{3,63}$", var.package.s3.bucket)) && can(regex("^[^/]", var.package.s3.key)),
+      false,
+    )
+    error_message = "package.s3.bucket must be the bucket's name alone, and package.s3.key the object's key, without s3:// and a slash at its beginning."
+  }
+
+  validation {
     condition     = var.package.sha256 == null || can(regex("^[A-Za-z0-9+/]{43}=$", var.package.sha256))
     error_message = "package.sha256 must be the zip's SHA-256 in base64, 44 characters, as \"invoke publish --bucket NAME\" prints it."
   }
@@ -282,16 +290,16 @@ variable "renditions" {
   }
 
   validation {
-    condition     = alltrue([for one in values(var.renditions) : one.scale == null || try(one.scale > 0 && one.scale <= 1, false) if one != null])
-    error_message = "Each scale in renditions must be above 0 and at most 1: nothing is enlarged."
+    condition     = alltrue([for one in values(var.renditions) : one.scale == null || try(one.scale >= 0.0001 && one.scale <= 1, false) if one != null])
+    error_message = "Each scale in renditions must be from 0.0001 to 1: nothing is enlarged."
   }
 
   validation {
     condition = alltrue([
       for side in flatten([for one in values(var.renditions) : [one.width, one.height] if one != null]) :
-      side == null || try(side >= 1 && floor(side) == side, false)
+      side == null || try(side >= 1 && side <= 65535 && floor(side) == side, false)
     ])
-    error_message = "Each width and height in renditions must be a whole number of pixels from 1."
+    error_message = "Each width and height in renditions must be a whole number of pixels from 1 to 65535, the most that a format has."
   }
 
   validation {
@@ -304,7 +312,7 @@ variable "renditions" {
   }
 
   validation {
-    condition     = alltrue([for one in values(var.renditions) : one.format == null || contains(["jpeg", "png", "webp", "avif"], coalesce(one.format, "jpeg")) if one != null])
+    condition     = alltrue([for one in values(var.renditions) : one.format == null || try(contains(["jpeg", "png", "webp", "avif"], one.format), false) if one != null])
     error_message = "Each format in renditions must be jpeg, png, webp or avif, or null for the source's own."
   }
 
@@ -324,7 +332,7 @@ variable "renditions" {
   }
 
   validation {
-    condition     = alltrue([for one in values(var.renditions) : one.storage_class == null || contains(["STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"], coalesce(one.storage_class, "STANDARD")) if one != null])
+    condition     = alltrue([for one in values(var.renditions) : one.storage_class == null || try(contains(["STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"], one.storage_class), false) if one != null])
     error_message = "Each storage_class in renditions must be STANDARD, STANDARD_IA, ONEZONE_IA, INTELLIGENT_TIERING or GLACIER_IR, or null."
   }
 
@@ -349,7 +357,7 @@ variable "role" {
   }
 
   validation {
-    condition     = var.role.permissions_boundary_arn == null || can(regex("^arn:[^:]+:iam::(aws|[0-9]{12}):policy/", var.role.permissions_boundary_arn))
+    condition     = var.role.permissions_boundary_arn == null || can(regex("^arn:[a-z-]+:iam::(aws|[0-9]{12}):policy/[!-)+-~]+$", var.role.permissions_boundary_arn))
     error_message = "role.permissions_boundary_arn must be the ARN of a policy, arn:aws:iam::ACCOUNT:policy/NAME."
   }
 }
@@ -370,12 +378,12 @@ variable "source_bucket" {
   }
 
   validation {
-    condition     = can(regex("^([^/*?{}][^*?{}]*/)?$", var.source_bucket.prefix))
-    error_message = "source_bucket.prefix must be a folder: end in a slash, begin with none, and hold none of * ? { }, such as \"uploads/\"."
+    condition     = can(regex("^([^/*?{}[:cntrl:]][^*?{}[:cntrl:]]*/)?$", var.source_bucket.prefix))
+    error_message = "source_bucket.prefix must be a folder: end in a slash, begin with none, and hold neither * ? { } nor control characters, such as \"uploads/\"."
   }
 
   validation {
-    condition     = var.source_bucket.kms_key_arn == null || can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/", var.source_bucket.kms_key_arn))
+    condition     = var.source_bucket.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.source_bucket.kms_key_arn))
     error_message = "source_bucket.kms_key_arn must be the ARN of a key, arn:aws:kms:REGION:ACCOUNT:key/ID, not of an alias: policies know keys only by that."
   }
 }
@@ -385,6 +393,13 @@ variable "tags" {
   description = "Tags of everything that can have tags."
   default     = {}
   nullable    = false
+
+  validation {
+    condition = length(var.tags) <= 50 && alltrue([
+      for key, value in var.tags : length(key) >= 1 && length(key) <= 128 && try(length(value) <= 256, false)
+    ])
+    error_message = "tags must be at most 50, each with a key of 1 to 128 characters and a value of at most 256, which is what AWS has."
+  }
 
   validation {
     condition     = !anytrue([for key in keys(var.tags) : startswith(lower(key), "aws:")])
