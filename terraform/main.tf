@@ -46,5 +46,5 @@ module "notification" {
 
   bucket              = module.source_bucket.name
   lambda_notification = module.function.lambda_notification
-  eventbridge         = var.trigger == "eventbridge"
+  eventbridge         = var.trigger != "s3"
 }

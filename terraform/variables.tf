@@ -91,7 +91,7 @@ variable "metadata" {
 
 variable "name" {
   type        = string
-  description = "Name of the function and of its EventBridge rule, and the beginning of the names of its role (-role), policy (-policy) and queues (-failures, -undelivered). Role and policy names are unique in an account: a second pipeline needs another name."
+  description = "Name of the function and of its EventBridge rule, and the beginning of the names of its role (-role), policy (-policy) and queues (-failures, -undelivered). Role and policy names are unique in an account: a second pipeline needs another name. Another name replaces all of them, with what the queues and the log hold."
   default     = "Lambda-image"
   nullable    = false
 }
@@ -156,7 +156,7 @@ variable "tags" {
 
 variable "trigger" {
   type        = string
-  description = "What tells the function of uploads: \"s3\", the bucket's own notification, of which it has only one configuration; or \"eventbridge\", a rule of our own, for a bucket whose notification configuration enables EventBridge."
+  description = "What tells the function of uploads: \"s3\", the bucket's own notification, of which it has only one configuration; \"eventbridge\", a rule of our own, for a bucket whose notification configuration enables EventBridge; or \"both\", the step between, so that no upload is lost on the way from one to the other."
   default     = "s3"
   nullable    = false
 }

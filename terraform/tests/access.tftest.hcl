@@ -112,7 +112,7 @@ run "traced_and_in_a_vpc" {
         Sid      = "MakeNetworkInterfaces"
         Effect   = "Allow"
         Action   = ["ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"]
-        Resource = "arn:aws:ec2:*:123456789012:*/*"
+        Resource = ["arn:aws:ec2:*:123456789012:*/*", "arn:aws:ec2:*:*:subnet/*"]
       },
       {
         Sid      = "SeeNetworkInterfaces"

@@ -142,7 +142,7 @@ run "notifications_that_overlap" {
   variables {
     bucket = "a-bucket"
     lambda_notification = [
-      { id = "a", lambda_function_arn = "arn:aws:lambda:eu-west-2:123456789012:function:a", events = ["s3:ObjectCreated:*"], filter_suffix = ".jpg" },
+      { id = "a", lambda_function_arn = "arn:aws:lambda:eu-west-2:123456789012:function:a", events = ["s3:ObjectCreated:Put"], filter_suffix = ".jpg" },
       { id = "b", lambda_function_arn = "arn:aws:lambda:eu-west-2:123456789012:function:b", events = ["s3:ObjectCreated:*"], filter_prefix = "b/" },
     ]
   }

@@ -201,6 +201,57 @@ run "eventbridge_below_a_prefix" {
   }
 }
 
+run "both_on_the_way_from_one_to_the_other" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    trigger = "both"
+  }
+
+  assert {
+    condition = (
+      length(output.lambda_notification) == 1
+      && length(aws_lambda_permission.source_bucket) == 1
+      && length(aws_lambda_permission.eventbridge) == 1
+      && length(aws_cloudwatch_event_target.function) == 1
+      && length(aws_sqs_queue.undelivered) == 1
+    )
+    error_message = "Both must tell the function, so that none is missing while the other goes."
+  }
+}
+
+run "a_pattern_that_is_too_long" {
+  command         = plan
+  expect_failures = [aws_cloudwatch_event_rule.uploads]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    trigger = "eventbridge"
+    filters = [for i in range(61) : { prefix = format("photos/%03d/", i), suffix = ".jpg" }]
+  }
+}
+
+run "prefixes_that_iam_does_not_take" {
+  command         = plan
+  expect_failures = [var.source_bucket, var.destination_bucket]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    source_bucket      = { name = "src-bucket-image-in", prefix = "фото/" }
+    destination_bucket = { name = "dest-bucket-image-out", prefix = "a\n/" }
+  }
+}
+
 run "unknown_trigger" {
   command         = plan
   expect_failures = [var.trigger]

@@ -73,7 +73,7 @@ VALUES: list[Wrong] = [
         {"package": f'{{ {ZIP_IN_S3}, {SHA256}, runtime = "python3.13", architecture = "aarch64" }}'},
         "package.architecture must be arm64 or x86_64.",
     ),
-    (FUNCTION, {"trigger": '"sns"'}, "trigger must be s3 or eventbridge."),
+    (FUNCTION, {"trigger": '"sns"'}, "trigger must be s3, eventbridge or both."),
     (FUNCTION, {"filters": "[]"}, "filters must be 1 to 100 objects, as many as S3 has for a bucket: leave it out"),
     (
         FUNCTION,

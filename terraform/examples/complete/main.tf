@@ -70,7 +70,7 @@ resource "aws_iam_policy" "boundary" {
         Sid      = "NetworkInterfaces"
         Effect   = "Allow"
         Action   = ["ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"]
-        Resource = "arn:${local.partition}:ec2:*:${local.account_id}:*/*"
+        Resource = ["arn:${local.partition}:ec2:*:${local.account_id}:*/*", "arn:${local.partition}:ec2:*:*:subnet/*"]
       },
       {
         # None of these knows a resource.

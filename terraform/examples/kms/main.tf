@@ -4,6 +4,8 @@ data "aws_caller_identity" "current" {}
 
 data "aws_partition" "current" {}
 
+data "aws_region" "current" {}
+
 locals {
   # What every key needs: that the account's own policies decide who uses it.
   account_decides = {
@@ -36,7 +38,7 @@ resource "aws_kms_key" "operations" {
         # CloudWatch Logs encrypts in its own name, not in that of the function.
         Sid       = "LogsOfTheFunction"
         Effect    = "Allow"
-        Principal = { Service = "logs.amazonaws.com" }
+        Principal = { Service = "logs.${data.aws_region.current.id}.amazonaws.com" }
         Action    = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
         Resource  = "*"
         Condition = {

@@ -1,13 +1,7 @@
 # The other trigger: a rule for the bucket's events, and a queue for those that EventBridge could not deliver.
 # That the bucket sends its events to EventBridge is a part of its notification configuration, which is its owner's.
 
-resource "aws_cloudwatch_event_rule" "uploads" {
-  count = var.trigger == "eventbridge" ? 1 : 0
-
-  name        = var.name
-  description = "Tells ${var.name} of uploads to ${var.source_bucket.name}."
-  tags        = var.tags
-
+locals {
   event_pattern = jsonencode({
     source        = ["aws.s3"]
     "detail-type" = ["Object Created"]
@@ -17,13 +11,31 @@ resource "aws_cloudwatch_event_rule" "uploads" {
       length(local.key_patterns) == 0 ? {} : { object = { key = local.key_patterns } },
     )
   })
+}
+
+resource "aws_cloudwatch_event_rule" "uploads" {
+  count = var.trigger == "s3" ? 0 : 1
+
+  name        = var.name
+  description = "Tells ${var.name} of uploads to ${var.source_bucket.name}."
+  tags        = var.tags
+
+  event_pattern = local.event_pattern
+
+  lifecycle {
+    precondition {
+      # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
+      condition     = length(local.event_pattern) <= 2048
+      error_message = "The filters make an event pattern of ${length(local.event_pattern)} characters, and EventBridge takes 2048: use fewer, or a wider prefix."
+    }
+  }
 
   # As the queues do: EventBridge would overwrite another's rule of this name.
   depends_on = [aws_iam_role.this]
 }
 
 resource "aws_cloudwatch_event_target" "function" {
-  count = var.trigger == "eventbridge" ? 1 : 0
+  count = var.trigger == "s3" ? 0 : 1
 
   rule      = aws_cloudwatch_event_rule.uploads[0].name
   target_id = "function"
@@ -42,7 +54,7 @@ resource "aws_cloudwatch_event_target" "function" {
 }
 
 resource "aws_lambda_permission" "eventbridge" {
-  count = var.trigger == "eventbridge" ? 1 : 0
+  count = var.trigger == "s3" ? 0 : 1
 
   statement_id  = "EventBridgeMayInvoke"
   action        = "lambda:InvokeFunction"
@@ -52,7 +64,7 @@ resource "aws_lambda_permission" "eventbridge" {
 }
 
 resource "aws_sqs_queue" "undelivered" {
-  count = var.trigger == "eventbridge" ? 1 : 0
+  count = var.trigger == "s3" ? 0 : 1
 
   name                      = "${var.name}-undelivered"
   message_retention_seconds = local.queue_retention_seconds
@@ -64,7 +76,7 @@ resource "aws_sqs_queue" "undelivered" {
 }
 
 resource "aws_sqs_queue_policy" "undelivered" {
-  count = var.trigger == "eventbridge" ? 1 : 0
+  count = var.trigger == "s3" ? 0 : 1
 
   queue_url = aws_sqs_queue.undelivered[0].url
 

@@ -36,7 +36,7 @@ locals {
       filter_prefix = filter.prefix == "" ? null : replace(urlencode(filter.prefix), "%2F", "/")
       filter_suffix = filter.suffix == "" ? null : replace(urlencode(filter.suffix), "%2F", "/")
     }
-    if var.trigger == "s3"
+    if var.trigger != "eventbridge"
   ]
 
   # The same for EventBridge, where one pattern must hold both ends; a backslash in a wildcard escapes what follows it.

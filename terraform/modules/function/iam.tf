@@ -82,11 +82,12 @@ locals {
   vpc_statements = [
     for statement in [
       {
-        # All of the account's: before Lambda makes one, it tries out whether it could, on resources of its own choice.
+        # All of the account's, for before Lambda makes one, it tries out whether it could, on resources of its own choice;
+        # and subnets of any, for one that is shared belongs to another.
         Sid      = "MakeNetworkInterfaces"
         Effect   = "Allow"
         Action   = ["ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"]
-        Resource = "arn:${local.partition}:ec2:*:${local.account_id}:*/*"
+        Resource = ["arn:${local.partition}:ec2:*:${local.account_id}:*/*", "arn:${local.partition}:ec2:*:*:subnet/*"]
       },
       {
         # EC2 describes all or nothing: these actions know no resource.

@@ -4,13 +4,13 @@ locals {
   # What the build says of the zip: in the manifest beside it, or, where it is in S3, in the variable. Where it has not
   # run, nobody must be kept from validating or destroying, for which the provider wants a runtime and a handler all the
   # same; the function's precondition lets nothing else pass.
-  manifest = try(merge(local.no_manifest, jsondecode(file("${trimsuffix(var.package.path, ".zip")}.json"))), local.no_manifest)
-  no_manifest = {
-    architecture    = coalesce(var.package.architecture, "arm64")
-    contents_sha256 = var.package.sha256
-    handler         = "lambda_function.lambda_handler"
-    runtime         = coalesce(var.package.runtime, "python3.13")
-    sha256          = null
+  manifest_file = try(jsondecode(file("${trimsuffix(var.package.path, ".zip")}.json")), {})
+  manifest = {
+    architecture    = try(local.manifest_file.architecture, coalesce(var.package.architecture, "arm64"))
+    contents_sha256 = try(local.manifest_file.contents_sha256, var.package.sha256)
+    handler         = try(local.manifest_file.handler, "lambda_function.lambda_handler")
+    runtime         = try(local.manifest_file.runtime, coalesce(var.package.runtime, "python3.13"))
+    sha256          = try(local.manifest_file.sha256, null)
   }
 
   # glibc gives large blocks back to the kernel at once, which clears them anew for the next image: a quarter of the
@@ -129,7 +129,7 @@ data "aws_lambda_function" "deployed" {
   lifecycle {
     postcondition {
       condition     = self.code_sha256 == var.package.sha256
-      error_message = "The zip in S3 is not the one that package.sha256 names, and it is deployed: set package to what \"invoke publish --bucket NAME\" prints and apply again at once."
+      error_message = "What is deployed is not the zip that package.sha256 names: the object in S3 is another, or somebody changed the function. Set package to what \"invoke publish --bucket NAME\" prints and apply at once; where it says that already, with -replace=ADDRESS of this module's aws_lambda_function.this."
     }
   }
 
@@ -149,7 +149,7 @@ resource "aws_lambda_function_event_invoke_config" "this" {
 }
 
 resource "aws_lambda_permission" "source_bucket" {
-  count = var.trigger == "s3" ? 1 : 0
+  count = var.trigger == "eventbridge" ? 0 : 1
 
   statement_id   = "SourceBucketMayInvoke"
   action         = "lambda:InvokeFunction"

@@ -40,8 +40,9 @@ variable "destination_bucket" {
   }
 
   validation {
-    condition     = can(regex("^([^/*?{}[:cntrl:]][^*?{}[:cntrl:]]*/)?$", var.destination_bucket.prefix))
-    error_message = "destination_bucket.prefix must be a folder: end in a slash, begin with none, and hold neither * ? { } nor control characters, such as \"resized/\"."
+    # IAM takes only Latin-1 in a policy, and * and ? are its wildcards.
+    condition     = can(regex("^([^/*?{}[:cntrl:]][^*?{}[:cntrl:]]*/)?$", var.destination_bucket.prefix)) && can(regex("^[ -~\u00a0-\u00ff]*$", var.destination_bucket.prefix))
+    error_message = "destination_bucket.prefix must be a folder: end in a slash, begin with none, and hold only Latin-1 characters and none of * ? { }, such as \"resized/\"."
   }
 
   validation {
@@ -179,7 +180,7 @@ variable "metadata" {
 
 variable "name" {
   type        = string
-  description = "Name of the function and of its EventBridge rule, and the beginning of the names of its role (-role), policy (-policy) and queues (-failures, -undelivered). Role and policy names are unique in an account: a second pipeline needs another name."
+  description = "Name of the function and of its EventBridge rule, and the beginning of the names of its role (-role), policy (-policy) and queues (-failures, -undelivered). Role and policy names are unique in an account: a second pipeline needs another name. Another name replaces all of them, with what the queues and the log hold."
   default     = "Lambda-image"
   nullable    = false
 
@@ -378,8 +379,9 @@ variable "source_bucket" {
   }
 
   validation {
-    condition     = can(regex("^([^/*?{}[:cntrl:]][^*?{}[:cntrl:]]*/)?$", var.source_bucket.prefix))
-    error_message = "source_bucket.prefix must be a folder: end in a slash, begin with none, and hold neither * ? { } nor control characters, such as \"uploads/\"."
+    # IAM takes only Latin-1 in a policy, and * and ? are its wildcards.
+    condition     = can(regex("^([^/*?{}[:cntrl:]][^*?{}[:cntrl:]]*/)?$", var.source_bucket.prefix)) && can(regex("^[ -~\u00a0-\u00ff]*$", var.source_bucket.prefix))
+    error_message = "source_bucket.prefix must be a folder: end in a slash, begin with none, and hold only Latin-1 characters and none of * ? { }, such as \"uploads/\"."
   }
 
   validation {
@@ -409,12 +411,12 @@ variable "tags" {
 
 variable "trigger" {
   type        = string
-  description = "What tells the function of uploads: \"s3\", the bucket's own notification, of which it has only one configuration; or \"eventbridge\", a rule of our own, for a bucket whose notification configuration enables EventBridge."
+  description = "What tells the function of uploads: \"s3\", the bucket's own notification, of which it has only one configuration; \"eventbridge\", a rule of our own, for a bucket whose notification configuration enables EventBridge; or \"both\", the step between, so that no upload is lost on the way from one to the other."
   default     = "s3"
   nullable    = false
 
   validation {
-    condition     = contains(["s3", "eventbridge"], var.trigger)
-    error_message = "trigger must be s3 or eventbridge."
+    condition     = contains(["s3", "eventbridge", "both"], var.trigger)
+    error_message = "trigger must be s3, eventbridge or both."
   }
 }

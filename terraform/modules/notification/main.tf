@@ -13,7 +13,9 @@ locals {
     for i, one in var.lambda_notification : [
       for j, other in var.lambda_notification : "${one.id} and ${other.id}"
       if i < j
-      && length(setintersection(one.events, other.events)) > 0
+      && anytrue(flatten([
+        for a in one.events : [for b in other.events : startswith(a, trimsuffix(b, "*")) || startswith(b, trimsuffix(a, "*"))]
+      ]))
       && (startswith(local.ends[i].prefix, local.ends[j].prefix) || startswith(local.ends[j].prefix, local.ends[i].prefix))
       && (endswith(local.ends[i].suffix, local.ends[j].suffix) || endswith(local.ends[j].suffix, local.ends[i].suffix))
     ]
