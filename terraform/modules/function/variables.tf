@@ -239,11 +239,10 @@ variable "package" {
   }
 
   validation {
-    condition = (
-      var.package.s3 == null
-      || !can(regex("image-resize-python3[.][0-9]+-(arm64|x86_64)-[0-9a-f]{64}[.]zip$", var.package.s3.key))
-      || can(regex("image-resize-${var.package.runtime}-${var.package.architecture}-", var.package.s3.key))
-    )
+    condition = var.package.s3 == null || anytrue([
+      !can(regex("image-resize-python3[.][0-9]+-(arm64|x86_64)-[0-9a-f]{64}[.]zip$", var.package.s3.key)),
+      can(regex("image-resize-${var.package.runtime}-${var.package.architecture}-", var.package.s3.key)),
+    ])
     error_message = "package.runtime and package.architecture must be those that package.s3.key names: paste all of what \"invoke publish --bucket NAME\" prints for one processor."
   }
 
