@@ -1,7 +1,6 @@
 """The project's own checks: style, types and tests."""
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -12,7 +11,7 @@ from invoke.exceptions import Exit
 from tools.cli import say
 from tools.errors import ToolError
 from tools.paths import ROOT, TERRAFORM
-from tools.terraform import Terraform
+from tools.terraform import Terraform, copy_code
 
 SUITES = {"unit": ["tests/unit"], "terraform": ["tests/terraform"], "pipeline": ["tests/local_aws", "tests/pipeline"]}
 """The parts of the tests that can be run alone."""
@@ -52,7 +51,7 @@ def _lint_terraform() -> None:
     # In a copy, so that a user's own .terraform/ and its back end are left alone.
     with tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "terraform"
-        shutil.copytree(TERRAFORM, copy, ignore=shutil.ignore_patterns(".terraform", "*.tfstate*", "*.tfvars"))
+        copy_code(TERRAFORM, copy)
         terraform = Terraform(copy)
         say("terraform fmt -check")
         terraform.run("fmt", "-check", "-diff", "-recursive", str(TERRAFORM))

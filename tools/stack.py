@@ -15,7 +15,7 @@ from tools.build import Target, build
 from tools.errors import ToolError
 from tools.local_aws import LocalAws
 from tools.paths import DIST, LOCAL, TERRAFORM
-from tools.terraform import Terraform
+from tools.terraform import Terraform, copy_code
 
 STACK_FILE = LOCAL / "stack.json"
 DEPLOYMENT = LOCAL / "deployment"
@@ -198,8 +198,7 @@ def _prepare(directory: Path, say: Say, *, heic: bool) -> None:
     """
     say("Building the function for this machine")
     package = build(Target.of_this_machine(), directory / "package", for_aws=False, heic=heic)
-    sources = shutil.ignore_patterns(".terraform", "*.tfstate*", "*.tfvars*", "tests", "*.md")
-    shutil.copytree(TERRAFORM, directory / "root", ignore=sources, dirs_exist_ok=True)
+    copy_code(TERRAFORM, directory / "root", "tests", "*.md")
     shutil.copy(PROVIDER, directory / "root")
     variables = VARIABLES | {"package": {"path": str(package.path)}}
     (directory / "root" / "local.auto.tfvars.json").write_text(json.dumps(variables))

@@ -127,6 +127,19 @@ class Terraform:
                 process.wait()
 
 
+def copy_code(folder: Path, copy: Path, *without: str) -> None:
+    """Copy Terraform code, over an earlier copy too, without what is a user's own: providers, state and settings.
+
+    Args:
+        folder: With the code.
+        copy: Made where it does not exist.
+        without: Patterns of what else is left out.
+
+    """
+    left_out = shutil.ignore_patterns(".terraform", "*.tfstate*", "*.tfvars*", *without)
+    shutil.copytree(folder, copy, ignore=left_out, dirs_exist_ok=True)
+
+
 def _program() -> str:
     program = shutil.which("terraform")
     if program is None:

@@ -19,6 +19,9 @@ T = TypeVar("T")
 PATIENCE = 30
 """Seconds that anything may take before its test fails; a test waits no longer than it must."""
 
+ECHO = "import json\ndef handler(event, context):\n    print('EVENT', json.dumps(event))\n"
+"""A function that writes each of its events into its log, where :meth:`Account.events` finds them."""
+
 TRUST = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
 
 
@@ -97,6 +100,15 @@ class Account:
     def log(self, name: str) -> list[str]:
         pages = self.client("logs").get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{name}")
         return [event["message"] for page in pages for event in page["events"]]
+
+    def events(self, name: str, count: int = 1) -> list[dict[str, Any]]:
+        """Await so many events in the log of a function that echoes them."""
+
+        def ask() -> list[dict[str, Any]] | None:
+            lines = [line for line in self.log(name) if line.startswith("EVENT ")]
+            return [json.loads(line.removeprefix("EVENT ")) for line in lines] if len(lines) >= count else None
+
+        return awaited(ask)
 
     def bucket(self, function: str = "", *, permit: bool = True, **permission: str) -> str:
         """Make a versioned bucket, which notifies a function of every new object and is permitted to, if as told."""

@@ -8,10 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.local_aws.conftest import Account, awaited
+from tests.local_aws.conftest import ECHO, Account
 from tools.local_aws.resource_policy import Service, permits
-
-ECHO = "import json\ndef handler(event, context):\n    print('EVENT', json.dumps(event))\n"
 
 
 @dataclass(frozen=True)
@@ -30,12 +28,7 @@ class Rule:
 
     def events(self, count: int = 1) -> list[dict[str, Any]]:
         """Await so many events in the function's log."""
-
-        def ask() -> list[dict[str, Any]] | None:
-            lines = [line for line in self.account.log(self.function) if line.startswith("EVENT ")]
-            return [json.loads(line.removeprefix("EVENT ")) for line in lines] if len(lines) >= count else None
-
-        return awaited(ask)
+        return self.account.events(self.function, count)
 
     def keys(self, count: int) -> set[str]:
         return {event["detail"]["object"]["key"] for event in self.events(count)}

@@ -1,7 +1,6 @@
 """S3's notifications: what they say, when they come, and who may receive them."""
 
 import io
-import json
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_plus
@@ -9,20 +8,13 @@ from urllib.parse import unquote_plus
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local_aws.conftest import Account, awaited
+from tests.local_aws.conftest import ECHO, Account, awaited
 from tools.local_aws import start, stop
-
-ECHO = "import json\ndef handler(event, context):\n    print('EVENT', json.dumps(event))\n"
 
 
 def events(account: Account, function: str, count: int = 1) -> list[dict[str, Any]]:
     """Await so many events in the function's log."""
-
-    def ask() -> list[dict[str, Any]] | None:
-        found = [line.removeprefix("EVENT ") for line in account.log(function) if line.startswith("EVENT ")]
-        return [json.loads(line)["Records"][0] for line in found] if len(found) >= count else None
-
-    return awaited(ask)
+    return [event["Records"][0] for event in account.events(function, count)]
 
 
 def test_an_upload_is_told_as_s3_tells_it(account: Account) -> None:

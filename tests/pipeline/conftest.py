@@ -28,6 +28,16 @@ PATIENCE = 60
 """Seconds that anything may take before its test fails; a test waits no longer than it must."""
 
 
+def awaited(ask: Callable[[], T | None], what: str) -> T:
+    """Ask until there is an answer."""
+    deadline = time.monotonic() + PATIENCE
+    while (answer := ask()) is None:
+        assert time.monotonic() < deadline, f"no {what} after {PATIENCE} s"
+        # S3 can only be asked; without a pause, asking would take the processor from the function.
+        time.sleep(0.05)
+    return answer
+
+
 @dataclass(frozen=True)
 class Pipeline:
     """The deployed pipeline as its users see it: S3, SQS and CloudWatch Logs."""
@@ -61,7 +71,7 @@ class Pipeline:
                 return None
             return None if response["ETag"] == unless else {**response, "Bytes": response["Body"].read()}
 
-        return self.awaited(ask, f"an object {key} in the destination")
+        return awaited(ask, f"an object {key} in the destination")
 
     def image(self, key: str) -> Any:
         """Await the output of the source ``key`` and decode it."""
@@ -87,7 +97,7 @@ class Pipeline:
                     return body
             return None
 
-        return self.awaited(ask, f"a failure record of {key}")
+        return awaited(ask, f"a failure record of {key}")
 
     def log_line(self, message: str, key: str, *, times: int = 1) -> dict[str, Any]:
         """Await the function's JSON log line ``message`` about ``key``; the last of so many."""
@@ -97,20 +107,11 @@ class Pipeline:
             found = [line for line in lines if (line.get("message"), line.get("key")) == (message, key)]
             return found[-1] if len(found) >= times else None
 
-        return self.awaited(ask, f"a log line {message} about {key}")
+        return awaited(ask, f"a log line {message} about {key}")
 
     def terraform(self) -> Terraform:
         """Terraform, where it deployed the pipeline."""
         return Terraform(stacks.DEPLOYMENT / "root", environment=self.stack.aws.environment())
-
-    def awaited(self, ask: Callable[[], T | None], what: str) -> T:
-        """Ask until there is an answer."""
-        deadline = time.monotonic() + PATIENCE
-        while (answer := ask()) is None:
-            assert time.monotonic() < deadline, f"no {what} after {PATIENCE} s"
-            # S3 can only be asked; without a pause, asking would take the processor from the function.
-            time.sleep(0.05)
-        return answer
 
 
 @pytest.fixture(scope="session")

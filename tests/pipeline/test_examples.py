@@ -5,9 +5,8 @@ import hashlib
 import io
 import json
 import shutil
-import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,20 +15,18 @@ from typing import Any
 import pytest
 
 from tests.images import UPRIGHT_CORNERS, corners, decoded, encoded, picture
+from tests.pipeline.conftest import awaited
 from tools.build import Package, Target, build
 from tools.errors import ToolError
 from tools.local_aws import LocalAws, local_aws
 from tools.paths import TERRAFORM
 from tools.stack import PROVIDER
-from tools.terraform import Terraform
+from tools.terraform import Terraform, copy_code
 
 EXAMPLES = sorted(path.name for path in (TERRAFORM / "examples").iterdir())
 
 ARTIFACTS = "artifacts"
 """Where the package of one example is."""
-
-PATIENCE = 60
-"""Seconds that anything may take before its test fails; a test waits no longer than it must."""
 
 
 @dataclass(frozen=True)
@@ -76,16 +73,6 @@ class Example:
         return {found["Key"] for found in self.aws.client("s3").list_objects_v2(Bucket=bucket).get("Contents", [])}
 
 
-def awaited(ask: Callable[[], dict[str, Any] | None], what: str) -> dict[str, Any]:
-    """Ask until there is an answer."""
-    deadline = time.monotonic() + PATIENCE
-    while (answer := ask()) is None:
-        assert time.monotonic() < deadline, f"no {what} after {PATIENCE} s"
-        # S3 can only be asked; without a pause, asking would take the processor from the function.
-        time.sleep(0.05)
-    return answer
-
-
 @dataclass(frozen=True)
 class Examples:
     """All examples, being applied at once on one server: most of that is the provider's waiting."""
@@ -112,7 +99,7 @@ def in_s3(aws: LocalAws, package: Package) -> dict[str, Any]:
 def prepared(name: str, folder: Path, aws: LocalAws, package: dict[str, Any]) -> Terraform:
     """An example where it lies in the module, with what a user's own account would give it."""
     copy = folder / "terraform"
-    shutil.copytree(TERRAFORM, copy, ignore=shutil.ignore_patterns(".terraform", "*.tfstate*", "*.tfvars*", "tests"))
+    copy_code(TERRAFORM, copy, "tests")
     root = copy / "examples" / name
     shutil.copy(TERRAFORM / ".terraform.lock.hcl", root)
     shutil.copy(PROVIDER, root)

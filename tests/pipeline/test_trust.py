@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.images import decoded, encoded, picture
-from tests.pipeline.conftest import Pipeline
+from tests.pipeline.conftest import Pipeline, awaited
 from tools.local_aws.faults import Fault, await_held, inject, release
 
 
@@ -59,7 +59,7 @@ def test_the_same_bytes_again_bring_their_new_metadata(pipeline: Pipeline, metad
     def ask() -> bool | None:
         return pipeline.output("metadata.jpg")["Metadata"]["album"] == metadata["album"] or None
 
-    assert pipeline.awaited(ask, f"an output with {metadata}")
+    assert awaited(ask, f"an output with {metadata}")
 
 
 def test_a_second_plan_is_empty(pipeline: Pipeline) -> None:
