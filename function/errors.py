@@ -16,7 +16,15 @@ class EventError(ResizeError):
 
 
 class UnsettledError(ResizeError):
-    """The source object kept changing while it was read; raised so that the event is retried."""
+    """The source object kept changing, or breaking off, while it was read; raised so that the event is retried."""
+
+
+class BrokenOffError(ResizeError):
+    """The source object could not be read to its end."""
+
+
+class LateError(ResizeError):
+    """What came before left this object too little of the invocation's time; raised so that it is tried with all."""
 
 
 class IncompleteError(ResizeError):
@@ -33,6 +41,8 @@ class Reason(enum.StrEnum):
     TOO_SLOW = "too_slow"
     KEY_TOO_LONG = "key_too_long"
     UNFAITHFUL = "unfaithful"
+    ARCHIVED = "archived"
+    CUSTOMER_KEY = "customer_key"
 
 
 class RejectedError(ResizeError):

@@ -1,88 +1,175 @@
 """Every envelope that can reach the function: which objects it is about, and the reply that its sender wants."""
 
-import enum
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
-from errors import EventError
+from errors import EventError, IncompleteError
+from outcomes import ObjectAddress, Outcome, Status
 
-
-@dataclass(frozen=True, order=True)
-class ObjectAddress:
-    """Where an object is, whatever its current content.
-
-    Attributes:
-        key: The key itself, with nothing of an envelope's encoding left in it.
-
-    """
-
-    bucket: str
-    key: str
-
-
-class Status(enum.StrEnum):
-    """How the look at an object ended; each is a success for the event's sender."""
-
-    WRITTEN = "written"
-    REJECTED = "rejected"
-    GONE = "gone"
-    IGNORED = "ignored"
+Results = Mapping[ObjectAddress, Outcome | Exception]
+"""What became of each object; an exception where it could not be looked at now."""
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of one object.
+class Part:
+    """What its sender would deliver again as a whole.
 
     Attributes:
-        output_keys: What was written, one key a rendition; empty unless written.
+        identity: What its sender calls it; empty where an event has no parts.
+        addresses: The objects that it is about, each once, in its order.
+        problems: What in it could not be understood, each with its first 200 characters.
 
     """
 
-    status: Status
-    address: ObjectAddress
-    output_keys: tuple[str, ...] = ()
+    identity: str
+    addresses: tuple[ObjectAddress, ...]
+    problems: tuple[EventError, ...]
+
+    @classmethod
+    def of(cls, identity: str, found: Iterator[ObjectAddress | EventError]) -> "Part":
+        """Sort what was found."""
+        things = tuple(found)
+        addresses = dict.fromkeys(thing for thing in things if isinstance(thing, ObjectAddress))
+        return cls(identity, tuple(addresses), tuple(thing for thing in things if isinstance(thing, EventError)))
+
+    def failures(self, results: Results) -> list[str]:
+        """What keeps it from being done, one sentence each; empty when it is."""
+        failed = ((address.key, results[address]) for address in self.addresses)
+        return [
+            *(str(problem) for problem in self.problems),
+            *(f"{key} ({type(error).__name__}: {error})" for key, error in failed if isinstance(error, Exception)),
+        ]
 
 
-def addresses(event: object) -> tuple[ObjectAddress, ...]:
-    """The objects that ``event`` is about, each once, in the event's order.
+@dataclass(frozen=True)
+class Envelope:
+    """An event whose sender delivers all of it again, or nothing: S3, SNS, EventBridge, Lambda, a person."""
 
-    What happened to them does not matter: whoever looks, looks at the object as it is now.
+    parts: tuple[Part, ...]
+
+    @property
+    def addresses(self) -> tuple[ObjectAddress, ...]:
+        """The objects that it is about, each once, in its order."""
+        return tuple(dict.fromkeys(address for part in self.parts for address in part.addresses))
+
+    @property
+    def problems(self) -> tuple[EventError, ...]:
+        """What in it could not be understood."""
+        return tuple(problem for part in self.parts for problem in part.problems)
+
+    def done(self, results: Results) -> tuple[Outcome, ...]:
+        """The outcomes of the parts that will not be delivered again, each once."""
+        parts = (part for part in self.parts if not part.failures(results))
+        outcomes = (results[address] for address in dict.fromkeys(a for part in parts for a in part.addresses))
+        return tuple(outcome for outcome in outcomes if isinstance(outcome, Outcome))
+
+    def reply(self, results: Results) -> dict[str, object]:
+        """The reply, which nobody reads but a person who sent the event by hand.
+
+        Raises:
+            IncompleteError: Some objects could not be looked at; names them all.
+
+        """
+        failures = [failure for part in self.parts for failure in part.failures(results)]
+        if failures:
+            raise _incomplete(failures, len(self.addresses) + len(self.problems), "objects")
+        outcomes = (results[address] for address in self.addresses)
+        return {"outcomes": [_described(outcome) for outcome in outcomes if isinstance(outcome, Outcome)]}
+
+
+class Messages(Envelope):
+    """Messages of an SQS queue: those that failed are delivered again, the others are not."""
+
+    def reply(self, results: Results) -> dict[str, object]:
+        """The messages that failed.
+
+        Raises:
+            IncompleteError: All failed. To SQS that is the same, and also right where its event source mapping does not
+                ask which failed, and would take any reply for a success.
+
+        """
+        failed = {part.identity: part.failures(results) for part in self.parts if part.failures(results)}
+        if len(failed) == len(self.parts):
+            raise _incomplete([one for failures in failed.values() for one in failures], len(self.parts), "messages")
+        return {"batchItemFailures": [{"itemIdentifier": identity} for identity in failed]}
+
+
+@dataclass(frozen=True)
+class Tasks(Envelope):
+    """Tasks of an S3 Batch Operations job: https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-invoke-lambda.html.
+
+    Attributes:
+        version: Of the envelope, 1.0 or 2.0.
+        invocation_id: To be given back.
+
+    """
+
+    version: str
+    invocation_id: str
+
+    def reply(self, results: Results) -> dict[str, object]:
+        """What became of each task, for the job's report; what may work later is tried again before the job ends."""
+        return {
+            "invocationSchemaVersion": self.version,
+            "treatMissingKeysAs": "TemporaryFailure",
+            "invocationId": self.invocation_id,
+            "results": [_task_result(part, results) for part in self.parts],
+        }
+
+
+def parse(event: object) -> Envelope:
+    """Tell by its shape what an event is.
+
+    What happened to its objects does not matter: whoever looks, looks at an object as it is now.
 
     Raises:
-        EventError: The event is of no known shape; the message shows its first 200 characters.
+        EventError: It is of no known shape; the message shows its first 200 characters.
 
     """
     match event:
-        case {"Records": [*records]}:
-            return tuple(dict.fromkeys(_s3_record(record) for record in records))
-        case {
-            "source": "aws.s3",
-            "detail-type": "Object Created",
-            "detail": {"bucket": {"name": str(bucket)}, "object": {"key": str(key)}},
-        }:
-            # EventBridge gives keys as they are.
-            # https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
-            return (ObjectAddress(bucket, key),)
-        case {"Service": "Amazon S3", "Event": "s3:TestEvent"}:
-            # Sent by S3 itself when a notification is configured.
-            return ()
+        case {"invocationSchemaVersion": "1.0" | "2.0" as version, "invocationId": str(invocation), "tasks": [*tasks]}:
+            parts = tuple(Part.of(str(_member(task, "taskId")), _in_task(task)) for task in tasks)
+            return Tasks(parts, version, invocation)
+        case {"Records": [*records]} if records and all(_member(one, "eventSource") == "aws:sqs" for one in records):
+            return Messages(tuple(Part.of(str(_member(one, "messageId")), _in_record(one)) for one in records))
+        case {"Records": [*_]}:
+            return Envelope((Part.of("", _in(event)),))
         case _:
-            raise EventError(f"An event of no known shape: {_excerpt(event)}")
+            part = Part.of("", _in(event))
+            for problem in part.problems:
+                raise problem
+            return Envelope((part,))
 
 
-def reply(outcomes: Sequence[Outcome]) -> dict[str, object]:
-    """The reply to S3 and to EventBridge: nobody reads it but a person who sent the event by hand."""
-    return {
-        "outcomes": [
-            {"status": outcome.status, "key": outcome.address.key, "outputs": list(outcome.output_keys)}
-            for outcome in outcomes
-        ]
-    }
+def _in(event: object) -> Iterator[ObjectAddress | EventError]:
+    """The objects that an event is about, or one inside of another."""
+    match event:
+        case {"Records": [*records]}:
+            for record in records:
+                yield from _in_record(record)
+        case {"source": "aws.s3", "detail": {"bucket": {"name": str(bucket)}, "object": {"key": str(key)}}}:
+            # EventBridge gives keys as they are: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+            yield ObjectAddress(bucket, key)
+        case {"Service": "Amazon S3", "Event": "s3:TestEvent"}:
+            # Sent by S3 itself when a notification is configured; about nothing.
+            pass
+        case {"Type": "Notification", "Message": str(message)}:
+            # What SNS puts into a queue, unless it is asked for the message alone.
+            yield from _in_text(message)
+        case {"requestContext": {"condition": str()}, "requestPayload": payload}:
+            # Lambda's record of an event that it gave up: a redrive is just a resend.
+            # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+            yield from _in(payload)
+        case {"bucket": str(bucket), "key": str(key), "etag": str(), "reason": str()}:
+            # Our own record of a rejection.
+            yield ObjectAddress(bucket, key)
+        case _:
+            yield EventError(f"An event of no known shape: {_excerpt(event)}")
 
 
-def _s3_record(record: object) -> ObjectAddress:
+def _in_record(record: object) -> Iterator[ObjectAddress | EventError]:
     match record:
         case {
             "eventSource": "aws:s3",
@@ -91,9 +178,67 @@ def _s3_record(record: object) -> ObjectAddress:
         } if version.partition(".")[0] == "2":
             # Keys in S3 notifications are form-encoded: "+" is a space.
             # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
-            return ObjectAddress(bucket, unquote_plus(key))
+            yield ObjectAddress(bucket, unquote_plus(key))
+        case {"eventSource": "aws:sqs", "messageId": str(), "body": str(body)}:
+            yield from _in_text(body)
+        case {"EventSource": "aws:sns", "Sns": {"Message": str(message)}}:
+            yield from _in_text(message)
         case _:
-            raise EventError(f"A record that is no S3 notification of version 2: {_excerpt(record)}")
+            yield EventError(f"A record that is no S3 notification of version 2: {_excerpt(record)}")
+
+
+def _in_task(task: object) -> Iterator[ObjectAddress | EventError]:
+    match task:
+        # Keys of tasks are form-encoded too, whatever the manifest's are.
+        case {"taskId": str(), "s3Key": str(key), "s3BucketArn": str(arn)}:
+            yield ObjectAddress(arn.rpartition(":")[2], unquote_plus(key))
+        case {"taskId": str(), "s3Key": str(key), "s3Bucket": str(bucket)}:
+            yield ObjectAddress(bucket, unquote_plus(key))
+        case _:
+            yield EventError(f"A task of no known shape: {_excerpt(task)}")
+
+
+def _in_text(text: str) -> Iterator[ObjectAddress | EventError]:
+    try:
+        event = json.loads(text)
+    except (ValueError, RecursionError):
+        yield EventError(f"A message that is no JSON: {text[:200]}")
+    else:
+        yield from _in(event)
+
+
+def _task_result(part: Part, results: Results) -> dict[str, object]:
+    outcomes = [results[address] for address in part.addresses]
+    if part.problems or any(isinstance(outcome, EventError) for outcome in outcomes):
+        code, text = "PermanentFailure", "; ".join(part.failures(results))
+    elif failures := part.failures(results):
+        code, text = "TemporaryFailure", "; ".join(failures)
+    else:
+        (outcome,) = (outcome for outcome in outcomes if isinstance(outcome, Outcome))
+        if outcome.rejection:
+            code, text = "PermanentFailure", f"{outcome.rejection.reason}: {outcome.rejection.message}"
+        else:
+            code, text = "Succeeded", f"{outcome.status}: {', '.join(outcome.output_keys)}".removesuffix(": ")
+    return {"taskId": part.identity, "resultCode": code, "resultString": text}
+
+
+def _described(outcome: Outcome) -> dict[str, object]:
+    described: dict[str, object] = {
+        "status": outcome.status,
+        "key": outcome.address.key,
+        "outputs": list(outcome.output_keys),
+    }
+    if outcome.status is Status.REJECTED and outcome.rejection:
+        described |= {"reason": outcome.rejection.reason, "message": outcome.rejection.message}
+    return described
+
+
+def _incomplete(failures: Sequence[str], total: int, what: str) -> IncompleteError:
+    return IncompleteError(f"{len(failures)} of {total} {what} failed: {'; '.join(failures)}")
+
+
+def _member(value: object, name: str) -> object:
+    return value.get(name) if isinstance(value, dict) else None
 
 
 def _excerpt(value: object) -> str:

@@ -4,6 +4,7 @@ import functools
 import gc
 import logging
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
@@ -14,7 +15,8 @@ from botocore.config import Config  # noqa: E402
 
 import clients  # noqa: E402
 import events  # noqa: E402
-from errors import IncompleteError  # noqa: E402
+from errors import LateError  # noqa: E402
+from outcomes import ObjectAddress, Outcome  # noqa: E402
 from reconcile import Reconciler  # noqa: E402
 from settings import Settings  # noqa: E402
 
@@ -23,17 +25,29 @@ logging.getLogger().setLevel(logging.INFO)
 # At INFO it tells at every start where it found its credentials.
 logging.getLogger("botocore").setLevel(logging.WARNING)
 
-# A request that hangs must not eat the invocation: two attempts fit well into the function's default timeout.
-CLIENT_CONFIG = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
-
 AT_ONCE = 2
 """Objects of one event that are looked at at once: while one is rendered, another is read or written."""
 
-reconciler = Reconciler(
-    s3=clients.s3(CLIENT_CONFIG),
-    sqs=functools.cache(lambda: clients.sqs(CLIENT_CONFIG)),
-    settings=Settings.from_environment(os.environ),
-)
+ATTEMPTS = 3
+"""How often a request is made. All of them may hang, and half of the invocation is left."""
+
+LATE_SHARE = 0.1
+"""Of the timeout, what must be left to begin with another object: what is done by then is not to be done again."""
+
+
+def _client_config(timeout_seconds: int) -> Config:
+    """Standard mode backs off from what throttles, with jitter; adaptive mode would hold back other objects too."""
+    patience = timeout_seconds / (2 * ATTEMPTS)
+    return Config(
+        connect_timeout=max(1, min(3, patience)),
+        read_timeout=max(1, min(20, patience)),
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+    )
+
+
+settings = Settings.from_environment(os.environ)
+config = _client_config(settings.timeout_seconds)
+reconciler = Reconciler(s3=clients.s3(config), sqs=functools.cache(lambda: clients.sqs(config)), settings=settings)
 
 # Nor is it looked through later.
 gc.freeze()
@@ -52,20 +66,42 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, object]:
 
     Raises:
         EventError: The event is of no known shape.
-        IncompleteError: Some objects could not be looked at now; Lambda retries the whole event, which is harmless.
+        IncompleteError: Some objects could not be looked at now; the whole event is to be delivered again, which is
+            harmless.
 
     """
+    envelope = events.parse(event)
+    for problem in envelope.problems:
+        logger.error("not_understood", extra={"why": str(problem)})
 
-    def look(address: events.ObjectAddress) -> events.Outcome | str:
-        try:
-            return reconciler.reconcile(address, lambda: context.get_remaining_time_in_millis() / 1000)
-        except Exception as error:
-            logger.exception("failed", extra={"bucket": address.bucket, "key": address.key})
-            return f"{address.key} ({type(error).__name__}: {error})"
+    def seconds_left() -> float:
+        return context.get_remaining_time_in_millis() / 1000
+
+    def look(address: ObjectAddress) -> Outcome:
+        left = seconds_left()
+        if left < LATE_SHARE * settings.timeout_seconds:
+            raise LateError(f"only {left:.1f} s are left of the invocation")
+        return reconciler.reconcile(address, seconds_left)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        results = list(pool.map(look, events.addresses(event)))
-    failures = [result for result in results if isinstance(result, str)]
-    if failures:
-        raise IncompleteError(f"{len(failures)} of {len(results)} objects failed: {'; '.join(failures)}")
-    return events.reply([result for result in results if isinstance(result, events.Outcome)])
+        outcomes = pool.map(functools.partial(_tried, look), envelope.addresses)
+        results = dict(zip(envelope.addresses, outcomes, strict=True))
+    # Only now: what comes again with a neighbour that failed would be recorded again each time.
+    for outcome in envelope.done(results):
+        results[outcome.address] = _tried(functools.partial(_recorded, outcome), outcome.address)
+    return envelope.reply(results)
+
+
+def _recorded(outcome: Outcome, _: ObjectAddress) -> Outcome:
+    if outcome.rejection:
+        reconciler.record(outcome.rejection)
+    return outcome
+
+
+def _tried(action: Callable[[ObjectAddress], Outcome], address: ObjectAddress) -> Outcome | Exception:
+    """What became of an object; an exception, logged, where that is not known."""
+    try:
+        return action(address)
+    except Exception as error:
+        logger.exception("failed", extra={"bucket": address.bucket, "key": address.key})
+        return error

@@ -1,61 +1,42 @@
 """Makes the destination agree with one source object, as that object is now."""
 
-import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import ClientError
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import budget
-from errors import EventError, Reason, RejectedError, UnsettledError
-from events import ObjectAddress, Outcome, Status
-from render import Output, render
-from renditions import Rendition
+import source
+from content_encoding import decoded
+from destination import Destination
+from errors import BrokenOffError, EventError, LateError, Reason, RejectedError, UnsettledError
+from outcomes import ObjectAddress, Outcome, Rejection, Status
+from render import Output, Rendered, render
 from settings import Settings
+from source import Identity
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, HeadObjectOutputTypeDef
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
     from mypy_boto3_sqs import SQSClient
 
 LOOKS = 3
 """How often a source object may change under us before the event is handed back to be retried."""
 
-MAX_KEY_BYTES = 1024
-"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
-
-MAX_METADATA_BYTES = 2048
-"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html"""
-
 SMALL_SHARE = 128
 """Of the function's memory, what may be held of other objects of the event while one is rendered: a 128th for each."""
 
-MARKER = "resized-by"
-"""The user metadata entry that only our outputs have: the digest of the rendition that made them."""
+WHOLE_SHARE = 0.9
+"""Of the function's timeout, what an object must have had for it to be said that it needs more than an invocation."""
 
 logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class Identity:
-    """What tells one state of an object from the next.
-
-    The ETag alone would not: the same bytes uploaded with other metadata keep theirs.
-    """
-
-    version_id: str | None
-    etag: str
-    last_modified: datetime
-
-    @classmethod
-    def of(cls, response: "GetObjectOutputTypeDef | HeadObjectOutputTypeDef") -> "Identity":
-        """The identity that S3 answered a GET or HEAD with."""
-        return cls(response.get("VersionId"), response["ETag"], response["LastModified"])
+SecondsLeft = Callable[[], float]
+"""Tells how long the invocation may still take."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +54,12 @@ class Reconciler:
     settings: Settings
     rendering: threading.Lock = field(default_factory=threading.Lock)
 
-    def reconcile(self, address: ObjectAddress, seconds_left: Callable[[], float]) -> Outcome:
+    @cached_property
+    def destination(self) -> Destination:
+        """Where outputs go."""
+        return Destination(self.s3, self.settings.destination_bucket, self.settings.renditions)
+
+    def reconcile(self, address: ObjectAddress, seconds_left: SecondsLeft) -> Outcome:
         """Make the destination agree with the object at ``address``, however often it changes meanwhile.
 
         A handler that was slow may have written an older image after a faster one wrote the newer. So each looks again
@@ -85,8 +71,9 @@ class Reconciler:
 
         Raises:
             EventError: The object is not in the source bucket.
-            UnsettledError: The object changed at every look.
-            botocore.exceptions.BotoCoreError, ClientError: S3 or SQS could not do it; a retry may.
+            LateError: What came before left too little time.
+            UnsettledError: The object changed, or broke off, at every look.
+            botocore.exceptions.BotoCoreError, ClientError: S3 could not do it; a retry may.
 
         """
         if address.key.endswith("/"):
@@ -94,25 +81,73 @@ class Reconciler:
         if address.bucket == self.settings.source_bucket and not address.key.startswith(self.settings.source_prefix):
             # Whoever notifies us of a whole bucket may; we are allowed to read only what is below the prefix.
             return _concluded(Outcome(Status.IGNORED, address), why=f"not below {self.settings.source_prefix}")
+        refused: Identity | None = None
         for _ in range(LOOKS):
-            response = self._get(address)
-            if response is None:
-                return _concluded(Outcome(Status.GONE, address))
-            if self._is_our_output(address, response["Metadata"]):
-                return _concluded(Outcome(Status.IGNORED, address), why="an output of ours")
-            self._check_bucket(address)
-            identity = Identity.of(response)
             try:
-                keys = self._write(address, response, identity, seconds_left)
+                response = source.get(self.s3, address)
             except RejectedError as rejection:
-                if self._current_identity(address) == identity:
-                    self._record(address, identity, rejection)
-                    return _concluded(Outcome(Status.REJECTED, address), reason=rejection.reason, why=rejection.message)
-            else:
-                if self._current_identity(address) == identity:
-                    return Outcome(Status.WRITTEN, address, keys)
-            logger.info("changed", extra={"bucket": address.bucket, "key": address.key})
-        raise UnsettledError(f"s3://{address.bucket}/{address.key} changed {LOOKS} times while it was read")
+                # Whose identity that was, only a second refusal tells: the object may be another by now.
+                before, refused = refused, source.identity(self.s3, address)
+                if refused is not None and refused == before:
+                    return _rejected(address, refused, rejection)
+                continue
+            outcome = self._remove(address) if response is None else self._agree(address, response, seconds_left)
+            if outcome is not None:
+                return outcome
+        raise UnsettledError(
+            f"s3://{address.bucket}/{address.key} changed {LOOKS} times, or broke off, while it was read"
+        )
+
+    def record(self, rejection: Rejection) -> None:
+        """Put into the failure queue why an object has no image.
+
+        Raises:
+            botocore.exceptions.BotoCoreError, ClientError: SQS could not do it; a retry may.
+
+        """
+        self.sqs().send_message(QueueUrl=self.settings.failure_queue_url, MessageBody=rejection.to_json())
+
+    def _agree(
+        self, address: ObjectAddress, response: "GetObjectOutputTypeDef", seconds_left: SecondsLeft
+    ) -> Outcome | None:
+        """Write what the object says it should be; None where it is another by then."""
+        if self.destination.holds_as_output(address.bucket, address.key, response["Metadata"]):
+            response["Body"].close()
+            return _concluded(Outcome(Status.IGNORED, address), why="an output of ours")
+        self._check_bucket(address)
+        identity = Identity.of(response)
+        try:
+            keys = self._write(address, response, identity, seconds_left)
+        except BrokenOffError as error:
+            _log_again("broken_off", address, why=str(error))
+            return None
+        except RejectedError as rejection:
+            if source.identity(self.s3, address) == identity:
+                return _rejected(address, identity, rejection)
+        else:
+            if source.identity(self.s3, address) == identity:
+                return Outcome(Status.WRITTEN, address, keys)
+        finally:
+            # Of a large object that is refused by its size, nothing more is to arrive.
+            response["Body"].close()
+        _log_again("changed", address)
+        return None
+
+    def _remove(self, address: ObjectAddress) -> Outcome | None:
+        """Remove the outputs of an object that is gone, if they are to be; None where it is there again by then."""
+        if not self.settings.mirror_deletes:
+            return _concluded(Outcome(Status.GONE, address))
+        self._check_bucket(address)
+        try:
+            keys = self.destination.keys(address.key)
+        except RejectedError:
+            # Under a key that is too long there never was one.
+            return _concluded(Outcome(Status.GONE, address))
+        self.destination.remove(keys)
+        if source.identity(self.s3, address) is None:
+            return _concluded(Outcome(Status.REMOVED, address, keys), outputs=keys)
+        _log_again("changed", address)
+        return None
 
     def _check_bucket(self, address: ObjectAddress) -> None:
         if address.bucket != self.settings.source_bucket:
@@ -121,34 +156,8 @@ class Reconciler:
                 f"but this function's source is {self.settings.source_bucket!r}: check which buckets notify it"
             )
 
-    def _is_our_output(self, address: ObjectAddress, metadata: Mapping[str, str]) -> bool:
-        """Whether the object is what we wrote; a marker alone proves nothing, for copies keep it."""
-        return (
-            address.bucket == self.settings.destination_bucket
-            and MARKER in metadata
-            and any(rendition.could_write(address.key) for rendition in self.settings.renditions)
-        )
-
-    def _get(self, address: ObjectAddress) -> "GetObjectOutputTypeDef | None":
-        try:
-            return self.s3.get_object(Bucket=address.bucket, Key=address.key)
-        except self.s3.exceptions.NoSuchKey:
-            return None
-
-    def _current_identity(self, address: ObjectAddress) -> Identity | None:
-        try:
-            return Identity.of(self.s3.head_object(Bucket=address.bucket, Key=address.key))
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "404":
-                return None
-            raise
-
     def _write(
-        self,
-        address: ObjectAddress,
-        response: "GetObjectOutputTypeDef",
-        identity: Identity,
-        seconds_left: Callable[[], float],
+        self, address: ObjectAddress, response: "GetObjectOutputTypeDef", identity: Identity, seconds_left: SecondsLeft
     ) -> tuple[str, ...]:
         """Render every rendition of the object that is being read, then put them all.
 
@@ -156,115 +165,78 @@ class Reconciler:
         put after it, beside another's.
         """
         started = time.perf_counter()
-        keys = tuple(_checked_key(rendition.output_key(address.key)) for rendition in self.settings.renditions)
-        limits = self.settings.limits
-        size = response["ContentLength"]
-        budget.check_download(size, limits)
+        keys = self.destination.keys(address.key)
+        budget.check_download(identity.size, self.settings.limits)
         # Nothing here holds what is large for longer than it is rendered.
-        small = response["Body"].read() if self._is_small(size) else None
+        small = source.read(response) if self._is_small(identity.size) else None
         with self.rendering:
-            rendered = render(
-                response["Body"].read() if small is None else small,
-                self.settings.renditions,
-                limits=limits,
-                metadata=self.settings.metadata,
-                seconds_left=seconds_left,
-            )
+            rendered = self._render(source.read(response) if small is None else small, response, seconds_left)
             is_small = self._is_small(sum(len(output.body) for output in rendered.outputs))
             if not is_small:
-                self._put_all(keys, rendered.outputs, response, identity)
+                self.destination.put(keys, rendered.outputs, response, identity)
         if is_small:
-            self._put_all(keys, rendered.outputs, response, identity)
+            self.destination.put(keys, rendered.outputs, response, identity)
         logger.info(
             "written",
             extra={
                 "bucket": address.bucket,
                 "key": address.key,
                 "version_id": identity.version_id,
-                "source_bytes": size,
+                "source_bytes": identity.size,
                 "lost": rendered.lost,
-                "outputs": [_described(key, output) for key, output in zip(keys, rendered.outputs, strict=True)],
+                "outputs": _described(keys, rendered.outputs),
                 "milliseconds": round(1000 * (time.perf_counter() - started)),
             },
         )
         return keys
 
+    def _render(self, body: bytes, response: "GetObjectOutputTypeDef", seconds_left: SecondsLeft) -> Rendered:
+        had = seconds_left()
+        limits = self.settings.limits
+        try:
+            return render(
+                decoded(body, response.get("ContentEncoding", ""), limits),
+                self.settings.renditions,
+                limits=limits,
+                metadata=self.settings.metadata,
+                seconds_left=seconds_left,
+            )
+        except RejectedError as rejection:
+            if rejection.reason is Reason.TOO_SLOW and had < WHOLE_SHARE * self.settings.timeout_seconds:
+                raise LateError(rejection.message) from rejection
+            raise
+
     def _is_small(self, byte_count: int) -> bool:
         """Whether that much may be held beside another object that is rendered: the budget's margin covers it."""
         return byte_count <= self.settings.limits.memory_bytes // SMALL_SHARE
 
-    def _put_all(
-        self, keys: Sequence[str], outputs: Sequence[Output], source: "GetObjectOutputTypeDef", identity: Identity
-    ) -> None:
-        for key, rendition, output in zip(keys, self.settings.renditions, outputs, strict=True):
-            self._put(key, rendition, output, source, identity)
 
-    def _put(
-        self, key: str, rendition: Rendition, output: Output, source: "GetObjectOutputTypeDef", identity: Identity
-    ) -> None:
-        headers: dict[str, Any] = {
-            header: source[header]
-            for header in ("CacheControl", "ContentDisposition", "ContentLanguage")
-            if header in source
-        }
-        if rendition.cache_control is not None:
-            headers["CacheControl"] = rendition.cache_control
-        if rendition.storage_class is not None:
-            headers["StorageClass"] = rendition.storage_class
-        self.s3.put_object(
-            Bucket=self.settings.destination_bucket,
-            Key=key,
-            Body=output.body,
-            ContentType=output.content_type,
-            Metadata=_metadata(key, source["Metadata"], rendition, identity),
-            **headers,
-        )
-
-    def _record(self, address: ObjectAddress, identity: Identity, rejection: RejectedError) -> None:
-        """Put into the failure queue why this object has no image."""
-        record = {
-            "bucket": address.bucket,
-            "key": address.key,
-            "version_id": identity.version_id,
-            "etag": identity.etag,
-            "reason": rejection.reason,
-            "message": rejection.message,
-            "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        }
-        self.sqs().send_message(QueueUrl=self.settings.failure_queue_url, MessageBody=json.dumps(record))
+def _rejected(address: ObjectAddress, identity: Identity, rejection: RejectedError) -> Outcome:
+    record = Rejection(
+        bucket=address.bucket,
+        key=address.key,
+        version_id=identity.version_id,
+        etag=identity.etag,
+        reason=rejection.reason,
+        message=rejection.message,
+        at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+    )
+    outcome = Outcome(Status.REJECTED, address, rejection=record)
+    return _concluded(outcome, reason=rejection.reason, why=rejection.message)
 
 
-def _checked_key(key: str) -> str:
-    size = len(key.encode())
-    if size > MAX_KEY_BYTES:
-        raise RejectedError(
-            Reason.KEY_TOO_LONG, f"the output's key has {size} bytes, S3 allows {MAX_KEY_BYTES}: shorten the source's"
-        )
-    return key
+def _described(keys: Sequence[str], outputs: Sequence[Output]) -> list[dict[str, object]]:
+    return [
+        {"key": key, "width": output.width, "height": output.height, "bytes": len(output.body)}
+        for key, output in zip(keys, outputs, strict=True)
+    ]
 
 
-def _metadata(key: str, source: Mapping[str, str], rendition: Rendition, identity: Identity) -> dict[str, str]:
-    """The output's user metadata: where it came from, and as much of the source's as S3 takes, which is all or none."""
-    ours = {
-        MARKER: rendition.digest,
-        "resized-from-etag": identity.etag.strip('"'),
-        "resized-from-modified": identity.last_modified.astimezone(UTC).isoformat(),
-        "resized-from-version": identity.version_id or "null",
-    }
-    theirs = {name: value for name, value in source.items() if name not in ours}
-    size = sum(len(name.encode()) + len(value.encode()) for name, value in (ours | theirs).items())
-    # Not ASCII: S3 hands out such values in an encoding of its own, which it does not take back.
-    if size > MAX_METADATA_BYTES or not all(value.isascii() for value in theirs.values()):
-        logger.warning("metadata_dropped", extra={"key": key, "entries": sorted(theirs)})
-        return ours
-    return ours | theirs
+def _log_again(why_again: str, address: ObjectAddress, **details: str) -> None:
+    logger.info(why_again, extra={"bucket": address.bucket, "key": address.key, **details})
 
 
-def _described(key: str, output: Output) -> dict[str, object]:
-    return {"key": key, "width": output.width, "height": output.height, "bytes": len(output.body)}
-
-
-def _concluded(outcome: Outcome, **details: str) -> Outcome:
+def _concluded(outcome: Outcome, **details: object) -> Outcome:
     """Log how it ended; what was written has a log line of its own."""
     level = logging.WARNING if outcome.status is Status.REJECTED else logging.INFO
     extra = {"bucket": outcome.address.bucket, "key": outcome.address.key, **details}

@@ -37,6 +37,8 @@ class Settings:
 
     Attributes:
         source_prefix: What the keys of all uploads begin with; empty where any may be one.
+        mirror_deletes: Whether outputs are removed when their source is gone.
+        timeout_seconds: How long an invocation may take, which Lambda tells only while there is one.
 
     """
 
@@ -47,6 +49,8 @@ class Settings:
     renditions: tuple[Rendition, ...]
     metadata: MetadataPolicy
     limits: Limits
+    mirror_deletes: bool = False
+    timeout_seconds: int = 120
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -73,6 +77,8 @@ class Settings:
             renditions=_renditions(required("RENDITIONS")),
             metadata=_metadata(environment.get("METADATA", MetadataPolicy.COPYRIGHT)),
             limits=Limits(memory_bytes, _whole("MAX_PIXELS", max_pixels) if max_pixels else None),
+            mirror_deletes=_switch("MIRROR_DELETES", environment.get("MIRROR_DELETES", "false")),
+            timeout_seconds=_whole("TIMEOUT_SECONDS", environment.get("TIMEOUT_SECONDS", "120")),
         )
 
 
@@ -80,6 +86,12 @@ def _whole(name: str, text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise SettingsError(f"{name} is {text!r}: it must be a whole number from 1")
     return int(text)
+
+
+def _switch(name: str, text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise SettingsError(f"{name} is {text!r}: use true or false")
+    return text == "true"
 
 
 def _metadata(text: str) -> MetadataPolicy:

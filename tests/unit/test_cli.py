@@ -100,7 +100,7 @@ def test_every_task_and_every_argument_has_a_help_text() -> None:
         (["demo", "missing.jpg"], "Error: Cannot read missing.jpg: No such file or directory"),
         (
             ["send", "nonsense"],
-            "Error: No event nonsense: give a path, or one of eventbridge, put, put-several, test-event",
+            "Error: No event nonsense: give a path, or one of batch-operations-1, batch-operations-2, eventbridge, ",
         ),
         (["build", "--python", "3.11"], "use 3.12 or 3.13"),
         (["up", "--var-file", "missing.tfvars"], "Error: No settings file at missing.tfvars"),

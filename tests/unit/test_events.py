@@ -1,4 +1,4 @@
-"""Envelopes: which objects an event is about."""
+"""Envelopes: which objects an event is about, and the reply that its sender wants."""
 
 import json
 from pathlib import Path
@@ -6,69 +6,194 @@ from typing import Any
 
 import pytest
 
-from errors import EventError
-from events import ObjectAddress, addresses
+from errors import EventError, IncompleteError, Reason, UnsettledError
+from events import Envelope, Messages, Results, Tasks, parse
+from outcomes import ObjectAddress, Outcome, Rejection, Status
 
 EVENTS = Path(__file__).parents[2] / "events"
+CAKE = ObjectAddress("src-bucket-image-in", "cake.jpg")
+ODD = ObjectAddress("src-bucket-image-in", "a/b c+d%é.jpg")
+
+SAMPLES: dict[str, tuple[type[Envelope], list[tuple[ObjectAddress, ...]]]] = {
+    "batch-operations-1": (Tasks, [(CAKE,)]),
+    "batch-operations-2": (Tasks, [(ODD,)]),
+    "eventbridge": (Envelope, [(ODD,)]),
+    "eventbridge-deleted": (Envelope, [(CAKE,)]),
+    "on-failure": (Envelope, [(CAKE,)]),
+    "put": (Envelope, [(CAKE,)]),
+    "put-several": (Envelope, [(ODD, CAKE)]),
+    "rejection": (Envelope, [(CAKE,)]),
+    "sns": (Envelope, [(CAKE,)]),
+    "sns-in-sqs": (Messages, [(CAKE,)]),
+    "sqs": (Messages, [(CAKE,), (ODD,), ()]),
+    "test-event": (Envelope, [()]),
+}
+"""What each sample is, and which objects each of its parts is about; odd keys come encoded in four ways."""
 
 
 def load(name: str) -> dict[str, Any]:
-    event: dict[str, Any] = json.loads((EVENTS / name).read_text())
+    event: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
     return event
 
 
-def test_the_classic_put_names_its_object() -> None:
-    assert addresses(load("put.json")) == (ObjectAddress("src-bucket-image-in", "cake.jpg"),)
+def written(address: ObjectAddress) -> Outcome:
+    return Outcome(Status.WRITTEN, address, (f"resized-{address.key}",))
 
 
-def test_keys_of_s3_notifications_are_form_decoded() -> None:
-    assert addresses(load("put-several.json")) == (
-        ObjectAddress("src-bucket-image-in", "a/b c+d%é.jpg"),
-        ObjectAddress("src-bucket-image-in", "cake.jpg"),
-    )
+def rejected(address: ObjectAddress) -> Outcome:
+    record = Rejection(address.bucket, address.key, None, '"etag"', Reason.CORRUPT, "it is cut off", "now")
+    return Outcome(Status.REJECTED, address, rejection=record)
 
 
-def test_keys_of_eventbridge_are_taken_as_they_are() -> None:
-    assert addresses(load("eventbridge.json")) == (ObjectAddress("src-bucket-image-in", "a/b c+d%é.jpg"),)
+def message(body: object, identity: str = "1") -> dict[str, Any]:
+    text = body if isinstance(body, str) else json.dumps(body)
+    return {"messageId": identity, "eventSource": "aws:sqs", "body": text}
 
 
-@pytest.mark.parametrize(
-    "change", [{"source": "aws.ec2"}, {"detail-type": "Object Deleted"}, {"detail": {"object": {"key": "cake.jpg"}}}]
-)
+def test_there_is_a_sample_of_every_envelope() -> None:
+    assert {path.stem for path in EVENTS.iterdir()} == set(SAMPLES)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_every_sample_is_told_by_its_shape_and_names_its_objects(name: str) -> None:
+    kind, addresses = SAMPLES[name]
+    envelope = parse(load(name))
+    assert type(envelope) is kind
+    assert [part.addresses for part in envelope.parts] == addresses
+    assert envelope.problems == ()
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLES.keys() - {"batch-operations-1", "batch-operations-2"}))
+def test_every_envelope_may_come_inside_of_a_message_a_topic_or_a_record(name: str) -> None:
+    event, addresses = load(name), parse(load(name)).addresses
+    wrapped = [
+        {"Records": [message(event)]},
+        {"Records": [message({"Type": "Notification", "Message": json.dumps(event)})]},
+        {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": json.dumps(event)}}]},
+        {"requestContext": {"condition": "RetriesExhausted"}, "requestPayload": event},
+    ]
+    assert [parse(one).addresses for one in wrapped] == [addresses] * 4
+
+
+def test_what_happened_to_an_object_does_not_matter() -> None:
+    event = load("eventbridge")
+    for kind in ("Object Deleted", "Object Restore Completed"):
+        assert parse(event | {"detail-type": kind}).addresses == (ODD,)
+
+
+@pytest.mark.parametrize("change", [{"source": "aws.ec2"}, {"detail": {"object": {"key": "cake.jpg"}}}])
 def test_another_event_of_eventbridge_is_an_error_that_shows_it(change: dict[str, object]) -> None:
     with pytest.raises(EventError, match="no known shape"):
-        addresses(load("eventbridge.json") | change)
+        parse(load("eventbridge") | change)
 
 
 def test_an_object_named_twice_is_looked_at_once() -> None:
-    event = load("put.json")
+    event = load("put")
     event["Records"] *= 3
-    assert len(addresses(event)) == 1
-
-
-def test_the_event_that_s3_sends_to_test_a_notification_is_about_nothing() -> None:
-    assert addresses(load("test-event.json")) == ()
+    assert parse(event).addresses == (CAKE,)
+    assert parse({"Records": [message(event, "1"), message(event, "2")]}).addresses == (CAKE,)
 
 
 @pytest.mark.parametrize("version", ["2.0", "2.1", "2.6"])
 def test_every_minor_version_is_accepted(version: str) -> None:
-    event = load("put.json")
+    event = load("put")
     event["Records"][0]["eventVersion"] = version
-    assert len(addresses(event)) == 1
-
-
-@pytest.mark.parametrize(
-    "change", [{"eventVersion": "3.0"}, {"eventSource": "aws:sns"}, {"s3": {}}, {"eventVersion": 2}]
-)
-def test_a_record_of_another_kind_is_an_error_that_shows_it(change: dict[str, object]) -> None:
-    event = load("put.json")
-    event["Records"][0] |= change
-    with pytest.raises(EventError, match="no S3 notification of version 2: "):
-        addresses(event)
+    assert parse(event).addresses == (CAKE,)
 
 
 @pytest.mark.parametrize("event", [None, {}, [], "cake.jpg", {"Records": "x"}, {"key": "é" * 1000}])
 def test_an_unknown_shape_is_an_error_that_shows_at_most_200_characters(event: object) -> None:
     with pytest.raises(EventError, match="no known shape") as caught:
-        addresses(event)
+        parse(event)
     assert str(caught.value).endswith(json.dumps(event, ensure_ascii=False)[:200])
+
+
+def test_a_job_of_a_later_version_is_of_no_known_shape() -> None:
+    with pytest.raises(EventError, match="no known shape"):
+        parse(load("batch-operations-2") | {"invocationSchemaVersion": "3.0"})
+
+
+@pytest.mark.parametrize(
+    "change", [{"eventVersion": "3.0"}, {"eventSource": "aws:sns"}, {"s3": {}}, {"eventVersion": 2}]
+)
+def test_a_record_of_another_kind_fails_once_its_neighbours_are_done(change: dict[str, object]) -> None:
+    event = load("put-several")
+    event["Records"][0] |= change
+    envelope = parse(event)
+    assert envelope.addresses == (CAKE,)
+    with pytest.raises(IncompleteError, match=r"^1 of 2 objects failed: A record that is no S3 notification of versi"):
+        envelope.reply({CAKE: written(CAKE)})
+
+
+def test_to_whom_nobody_listens_the_reply_names_all_outcomes() -> None:
+    results: Results = {ODD: rejected(ODD), CAKE: written(CAKE)}
+    assert parse(load("put-several")).reply(results) == {
+        "outcomes": [
+            {
+                "status": "rejected",
+                "key": ODD.key,
+                "outputs": [],
+                "reason": "corrupt",
+                "message": "it is cut off",
+            },
+            {"status": "written", "key": "cake.jpg", "outputs": ["resized-cake.jpg"]},
+        ]
+    }
+
+
+def test_only_the_messages_that_failed_are_delivered_again() -> None:
+    event = load("sqs")
+    failed = event["Records"][1]["messageId"]
+    event["Records"] += [message("no JSON", "a"), message({"hello": "world"}, "b"), message("[" * 100_000, "c")]
+    envelope = parse(event)
+    reply = envelope.reply({CAKE: written(CAKE), ODD: UnsettledError("changed")})
+    assert reply == {"batchItemFailures": [{"itemIdentifier": one} for one in (failed, "a", "b", "c")]}
+    assert [str(problem)[:40] for problem in envelope.problems] == [
+        "A message that is no JSON: no JSON",
+        'An event of no known shape: {"hello": "w',
+        "A message that is no JSON: [[[[[[[[[[[[[",
+    ]
+
+
+def test_where_all_messages_failed_nobody_can_take_the_reply_for_a_success() -> None:
+    envelope = parse(load("sns-in-sqs"))
+    assert envelope.reply({CAKE: written(CAKE)}) == {"batchItemFailures": []}
+    with pytest.raises(IncompleteError, match=r"^1 of 1 messages failed: cake.jpg \(UnsettledError: changed\)$"):
+        envelope.reply({CAKE: UnsettledError("changed")})
+
+
+@pytest.mark.parametrize(
+    ("result", "code", "text"),
+    [
+        (written(CAKE), "Succeeded", "written: resized-cake.jpg"),
+        (Outcome(Status.GONE, CAKE), "Succeeded", "gone"),
+        (rejected(CAKE), "PermanentFailure", "corrupt: it is cut off"),
+        (EventError("another bucket"), "PermanentFailure", "cake.jpg (EventError: another bucket)"),
+        (UnsettledError("changed"), "TemporaryFailure", "cake.jpg (UnsettledError: changed)"),
+    ],
+)
+def test_a_job_is_told_what_became_of_each_task(result: Outcome | Exception, code: str, text: str) -> None:
+    event = load("batch-operations-1")
+    assert parse(event).reply({CAKE: result}) == {
+        "invocationSchemaVersion": "1.0",
+        "treatMissingKeysAs": "TemporaryFailure",
+        "invocationId": event["invocationId"],
+        "results": [{"taskId": event["tasks"][0]["taskId"], "resultCode": code, "resultString": text}],
+    }
+
+
+def test_a_task_of_no_known_shape_is_a_failure_of_its_own() -> None:
+    event = load("batch-operations-2")
+    event["tasks"].append({"taskId": "odd"})
+    results: Any = parse(event).reply({ODD: written(ODD)})["results"]
+    assert [(one["resultCode"], one["resultString"]) for one in results] == [
+        ("Succeeded", f"written: resized-{ODD.key}"),
+        ("PermanentFailure", 'A task of no known shape: {"taskId": "odd"}'),
+    ]
+
+
+def test_what_comes_again_with_a_failed_neighbour_is_not_done() -> None:
+    results: Results = {ODD: rejected(ODD), CAKE: UnsettledError("changed")}
+    # One event that comes again whole; messages that come again each by itself.
+    assert parse(load("put-several")).done(results) == ()
+    assert parse(load("sqs")).done(results) == (rejected(ODD),)

@@ -8,29 +8,41 @@ from types import ModuleType
 
 import pytest
 
-from errors import EventError, IncompleteError, UnsettledError
-from events import ObjectAddress, Outcome, Status
+from errors import EventError, IncompleteError, Reason, UnsettledError
+from outcomes import ObjectAddress, Outcome, Rejection, Status
 
 
 class Reconciler:
-    """Remembers what it was asked for, and fails for keys that say so."""
+    """Remembers what it was asked for, and fails or rejects keys that say so."""
 
     def __init__(self) -> None:
         self.seen: list[str] = []
+        self.recorded: list[str] = []
 
     def reconcile(self, address: ObjectAddress, seconds_left: Callable[[], float]) -> Outcome:
         assert seconds_left() == 12.5
         self.seen.append(address.key)
         if "bad" in address.key:
             raise UnsettledError("changed 3 times")
+        if "no-image" in address.key:
+            rejection = Rejection(address.bucket, address.key, None, "etag", Reason.NOT_AN_IMAGE, "it is none", "now")
+            return Outcome(Status.REJECTED, address, rejection=rejection)
         return Outcome(Status.WRITTEN, address, (f"resized-{address.key}",))
+
+    def record(self, rejection: Rejection) -> None:
+        if "unrecorded" in rejection.key:
+            raise ConnectionError("SQS is not there")
+        self.recorded.append(rejection.key)
 
 
 class Context:
     """What Lambda passes beside the event."""
 
+    def __init__(self, *milliseconds_left: int) -> None:
+        self._left = list(milliseconds_left)
+
     def get_remaining_time_in_millis(self) -> int:
-        return 12500
+        return self._left.pop(0) if self._left else 12500
 
 
 @pytest.fixture
@@ -83,6 +95,55 @@ def test_two_objects_are_looked_at_at_once(module: ModuleType, monkeypatch: pyte
     monkeypatch.setattr(module, "reconciler", Meeting())
     reply = module.lambda_handler(event("a", "b", "c", "d"), Context())
     assert [outcome["key"] for outcome in reply["outcomes"]] == ["a", "b", "c", "d"]
+
+
+def test_a_rejection_is_recorded_and_is_a_success(module: ModuleType) -> None:
+    reply = module.lambda_handler(event("no-image", "good"), Context())
+    assert [outcome["status"] for outcome in reply["outcomes"]] == ["rejected", "written"]
+    assert module.reconciler.recorded == ["no-image"]
+
+
+def test_a_rejection_beside_a_failed_neighbour_is_recorded_only_by_the_attempt_that_works(module: ModuleType) -> None:
+    for _ in range(3):
+        with pytest.raises(IncompleteError, match=r"^1 of 2 objects failed: bad "):
+            module.lambda_handler(event("no-image", "bad"), Context())
+    assert module.reconciler.recorded == []
+    module.lambda_handler(event("no-image", "mended"), Context())
+    assert module.reconciler.recorded == ["no-image"]
+
+
+def test_a_rejection_that_cannot_be_recorded_is_a_failure(module: ModuleType) -> None:
+    with pytest.raises(IncompleteError, match=r"^1 of 1 objects failed: no-image-unrecorded \(ConnectionError"):
+        module.lambda_handler(event("no-image-unrecorded"), Context())
+
+
+def test_no_object_is_begun_when_the_time_is_nearly_over(module: ModuleType) -> None:
+    # Of 120 s: what one has begun with is asked again by the reconciler.
+    with pytest.raises(IncompleteError, match=r"^1 of 2 objects failed: late \(LateError: only 11.9 s are left"):
+        module.lambda_handler(event("late", "good"), Context(11_900))
+    assert module.reconciler.seen == ["good"]
+
+
+def test_what_is_not_understood_is_logged_and_fails_once_all_else_is_done(
+    module: ModuleType, caplog: pytest.LogCaptureFixture
+) -> None:
+    both = event("good") | {"Records": [*event("good")["Records"], {"odd": 1}]}  # type: ignore[misc]  # a list
+    with pytest.raises(IncompleteError, match=r"^1 of 2 objects failed: A record that is no S3 notification"):
+        module.lambda_handler(both, Context())
+    assert module.reconciler.seen == ["good"]
+    (line,) = [record for record in caplog.records if record.message == "not_understood"]
+    assert line.__dict__["why"] == 'A record that is no S3 notification of version 2: {"odd": 1}'
+
+
+@pytest.mark.parametrize(
+    ("timeout", "connect", "read"), [(120, 3, 20), (900, 3, 20), (30, 3, 5), (12, 2, 2), (3, 1, 1)]
+)
+def test_half_of_an_invocation_is_left_when_every_attempt_of_a_request_hangs(
+    module: ModuleType, timeout: int, connect: int, read: int
+) -> None:
+    config = module._client_config(timeout)
+    assert (config.connect_timeout, config.read_timeout) == (connect, read)
+    assert config.retries == {"mode": "standard", "total_max_attempts": 3}
 
 
 def test_an_unknown_event_is_an_error(module: ModuleType) -> None:

@@ -1,5 +1,8 @@
 """Reconciling one object, against moto's S3 and SQS in this process."""
 
+import contextlib
+import gzip
+import io
 import itertools
 import json
 import math
@@ -8,10 +11,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, IncompleteReadError
 from botocore.response import StreamingBody
 from moto import mock_aws
 from PIL import Image
@@ -19,8 +23,8 @@ from PIL import Image
 import reconcile
 import render
 from budget import RUNTIME_BYTES
-from errors import EventError, UnsettledError
-from events import ObjectAddress, Status
+from errors import EventError, LateError, Reason, UnsettledError
+from outcomes import ObjectAddress, Outcome, Status
 from reconcile import Reconciler
 from render import Rendered
 from renditions import Rendition
@@ -56,6 +60,13 @@ class Pipeline:
     @property
     def reconciler(self) -> Reconciler:
         return Reconciler(s3=self.s3, sqs=lambda: self.sqs, settings=self.settings)
+
+    def reconcile(self, address: ObjectAddress = CAKE) -> Outcome:
+        """Do what the handler does with one object."""
+        outcome = self.reconciler.reconcile(address, endless)
+        if outcome.rejection:
+            self.reconciler.record(outcome.rejection)
+        return outcome
 
     def upload(self, key: str = "cake.jpg", body: bytes | None = None, **options: Any) -> None:
         self.s3.put_object(Bucket=SOURCE, Key=key, Body=encoded(picture()) if body is None else body, **options)
@@ -97,7 +108,7 @@ def before_next(s3: "S3Client", operation: str, action: Callable[[], object]) ->
 
 def test_an_upload_becomes_a_resized_image(pipeline: Pipeline) -> None:
     pipeline.upload()
-    outcome = pipeline.reconciler.reconcile(CAKE, endless)
+    outcome = pipeline.reconcile()
     assert (outcome.status, outcome.output_keys) == (Status.WRITTEN, ("resized-cake.jpg",))
     image = decoded(pipeline.output())
     assert image.size == (160, 120)
@@ -107,7 +118,7 @@ def test_an_upload_becomes_a_resized_image(pipeline: Pipeline) -> None:
 
 def test_the_key_keeps_its_folders_and_odd_characters(pipeline: Pipeline) -> None:
     pipeline.upload("a/b c+d%é.jpg")
-    pipeline.reconciler.reconcile(ObjectAddress(SOURCE, "a/b c+d%é.jpg"), endless)
+    pipeline.reconcile(ObjectAddress(SOURCE, "a/b c+d%é.jpg"))
     assert pipeline.outputs() == ["a/resized-b c+d%é.jpg"]
 
 
@@ -119,7 +130,7 @@ def test_the_sources_headers_and_metadata_are_copied(pipeline: Pipeline) -> None
         ContentType="application/octet-stream",
         Metadata={"album": "summer", "resized-by": "a copy of an output has this"},
     )
-    pipeline.reconciler.reconcile(CAKE, endless)
+    pipeline.reconcile()
     output = pipeline.s3.head_object(Bucket=DESTINATION, Key="resized-cake.jpg")
     assert output["ContentType"] == "image/jpeg"
     assert (output["CacheControl"], output["ContentDisposition"], output["ContentLanguage"]) == (
@@ -141,7 +152,7 @@ def test_metadata_that_does_not_fit_beside_ours_is_dropped_whole(
     pipeline: Pipeline, caplog: pytest.LogCaptureFixture
 ) -> None:
     pipeline.upload(Metadata={"small": "x", "large": "x" * 1900})
-    pipeline.reconciler.reconcile(CAKE, endless)
+    pipeline.reconcile()
     metadata = pipeline.s3.head_object(Bucket=DESTINATION, Key="resized-cake.jpg")["Metadata"]
     assert {"small", "large"}.isdisjoint(metadata)
     assert "resized-by" in metadata
@@ -161,7 +172,7 @@ def test_metadata_that_does_not_fit_beside_ours_is_dropped_whole(
 )
 def test_what_can_never_become_an_image_is_recorded_once(pipeline: Pipeline, body: bytes, reason: str) -> None:
     pipeline.upload(body=body)
-    outcome = pipeline.reconciler.reconcile(CAKE, endless)
+    outcome = pipeline.reconcile()
     assert outcome.status is Status.REJECTED
     (record,) = pipeline.records()
     assert list(record) == ["bucket", "key", "version_id", "etag", "reason", "message", "at"]
@@ -173,7 +184,7 @@ def test_what_can_never_become_an_image_is_recorded_once(pipeline: Pipeline, bod
 def test_what_is_larger_than_the_memory_is_not_even_downloaded(pipeline: Pipeline) -> None:
     pipeline.upload()
     pipeline.settings = replace(pipeline.settings, limits=Limits(RUNTIME_BYTES + 1000))
-    assert pipeline.reconciler.reconcile(CAKE, endless).status is Status.REJECTED
+    assert pipeline.reconcile().status is Status.REJECTED
     (record,) = pipeline.records()
     assert record["reason"] == "too_large"
     assert "this function has 0 MiB for it" in record["message"]
@@ -182,38 +193,36 @@ def test_what_is_larger_than_the_memory_is_not_even_downloaded(pipeline: Pipelin
 def test_an_output_key_that_s3_would_refuse_is_a_rejection(pipeline: Pipeline) -> None:
     key = "é" * 510
     pipeline.upload(key)
-    assert pipeline.reconciler.reconcile(ObjectAddress(SOURCE, key), endless).status is Status.REJECTED
+    assert pipeline.reconcile(ObjectAddress(SOURCE, key)).status is Status.REJECTED
     assert [record["reason"] for record in pipeline.records()] == ["key_too_long"]
 
 
 def test_what_was_deleted_meanwhile_is_gone(pipeline: Pipeline) -> None:
-    assert pipeline.reconciler.reconcile(CAKE, endless).status is Status.GONE
+    assert pipeline.reconcile().status is Status.GONE
     assert pipeline.records() == []
 
 
 def test_what_was_deleted_while_it_was_rejected_is_gone(pipeline: Pipeline) -> None:
     pipeline.upload(body=b"no image")
     before_next(pipeline.s3, "HeadObject", lambda: pipeline.s3.delete_object(Bucket=SOURCE, Key="cake.jpg"))
-    assert pipeline.reconciler.reconcile(CAKE, endless).status is Status.GONE
+    assert pipeline.reconcile().status is Status.GONE
     assert pipeline.records() == []
 
 
 def test_a_folder_is_ignored(pipeline: Pipeline) -> None:
     pipeline.upload("holiday/", b"")
-    assert pipeline.reconciler.reconcile(ObjectAddress(SOURCE, "holiday/"), endless).status is Status.IGNORED
+    assert pipeline.reconcile(ObjectAddress(SOURCE, "holiday/")).status is Status.IGNORED
 
 
 def test_our_own_output_is_ignored_but_a_copy_of_one_is_not(pipeline: Pipeline) -> None:
     pipeline.upload()
-    pipeline.reconciler.reconcile(CAKE, endless)
+    pipeline.reconcile()
     output = {"Bucket": DESTINATION, "Key": "resized-cake.jpg"}
     assert pipeline.reconciler.reconcile(
         ObjectAddress(**{k.lower(): v for k, v in output.items()}), endless
     ).status is (Status.IGNORED)
     pipeline.s3.copy_object(Bucket=SOURCE, Key="resized-cake.jpg", CopySource=output)  # type: ignore[arg-type]
-    assert pipeline.reconciler.reconcile(ObjectAddress(SOURCE, "resized-cake.jpg"), endless).output_keys == (
-        "resized-resized-cake.jpg",
-    )
+    assert pipeline.reconcile(ObjectAddress(SOURCE, "resized-cake.jpg")).output_keys == ("resized-resized-cake.jpg",)
 
 
 def in_one_bucket(pipeline: Pipeline, source_prefix: str) -> Reconciler:
@@ -250,36 +259,36 @@ def test_in_one_bucket_our_outputs_end_the_loop_but_copies_of_them_and_others_im
 def test_another_bucket_than_the_source_is_an_error(pipeline: Pipeline) -> None:
     pipeline.s3.put_object(Bucket=DESTINATION, Key="cake.jpg", Body=b"")
     with pytest.raises(EventError, match=f"'{DESTINATION}', but this function's source is '{SOURCE}'"):
-        pipeline.reconciler.reconcile(ObjectAddress(DESTINATION, "cake.jpg"), endless)
+        pipeline.reconcile(ObjectAddress(DESTINATION, "cake.jpg"))
 
 
 @pytest.mark.parametrize("operation", ["PutObject", "HeadObject"])
 def test_a_newer_upload_wins_whenever_it_comes(pipeline: Pipeline, operation: str) -> None:
     pipeline.upload()
-    newer = Pipeline(boto3.client("s3", region_name="eu-west-2"), pipeline.sqs, pipeline.settings)
+    newer = another(pipeline)
     before_next(pipeline.s3, operation, lambda: newer.upload(body=encoded(picture(100, 50))))
-    pipeline.reconciler.reconcile(CAKE, endless)
+    pipeline.reconcile()
     assert decoded(pipeline.output()).size == (50, 25)
 
 
 def test_new_metadata_on_the_same_bytes_is_a_change(pipeline: Pipeline) -> None:
     pipeline.s3.put_bucket_versioning(Bucket=SOURCE, VersioningConfiguration={"Status": "Enabled"})
     pipeline.upload(Metadata={"album": "old"})
-    newer = Pipeline(boto3.client("s3", region_name="eu-west-2"), pipeline.sqs, pipeline.settings)
+    newer = another(pipeline)
     before_next(pipeline.s3, "PutObject", lambda: newer.upload(Metadata={"album": "new"}))
-    pipeline.reconciler.reconcile(CAKE, endless)
+    pipeline.reconcile()
     assert pipeline.s3.head_object(Bucket=DESTINATION, Key="resized-cake.jpg")["Metadata"]["album"] == "new"
 
 
 def test_an_object_that_never_settles_is_handed_back(pipeline: Pipeline) -> None:
     sizes = iter(range(100, 200))
-    newer = Pipeline(boto3.client("s3", region_name="eu-west-2"), pipeline.sqs, pipeline.settings)
+    newer = another(pipeline)
     pipeline.upload()
     pipeline.s3.meta.events.register(
         "before-call.s3.HeadObject", lambda **_: newer.upload(body=encoded(picture(next(sizes), 50)))
     )
     with pytest.raises(UnsettledError, match="changed 3 times"):
-        pipeline.reconciler.reconcile(CAKE, endless)
+        pipeline.reconcile()
 
 
 def test_trouble_with_s3_is_raised_and_nothing_is_recorded(pipeline: Pipeline) -> None:
@@ -290,6 +299,183 @@ def test_trouble_with_s3_is_raised_and_nothing_is_recorded(pipeline: Pipeline) -
             settings=settings("no-such-bucket", pipeline.settings.failure_queue_url),
         ).reconcile(ObjectAddress("no-such-bucket", "cake.jpg"), endless)
     assert pipeline.records() == []
+
+
+def another(pipeline: Pipeline) -> Pipeline:
+    """Somebody else, whose requests are not spied on."""
+    return Pipeline(boto3.client("s3", region_name="eu-west-2"), pipeline.sqs, pipeline.settings)
+
+
+def spoil_once(s3: "S3Client", operation: str, error: Exception | None = None, **answer: object) -> None:
+    """Raise ``error`` in place of the next ``operation``, or change what it answered."""
+    event = f"after-call.s3.{operation}"
+
+    def once(parsed: dict[str, Any], **_: object) -> None:
+        s3.meta.events.unregister(event, once)
+        if error:
+            raise error
+        parsed |= answer
+
+    s3.meta.events.register(event, once)
+
+
+class BrokenBody:
+    """The body of a response whose connection breaks off."""
+
+    def read(self) -> bytes:
+        raise IncompleteReadError(actual_bytes=10, expected_bytes=20)
+
+    def close(self) -> None:
+        """Nothing is left to close."""
+
+
+def test_a_body_that_breaks_off_is_read_again(pipeline: Pipeline) -> None:
+    pipeline.upload()
+    spoil_once(pipeline.s3, "GetObject", Body=BrokenBody())
+    assert pipeline.reconcile().status is Status.WRITTEN
+
+
+def test_a_body_that_always_breaks_off_is_handed_back(pipeline: Pipeline) -> None:
+    pipeline.upload()
+    pipeline.s3.meta.events.register("after-call.s3.GetObject", lambda parsed, **_: parsed.update(Body=BrokenBody()))
+    with pytest.raises(UnsettledError, match="changed 3 times, or broke off"):
+        pipeline.reconcile()
+    assert pipeline.records() == []
+
+
+@pytest.mark.parametrize("length", [1000, 5 << 30])
+def test_a_wrong_length_is_not_taken_for_a_broken_image(pipeline: Pipeline, length: int) -> None:
+    pipeline.upload()
+    body = encoded(picture())[:length]
+    spoil_once(
+        pipeline.s3, "GetObject", ContentLength=length, Body=StreamingBody(io.BytesIO(body), content_length=len(body))
+    )
+    assert pipeline.reconcile().status is Status.WRITTEN
+    assert pipeline.records() == []
+
+
+def test_gzip_is_unpacked_and_the_output_is_plain(pipeline: Pipeline) -> None:
+    pipeline.upload(body=gzip.compress(encoded(picture())), ContentEncoding="gzip")
+    assert pipeline.reconcile().status is Status.WRITTEN
+    assert decoded(pipeline.output()).size == (160, 120)
+    assert "ContentEncoding" not in pipeline.s3.head_object(Bucket=DESTINATION, Key="resized-cake.jpg")
+
+
+@pytest.mark.parametrize("storage_class", ["GLACIER", "DEEP_ARCHIVE"])
+def test_an_archived_object_is_rejected_with_its_identity(pipeline: Pipeline, storage_class: str) -> None:
+    pipeline.upload(StorageClass=storage_class)
+    assert pipeline.reconcile().status is Status.REJECTED
+    (record,) = pipeline.records()
+    assert record["reason"] == "archived"
+    assert record["etag"] == pipeline.s3.head_object(Bucket=SOURCE, Key="cake.jpg")["ETag"]
+
+
+def refuse_without_key(s3: "S3Client") -> None:
+    """Answer as S3 does for an object that is encrypted with a key of its uploader's, which moto never asks for."""
+    message = "The object was stored using a form of Server Side Encryption. The correct parameters must be provided."
+    refusal = ClientError({"Error": {"Code": "InvalidRequest", "Message": message}}, "GetObject")
+    s3.meta.events.register("before-call.s3.GetObject", Mock(side_effect=refusal))
+    s3.meta.events.register("before-call.s3.HeadObject", Mock(side_effect=ClientError({"Error": {"Code": "400"}}, "")))
+
+
+def test_an_object_with_a_key_of_its_uploaders_is_rejected_with_its_identity(pipeline: Pipeline) -> None:
+    pipeline.upload()
+    # Which is not the first that is listed.
+    pipeline.upload("cake.jp")
+    refuse_without_key(pipeline.s3)
+    assert pipeline.reconcile().status is Status.REJECTED
+    (record,) = pipeline.records()
+    assert record["reason"] == "customer_key"
+    assert record["etag"] == another(pipeline).s3.head_object(Bucket=SOURCE, Key="cake.jpg")["ETag"]
+
+
+def test_of_two_that_cannot_be_read_it_is_the_second_that_is_rejected(pipeline: Pipeline) -> None:
+    pipeline.upload(StorageClass="GLACIER")
+    newer = encoded(picture(100, 50))
+    before_next(pipeline.s3, "HeadObject", lambda: another(pipeline).upload(body=newer, StorageClass="GLACIER"))
+    pipeline.reconcile()
+    (record,) = pipeline.records()
+    assert record["etag"] == pipeline.s3.head_object(Bucket=SOURCE, Key="cake.jpg")["ETag"]
+
+
+def test_what_can_be_read_by_the_second_look_is_written(pipeline: Pipeline) -> None:
+    pipeline.upload(StorageClass="GLACIER")
+    before_next(pipeline.s3, "HeadObject", another(pipeline).upload)
+    assert pipeline.reconcile().status is Status.WRITTEN
+    assert pipeline.records() == []
+
+
+def mirroring(pipeline: Pipeline, *names: str) -> Pipeline:
+    renditions = tuple(Rendition(name, scale=0.5) for name in names)
+    return replace(pipeline, settings=replace(pipeline.settings, mirror_deletes=True, renditions=renditions))
+
+
+def test_a_deletion_removes_every_output_and_nothing_else(pipeline: Pipeline) -> None:
+    mirror = mirroring(pipeline, "a", "b")
+    for key in ("cake.jpg", "tart.jpg"):
+        mirror.upload(key)
+        mirror.reconcile(ObjectAddress(SOURCE, key))
+    assert len(mirror.outputs()) == 4
+    mirror.s3.delete_object(Bucket=SOURCE, Key="cake.jpg")
+    outcome = mirror.reconcile()
+    assert (outcome.status, outcome.output_keys) == (Status.REMOVED, ("a-cake.jpg", "b-cake.jpg"))
+    assert mirror.outputs() == ["a-tart.jpg", "b-tart.jpg"]
+
+
+def test_a_delete_marker_is_a_deletion_too_and_the_destination_keeps_its_versions(pipeline: Pipeline) -> None:
+    for bucket in (SOURCE, DESTINATION):
+        pipeline.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    mirror = mirroring(pipeline, "a")
+    mirror.upload()
+    mirror.reconcile()
+    mirror.s3.delete_object(Bucket=SOURCE, Key="cake.jpg")
+    assert mirror.reconcile().status is Status.REMOVED
+    assert mirror.outputs() == []
+    assert len(mirror.s3.list_object_versions(Bucket=DESTINATION)["Versions"]) == 1
+
+
+@pytest.mark.parametrize("operation", ["DeleteObject", "HeadObject"])
+def test_what_is_uploaded_while_its_outputs_are_removed_is_written(pipeline: Pipeline, operation: str) -> None:
+    mirror = mirroring(pipeline, "a", "b")
+    before_next(mirror.s3, operation, another(mirror).upload)
+    assert mirror.reconcile().status is Status.WRITTEN
+    assert mirror.outputs() == ["a-cake.jpg", "b-cake.jpg"]
+
+
+def test_what_is_deleted_while_its_outputs_are_written_leaves_none(pipeline: Pipeline) -> None:
+    mirror = mirroring(pipeline, "a", "b")
+    mirror.upload()
+    before_next(mirror.s3, "HeadObject", lambda: another(mirror).s3.delete_object(Bucket=SOURCE, Key="cake.jpg"))
+    assert mirror.reconcile().status is Status.REMOVED
+    assert mirror.outputs() == []
+
+
+def test_deletions_that_are_not_of_the_source_or_have_no_outputs_remove_nothing(pipeline: Pipeline) -> None:
+    mirror = mirroring(pipeline, "a")
+    before_next(mirror.s3, "DeleteObject", lambda: pytest.fail("was removed"))
+    assert mirror.reconcile(ObjectAddress(SOURCE, "x" * 1023)).status is Status.GONE
+    with pytest.raises(EventError, match=f"about the bucket '{DESTINATION}'"):
+        mirror.reconcile(ObjectAddress(DESTINATION, "cake.jpg"))
+
+
+def test_a_deletion_leaves_outputs_alone_unless_they_are_to_follow(pipeline: Pipeline) -> None:
+    pipeline.upload()
+    pipeline.reconcile()
+    pipeline.s3.delete_object(Bucket=SOURCE, Key="cake.jpg")
+    assert pipeline.reconcile().status is Status.GONE
+    assert pipeline.outputs() == ["resized-cake.jpg"]
+
+
+@pytest.mark.parametrize(("share", "too_late"), [(0.8, True), (1.0, False)])
+def test_only_what_had_all_of_the_time_is_too_slow_for_good(pipeline: Pipeline, share: float, too_late: bool) -> None:
+    pipeline.upload(body=encoded(picture(1000, 750), "PNG"))
+    # Of 1 s: what is there before the image is rendered; then nothing is left.
+    pipeline.settings = replace(pipeline.settings, timeout_seconds=1)
+    left = itertools.chain([share], itertools.repeat(0.001))
+    with pytest.raises(LateError) if too_late else contextlib.nullcontext():
+        outcome = pipeline.reconciler.reconcile(CAKE, lambda: next(left))
+        assert outcome.rejection
+        assert outcome.rejection.reason is Reason.TOO_SLOW
 
 
 def spy_on_reads(monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) -> None:

@@ -45,6 +45,8 @@ def test_renditions_that_are_no_json_object_are_refused(renditions: str) -> None
         ("METADATA", "some", "METADATA is 'some': use none, copyright, all"),
         ("MAX_PIXELS", "-1", "MAX_PIXELS is '-1': it must be a whole number from 1"),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "much", "must be a whole number"),
+        ("TIMEOUT_SECONDS", "0", "TIMEOUT_SECONDS is '0': it must be a whole number from 1"),
+        ("MIRROR_DELETES", "yes", "MIRROR_DELETES is 'yes': use true or false"),
     ],
 )
 def test_a_wrong_value_is_named_with_the_fix(name: str, value: str, message: str) -> None:
@@ -58,6 +60,9 @@ def test_what_is_optional() -> None:
     )
     assert (settings.metadata, settings.limits.max_pixels) == (MetadataPolicy.NONE, 1_000_000)
     assert settings.source_prefix == "uploads/"
+    changed = Settings.from_environment(ENVIRONMENT | {"MIRROR_DELETES": "true", "TIMEOUT_SECONDS": "900"})
+    assert (changed.mirror_deletes, changed.timeout_seconds) == (True, 900)
     settings = Settings.from_environment(ENVIRONMENT)
     assert (settings.metadata, settings.limits.max_pixels) == (MetadataPolicy.COPYRIGHT, None)
     assert settings.source_prefix == ""
+    assert (settings.mirror_deletes, settings.timeout_seconds) == (False, 120)

@@ -1,0 +1,127 @@
+"""The destination's objects: outputs with what they keep of their source's headers and metadata, put and removed."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from errors import Reason, RejectedError
+from render import Output
+from renditions import Rendition
+from source import Identity
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
+
+MAX_KEY_BYTES = 1024
+"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
+
+MAX_METADATA_BYTES = 2048
+"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html"""
+
+MARKER = "resized-by"
+"""The user metadata entry that only our outputs have: the digest of the rendition that made them."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Destination:
+    """The bucket of the outputs.
+
+    Attributes:
+        renditions: One output each, of every source.
+
+    """
+
+    s3: "S3Client"
+    bucket: str
+    renditions: tuple[Rendition, ...]
+
+    def keys(self, source_key: str) -> tuple[str, ...]:
+        """The outputs' keys, in the renditions' order.
+
+        Raises:
+            RejectedError: KEY_TOO_LONG: S3 would refuse one.
+
+        """
+        return tuple(_checked_key(rendition.output_key(source_key)) for rendition in self.renditions)
+
+    def holds_as_output(self, bucket: str, key: str, metadata: Mapping[str, str]) -> bool:
+        """Whether an object is what we wrote; a marker alone proves nothing, for copies keep it."""
+        return (
+            bucket == self.bucket
+            and MARKER in metadata
+            and any(rendition.could_write(key) for rendition in self.renditions)
+        )
+
+    def put(
+        self, keys: Sequence[str], outputs: Sequence[Output], source: "GetObjectOutputTypeDef", identity: Identity
+    ) -> None:
+        """Write the outputs of one source.
+
+        Raises:
+            botocore.exceptions.BotoCoreError, ClientError: S3 could not do it; a retry may.
+
+        """
+        for key, rendition, output in zip(keys, self.renditions, outputs, strict=True):
+            self._put(key, rendition, output, source, identity)
+
+    def remove(self, keys: Sequence[str]) -> None:
+        """Remove outputs, whether they are there or not; where the bucket keeps versions, it keeps them.
+
+        Raises:
+            botocore.exceptions.BotoCoreError, ClientError: S3 could not do it; a retry may.
+
+        """
+        for key in keys:
+            self.s3.delete_object(Bucket=self.bucket, Key=key)
+
+    def _put(
+        self, key: str, rendition: Rendition, output: Output, source: "GetObjectOutputTypeDef", identity: Identity
+    ) -> None:
+        headers: dict[str, Any] = {
+            header: source[header]
+            for header in ("CacheControl", "ContentDisposition", "ContentLanguage")
+            if header in source
+        }
+        if rendition.cache_control is not None:
+            headers["CacheControl"] = rendition.cache_control
+        if rendition.storage_class is not None:
+            headers["StorageClass"] = rendition.storage_class
+        self.s3.put_object(
+            Bucket=self.bucket,
+            Key=key,
+            Body=output.body,
+            ContentType=output.content_type,
+            Metadata=_metadata(key, source["Metadata"], rendition, identity),
+            **headers,
+        )
+
+
+def _checked_key(key: str) -> str:
+    size = len(key.encode())
+    if size > MAX_KEY_BYTES:
+        raise RejectedError(
+            Reason.KEY_TOO_LONG, f"the output's key has {size} bytes, S3 allows {MAX_KEY_BYTES}: shorten the source's"
+        )
+    return key
+
+
+def _metadata(key: str, source: Mapping[str, str], rendition: Rendition, identity: Identity) -> dict[str, str]:
+    """The output's user metadata: where it came from, and as much of the source's as S3 takes, which is all or none."""
+    ours = {
+        MARKER: rendition.digest,
+        "resized-from-etag": identity.etag.strip('"'),
+        "resized-from-modified": identity.last_modified.astimezone(UTC).isoformat(),
+        "resized-from-version": identity.version_id or "null",
+    }
+    theirs = {name: value for name, value in source.items() if name not in ours}
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in (ours | theirs).items())
+    # Not ASCII: S3 hands out such values in an encoding of its own, which it does not take back.
+    if size > MAX_METADATA_BYTES or not all(value.isascii() for value in theirs.values()):
+        logger.warning("metadata_dropped", extra={"key": key, "entries": sorted(theirs)})
+        return ours
+    return ours | theirs

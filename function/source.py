@@ -1,0 +1,106 @@
+"""The source object as S3 answers for it: its identity, its bytes, and why it may not be read at all."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from errors import BrokenOffError, Reason, RejectedError
+from outcomes import ObjectAddress
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, HeadObjectOutputTypeDef
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What tells one state of an object from the next.
+
+    The ETag alone would not: the same bytes uploaded with other metadata keep theirs.
+
+    Attributes:
+        version_id: None where the bucket keeps no versions.
+        etag: With its quotation marks.
+        size: In bytes. Every state has one size, so a read that says another was answered wrongly.
+
+    """
+
+    version_id: str | None
+    etag: str
+    last_modified: datetime
+    size: int
+
+    @classmethod
+    def of(cls, response: "GetObjectOutputTypeDef | HeadObjectOutputTypeDef") -> "Identity":
+        """The identity that S3 answered a GET or HEAD with."""
+        return cls(
+            response.get("VersionId"), response["ETag"], response["LastModified"], size=response["ContentLength"]
+        )
+
+
+def get(s3: "S3Client", address: ObjectAddress) -> "GetObjectOutputTypeDef | None":
+    """Begin to read an object; None where there is none.
+
+    Raises:
+        RejectedError: It is archived, or encrypted with a key that only its uploader has.
+        botocore.exceptions.BotoCoreError, ClientError: S3 could not do it; a retry may.
+
+    """
+    try:
+        return s3.get_object(Bucket=address.bucket, Key=address.key)
+    except ClientError as error:
+        code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+        if code == "NoSuchKey":
+            return None
+        if code == "InvalidObjectState":
+            raise RejectedError(
+                Reason.ARCHIVED, "the object is archived: restore it, then send the event again"
+            ) from error
+        if code == "InvalidRequest" and "Server Side Encryption" in message:
+            raise RejectedError(
+                Reason.CUSTOMER_KEY, "the object is encrypted with a key that only its uploader has: upload it without"
+            ) from error
+        raise
+
+
+def read(response: "GetObjectOutputTypeDef") -> bytes:
+    """Read all of an object.
+
+    Raises:
+        BrokenOffError: The connection broke off or stood still, which botocore does not try again.
+
+    """
+    try:
+        return response["Body"].read()
+    except BotoCoreError as error:
+        raise BrokenOffError(str(error)) from error
+
+
+def identity(s3: "S3Client", address: ObjectAddress) -> Identity | None:
+    """Ask for the identity of an object as it is now; None where there is none.
+
+    Raises:
+        botocore.exceptions.BotoCoreError, ClientError: S3 could not do it; a retry may.
+
+    """
+    try:
+        return Identity.of(s3.head_object(Bucket=address.bucket, Key=address.key))
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code == "404":
+            return None
+        if code == "400":
+            # S3 tells nothing of an object whose encryption key it was not given, but lists it.
+            return _listed(s3, address)
+        raise
+
+
+def _listed(s3: "S3Client", address: ObjectAddress) -> Identity | None:
+    # A key is the first of those that begin with it.
+    listing = s3.list_objects_v2(Bucket=address.bucket, Prefix=address.key, MaxKeys=1)
+    for found in listing.get("Contents", []):
+        if found["Key"] == address.key:
+            return Identity(None, found["ETag"], found["LastModified"], size=found["Size"])
+    return None

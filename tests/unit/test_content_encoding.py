@@ -1,0 +1,51 @@
+"""Content-Encoding: gzip is undone, within the memory; a label alone is not believed."""
+
+import gzip
+
+import pytest
+
+from budget import RUNTIME_BYTES
+from content_encoding import decoded
+from errors import Reason, RejectedError
+from settings import Limits
+
+LIMITS = Limits(512 << 20)
+BODY = bytes(range(256)) * 400
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "x-gzip", "aws-chunked,gzip"])
+def test_gzip_is_undone(encoding: str) -> None:
+    assert decoded(gzip.compress(BODY), encoding, LIMITS) == BODY
+
+
+@pytest.mark.parametrize("encoding", ["", "aws-chunked", "br"])
+def test_what_is_not_labelled_is_left_as_it_is(encoding: str) -> None:
+    packed = gzip.compress(BODY)
+    assert decoded(packed, encoding, LIMITS) is packed
+
+
+def test_a_wrong_label_is_not_believed() -> None:
+    assert decoded(BODY, "gzip", LIMITS) is BODY
+
+
+def test_what_grows_beyond_the_memory_is_refused_before_it_is_all_there() -> None:
+    bomb = gzip.compress(bytes(1 << 24))
+    with pytest.raises(RejectedError) as caught:
+        decoded(bomb, "gzip", Limits(RUNTIME_BYTES + (20 << 20)))
+    assert caught.value.reason is Reason.TOO_LARGE
+    assert decoded(bomb, "gzip", LIMITS) == bytes(1 << 24)
+
+
+@pytest.mark.parametrize(
+    ("packed", "message"),
+    [
+        (gzip.compress(BODY)[:-9], "the gzip content ends too early"),
+        (gzip.compress(BODY)[:10] + b"\xff" * 100, "the gzip content cannot be unpacked: Error -3 .*"),
+        (b"\x1f\x8b", "the gzip content ends too early"),
+    ],
+    ids=["cut", "damaged", "begun"],
+)
+def test_what_is_damaged_is_a_rejection(packed: bytes, message: str) -> None:
+    with pytest.raises(RejectedError, match=message) as caught:
+        decoded(packed, "gzip", LIMITS)
+    assert caught.value.reason is Reason.CORRUPT
