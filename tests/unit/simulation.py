@@ -1,0 +1,221 @@
+"""A simulated S3 and SQS, and invocations that stop before each of their calls until a scheduler lets them go on."""
+
+import hashlib
+import io
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+from botocore.response import StreamingBody
+
+from errors import UnsettledError
+from outcomes import ObjectAddress
+from reconcile import Reconciler
+from settings import Settings
+
+CORRUPT, ARCHIVED, LOCKED = b"corrupt", b"archived", b"locked"
+"""What is no image; what GET refuses; what HEAD refuses too, as it does where the key is its uploader's."""
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class CrashError(BaseException):
+    """An invocation dies where it stands. No Exception, for nothing may catch it."""
+
+
+@dataclass(frozen=True)
+class State:
+    """A source object between two changes of it."""
+
+    body: bytes
+    album: str
+    version_id: str | None
+    last_modified: datetime
+
+    @property
+    def etag(self) -> str:
+        return f'"{hashlib.md5(self.body, usedforsecurity=False).hexdigest()}"'
+
+    def described(self) -> dict[str, Any]:
+        """What S3 says of it to GET and HEAD."""
+        version = {} if self.version_id is None else {"VersionId": self.version_id}
+        return {
+            "ETag": self.etag,
+            "LastModified": self.last_modified,
+            "ContentLength": len(self.body),
+            "Metadata": {"album": self.album},
+            **version,
+        }
+
+
+@dataclass
+class Store:
+    """Both buckets and the failure queue; strongly consistent, as S3 is.
+
+    Attributes:
+        states: Every state that each source key ever had; None where it was deleted.
+        outputs: The destination: body and metadata by key.
+        records: What was sent to the queue.
+
+    """
+
+    versioned: bool
+    states: dict[str, list[State | None]] = field(default_factory=dict)
+    outputs: dict[str, tuple[bytes, dict[str, str]]] = field(default_factory=dict)
+    records: list[str] = field(default_factory=list)
+    _changes: int = 0
+
+    def change(self, key: str, body: bytes | None, album: str = "") -> None:
+        """Upload to a source key, or delete it. A second passes, which is what S3's dates tell."""
+        self._changes += 1
+        version = str(self._changes) if self.versioned else None
+        moment = EPOCH + timedelta(seconds=self._changes)
+        state = None if body is None else State(body, album, version, moment)
+        self.states.setdefault(key, []).append(state)
+
+    def current(self, key: str) -> State | None:
+        return self.states[key][-1] if key in self.states else None
+
+
+def _refusal(code: str, message: str = "") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, "")
+
+
+class Client:
+    """S3 and SQS for one invocation; ``pause`` is called before each call has its effect."""
+
+    def __init__(self, store: Store, pause: Callable[[], None]) -> None:
+        self._store = store
+        self._pause = pause
+
+    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803, ARG002 - boto3's names
+        self._pause()
+        state = self._store.current(Key)
+        if state is None:
+            raise _refusal("NoSuchKey")
+        if state.body == ARCHIVED:
+            raise _refusal("InvalidObjectState")
+        if state.body == LOCKED:
+            raise _refusal("InvalidRequest", "The object was stored using a form of Server Side Encryption.")
+        return {**state.described(), "Body": StreamingBody(io.BytesIO(state.body), len(state.body))}
+
+    def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803, ARG002 - boto3's names
+        self._pause()
+        state = self._store.current(Key)
+        if state is None:
+            raise _refusal("404")
+        if state.body == LOCKED:
+            raise _refusal("400")
+        return state.described()
+
+    def list_objects_v2(self, Bucket: str, Prefix: str, MaxKeys: int) -> dict[str, Any]:  # noqa: N803, ARG002 - boto3's
+        self._pause()
+        state = self._store.current(Prefix)
+        if state is None:
+            return {}
+        listed = {"Key": Prefix, "ETag": state.etag, "LastModified": state.last_modified, "Size": len(state.body)}
+        return {"Contents": [listed]}
+
+    def put_object(self, Key: str, Body: bytes, Metadata: dict[str, str], **_: object) -> None:  # noqa: N803 - boto3's
+        self._pause()
+        self._store.outputs[Key] = Body, Metadata
+
+    def delete_object(self, Bucket: str, Key: str) -> None:  # noqa: N803, ARG002 - boto3's names
+        self._pause()
+        self._store.outputs.pop(Key, None)
+
+    def send_message(self, QueueUrl: str, MessageBody: str) -> None:  # noqa: N803, ARG002 - boto3's names
+        self._pause()
+        self._store.records.append(MessageBody)
+
+
+class ForgetfulClient(Client):
+    """The same for an invocation that does not look again at what it read: it is told once more what it was told."""
+
+    _seen: dict[str, Any] | None = None
+
+    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
+        self._seen = None
+        self._seen = super().get_object(Bucket, Key)
+        return self._seen
+
+    def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
+        return self._seen or super().head_object(Bucket, Key)
+
+
+class CarelessClient(Client):
+    """The same for an invocation that does not look again once it has removed outputs."""
+
+    _removed = False
+
+    def delete_object(self, Bucket: str, Key: str) -> None:  # noqa: N803 - boto3's names
+        super().delete_object(Bucket, Key)
+        self._removed = True
+
+    def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
+        if self._removed:
+            raise _refusal("404")
+        return super().head_object(Bucket, Key)
+
+
+class Invocation:
+    """One look at one object, in a thread of its own that runs only while :meth:`step` waits for it.
+
+    Attributes:
+        address: The object.
+        ended: Whether there is nothing more to do.
+        failed: Whether it is to be tried again, once it has ended.
+
+    """
+
+    def __init__(self, store: Store, settings: Settings, address: ObjectAddress, client: type[Client] = Client) -> None:
+        self.address = address
+        self.ended = False
+        self.failed = False
+        self._crashing = False
+        self._error: Exception | None = None
+        # Whoever waits for its turn waits to acquire one, which the other releases.
+        self._go, self._stopped = threading.Lock(), threading.Lock()
+        self._go.acquire()
+        self._stopped.acquire()
+        api: Any = client(store, self._pause)
+        self._reconciler = Reconciler(s3=api, sqs=lambda: api, settings=settings)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def step(self) -> None:
+        """Let it make the call that it stands before, and go on to the next."""
+        self._go.release()
+        self._stopped.acquire()
+        if self._error:
+            raise self._error
+
+    def crash(self) -> None:
+        """Let it die before that call, or before its first."""
+        self._crashing = True
+        while not self.ended:
+            self.step()
+
+    def _pause(self) -> None:
+        self._stopped.release()
+        self._go.acquire()
+        if self._crashing:
+            raise CrashError
+
+    def _run(self) -> None:
+        self._go.acquire()
+        try:
+            outcome = self._reconciler.reconcile(self.address, lambda: math.inf)
+            if outcome.rejection:
+                self._reconciler.record(outcome.rejection)
+        except (CrashError, UnsettledError):
+            self.failed = True
+        except Exception as error:  # noqa: BLE001 - it is raised where somebody sees it
+            self._error = error
+        finally:
+            self.ended = True
+            self._stopped.release()

@@ -1,0 +1,218 @@
+"""The race, as a model: whatever happens in whatever order, in the end the destination is what the source says."""
+
+import json
+from collections.abc import Iterator, Sequence
+from random import Random
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+import reconcile
+from errors import Reason, RejectedError
+from outcomes import ObjectAddress
+from render import Output, Rendered
+from renditions import Rendition
+from settings import Limits, MetadataPolicy, Settings
+from source import Identity
+from tests.unit.simulation import (
+    ARCHIVED,
+    CORRUPT,
+    LOCKED,
+    CarelessClient,
+    Client,
+    ForgetfulClient,
+    Invocation,
+    State,
+    Store,
+)
+
+RENDITIONS = (Rendition("large", scale=0.5), Rendition("small", scale=0.1))
+KEYS = st.sampled_from(["cake.jpg", "cake.jpg", "cake.jpg", "tart.jpg"])
+BODIES = st.sampled_from([b"one", b"two", b"one", b"two", b"one", CORRUPT, ARCHIVED, LOCKED])
+ALBUMS = st.sampled_from(["", "summer"])
+WHICH = st.integers(0, 9)
+SELDOM = st.sampled_from([False, False, False, False, True])
+REASONS = {CORRUPT: Reason.CORRUPT, ARCHIVED: Reason.ARCHIVED, LOCKED: Reason.CUSTOMER_KEY}
+
+PATIENCE = 1000
+"""Turns until all is settled, and more than it takes."""
+
+MUCH = settings(max_examples=400, stateful_step_count=20, deadline=None)
+UNTIL_FOUND = settings(
+    # Without a search for the shortest example: that one is found is enough.
+    MUCH, max_examples=5000, derandomize=True, database=None, phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+
+
+def rendered(body: bytes, renditions: Sequence[Rendition], **_: object) -> Rendered:
+    """Tell which rendition of which source an output is, in place of an image."""
+    if body == CORRUPT:
+        raise RejectedError(Reason.CORRUPT, "it is")
+    outputs = [Output(output_of(body, rendition), "image/jpeg", 1, 1) for rendition in renditions]
+    return Rendered(outputs, lost="")
+
+
+def output_of(body: bytes, rendition: Rendition) -> bytes:
+    return rendition.name.encode() + b" of " + body
+
+
+class Race(RuleBasedStateMachine):
+    """Uploads, deletions and the events of both, with invocations that are interleaved call by call."""
+
+    client: type[Client] = Client
+
+    @initialize(seed=st.integers(0, 1_000_000), versioned=st.booleans(), mirror_deletes=st.booleans())
+    def deploy(self, seed: int, *, versioned: bool, mirror_deletes: bool) -> None:
+        self.store = Store(versioned)
+        self.settings = Settings(
+            "in", "", "out", "queue", RENDITIONS, MetadataPolicy.NONE, Limits(1 << 30), mirror_deletes=mirror_deletes
+        )
+        self.chance = Random(seed)  # noqa: S311 - no secret
+        self.events: list[ObjectAddress] = []
+        self.running: list[Invocation] = []
+
+    @rule(key=KEYS, body=BODIES, album=ALBUMS)
+    def upload(self, key: str, body: bytes, album: str) -> None:
+        self._change(key, body, album)
+
+    @rule(key=KEYS, album=ALBUMS)
+    def upload_the_same_bytes_again(self, key: str, album: str = "new") -> None:
+        state = self.store.current(key)
+        if state is not None:
+            self._change(key, state.body, album)
+
+    @rule(key=KEYS)
+    def delete(self, key: str) -> None:
+        if self.store.current(key) is not None:
+            self._change(key, None)
+
+    @precondition(lambda self: self.events)
+    @rule(which=WHICH, comes_again=SELDOM)
+    def invoke(self, which: int, *, comes_again: bool) -> None:
+        """Any event may be the next."""
+        address = self.events[which % len(self.events)]
+        if not comes_again:
+            self.events.remove(address)
+        self.running.append(Invocation(self.store, self.settings, address, self.client))
+
+    @precondition(lambda self: self.running)
+    @rule(which=WHICH, calls=st.integers(1, 4), dies=SELDOM)
+    def go_on(self, which: int, calls: int, *, dies: bool) -> None:
+        invocation = self.running[which % len(self.running)]
+        for _ in range(calls):
+            if not invocation.ended:
+                invocation.step()
+        if dies and not invocation.ended:
+            invocation.crash()
+        self._collect()
+
+    @precondition(lambda self: self.running)
+    @rule(which=WHICH)
+    def finish(self, which: int) -> None:
+        invocation = self.running[which % len(self.running)]
+        while not invocation.ended:
+            invocation.step()
+        self._collect()
+
+    @rule(seed=st.integers(0, 1_000_000), turns=st.integers(1, 50))
+    def muddle_through(self, seed: int, turns: int) -> None:
+        """Much at once: what the rules do one by one takes Hypothesis long to think of."""
+        chance = Random(seed)  # noqa: S311 - no secret
+        for _ in range(turns):
+            key, album = chance.choice(["cake.jpg", "tart.jpg"]), chance.choice(["", "summer"])
+            if chance.random() < 0.1:
+                self.upload(key, chance.choice([b"one", b"two", CORRUPT]), album)
+            elif chance.random() < 0.15:
+                chance.choice([self.delete, self.delete, self.upload_the_same_bytes_again])(key)
+            else:
+                self._turn(chance)
+
+    def teardown(self) -> None:
+        """Handle all events that are left, in any order, and look."""
+        try:
+            for _ in range(PATIENCE):
+                self._turn(self.chance)
+            assert not self.events + self.running
+            for key in self.store.states:
+                self._check(key)
+        finally:
+            for invocation in self.running:
+                invocation.crash()
+
+    def _turn(self, chance: Random) -> None:
+        """Let an event be handled, or something that is running go on; often the newest, and the oldest last of all."""
+        if self.events and chance.random() < 0.6:
+            self.invoke(chance.choice([chance.randrange(10), len(self.events) - 1]), comes_again=False)
+        elif self.running:
+            which = chance.choice([chance.randrange(10), len(self.running) - 1])
+            self.go_on(which, chance.choice([1, 2, 3, 9]), dies=False)
+
+    def _change(self, key: str, body: bytes | None, album: str = "") -> None:
+        self.store.change(key, body, album)
+        self.events.append(ObjectAddress("in", key))
+
+    def _collect(self) -> None:
+        self.events += [one.address for one in self.running if one.ended and one.failed]
+        self.running = [one for one in self.running if not one.ended]
+
+    def _check(self, key: str) -> None:
+        state = self.store.current(key)
+        outputs = [self.store.outputs.get(rendition.output_key(key)) for rendition in RENDITIONS]
+        if state is None:
+            assert outputs == [None, None] or not self.settings.mirror_deletes
+        elif state.body in REASONS:
+            found = [json.loads(record) for record in self.store.records]
+            assert (key, state.etag, REASONS[state.body]) in {(one["key"], one["etag"], one["reason"]) for one in found}
+        else:
+            assert outputs == [self._wanted(state, rendition) for rendition in RENDITIONS]
+
+    def _wanted(self, state: State, rendition: Rendition) -> tuple[bytes, dict[str, str]]:
+        metadata = {
+            "album": state.album,
+            "resized-by": rendition.digest,
+            "resized-from-etag": state.etag.strip('"'),
+            "resized-from-modified": state.last_modified.isoformat(),
+            "resized-from-version": state.version_id or "null",
+        }
+        return output_of(state.body, rendition), metadata
+
+
+class ForgetfulRace(Race):
+    """Without a second look at what was read."""
+
+    client = ForgetfulClient
+
+
+class CarelessRace(Race):
+    """Without a look after a removal."""
+
+    client = CarelessClient
+
+
+@pytest.fixture(autouse=True)
+def no_pillow() -> Iterator[None]:
+    with patch.object(reconcile, "render", rendered), patch.object(reconcile.logger, "disabled", new=True):
+        yield
+
+
+def test_in_the_end_the_destination_is_what_the_source_says() -> None:
+    run_state_machine_as_test(Race, settings=MUCH)
+
+
+@pytest.mark.parametrize("race", [ForgetfulRace, CarelessRace])
+def test_who_does_not_look_again_is_found_out(race: type[Race]) -> None:
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(race, settings=UNTIL_FOUND)
+
+
+def test_who_compares_etags_alone_is_found_out() -> None:
+    def same_etag(one: Identity, other: Any) -> bool:
+        return isinstance(other, Identity) and one.etag == other.etag
+
+    with patch.object(Identity, "__eq__", same_etag), pytest.raises(AssertionError):
+        run_state_machine_as_test(Race, settings=UNTIL_FOUND)
