@@ -37,6 +37,7 @@ locals {
     },
     var.source_bucket.prefix == "" ? {} : { SOURCE_PREFIX = var.source_bucket.prefix },
     var.max_pixels == null ? {} : { MAX_PIXELS = tostring(var.max_pixels) },
+    var.mirror_deletes ? { MIRROR_DELETES = "true" } : {},
   )
 
   # No region's name is longer.
