@@ -29,9 +29,10 @@ module "function" {
   trigger            = var.trigger
   filters            = var.filters
 
-  renditions = var.renditions
-  metadata   = var.metadata
-  max_pixels = var.max_pixels
+  renditions     = var.renditions
+  mirror_deletes = var.mirror_deletes
+  metadata       = var.metadata
+  max_pixels     = var.max_pixels
 
   function           = var.function
   asynchronous       = var.asynchronous

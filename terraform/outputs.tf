@@ -35,6 +35,11 @@ output "role_arn" {
   value       = module.function.role_arn
 }
 
+output "role_name" {
+  description = "Name of the role that the function has, to attach further policies to."
+  value       = module.function.role_name
+}
+
 output "source_bucket" {
   description = "Name of the bucket to upload to: whoever reads this may upload, for the trigger is in place."
   value       = module.source_bucket.name

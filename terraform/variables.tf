@@ -89,6 +89,13 @@ variable "metadata" {
   nullable    = false
 }
 
+variable "mirror_deletes" {
+  type        = bool
+  description = "Whether the outputs of a source object are removed when it is."
+  default     = false
+  nullable    = false
+}
+
 variable "name" {
   type        = string
   description = "Name of the function and of its EventBridge rule, and the beginning of the names of its role (-role), policy (-policy) and queues (-failures, -undelivered). Role and policy names are unique in an account: a second pipeline needs another name. Another name replaces all of them, with what the queues and the log hold."

@@ -148,6 +148,44 @@ run "notifications_that_overlap" {
   }
 }
 
+run "notifications_of_deletions_that_overlap" {
+  command         = plan
+  expect_failures = [aws_s3_bucket_notification.this]
+
+  module {
+    source = "./modules/notification"
+  }
+
+  variables {
+    bucket = "a-bucket"
+    lambda_notification = [
+      { id = "a", lambda_function_arn = "arn:aws:lambda:eu-west-2:123456789012:function:a", events = ["s3:LifecycleExpiration:Delete"] },
+      { id = "b", lambda_function_arn = "arn:aws:lambda:eu-west-2:123456789012:function:b", events = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"], filter_prefix = "b/" },
+    ]
+  }
+}
+
+run "notifications_of_one_key_and_different_events" {
+  command = plan
+
+  module {
+    source = "./modules/notification"
+  }
+
+  variables {
+    bucket = "a-bucket"
+    lambda_notification = [
+      { id = "a", lambda_function_arn = "arn:aws:lambda:eu-west-2:123456789012:function:a", events = ["s3:ObjectTagging:*", "s3:LifecycleTransition"] },
+      { id = "b", lambda_function_arn = "arn:aws:lambda:eu-west-2:123456789012:function:b", events = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"] },
+    ]
+  }
+
+  assert {
+    condition     = [for one in aws_s3_bucket_notification.this.lambda_function : length(one.events)] == [2, 3]
+    error_message = "The bucket must notify every function of all that it wants to know."
+  }
+}
+
 run "notification_by_eventbridge" {
   command = plan
 

@@ -48,6 +48,7 @@ run "plan" {
       DESTINATION_BUCKET     = "dest-bucket-image-out"
       FAILURE_QUEUE_URL      = "https://sqs.eu-west-2.amazonaws.com/123456789012/Lambda-image-failures"
       METADATA               = "copyright"
+      TIMEOUT_SECONDS        = "120"
       RENDITIONS             = "{\"resized\":{\"background\":\"#ffffff\",\"fit\":\"inside\",\"key\":\"{dir}{rendition}-{name}\",\"scale\":0.5}}"
     })
     error_message = "The environment is not what the function's settings.py reads."
@@ -127,6 +128,7 @@ run "plan" {
   assert {
     condition = (
       aws_lambda_function.this.role == "arn:aws:iam::123456789012:role/Lambda-image-role"
+      && output.role_name == "Lambda-image-role"
       && aws_iam_role_policy_attachment.this.role == "Lambda-image-role"
       && aws_iam_role_policy_attachment.this.policy_arn == "arn:aws:iam::123456789012:policy/Lambda-image-policy"
     )
@@ -245,6 +247,11 @@ run "largest" {
     log_retention_days = 3653
     asynchronous       = { maximum_retry_attempts = 2, maximum_event_age_in_seconds = 21600 }
     renditions         = { a = { scale = 1 }, ab = { width = 65535 }, b-a = { height = 1 } }
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.timeout == 900 && aws_lambda_function.this.environment[0].variables.TIMEOUT_SECONDS == "900"
+    error_message = "The function must know the timeout that it has."
   }
 }
 

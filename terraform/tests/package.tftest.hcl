@@ -218,6 +218,39 @@ run "no_built_function" {
   }
 }
 
+run "as_many_renditions_as_the_environment_holds" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    package    = { path = "./tests/package/function.zip" }
+    renditions = { for i in range(34) : "r${i}x" => { width = 100, key = "{dir}${i}x-{rendition}-{name}" } }
+  }
+
+  assert {
+    condition     = length(jsonencode(aws_lambda_function.this.environment[0].variables)) <= 4096
+    error_message = "Lambda would refuse what is let pass."
+  }
+}
+
+run "renditions_that_leave_no_room_for_another_setting" {
+  command         = plan
+  expect_failures = [aws_lambda_function.this]
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    package    = { path = "./tests/package/function.zip" }
+    renditions = { for i in range(34) : "r${i}x" => { width = 100, key = "{dir}${i}x-{rendition}-{name}" } }
+    max_pixels = 1000000
+  }
+}
+
 run "more_renditions_than_the_environment_holds" {
   command         = plan
   expect_failures = [aws_lambda_function.this]
@@ -228,6 +261,6 @@ run "more_renditions_than_the_environment_holds" {
 
   variables {
     package    = { path = "./tests/package/function.zip" }
-    renditions = { for i in range(40) : "r${i}x" => { width = 100, key = "{dir}${i}x-{rendition}-{name}" } }
+    renditions = { for i in range(35) : "r${i}x" => { width = 100, key = "{dir}${i}x-{rendition}-{name}" } }
   }
 }

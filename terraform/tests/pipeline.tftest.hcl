@@ -21,6 +21,7 @@ run "defaults" {
       && output.log_group == "/aws/lambda/Lambda-image"
       && output.failure_queue_url == "https://sqs.eu-west-2.amazonaws.com/123456789012/Lambda-image-failures"
       && output.role_arn == "arn:aws:iam::123456789012:role/Lambda-image-role"
+      && output.role_name == "Lambda-image-role"
     )
     error_message = "An output is not what its description says."
   }

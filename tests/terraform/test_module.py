@@ -216,7 +216,7 @@ TOGETHER: list[Wrong] = [
     (
         FUNCTION,
         {"renditions": '{ for i in range(40) : "r${i}x" => { width = 100, key = "{dir}${i}x-{rendition}-{name}" } }'},
-        "of the 4 KB that Lambda has for all environment variables, and 3584 are left for them: use fewer",
+        "bytes, and Lambda has 4096 for all environment variables: use fewer renditions, or shorter keys.",
     ),
     *(
         (

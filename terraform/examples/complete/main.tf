@@ -16,8 +16,9 @@ module "image_resize" {
     half = { scale = 0.5, key = "{rendition}/{dir}{name}", cache_control = "max-age=86400", storage_class = "STANDARD_IA" }
     tile = { width = 64, height = 64, fit = "cover", format = "jpeg", quality = 70, background = "#202020", key = "{rendition}/{dir}{name}" }
   }
-  metadata   = "all"
-  max_pixels = 50000000
+  mirror_deletes = true
+  metadata       = "all"
+  max_pixels     = 50000000
 
   function = {
     memory_size                    = 3008
@@ -53,7 +54,7 @@ resource "aws_iam_policy" "boundary" {
       {
         Sid    = "ImagesAndWhatIsSaidOfThem"
         Effect = "Allow"
-        Action = ["s3:GetObject", "s3:ListBucket", "s3:PutObject", "sqs:SendMessage", "logs:CreateLogStream", "logs:PutLogEvents"]
+        Action = ["s3:GetObject", "s3:ListBucket", "s3:PutObject", "s3:DeleteObject", "sqs:SendMessage", "logs:CreateLogStream", "logs:PutLogEvents"]
         Resource = [
           "arn:${local.partition}:s3:::${var.bucket_prefix}-*",
           "arn:${local.partition}:sqs:*:${local.account_id}:resize-*",

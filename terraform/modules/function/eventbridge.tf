@@ -3,8 +3,9 @@
 
 locals {
   event_pattern = jsonencode({
-    source        = ["aws.s3"]
-    "detail-type" = ["Object Created"]
+    source = ["aws.s3"]
+    # Here, what a lifecycle rule removes is deleted like all else.
+    "detail-type" = concat(["Object Created"], var.mirror_deletes ? ["Object Deleted"] : [])
     detail = merge(
       { bucket = { name = [var.source_bucket.name] } },
       # None where a filter fits every key.

@@ -1,4 +1,4 @@
-# Which uploads the function is told of, by either trigger, and that none of its own outputs are among them.
+# Which objects the function is told of, by either trigger, and that none of its own outputs are among them.
 
 locals {
   # With the source's prefix, which nobody has to write twice.
@@ -31,8 +31,10 @@ locals {
     for i, filter in local.filters : {
       id                  = "${var.name}-${i}"
       lambda_function_arn = aws_lambda_function.this.arn
-      # Not only Put: uploads over 8 MB by the CLI and the SDKs are multipart, and copies are uploads too.
-      events        = ["s3:ObjectCreated:*"]
+      # Not only Put: uploads over 8 MB by the CLI and the SDKs are multipart, and copies are uploads too. What a lifecycle
+      # rule removes is no ObjectRemoved:
+      # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html
+      events        = concat(["s3:ObjectCreated:*"], var.mirror_deletes ? ["s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"] : [])
       filter_prefix = filter.prefix == "" ? null : replace(urlencode(filter.prefix), "%2F", "/")
       filter_suffix = filter.suffix == "" ? null : replace(urlencode(filter.suffix), "%2F", "/")
     }

@@ -44,6 +44,19 @@ locals {
     },
   ]
 
+  mirror_statements = [
+    for statement in [
+      {
+        # Not DeleteObjectVersion: where there are versions, an output gets a delete marker, and can be had back.
+        Sid      = "RemoveImagesOfDeletedSources"
+        Effect   = "Allow"
+        Action   = "s3:DeleteObject"
+        Resource = "${local.destination_arn}/${var.destination_bucket.prefix}*"
+      },
+    ] : statement
+    if var.mirror_deletes
+  ]
+
   # Each key for nothing but what its service does with it on the function's behalf.
   kms_statements = [
     for one in [
@@ -135,7 +148,7 @@ resource "aws_iam_policy" "this" {
 
   policy = jsonencode({
     Version   = "2012-10-17"
-    Statement = concat(local.statements, local.kms_statements, local.tracing_statements, local.vpc_statements)
+    Statement = concat(local.statements, local.mirror_statements, local.kms_statements, local.tracing_statements, local.vpc_statements)
   })
 }
 

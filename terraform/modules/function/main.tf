@@ -18,12 +18,34 @@ locals {
   # largest one did.
   allocator = { MALLOC_ARENA_MAX = "1", MALLOC_MMAP_MAX_ = "0", MALLOC_TRIM_THRESHOLD_ = "268435456" }
 
-  # Without what is not set: all environment variables together may have 4 KB.
+  # Without what is not set, for there is not much room.
   renditions = jsonencode({
     for name, one in var.renditions :
     name => { for option, value in merge(one, { key = local.keys[name] }) : option => value if value != null }
   })
-  renditions_bytes = length(base64encode(local.renditions)) / 4 * 3
+
+  # All but the failure queue's URL, which is not known while planning.
+  environment = merge(
+    local.allocator,
+    {
+      SOURCE_BUCKET      = var.source_bucket.name
+      DESTINATION_BUCKET = var.destination_bucket.name
+      METADATA           = var.metadata
+      RENDITIONS         = local.renditions
+      # The function fits the time-outs of its requests into its own, which Lambda does not tell it.
+      TIMEOUT_SECONDS = tostring(var.function.timeout)
+    },
+    var.source_bucket.prefix == "" ? {} : { SOURCE_PREFIX = var.source_bucket.prefix },
+    var.max_pixels == null ? {} : { MAX_PIXELS = tostring(var.max_pixels) },
+    var.mirror_deletes ? { MIRROR_DELETES = "true" } : {},
+  )
+
+  # No region's name is longer.
+  longest_queue_url = "https://sqs.us-isof-south-1.${data.aws_partition.current.dns_suffix}/${local.account_id}/${var.name}-failures"
+
+  # As Lambda measures it: all of it in JSON, in which every quote within the renditions takes a backslash, too.
+  # https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-deployment.html
+  environment_bytes = length(base64encode(jsonencode(merge(local.environment, { FAILURE_QUEUE_URL = local.longest_queue_url })))) / 4 * 3
 }
 
 data "aws_caller_identity" "current" {}
@@ -52,18 +74,7 @@ resource "aws_lambda_function" "this" {
   tags                           = var.tags
 
   environment {
-    variables = merge(
-      local.allocator,
-      {
-        SOURCE_BUCKET      = var.source_bucket.name
-        DESTINATION_BUCKET = var.destination_bucket.name
-        FAILURE_QUEUE_URL  = aws_sqs_queue.failures.url
-        METADATA           = var.metadata
-        RENDITIONS         = local.renditions
-      },
-      var.source_bucket.prefix == "" ? {} : { SOURCE_PREFIX = var.source_bucket.prefix },
-      var.max_pixels == null ? {} : { MAX_PIXELS = tostring(var.max_pixels) },
-    )
+    variables = merge(local.environment, { FAILURE_QUEUE_URL = aws_sqs_queue.failures.url })
   }
 
   ephemeral_storage {
@@ -106,8 +117,8 @@ resource "aws_lambda_function" "this" {
     }
 
     precondition {
-      condition     = local.renditions_bytes <= 3584
-      error_message = "The renditions take ${local.renditions_bytes} bytes of the 4 KB that Lambda has for all environment variables, and 3584 are left for them: use fewer, or shorter keys."
+      condition     = local.environment_bytes <= 4096
+      error_message = "The function's settings take ${local.environment_bytes} bytes, and Lambda has 4096 for all environment variables: use fewer renditions, or shorter keys."
     }
 
     precondition {

@@ -38,6 +38,11 @@ output "role_arn" {
   value       = aws_iam_role.this.arn
 }
 
+output "role_name" {
+  description = "Name of the role that the function has, to attach further policies to."
+  value       = aws_iam_role.this.name
+}
+
 output "undelivered_queue_arn" {
   description = "ARN of the queue that holds the events which EventBridge could not deliver; null where S3 is the trigger."
   value       = one(aws_sqs_queue.undelivered[*].arn)
