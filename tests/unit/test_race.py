@@ -65,12 +65,20 @@ class Race(RuleBasedStateMachine):
     """Uploads, deletions and the events of both, with invocations that are interleaved call by call."""
 
     client: type[Client] = Client
+    always_mirrors = False
 
     @initialize(seed=st.integers(0, 1_000_000), versioned=st.booleans(), mirror_deletes=st.booleans())
     def deploy(self, seed: int, *, versioned: bool, mirror_deletes: bool) -> None:
         self.store = Store(versioned)
         self.settings = Settings(
-            "in", "", "out", "queue", RENDITIONS, MetadataPolicy.NONE, Limits(1 << 30), mirror_deletes=mirror_deletes
+            "in",
+            "",
+            "out",
+            "queue",
+            RENDITIONS,
+            MetadataPolicy.NONE,
+            Limits(1 << 30),
+            mirror_deletes=mirror_deletes or self.always_mirrors,
         )
         self.chance = Random(seed)  # noqa: S311 - no secret
         self.events: list[ObjectAddress] = []
@@ -192,6 +200,7 @@ class CarelessRace(Race):
     """Without a look after a removal."""
 
     client = CarelessClient
+    always_mirrors = True
 
 
 @pytest.fixture(autouse=True)
