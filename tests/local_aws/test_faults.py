@@ -6,6 +6,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,7 +14,7 @@ from botocore.exceptions import ClientError, ResponseStreamingError
 
 from tests.local_aws.conftest import Account, awaited
 from tools.local_aws import local_aws
-from tools.local_aws.faults import Fault, await_held, inject, release
+from tools.local_aws.faults import Fault, await_held, inject, kill, release
 
 CALL = """
 import boto3
@@ -236,3 +237,44 @@ def test_of_a_write_that_is_cut_half_way_nothing_is_kept(
     s3 = account.client("s3")
     assert [version["Key"] for version in s3.list_object_versions(Bucket=bucket)["Versions"]] == ["there"]
     assert s3.get_object(Bucket=bucket, Key="there")["Body"].read() == b"0123456789"
+
+
+def test_a_function_that_is_killed_in_a_write_has_not_written_and_is_tried_again(account: Account, caller: str) -> None:
+    bucket = account.bucket()
+    s3 = account.client("s3")
+    first = inject(account.aws, Fault("PUT", bucket, hold=True))
+    second = inject(account.aws, Fault("PUT", bucket, hold=True))
+    account.invoke(caller, {"call": "put_object", "Bucket": bucket, "Key": "x"}, InvocationType="Event")
+    await_held(account.aws, first)
+    kill(account.aws, caller)
+    release(account.aws, first)
+    await_held(account.aws, second)
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+    release(account.aws, second)
+    awaited(lambda: s3.list_objects_v2(Bucket=bucket)["KeyCount"] or None)
+
+
+def test_only_what_runs_of_the_function_is_killed(account: Account, caller: str) -> None:
+    bucket = account.bucket()
+    other = account.function(CALL, allow=[{"Action": "s3:*", "Resource": "*"}])
+    fault = inject(account.aws, Fault("PUT", bucket, hold=True, times=2))
+    replies: dict[str, Any] = {}
+
+    def invoke(name: str) -> None:
+        replies[name] = account.invoke(name, {"call": "put_object", "Bucket": bucket, "Key": name})["Reply"]
+
+    threads = [threading.Thread(target=invoke, args=(name,)) for name in (caller, other)]
+    for thread in threads:
+        thread.start()
+    await_held(account.aws, fault, 2)
+    kill(account.aws, caller)
+    release(account.aws, fault)
+    for thread in threads:
+        thread.join()
+    assert replies[caller]["errorType"] == "Runtime.ExitError"
+    assert replies[other] == "done"
+    assert [entry["Key"] for entry in account.client("s3").list_objects_v2(Bucket=bucket)["Contents"]] == [other]
+    event = {"call": "put_object", "Bucket": bucket, "Key": caller}
+    assert account.invoke(caller, event)["Reply"] == "done"
+    kill(account.aws, caller)
+    assert account.invoke(caller, event)["Reply"] == "done"

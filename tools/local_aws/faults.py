@@ -69,3 +69,11 @@ def await_held(aws: "LocalAws", identity: str, count: int = 1) -> None:
 def release(aws: "LocalAws", identity: str) -> None:
     """Let what the fault delays or holds go on, and remove it."""
     ask(aws, "DELETE", f"faults/{identity}")
+
+
+def kill(aws: "LocalAws", function_name: str) -> None:
+    """End the machines under all that runs of a function; returns when it runs no more and its connections are closed.
+
+    To who invoked it, its runtime exited; an asynchronous event is tried again.
+    """
+    ask(aws, "POST", f"kill/{function_name}")

@@ -95,6 +95,7 @@ class Server:
                 ("POST", "faults"): flaky.inject,
                 ("GET", "faults"): flaky.await_held,
                 ("DELETE", "faults"): flaky.release,
+                ("POST", "kill"): lambda name, _: self._pool.kill(name),
             },
         )
         # First of all: where the port is in use, there is nothing to clean up.
