@@ -1,13 +1,20 @@
 """The knob: the requests that are meant are hit, as often as is meant, and no others."""
 
+import contextlib
+import socket
 import threading
 import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ResponseStreamingError
 
 from tests.local_aws.conftest import Account, awaited
-from tools.local_aws.faults import Fault, await_held, inject, release
+from tools.local_aws import local_aws
+from tools.local_aws.faults import Fault, await_held, inject, kill, release
 
 CALL = """
 import boto3
@@ -80,3 +87,194 @@ def test_a_read_that_is_held_was_answered_before(account: Account) -> None:
     release(account.aws, fault)
     reader.join()
     assert read == [b"old"]
+
+
+@pytest.fixture
+def bucket(account: Account) -> str:
+    """A bucket with ten bytes in it, under the key ``there``."""
+    name = account.bucket()
+    account.client("s3").put_object(Bucket=name, Key="there", Body=b"0123456789")
+    return name
+
+
+def refusals(account: Account, bucket: str, fault: Fault, count: int = 30) -> list[bool]:
+    """Which of so many PUTs the fault refuses."""
+    identity = inject(account.aws, fault)
+    found = []
+    for _ in range(count):
+        try:
+            account.client("s3").put_object(Bucket=bucket, Key="x")
+            found.append(False)
+        except ClientError:
+            found.append(True)
+    release(account.aws, identity)
+    return found
+
+
+def test_a_share_of_the_requests_is_hit_and_always_the_same(account: Account, bucket: str) -> None:
+    fault = Fault("PUT", bucket, status=400, times=100, rate=0.5, seed=1, functions_only=False)
+    found = refusals(account, bucket, fault)
+    assert 5 < sum(found) < 25
+    assert refusals(account, bucket, fault) == found
+    assert refusals(account, bucket, replace(fault, seed=2)) != found
+    assert sum(refusals(account, bucket, replace(fault, times=3))) == 3
+
+
+def test_any_method_can_be_hit(account: Account, bucket: str) -> None:
+    inject(account.aws, Fault("*", bucket, "there", status=400, code="Odd", times=3, functions_only=False))
+    s3 = account.client("s3")
+    for call in (s3.get_object, s3.put_object, s3.delete_object):
+        with pytest.raises(ClientError, match="Odd"):
+            call(Bucket=bucket, Key="there")
+    assert s3.get_object(Bucket=bucket, Key="there")["Body"].read() == b"0123456789"
+
+
+def test_of_several_faults_the_first_that_hits_applies(account: Account, bucket: str) -> None:
+    for code, rate in (("Never", 0), ("First", 1), ("Second", 1)):
+        inject(account.aws, Fault("PUT", bucket, status=400, code=code, rate=rate, functions_only=False))
+    for code in ("First", "Second"):
+        with pytest.raises(ClientError, match=code):
+            account.client("s3").put_object(Bucket=bucket, Key="x")
+    account.client("s3").put_object(Bucket=bucket, Key="x")
+
+
+def connect(account: Account, method: str, bucket: str, key: str, *headers: str) -> socket.socket:
+    """Begin a request on a connection of its own."""
+    call = {"GET": "get_object", "PUT": "put_object"}[method]
+    url = urlsplit(account.client("s3").generate_presigned_url(call, Params={"Bucket": bucket, "Key": key}))
+    connection = socket.create_connection((url.hostname, url.port))
+    lines = [f"{method} {url.path}?{url.query} HTTP/1.1", f"Host: {url.netloc}", *headers, "", ""]
+    connection.sendall("\r\n".join(lines).encode())
+    return connection
+
+
+def received(connection: socket.socket) -> bytes:
+    """All that comes until the connection is closed."""
+    return b"".join(iter(lambda: connection.recv(4096), b""))
+
+
+def test_a_read_can_be_cut_half_way(account: Account, bucket: str) -> None:
+    s3 = account.client("s3")
+    inject(account.aws, Fault("*", bucket, cut=True, functions_only=False))
+    # It is of no concern to a write.
+    s3.put_object(Bucket=bucket, Key="other")
+    answer = s3.get_object(Bucket=bucket, Key="there")
+    with contextlib.closing(answer["Body"]) as body:
+        assert (answer["ContentLength"], body.read(5)) == (10, b"01234")
+        with pytest.raises(ResponseStreamingError):
+            body.read()
+
+
+def test_a_reader_of_less_than_there_is_can_not_tell(account: Account, bucket: str) -> None:
+    inject(account.aws, Fault("GET", bucket, length=3, times=2, functions_only=False))
+    answer = account.client("s3").get_object(Bucket=bucket, Key="there")
+    assert (answer["ContentLength"], answer["Body"].read()) == (3, b"012")
+    with connect(account, "GET", bucket, "there") as connection:
+        assert received(connection).endswith(b"\r\n\r\n012")
+
+
+def test_a_reader_of_more_than_there_is_waits_for_it_until_released(account: Account, bucket: str) -> None:
+    fault = inject(account.aws, Fault("GET", bucket, length=5 << 30, functions_only=False))
+    answer = account.client("s3").get_object(Bucket=bucket, Key="there")
+    with contextlib.closing(answer["Body"]) as body:
+        assert (answer["ContentLength"], body.read(10)) == (5 << 30, b"0123456789")
+        await_held(account.aws, fault)
+        release(account.aws, fault)
+        with pytest.raises(ResponseStreamingError):
+            body.read()
+
+
+def test_the_server_does_not_wait_for_who_has_hung_up() -> None:
+    with local_aws() as aws:
+        account = Account(aws)
+        bucket = account.bucket()
+        account.client("s3").put_object(Bucket=bucket, Key="x")
+
+        def threads() -> int:
+            return len(list(Path(f"/proc/{aws.pid}/task").iterdir()))
+
+        before = threads()
+        fault = Fault("GET", bucket, times=5)
+        waiting = [inject(aws, replace(fault, **how)) for how in ({"hold": True}, {"delay": 3600}, {"length": 5 << 30})]
+        connections = [connect(account, "GET", bucket, "x") for _ in range(15)]
+        for identity in waiting:
+            await_held(aws, identity, 5)
+        for connection in connections:
+            connection.close()
+        awaited(lambda: True if threads() < before + 5 else None)
+
+
+@pytest.mark.parametrize("fault", [Fault("PUT", "", hold=True, times=6), Fault("PUT", "", delay=3600, times=6)])
+def test_a_write_has_no_effect_where_its_client_hangs_up_meanwhile(account: Account, bucket: str, fault: Fault) -> None:
+    identity = inject(account.aws, replace(fault, bucket=bucket))
+    hung_up = [connect(account, "PUT", bucket, f"gone-{number}", "Content-Length: 1") for number in range(5)]
+    stays = connect(account, "PUT", bucket, "stays", "Content-Length: 1")
+    for connection in (*hung_up, stays):
+        connection.sendall(b"x")
+    await_held(account.aws, identity, 6)
+    for connection in hung_up:
+        connection.close()
+    release(account.aws, identity)
+    assert stays.recv(100).startswith(b"HTTP/1.1 200 ")
+    stays.close()
+    listed = account.client("s3").list_objects_v2(Bucket=bucket)["Contents"]
+    assert [entry["Key"] for entry in listed] == ["stays", "there"]
+
+
+@pytest.mark.parametrize("faults", [[], [Fault("PUT", "", delay=0.01)]], ids=["at once", "delayed"])
+@pytest.mark.parametrize(("header", "begin"), [("Content-Length: 20", b""), ("Transfer-Encoding: chunked", b"14\r\n")])
+def test_of_a_write_that_is_cut_half_way_nothing_is_kept(
+    account: Account, bucket: str, header: str, begin: bytes, faults: list[Fault]
+) -> None:
+    for fault in faults:
+        inject(account.aws, replace(fault, bucket=bucket))
+    for key in ("new", "there"):
+        with connect(account, "PUT", bucket, key, header) as connection:
+            connection.sendall(begin + b"half of it")
+            connection.shutdown(socket.SHUT_WR)
+            # It answers or it does not, and then it is done with it.
+            assert not received(connection).startswith(b"HTTP/1.1 200 ")
+    s3 = account.client("s3")
+    assert [version["Key"] for version in s3.list_object_versions(Bucket=bucket)["Versions"]] == ["there"]
+    assert s3.get_object(Bucket=bucket, Key="there")["Body"].read() == b"0123456789"
+
+
+def test_a_function_that_is_killed_in_a_write_has_not_written_and_is_tried_again(account: Account, caller: str) -> None:
+    bucket = account.bucket()
+    s3 = account.client("s3")
+    first = inject(account.aws, Fault("PUT", bucket, hold=True))
+    second = inject(account.aws, Fault("PUT", bucket, hold=True))
+    account.invoke(caller, {"call": "put_object", "Bucket": bucket, "Key": "x"}, InvocationType="Event")
+    await_held(account.aws, first)
+    kill(account.aws, caller)
+    release(account.aws, first)
+    await_held(account.aws, second)
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+    release(account.aws, second)
+    awaited(lambda: s3.list_objects_v2(Bucket=bucket)["KeyCount"] or None)
+
+
+def test_only_what_runs_of_the_function_is_killed(account: Account, caller: str) -> None:
+    bucket = account.bucket()
+    other = account.function(CALL, allow=[{"Action": "s3:*", "Resource": "*"}])
+    fault = inject(account.aws, Fault("PUT", bucket, hold=True, times=2))
+    replies: dict[str, Any] = {}
+
+    def invoke(name: str) -> None:
+        replies[name] = account.invoke(name, {"call": "put_object", "Bucket": bucket, "Key": name})["Reply"]
+
+    threads = [threading.Thread(target=invoke, args=(name,)) for name in (caller, other)]
+    for thread in threads:
+        thread.start()
+    await_held(account.aws, fault, 2)
+    kill(account.aws, caller)
+    release(account.aws, fault)
+    for thread in threads:
+        thread.join()
+    assert replies[caller]["errorType"] == "Runtime.ExitError"
+    assert replies[other] == "done"
+    assert [entry["Key"] for entry in account.client("s3").list_objects_v2(Bucket=bucket)["Contents"]] == [other]
+    event = {"call": "put_object", "Bucket": bucket, "Key": caller}
+    assert account.invoke(caller, event)["Reply"] == "done"
+    kill(account.aws, caller)
+    assert account.invoke(caller, event)["Reply"] == "done"

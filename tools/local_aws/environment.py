@@ -7,6 +7,7 @@ import json
 import os
 import re
 import secrets
+import select
 import signal
 import socket
 import subprocess
@@ -145,6 +146,19 @@ class Environment:
             watchdog.join()
         return self._reply(status, body, request_id)
 
+    def kill(self) -> None:
+        """Kill the function, as the end of its host would; returns when it is gone, with its connections."""
+        processes = []
+        for pid in self._runtime():
+            with contextlib.suppress(ProcessLookupError):
+                processes.append(os.pidfd_open(pid))
+        for process in processes:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(process, signal.SIGKILL)
+            # A process that has ended makes its descriptor readable.
+            select.select([process], [], [])
+            os.close(process)
+
     def close(self) -> None:
         """End everything that runs in it; again is no harm, though another process may have its id by then."""
         if self._closed:
@@ -212,11 +226,12 @@ class Environment:
         """Kill the function when more is resident than it may have; Lambda does not limit its address space."""
         limit = self.spec.memory_size << 20
         while not done.wait(SAMPLE_SECONDS):
-            resident = {pid: _resident_bytes(pid) for pid in _session(self._process.pid) if pid != self._process.pid}
-            if sum(resident.values()) > limit:
-                for pid in resident:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
+            if sum(map(_resident_bytes, self._runtime())) > limit:
+                self.kill()
+
+    def _runtime(self) -> list[int]:
+        """All processes but the emulator."""
+        return [pid for pid in _session(self._process.pid) if pid != self._process.pid]
 
 
 def _own_addresses() -> tuple[str, str]:

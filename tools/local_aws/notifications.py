@@ -16,7 +16,7 @@ import moto.s3.notifications
 import moto.s3.responses
 from moto.s3.exceptions import S3ClientError
 
-from tools.local_aws.faults import Application, Environ, StartResponse
+from tools.local_aws.control import Application, Environ, StartResponse
 
 logger = logging.getLogger(__name__)
 

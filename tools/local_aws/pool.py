@@ -97,6 +97,13 @@ class Pool:
         finally:
             self._slots.release()
 
+    def kill(self, name: str) -> None:
+        """Kill every invocation of a function that is under way; its environments are replaced."""
+        with self._lock:
+            environments = [one for one in self._busy if one.spec.name == name]
+        for environment in environments:
+            environment.kill()
+
     def close(self) -> None:
         """End all environments, busy ones too."""
         with self._lock:

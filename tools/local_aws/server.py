@@ -27,8 +27,9 @@ from werkzeug.serving import make_server
 from tools.local_aws import eventbridge, moto_gaps
 from tools.local_aws.asynchronous import AsynchronousQueue, Terms
 from tools.local_aws.client import local_client
+from tools.local_aws.control import Control
 from tools.local_aws.environment import FunctionSpec, LogLine
-from tools.local_aws.faults import Faults
+from tools.local_aws.flaky import FlakyS3
 from tools.local_aws.guard import Guard
 from tools.local_aws.iam import AccessControl
 from tools.local_aws.notifications import Notifications
@@ -87,7 +88,16 @@ class Server:
         notifying = Notifications(
             DomainDispatcherApplication(create_backend_app), self._notify, self._publish, _bucket_may_notify
         )
-        application = Faults(notifying, self._control.is_administrator)
+        flaky = FlakyS3(notifying, self._control.is_administrator)
+        application = Control(
+            flaky,
+            {
+                ("POST", "faults"): flaky.inject,
+                ("GET", "faults"): flaky.await_held,
+                ("DELETE", "faults"): flaky.release,
+                ("POST", "kill"): lambda name, _: self._pool.kill(name),
+            },
+        )
         # First of all: where the port is in use, there is nothing to clean up.
         self._http = make_server("127.0.0.1", port, application, threaded=True, request_handler=RequestHandler)
         self.endpoint = f"http://127.0.0.1:{self._http.server_port}"
