@@ -21,12 +21,12 @@ from tools import demo as demonstration  # noqa: E402
 from tools import lock as locking  # noqa: E402
 from tools import publish as publishing  # noqa: E402
 from tools import scan as scanning  # noqa: E402
-from tools import soak as soaking  # noqa: E402
 from tools.benchmarks import cold_tables  # noqa: E402
 from tools.benchmarks import report as reporting  # noqa: E402
 from tools.benchmarks import run as benchmarking  # noqa: E402
 from tools.cli import FilesTask, readable_errors, say  # noqa: E402
 from tools.paths import DIST, TERRAFORM  # noqa: E402
+from tools.soak import run as soaking  # noqa: E402
 
 HEIC_HELP = "Read HEIC too, with pillow-heif; its licences: README.md, HEIC."
 
@@ -81,13 +81,18 @@ def test(_: Context, unit: bool = False, terraform: bool = False, pipeline: bool
     checks.test(unit=unit, terraform=terraform, pipeline=pipeline)
 
 
-@task(help={"images": "How many.", "seed": "Other images with every other number."})
+@task(
+    help={
+        "only": "One of images, race, faults and storm.",
+        "count": "How many images, histories or uploads (default: each soak's own).",
+        "write": "Renew docs/reliability.md.",
+    }
+)
 @readable_errors
-def soak(_: Context, images: int = 10_000, seed: int = 1) -> None:
-    """Render thousands of mixed images in one process and watch its memory; about ten minutes."""
-    progress = soaking.soak(images, seed, say)
-    for outcome, count in progress.outcomes.most_common():
-        print(f"{count:>6} {outcome}")
+def soak(_: Context, only: str = "", count: int = 0, write: bool = False) -> None:
+    """Try to lose an upload, or memory, in long runs: half an hour for all."""
+    for name, said in soaking.soak(say, only=only, count=count, write=write).items():
+        print(f"{name}: {said}")
 
 
 @task(

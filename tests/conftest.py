@@ -1,4 +1,4 @@
-"""What every kind of test shares: finding Terraform, or saying why its tests are skipped."""
+"""What every kind of test shares: an option, and finding Terraform, or saying why its tests are skipped."""
 
 import os
 from pathlib import Path
@@ -8,6 +8,12 @@ import pytest
 from tools.errors import ToolError
 from tools.paths import TERRAFORM
 from tools.terraform import Terraform, copy_code
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--race-examples", type=int, default=400, help="how many histories the model of the race is put through"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -76,11 +76,12 @@ class Stack:
 
 
 @contextlib.contextmanager
-def temporary_stack(say: Say, *, heic: bool = False, **options: Any) -> Iterator[Stack]:
+def temporary_stack(say: Say, *, var_file: Path | None = None, heic: bool = False, **options: Any) -> Iterator[Stack]:
     """Deploy the pipeline on a local AWS of its own, and take everything down again, whatever happens.
 
     Args:
         say: Shows progress.
+        var_file: A ``.tfvars`` file with other settings of the module.
         heic: Whether the function reads HEIC.
         options: Those of :func:`tools.local_aws.local_aws`.
 
@@ -95,7 +96,7 @@ def temporary_stack(say: Say, *, heic: bool = False, **options: Any) -> Iterator
         say("Starting the local AWS")
         with local_aws.local_aws(**options) as aws:
             try:
-                yield _apply(aws, directory, None, say)
+                yield _apply(aws, directory, var_file, say)
             finally:
                 _destroy(aws, directory, say)
 

@@ -41,12 +41,9 @@ REASONS = {CORRUPT: Reason.CORRUPT, ARCHIVED: Reason.ARCHIVED, LOCKED: Reason.CU
 PATIENCE = 1000
 """Turns until all is settled, and more than it takes."""
 
-MUCH = settings(max_examples=400, stateful_step_count=20, deadline=None)
-UNTIL_FOUND = settings(
-    # Without a search for the shortest example: that one is found is enough.
-    MUCH, max_examples=5000, derandomize=True, database=None, phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)  # fmt: skip
+SHORT = settings(stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck))
+# Without a search for the shortest example: that one is found is enough.
+UNTIL_FOUND = settings(SHORT, max_examples=5000, derandomize=True, database=None, phases=[Phase.generate])
 
 
 def rendered(body: bytes, renditions: Sequence[Rendition], **_: object) -> Rendered:
@@ -209,8 +206,8 @@ def no_pillow() -> Iterator[None]:
         yield
 
 
-def test_in_the_end_the_destination_is_what_the_source_says() -> None:
-    run_state_machine_as_test(Race, settings=MUCH)
+def test_in_the_end_the_destination_is_what_the_source_says(pytestconfig: pytest.Config) -> None:
+    run_state_machine_as_test(Race, settings=settings(SHORT, max_examples=pytestconfig.getoption("race_examples")))
 
 
 @pytest.mark.parametrize("race", [ForgetfulRace, CarelessRace])

@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -85,6 +86,7 @@ class AsynchronousQueue:
         self._send_record = send_record
         self._due: list[tuple[float, int, Event]] = []
         self._order = itertools.count()
+        self._open: Counter[str] = Counter()
         self._changed = threading.Condition()
         self._closing = False
         self._workers = [threading.Thread(target=self._work, daemon=True) for _ in range(workers)]
@@ -96,6 +98,11 @@ class AsynchronousQueue:
         event = Event(arn, payload, str(uuid.uuid4()), time.monotonic())
         self._schedule(event, time.monotonic())
         return event.request_id
+
+    def backlog(self, arn: str) -> int:
+        """Tell how many events of a function have not ended: waiting, under way, or to be tried again."""
+        with self._changed:
+            return self._open[arn]
 
     def close(self) -> None:
         """Begin nothing new."""
@@ -110,6 +117,7 @@ class AsynchronousQueue:
 
     def _schedule(self, event: Event, due: float) -> None:
         with self._changed:
+            self._open[event.arn] += 1
             heapq.heappush(self._due, (due, next(self._order), event))
             self._changed.notify()
 
@@ -122,6 +130,10 @@ class AsynchronousQueue:
             except Exception:
                 # A fault of ours in one event must not keep all others waiting for ever.
                 logger.exception("%s is lost for %s", event.request_id, event.arn)
+            finally:
+                # One that is to be tried again has been counted anew.
+                with self._changed:
+                    self._open[event.arn] -= 1
 
     def _next(self) -> Event | None:
         """Wait for an event that is due; None when there will be none any more."""

@@ -77,3 +77,9 @@ def kill(aws: "LocalAws", function_name: str) -> None:
     To who invoked it, its runtime exited; an asynchronous event is tried again.
     """
     ask(aws, "POST", f"kill/{function_name}")
+
+
+def backlog(aws: "LocalAws", function_name: str) -> int:
+    """Tell how many asynchronous events of a function have not ended: waiting, under way, or to be tried again."""
+    count: int = ask(aws, "GET", f"backlog/{function_name}")
+    return count

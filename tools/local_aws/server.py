@@ -96,6 +96,7 @@ class Server:
                 ("GET", "faults"): flaky.await_held,
                 ("DELETE", "faults"): flaky.release,
                 ("POST", "kill"): lambda name, _: self._pool.kill(name),
+                ("GET", "backlog"): lambda name, _: self._queue.backlog(_arn(name)),
             },
         )
         # First of all: where the port is in use, there is nothing to clean up.
@@ -231,6 +232,10 @@ def _function(arn: str) -> LambdaFunction | None:
         return lambda_backends[DEFAULT_ACCOUNT_ID][REGION].get_function(arn)
     except UnknownFunctionException:
         return None
+
+
+def _arn(name: str) -> str:
+    return f"arn:aws:lambda:{REGION}:{DEFAULT_ACCOUNT_ID}:function:{name}"
 
 
 def _bucket_may_notify(bucket_arn: str, arn: str) -> bool:

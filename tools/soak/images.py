@@ -1,4 +1,4 @@
-"""The soak: thousands of mixed images through one process, which must hold no more memory after the last."""
+"""Thousands of mixed images through one process, which must hold no more memory after the last."""
 
 import ctypes
 import io
@@ -66,7 +66,7 @@ class Progress:
         self.in_use.append(_resident_bytes())
 
 
-def soak(images: int, seed: int, say: Callable[[str], None]) -> Progress:
+def mixed_images(images: int, seed: int, say: Callable[[str], None]) -> Progress:
     """Render ``images`` mixed images, the same for the same seed, one after the other.
 
     Raises:

@@ -1,40 +1,9 @@
-"""The pipeline deployed with other settings: several renditions from one upload, all EXIF, and HEIC."""
+"""Several renditions from one upload, all EXIF, HEIC, and a limit of pixels."""
 
-from collections.abc import Iterator
-
-import pytest
 from PIL import Image
 
 from tests.images import HEIC_PICTURE, UPRIGHT_CORNERS, corners, decoded, encoded, picture
 from tests.pipeline.conftest import Pipeline
-from tools import stack as stacks
-from tools.cli import say
-
-SETTINGS = """
-metadata   = "all"
-max_pixels = 1000000
-renditions = {
-  web  = { key = "{rendition}/{dir}{name}", width = 100, format = "webp", cache_control = "max-age=31536000" }
-  tile = { key = "{rendition}/{dir}{name}", width = 50, height = 50, fit = "cover" }
-  mini = {
-    key           = "{rendition}/{dir}{name}"
-    scale         = 0.25
-    format        = "jpeg"
-    background    = "#ff0000"
-    storage_class = "STANDARD_IA"
-  }
-}
-"""
-
-
-@pytest.fixture(scope="module")
-def configured(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    """The same pipeline with settings of its own, and with its defaults again afterwards."""
-    var_file = tmp_path_factory.mktemp("settings") / "several.tfvars"
-    var_file.write_text(SETTINGS)
-    stacks.up(say, var_file=var_file, heic=True)
-    yield pipeline
-    stacks.up(say)
 
 
 def test_every_rendition_is_made_as_asked(configured: Pipeline) -> None:
@@ -67,8 +36,8 @@ def test_heic_becomes_a_jpeg_under_its_own_name(configured: Pipeline) -> None:
 
 
 def test_more_than_max_pixels_is_refused_with_both_numbers(configured: Pipeline) -> None:
-    configured.upload("large.png", encoded(Image.new("1", (1001, 1000)), "PNG"))
+    configured.upload("large.png", encoded(Image.new("1", (2001, 2000)), "PNG"))
     record = configured.failure("large.png")
     assert record["reason"] == "too_large"
-    assert "1001000" in record["message"]
-    assert "1000000" in record["message"]
+    assert "4002000" in record["message"]
+    assert "4000000" in record["message"]

@@ -1,0 +1,41 @@
+"""The same pipeline with other settings, for all tests of this folder: each deployment takes half a minute."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from renditions import Rendition
+from tests.pipeline.conftest import Pipeline
+from tools import stack as stacks
+from tools.cli import say
+
+SETTINGS = """
+metadata       = "all"
+max_pixels     = 4000000
+mirror_deletes = true
+function       = { timeout = 12, memory_size = 512, reserved_concurrent_executions = 2 }
+renditions = {
+  web  = { key = "{rendition}/{dir}{name}", width = 100, format = "webp", cache_control = "max-age=31536000" }
+  tile = { key = "{rendition}/{dir}{name}", width = 50, height = 50, fit = "cover" }
+  mini = {
+    key           = "{rendition}/{dir}{name}"
+    scale         = 0.25
+    format        = "jpeg"
+    background    = "#ff0000"
+    storage_class = "STANDARD_IA"
+  }
+}
+"""
+
+TILE = Rendition("tile", width=50, height=50, fit="cover", key="{rendition}/{dir}{name}")
+"""One of them, as the function has it."""
+
+
+@pytest.fixture(scope="package")
+def configured(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """The pipeline with ``SETTINGS``, and with its defaults again afterwards."""
+    var_file = tmp_path_factory.mktemp("settings") / "other.tfvars"
+    var_file.write_text(SETTINGS)
+    stacks.up(say, var_file=var_file, heic=True)
+    yield pipeline
+    stacks.up(say)

@@ -1,0 +1,76 @@
+"""A flaky S3: one request in five goes wrong, in every way that it can, and yet no upload is lost."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from renditions import Rendition
+from tools.local_aws.faults import Fault, inject, release
+from tools.soak.ledger import RENDITION, Ledger, account, settle, upload
+from tools.soak.pictures import pictures
+from tools.stack import Stack
+
+BROKEN = 0.05
+"""The share of uploads that is no whole image."""
+
+HANGS = 30
+"""Seconds: longer than the function waits for any answer."""
+
+SETTINGS = "function = { timeout = 12, memory_size = 512 }\n"
+"""A short timeout, for a request that hangs is given up after a sixth of it."""
+
+
+@dataclass(frozen=True)
+class FaultsResult:
+    """What came of it."""
+
+    uploads: int
+    broken: int
+    ledger: Ledger
+
+
+def flaky(
+    stack: Stack, count: int, *, rate: float = 0.2, seconds: float = 1200, rendition: Rendition = RENDITION
+) -> FaultsResult:
+    """Upload so many while S3 is flaky to the function, and account for them once all has ended.
+
+    Args:
+        stack: Deployed with ``SETTINGS``, else it takes long.
+        count: How many.
+        rate: Of the function's requests, how many go wrong.
+        seconds: How long it may take.
+        rendition: One that is deployed.
+
+    Raises:
+        ToolError: It took longer.
+
+    """
+    bodies = pictures(count, 1, broken=BROKEN)
+    with _faults(stack, rate):
+        upload(stack, bodies)
+        settle(stack, seconds)
+    whole = {key for key, body in bodies.items() if body.endswith(b"\xff\xd9")}
+    return FaultsResult(count, count - len(whole), account(stack, bodies, rendition))
+
+
+@contextlib.contextmanager
+def _faults(stack: Stack, rate: float) -> Iterator[None]:
+    source, destination = stack.source_bucket, stack.destination_bucket
+    unwell = (Fault("*", "", status=500), Fault("*", "", status=503, code="SlowDown"), Fault("*", "", delay=HANGS))
+    ways = {
+        ("GET", source): (*unwell, Fault("*", "", cut=True), Fault("*", "", length=1000)),
+        ("HEAD", source): unwell,
+        ("PUT", destination): unwell,
+    }
+    injected: list[str] = []
+    for (method, bucket), faults in ways.items():
+        for number, fault in enumerate(faults):
+            # Of what those before it leave, so that all are as frequent and come to the rate together.
+            share = rate / (len(faults) - number * rate)
+            one = replace(fault, method=method, bucket=bucket, rate=share, seed=len(injected), times=1_000_000)
+            injected.append(inject(stack.aws, one))
+    try:
+        yield
+    finally:
+        for identity in injected:
+            release(stack.aws, identity)
