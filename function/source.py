@@ -52,7 +52,8 @@ def get(s3: "S3Client", address: ObjectAddress) -> "GetObjectOutputTypeDef | Non
         return s3.get_object(Bucket=address.bucket, Key=address.key)
     except ClientError as error:
         code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
-        if code == "NoSuchKey":
+        # The status is all that is left where the key, which the answer repeats, makes it XML that cannot be parsed.
+        if code in {"NoSuchKey", "404"}:
             return None
         if code == "InvalidObjectState":
             raise RejectedError(

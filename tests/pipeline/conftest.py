@@ -4,11 +4,13 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote_plus
 
 import pytest
+from botocore.exceptions import ClientError
 
 from renditions import Rendition
 from tests.images import decoded
@@ -39,39 +41,90 @@ def awaited(ask: Callable[[], T | None], what: str) -> T:
 
 
 @dataclass(frozen=True)
+class Upload:
+    """What is known of an upload.
+
+    Attributes:
+        began: In milliseconds since 1970.
+
+    """
+
+    version_id: str
+    began: int
+
+
+@dataclass(frozen=True)
 class Pipeline:
-    """The deployed pipeline as its users see it: S3, SQS and CloudWatch Logs."""
+    """The deployed pipeline as its users see it: S3, Lambda, SQS and CloudWatch Logs.
+
+    What is awaited of a key is what came of its last upload, whatever an earlier test did with that key.
+    """
 
     stack: Stack
+    _uploads: dict[str, Upload] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
         return self.stack.client(service)
 
     def upload(self, key: str, body: bytes, **options: Any) -> None:
-        self.client("s3").put_object(Bucket=self.stack.source_bucket, Key=key, Body=body, **options)
+        began = time.time_ns() // 1_000_000
+        put = self.client("s3").put_object(Bucket=self.stack.source_bucket, Key=key, Body=body, **options)
+        self._uploads[key] = Upload(put["VersionId"], began)
 
-    def output(self, key: str, *, unless: str = "") -> dict[str, Any]:
-        """Await the output of the source ``key``.
+    def notification(self, *keys: str, bucket: str = "") -> dict[str, Any]:
+        """The event in which S3 tells of uploads, to the source bucket unless another is named."""
+        name = bucket or self.stack.source_bucket
+        about = [{"bucket": {"name": name}, "object": {"key": quote_plus(key, safe="/")}} for key in keys]
+        return {"Records": [{"eventVersion": "2.1", "eventSource": "aws:s3", "s3": one} for one in about]}
+
+    def send(self, event: object) -> Any:
+        """Invoke the function and wait; gives its reply, or Lambda's description of its error."""
+        response = self.client("lambda").invoke(FunctionName=self.stack.function_name, Payload=json.dumps(event))
+        return json.loads(response["Payload"].read())
+
+    def send_asynchronously(self, event: object) -> None:
+        """Hand an event over to Lambda, as S3, SNS and EventBridge do."""
+        self.client("lambda").invoke(
+            FunctionName=self.stack.function_name, InvocationType="Event", Payload=json.dumps(event)
+        )
+
+    def output(self, key: str) -> dict[str, Any]:
+        """Await the output of the source ``key``."""
+        upload = self._uploads.get(key)
+        return self.object(RENDITION.output_key(key), of=upload.version_id if upload else "")
+
+    def object(self, key: str, *, of: str = "") -> dict[str, Any]:
+        """Await the destination's object ``key``; its body is under ``Bytes``.
 
         Args:
-            key: The source's.
-            unless: An ETag that is not awaited, because it was there before.
+            key: The object's.
+            of: The version of the source that it must be made of; any where empty.
 
         """
-        return self.object(RENDITION.output_key(key), unless=unless)
-
-    def object(self, key: str, *, unless: str = "") -> dict[str, Any]:
-        """Await the destination's object ``key``; its body is under ``Bytes``."""
 
         def ask() -> dict[str, Any] | None:
-            s3 = self.client("s3")
             try:
-                response = s3.get_object(Bucket=self.stack.destination_bucket, Key=key)
-            except s3.exceptions.NoSuchKey:
+                response = self.client("s3").get_object(Bucket=self.stack.destination_bucket, Key=key)
+            except ClientError as error:
+                # An answer that repeats a key with control characters cannot be parsed.
+                if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
+                    return None
+                raise
+            if of and response["Metadata"].get("resized-from-version") != of:
                 return None
-            return None if response["ETag"] == unless else {**response, "Bytes": response["Body"].read()}
+            return {**response, "Bytes": response["Body"].read()}
 
         return awaited(ask, f"an object {key} in the destination")
+
+    def keys(self, bucket: str) -> set[str]:
+        """The keys of all objects of a bucket."""
+        pages = self.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        return {found["Key"] for page in pages for found in page.get("Contents", [])}
+
+    def remove_outputs(self, *keys: str) -> None:
+        """Remove the outputs of source keys: what is there afterwards was made anew."""
+        for key in keys:
+            self.client("s3").delete_object(Bucket=self.stack.destination_bucket, Key=RENDITION.output_key(key))
 
     def image(self, key: str) -> Any:
         """Await the output of the source ``key`` and decode it."""
@@ -100,10 +153,12 @@ class Pipeline:
         return awaited(ask, f"a failure record of {key}")
 
     def log_line(self, message: str, key: str, *, times: int = 1) -> dict[str, Any]:
-        """Await the function's JSON log line ``message`` about ``key``; the last of so many."""
+        """Await the function's JSON log line ``message`` about ``key``; the last of so many since its last upload."""
+        since = self._uploads[key].began if key in self._uploads else 0
 
         def ask() -> dict[str, Any] | None:
-            lines = [json.loads(event["message"]) for event in log_events(self.stack) if event["message"][0] == "{"]
+            events = (event for event in log_events(self.stack) if event["timestamp"] >= since)
+            lines = [json.loads(event["message"]) for event in events if event["message"][0] == "{"]
             found = [line for line in lines if (line.get("message"), line.get("key")) == (message, key)]
             return found[-1] if len(found) >= times else None
 
