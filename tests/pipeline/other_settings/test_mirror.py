@@ -2,6 +2,7 @@
 
 from tests.images import encoded, picture
 from tests.pipeline.conftest import Pipeline, awaited
+from tests.pipeline.test_iam import LOGGING, SYMPTOMS, Policy
 
 RENDITIONS = ("mini", "tile", "web")
 
@@ -42,12 +43,20 @@ def test_who_is_uploaded_again_has_outputs_again(configured: Pipeline) -> None:
 
 def test_an_old_version_that_expires_takes_nothing_away(configured: Pipeline) -> None:
     s3, source, key = configured.client("s3"), configured.stack.source_bucket, "mirror-versions/cake.jpg"
-    configured.upload(key, encoded(picture(100, 100)))
-    first = configured.object(f"tile/{key}")
-    configured.upload(key, encoded(picture(200, 100)))
-    configured.object(f"tile/{key}", unless=first["ETag"])
-    _, old = s3.list_object_versions(Bucket=source, Prefix=key)["Versions"]
+    for width in (100, 200):
+        configured.upload(key, encoded(picture(width, 100)))
+    new, old = s3.list_object_versions(Bucket=source, Prefix=key)["Versions"]
+    configured.object(f"tile/{key}", of=new["VersionId"])
+    seen = configured.log_line("written", key)
     # As the bucket's life cycle does: S3 tells of it as of any other deletion.
     s3.delete_object(Bucket=source, Key=key, VersionId=old["VersionId"])
-    configured.log_line("written", key, times=3)
+    awaited(lambda: configured.log_line("written", key) != seen or None, "another look")
     assert outputs(configured, "mirror-versions") == {f"mini/{key}.jpg", f"tile/{key}", f"web/{key}.webp"}
+
+
+def test_without_the_permission_a_removal_fails(configured: Pipeline) -> None:
+    event, policy = configured.notification("mirror/never-was.jpg"), Policy.of(configured)
+    assert sorted(policy.actions) == sorted([*SYMPTOMS, *LOGGING, "s3:DeleteObject"])
+    with policy.without("s3:DeleteObject"):
+        assert "(AccessDenied) when calling the DeleteObject operation" in configured.send(event)["errorMessage"]
+    assert configured.send(event)["outcomes"][0]["status"] == "removed"
