@@ -1,0 +1,42 @@
+"""docs/reliability.md: every test that it names is there, and so is the place of every soak's result."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from tools.errors import ToolError
+from tools.paths import ROOT
+from tools.soak import report
+from tools.soak.run import SOAKS
+
+NAMED = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", report.DOCUMENT.read_text())
+
+
+@pytest.mark.parametrize(("path", "name"), NAMED)
+def test_a_test_that_is_named_is_there(path: str, name: str) -> None:
+    tree = ast.parse((ROOT / path).read_text())
+    functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    assert functions >= {name or next(one for one in functions if one.startswith("test_"))}
+
+
+def test_every_promise_names_a_test() -> None:
+    assert len(NAMED) > 20
+
+
+@pytest.mark.parametrize("name", SOAKS)
+def test_every_soak_has_its_place_and_a_result(name: str) -> None:
+    begin, end = report.marks(name)
+    result = report.DOCUMENT.read_text().partition(begin)[2].partition(end)[0].strip()
+    assert re.match(r"\d{4}-\d\d-\d\d: [\d,]+ ", result)
+
+
+def test_a_result_takes_the_place_of_the_last_one(tmp_path: Path) -> None:
+    document = tmp_path / "reliability.md"
+    begin, end = report.marks("storm")
+    document.write_text(f"before\n{begin}\n\nold\n\n{end}\nafter\n")
+    report.renew("storm", "new", document)
+    assert document.read_text() == f"before\n{begin}\n\nnew\n\n{end}\nafter\n"
+    with pytest.raises(ToolError, match="must hold the lines <!-- faults: "):
+        report.renew("faults", "new", document)
