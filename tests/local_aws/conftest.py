@@ -22,6 +22,18 @@ PATIENCE = 30
 ECHO = "import json\ndef handler(event, context):\n    print('EVENT', json.dumps(event))\n"
 """A function that writes each of its events into its log, where :meth:`Account.events` finds them."""
 
+PROBE = """
+import boto3
+from botocore.exceptions import ClientError
+def handler(event, context):
+    try:
+        getattr(boto3.client(event["service"]), event["call"])(**event["arguments"])
+    except ClientError as error:
+        return error.response["Error"]["Code"]
+    return "allowed"
+"""
+"""A function that makes one call of AWS and tells how it went: see :meth:`Account.probe`."""
+
 TRUST = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
 
 
@@ -97,6 +109,11 @@ class Account:
         body = response["Payload"].read()
         return {**response, "Reply": json.loads(body) if body else None}
 
+    def probe(self, name: str, call: str, *, service: str = "s3", **arguments: object) -> str:
+        """Let a function that probes make a call; returns the code of its error, else ``allowed``."""
+        answer: str = self.invoke(name, {"service": service, "call": call, "arguments": arguments})["Reply"]
+        return answer
+
     def log(self, name: str) -> list[str]:
         pages = self.client("logs").get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{name}")
         return [event["message"] for page in pages for event in page["events"]]
@@ -110,12 +127,13 @@ class Account:
 
         return awaited(ask)
 
-    def bucket(self, function: str = "", *, permit: bool = True, **permission: str) -> str:
-        """Make a versioned bucket, which notifies a function of every new object and is permitted to, if as told."""
+    def bucket(self, function: str = "", *, permit: bool = True, versioned: bool = True, **permission: str) -> str:
+        """Make a bucket, which notifies a function of every new object and is permitted to, if as told."""
         name = self.unique("bucket")
         s3 = self.client("s3")
         s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": self.aws.region})
-        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+        if versioned:
+            s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
         if function:
             arn = self.client("lambda").get_function_configuration(FunctionName=function)["FunctionArn"]
             if permit:

@@ -6,24 +6,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.local_aws.conftest import Account
+from tests.local_aws.conftest import PROBE, Account
 from tools.local_aws.policy import decide
-
-PROBE = """
-import boto3
-from botocore.exceptions import ClientError
-def handler(event, context):
-    try:
-        getattr(boto3.client(event["service"]), event["call"])(**event["arguments"])
-    except ClientError as error:
-        return error.response["Error"]["Code"]
-    return "allowed"
-"""
-
-
-def probe(account: Account, function: str, call: str, *, service: str = "s3", **arguments: object) -> str:
-    answer: str = account.invoke(function, {"service": service, "call": call, "arguments": arguments})["Reply"]
-    return answer
 
 
 @pytest.mark.parametrize(
@@ -47,7 +31,7 @@ def test_a_role_may_do_what_it_is_allowed(
     account.client("s3").put_object(Bucket=bucket, Key="there")
     arn = f"arn:aws:s3:::{bucket}"
     function = account.function(PROBE, allow=[{"Action": allowed, "Resource": [arn, f"{arn}/*"]}])
-    assert probe(account, function, call, Bucket=bucket, **({"Key": key} if key else {})) == result
+    assert account.probe(function, call, Bucket=bucket, **({"Key": key} if key else {})) == result
 
 
 def test_a_policy_against_plain_http_does_not_bite_on_loopback_but_others_do(account: Account) -> None:
@@ -125,7 +109,7 @@ def test_a_buckets_own_policy_counts_too(
         account.client("s3").put_bucket_policy(
             Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         )
-    assert probe(account, function, "get_object", Bucket=bucket, Key="there") == result
+    assert account.probe(function, "get_object", Bucket=bucket, Key="there") == result
 
 
 def test_without_keys_nothing_is_allowed(account: Account) -> None:
@@ -171,12 +155,12 @@ def test_what_is_encrypted_needs_its_key(
     objects = {"Action": ["s3:GetObject", "s3:PutObject"], "Resource": f"arn:aws:s3:::{bucket}/*"}
     use = {"Action": allowed, "Resource": key["Arn"], "Condition": condition}
     function = account.function(PROBE, allow=[objects, use])
-    found = [probe(account, function, f"{call}_object", Bucket=bucket, Key="there") for call in ("get", "head", "put")]
+    found = [account.probe(function, f"{call}_object", Bucket=bucket, Key="there") for call in ("get", "head", "put")]
     assert found == results
     # Another key by the request's own header.
     header = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": other["KeyId"]}
-    assert probe(account, function, "put_object", Bucket=bucket, Key="x", **header) == "AccessDenied"
-    assert probe(account, function, "put_object", Bucket=bucket, Key="x", ServerSideEncryption="AES256") == "allowed"
+    assert account.probe(function, "put_object", Bucket=bucket, Key="x", **header) == "AccessDenied"
+    assert account.probe(function, "put_object", Bucket=bucket, Key="x", ServerSideEncryption="AES256") == "allowed"
 
 
 def test_an_older_version_needs_the_key_that_it_was_encrypted_with(account: Account) -> None:
@@ -186,7 +170,7 @@ def test_an_older_version_needs_the_key_that_it_was_encrypted_with(account: Acco
     newer = s3.put_object(Bucket=bucket, Key="there", ServerSideEncryption="AES256")["VersionId"]
     function = account.function(PROBE, allow=[{"Action": "s3:Get*", "Resource": f"arn:aws:s3:::{bucket}/*"}])
     for version, result in ((older, "AccessDenied"), (newer, "allowed")):
-        assert probe(account, function, "get_object", Bucket=bucket, Key="there", VersionId=version) == result
+        assert account.probe(function, "get_object", Bucket=bucket, Key="there", VersionId=version) == result
 
 
 def test_a_key_may_be_named_by_its_alias(account: Account) -> None:
@@ -197,10 +181,10 @@ def test_a_key_may_be_named_by_its_alias(account: Account) -> None:
     put = {"Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
     function = account.function(PROBE, allow=[put, {"Action": "kms:GenerateDataKey", "Resource": key["Arn"]}])
     header = {"ServerSideEncryption": "aws:kms"}
-    assert probe(account, function, "put_object", Bucket=bucket, Key="x") == "allowed"
-    assert probe(account, function, "put_object", Bucket=bucket, Key="x", SSEKMSKeyId=alias, **header) == "allowed"
+    assert account.probe(function, "put_object", Bucket=bucket, Key="x") == "allowed"
+    assert account.probe(function, "put_object", Bucket=bucket, Key="x", SSEKMSKeyId=alias, **header) == "allowed"
     missing = {"SSEKMSKeyId": "alias/missing", **header}
-    assert probe(account, function, "put_object", Bucket=bucket, Key="x", **missing) == "AccessDenied"
+    assert account.probe(function, "put_object", Bucket=bucket, Key="x", **missing) == "AccessDenied"
 
 
 def test_aws_own_keys_need_no_permission(account: Account) -> None:
@@ -209,9 +193,9 @@ def test_aws_own_keys_need_no_permission(account: Account) -> None:
     account.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"KmsMasterKeyId": "alias/aws/sqs"})
     objects = {"Action": ["s3:GetObject", "s3:PutObject"], "Resource": f"arn:aws:s3:::{bucket}/*"}
     function = account.function(PROBE, allow=[objects, {"Action": "sqs:SendMessage", "Resource": arn}])
-    assert probe(account, function, "get_object", Bucket=bucket, Key="there") == "allowed"
-    assert probe(account, function, "put_object", Bucket=bucket, Key="x") == "allowed"
-    assert probe(account, function, "send_message", service="sqs", QueueUrl=url, MessageBody="x") == "allowed"
+    assert account.probe(function, "get_object", Bucket=bucket, Key="there") == "allowed"
+    assert account.probe(function, "put_object", Bucket=bucket, Key="x") == "allowed"
+    assert account.probe(function, "send_message", service="sqs", QueueUrl=url, MessageBody="x") == "allowed"
 
 
 @pytest.mark.parametrize(
@@ -232,9 +216,9 @@ def test_an_encrypted_queue_needs_its_key(
     send = {"Action": "sqs:SendMessage", "Resource": arn}
     function = account.function(PROBE, allow=[send, {"Action": allowed, "Resource": key, "Condition": condition}])
     one = {"MessageBody": "x"}
-    sent = probe(account, function, "send_message", service="sqs", QueueUrl=url, **one)
+    sent = account.probe(function, "send_message", service="sqs", QueueUrl=url, **one)
     batch = [{"Id": "x", **one}]
-    sent_in_batch = probe(account, function, "send_message_batch", service="sqs", QueueUrl=url, Entries=batch)
+    sent_in_batch = account.probe(function, "send_message_batch", service="sqs", QueueUrl=url, Entries=batch)
     assert (sent == "allowed", sent_in_batch == "allowed") == (result, result)
 
 
@@ -246,7 +230,7 @@ def test_a_permissions_boundary_bounds_what_a_role_is_allowed(account: Account, 
     iam = account.client("iam")
     arn = iam.create_policy(PolicyName=account.unique("bound"), PolicyDocument=json.dumps(document))["Policy"]["Arn"]
     iam.put_role_permissions_boundary(RoleName=function, PermissionsBoundary=arn)
-    assert probe(account, function, "put_object", Bucket=bucket, Key="x") == result
+    assert account.probe(function, "put_object", Bucket=bucket, Key="x") == result
 
 
 def test_a_boundary_bounds_what_is_asked_for_on_the_way(account: Account) -> None:
@@ -257,9 +241,9 @@ def test_a_boundary_bounds_what_is_asked_for_on_the_way(account: Account) -> Non
     document = {"Version": "2012-10-17", "Statement": [bound]}
     iam = account.client("iam")
     arn = iam.create_policy(PolicyName=account.unique("bound"), PolicyDocument=json.dumps(document))["Policy"]["Arn"]
-    assert probe(account, function, "get_object", Bucket=bucket, Key="there") == "allowed"
-    assert probe(account, function, "get_object", Bucket=bucket, Key="missing") == "NoSuchKey"
+    assert account.probe(function, "get_object", Bucket=bucket, Key="there") == "allowed"
+    assert account.probe(function, "get_object", Bucket=bucket, Key="missing") == "NoSuchKey"
     iam.put_role_permissions_boundary(RoleName=function, PermissionsBoundary=arn)
     # The key is beyond it, and so is to learn what is missing.
-    assert probe(account, function, "get_object", Bucket=bucket, Key="there") == "AccessDenied"
-    assert probe(account, function, "get_object", Bucket=bucket, Key="missing") == "AccessDenied"
+    assert account.probe(function, "get_object", Bucket=bucket, Key="there") == "AccessDenied"
+    assert account.probe(function, "get_object", Bucket=bucket, Key="missing") == "AccessDenied"

@@ -38,7 +38,7 @@ def rule(
     account: Account,
     *,
     key: list[dict[str, str]] | None = None,
-    detail_type: str = "Object Created",
+    detail_types: tuple[str, ...] = ("Object Created",),
     principal: str = "events.amazonaws.com",
     sender: str = "events.amazonaws.com",
 ) -> Rule:
@@ -50,7 +50,7 @@ def rule(
     )
     pattern: dict[str, Any] = {
         "source": ["aws.s3"],
-        "detail-type": [detail_type],
+        "detail-type": list(detail_types),
         "detail": {"bucket": {"name": [bucket]}} | ({"object": {"key": key}} if key else {}),
     }
     events = account.client("events")
@@ -107,12 +107,32 @@ def test_a_multipart_upload_and_a_copy_are_told_once_each(account: Account) -> N
 
 
 def test_a_deletion_is_told_to_whoever_wants_to_know(account: Account) -> None:
-    made = rule(account, detail_type="Object Deleted")
+    made = rule(account, detail_types=("Object Deleted",))
     made.put("a")
     account.client("s3").delete_object(Bucket=made.bucket, Key="a")
     (event,) = made.events()
     assert event["detail"]["deletion-type"] == "Delete Marker Created"
     assert event["detail"]["object"].keys() == {"key", "etag", "version-id", "sequencer"}
+
+
+def test_creations_and_deletions_are_told_to_who_wants_both(account: Account) -> None:
+    made = rule(account, detail_types=("Object Created", "Object Deleted"))
+    s3 = account.client("s3")
+    made.put("a", "b")
+    s3.delete_object(Bucket=made.bucket, Key="a")
+    s3.delete_objects(Bucket=made.bucket, Delete={"Objects": [{"Key": "b"}]})
+    version = s3.list_object_versions(Bucket=made.bucket, Prefix="a")["Versions"][0]["VersionId"]
+    s3.delete_object(Bucket=made.bucket, Key="a", VersionId=version)
+    found = [(event["detail-type"], event["detail"]) for event in made.events(5)]
+    assert sorted((kind, about["object"]["key"], about.get("deletion-type", "")) for kind, about in found) == [
+        ("Object Created", "a", ""),
+        ("Object Created", "b", ""),
+        ("Object Deleted", "a", "Delete Marker Created"),
+        ("Object Deleted", "a", "Permanently Deleted"),
+        ("Object Deleted", "b", "Delete Marker Created"),
+    ]
+    (gone,) = [about["object"] for _, about in found if about.get("deletion-type") == "Permanently Deleted"]
+    assert gone.keys() == {"key", "version-id", "sequencer"}
 
 
 def test_patterns_match_both_ends_with_escapes(account: Account) -> None:

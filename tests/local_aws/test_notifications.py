@@ -130,15 +130,68 @@ def test_configurations_that_overlap_are_refused_and_change_nothing(
     assert len(found["LambdaFunctionConfigurations"]) == (1 if refused else 2)
 
 
-def test_a_deletion_in_a_bucket_with_versions_is_told(account: Account) -> None:
+DELETIONS = ["s3:ObjectCreated:Copy", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"]
+
+
+def described(account: Account, function: str, count: int) -> list[tuple[str, dict[str, Any]]]:
+    """Await so many events; each one's name and what it says of the object, but for its place in the sequence."""
+    found = []
+    for record in events(account, function, count):
+        about = record["s3"]["object"]
+        assert int(about.pop("sequencer"), 16)
+        found.append((record["eventName"], about))
+    return sorted(found, key=str)
+
+
+@pytest.mark.parametrize("in_batch", [False, True])
+def test_deletions_are_told(account: Account, in_batch: bool) -> None:
+    function = account.function(ECHO)
+    buckets = account.bucket(function), account.bucket(function, versioned=False)
+    s3 = account.client("s3")
+    markers = []
+    for bucket in buckets:
+        configure(account, bucket, {**for_keys(account, function, prefix="a/"), "Events": DELETIONS})
+        for key in ("a/1", "a/2", "b/1"):
+            s3.put_object(Bucket=bucket, Key=key, Body=b"12345")
+        if in_batch:
+            batch = [{"Key": key} for key in ("a/1", "a/2", "b/1")]
+            deleted = s3.delete_objects(Bucket=bucket, Delete={"Objects": batch})["Deleted"]
+            markers += [one.get("DeleteMarkerVersionId") for one in deleted]
+        else:
+            markers += [s3.delete_object(Bucket=bucket, Key=key).get("VersionId") for key in ("a/1", "a/2", "b/1")]
+    of_nothing = {"eTag": "d41d8cd98f00b204e9800998ecf8427e"}
+    assert described(account, function, 4) == [
+        ("ObjectRemoved:Delete", {"key": "a/1"}),
+        ("ObjectRemoved:Delete", {"key": "a/2"}),
+        ("ObjectRemoved:DeleteMarkerCreated", {"key": "a/1", "versionId": markers[0], **of_nothing}),
+        ("ObjectRemoved:DeleteMarkerCreated", {"key": "a/2", "versionId": markers[1], **of_nothing}),
+    ]
+
+
+def test_each_version_that_is_deleted_for_good_is_told_and_so_are_markers(account: Account) -> None:
     function = account.function(ECHO)
     bucket = account.bucket(function)
-    configure(account, bucket, for_keys(account, function, events="s3:ObjectRemoved:*"))
-    account.client("s3").put_object(Bucket=bucket, Key="a")
-    marker = account.client("s3").delete_object(Bucket=bucket, Key="a")["VersionId"]
-    (record,) = events(account, function)
-    assert record["eventName"] == "ObjectRemoved:DeleteMarkerCreated"
-    assert (record["s3"]["object"]["key"], record["s3"]["object"]["versionId"]) == ("a", marker)
+    configure(account, bucket, for_keys(account, function, events="s3:ObjectRemoved:Delete"))
+    s3 = account.client("s3")
+    versions = [s3.put_object(Bucket=bucket, Key="a")["VersionId"] for _ in range(2)]
+    versions.append(s3.delete_object(Bucket=bucket, Key="a")["VersionId"])
+    # The marker is the last to go, as when Terraform empties a bucket.
+    batch = [{"Key": "a", "VersionId": version} for version in (*versions, "missing")]
+    assert "Errors" not in s3.delete_objects(Bucket=bucket, Delete={"Objects": batch})
+    found = described(account, function, 3)
+    assert [name for name, _ in found] == ["ObjectRemoved:Delete"] * 3
+    assert {about["versionId"] for _, about in found} == set(versions)
+    s3.delete_bucket(Bucket=bucket)
+
+
+def test_a_configuration_is_described_as_it_was_made(account: Account) -> None:
+    function = account.function(ECHO)
+    bucket = account.bucket(function)
+    # In the order that it was given, to which Terraform's own is compared.
+    made = {**for_keys(account, function, prefix="a/", suffix=".jpg"), "Id": "x", "Events": DELETIONS}
+    configure(account, bucket, made)
+    found = account.client("s3").get_bucket_notification_configuration(Bucket=bucket)
+    assert found["LambdaFunctionConfigurations"] == [made]
 
 
 def test_a_queue_is_told_beside_functions_and_all_are_kept(account: Account) -> None:

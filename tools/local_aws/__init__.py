@@ -7,8 +7,8 @@ Not as on AWS:
   statement with any other is as if it were not there. Policies of keys are not looked at, those of queues only for
   EventBridge, nor what a copy, tags or an ACL of a PUT would need beyond ``s3:PutObject``.
 - Failed events are tried again after seconds, not minutes, and their records go to queues only.
-- EventBridge reaches functions and queues only, tries once, and is not told when one of several versions is deleted.
-- S3 Batch Operations has no jobs, SSE-C objects are read without their key, and a key of KMS is told as it was named.
+- EventBridge reaches functions and queues only, and tries once.
+- S3 Batch Operations has no jobs, no lifecycle rule ever deletes, and a key of KMS is told as it was named.
 - An environment's start counts against the function's timeout, and its network and file system are this machine's.
 """
 

@@ -1,13 +1,11 @@
-"""What moto 5.2.5 does otherwise than AWS, bridged in process; each with what would go wrong without it."""
+"""What moto 5.2.5 does otherwise than AWS, but for S3, bridged in process; each with what would go wrong without it."""
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote_plus
 
 import moto.awslambda.models
 import moto.logs.responses
 import moto.s3.models
-import moto.s3.responses
 import moto.sqs.models
 from moto.awslambda.exceptions import InvalidParameterValueException
 from moto.logs.exceptions import ResourceNotFoundException
@@ -17,12 +15,7 @@ from moto.s3.exceptions import MissingBucket
 LambdaBackend: Any = moto.awslambda.models.LambdaBackend
 LambdaFunction: Any = moto.awslambda.models.LambdaFunction
 LogsResponse: Any = moto.logs.responses.LogsResponse
-FakeDeleteMarker: Any = moto.s3.models.FakeDeleteMarker
-S3Response: Any = moto.s3.responses.S3Response
 Queue: Any = moto.sqs.models.Queue
-
-ENCODED = {"Key", "Prefix", "Delimiter", "KeyMarker", "NextKeyMarker"}
-"""What S3 encodes in a listing."""
 
 Invoke = Callable[[Any, bytes, str, dict[str, str]], bytes]
 """Takes a function, an event, the type of invocation and the response's headers; returns the reply."""
@@ -123,35 +116,6 @@ def change_keys_of_log_groups() -> None:
         return ""
 
     LogsResponse.associate_kms_key = LogsResponse.disassociate_kms_key = associate_kms_key
-
-
-def list_versions_encoded() -> None:
-    """Encode keys where the caller asks for it: Terraform would decode plain ones, and never empty a bucket."""
-    list_versions = S3Response.list_object_versions
-
-    def list_object_versions(response: Any) -> Any:
-        if response.querystring.get("encoding-type", [None])[0] != "url":
-            return list_versions(response)
-        serialize = response.serialized
-
-        def encoded(result: Any) -> Any:
-            content = result.result
-            content["EncodingType"] = "url"
-            entries = (*content["Versions"], *content["DeleteMarkers"], *(content.get("CommonPrefixes") or []), content)
-            for entry in entries:
-                for name in ENCODED & entry.keys():
-                    entry[name] = quote_plus(entry[name] or "", safe="/")
-            return serialize(result)
-
-        response.serialized = encoded
-        return list_versions(response)
-
-    S3Response.list_object_versions = list_object_versions
-
-
-def dispose_of_delete_markers() -> None:
-    """Let a bucket with delete markers be emptied; moto disposes of every version alike, and markers can't be."""
-    FakeDeleteMarker.dispose = lambda _marker: None
 
 
 def keep_policies_of_queues() -> None:

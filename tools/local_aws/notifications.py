@@ -7,7 +7,6 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
@@ -17,17 +16,15 @@ import moto.s3.responses
 from moto.s3.exceptions import S3ClientError
 
 from tools.local_aws.control import Application, Environ, StartResponse
+from tools.local_aws.deletions import DELETED, MARKED, tell_of_deletions
 
 logger = logging.getLogger(__name__)
 
 # Any, for they are patched.
 Bucket: Any = moto.s3.models.FakeBucket
 Notification: Any = moto.s3.models.Notification
-S3Backend: Any = moto.s3.models.S3Backend
 S3Response: Any = moto.s3.responses.S3Response
 notifications: Any = moto.s3.notifications
-
-ETAG_OF_NOTHING = '"d41d8cd98f00b204e9800998ecf8427e"'
 
 Notify = Callable[[str, bytes], None]
 """Takes a function's ARN and an event for it."""
@@ -43,15 +40,12 @@ REASONS = {
     "s3:ObjectCreated:Post": "POST Object",
     "s3:ObjectCreated:Copy": "CopyObject",
     "s3:ObjectCreated:CompleteMultipartUpload": "CompleteMultipartUpload",
-    "s3:ObjectRemoved:Delete": "DeleteObject",
-    "s3:ObjectRemoved:DeleteMarkerCreated": "DeleteObject",
+    DELETED: "DeleteObject",
+    MARKED: "DeleteObject",
 }
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html"""
 
-DELETIONS = {
-    "s3:ObjectRemoved:Delete": "Permanently Deleted",
-    "s3:ObjectRemoved:DeleteMarkerCreated": "Delete Marker Created",
-}
+DELETIONS = {DELETED: "Permanently Deleted", MARKED: "Delete Marker Created"}
 
 
 class InvalidArgumentError(S3ClientError):
@@ -141,7 +135,7 @@ class Notifications:
         notifications._send_event_bridge_message = send_event_bridge_message
         Bucket.set_notification_configuration = set_notification_configuration
         Notification._key_matches = _key_matches
-        _tell_of_delete_markers()
+        tell_of_deletions()
         _tell_whether_eventbridge_is_told()
 
     def _complete(self, record: dict[str, Any], bucket: Any, key: Any) -> None:
@@ -155,6 +149,12 @@ class Notifications:
         described["sequencer"] = f"{next(self._sequence):018X}"
         if bucket.is_versioned:
             described["versionId"] = key.version_id
+        event_name = f"s3:{record['eventName']}"
+        if event_name in DELETIONS:
+            # What is gone has no size, and only a marker has an ETag.
+            del described["size"]
+        if event_name == DELETED:
+            del described["eTag"]
 
     def _check(self, bucket: Any) -> None:
         """Refuse what S3 refuses when it is configured: what it could not do, or would have to do twice."""
@@ -169,22 +169,6 @@ class Notifications:
             raise InvalidArgumentError(
                 "Configurations overlap. Configurations on the same bucket cannot share a common event type."
             )
-
-
-def _tell_of_delete_markers() -> None:
-    """Notify of deletions in buckets that keep versions; moto does so only in others."""
-    mark = S3Backend._set_delete_marker
-
-    def set_delete_marker(backend: Any, bucket_name: str, key_name: str) -> Any:
-        marker = mark(backend, bucket_name, key_name)
-        event_name = notifications.S3NotificationEvent.OBJECT_REMOVED_DELETE_MARKER_CREATED_EVENT
-        described = SimpleNamespace(
-            name=key_name, version_id=marker.version_id, etag=ETAG_OF_NOTHING, size=0, multipart=None
-        )
-        notifications.send_event(backend.account_id, event_name, backend.get_bucket(bucket_name), described)
-        return marker
-
-    S3Backend._set_delete_marker = set_delete_marker
 
 
 def _tell_whether_eventbridge_is_told() -> None:
@@ -212,12 +196,8 @@ def _eventbridge_event(
     """The same as EventBridge has it: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html."""
     described = record["s3"]["object"]
     # Keys are as they are.
-    about = {"key": key.name, "size": described["size"], "etag": described["eTag"]}
-    if "versionId" in described:
-        about["version-id"] = described["versionId"]
-    if event_name in DELETIONS:
-        # What is gone has no size.
-        del about["size"]
+    names = {"size": "size", "eTag": "etag", "versionId": "version-id", "sequencer": "sequencer"}
+    about = {"key": key.name, **{names[name]: described[name] for name in names.keys() & described.keys()}}
     event: dict[str, Any] = {
         "version": "0",
         "id": str(uuid.uuid4()),
@@ -230,7 +210,7 @@ def _eventbridge_event(
         "detail": {
             "version": "0",
             "bucket": {"name": bucket.name},
-            "object": {**about, "sequencer": described["sequencer"]},
+            "object": about,
             "request-id": "LOCAL",
             "requester": account_id,
             "source-ip-address": "127.0.0.1",

@@ -24,7 +24,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from moto.sqs.models import sqs_backends
 from werkzeug.serving import make_server
 
-from tools.local_aws import eventbridge, moto_gaps
+from tools.local_aws import eventbridge, moto_gaps, s3_gaps
 from tools.local_aws.asynchronous import AsynchronousQueue, Terms
 from tools.local_aws.client import local_client
 from tools.local_aws.control import Control
@@ -130,9 +130,12 @@ class Server:
         moto_gaps.keep_function_settings()
         moto_gaps.take_code_from_s3()
         moto_gaps.change_keys_of_log_groups()
-        moto_gaps.list_versions_encoded()
-        moto_gaps.dispose_of_delete_markers()
         moto_gaps.keep_policies_of_queues()
+        s3_gaps.list_versions_encoded()
+        s3_gaps.dispose_of_delete_markers()
+        s3_gaps.ask_for_customer_keys()
+        s3_gaps.drop_checksums_of_parts()
+        s3_gaps.limit_metadata()
 
     def _notify(self, arn: str, event: bytes) -> None:
         bucket_arn = json.loads(event)["Records"][0]["s3"]["bucket"]["arn"]

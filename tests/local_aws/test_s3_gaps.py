@@ -1,0 +1,143 @@
+"""What S3 asks for, refuses and answers, and moto by itself does not."""
+
+import io
+from typing import Any
+from urllib.parse import unquote_plus
+
+import pytest
+import urllib3
+from botocore.exceptions import ClientError
+
+from tests.local_aws.conftest import PROBE, Account
+
+KEYS = ["plain", "a b+c%d", "é/ü"]
+
+
+def test_versions_are_listed_with_encoded_keys_where_asked(account: Account) -> None:
+    bucket = account.bucket()
+    s3 = account.client("s3")
+    for key in KEYS:
+        s3.put_object(Bucket=bucket, Key=key)
+    s3.delete_object(Bucket=bucket, Key=KEYS[1])
+    encoded = s3.list_object_versions(Bucket=bucket, EncodingType="url")
+    assert sorted(unquote_plus(version["Key"]) for version in encoded["Versions"]) == sorted(KEYS)
+    assert [marker["Key"] for marker in encoded["DeleteMarkers"]] == ["a+b%2Bc%25d"]
+    assert s3.list_object_versions(Bucket=bucket, EncodingType="url", Prefix="a b+")["Prefix"] == "a+b%2B"
+    # boto3 asks for it too, and decodes.
+    assert sorted(version["Key"] for version in s3.list_object_versions(Bucket=bucket)["Versions"]) == sorted(KEYS)
+
+
+def test_a_bucket_with_delete_markers_can_be_emptied(account: Account) -> None:
+    bucket = account.bucket()
+    s3 = account.client("s3")
+    for key in KEYS:
+        s3.put_object(Bucket=bucket, Key=key)
+        s3.delete_object(Bucket=bucket, Key=key)
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    listed = s3.list_object_versions(Bucket=bucket)
+    for version in (*listed["Versions"], *listed["DeleteMarkers"]):
+        s3.delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
+    s3.delete_bucket(Bucket=bucket)
+
+
+SECRET: dict[str, Any] = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": b"0" * 32}
+OTHER_SECRET: dict[str, Any] = {**SECRET, "SSECustomerKey": b"1" * 32}
+
+
+def code(call: Any, **arguments: Any) -> str:
+    """The code of the error that a call is answered with."""
+    with pytest.raises(ClientError) as refused:
+        call(**arguments)
+    found: str = refused.value.response["Error"]["Code"]
+    return found
+
+
+@pytest.mark.parametrize("size", [5, 20 << 20], ids=["at once", "in parts"])
+def test_what_is_encrypted_with_a_customers_key_is_read_with_that_key_only(account: Account, size: int) -> None:
+    bucket = account.bucket()
+    s3 = account.client("s3")
+    s3.upload_fileobj(io.BytesIO(bytes(size)), bucket, "x", ExtraArgs=SECRET)
+    about = {"Bucket": bucket, "Key": "x"}
+    with pytest.raises(ClientError, match="stored using a form of Server Side Encryption"):
+        s3.get_object(**about)
+    assert (code(s3.get_object, **about), code(s3.head_object, **about)) == ("InvalidRequest", "400")
+    other = about | OTHER_SECRET
+    assert (code(s3.get_object, **other), code(s3.head_object, **other)) == ("AccessDenied", "403")
+    assert s3.get_object(**about, **SECRET)["Body"].read() == bytes(size)
+    assert s3.head_object(**about, **SECRET)["ContentLength"] == size
+
+
+def test_the_copy_of_what_was_uploaded_in_parts_can_be_read(account: Account) -> None:
+    bucket = account.bucket()
+    s3 = account.client("s3")
+    s3.upload_fileobj(io.BytesIO(bytes(20 << 20)), bucket, "x")
+    s3.copy_object(Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": "x"})
+    assert s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == bytes(20 << 20)
+
+
+def test_to_who_may_not_read_a_customers_key_makes_no_difference(account: Account) -> None:
+    bucket = account.bucket()
+    account.client("s3").put_object(Bucket=bucket, Key="x", **SECRET)
+    permitted = account.function(PROBE, allow=[{"Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}])
+    forbidden = account.function(PROBE)
+    for call, found in (("get_object", ["InvalidRequest", "AccessDenied"]), ("head_object", ["400", "403"])):
+        assert [account.probe(name, call, Bucket=bucket, Key="x") for name in (permitted, forbidden)] == found
+
+
+def test_a_version_has_the_key_that_it_was_stored_with(account: Account) -> None:
+    bucket = account.bucket()
+    s3 = account.client("s3")
+    older = s3.put_object(Bucket=bucket, Key="x", Body=b"older", **SECRET)["VersionId"]
+    s3.put_object(Bucket=bucket, Key="x", Body=b"newer")
+    assert s3.get_object(Bucket=bucket, Key="x")["Body"].read() == b"newer"
+    assert code(s3.get_object, Bucket=bucket, Key="x", **SECRET) == "InvalidRequest"
+    assert code(s3.get_object, Bucket=bucket, Key="x", VersionId=older) == "InvalidRequest"
+    assert code(s3.head_object, Bucket=bucket, Key="x", VersionId=older) == "400"
+
+
+@pytest.mark.parametrize("size", [5, 20 << 20], ids=["at once", "in parts"])
+def test_a_copy_needs_the_key_of_its_source_and_has_its_own(account: Account, size: int) -> None:
+    bucket = account.bucket()
+    s3 = account.client("s3")
+    s3.upload_fileobj(io.BytesIO(bytes(size)), bucket, "x", ExtraArgs=SECRET)
+    about = {"Bucket": bucket, "Key": "copy", "CopySource": {"Bucket": bucket, "Key": "x"}}
+    assert code(s3.copy_object, **about) == "InvalidRequest"
+    s3.copy_object(**about, **{f"CopySource{name}": value for name, value in SECRET.items()})
+    assert s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == bytes(size)
+
+
+@pytest.mark.parametrize("call", ["put_object", "copy_object", "create_multipart_upload"])
+def test_more_metadata_than_s3_keeps_is_refused(account: Account, call: str) -> None:
+    bucket = account.bucket()
+    s3 = account.client("s3")
+    s3.put_object(Bucket=bucket, Key="source")
+    source = {"CopySource": {"Bucket": bucket, "Key": "source"}, "MetadataDirective": "REPLACE"}
+    about = {"Bucket": bucket, "Key": "x", **(source if call == "copy_object" else {})}
+    most = {"first": "1" * 1000, "second": "2" * (2048 - 1000 - len("firstsecond"))}
+    store = getattr(s3, call)
+    assert code(store, **about, Metadata={**most, "s": ""}) == "MetadataTooLarge"
+    assert [found["Key"] for found in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["source"]
+    store(**about, Metadata=most)
+
+
+def test_metadata_is_measured_in_bytes(account: Account) -> None:
+    bucket = account.bucket()
+    url = account.client("s3").generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "x"})
+    for count, status in ((1024, 400), (1023, 200)):
+        # As UTF-8 goes over the wire.
+        value = ("é" * count).encode().decode("latin-1")
+        assert urllib3.request("PUT", url, headers={"x-amz-meta-ab": value}).status == status
+
+
+@pytest.mark.parametrize("storage_class", ["GLACIER", "DEEP_ARCHIVE"])
+def test_what_is_archived_is_described_and_not_read(account: Account, storage_class: str) -> None:
+    bucket = account.bucket()
+    s3 = account.client("s3")
+    s3.put_object(Bucket=bucket, Key="x", StorageClass=storage_class)
+    assert s3.head_object(Bucket=bucket, Key="x")["StorageClass"] == storage_class
+    with pytest.raises(ClientError) as refused:
+        s3.get_object(Bucket=bucket, Key="x")
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    name = account.function(PROBE, allow=[{"Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}])
+    found = [account.probe(name, call, Bucket=bucket, Key="x") for call in ("get_object", "head_object")]
+    assert found == ["InvalidObjectState", "allowed"]

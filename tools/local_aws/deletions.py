@@ -1,0 +1,57 @@
+"""Which deletions S3 tells of; moto tells of few, and fails where the last version to go is a delete marker."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import moto.s3.models
+import moto.s3.notifications
+
+# Any, for they are patched.
+S3Backend: Any = moto.s3.models.S3Backend
+notifications: Any = moto.s3.notifications
+
+DELETED = "s3:ObjectRemoved:Delete"
+MARKED = "s3:ObjectRemoved:DeleteMarkerCreated"
+
+
+@dataclass(frozen=True)
+class Gone:
+    """A version that is no more, or a delete marker that has come, with what moto asks of every object."""
+
+    name: str
+    version_id: str
+    etag: str = '"d41d8cd98f00b204e9800998ecf8427e"'
+    size: int = 0
+    multipart: None = None
+
+
+def tell_of_deletions() -> None:
+    """Tell of every delete marker, and of every version that is deleted for good, be it a marker itself."""
+    mark, delete, send = S3Backend._set_delete_marker, S3Backend.delete_object, notifications.send_event
+    event = notifications.S3NotificationEvent
+
+    def set_delete_marker(backend: Any, bucket_name: str, key_name: str) -> Any:
+        marker = mark(backend, bucket_name, key_name)
+        gone = Gone(key_name, marker.version_id)
+        send(backend.account_id, event(MARKED), backend.get_bucket(bucket_name), gone)
+        return marker
+
+    def delete_object(
+        backend: Any, bucket_name: str, key_name: str, version_id: Any = None, bypass: Any = False
+    ) -> Any:
+        bucket = backend.get_bucket(bucket_name)
+        versions = bucket.keys.getlist(key_name, []) if bucket.is_versioned else []
+        is_there = version_id in [version.version_id for version in versions]
+        answer = delete(backend, bucket_name, key_name, version_id, bypass)
+        if is_there:
+            send(backend.account_id, event(DELETED), bucket, Gone(key_name, version_id))
+        return answer
+
+    def send_event(account_id: str, event_name: Any, bucket: Any, key: Any) -> None:
+        # Of a bucket with versions moto tells only of the last one that goes, and that is told of above.
+        if event_name != DELETED or not bucket.is_versioned:
+            send(account_id, event_name, bucket, key)
+
+    S3Backend._set_delete_marker = set_delete_marker
+    S3Backend.delete_object = delete_object
+    notifications.send_event = send_event
