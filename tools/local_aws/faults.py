@@ -26,8 +26,9 @@ class Fault:
         delay: Seconds.
         hold: Whether to wait until the fault is released.
         cut: Whether the content that a GET reads ends half-way, with the connection.
-        length: What a GET is told of its content's length, in bytes: it gets no more than that, and no checksum that
-            would tell. Where that is more than there is, nothing follows what there is until the fault is released.
+        length: What a GET or HEAD is told of the content's length, in bytes: a GET gets no more than that, and no
+            checksum that would tell. Where that is more than there is, nothing follows what there is until the fault
+            is released.
         times: How many requests are hit at most.
         rate: The share of the requests that match which is hit, from 0 to 1.
         seed: Of the chance that decides: the same for the same sequence of requests.

@@ -37,7 +37,8 @@ class _Active:
         matches = (
             self.left > 0
             and fault.method in {"*", method}
-            and (method == "GET" or (not fault.cut and fault.length is None))
+            and (method == "GET" or not fault.cut)
+            and (method in {"GET", "HEAD"} or fault.length is None)
             and bucket == fault.bucket
             and fnmatch.fnmatchcase(key, fault.key)
             and not (fault.functions_only and by_administrator)
@@ -137,7 +138,7 @@ class FlakyS3:
         start_response(status, headers)
         # Nothing needs to end the connection: werkzeug ends each after one answer, and says so in all of them.
         yield content[: len(content) // 2] if hit.fault.cut else content[:length]
-        if length is not None and length > len(content):
+        if environ["REQUEST_METHOD"] == "GET" and length is not None and length > len(content):
             hit.wait_for_release(environ["werkzeug.socket"])
 
 
