@@ -34,6 +34,9 @@ def handler(event, context):
 """
 """A function that makes one call of AWS and tells how it went: see :meth:`Account.probe`."""
 
+LOGS = {"Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": "*"}
+"""What a function needs to be allowed for its log to be kept."""
+
 TRUST = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
 
 
@@ -68,15 +71,29 @@ class Account:
         self._made += 1
         return f"{kind}-{self._made}"
 
-    def function(self, code: str | dict[str, str], *, allow: list[dict[str, Any]] | None = None, **options: Any) -> str:
-        """Make a function of ``code``, which defines ``handler(event, context)``, or where it is; returns its name."""
+    def function(
+        self,
+        code: str | dict[str, str],
+        *,
+        allow: list[dict[str, Any]] | None = None,
+        logs: bool = True,
+        **options: Any,
+    ) -> str:
+        """Make a function of ``code``, which defines ``handler(event, context)``, or where it is; returns its name.
+
+        Args:
+            code: What it runs.
+            allow: The statements of its role.
+            logs: Whether to allow what its log needs too.
+            options: More of its settings.
+
+        """
         name = self.unique("function")
         role = self.client("iam").create_role(
             RoleName=name, AssumeRolePolicyDocument=json.dumps({"Statement": [TRUST]})
         )
-        if allow:
-            document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **one} for one in allow]}
-            self.client("iam").put_role_policy(RoleName=name, PolicyName="allow", PolicyDocument=json.dumps(document))
+        if statements := [*(allow or []), *([LOGS] if logs else [])]:
+            self.allow(name, *statements)
         self.client("logs").create_log_group(logGroupName=f"/aws/lambda/{name}")
         self.client("lambda").create_function(
             FunctionName=name,
@@ -87,6 +104,11 @@ class Account:
             **{"Timeout": 10, "MemorySize": 256, **options},
         )
         return name
+
+    def allow(self, name: str, *statements: dict[str, Any]) -> None:
+        """Let a function's role do this, and no more."""
+        document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **one} for one in statements]}
+        self.client("iam").put_role_policy(RoleName=name, PolicyName="allow", PolicyDocument=json.dumps(document))
 
     def on_failure(self, name: str, queue_arn: str, **options: int) -> None:
         """Set what happens when a function fails, also beyond what boto3 lets pass."""

@@ -126,6 +126,16 @@ class AccessControl:
         )
         return assumed.access_key_id, assumed.secret_access_key, assumed.session_token
 
+    def role_may(self, role_arn: str, action: str, resource: str) -> bool:
+        """Whether a role allows what Lambda does with it of its own accord."""
+        try:
+            role = iam_backends[self._account_id]["aws"].get_role_by_arn(role_arn)
+        except NotFoundException:
+            return False
+        policies = (*role.policies.values(), *role.managed_policies.values())
+        documents = [IAMPolicy(policy)._policy_json for policy in policies]
+        return _allow(documents, action, resource) and self._boundary_allows(role, action, resource)
+
     def _check_s3(self, caller: Any, action: str, resource: str) -> None:
         """Raise, unless a policy of caller or bucket allows it, none denies it, and it is within the boundary."""
         documents = _documents(caller)
@@ -141,7 +151,12 @@ class AccessControl:
 
     def _is_within_boundary(self, caller: Any, action: str, resource: str) -> bool:
         """Whether the permissions boundary of a role, where it has one, allows it too; moto does not ask."""
-        arn = self._role(caller).permissions_boundary_arn if isinstance(caller, AssumedRoleAccessKey) else None
+        return not isinstance(caller, AssumedRoleAccessKey) or self._boundary_allows(
+            self._role(caller), action, resource
+        )
+
+    def _boundary_allows(self, role: Any, action: str, resource: str) -> bool:
+        arn = role.permissions_boundary_arn
         if not arn:
             return True
         boundary = IAMPolicy(iam_backends[self._account_id]["aws"].get_policy(arn))._policy_json

@@ -106,7 +106,7 @@ class Server:
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05})
         self._scratch = Path(tempfile.mkdtemp(prefix="local-aws-"))
         self._guard = Guard(self._scratch)
-        self._pool = Pool(concurrency, runtime, self._guard, self._variables, _write_log)
+        self._pool = Pool(concurrency, runtime, self._guard, self._variables, self._write_log)
         self._queue = AsynchronousQueue(self._pool, concurrency, retry_delays, self._lookup, self._send_record)
         self._install()
 
@@ -220,6 +220,18 @@ class Server:
             "AWS_SESSION_TOKEN": session_token,
         }
 
+    def _write_log(self, spec: FunctionSpec, stream: str, lines: tuple[LogLine, ...]) -> None:
+        """Write as the function's role, which may not be allowed to; a log group that is gone is not made again."""
+        backend = logs_backends[DEFAULT_ACCOUNT_ID][REGION]
+        arn = f"arn:aws:logs:{REGION}:{DEFAULT_ACCOUNT_ID}:log-group:{spec.log_group}:log-stream:{stream}"
+        may = all(self._control.role_may(spec.role, f"logs:{one}", arn) for one in ("CreateLogStream", "PutLogEvents"))
+        if spec.log_group not in backend.groups or not lines or not may:
+            return
+        group = backend.groups[spec.log_group]
+        if stream not in group.streams:
+            group.create_log_stream(stream)
+        group.put_log_events(stream, [{"timestamp": line.at, "message": line.text} for line in lines])
+
     def _send_record(self, spec: FunctionSpec, queue_arn: str, record: str) -> None:
         """Send with the credentials of the function's role, whose policy must allow it, as on AWS."""
         try:
@@ -268,14 +280,3 @@ def _terms(function: LambdaFunction) -> Terms:
         max_age=config.get("MaximumEventAgeInSeconds", Terms.max_age),
         on_failure=config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"),
     )
-
-
-def _write_log(spec: FunctionSpec, stream: str, lines: tuple[LogLine, ...]) -> None:
-    """Write as the platform; a log group that is gone is not made again."""
-    backend = logs_backends[DEFAULT_ACCOUNT_ID][REGION]
-    if spec.log_group not in backend.groups or not lines:
-        return
-    group = backend.groups[spec.log_group]
-    if stream not in group.streams:
-        group.create_log_stream(stream)
-    group.put_log_events(stream, [{"timestamp": line.at, "message": line.text} for line in lines])
