@@ -123,8 +123,15 @@ class Pipeline:
 
     def remove_outputs(self, *keys: str) -> None:
         """Remove the outputs of source keys: what is there afterwards was made anew."""
-        for key in keys:
-            self.client("s3").delete_object(Bucket=self.stack.destination_bucket, Key=RENDITION.output_key(key))
+        self.erase(self.stack.destination_bucket, *map(RENDITION.output_key, keys))
+
+    def erase(self, bucket: str, *keys: str) -> None:
+        """Delete every version of objects, as if they had never been there."""
+        s3 = self.client("s3")
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            for version in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
+                if version["Key"] in keys:
+                    s3.delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
 
     def image(self, key: str) -> Any:
         """Await the output of the source ``key`` and decode it."""
