@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from invoke.exceptions import Exit
@@ -24,8 +25,16 @@ def test(**chosen: bool) -> None:
         Exit: Some failed; pytest has said which.
 
     """
-    folders = [folder for suite, folders in SUITES.items() if chosen[suite] for folder in folders]
-    _run(sys.executable, "-m", "pytest", *(folders or ["tests"]))
+    suites = [suite for suite in SUITES if chosen[suite]] or list(SUITES)
+    folders = [folder for suite in suites if suite != "unit" for folder in SUITES[suite]]
+    if "unit" in suites and folders:
+        _run_beside(_pytest(SUITES["unit"]), _pytest(folders))
+    else:
+        _run(*_pytest(folders or SUITES["unit"]))
+
+
+def _pytest(folders: list[str]) -> list[str]:
+    return [sys.executable, "-m", "pytest", *folders]
 
 
 def lint() -> None:
@@ -61,8 +70,30 @@ def _lint_terraform() -> None:
         terraform.run("validate")
 
 
-def _run(*command: str) -> None:
+def _run_beside(busy: list[str], waiting: list[str]) -> None:
+    """Run what computes beside what mostly waits for Terraform; its output follows when both have ended."""
+    _tell(busy)
+    with tempfile.TemporaryFile() as output:
+        with subprocess.Popen(busy, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT) as process:
+            try:
+                _tell(waiting)
+                other = subprocess.run(waiting, cwd=ROOT, check=False).returncode
+                status = process.wait()
+            finally:
+                process.kill()
+        output.seek(0)
+        _tell(busy)
+        print(output.read().decode(errors="replace"), flush=True)
+    if status or other:
+        raise Exit(code=status or other)
+
+
+def _tell(command: Sequence[str]) -> None:
     say(" ".join(Path(word).name if word == sys.executable else word for word in command))
+
+
+def _run(*command: str) -> None:
+    _tell(command)
     status = subprocess.run(command, cwd=ROOT, check=False).returncode
     if status:
         raise Exit(code=status)

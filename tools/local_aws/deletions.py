@@ -7,6 +7,7 @@ import moto.s3.models
 import moto.s3.notifications
 
 # Any, for they are patched.
+FakeDeleteMarker: Any = moto.s3.models.FakeDeleteMarker
 S3Backend: Any = moto.s3.models.S3Backend
 notifications: Any = moto.s3.notifications
 
@@ -50,7 +51,9 @@ def tell_of_deletions() -> None:
     def send_event(account_id: str, event_name: Any, bucket: Any, key: Any) -> None:
         # Of a bucket with versions moto tells only of the last one that goes, and that is told of above.
         if event_name != DELETED or not bucket.is_versioned:
-            send(account_id, event_name, bucket, key)
+            # Where versions are suspended, what went may have been a marker, of which moto knows too little.
+            is_marker = isinstance(key, FakeDeleteMarker)
+            send(account_id, event_name, bucket, Gone(key.name, key.version_id) if is_marker else key)
 
     S3Backend._set_delete_marker = set_delete_marker
     S3Backend.delete_object = delete_object
