@@ -10,18 +10,14 @@ from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
-from renditions import Rendition
 from tools.errors import ToolError
 from tools.invocation import log_events
 from tools.paths import LOCAL
 from tools.pictures import Upload, demo_uploads
-from tools.stack import Say, Stack, temporary_stack
+from tools.stack import RENDITION, Say, Stack, temporary_stack
 
 PATIENCE = 120
 """Seconds until the demo gives up on an image; the function's own time-out and retries end before."""
-
-RENDITION = Rendition("resized", scale=0.5)
-"""The one that the module makes by default."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from renditions import Rendition
 from tools import local_aws
 from tools.build import Target, build
 from tools.errors import ToolError
@@ -30,6 +31,9 @@ VARIABLES = {
     "force_destroy": True,
 }
 """What the local deployment chooses: bucket names need not be unique in the world here, and nothing is precious."""
+
+RENDITION = Rendition("resized", scale=0.5)
+"""The one that the module makes by default."""
 
 Say = Callable[[str], None]
 """Shows its user one line of progress."""

@@ -12,19 +12,15 @@ from urllib.parse import quote_plus
 import pytest
 from botocore.exceptions import ClientError
 
-from renditions import Rendition
 from tests.images import decoded
 from tools import stack as stacks
 from tools.cli import say
 from tools.errors import ToolError
 from tools.invocation import log_events
-from tools.stack import Stack
+from tools.stack import RENDITION, Stack
 from tools.terraform import Terraform
 
 T = TypeVar("T")
-
-RENDITION = Rendition("resized", scale=0.5)
-"""The one that is deployed by default."""
 
 PATIENCE = 60
 """Seconds that anything may take before its test fails; a test waits no longer than it must."""

@@ -10,7 +10,8 @@ import pytest
 import urllib3
 
 from tests.images import decoded, encoded, picture
-from tests.pipeline.conftest import RENDITION, Pipeline
+from tests.pipeline.conftest import Pipeline
+from tools.stack import RENDITION
 
 KEYS = {
     "longest": "k" * 1016,

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 from renditions import Rendition
 from tools.local_aws.faults import Fault, inject, release
-from tools.soak.ledger import RENDITION, Ledger, account, settle, upload
+from tools.soak.ledger import Ledger, account, settle, upload
 from tools.soak.pictures import pictures
-from tools.stack import Stack
+from tools.stack import RENDITION, Stack
 
 BROKEN = 0.05
 """The share of uploads that is no whole image."""

@@ -15,10 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from renditions import Rendition
 from tools.errors import ToolError
 from tools.local_aws.faults import backlog
-from tools.stack import Stack
-
-RENDITION = Rendition("resized", scale=0.5)
-"""The one that the module makes by default."""
+from tools.stack import RENDITION, Stack
 
 UPLOADERS = 8
 """How many upload at once."""

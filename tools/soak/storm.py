@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from renditions import Rendition
-from tools.soak.ledger import RENDITION, Ledger, account, settle, upload
+from tools.soak.ledger import Ledger, account, settle, upload
 from tools.soak.pictures import pictures
-from tools.stack import Stack
+from tools.stack import RENDITION, Stack
 
 SETTINGS = "function = { reserved_concurrent_executions = 2, memory_size = 512 }\n"
 
