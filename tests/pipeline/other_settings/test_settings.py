@@ -36,8 +36,8 @@ def test_heic_becomes_a_jpeg_under_its_own_name(configured: Pipeline) -> None:
 
 
 def test_more_than_max_pixels_is_refused_with_both_numbers(configured: Pipeline) -> None:
-    configured.upload("large.png", encoded(Image.new("1", (2001, 2000)), "PNG"))
-    record = configured.failure("large.png")
+    configured.upload("too-many-pixels.png", encoded(Image.new("1", (2001, 2000)), "PNG"))
+    record = configured.failure("too-many-pixels.png")
     assert record["reason"] == "too_large"
     assert "4002000" in record["message"]
     assert "4000000" in record["message"]
