@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
 from errors import EventError, IncompleteError
-from outcomes import ObjectAddress, Outcome, Status
+from outcomes import ObjectAddress, Outcome
 
 Results = Mapping[ObjectAddress, Outcome | Exception]
 """What became of each object; an exception where it could not be looked at now."""
@@ -90,7 +90,7 @@ class Messages(Envelope):
                 ask which failed, and would take any reply for a success.
 
         """
-        failed = {part.identity: part.failures(results) for part in self.parts if part.failures(results)}
+        failed = {part.identity: why for part in self.parts if (why := part.failures(results))}
         if len(failed) == len(self.parts):
             raise _incomplete([one for failures in failed.values() for one in failures], len(self.parts), "messages")
         return {"batchItemFailures": [{"itemIdentifier": identity} for identity in failed]}
@@ -228,7 +228,7 @@ def _described(outcome: Outcome) -> dict[str, object]:
         "key": outcome.address.key,
         "outputs": list(outcome.output_keys),
     }
-    if outcome.status is Status.REJECTED and outcome.rejection:
+    if outcome.rejection:
         described |= {"reason": outcome.rejection.reason, "message": outcome.rejection.message}
     return described
 

@@ -24,7 +24,6 @@ SETTINGS = "function = { timeout = 12, memory_size = 512 }\n"
 class FaultsResult:
     """What came of it."""
 
-    uploads: int
     broken: int
     ledger: Ledger
 
@@ -50,7 +49,7 @@ def flaky(
         upload(stack, bodies)
         settle(stack, seconds)
     whole = {key for key, body in bodies.items() if body.endswith(b"\xff\xd9")}
-    return FaultsResult(count, count - len(whole), account(stack, bodies, rendition))
+    return FaultsResult(count - len(whole), account(stack, bodies, rendition))
 
 
 @contextlib.contextmanager

@@ -22,14 +22,12 @@ class StormResult:
     """What came of it.
 
     Attributes:
-        uploads: How many came at once.
         seconds: From the first upload until no event was left.
         milliseconds: CPU of the function's processes for an image when so many come at once.
         milliseconds_few: The same when they come ten at a time.
 
     """
 
-    uploads: int
     seconds: float
     milliseconds: float
     milliseconds_few: float
@@ -62,7 +60,6 @@ def storm(
     _send(stack, bodies, seconds)
     taken, many = time.monotonic() - started, _cpu_seconds(stack) - before
     return StormResult(
-        uploads=count,
         seconds=taken,
         milliseconds=1000 * many / count,
         milliseconds_few=1000 * few / (FEW * rounds),
