@@ -78,9 +78,9 @@ class Reconciler:
         """
         if address.key.endswith("/"):
             return _concluded(Outcome(Status.IGNORED, address), why="a folder, not an object")
-        if address.bucket == self.settings.source_bucket and not address.key.startswith(self.settings.source_prefix):
-            # Whoever notifies us of a whole bucket may; we are allowed to read only what is below the prefix.
-            return _concluded(Outcome(Status.IGNORED, address), why=f"not below {self.settings.source_prefix}")
+        if address.bucket == self.settings.source_bucket and not self.settings.wants(address.key):
+            # Whoever notifies us of a whole bucket may; nor does a backfill of a folder know what is wanted of it.
+            return _concluded(Outcome(Status.IGNORED, address), why="no filter fits its key")
         refused: Identity | None = None
         for _ in range(LOOKS):
             try:

@@ -32,25 +32,41 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Filter:
+    """Which objects of the source bucket are uploads: those whose key begins and ends so, literally."""
+
+    prefix: str
+    suffix: str
+
+    def fits(self, key: str) -> bool:
+        """Whether a key begins and ends so; S3 lets both ends share letters, too."""
+        return key.startswith(self.prefix) and key.endswith(self.suffix)
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that a deployment can choose, and the memory that Lambda gives the function.
 
     Attributes:
-        source_prefix: What the keys of all uploads begin with; empty where any may be one.
+        filters: Which objects of the source bucket are uploads: those that one of these fits.
         mirror_deletes: Whether outputs are removed when their source is gone.
         timeout_seconds: How long an invocation may take, which Lambda tells only while there is one.
 
     """
 
     source_bucket: str
-    source_prefix: str
     destination_bucket: str
     failure_queue_url: str
     renditions: tuple[Rendition, ...]
     metadata: MetadataPolicy
     limits: Limits
+    filters: tuple[Filter, ...] = (Filter("", ""),)
     mirror_deletes: bool = False
     timeout_seconds: int = 120
+
+    def wants(self, key: str) -> bool:
+        """Whether an object of the source bucket is an upload, by its key."""
+        return not key.endswith("/") and any(one.fits(key) for one in self.filters)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -71,15 +87,27 @@ class Settings:
         max_pixels = environment.get("MAX_PIXELS")
         return cls(
             source_bucket=required("SOURCE_BUCKET"),
-            source_prefix=environment.get("SOURCE_PREFIX", ""),
             destination_bucket=required("DESTINATION_BUCKET"),
             failure_queue_url=required("FAILURE_QUEUE_URL"),
             renditions=_renditions(required("RENDITIONS")),
             metadata=_metadata(environment.get("METADATA", MetadataPolicy.COPYRIGHT)),
             limits=Limits(memory_bytes, _whole("MAX_PIXELS", max_pixels) if max_pixels else None),
+            filters=_filters(environment.get("FILTERS", '[["", ""]]')),
             mirror_deletes=_switch("MIRROR_DELETES", environment.get("MIRROR_DELETES", "false")),
             timeout_seconds=_whole("TIMEOUT_SECONDS", environment.get("TIMEOUT_SECONDS", "120")),
         )
+
+
+def _filters(text: str) -> tuple[Filter, ...]:
+    try:
+        parsed = json.loads(text)
+    except ValueError:
+        parsed = None
+    match parsed:
+        case [_, *_] if all(isinstance(ends, list) and [type(end) for end in ends] == [str, str] for ends in parsed):
+            return tuple(Filter(*ends) for ends in parsed)
+        case _:
+            raise SettingsError(f'FILTERS must be JSON such as [["photos/", ".jpg"]], not {text!r}')
 
 
 def _whole(name: str, text: str) -> int:

@@ -55,8 +55,11 @@ run "filtered" {
   }
 
   assert {
-    condition     = aws_lambda_function.this.environment[0].variables.SOURCE_PREFIX == "uploads/"
-    error_message = "The function must know what its uploads begin with."
+    condition = jsondecode(aws_lambda_function.this.environment[0].variables.FILTERS) == [
+      ["uploads/a b/é=", ".jpg"],
+      ["uploads/", ".PNG"],
+    ]
+    error_message = "The function must know what its uploads begin and end with."
   }
 }
 

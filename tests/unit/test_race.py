@@ -69,7 +69,6 @@ class Race(RuleBasedStateMachine):
         self.store = Store(versioned)
         self.settings = Settings(
             "in",
-            "",
             "out",
             "queue",
             RENDITIONS,

@@ -28,7 +28,7 @@ from outcomes import ObjectAddress, Outcome, Status
 from reconcile import Reconciler
 from render import Rendered
 from renditions import Rendition
-from settings import Limits, MetadataPolicy, Settings
+from settings import Filter, Limits, MetadataPolicy, Settings
 from tests.images import UPRIGHT_CORNERS, corners, decoded, encoded, picture
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def endless() -> float:
 
 def settings(source: str, queue_url: str) -> Settings:
     renditions = (Rendition("resized", scale=0.5),)
-    return Settings(source, "", DESTINATION, queue_url, renditions, MetadataPolicy.COPYRIGHT, Limits(512 << 20))
+    return Settings(source, DESTINATION, queue_url, renditions, MetadataPolicy.COPYRIGHT, Limits(512 << 20))
 
 
 @dataclass
@@ -225,27 +225,27 @@ def test_our_own_output_is_ignored_but_a_copy_of_one_is_not(pipeline: Pipeline) 
     assert pipeline.reconcile(ObjectAddress(SOURCE, "resized-cake.jpg")).output_keys == ("resized-resized-cake.jpg",)
 
 
-def in_one_bucket(pipeline: Pipeline, source_prefix: str) -> Reconciler:
+def in_one_bucket(pipeline: Pipeline, *filters: Filter) -> Reconciler:
     """What makes ``resized/a/resized-cake.jpg`` of ``a/cake.jpg``, in the source bucket itself."""
     rendition = Rendition("resized", scale=0.5, key="resized/{dir}resized-{name}")
-    one = replace(pipeline.settings, source_prefix=source_prefix, destination_bucket=SOURCE, renditions=(rendition,))
+    one = replace(pipeline.settings, filters=filters, destination_bucket=SOURCE, renditions=(rendition,))
     return replace(pipeline.reconciler, settings=one)
 
 
-def test_what_is_not_below_the_sources_prefix_is_ignored_unread(pipeline: Pipeline) -> None:
-    reconciler = in_one_bucket(pipeline, "uploads/")
+def test_what_no_filter_fits_is_ignored_unread(pipeline: Pipeline) -> None:
+    reconciler = in_one_bucket(pipeline, Filter("uploads/", ".jpg"), Filter("logos/", ".png"))
     for key in ("uploads/cake.jpg", "cake.jpg"):
         pipeline.upload(key)
     outcome = reconciler.reconcile(ObjectAddress(SOURCE, "uploads/cake.jpg"), endless)
     assert outcome.output_keys == ("resized/uploads/resized-cake.jpg",)
     # To read it would be an error: the role may not.
     before_next(pipeline.s3, "GetObject", lambda: pytest.fail("was read"))
-    for key in ("cake.jpg", "resized/uploads/resized-cake.jpg", "uploads"):
+    for key in ("cake.jpg", "resized/uploads/resized-cake.jpg", "uploads", "uploads/cake.JPG", "uploads/cake.png"):
         assert reconciler.reconcile(ObjectAddress(SOURCE, key), endless).status is Status.IGNORED
 
 
 def test_in_one_bucket_our_outputs_end_the_loop_but_copies_of_them_and_others_images_do_not(pipeline: Pipeline) -> None:
-    reconciler = in_one_bucket(pipeline, "")
+    reconciler = in_one_bucket(pipeline, Filter("", ""))
     pipeline.upload("cake.jpg")
     (output,) = reconciler.reconcile(CAKE, endless).output_keys
     assert reconciler.reconcile(ObjectAddress(SOURCE, output), endless).status is Status.IGNORED

@@ -4,7 +4,7 @@ import pytest
 
 from errors import SettingsError
 from renditions import Rendition
-from settings import MetadataPolicy, Settings
+from settings import Filter, MetadataPolicy, Settings
 
 ENVIRONMENT = {
     "SOURCE_BUCKET": "src-bucket-image-in",
@@ -46,6 +46,11 @@ def test_renditions_that_are_no_json_object_are_refused(renditions: str) -> None
         ("MAX_PIXELS", "-1", "MAX_PIXELS is '-1': it must be a whole number from 1"),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "much", "must be a whole number"),
         ("TIMEOUT_SECONDS", "0", "TIMEOUT_SECONDS is '0': it must be a whole number from 1"),
+        ("FILTERS", "{}", r"FILTERS must be JSON such as .*, not '{}'"),
+        ("FILTERS", "[]", "FILTERS must be JSON such as"),
+        ("FILTERS", '[["a/"]]', "FILTERS must be JSON such as"),
+        ("FILTERS", "[[1, 2]]", "FILTERS must be JSON such as"),
+        ("FILTERS", "photos/", "FILTERS must be JSON such as"),
         ("MIRROR_DELETES", "yes", "MIRROR_DELETES is 'yes': use true or false"),
     ],
 )
@@ -56,13 +61,14 @@ def test_a_wrong_value_is_named_with_the_fix(name: str, value: str, message: str
 
 def test_what_is_optional() -> None:
     settings = Settings.from_environment(
-        ENVIRONMENT | {"METADATA": "none", "MAX_PIXELS": "1000000", "SOURCE_PREFIX": "uploads/"}
+        ENVIRONMENT | {"METADATA": "none", "MAX_PIXELS": "1000000", "FILTERS": '[["uploads/", ".jpg"]]'}
     )
     assert (settings.metadata, settings.limits.max_pixels) == (MetadataPolicy.NONE, 1_000_000)
-    assert settings.source_prefix == "uploads/"
+    assert settings.filters == (Filter("uploads/", ".jpg"),)
+    assert [settings.wants(key) for key in ("uploads/a.jpg", "a.jpg", "uploads/a.png")] == [True, False, False]
     changed = Settings.from_environment(ENVIRONMENT | {"MIRROR_DELETES": "true", "TIMEOUT_SECONDS": "900"})
     assert (changed.mirror_deletes, changed.timeout_seconds) == (True, 900)
     settings = Settings.from_environment(ENVIRONMENT)
     assert (settings.metadata, settings.limits.max_pixels) == (MetadataPolicy.COPYRIGHT, None)
-    assert settings.source_prefix == ""
+    assert [settings.wants(key) for key in ("a", "b/c.jpg", "b/")] == [True, True, False]
     assert (settings.mirror_deletes, settings.timeout_seconds) == (False, 120)

@@ -35,7 +35,8 @@ locals {
       # The function fits the time-outs of its requests into its own, which Lambda does not tell it.
       TIMEOUT_SECONDS = tostring(var.function.timeout)
     },
-    var.source_bucket.prefix == "" ? {} : { SOURCE_PREFIX = var.source_bucket.prefix },
+    # Each as its two ends, for there is not much room.
+    local.filters == [{ prefix = "", suffix = "" }] ? {} : { FILTERS = jsonencode([for one in local.filters : [one.prefix, one.suffix]]) },
     var.max_pixels == null ? {} : { MAX_PIXELS = tostring(var.max_pixels) },
     var.mirror_deletes ? { MIRROR_DELETES = "true" } : {},
   )
