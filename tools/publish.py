@@ -12,19 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionError,  # noqa: A004 - botocore's name of it
-    CredentialRetrievalError,
-    HTTPClientError,
-    LoginError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    SSOError,
-    TokenRetrievalError,
-)
+from botocore.exceptions import ClientError
 
+from tools.aws_errors import DENIED, SIGN_IN, SIGN_IN_AGAIN, reached
 from tools.build import Package, Target, build
 from tools.errors import ToolError
 from tools.stack import Say, Stack
@@ -37,32 +27,16 @@ PREFIX_BYTES = 1024 - len("image-resize-python3.13-x86_64-.zip") - 64
 BUCKET = re.compile(r"[A-Za-z0-9._-]{3,63}")
 """What Lambda takes for the name of a bucket; S3 itself would take an access point's ARN too."""
 
-NOT_SIGNED_IN = (
-    CredentialRetrievalError,
-    LoginError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    SSOError,
-    TokenRetrievalError,
-)
-NOT_REACHED = (ConnectionError, HTTPClientError)
-
-SIGN_IN = "sign in with `aws sso login`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 NO_BUCKET = "there is no such bucket: make it, in the region of the function"
 ADVICE = {
     "404": NO_BUCKET,
     "NoSuchBucket": NO_BUCKET,
     # The answer to a HEAD has no more to say of credentials that have expired.
     "400": f"S3 says no more than that; where your credentials have expired, {SIGN_IN}",
-    "ExpiredToken": SIGN_IN,
-    "InvalidAccessKeyId": SIGN_IN,
-    "InvalidToken": SIGN_IN,
-    "SignatureDoesNotMatch": SIGN_IN,
+    **dict.fromkeys(SIGN_IN_AGAIN, SIGN_IN),
     "ConditionalRequestConflict": "somebody else writes the same object: publish again",
 }
 """What to do about each of S3's errors."""
-
-DENIED = {"403", "AccessDenied"}
 
 
 @dataclass(frozen=True)
@@ -241,23 +215,14 @@ def _there(s3: Any, bucket: str, key: str, package: Package) -> Any:
 def _readable_errors(place: Place) -> Iterator[None]:
     where = f"s3://{place.bucket}/{place.prefix}"
     try:
-        yield
+        with reached("S3", f"publish to {where}"):
+            yield
     except ClientError as error:
         code, said = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
         advice = ADVICE.get(code, "")
         if code in DENIED:
             advice = f"allow s3:PutObject and s3:GetObject on arn:aws:s3:::{place.bucket}/{place.prefix}*"
         raise ToolError(": ".join(filter(None, (f"S3 refuses {where}", code, said, advice)))) from error
-    except NOT_SIGNED_IN as error:
-        raise ToolError(f"No credentials for AWS: {_one_line(error)}: {SIGN_IN}") from error
-    except NOT_REACHED as error:
-        raise ToolError(f"Cannot reach S3: {_one_line(error)}: check the network") from error
-    except BotoCoreError as error:
-        raise ToolError(f"Cannot publish to {where}: {_one_line(error)}") from error
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def _quoted(text: str) -> str:

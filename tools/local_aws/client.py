@@ -15,7 +15,7 @@ NOT_THE_USERS: dict[str, Any] = {
 """botocore's own table of these settings, without the variables and files that they come from."""
 
 
-def local_client(service: str, endpoint: str, region: str, *keys: str) -> Any:
+def local_client(service: str, endpoint: str, region: str, *keys: str, config: Config | None = None) -> Any:
     """Make a boto3 client.
 
     Args:
@@ -23,6 +23,7 @@ def local_client(service: str, endpoint: str, region: str, *keys: str) -> Any:
         endpoint: Of the local AWS.
         region: Of the local AWS.
         keys: Access key id, secret access key and, for a role, session token.
+        config: What else is to be set.
 
     """
     session = boto3.Session(botocore_session=botocore.session.Session(session_vars=NOT_THE_USERS))
@@ -32,6 +33,6 @@ def local_client(service: str, endpoint: str, region: str, *keys: str) -> Any:
         service,
         endpoint_url=endpoint,
         region_name=region,
-        config=Config(proxies={}),
+        config=(config or Config()).merge(Config(proxies={})),
         **dict(zip(names, keys, strict=False)),
     )

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from botocore.config import Config
+
 from tools.errors import ToolError
 from tools.local_aws.client import local_client
 from tools.local_aws.runtime import prepare
@@ -33,9 +35,9 @@ class LocalAws:
     secret_access_key: str
     pid: int
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, config: Config | None = None) -> Any:
         """Make a boto3 client, as administrator."""
-        return _client(self, service)
+        return _client(self, service, config)
 
     def environment(self) -> dict[str, str]:
         """The variables that send Terraform, or any other program, here."""
@@ -48,8 +50,8 @@ class LocalAws:
 
 
 @functools.cache
-def _client(aws: LocalAws, service: str) -> Any:
-    return local_client(service, aws.endpoint, aws.region, aws.access_key_id, aws.secret_access_key)
+def _client(aws: LocalAws, service: str, config: Config | None) -> Any:
+    return local_client(service, aws.endpoint, aws.region, aws.access_key_id, aws.secret_access_key, config=config)
 
 
 @contextlib.contextmanager
