@@ -15,6 +15,13 @@ S3_PUT = 0.005 / 1e3
 S3_GET = 0.0004 / 1e3
 """US$ for one, and for a HEAD: https://aws.amazon.com/s3/pricing/"""
 
+S3_LIST = 0.005 / 1e3
+"""US$ for one, which names up to 1,000 keys: https://aws.amazon.com/s3/pricing/"""
+
+BATCH_OPERATIONS_JOB = 0.25
+BATCH_OPERATIONS_OBJECT = 1.00 / 1e6
+"""US$ for a job of S3 Batch Operations, and for an object of it: https://aws.amazon.com/s3/pricing/"""
+
 SLOWNESS = 1.0
 """How much slower Lambda's processors are taken to be than the one that was measured on."""
 
