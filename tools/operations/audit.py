@@ -61,15 +61,15 @@ class Finding:
     """How it stands with one key of the destination.
 
     Attributes:
-        source: Key of the upload; empty where there is none.
         output: The key.
+        source: The upload; None where there is none.
         why: For a person.
 
     """
 
     kind: Kind
-    source: str
     output: str
+    source: Listed | None = None
     why: str = ""
 
 
@@ -190,22 +190,22 @@ class Audit:
                 why = self._stale(expected, output)
                 if why:
                     return self._lacking(expected, Kind.STALE, why)
-                return Finding(Kind.GOOD, expected.source.key, expected.key)
+                return Finding(Kind.GOOD, expected.key, expected.source)
             case (_, Listed() as output) if self._is_orphan(output.key):
-                return Finding(Kind.ORPHANED, "", output.key, "there is no upload that it would be of")
+                return Finding(Kind.ORPHANED, output.key, why="there is no upload that it would be of")
             case (_, output):
-                return Finding(Kind.FOREIGN, "", output.key if output else "")
+                return Finding(Kind.FOREIGN, output.key if output else "")
 
     def _lacking(self, expected: Expected, kind: Kind, why: str) -> Finding:
         """Tell why an output is not as it should be: it may come yet, or never."""
         source = expected.source
         rejected = self.known.rejected.get((source.key, source.etag))
         if rejected:
-            return Finding(Kind.FAILED, source.key, expected.key, rejected)
+            return Finding(Kind.FAILED, expected.key, source, rejected)
         if source.modified >= self.before:
-            return Finding(Kind.RECENT, source.key, expected.key)
+            return Finding(Kind.RECENT, expected.key, source)
         given_up = self.known.given_up.get(source.key)
-        return Finding(kind, source.key, expected.key, f"{why}: {given_up}" if given_up else why)
+        return Finding(kind, expected.key, source, f"{why}: {given_up}" if given_up else why)
 
     def _stale(self, expected: Expected, output: Listed) -> str:
         """Why an output is not of its source as it is now, or of other settings; empty where it is."""
