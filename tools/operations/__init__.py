@@ -1,0 +1,1 @@
+"""What whoever runs the pipeline does with it once it is deployed."""
