@@ -24,10 +24,27 @@ from tools import scan as scanning  # noqa: E402
 from tools.benchmarks import cold_tables  # noqa: E402
 from tools.benchmarks import report as reporting  # noqa: E402
 from tools.benchmarks import run as benchmarking  # noqa: E402
-from tools.cli import FilesTask, readable_errors, say  # noqa: E402
+from tools.cli import FilesTask, answers, readable_errors, say  # noqa: E402
+from tools.errors import ToolError  # noqa: E402
+from tools.operations import backfill as backfilling  # noqa: E402
+from tools.operations import failures as recorded  # noqa: E402
+from tools.operations import missing as auditing  # noqa: E402
+from tools.operations.audit import GRACE_SECONDS  # noqa: E402
+from tools.operations.failure_queue import Choice  # noqa: E402
+from tools.operations.function import CONCURRENCY  # noqa: E402
+from tools.operations.operator import at_work  # noqa: E402
 from tools.paths import DIST, TERRAFORM  # noqa: E402
 from tools.soak import run as soaking  # noqa: E402
 
+OPERATED = {
+    "function": "The pipeline's function, by name (default: Lambda-image, or that of `invoke up`).",
+    "local": "On the local AWS of `invoke up`.",
+    "json": "A line of JSON for each thing, and a last one that sums up.",
+}
+SENDING = {
+    "yes": "Do it; without this it is only shown what would be done.",
+    "concurrency": "How many invocations at a time.",
+}
 HEIC_HELP = "Read HEIC too, with pillow-heif; its licences: README.md, HEIC."
 
 
@@ -195,6 +212,107 @@ def logs(_: Context) -> None:
     """Print the log of the function of `invoke up`."""
     for line in invocation.logs():
         print(line)
+
+
+@task(help=OPERATED)
+@answers
+def failures(_: Context, function: str = "", local: bool = False, json: bool = False) -> bool:
+    """Show what is in the failure queue, and leave it there."""
+    with at_work("look into the failure queue", function=function, local=local, as_json=json) as operator:
+        recorded.show(operator, Choice())
+    return True
+
+
+@task(
+    help={
+        **OPERATED,
+        **SENDING,
+        "reason": "Only records of this reason, such as too_large or RetriesExhausted.",
+        "prefix": "Only records about keys that begin so.",
+    }
+)
+@answers
+def redrive(
+    _: Context,
+    reason: str = "",
+    prefix: str = "",
+    yes: bool = False,
+    concurrency: int = CONCURRENCY,
+    function: str = "",
+    local: bool = False,
+    json: bool = False,
+) -> bool:
+    """Send the records of the failure queue again; each is removed once its image is there or it is recorded anew."""
+    choice = Choice(reason, prefix)
+    with at_work("redrive", function=function, local=local, as_json=json, concurrency=concurrency) as operator:
+        if yes:
+            return recorded.redrive(operator, choice)
+        recorded.show(operator, choice)
+        operator.screen.say("Nothing was sent: with --yes it will be.")
+    return True
+
+
+@task(
+    help={
+        **OPERATED,
+        **SENDING,
+        "prefix": "Only this folder of the source bucket.",
+        "deep": "Ask each output what it was made of: a request for each.",
+        "grace": "How many seconds old an upload is before its output is missed.",
+        "redrive": "Send what is missing or stale.",
+    }
+)
+@answers
+def audit(
+    _: Context,
+    prefix: str = "",
+    deep: bool = False,
+    grace: int = GRACE_SECONDS,
+    redrive: bool = False,
+    yes: bool = False,
+    concurrency: int = CONCURRENCY,
+    function: str = "",
+    local: bool = False,
+    json: bool = False,
+) -> bool:
+    """Compare both buckets: what is missing, stale, failed or orphaned. Exits with 1 for one of the first two."""
+    if redrive and not yes:
+        raise ToolError("--redrive sends what it finds: add --yes, or leave it out to see what that is")
+    with at_work("audit", function=function, local=local, as_json=json, concurrency=concurrency) as operator:
+        return auditing.audit(operator, folder=prefix, deep=deep, grace_seconds=grace, redrive=redrive)
+
+
+@task(
+    help={
+        **OPERATED,
+        **SENDING,
+        "prefix": "Only keys that begin so.",
+        "missing": "Only what the audit of this folder calls missing or stale.",
+        "job": "By S3 Batch Operations, also where it is little.",
+        "max-objects": "How many there may be at most.",
+        "status": "Follow the job of this id, and tell what it could not do.",
+    }
+)
+@answers
+def backfill(
+    _: Context,
+    prefix: str = "",
+    missing: bool = False,
+    job: bool = False,
+    max_objects: int = backfilling.MOST_OBJECTS,
+    status: str = "",
+    yes: bool = False,
+    concurrency: int = CONCURRENCY,
+    function: str = "",
+    local: bool = False,
+    json: bool = False,
+) -> bool:
+    """Resize what was uploaded before there was the pipeline: first the estimate, then with --yes the work."""
+    with at_work("backfill", function=function, local=local, as_json=json, concurrency=concurrency) as operator:
+        if status:
+            return backfilling.follow(operator, status)
+        wanted = backfilling.Wanted(prefix, missing=missing, job=job, most=max_objects)
+        return backfilling.backfill(operator, wanted, go=yes)
 
 
 @task

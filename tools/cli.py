@@ -60,8 +60,14 @@ def _every_end_is_an_interrupt() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def readable_errors(body: Callable[P, R]) -> Callable[P, R]:
-    """End a task whose user can mend something with that one line, and one that was interrupted quietly."""
+def readable_errors(body: Callable[P, R], code: int = 1) -> Callable[P, R]:
+    """End a task whose user can mend something with that one line, and one that was interrupted quietly.
+
+    Args:
+        body: The task's.
+        code: What the task exits with then.
+
+    """
 
     @functools.wraps(body)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -69,8 +75,19 @@ def readable_errors(body: Callable[P, R]) -> Callable[P, R]:
             with _every_end_is_an_interrupt():
                 return body(*args, **kwargs)
         except ToolError as error:
-            raise Exit(f"Error: {error}", code=1) from error
+            raise Exit(f"Error: {error}", code=code) from error
         except KeyboardInterrupt:
             raise Exit("Interrupted", code=130) from None
+
+    return wrapped
+
+
+def answers(body: Callable[P, bool]) -> Callable[P, None]:
+    """End a task that answers a question with 0 for yes, 1 for no, and 2 where it could not find out."""
+
+    @functools.wraps(body)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        if not readable_errors(body, 2)(*args, **kwargs):
+            raise Exit(code=1)
 
     return wrapped

@@ -4,6 +4,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -33,17 +34,30 @@ POLL_SECONDS = 5
 """How often S3 is asked how a job stands."""
 
 
-def backfill(
-    operator: Operator, prefix: str, *, missing: bool = False, job: bool = False, most: int = MOST_OBJECTS, go: bool
-) -> bool:
-    """Have the function look at all uploads whose keys begin so; whether what became of them is known, or a job is on.
+@dataclass(frozen=True)
+class Wanted:
+    """Which uploads are to be resized, and how.
+
+    Attributes:
+        prefix: What their keys begin with.
+        missing: Only those that have no image, or an old one; then the prefix is a folder.
+        job: Whether S3 Batch Operations is to send them also where they are few.
+        most: How many there may be.
+
+    """
+
+    prefix: str = ""
+    missing: bool = False
+    job: bool = False
+    most: int = MOST_OBJECTS
+
+
+def backfill(operator: Operator, wanted: Wanted, *, go: bool) -> bool:
+    """Have the function look at uploads; whether what became of them is known, or a job is on.
 
     Args:
         operator: Who asks.
-        prefix: What the keys begin with.
-        missing: Only those that have no image, or an old one; then the prefix is a folder.
-        job: Whether it is to be a job also where they are few.
-        most: How many objects there may be.
+        wanted: Which uploads.
         go: Whether to do it; else only the estimate is shown.
 
     Raises:
@@ -52,19 +66,18 @@ def backfill(
 
     """
     with spool() as chosen:
-        for upload in islice(_chosen(operator, prefix, missing=missing), most + 1):
+        for upload in islice(_chosen(operator, wanted), wanted.most + 1):
             chosen.add(upload)
         count = chosen.count
-        if count > most:
-            raise ToolError(f"There are more than {most:,} objects: where that is meant, give --max-objects a number")
-        by_job = job or count > DIRECT_AT_MOST
+        if count > wanted.most:
+            raise ToolError(f"There are more than {wanted.most:,} objects: where that is meant, raise --max-objects")
+        by_job = wanted.job or count > DIRECT_AT_MOST
         _show(operator, _estimate(operator.deployment, chosen, by_job=by_job), go=go)
         if not go or not count:
             return True
         if not by_job:
             return operator.send(chosen)
-        role = _role(operator.deployment)
-        identity = _create(operator, chosen, role, None if missing else _generated(operator.deployment, prefix))
+        identity = _create(operator, chosen, _role(operator.deployment), wanted)
     operator.screen.say(f"Made job {identity}: follow it with --status {identity}")
     operator.screen.line({"job": identity})
     return True
@@ -101,15 +114,15 @@ def follow(operator: Operator, job_id: str) -> bool:
     return status.state == "Complete" and not status.failed
 
 
-def _chosen(operator: Operator, prefix: str, *, missing: bool) -> Iterator[Listed]:
-    if missing:
-        audit = started(operator, folder=prefix, deep=False, grace_seconds=0)
+def _chosen(operator: Operator, wanted: Wanted) -> Iterator[Listed]:
+    if wanted.missing:
+        audit = started(operator, folder=wanted.prefix, deep=False, grace_seconds=0)
         found = findings(operator, audit)
         yield from (finding.source for finding in found if finding.kind in TO_SEND and finding.source)
         return
     deployment = operator.deployment
     with operator.screen.progress("Listing uploads") as bar:
-        for upload in uploads(deployment.client("s3", None), deployment.settings, prefix):
+        for upload in uploads(deployment.client("s3", None), deployment.settings, wanted.prefix):
             bar.advance()
             yield upload
 
@@ -175,16 +188,16 @@ def _role(deployment: Deployment) -> str:
     return arn
 
 
-def _generated(deployment: Deployment, prefix: str) -> GeneratedManifest | None:
+def _manifest(operator: Operator, chosen: Spool, wanted: Wanted) -> CsvManifest | GeneratedManifest:
     """Have S3 itself look for the objects, where it can: a job takes one prefix and one suffix."""
-    settings = deployment.settings
-    if len(settings.filters) > 1:
-        return None
+    settings = operator.deployment.settings
+    if wanted.missing or len(settings.filters) > 1:
+        return _listed(operator, chosen)
     (one,) = settings.filters
-    return GeneratedManifest(settings.source_bucket, max(prefix, one.prefix, key=len), one.suffix)
+    return GeneratedManifest(settings.source_bucket, max(wanted.prefix, one.prefix, key=len), one.suffix)
 
 
-def _create(operator: Operator, chosen: Spool, role: str, generated: GeneratedManifest | None) -> str:
+def _create(operator: Operator, chosen: Spool, role: str, wanted: Wanted) -> str:
     deployment = operator.deployment
     job = Job(
         description=f"{deployment.function_name}: {chosen.count} objects, {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
@@ -193,7 +206,7 @@ def _create(operator: Operator, chosen: Spool, role: str, generated: GeneratedMa
         role_arn=role,
         bucket=deployment.settings.destination_bucket,
         folder=deployment.reserved_prefix,
-        manifest=generated or _listed(operator, chosen),
+        manifest=_manifest(operator, chosen, wanted),
     )
     return batch_job.create(deployment.client("s3control", None), job)
 

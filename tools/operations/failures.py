@@ -37,7 +37,7 @@ def show(operator: Operator, choice: Choice | None = None) -> None:
     reasons = Counter(record.reason for record in records)
     total = depth.waiting + depth.in_hand
     operator.screen.say(
-        f"{counted(reasons)}. SQS cannot list a queue: this is a sample of {len(sample):,}, and there are about {total:,}"
+        f"{counted(reasons)}. SQS lists no queue: this is a sample of {len(sample):,}, and there are about {total:,}."
     )
     operator.screen.line({"reasons": dict(reasons), "sample": len(sample), "approximate_total": total})
 
@@ -66,8 +66,8 @@ def _show(operator: Operator, redriven: Redriven) -> None:
     screen.say(f"Sent again: {counted(counts)}. Not meant, and still there: {redriven.left:,}")
     if redriven.elsewhere:
         screen.say(
-            f"About {redriven.elsewhere:,} more are in the hands of another look or redrive, or of one that was killed: "
-            "run it again in a quarter of an hour"
+            f"About {redriven.elsewhere:,} more are in the hands of somebody else, or of a redrive that was killed: "
+            "run it again in a quarter of an hour."
         )
     screen.line({"sent": counts, "left": redriven.left, "elsewhere": redriven.elsewhere})
 

@@ -6,7 +6,7 @@ from tools.operations.audit import REPORTED, TO_SEND, Audit, Finding, Kind, Know
 from tools.operations.failure_queue import FailureQueue
 from tools.operations.operator import Operator
 from tools.operations.screen import SHOWN, counted
-from tools.operations.spool import Spool, spool
+from tools.operations.spool import spool
 
 KNOWN_AT_MOST = 100_000
 """How many records of the failure queue are read, to tell what failed from what is missing."""

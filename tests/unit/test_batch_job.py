@@ -1,0 +1,280 @@
+"""S3 Batch Operations jobs: AWS's own model takes the requests, and every answer and report is understood."""
+
+import csv
+import io
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import astuple, replace
+from typing import Any
+from urllib.parse import unquote, unquote_plus
+
+import boto3
+import pytest
+from botocore.response import StreamingBody
+from botocore.stub import Stubber
+from moto import mock_aws
+
+from tools.errors import ToolError
+from tools.operations.batch_files import FailedTask, failed_tasks, manifest_lines, upload_manifest
+from tools.operations.batch_job import TERMINAL, CsvManifest, GeneratedManifest, Job, JobStatus, create, follow, status
+
+ACCOUNT, JOB_ID = "123456789012", "00e123a4-c0d8-41f4-a0eb-b46f9ba5b07c"
+ROLE, FUNCTION = f"arn:aws:iam::{ACCOUNT}:role/Lambda-image-jobs", f"arn:aws:lambda:eu-west-2:{ACCOUNT}:function:f"
+GENERATED, CSV = (
+    GeneratedManifest("uploads", "photos/", ".jpg"),
+    CsvManifest("jobs/manifests/1.csv", "60e460c9d1046e73"),
+)
+JOB = Job("Once more", ACCOUNT, FUNCTION, ROLE, "resized", "images/batch-operations/", GENERATED)
+
+ODD_KEYS = ("a b+c%é.jpg", 'comma, "quote".jpg', "%2B%20", "line\nbreak\t\x0b\u2028.jpg", "画像/😀.png", "=1+1,x")
+
+
+def client(service: str) -> Any:
+    make: Any = boto3.Session("testing", "testing", region_name="eu-west-2").client
+    return make(service)
+
+
+@pytest.fixture
+def s3control() -> Iterator[tuple[Any, Stubber]]:
+    """A client that checks requests and answers by AWS's model, and what it is to expect and to answer."""
+    real = client("s3control")
+    with Stubber(real) as stubber:
+        yield real, stubber
+        stubber.assert_no_pending_responses()
+
+
+def described(state: str, **more: Any) -> dict[str, Any]:
+    """What ``describe_job`` answers."""
+    report = {"Bucket": "arn:aws:s3:::resized", "Enabled": True, "Prefix": "images/batch-operations/reports"}
+    return {"Job": {"JobId": JOB_ID, "Status": state, "Report": report, **more}}
+
+
+def counted(total: int, succeeded: int, failed: int) -> dict[str, Any]:
+    names = ("TotalNumberOfTasks", "NumberOfTasksSucceeded", "NumberOfTasksFailed")
+    return {"ProgressSummary": dict(zip(names, (total, succeeded, failed), strict=True))}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "expected"),
+    [
+        (
+            CSV,
+            {
+                "Manifest": {
+                    "Spec": {"Format": "S3BatchOperations_CSV_20180820", "Fields": ["Bucket", "Key"]},
+                    "Location": {"ObjectArn": f"arn:aws:s3:::resized/{CSV.key}", "ETag": CSV.etag},
+                }
+            },
+        ),
+        (
+            GENERATED,
+            {
+                "ManifestGenerator": {
+                    "S3JobManifestGenerator": {
+                        "SourceBucket": "arn:aws:s3:::uploads",
+                        "ExpectedBucketOwner": ACCOUNT,
+                        "EnableManifestOutput": True,
+                        "ManifestOutputLocation": {
+                            "Bucket": "arn:aws:s3:::resized",
+                            "ManifestPrefix": "images/batch-operations/manifests",
+                            "ManifestFormat": "S3InventoryReport_CSV_20211130",
+                        },
+                        "Filter": {
+                            "KeyNameConstraint": {"MatchAnyPrefix": ["photos/"], "MatchAnySuffix": [".jpg"]},
+                        },
+                    }
+                }
+            },
+        ),
+    ],
+    ids=["csv", "generated"],
+)
+def test_aws_takes_the_request(
+    s3control: tuple[Any, Stubber], manifest: CsvManifest | GeneratedManifest, expected: dict[str, Any]
+) -> None:
+    real, stubber = s3control
+    job = replace(JOB, manifest=manifest)
+    asked = job.request()
+    assert len(asked.pop("ClientRequestToken")) == 64
+    assert asked == {
+        "AccountId": ACCOUNT,
+        "ConfirmationRequired": False,
+        "Description": "Once more",
+        "Operation": {"LambdaInvoke": {"FunctionArn": FUNCTION, "InvocationSchemaVersion": "2.0"}},
+        "Priority": 10,
+        "Report": {
+            "Bucket": "arn:aws:s3:::resized",
+            "Enabled": True,
+            "Format": "Report_CSV_20180820",
+            "Prefix": "images/batch-operations/reports",
+            "ReportScope": "FailedTasksOnly",
+        },
+        "RoleArn": ROLE,
+        **expected,
+    }
+    stubber.add_response("create_job", {"JobId": JOB_ID}, job.request())
+    assert create(real, job) == JOB_ID
+
+
+@pytest.mark.parametrize(
+    ("prefix", "suffix", "expected"),
+    [
+        ("", "", None),
+        ("photos/", "", {"KeyNameConstraint": {"MatchAnyPrefix": ["photos/"]}}),
+        ("", ".jpg", {"KeyNameConstraint": {"MatchAnySuffix": [".jpg"]}}),
+    ],
+)
+def test_what_is_no_filter_is_not_asked_for(prefix: str, suffix: str, expected: dict[str, Any] | None) -> None:
+    # AWS takes no empty one.
+    request = replace(JOB, manifest=GeneratedManifest("uploads", prefix, suffix)).request()
+    assert request["ManifestGenerator"]["S3JobManifestGenerator"].get("Filter") == expected
+
+
+def test_other_partitions_have_other_arns() -> None:
+    request = replace(JOB, function_arn=FUNCTION.replace("arn:aws:", "arn:aws-cn:")).request()
+    assert request["Report"]["Bucket"] == "arn:aws-cn:s3:::resized"
+
+
+def test_asking_twice_makes_one_job_and_anything_else_another() -> None:
+    others = [
+        replace(JOB, description="And once more"),
+        replace(JOB, manifest=replace(GENERATED, prefix="")),
+        replace(JOB, manifest=CSV),
+        replace(JOB, manifest=replace(CSV, etag="other")),
+        replace(JOB, priority=11),
+    ]
+    tokens = [job.request()["ClientRequestToken"] for job in (JOB, *others)]
+    assert len(set(tokens)) == len(tokens)
+    assert replace(JOB).request()["ClientRequestToken"] == tokens[0]
+
+
+@pytest.mark.parametrize("description", ["", "x" * 257])
+def test_a_description_that_aws_would_not_take_is_refused(description: str) -> None:
+    with pytest.raises(ToolError, match="has 1 to 256 characters"):
+        replace(JOB, description=description)
+
+
+def test_a_refusal_says_what_is_needed(s3control: tuple[Any, Stubber]) -> None:
+    real, stubber = s3control
+    stubber.add_client_error("create_job", "AccessDenied", "Not you", 403)
+    with pytest.raises(ToolError, match=r"Not you: you need s3:CreateJob, and iam:PassRole on arn:\S+-jobs, "):
+        create(real, JOB)
+    stubber.add_client_error("describe_job", "NotFoundException", "No such job", 404)
+    with pytest.raises(ToolError, match=f"No such job: it must be of account {ACCOUNT} and of this region"):
+        status(real, ACCOUNT, JOB_ID)
+
+
+@pytest.mark.parametrize("state", client("s3control").meta.service_model.shape_for("JobStatus").enum)
+def test_every_state_that_aws_has_is_understood(s3control: tuple[Any, Stubber], state: str) -> None:
+    real, stubber = s3control
+    stubber.add_response("describe_job", described(state, **counted(7, 4, 2)), {"AccountId": ACCOUNT, "JobId": JOB_ID})
+    report = f"images/batch-operations/reports/job-{JOB_ID}/manifest.json"
+    found = status(real, ACCOUNT, JOB_ID)
+    assert found == JobStatus(JOB_ID, state, 7, 4, 2, (), "resized", report)
+    assert found.ended == (state in {"Complete", "Cancelled", "Failed"})
+
+
+def test_all_terminal_states_are_aws_s() -> None:
+    assert set(client("s3control").meta.service_model.shape_for("JobStatus").enum) > TERMINAL
+
+
+def test_why_a_job_failed_is_told_in_sentences(s3control: tuple[Any, Stubber]) -> None:
+    real, stubber = s3control
+    reasons = [{"FailureCode": "Denied", "FailureReason": "Cannot read it."}, {"FailureReason": "So."}, {}]
+    stubber.add_response("describe_job", described("Failed", FailureReasons=reasons))
+    assert status(real, ACCOUNT, JOB_ID).reasons == ("Cannot read it (Denied)", "So", "")
+
+
+def test_a_job_is_followed_to_its_end_and_no_further(s3control: tuple[Any, Stubber]) -> None:
+    real, stubber = s3control
+    for state, succeeded in (("New", None), ("Active", 1), ("Active", 2), ("Complete", 3)):
+        progress = {} if succeeded is None else counted(3, succeeded, 0)
+        stubber.add_response("describe_job", described(state, **progress))
+    waits: list[None] = []
+    seen = [(*astuple(one)[1:4], len(waits)) for one in follow(real, ACCOUNT, JOB_ID, lambda: waits.append(None))]
+    assert seen == [("New", 0, 0, 0), ("Active", 3, 1, 1), ("Active", 3, 2, 2), ("Complete", 3, 3, 3)]
+    assert len(waits) == 3
+
+
+def test_a_manifest_is_one_plain_line_for_each_key_however_it_is_decoded() -> None:
+    lines = list(manifest_lines("uploads", ODD_KEYS))
+    assert b"".join(lines).isascii()
+    for decode in (unquote, unquote_plus):
+        rows = csv.reader(io.StringIO(b"".join(lines).decode()))
+        assert [(bucket, decode(key)) for bucket, key in rows] == [("uploads", key) for key in ODD_KEYS]
+    assert lines[0] == b"uploads,a%20b%2Bc%25%C3%A9.jpg\n"
+
+
+def test_a_manifest_takes_no_more_memory_for_more_keys() -> None:
+    endless = manifest_lines("uploads", map(str, itertools.count()))
+    assert list(itertools.islice(endless, 2)) == [b"uploads,0\n", b"uploads,1\n"]
+
+
+def test_a_manifest_is_never_encrypted_with_a_key_of_kms(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-2")
+    with mock_aws():
+        s3 = client("s3")
+        s3.create_bucket(Bucket="resized", CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
+        rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}
+        s3.put_bucket_encryption(Bucket="resized", ServerSideEncryptionConfiguration={"Rules": [rule]})
+        found = upload_manifest(s3, "resized", "jobs/manifests/1.csv", io.BytesIO(b"uploads,a.jpg\n"))
+        there = s3.get_object(Bucket="resized", Key="jobs/manifests/1.csv")
+        assert (there["Body"].read(), there["ServerSideEncryption"]) == (b"uploads,a.jpg\n", "AES256")
+        assert found == CsvManifest("jobs/manifests/1.csv", there["ETag"].strip('"'))
+        with pytest.raises(ToolError, match=r"Cannot put the manifest s3://missing/1\.csv: .*NoSuchBucket"):
+            upload_manifest(s3, "missing", "1.csv", io.BytesIO(b""))
+
+
+SCHEMA = "Bucket, Key, VersionId, TaskStatus, ErrorCode, HTTPStatusCode, ResultMessage"
+STATUS = JobStatus.of(described("Complete", **counted(4, 1, 3))["Job"])
+
+
+def report_object(content: str) -> dict[str, Any]:
+    body = content.encode()
+    return {"Body": StreamingBody(io.BytesIO(body), len(body))}
+
+
+def report(schema: str, **parts: str) -> dict[str, Any]:
+    """The first file of a report, with a part of each status."""
+    results = [{"TaskExecutionStatus": one, "Bucket": "resized", "Key": f"x/{one}.csv"} for one in parts]
+    return report_object(json.dumps({"Format": "Report_CSV_20180820", "Results": results, "ReportSchema": schema}))
+
+
+def test_a_report_tells_what_failed_and_why() -> None:
+    s3 = client("s3")
+    reason = 'Lambda returned function error: {"errorMessage":"line\u2028one\nline two, timed out"}'
+    quoted = reason.replace('"', '""')
+    failed = (
+        "uploads,a%20b%2Bc%25%C3%A9.jpg,,failed,200,PermanentFailure,not_an_image: a text\u2028file\n"
+        f'uploads,form+encoded.jpg,,failed,200,PermanentFailure,"{quoted}"\n'
+        'uploads,"comma%2C.jpg",,failed,200,PermanentFailure,""\n'
+    )
+    with Stubber(s3) as stubber:
+        stubber.add_response(
+            "get_object", report(SCHEMA, succeeded="", failed=""), {"Bucket": "resized", "Key": STATUS.report_key}
+        )
+        stubber.add_response("get_object", report_object(failed), {"Bucket": "resized", "Key": "x/failed.csv"})
+        assert list(failed_tasks(s3, STATUS)) == [
+            FailedTask("a b+c%é.jpg", "not_an_image: a text\u2028file"),
+            FailedTask("form encoded.jpg", reason),
+            FailedTask("comma,.jpg", ""),
+        ]
+        # Of a job that did all, S3 may keep none: it is not asked.
+        assert list(failed_tasks(s3, replace(STATUS, failed=0))) == []
+
+
+def test_a_report_that_is_not_there_or_is_none_says_so() -> None:
+    s3 = client("s3")
+    with Stubber(s3) as stubber:
+        stubber.add_client_error("get_object", "NoSuchKey", "No such key", 404)
+        with pytest.raises(ToolError, match=r"Cannot read the report s3://resized/\S+/manifest\.json of job .*No such"):
+            list(failed_tasks(s3, STATUS))
+        for content in ("{}", "no JSON"):
+            stubber.add_response("get_object", report_object(content))
+            with pytest.raises(ToolError, match="a job has one when it has ended"):
+                list(failed_tasks(s3, STATUS))
+        stubber.add_response("get_object", report(SCHEMA, failed=""))
+        stubber.add_response("get_object", report_object("x" * 200_000))
+        with pytest.raises(ToolError, match="field larger than field limit"):
+            list(failed_tasks(s3, STATUS))
