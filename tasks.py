@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "function"))
 
 from tools import build as building  # noqa: E402
-from tools import checks, invocation, module_docs, stack, upgrade  # noqa: E402
+from tools import checks, invocation, module_docs, scale_docs, stack, upgrade  # noqa: E402
 from tools import demo as demonstration  # noqa: E402
 from tools import lock as locking  # noqa: E402
 from tools import publish as publishing  # noqa: E402
@@ -318,8 +318,8 @@ def backfill(
 @task
 @readable_errors
 def docs(_: Context) -> None:
-    """Renew the inputs and outputs in the READMEs of the Terraform modules."""
-    for path in module_docs.renew():
+    """Renew what is made of code: inputs and outputs in the Terraform modules' READMEs, the tables of docs/scale.md."""
+    for path in (*module_docs.renew(), *scale_docs.renew()):
         say(f"Renewed {path}")
 
 

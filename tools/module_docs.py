@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools import hcl
+from tools import hcl, marks
 from tools.benchmarks.table import Table
-from tools.errors import ToolError
 from tools.paths import TERRAFORM
 
 BEGIN = "<!-- inputs and outputs: made by invoke docs -->"
@@ -71,12 +70,7 @@ def renewed(module: Path) -> str:
         ToolError: It lacks the place for them, or the module cannot be read.
 
     """
-    path = module / "README.md"
-    before, begin, rest = (path.read_text() if path.exists() else "").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ToolError(f"{path} must hold the lines {BEGIN} and {END}: put them where the two tables belong")
-    return f"{before}{BEGIN}\n\n{section(module)}\n\n{END}{after}"
+    return marks.renewed(module / "README.md", BEGIN, END, section(module))
 
 
 def section(module: Path) -> str:

@@ -117,7 +117,7 @@ def test_only_a_readme_that_changes_is_written(module: Path, monkeypatch: pytest
 def test_a_readme_without_a_place_for_them_is_an_error_that_says_so(module: Path, text: str | None) -> None:
     if text is not None:
         (module / "README.md").write_text(text)
-    with pytest.raises(ToolError, match=r"README\.md must hold the lines <!-- inputs and .* put them where the two"):
+    with pytest.raises(ToolError, match=r"README\.md must hold the lines <!-- inputs and .* put them where what"):
         module_docs.renewed(module)
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tools.errors import ToolError
+from tools.marks import renewed
 from tools.paths import ROOT
 
 DOCUMENT = ROOT / "docs" / "reliability.md"
@@ -16,11 +16,7 @@ def renew(part: str, text: str, path: Path = DOCUMENT) -> None:
 
     """
     begin, end = marks(part)
-    before, found, rest = path.read_text().partition(begin)
-    _, also_found, after = rest.partition(end)
-    if not found or not also_found:
-        raise ToolError(f"{path} must hold the lines {begin} and {end}: put them where the result belongs")
-    path.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")
+    path.write_text(renewed(path, begin, end, text))
 
 
 def marks(part: str) -> tuple[str, str]:
