@@ -43,6 +43,9 @@ class Screen:
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         self._out = Console(soft_wrap=True, highlight=False)
+        if not self._out.is_terminal:
+            # Whatever reads it wants a line for each row.
+            self._out.width = 32_768
         self._progress = Console(stderr=True)
 
     @contextlib.contextmanager
