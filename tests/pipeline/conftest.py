@@ -155,6 +155,13 @@ class Pipeline:
 
         return awaited(ask, f"a failure record of {key}")
 
+    def forget_failures(self) -> None:
+        """Take everything off the failure queue."""
+        sqs, url = self.client("sqs"), self.stack.failure_queue_url
+        while received := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for message in received:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
     def log_line(self, message: str, key: str, *, times: int = 1) -> dict[str, Any]:
         """Await the function's JSON log line ``message`` about ``key``; the last of so many since its last upload."""
         since = self._uploads[key].began if key in self._uploads else 0

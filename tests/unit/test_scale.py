@@ -50,7 +50,7 @@ def test_the_function_makes_as_many_requests_and_logs_no_more_than_is_priced(cap
     store.change("cake.jpg", encoded(picture()))
     api: Any = Client(store, lambda: calls.append(None))
     renditions = (Rendition("resized", scale=0.5),)
-    settings = Settings("in", "", "out", "", renditions, MetadataPolicy.COPYRIGHT, Limits(512 << 20))
+    settings = Settings("in", "out", "", renditions, MetadataPolicy.COPYRIGHT, Limits(512 << 20))
     with caplog.at_level(logging.INFO):
         Reconciler(s3=api, sqs=lambda: api, settings=settings).reconcile(
             ObjectAddress("in", "cake.jpg"), lambda: math.inf

@@ -1,9 +1,12 @@
 """IAM as AWS enforces it, on top of moto's: everyone but the administrator may do what a policy allows, and no more."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
+import moto.awslambda.responses
 from moto.core import authorization
 from moto.core.exceptions import AccessDeniedError
 from moto.iam import access_control
@@ -19,11 +22,18 @@ from tools.local_aws.policy import decide, listed, trusts
 
 # Any, for they are patched.
 ActionAuthenticatorMixin: Any = authorization.ActionAuthenticatorMixin
+LambdaResponse: Any = moto.awslambda.responses.LambdaResponse
 IAMPolicy: Any = access_control.IAMPolicy
 IAMPolicyStatement: Any = access_control.IAMPolicyStatement
 AssumedRoleAccessKey: Any = access_control.AssumedRoleAccessKey
 
-ACTIONS = {"HeadBucket": "ListBucket", "HeadObject": "GetObject", "SendMessageBatch": "SendMessage"}
+ACTIONS = {
+    "ChangeMessageVisibilityBatch": "ChangeMessageVisibility",
+    "HeadBucket": "ListBucket",
+    "HeadObject": "GetObject",
+    "Invoke": "InvokeFunction",
+    "SendMessageBatch": "SendMessage",
+}
 """Operations whose permission has another name than moto takes for it."""
 
 
@@ -62,6 +72,7 @@ class AccessControl:
             return result
 
         IAMPolicyStatement.is_action_permitted = is_action_permitted
+        LambdaResponse._determine_resource = lambda response: control._function_arn(response.path)
 
     def is_administrator(self, authorization: str) -> bool:
         """Whether a request with this Authorization header is the administrator's."""
@@ -174,6 +185,13 @@ class AccessControl:
             for use in key_uses(action, resource, request, self._account_id, self._region)
             for key_action in use.actions
         )
+
+    def _function_arn(self, path: str) -> str:
+        """The function that a request to Lambda is about; moto takes each for one about all."""
+        found = re.search(r"/functions/([^/]+)", unquote(path))
+        if found is None:
+            return "*"
+        return f"arn:aws:lambda:{self._region}:{self._account_id}:function:{found[1].rpartition(':')[2]}"
 
     def _role(self, caller: Any) -> Any:
         return iam_backends[self._account_id]["aws"].get_role(caller._owner_role_name)

@@ -63,7 +63,7 @@ def _show(operator: Operator, redriven: Redriven) -> None:
         screen.line({**_described(record), "error": why})
     screen.table(("KEY", "FAILED AGAIN"), [(_keys(record), why) for record, why in redriven.failed])
     counts = {**redriven.statuses, "failed": len(redriven.failed)}
-    screen.say(f"Sent again: {counted(counts)}. Not meant, and still there: {redriven.left:,}")
+    screen.say(f"Sent again: {counted(counts)}. Not meant, or new: {redriven.left:,}")
     if redriven.elsewhere:
         screen.say(
             f"About {redriven.elsewhere:,} more are in the hands of somebody else, or of a redrive that was killed: "

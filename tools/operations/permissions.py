@@ -75,7 +75,6 @@ PERMISSIONS = {
     "PutObject": Permission("s3:PutObject", _manifests),
     "GetQueueAttributes": Permission("sqs:GetQueueAttributes", _queue),
     "ReceiveMessage": Permission("sqs:ReceiveMessage", _queue),
-    "ChangeMessageVisibility": Permission("sqs:ChangeMessageVisibility", _queue),
     "ChangeMessageVisibilityBatch": Permission("sqs:ChangeMessageVisibility", _queue),
     "DeleteMessage": Permission("sqs:DeleteMessage", _queue),
     "CreateJob": Permission("s3:CreateJob", lambda _: "*"),

@@ -2,11 +2,12 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from outcomes import ObjectAddress
 from tools.operations.deployment import Deployment
 from tools.operations.failure_queue import Choice, FailureQueue, Record
 from tools.operations.function import CONCURRENCY, Function, Look
@@ -31,7 +32,7 @@ class Redriven:
     Attributes:
         statuses: How many objects are now ``written``, ``rejected`` (and recorded anew) and so on.
         failed: Records that stay, each with the function's reason: the event failed again.
-        left: Records that were not meant.
+        left: Records that were not meant, or are new.
         elsewhere: Records that somebody else has in hand, or had, and was killed: they come back by themselves.
 
     """
@@ -63,8 +64,9 @@ class Redrive:
         self._concurrency = concurrency
         self._lease = deployment.settings.timeout_seconds + MARGIN_SECONDS
         self._seen: set[str] = set()
+        self._sent: set[ObjectAddress] = set()
         # With the receipt that counts: a message that comes again has another.
-        self._hidden: dict[str, Record] = {}
+        self._in_hand: dict[str, Record] = {}
         self._result = Redriven()
 
     def run(self, advance: Advance) -> Redriven:
@@ -75,8 +77,6 @@ class Redrive:
 
         """
         depth = self._queue.depth()
-        # SQS tells its own time to the second; what this redrive itself has recorded anew comes later, or once more.
-        began = depth.at + timedelta(seconds=1)
         until = time.monotonic() + self._lease if depth.in_hand else 0.0
         pending: set[Future[None]] = set()
         try:
@@ -85,14 +85,14 @@ class Redrive:
                     records = self._next(self._concurrency - len(pending), until)
                     if not records and not pending:
                         break
-                    meant = self._sorted_out(records, lambda record: record.sent < began)
+                    meant = self._sorted_out(records, depth.at)
                     pending |= {pool.submit(self._send, record, advance) for record in meant}
                     pending = self._finished(pending, wait_for_one=not records or len(pending) >= self._concurrency)
-            self._result.left = len(self._hidden) - len(self._result.failed)
-            self._result.elsewhere = max(0, self._queue.depth().in_hand - len(self._hidden))
+            self._result.left = len(self._in_hand) - len(self._result.failed)
+            self._result.elsewhere = max(0, self._queue.depth().in_hand - len(self._in_hand))
         finally:
             # Only now, or they would come again at once.
-            self._queue.hide(self._hidden.values(), 0)
+            self._queue.hide(self._in_hand.values(), 0)
         return self._result
 
     def _next(self, room: int, until: float) -> list[Record]:
@@ -105,27 +105,36 @@ class Redrive:
         return records
 
     def _others_have(self) -> bool:
-        return self._queue.depth().in_hand > len(self._hidden)
+        return self._queue.depth().in_hand > len(self._in_hand)
 
-    def _sorted_out(self, records: Iterable[Record], is_old: Callable[[Record], bool]) -> list[Record]:
+    def _sorted_out(self, records: Sequence[Record], began: datetime) -> list[Record]:
         """What is meant of these; the others are hidden until the end, that they do not come again and again."""
         meant: list[Record] = []
         others: list[Record] = []
         for record in records:
-            fits = is_old(record) and self._choice.fits(record) and record.message_id not in self._seen
+            fits = self._choice.fits(record) and record.message_id not in self._seen and self._is_old(record, began)
             (meant if fits else others).append(record)
             self._seen.add(record.message_id)
+            if fits:
+                self._sent.update(record.addresses)
+        self._in_hand |= {record.message_id: record for record in records}
         self._queue.hide(others, PASSED_OVER_SECONDS)
-        self._hidden |= {record.message_id: record for record in others}
         return meant
+
+    def _is_old(self, record: Record, began: datetime) -> bool:
+        """Whether a record was there before: of the second in which all began, what is recorded anew was not."""
+        # SQS tells its own time to the second.
+        return record.sent < began or (
+            record.sent < began + timedelta(seconds=1) and self._sent.isdisjoint(record.addresses)
+        )
 
     def _send(self, record: Record, advance: Advance) -> None:
         look = self._function.send(record.event) if record.event is not None else Look(error="it is no event")
         if look.error:
-            self._hidden[record.message_id] = record
             self._result.failed.append((record, look.error))
             return
         self._queue.delete(record)
+        del self._in_hand[record.message_id]
         self._result.statuses.update(look.statuses)
         advance()
 
