@@ -92,6 +92,22 @@ def test_what_may_work_later_is_tried_again_when_all_others_have_been() -> None:
     assert progress == {"TotalNumberOfTasks": 3, "NumberOfTasksSucceeded": 2, "NumberOfTasksFailed": 1}
 
 
+def test_a_job_that_is_cancelled_before_its_first_task_leaves_no_report() -> None:
+    files, cancelled = Files(), threading.Event()
+
+    def keys(_bucket: str) -> list[str]:
+        cancelled.wait()
+        return ["a"]
+
+    # The function is never called.
+    job = JobRun(REQUEST, files, Means(lambda *_: None, keys, 1))
+    assert job.cancel()
+    cancelled.set()
+    job.join()
+    assert job.state == "Cancelled"
+    assert [key for key in files.written if "reports" in key] == []
+
+
 def test_a_fault_of_ours_ends_the_job(caplog: pytest.LogCaptureFixture) -> None:
     def broken(_key: str) -> str:
         raise RuntimeError("broken")

@@ -35,7 +35,7 @@ from tools.local_aws.flaky import FlakyS3
 from tools.local_aws.guard import Guard
 from tools.local_aws.iam import AccessControl
 from tools.local_aws.notifications import Notifications
-from tools.local_aws.pool import Pool, ReservedError, TooManyInvocationsError
+from tools.local_aws.pool import Pool, TooManyInvocationsError
 from tools.local_aws.resource_policy import Service, permits
 from tools.local_aws.runtime import Runtime
 
@@ -191,10 +191,8 @@ class Server:
                 return Reply.of_platform("ResourceNotFoundException", f"Function not found: {arn}")
             try:
                 return self._pool.invoke(self._spec(function), payload, str(uuid.uuid4()), patience=TURN_SECONDS)
-            except ReservedError:
-                stop.wait(THROTTLE_SECONDS)
             except TooManyInvocationsError:
-                continue
+                stop.wait(THROTTLE_SECONDS)
         return None
 
     def _lookup(self, arn: str) -> tuple[FunctionSpec, Terms] | None:
