@@ -38,6 +38,7 @@ module "function" {
   asynchronous       = var.asynchronous
   log_retention_days = var.log_retention_days
   kms_key_arns       = merge(var.kms_key_arns, { source_bucket = null, destination_bucket = null })
+  batch_operations   = var.batch_operations
   role               = var.role
   tags               = var.tags
 }

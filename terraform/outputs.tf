@@ -1,5 +1,10 @@
 # What a user of the pipeline needs to know of it.
 
+output "batch_operations_role_arn" {
+  description = "ARN of the role for jobs of S3 Batch Operations; null where batch_operations is false."
+  value       = module.function.batch_operations_role_arn
+}
+
 output "destination_bucket" {
   description = "Name of the bucket that the resized images appear in."
   value       = module.destination_bucket.name

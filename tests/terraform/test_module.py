@@ -210,6 +210,17 @@ TOGETHER: list[Wrong] = [
     ),
     (
         FUNCTION,
+        {
+            "source_bucket": '{ name = "one" }',
+            "destination_bucket": '{ name = "one" }',
+            "filters": '[{ prefix = "b" }]',
+            "renditions": '{ thumb = { scale = 1, key = "t/{dir}{name}" } }',
+            "batch_operations": "true",
+        },
+        'of jobs below "batch-operations/Lambda-image/" would be uploads (resized below "b"): give source_bucket.prefix or',
+    ),
+    (
+        FUNCTION,
         {"renditions": "{ a = { scale = 1 }, a-b = { scale = 1 }, c = { scale = 1 } }"},
         "Two renditions could write one key (a and a-b)",
     ),

@@ -8,7 +8,9 @@ Not as on AWS:
   EventBridge, nor what a copy, tags or an ACL of a PUT would need beyond ``s3:PutObject``.
 - Failed events are tried again after seconds, not minutes, and their records go to queues only.
 - EventBridge reaches functions and queues only, and tries once.
-- S3 Batch Operations has no jobs, no lifecycle rule ever deletes, and a key of KMS is told as it was named.
+- S3 Batch Operations has only jobs that call a function, tries each task three times at most, and fails at once where
+  their role may not call it.
+- No lifecycle rule ever deletes, and a key of KMS is told as it was named.
 - An environment's start counts against the function's timeout, and its network and file system are this machine's.
 """
 

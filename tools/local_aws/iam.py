@@ -27,6 +27,8 @@ IAMPolicy: Any = access_control.IAMPolicy
 IAMPolicyStatement: Any = access_control.IAMPolicyStatement
 AssumedRoleAccessKey: Any = access_control.AssumedRoleAccessKey
 
+LAMBDA = "lambda.amazonaws.com"
+
 ACTIONS = {
     "ChangeMessageVisibilityBatch": "ChangeMessageVisibility",
     "HeadBucket": "ListBucket",
@@ -111,25 +113,23 @@ class AccessControl:
         ):
             checked._raise_access_denied()
 
-    def role_keys(self, role_arn: str, region: str) -> tuple[str, str, str]:
-        """Assume a function's role, as Lambda does: access key id, secret access key and session token.
+    def role_keys(self, role_arn: str, region: str, service: str = LAMBDA) -> tuple[str, str, str]:
+        """Assume a role, as a service does: access key id, secret access key and session token.
 
         Raises:
-            PermissionError: The role's trust policy does not let Lambda, or there is no such role.
+            PermissionError: The role's trust policy does not let the service, or there is no such role.
 
         """
         try:
             role = iam_backends[self._account_id]["aws"].get_role_by_arn(role_arn)
         except NotFoundException:
-            raise PermissionError(f"Lambda may not assume {role_arn}: there is no such role") from None
-        if not trusts(json.loads(role.assume_role_policy_document), "lambda.amazonaws.com"):
-            raise PermissionError(
-                f"Lambda may not assume {role_arn}: its trust policy does not let lambda.amazonaws.com"
-            )
+            raise PermissionError(f"{service} may not assume {role_arn}: there is no such role") from None
+        if not trusts(json.loads(role.assume_role_policy_document), service):
+            raise PermissionError(f"{service} may not assume {role_arn}: its trust policy does not let it")
         backend: Any = sts_backends[self._account_id]["aws"]
         assumed = backend.assume_role(
             region_name=region,
-            role_session_name="function",
+            role_session_name="local",
             role_arn=role_arn,
             policy=None,
             duration=12 * 60 * 60,
@@ -138,7 +138,7 @@ class AccessControl:
         return assumed.access_key_id, assumed.secret_access_key, assumed.session_token
 
     def role_may(self, role_arn: str, action: str, resource: str) -> bool:
-        """Whether a role allows what Lambda does with it of its own accord."""
+        """Whether a role allows what a service does with it of its own accord."""
         try:
             role = iam_backends[self._account_id]["aws"].get_role_by_arn(role_arn)
         except NotFoundException:

@@ -25,10 +25,12 @@ from moto.sqs.models import sqs_backends
 from werkzeug.serving import make_server
 
 from tools.local_aws import eventbridge, moto_gaps, s3_gaps
-from tools.local_aws.asynchronous import AsynchronousQueue, Terms
+from tools.local_aws.asynchronous import THROTTLE_SECONDS, AsynchronousQueue, Terms
+from tools.local_aws.batch_operations import BatchOperations, keys_of
+from tools.local_aws.batch_run import Means
 from tools.local_aws.client import local_client
 from tools.local_aws.control import Control
-from tools.local_aws.environment import FunctionSpec, LogLine
+from tools.local_aws.environment import FunctionSpec, LogLine, Reply
 from tools.local_aws.flaky import FlakyS3
 from tools.local_aws.guard import Guard
 from tools.local_aws.iam import AccessControl
@@ -39,6 +41,9 @@ from tools.local_aws.runtime import Runtime
 
 REGION = "eu-west-2"
 LOG_TAIL_BYTES = 4096
+
+TURN_SECONDS = 1
+"""How long a job's task waits for its turn before it looks whether it is to stop."""
 
 logger = logging.getLogger(__name__)
 
@@ -89,8 +94,10 @@ class Server:
             DomainDispatcherApplication(create_backend_app), self._notify, self._publish, _bucket_may_notify
         )
         flaky = FlakyS3(notifying, self._control.is_administrator)
+        means = Means(self._run_task, keys_of, concurrency)
+        self._batch = BatchOperations(flaky, self._control, REGION, lambda: self.endpoint, means)
         application = Control(
-            flaky,
+            self._batch,
             {
                 ("POST", "faults"): flaky.inject,
                 ("GET", "faults"): flaky.await_held,
@@ -117,8 +124,10 @@ class Server:
     def stop(self) -> None:
         """End everything: nothing new begins, what runs is ended, the API goes last, for functions may need it."""
         self._queue.close()
+        self._batch.close()
         self._pool.close()
         self._queue.join()
+        self._batch.join()
         self._http.shutdown()
         self._thread.join()
         self._http.server_close()
@@ -173,6 +182,18 @@ class Server:
         tail = "".join(f"{line.text}\n" for line in reply.log).encode()[-LOG_TAIL_BYTES:]
         headers["x-amz-log-result"] = base64.b64encode(tail).decode()
         return reply.payload
+
+    def _run_task(self, arn: str, payload: bytes, stop: threading.Event) -> Reply | None:
+        """Invoke a function for a job, which waits for its turn as long as it is not told to stop."""
+        while not stop.is_set():
+            function = _function(arn)
+            if function is None:
+                return Reply.of_platform("ResourceNotFoundException", f"Function not found: {arn}")
+            try:
+                return self._pool.invoke(self._spec(function), payload, str(uuid.uuid4()), patience=TURN_SECONDS)
+            except TooManyInvocationsError:
+                stop.wait(THROTTLE_SECONDS)
+        return None
 
     def _lookup(self, arn: str) -> tuple[FunctionSpec, Terms] | None:
         function = _function(arn)

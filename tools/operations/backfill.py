@@ -95,13 +95,14 @@ def follow(operator: Operator, job_id: str) -> bool:
     with operator.screen.progress("Waiting for S3") as bar:
         for status in batch_job.follow(client, deployment.account_id, job_id, lambda: time.sleep(POLL_SECONDS)):
             bar.place(status.state, status.succeeded + status.failed, status.total or None)
+    operator.screen.say(f"{status.state}: {status.succeeded:,} done, {status.failed:,} failed of {status.total:,}")
+    # Before the report, which may be what could not be written.
+    for reason in status.reasons:
+        operator.screen.say(reason)
     failed = [(task.key, task.reason) for task in failed_tasks(deployment.client("s3", None), status)]
     for key, reason in failed:
         operator.screen.line({"key": key, "error": reason})
     operator.screen.table(("KEY", "WHY NOT"), failed)
-    operator.screen.say(f"{status.state}: {status.succeeded:,} done, {status.failed:,} failed of {status.total:,}")
-    for reason in status.reasons:
-        operator.screen.say(reason)
     operator.screen.line(
         {
             "state": status.state,

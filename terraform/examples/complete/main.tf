@@ -16,9 +16,10 @@ module "image_resize" {
     half = { scale = 0.5, key = "{rendition}/{dir}{name}", cache_control = "max-age=86400", storage_class = "STANDARD_IA" }
     tile = { width = 64, height = 64, fit = "cover", format = "jpeg", quality = 70, background = "#202020", key = "{rendition}/{dir}{name}" }
   }
-  mirror_deletes = true
-  metadata       = "all"
-  max_pixels     = 50000000
+  mirror_deletes   = true
+  metadata         = "all"
+  max_pixels       = 50000000
+  batch_operations = true
 
   function = {
     memory_size                    = 3008
@@ -54,9 +55,10 @@ resource "aws_iam_policy" "boundary" {
       {
         Sid    = "ImagesAndWhatIsSaidOfThem"
         Effect = "Allow"
-        Action = ["s3:GetObject", "s3:ListBucket", "s3:PutObject", "s3:DeleteObject", "sqs:SendMessage", "logs:CreateLogStream", "logs:PutLogEvents"]
+        Action = ["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:PutObject", "s3:DeleteObject", "s3:PutInventoryConfiguration", "lambda:InvokeFunction", "sqs:SendMessage", "logs:CreateLogStream", "logs:PutLogEvents"]
         Resource = [
           "arn:${local.partition}:s3:::${var.bucket_prefix}-*",
+          "arn:${local.partition}:lambda:*:${local.account_id}:function:resize-*",
           "arn:${local.partition}:sqs:*:${local.account_id}:resize-*",
           "arn:${local.partition}:logs:*:${local.account_id}:log-group:/aws/lambda/resize-*",
         ]

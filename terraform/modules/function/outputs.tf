@@ -1,5 +1,13 @@
 # What others need to know of the function.
 
+output "batch_operations_role_arn" {
+  description = "ARN of the role for jobs of S3 Batch Operations; null where batch_operations is false."
+  value       = one(aws_iam_role.jobs[*].arn)
+
+  # Whoever reads this may make a job, for the role may do what a job does.
+  depends_on = [aws_iam_role_policy_attachment.jobs]
+}
+
 output "failure_queue_arn" {
   description = "ARN of the queue that holds a record of every image that could not be resized."
   value       = aws_sqs_queue.failures.arn

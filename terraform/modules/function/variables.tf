@@ -24,6 +24,13 @@ variable "asynchronous" {
   }
 }
 
+variable "batch_operations" {
+  type        = bool
+  description = "Whether there is a role for S3 Batch Operations, whose jobs call the function for objects that are there already. Manifests and reports of jobs are below batch-operations/NAME/ in the destination bucket, whatever its prefix."
+  default     = false
+  nullable    = false
+}
+
 variable "destination_bucket" {
   type = object({
     name        = string
@@ -187,7 +194,7 @@ variable "mirror_deletes" {
 
 variable "name" {
   type        = string
-  description = "Name of the function and of its EventBridge rule, and the beginning of the names of its role (-role), policy (-policy) and queues (-failures, -undelivered). Role and policy names are unique in an account: a second pipeline needs another name. Another name replaces all of them, with what the queues and the log hold."
+  description = "Name of the function and of its EventBridge rule, and the beginning of the names of its roles (-role, -jobs), policies (-policy, -jobs) and queues (-failures, -undelivered). Role and policy names are unique in an account: a second pipeline needs another name. Another name replaces all of them, with what the queues and the log hold."
   default     = "Lambda-image"
   nullable    = false
 
@@ -354,7 +361,7 @@ variable "role" {
     path                     = optional(string, "/")
     permissions_boundary_arn = optional(string)
   })
-  description = "Path of the role and its policy in IAM, and the ARN of the policy that bounds what the role may do."
+  description = "Path of the roles and their policies in IAM, and the ARN of the policy that bounds what the roles may do."
   default     = {}
   nullable    = false
 

@@ -10,10 +10,11 @@ from tools import stack as stacks
 from tools.cli import say
 
 SETTINGS = """
-metadata       = "all"
-max_pixels     = 4000000
-mirror_deletes = true
-function       = { timeout = 12, memory_size = 512, reserved_concurrent_executions = 2 }
+metadata         = "all"
+max_pixels       = 4000000
+mirror_deletes   = true
+batch_operations = true
+function         = { timeout = 12, memory_size = 512, reserved_concurrent_executions = 2 }
 renditions = {
   web  = { key = "{rendition}/{dir}{name}", width = 100, format = "webp", cache_control = "max-age=31536000" }
   tile = { key = "{rendition}/{dir}{name}", width = 50, height = 50, fit = "cover" }

@@ -1,0 +1,106 @@
+# What S3 Batch Operations may do, whose jobs call the function for objects that are there already.
+
+locals {
+  # Manifests and reports are here, and nothing else that a job may read or write; the operator's tools look for them by
+  # the function's name.
+  jobs_prefix = "batch-operations/${var.name}/"
+
+  # In one bucket, a report must not be an upload.
+  jobs_among_uploads = [
+    for filter in local.filters : filter.prefix
+    if var.source_bucket.name == var.destination_bucket.name
+    && (startswith(local.jobs_prefix, filter.prefix) || startswith(filter.prefix, local.jobs_prefix))
+  ]
+
+  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-iam-role-policies.html
+  jobs_statements = [
+    {
+      Sid      = "CallTheFunction"
+      Effect   = "Allow"
+      Action   = "lambda:InvokeFunction"
+      Resource = aws_lambda_function.this.arn
+    },
+    {
+      # S3 lists a bucket for a manifest as it does for an inventory.
+      Sid      = "ListUploads"
+      Effect   = "Allow"
+      Action   = "s3:PutInventoryConfiguration"
+      Resource = local.source_arn
+    },
+    {
+      Sid      = "ReadManifests"
+      Effect   = "Allow"
+      Action   = ["s3:GetObject", "s3:GetObjectVersion"]
+      Resource = "${local.destination_arn}/${local.jobs_prefix}*"
+    },
+    {
+      Sid      = "WriteManifestsAndReports"
+      Effect   = "Allow"
+      Action   = "s3:PutObject"
+      Resource = "${local.destination_arn}/${local.jobs_prefix}*"
+    },
+  ]
+
+  jobs_kms_statements = [
+    for key in var.destination_bucket.kms_key_arn[*] :
+    {
+      Sid      = "EncryptAndDecryptManifests"
+      Effect   = "Allow"
+      Action   = ["kms:GenerateDataKey", "kms:Decrypt"]
+      Resource = key
+      Condition = {
+        StringEquals = { "kms:ViaService" = "s3.${split(":", key)[3]}.${data.aws_partition.current.dns_suffix}" }
+      }
+    }
+  ]
+}
+
+resource "aws_iam_role" "jobs" {
+  count = var.batch_operations ? 1 : 0
+
+  name                 = "${var.name}-jobs"
+  path                 = var.role.path
+  permissions_boundary = var.role.permissions_boundary_arn
+  description          = "Lets S3 Batch Operations call ${var.name} for objects of ${var.source_bucket.name}."
+  tags                 = var.tags
+
+  # Without a condition on the source: AWS documents none that S3 would meet. Who makes a job needs iam:PassRole for this
+  # role, which only this account can give.
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "BatchOperationsAssumesThis"
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { Service = "batchoperations.s3.amazonaws.com" }
+    }]
+  })
+
+  lifecycle {
+    precondition {
+      condition     = length(local.jobs_among_uploads) == 0
+      error_message = "In one bucket, the manifests and reports of jobs below \"${local.jobs_prefix}\" would be uploads (${join("; ", [for prefix in local.jobs_among_uploads : "resized below \"${prefix}\""])}): give source_bucket.prefix or each filter another folder, such as \"uploads/\"."
+    }
+  }
+}
+
+resource "aws_iam_policy" "jobs" {
+  count = var.batch_operations ? 1 : 0
+
+  name        = "${var.name}-jobs"
+  path        = var.role.path
+  description = "Call ${var.name}, list ${var.source_bucket.name}, keep manifests and reports in ${var.destination_bucket.name}."
+  tags        = var.tags
+
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = concat(local.jobs_statements, local.jobs_kms_statements)
+  })
+}
+
+resource "aws_iam_role_policy_attachment" "jobs" {
+  count = var.batch_operations ? 1 : 0
+
+  role       = aws_iam_role.jobs[0].name
+  policy_arn = aws_iam_policy.jobs[0].arn
+}

@@ -1,0 +1,400 @@
+"""S3 Batch Operations on the local AWS: jobs run by its protocol and as their role, and end as they do on AWS."""
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote_plus
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.local_aws.conftest import Account, awaited
+from tools.local_aws.faults import Fault, await_held, inject, release
+from tools.operations.batch_files import FailedTask, failed_tasks, manifest_lines, upload_manifest
+from tools.operations.batch_job import CsvManifest, GeneratedManifest, Job, JobStatus, create, status
+
+ACCOUNT_ID = "123456789012"
+FOLDER = "images/batch-operations/"
+ODD_KEYS = ("a b+c%é.jpg", 'comma, "quote".jpg', "line\nbreak.jpg", "画像/😀.png")
+
+WORKER = """
+import json, urllib.parse
+tried = set()
+def handler(event, context):
+    print('EVENT', json.dumps(event))
+    (task,) = event["tasks"]
+    key = urllib.parse.unquote_plus(task["s3Key"])
+    first = key not in tried
+    tried.add(key)
+    if "raises" in key or "stumbles" in key and first:
+        raise ValueError(key)
+    if "mute" in key:
+        return "nothing"
+    code = "TemporaryFailure" if "busy" in key and first else "PermanentFailure" if "bad" in key else "Succeeded"
+    results = [{"taskId": task["taskId"], "resultCode": code, "resultString": f"said of {key}"}]
+    return {"treatMissingKeysAs": "PermanentFailure", "results": [] if "forgotten" in key else results}
+"""
+"""A function that does with each task what its key says."""
+
+READER = """
+import boto3
+def handler(event, context):
+    (task,) = event["tasks"]
+    boto3.client("s3").get_object(Bucket=task["s3Bucket"], Key=task["s3Key"])
+    return {"results": [{"taskId": task["taskId"], "resultCode": "Succeeded", "resultString": "read"}]}
+"""
+
+TRUST = {
+    "Effect": "Allow",
+    "Action": "sts:AssumeRole",
+    "Principal": {"Service": "batchoperations.s3.amazonaws.com"},
+}
+
+
+@dataclass
+class Jobs:
+    """Makes jobs that call a function with objects of a bucket, and whose files are in another."""
+
+    account: Account
+    function: str
+    source: str
+    destination: str
+    role: str
+
+    @property
+    def statements(self) -> dict[str, dict[str, str]]:
+        """What a job's role must be allowed, by action."""
+        files = f"arn:aws:s3:::{self.destination}/{FOLDER}*"
+        resources = {
+            "lambda:InvokeFunction": self.function_arn,
+            "s3:PutInventoryConfiguration": f"arn:aws:s3:::{self.source}",
+            "s3:GetObject": files,
+            "s3:PutObject": files,
+        }
+        return {action: {"Action": action, "Resource": resource} for action, resource in resources.items()}
+
+    @property
+    def function_arn(self) -> str:
+        return f"arn:aws:lambda:{self.account.aws.region}:{ACCOUNT_ID}:function:{self.function}"
+
+    def client(self, service: str) -> Any:
+        return self.account.client(service)
+
+    def job(self, manifest: CsvManifest | GeneratedManifest) -> Job:
+        """Describe a job that is unlike any other."""
+        description, role = self.account.unique("job"), f"arn:aws:iam::{ACCOUNT_ID}:role/{self.role}"
+        return Job(description, ACCOUNT_ID, self.function_arn, role, self.destination, FOLDER, manifest)
+
+    def listed(self, *keys: str) -> CsvManifest:
+        """Put a manifest of these keys."""
+        lines = io.BytesIO(b"".join(manifest_lines(self.source, keys)))
+        return upload_manifest(self.client("s3"), self.destination, f"{FOLDER}{self.account.unique('list')}", lines)
+
+    def fill(self, *keys: str) -> GeneratedManifest:
+        """Upload objects of these keys, and name them all."""
+        for key in keys:
+            self.client("s3").put_object(Bucket=self.source, Key=key, Body=b"x")
+        return GeneratedManifest(self.source)
+
+    def described(self, job_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.client("s3control").describe_job(AccountId=ACCOUNT_ID, JobId=job_id)["Job"]
+        return found
+
+    def end(self, job_id: str) -> JobStatus:
+        """Await the end of a job."""
+
+        def ask() -> JobStatus | None:
+            found = status(self.client("s3control"), ACCOUNT_ID, job_id)
+            return found if found.ended else None
+
+        return awaited(ask)
+
+    def run(self, manifest: CsvManifest | GeneratedManifest) -> JobStatus:
+        """Make a job and await its end."""
+        return self.end(create(self.client("s3control"), self.job(manifest)))
+
+    def failed(self, job: JobStatus) -> dict[str, str]:
+        """What a job's report says of the tasks that failed, by key."""
+        return {one.key: one.reason for one in failed_tasks(self.client("s3"), job)}
+
+    def seen(self) -> list[str]:
+        """The keys that the function was called with, as it got them."""
+        events = self.account.events(self.function, 0)
+        return [event["tasks"][0]["s3Key"] for event in events]
+
+    def text(self, key: str) -> str:
+        """A file of a job."""
+        body = self.client("s3").get_object(Bucket=self.destination, Key=key)["Body"].read()
+        return str(body.decode())
+
+
+@pytest.fixture
+def make_jobs(account: Account) -> Callable[..., Jobs]:
+    def make(code: str = WORKER, *, trust: dict[str, Any] = TRUST, without: str = "", **options: Any) -> Jobs:
+        role = account.unique("jobs")
+        account.client("iam").create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
+        source, destination = account.bucket(), account.bucket()
+        function = account.function(code, **options)
+        jobs = Jobs(account, function, source, destination, role)
+        account.allow(role, *(one for action, one in jobs.statements.items() if action != without))
+        return jobs
+
+    return make
+
+
+def test_a_function_is_called_with_each_object_as_aws_would(make_jobs: Callable[..., Jobs]) -> None:
+    jobs = make_jobs()
+    job = replace(jobs.job(jobs.listed(*ODD_KEYS)), description="All")
+    request = job.request()
+    request["Operation"]["LambdaInvoke"]["UserArguments"] = {"why": "because"}
+    job_id = jobs.client("s3control").create_job(**request)["JobId"]
+    found = jobs.end(job_id)
+    assert (found.state, found.total, found.succeeded, found.failed, found.reasons) == ("Complete", 4, 4, 0, ())
+    events = jobs.account.events(jobs.function, 4)
+    assert sorted(jobs.seen()) == sorted(quote_plus(key, safe="/") for key in ODD_KEYS)
+    for event in events:
+        task = event["tasks"][0]
+        assert event == {
+            "invocationSchemaVersion": "2.0",
+            "invocationId": event["invocationId"],
+            "job": {"id": job_id, "userArguments": {"why": "because"}},
+            "tasks": [{"taskId": task["taskId"], "s3Key": task["s3Key"], "s3VersionId": None, "s3Bucket": jobs.source}],
+        }
+    assert len({event["tasks"][0]["taskId"] for event in events} | {one["invocationId"] for one in events}) == 8
+
+
+def test_what_fails_is_tried_again_if_that_may_help_and_reported_with_its_reason(
+    make_jobs: Callable[..., Jobs],
+) -> None:
+    jobs = make_jobs()
+    found = jobs.run(jobs.listed("fine", "busy", "stumbles", "bad, é", "forgotten", "mute", "raises"))
+    assert (found.state, found.total, found.succeeded, found.failed) == ("Complete", 7, 3, 4)
+    failed = jobs.failed(found)
+    assert failed.pop("raises").startswith('Lambda returned function error: {"errorMessage": "raises"')
+    assert failed == {
+        "bad, é": "said of bad, é",
+        "forgotten": "",
+        "mute": "Invalid JSON returned in Lambda payload",
+    }
+    tries = Counter(jobs.seen())
+    assert (tries["fine"], tries["forgotten"], tries["mute"], tries["raises"]) == (1, 1, 1, 3)
+
+
+def test_a_report_is_written_as_aws_writes_it(make_jobs: Callable[..., Jobs]) -> None:
+    jobs = make_jobs()
+    request = jobs.job(jobs.listed("fine, é", "bad")).request()
+    request["Report"]["ReportScope"] = "AllTasks"
+    job_id = jobs.client("s3control").create_job(**request)["JobId"]
+    found = jobs.end(job_id)
+    assert found.report_key == f"{FOLDER}reports/job-{job_id}/manifest.json"
+    report = json.loads(jobs.text(found.report_key))
+    assert report["Format"] == "Report_CSV_20180820"
+    assert report["ReportSchema"] == "Bucket, Key, VersionId, TaskStatus, ErrorCode, HTTPStatusCode, ResultMessage"
+    rows = {one["TaskExecutionStatus"]: list(csv.reader([jobs.text(one["Key"])])) for one in report["Results"]}
+    assert rows == {
+        "succeeded": [[jobs.source, "fine%2C%20%C3%A9", "", "succeeded", "200", "", "said of fine, é"]],
+        "failed": [[jobs.source, "bad", "", "failed", "200", "PermanentFailure", "said of bad"]],
+    }
+    described = jobs.described(job_id)
+    assert described["Report"] == request["Report"]
+    assert described["Manifest"] == request["Manifest"]
+    assert described["TerminationDate"] >= described["CreationTime"]
+
+
+def test_a_manifest_is_generated_of_what_is_there_and_fits(make_jobs: Callable[..., Jobs]) -> None:
+    jobs = make_jobs()
+    jobs.fill("photos/a b+é.jpg", "photos/,.jpg", "photos/gone.jpg", "photos/note.txt", "logos/a.jpg")
+    jobs.client("s3").delete_object(Bucket=jobs.source, Key="photos/gone.jpg")
+    job_id = create(jobs.client("s3control"), jobs.job(GeneratedManifest(jobs.source, "photos/", ".jpg")))
+    found = jobs.end(job_id)
+    assert (found.state, found.total, found.succeeded) == ("Complete", 2, 2)
+    assert sorted(jobs.seen()) == ["photos/%2C.jpg", "photos/a+b%2B%C3%A9.jpg"]
+    generated = jobs.described(job_id)["GeneratedManifestDescriptor"]
+    assert generated["Format"] == "S3InventoryReport_CSV_20211130"
+    key = generated["Location"]["ObjectArn"].removeprefix(f"arn:aws:s3:::{jobs.destination}/")
+    assert key.startswith(f"{FOLDER}manifests/")
+    (part,) = json.loads(jobs.text(key))["files"]
+    rows = csv.reader(io.StringIO(jobs.text(part["key"])))
+    assert list(rows) == [[jobs.source, "photos/%2C.jpg"], [jobs.source, "photos/a%20b%2B%C3%A9.jpg"]]
+
+
+def test_without_a_filter_a_manifest_is_of_all(make_jobs: Callable[..., Jobs]) -> None:
+    jobs = make_jobs()
+    assert jobs.run(jobs.fill("a.jpg", "b/c.png")).succeeded == 2
+
+
+def test_tasks_wait_for_a_function_of_which_too_many_run(make_jobs: Callable[..., Jobs]) -> None:
+    jobs = make_jobs()
+    jobs.client("lambda").put_function_concurrency(FunctionName=jobs.function, ReservedConcurrentExecutions=1)
+    found = jobs.run(jobs.listed(*map(str, range(6))))
+    assert (found.state, found.succeeded) == ("Complete", 6)
+
+
+def test_a_job_that_is_cancelled_begins_nothing_new(make_jobs: Callable[..., Jobs]) -> None:
+    jobs = make_jobs(READER)
+    jobs.account.allow(jobs.function, {"Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{jobs.source}/*"})
+    everything, s3control = jobs.fill(*map(str, range(5))), jobs.client("s3control")
+    hold = inject(jobs.account.aws, Fault("GET", jobs.source, hold=True, times=5))
+    job_id = create(s3control, jobs.job(everything))
+    await_held(jobs.account.aws, hold, 2)
+    asked = {"AccountId": ACCOUNT_ID, "JobId": job_id, "RequestedJobStatus": "Cancelled", "StatusUpdateReason": "No"}
+    answer = s3control.update_job_status(**asked)
+    assert {name: answer[name] for name in ("JobId", "Status", "StatusUpdateReason")} == {
+        "JobId": job_id,
+        "Status": "Cancelling",
+        "StatusUpdateReason": "No",
+    }
+    release(jobs.account.aws, hold)
+    found = jobs.end(job_id)
+    assert (found.state, found.total, found.succeeded, found.failed) == ("Cancelled", 5, 2, 0)
+    assert json.loads(jobs.text(found.report_key))["Results"] == []
+    with pytest.raises(ClientError, match=r"JobStatusException.*A job that is Cancelled cannot become Cancelled"):
+        s3control.update_job_status(**asked)
+
+
+@pytest.mark.parametrize(
+    ("without", "reason"),
+    [
+        (
+            "lambda:InvokeFunction",
+            r"/jobs-\d+ is not authorized to perform: lambda:InvokeFunction on resource: arn:\S+",
+        ),
+        ("s3:PutInventoryConfiguration", r"/jobs-\d+ is not authorized to perform: s3:PutInventoryConfiguration on"),
+        ("s3:GetObject", r"Error occurred when preparing manifest: .* \(AccessDenied\) when calling the GetObject"),
+        ("s3:PutObject", r"Error occurred when writing the report: .* \(AccessDenied\) when calling the PutObject"),
+    ],
+)
+def test_without_a_permission_of_its_role_a_job_fails(
+    make_jobs: Callable[..., Jobs], without: str, reason: str
+) -> None:
+    jobs = make_jobs(without=without)
+    generated = jobs.fill("fine.jpg")
+    found = jobs.run(generated if without == "s3:PutInventoryConfiguration" else jobs.listed("fine.jpg"))
+    assert found.state == "Failed"
+    (said,) = found.reasons
+    with pytest.raises(RuntimeError, match=reason):
+        raise RuntimeError(said)
+    # All but the report comes before the first task.
+    assert found.succeeded == (without == "s3:PutObject")
+
+
+def test_a_manifest_that_may_not_be_written_fails_the_job(make_jobs: Callable[..., Jobs]) -> None:
+    jobs = make_jobs(without="s3:PutObject")
+    found = jobs.run(jobs.fill("fine.jpg"))
+    assert (found.state, jobs.seen()) == ("Failed", [])
+    assert "preparing manifest: An error occurred (AccessDenied) when calling the PutObject" in found.reasons[0]
+
+
+def test_a_role_that_does_not_trust_it_or_is_gone_fails_the_job(make_jobs: Callable[..., Jobs]) -> None:
+    jobs = make_jobs(trust={**TRUST, "Principal": {"Service": "lambda.amazonaws.com"}})
+    manifest = jobs.listed("fine.jpg")
+    found = jobs.run(manifest)
+    assert found.state == "Failed"
+    assert "its trust policy does not let it" in found.reasons[0]
+    jobs.role = "gone"
+    assert "role/gone: there is no such role (RoleNotAssumed)" in jobs.run(manifest).reasons[0]
+
+
+def test_a_manifest_that_s3_would_not_take_fails_the_job(make_jobs: Callable[..., Jobs]) -> None:
+    jobs = make_jobs()
+
+    def put(body: bytes, **options: Any) -> CsvManifest:
+        key = f"{FOLDER}{jobs.account.unique('list')}"
+        made = jobs.client("s3").put_object(Bucket=jobs.destination, Key=key, Body=body, **options)
+        return CsvManifest(key, made["ETag"].strip('"'))
+
+    fine = jobs.listed("fine.jpg")
+    wrong: list[tuple[str, CsvManifest | GeneratedManifest]] = [
+        ("(NoSuchKey) when calling the GetObject", replace(fine, key=f"{FOLDER}missing")),
+        ("the ETag of", replace(fine, etag="other")),
+        ("is empty", put(b"")),
+        ("line 2 is not as its fields say", put(f"{jobs.source},a\n{jobs.source}\n".encode())),
+        ("line 1 is not as its fields say", put(f"{jobs.source},%ff\n".encode())),
+        ("must not be encrypted with AWS KMS", put(f"{jobs.source},a\n".encode(), ServerSideEncryption="aws:kms")),
+        ("found no keys matching the filter criteria", GeneratedManifest(jobs.source, "nothing/")),
+        ("found no keys matching the filter criteria", GeneratedManifest("no-such-bucket")),
+    ]
+    everything = ({"Action": "s3:*", "Resource": "*"}, {"Action": "kms:*", "Resource": "*"})
+    jobs.account.allow(jobs.role, *jobs.statements.values(), *everything)
+    for expected, manifest in wrong:
+        found = jobs.run(manifest)
+        assert (found.state, found.total) == ("Failed", 0)
+        assert expected in found.reasons[0]
+    assert jobs.seen() == []
+
+
+def test_a_function_that_is_gone_fails_each_task(make_jobs: Callable[..., Jobs]) -> None:
+    jobs = make_jobs()
+    manifest = jobs.listed("fine.jpg")
+    jobs.client("lambda").delete_function(FunctionName=jobs.function)
+    found = jobs.run(manifest)
+    assert (found.state, found.failed) == ("Complete", 1)
+    assert "Function not found" in jobs.failed(found)["fine.jpg"]
+
+
+def test_asking_twice_makes_one_job(make_jobs: Callable[..., Jobs]) -> None:
+    jobs = make_jobs()
+    s3control, job = jobs.client("s3control"), jobs.job(jobs.listed("fine.jpg"))
+    job_id = create(s3control, job)
+    assert create(s3control, job) == job_id
+    jobs.end(job_id)
+    assert jobs.seen() == ["fine.jpg"]
+    other = {**replace(job, priority=11).request(), "ClientRequestToken": job.request()["ClientRequestToken"]}
+    with pytest.raises(ClientError, match="IdempotencyException"):
+        s3control.create_job(**other)
+    listed = s3control.list_jobs(AccountId=ACCOUNT_ID, JobStatuses=["Complete"])["Jobs"]
+    (found,) = (one for one in listed if one["JobId"] == job_id)
+    assert (found["Description"], found["Operation"], found["ProgressSummary"]["NumberOfTasksSucceeded"]) == (
+        job.description,
+        "LambdaInvoke",
+        1,
+    )
+    assert job_id not in [
+        one["JobId"] for one in s3control.list_jobs(AccountId=ACCOUNT_ID, JobStatuses=["Active"])["Jobs"]
+    ]
+
+
+def test_what_is_no_job_of_ours_is_refused(make_jobs: Callable[..., Jobs]) -> None:
+    jobs = make_jobs()
+    s3control, request = jobs.client("s3control"), jobs.job(jobs.listed("fine.jpg")).request()
+    generated = replace(jobs.job(GeneratedManifest(jobs.source))).request()["ManifestGenerator"]
+    wrong: Iterable[tuple[str, dict[str, Any]]] = [
+        ("only jobs that call a function", {"Operation": {"S3DeleteObjectTagging": {}}}),
+        ("only jobs that call a function", {"ConfirmationRequired": True}),
+        ("only InvocationSchemaVersion 2.0", {"Operation": {"LambdaInvoke": {"FunctionArn": jobs.function_arn}}}),
+        ("either a Manifest or a ManifestGenerator", {"ManifestGenerator": generated}),
+    ]
+    for message, changed in wrong:
+        with pytest.raises(ClientError, match=f"BadRequestException.*{message}"):
+            s3control.create_job(**{**request, **changed})
+    with pytest.raises(ClientError, match=r"NotFoundException.*does not exist: no-such-job"):
+        s3control.describe_job(AccountId=ACCOUNT_ID, JobId="no-such-job")
+
+
+def test_only_the_administrator_makes_jobs(account: Account) -> None:
+    code = (
+        "import boto3\n"
+        "def without_account(request, **_):\n"
+        f"    request.url = request.url.replace('//{ACCOUNT_ID}.', '//')\n"
+        "def handler(event, context):\n"
+        "    client = boto3.client('s3control')\n"
+        "    client.meta.events.register('before-sign', without_account)\n"
+        "    try:\n"
+        f"        client.list_jobs(AccountId='{ACCOUNT_ID}')\n"
+        "    except client.exceptions.ClientError as error:\n"
+        "        return error.response['Error']['Code']\n"
+    )
+    name = account.function(code, allow=[{"Action": "s3:*", "Resource": "*"}])
+    assert account.invoke(name)["Reply"] == "AccessDenied"
+
+
+def test_a_failed_task_is_named_as_it_is(make_jobs: Callable[..., Jobs]) -> None:
+    jobs = make_jobs()
+    found = jobs.run(jobs.listed("bad +%2B é\n.jpg"))
+    assert list(failed_tasks(jobs.client("s3"), found)) == [
+        FailedTask("bad +%2B é\n.jpg", "said of bad +%2B é\n.jpg"),
+    ]

@@ -1,0 +1,118 @@
+"""One job of S3 Batch Operations on its own: when it gives up, and in which order it tries again."""
+
+import io
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tools.local_aws.batch_run import THRESHOLD_TASKS, JobRun, Means
+from tools.local_aws.environment import Reply
+from tools.operations.batch_job import GeneratedManifest, Job
+
+ARNS = ("arn:aws:lambda:eu-west-2:123456789012:function:f", "arn:aws:iam::123456789012:role/r")
+REQUEST = Job("Once", "123456789012", *ARNS, "resized", "batch-operations/", GeneratedManifest("uploads")).request()
+
+Answer = Callable[[str], str]
+"""Takes a key, gives a result's code."""
+
+
+@dataclass
+class Files:
+    """A role that may do everything, with an S3 that keeps files in memory."""
+
+    written: dict[str, bytes] = field(default_factory=dict)
+
+    def s3(self) -> "Files":
+        return self
+
+    def may(self, action: str, resource: str) -> bool:  # noqa: ARG002 - everything
+        return True
+
+    def put_object(self, *, Key: str, Body: bytes, **_: str) -> dict[str, str]:  # noqa: N803 - as boto3 calls them
+        self.written[Key] = Body
+        return {"ETag": '"etag"'}
+
+
+@dataclass
+class Run:
+    """A job that has run, one task at a time, and the keys that it called the function with."""
+
+    answer: Answer
+    count: int
+    called: list[str] = field(default_factory=list)
+    files: Files = field(default_factory=Files)
+
+    def __post_init__(self) -> None:
+        keys = [f"{number:04}" for number in range(self.count)]
+        self.job = JobRun(REQUEST, self.files, Means(self._invoke, lambda _: keys, 1))
+        self.job.join()
+
+    def _invoke(self, _arn: str, event: bytes, _stop: threading.Event) -> Reply | None:
+        (task,) = json.loads(event)["tasks"]
+        self.called.append(task["s3Key"])
+        result = {"taskId": task["taskId"], "resultCode": self.answer(task["s3Key"]), "resultString": "so"}
+        return Reply(json.dumps({"results": [result]}).encode(), failed=False, log=(), broken=False)
+
+
+def fails(_key: str) -> str:
+    return "PermanentFailure"
+
+
+def fails_every_other(key: str) -> str:
+    return "PermanentFailure" if int(key) % 2 else "Succeeded"
+
+
+def test_a_job_most_of_whose_tasks_fail_is_given_up() -> None:
+    run = Run(fails, THRESHOLD_TASKS + 100)
+    assert (run.job.state, len(run.called)) == ("Failed", THRESHOLD_TASKS)
+    (reason,) = run.job.reasons
+    assert str(reason) == "1000 of the 1000 tasks that have run failed, which exceeds 50 percent"
+    # What has been done is told all the same.
+    report = json.loads(run.files.written[f"batch-operations/reports/job-{run.job.job_id}/manifest.json"])
+    (part,) = report["Results"]
+    assert len(io.BytesIO(run.files.written[part["Key"]]).readlines()) == THRESHOLD_TASKS
+
+
+@pytest.mark.parametrize(
+    ("answer", "count"), [(fails, THRESHOLD_TASKS - 1), (fails_every_other, 2 * THRESHOLD_TASKS)], ids=["few", "half"]
+)
+def test_a_job_of_few_tasks_or_half_of_whose_tasks_fail_is_not(answer: Answer, count: int) -> None:
+    run = Run(answer, count)
+    assert (run.job.state, len(run.called), run.job.reasons) == ("Complete", count, ())
+
+
+def test_what_may_work_later_is_tried_again_when_all_others_have_been() -> None:
+    run = Run(lambda key: "TemporaryFailure" if key == "0001" else "Succeeded", 3)
+    assert run.called == ["0000", "0001", "0002", "0001", "0001"]
+    progress: dict[str, Any] = run.job.progress()
+    assert progress == {"TotalNumberOfTasks": 3, "NumberOfTasksSucceeded": 2, "NumberOfTasksFailed": 1}
+
+
+def test_a_job_that_is_cancelled_before_its_first_task_leaves_no_report() -> None:
+    files, cancelled = Files(), threading.Event()
+
+    def keys(_bucket: str) -> list[str]:
+        cancelled.wait()
+        return ["a"]
+
+    # The function is never called.
+    job = JobRun(REQUEST, files, Means(lambda *_: None, keys, 1))
+    assert job.cancel()
+    cancelled.set()
+    job.join()
+    assert job.state == "Cancelled"
+    assert [key for key in files.written if "reports" in key] == []
+
+
+def test_a_fault_of_ours_ends_the_job(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(_key: str) -> str:
+        raise RuntimeError("broken")
+
+    run = Run(broken, 1)
+    assert (run.job.state, run.job.ended is not None) == ("Failed", True)
+    assert [str(reason) for reason in run.job.reasons] == ["RuntimeError('broken')"]
+    assert run.job.job_id in caplog.text
