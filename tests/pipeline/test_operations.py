@@ -164,7 +164,7 @@ def test_without_a_permission_the_statement_that_is_needed_is_named(
     settle(pipeline.stack, 60)
     monkeypatch.setattr(stacks, "STACK_FILE", tmp_path / "stack.json")
     user.stack.save()
-    statements = {name: PERMISSIONS[name].statement(deployment) for name in TASKS}
+    statements = {name: PERMISSIONS[name][0].statement(deployment) for name in TASKS}
     name, options = TASKS[request_name]
 
     user.may(*(statement for other, statement in statements.items() if other != request_name))

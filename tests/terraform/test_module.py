@@ -217,7 +217,7 @@ TOGETHER: list[Wrong] = [
             "renditions": '{ thumb = { scale = 1, key = "t/{dir}{name}" } }',
             "batch_operations": "true",
         },
-        'of jobs below "batch-operations/Lambda-image/" would be uploads (resized below "b"): give source_bucket.prefix or',
+        'of jobs below "batch-operations/Lambda-image/" would be uploads (resized below "b"): give source_bucket',
     ),
     (
         FUNCTION,

@@ -4,6 +4,7 @@ import csv
 import io
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import astuple, replace
 from typing import Any
@@ -15,9 +16,13 @@ from botocore.response import StreamingBody
 from botocore.stub import Stubber
 from moto import mock_aws
 
+from renditions import Rendition
+from settings import Limits, MetadataPolicy, Settings
 from tools.errors import ToolError
 from tools.operations.batch_files import FailedTask, failed_tasks, manifest_lines, upload_manifest
 from tools.operations.batch_job import TERMINAL, CsvManifest, GeneratedManifest, Job, JobStatus, create, follow, status
+from tools.operations.deployment import Deployment
+from tools.operations.permissions import explained
 
 ACCOUNT, JOB_ID = "123456789012", "00e123a4-c0d8-41f4-a0eb-b46f9ba5b07c"
 ROLE, FUNCTION = f"arn:aws:iam::{ACCOUNT}:role/Lambda-image-jobs", f"arn:aws:lambda:eu-west-2:{ACCOUNT}:function:f"
@@ -157,11 +162,19 @@ def test_a_description_that_aws_would_not_take_is_refused(description: str) -> N
 
 def test_a_refusal_says_what_is_needed(s3control: tuple[Any, Stubber]) -> None:
     real, stubber = s3control
+    renditions = (Rendition("resized", scale=0.5),)
+    settings = Settings("in", "out", "https://sqs/failures", renditions, MetadataPolicy.NONE, Limits(512 << 20))
+    deployment = Deployment(lambda *_: real, FUNCTION, 512, "arm64", settings)
     stubber.add_client_error("create_job", "AccessDenied", "Not you", 403)
-    with pytest.raises(ToolError, match=r"Not you: you need s3:CreateJob, and iam:PassRole on arn:\S+-jobs, "):
-        create(real, JOB)
+    needed = (
+        '{"Effect": "Allow", "Action": "s3:CreateJob", "Resource": "*"} and {"Effect": "Allow", "Action": "iam:Pass'
+    )
+    with pytest.raises(ToolError, match=re.escape(f"AccessDenied: Not you: your policy needs {needed}")):
+        with explained(deployment, "backfill"):
+            create(real, JOB)
     stubber.add_client_error("describe_job", "NotFoundException", "No such job", 404)
-    with pytest.raises(ToolError, match=f"No such job: it must be of account {ACCOUNT} and of this region"):
+    unknown = r"^Cannot backfill: DescribeJob: NotFoundException: No such job$"
+    with pytest.raises(ToolError, match=unknown), explained(deployment, "backfill"):
         status(real, ACCOUNT, JOB_ID)
 
 
@@ -222,8 +235,6 @@ def test_a_manifest_is_never_encrypted_with_a_key_of_kms(monkeypatch: pytest.Mon
         there = s3.get_object(Bucket="resized", Key="jobs/manifests/1.csv")
         assert (there["Body"].read(), there["ServerSideEncryption"]) == (b"uploads,a.jpg\n", "AES256")
         assert found == CsvManifest("jobs/manifests/1.csv", there["ETag"].strip('"'))
-        with pytest.raises(ToolError, match=r"Cannot put the manifest s3://missing/1\.csv: .*NoSuchBucket"):
-            upload_manifest(s3, "missing", "1.csv", io.BytesIO(b""))
 
 
 SCHEMA = "Bucket, Key, VersionId, TaskStatus, ErrorCode, HTTPStatusCode, ResultMessage"
@@ -268,11 +279,11 @@ def test_a_report_that_is_not_there_or_is_none_says_so() -> None:
     s3 = client("s3")
     with Stubber(s3) as stubber:
         stubber.add_client_error("get_object", "NoSuchKey", "No such key", 404)
-        with pytest.raises(ToolError, match=r"Cannot read the report s3://resized/\S+/manifest\.json of job .*No such"):
+        with pytest.raises(ToolError, match=r"left no report at s3://resized/\S+/manifest\.json: it has none before"):
             list(failed_tasks(s3, STATUS))
         for content in ("{}", "no JSON"):
             stubber.add_response("get_object", report_object(content))
-            with pytest.raises(ToolError, match="a job has one when it has ended"):
+            with pytest.raises(ToolError, match="is it S3's"):
                 list(failed_tasks(s3, STATUS))
         stubber.add_response("get_object", report(SCHEMA, failed=""))
         stubber.add_response("get_object", report_object("x" * 200_000))

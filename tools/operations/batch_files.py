@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote_plus
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from tools.errors import ToolError
 from tools.operations.batch_job import CsvManifest, JobStatus
 
@@ -48,27 +46,21 @@ def upload_manifest(s3: Any, bucket: str, key: str, lines: BinaryIO) -> CsvManif
         lines: Read from where it stands.
 
     Raises:
-        ToolError: S3 does not take it.
+        botocore.exceptions.BotoCoreError, ClientError: S3 does not take it.
 
     """
     # Of a CSV manifest that is encrypted with a key of KMS, which may be the bucket's default, S3 makes no job.
     options = {"ContentType": "text/csv", "ServerSideEncryption": "AES256"}
-    try:
-        s3.upload_fileobj(lines, bucket, key, ExtraArgs=options)
-        found = s3.head_object(Bucket=bucket, Key=key)
-    except (BotoCoreError, ClientError) as error:
-        raise ToolError(
-            f"Cannot put the manifest s3://{bucket}/{key}: {' '.join(str(error).split())}: you need s3:PutObject and "
-            "s3:GetObject there, and no policy of the bucket that asks for a key of KMS"
-        ) from error
-    return CsvManifest(key, found["ETag"].strip('"'))
+    s3.upload_fileobj(lines, bucket, key, ExtraArgs=options)
+    return CsvManifest(key, s3.head_object(Bucket=bucket, Key=key)["ETag"].strip('"'))
 
 
 def failed_tasks(s3: Any, job: JobStatus) -> Iterator[FailedTask]:
     """Read from the report of a job that has ended what it could not do.
 
     Raises:
-        ToolError: There is no report, or it cannot be read.
+        ToolError: There is no report, or it is none of S3's.
+        botocore.exceptions.BotoCoreError, ClientError: It may not be read.
 
     """
     if not job.failed:
@@ -83,8 +75,10 @@ def failed_tasks(s3: Any, job: JobStatus) -> Iterator[FailedTask]:
                 # A reason may have lines, and what only some programs take for the end of one.
                 rows = csv.DictReader(io.TextIOWrapper(body, "utf-8", newline=""), fieldnames=columns)
                 yield from (FailedTask(unquote_plus(row["Key"]), row["ResultMessage"]) for row in rows)
-    except (BotoCoreError, ClientError, csv.Error, KeyError, ValueError) as error:
+    except s3.exceptions.NoSuchKey as error:
         raise ToolError(
-            f"Cannot read the report {where} of job {job.job_id}: {' '.join(str(error).split())}: a job has one when "
-            "it has ended, unless it called the function not once; you need s3:GetObject there"
+            f"Job {job.job_id} left no report at {where}: it has none before it has ended, nor where it called the "
+            "function not once"
         ) from error
+    except (csv.Error, KeyError, ValueError) as error:
+        raise ToolError(f"Cannot read the report {where} of job {job.job_id}: {error!r}: is it S3's?") from error

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from tools.errors import ToolError
 
 TERMINAL = frozenset({"Complete", "Cancelled", "Failed"})
@@ -181,17 +179,10 @@ def create(s3control: Any, job: Job) -> str:
     """Have S3 make a job; returns its id, which is that of the same job where S3 has been asked for it before.
 
     Raises:
-        ToolError: S3 does not take it.
+        botocore.exceptions.BotoCoreError, ClientError: S3 does not take it.
 
     """
-    try:
-        response = s3control.create_job(**job.request())
-    except (BotoCoreError, ClientError) as error:
-        raise ToolError(
-            f"S3 does not take the job: {_one_line(error)}: you need s3:CreateJob, and iam:PassRole on {job.role_arn}, "
-            "which the module makes where batch_operations = true"
-        ) from error
-    identity: str = response["JobId"]
+    identity: str = s3control.create_job(**job.request())["JobId"]
     return identity
 
 
@@ -199,17 +190,10 @@ def status(s3control: Any, account_id: str, job_id: str) -> JobStatus:
     """Ask how a job stands.
 
     Raises:
-        ToolError: S3 does not say.
+        botocore.exceptions.BotoCoreError, ClientError: S3 does not say, or knows none of that id.
 
     """
-    try:
-        response = s3control.describe_job(AccountId=account_id, JobId=job_id)
-    except (BotoCoreError, ClientError) as error:
-        raise ToolError(
-            f"S3 tells nothing of job {job_id}: {_one_line(error)}: it must be of account {account_id} and of this "
-            "region, and have ended less than 90 days ago"
-        ) from error
-    return JobStatus.of(response["Job"])
+    return JobStatus.of(s3control.describe_job(AccountId=account_id, JobId=job_id)["Job"])
 
 
 def follow(s3control: Any, account_id: str, job_id: str, wait: Callable[[], None]) -> Iterator[JobStatus]:
@@ -222,7 +206,7 @@ def follow(s3control: Any, account_id: str, job_id: str, wait: Callable[[], None
         wait: Called before S3 is asked again.
 
     Raises:
-        ToolError: S3 does not say.
+        botocore.exceptions.BotoCoreError, ClientError: S3 does not say, or knows none of that id.
 
     """
     while not (current := status(s3control, account_id, job_id)).ended:
@@ -234,7 +218,3 @@ def follow(s3control: Any, account_id: str, job_id: str, wait: Callable[[], None
 def _sentence(failure: Mapping[str, str]) -> str:
     reason, code = failure.get("FailureReason", "").rstrip("."), failure.get("FailureCode", "")
     return f"{reason} ({code})" if reason and code else reason or code
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

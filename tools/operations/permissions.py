@@ -63,25 +63,28 @@ def _jobs(deployment: Deployment) -> str:
 
 
 def _role(deployment: Deployment) -> str:
+    # Its path is anybody's.
     return f"arn:{deployment.partition}:iam::{deployment.account_id}:role/*{deployment.function_name}-jobs"
 
 
 PERMISSIONS = {
-    "GetFunctionConfiguration": Permission("lambda:GetFunctionConfiguration", _function),
-    "Invoke": Permission("lambda:InvokeFunction", _function),
-    "ListObjectsV2": Permission("s3:ListBucket", _buckets),
-    "HeadObject": Permission("s3:GetObject", _outputs),
-    "GetObject": Permission("s3:GetObject", _manifests),
-    "PutObject": Permission("s3:PutObject", _manifests),
-    "GetQueueAttributes": Permission("sqs:GetQueueAttributes", _queue),
-    "ReceiveMessage": Permission("sqs:ReceiveMessage", _queue),
-    "ChangeMessageVisibilityBatch": Permission("sqs:ChangeMessageVisibility", _queue),
-    "DeleteMessage": Permission("sqs:DeleteMessage", _queue),
-    "CreateJob": Permission("s3:CreateJob", lambda _: "*"),
-    "DescribeJob": Permission("s3:DescribeJob", _jobs),
-    "GetRole": Permission("iam:GetRole", _role),
+    "GetFunctionConfiguration": [Permission("lambda:GetFunctionConfiguration", _function)],
+    "Invoke": [Permission("lambda:InvokeFunction", _function)],
+    "ListObjectsV2": [Permission("s3:ListBucket", _buckets)],
+    "HeadObject": [Permission("s3:GetObject", _outputs)],
+    "GetQueueAttributes": [Permission("sqs:GetQueueAttributes", _queue)],
+    "ReceiveMessage": [Permission("sqs:ReceiveMessage", _queue)],
+    "ChangeMessageVisibilityBatch": [Permission("sqs:ChangeMessageVisibility", _queue)],
+    "DeleteMessage": [Permission("sqs:DeleteMessage", _queue)],
+    "GetRole": [Permission("iam:GetRole", _role)],
+    "PutObject": [Permission("s3:PutObject", _manifests)],
+    # A manifest of many keys is uploaded in parts.
+    "CreateMultipartUpload": [Permission("s3:PutObject", _manifests)],
+    "CreateJob": [Permission("s3:CreateJob", lambda _: "*"), Permission("iam:PassRole", _role)],
+    "DescribeJob": [Permission("s3:DescribeJob", _jobs)],
+    "GetObject": [Permission("s3:GetObject", _manifests)],
 }
-"""By the request that needs it, as boto3 names it."""
+"""By the request that needs them, as boto3 names it."""
 
 
 @contextlib.contextmanager
@@ -105,6 +108,6 @@ def explained(deployment: Deployment, doing: str) -> Iterator[None]:
         if code in SIGN_IN_AGAIN:
             advice = SIGN_IN
         elif code in DENIED and error.operation_name in PERMISSIONS:
-            statement = json.dumps(PERMISSIONS[error.operation_name].statement(deployment))
-            advice = f"{said}: your policy needs {statement}"
+            statements = [json.dumps(one.statement(deployment)) for one in PERMISSIONS[error.operation_name]]
+            advice = f"{said}: your policy needs {' and '.join(statements)}"
         raise ToolError(f"Cannot {doing}: {error.operation_name}: {code}: {advice}") from error
