@@ -30,6 +30,7 @@ from tools.operations import backfill as backfilling  # noqa: E402
 from tools.operations import failures as recorded  # noqa: E402
 from tools.operations import missing as auditing  # noqa: E402
 from tools.operations.audit import GRACE_SECONDS  # noqa: E402
+from tools.operations.deployment import Target  # noqa: E402
 from tools.operations.failure_queue import Choice  # noqa: E402
 from tools.operations.function import CONCURRENCY  # noqa: E402
 from tools.operations.operator import at_work  # noqa: E402
@@ -45,6 +46,7 @@ SENDING = {
     "yes": "Do it; without this it is only shown what would be done.",
     "concurrency": "How many invocations at a time.",
 }
+UNDELIVERED_HELP = "The queue of what EventBridge could not deliver, in place of the failure queue."
 HEIC_HELP = "Read HEIC too, with pillow-heif; its licences: README.md, HEIC."
 
 
@@ -214,11 +216,14 @@ def logs(_: Context) -> None:
         print(line)
 
 
-@task(help=OPERATED)
+@task(help={**OPERATED, "undelivered": UNDELIVERED_HELP})
 @answers
-def failures(_: Context, function: str = "", local: bool = False, json: bool = False) -> bool:
+def failures(
+    _: Context, undelivered: bool = False, function: str = "", local: bool = False, json: bool = False
+) -> bool:
     """Show what is in the failure queue, and leave it there."""
-    with at_work("look into the failure queue", function=function, local=local, as_json=json) as operator:
+    target = Target(function, local=local, undelivered=undelivered)
+    with at_work("look into the failure queue", target, as_json=json) as operator:
         recorded.show(operator, Choice())
     return True
 
@@ -229,6 +234,7 @@ def failures(_: Context, function: str = "", local: bool = False, json: bool = F
         **SENDING,
         "reason": "Only records of this reason, such as too_large or RetriesExhausted.",
         "prefix": "Only records about keys that begin so.",
+        "undelivered": UNDELIVERED_HELP,
     }
 )
 @answers
@@ -236,6 +242,7 @@ def redrive(
     _: Context,
     reason: str = "",
     prefix: str = "",
+    undelivered: bool = False,
     yes: bool = False,
     concurrency: int = CONCURRENCY,
     function: str = "",
@@ -243,8 +250,8 @@ def redrive(
     json: bool = False,
 ) -> bool:
     """Send the records of the failure queue again; each is removed once its image is there or it is recorded anew."""
-    choice = Choice(reason, prefix)
-    with at_work("redrive", function=function, local=local, as_json=json, concurrency=concurrency) as operator:
+    choice, target = Choice(reason, prefix), Target(function, local=local, undelivered=undelivered)
+    with at_work("redrive", target, as_json=json, concurrency=concurrency) as operator:
         if yes:
             return recorded.redrive(operator, choice)
         recorded.show(operator, choice)
@@ -278,7 +285,7 @@ def audit(
     """Compare both buckets: what is missing, stale, failed or orphaned. Exits with 1 for one of the first two."""
     if redrive and not yes:
         raise ToolError("--redrive sends what it finds: add --yes, or leave it out to see what that is")
-    with at_work("audit", function=function, local=local, as_json=json, concurrency=concurrency) as operator:
+    with at_work("audit", Target(function, local=local), as_json=json, concurrency=concurrency) as operator:
         return auditing.audit(operator, folder=prefix, deep=deep, grace_seconds=grace, redrive=redrive)
 
 
@@ -308,7 +315,7 @@ def backfill(
     json: bool = False,
 ) -> bool:
     """Resize what was uploaded before there was the pipeline: first the estimate, then with --yes the work."""
-    with at_work("backfill", function=function, local=local, as_json=json, concurrency=concurrency) as operator:
+    with at_work("backfill", Target(function, local=local), as_json=json, concurrency=concurrency) as operator:
         if status:
             return backfilling.follow(operator, status)
         wanted = backfilling.Wanted(prefix, missing=missing, job=job, most=max_objects)

@@ -13,7 +13,7 @@ from tests.pipeline.conftest import Pipeline
 from tests.pipeline.console import Console, Told, console
 from tools import stack as stacks
 from tools.operations import failure_queue
-from tools.operations.deployment import find
+from tools.operations.deployment import Target, find
 from tools.operations.permissions import PERMISSIONS
 from tools.soak.ledger import account, settle, upload
 from tools.soak.pictures import pictures
@@ -108,6 +108,23 @@ def test_an_event_that_fails_again_stays(pipeline: Pipeline, console: Console) -
     pipeline.forget_failures()
 
 
+def test_what_eventbridge_could_not_deliver_is_sent_from_its_own_queue(pipeline: Pipeline, console: Console) -> None:
+    pipeline.upload("undelivered/cake.jpg", encoded(picture()))
+    settle(pipeline.stack, 60)
+    pipeline.remove_outputs("undelivered/cake.jpg")
+    sqs, stack = pipeline.client("sqs"), pipeline.stack
+    url = sqs.create_queue(QueueName=f"{stack.function_name}-undelivered")["QueueUrl"]
+    about = {"bucket": {"name": stack.source_bucket}, "object": {"key": "undelivered/cake.jpg"}}
+    sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"source": "aws.s3", "detail": about}))
+    assert console("failures", undelivered=True).sum["reasons"] == {"undelivered": 1}
+    assert console("redrive", undelivered=True, yes=True).sum["sent"] == {"written": 1, "failed": 0}
+    assert console("failures", undelivered=True).sum["approximate_total"] == 0
+    sqs.delete_queue(QueueUrl=url)
+    told = console("failures", undelivered=True)
+    assert told.code == 2
+    assert "NonExistentQueue" in told.error
+
+
 def test_what_was_there_before_is_resized_after_an_estimate_and_below_a_cap(
     pipeline: Pipeline, console: Console
 ) -> None:
@@ -158,7 +175,7 @@ def test_without_a_permission_the_statement_that_is_needed_is_named(
 ) -> None:
     # Without the permission to show it again, a sample hides what it has seen.
     monkeypatch.setattr(failure_queue, "SAMPLE_SECONDS", 2)
-    deployment, user = find(local=True), User(pipeline)
+    deployment, user = find(Target(local=True)), User(pipeline)
     pipeline.upload("permitted/picture.jpg", encoded(picture()))
     pipeline.upload("permitted/notes.txt", b"a text file")
     settle(pipeline.stack, 60)

@@ -1,7 +1,7 @@
 """A deployed pipeline as its function describes it, and the clients that reach all of its parts."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import boto3
@@ -61,26 +61,43 @@ class Deployment:
         name = self.settings.failure_queue_url.rpartition("/")[2]
         return f"arn:{self.partition}:sqs:{self.region}:{self.account_id}:{name}"
 
+    def with_undelivered(self) -> "Deployment":
+        """The same, with the queue of what EventBridge could not deliver in the place of the failure queue."""
+        url = self.settings.failure_queue_url.removesuffix("-failures") + "-undelivered"
+        return replace(self, settings=replace(self.settings, failure_queue_url=url))
+
     @property
     def reserved_prefix(self) -> str:
         """What the keys of S3 Batch Operations' manifests and reports begin with, in the destination bucket."""
         return f"batch-operations/{self.function_name}/"
 
 
-def find(function: str = "", *, local: bool = False) -> Deployment:
-    """Ask a function what pipeline it is of.
+@dataclass(frozen=True)
+class Target:
+    """Which deployment is meant.
 
-    Args:
-        function: Its name; without it the module's default, or that of ``invoke up``.
+    Attributes:
+        function: The name of its function; without it the module's default, or that of ``invoke up``.
         local: Whether it is on the local AWS of ``invoke up``.
+        undelivered: Whether the queue of what EventBridge could not deliver takes the place of the failure queue.
+
+    """
+
+    function: str = ""
+    local: bool = False
+    undelivered: bool = False
+
+
+def find(target: Target) -> Deployment:
+    """Ask a function what pipeline it is of.
 
     Raises:
         ToolError: There is no such function, it may not be asked, or it is none of this project's.
         botocore.exceptions.BotoCoreError: AWS cannot be asked at all.
 
     """
-    client = _local_client() if local else _client
-    name = function or (Stack.running().function_name if local else DEFAULT_FUNCTION)
+    client = _local_client() if target.local else _client
+    name = target.function or (Stack.running().function_name if target.local else DEFAULT_FUNCTION)
     try:
         described = client("lambda", None).get_function_configuration(FunctionName=name)
     except ClientError as error:
@@ -95,9 +112,10 @@ def find(function: str = "", *, local: bool = False) -> Deployment:
         settings = Settings.from_environment(variables.get("Variables", {}) | memory)
     except SettingsError as error:
         raise ToolError(f"{name} is no image resizer of this version: {error}") from error
-    return Deployment(
+    found = Deployment(
         client, described["FunctionArn"], described["MemorySize"], described["Architectures"][0], settings
     )
+    return found.with_undelivered() if target.undelivered else found
 
 
 def _client(service: str, config: Config | None) -> Any:

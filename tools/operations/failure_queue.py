@@ -19,6 +19,9 @@ BATCH = 10
 SAMPLE_SECONDS = 120
 """How long what a sample has seen is hidden from others, where it is not released any more."""
 
+UNDELIVERED = "undelivered"
+"""The reason of an event as it was sent."""
+
 NOT_UNDERSTOOD = "not_understood"
 """The reason of a message that is no record."""
 
@@ -32,7 +35,8 @@ class Record:
         receipt: What it is hidden, shown and deleted by; each time it is received another.
         sent: When SQS took it.
         event: Its content, which the function takes for an event; None where it is no JSON object.
-        reason: Of a rejection; of an event that Lambda gave up, its condition, such as ``RetriesExhausted``.
+        reason: Of a rejection; of an event that Lambda gave up, its condition, such as ``RetriesExhausted``;
+            ``undelivered`` of one that never came to Lambda.
         addresses: The objects that it is about.
         etag: Of the object that was rejected, in quotation marks; empty where an event was given up.
         message: What is wrong, for a person.
@@ -60,7 +64,7 @@ class Record:
             return cls(*identity, None, NOT_UNDERSTOOD, (), "", message["Body"][:200])
         if "reason" in body:
             return cls(*identity, body, body["reason"], addresses, body["etag"], str(body.get("message", "")))
-        reason = body.get("requestContext", {}).get("condition", NOT_UNDERSTOOD)
+        reason = body.get("requestContext", {}).get("condition", UNDELIVERED)
         said = body.get("responsePayload")
         error = said.get("errorMessage", "") if isinstance(said, dict) else ""
         return cls(*identity, body, reason, addresses, "", str(error))

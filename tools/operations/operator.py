@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tools.aws_errors import reached
 from tools.errors import ToolError
-from tools.operations.deployment import Deployment, find
+from tools.operations.deployment import Deployment, Target, find
 from tools.operations.function import CONCURRENCY, Function
 from tools.operations.permissions import explained
 from tools.operations.screen import Screen, counted
@@ -50,15 +50,12 @@ class Operator:
 
 
 @contextmanager
-def at_work(
-    doing: str, *, function: str = "", local: bool = False, as_json: bool = False, concurrency: int = CONCURRENCY
-) -> Iterator[Operator]:
+def at_work(doing: str, target: Target, *, as_json: bool = False, concurrency: int = CONCURRENCY) -> Iterator[Operator]:
     """Find the deployment, and explain what AWS refuses meanwhile.
 
     Args:
         doing: What for, as the rest of a sentence that begins with "Cannot".
-        function: Its name; the default one where empty.
-        local: Whether it is on the local AWS of ``invoke up``.
+        target: Which deployment.
         as_json: Whether the output is for scripts.
         concurrency: How many invocations may be under way at a time.
 
@@ -69,6 +66,6 @@ def at_work(
     if concurrency < 1:
         raise ToolError(f"--concurrency {concurrency} would do nothing: use 1 or more")
     with reached("AWS", doing):
-        deployment = find(function, local=local)
+        deployment = find(target)
     with explained(deployment, doing):
         yield Operator(deployment, Screen(as_json=as_json), concurrency)

@@ -68,7 +68,7 @@ def test_what_a_redrive_that_is_killed_leaves_the_next_one_does(
     assert (told.code, told.sum["left"], told.sum["elsewhere"]) == (0, 0, 0)
     assert told.sum["sent"] == {"written": left["approximate_total"], "failed": 0}
     ledger = account(stack, bodies, TILE)
-    assert (set(ledger.images), ledger.records) == (bodies.keys(), 0)
+    assert (ledger.images, ledger.records) == (frozenset(bodies), 0)
 
 
 def test_what_is_missing_is_made_by_a_job(
@@ -102,7 +102,8 @@ def test_what_is_missing_is_made_by_a_job(
     assert (followed.code, followed.sum["done"], followed.sum["failed"]) == (0, 1, 0)
 
 
-def test_a_job_that_is_not_there_is_one_line(configured: Pipeline, console: Console) -> None:
+@pytest.mark.usefixtures("configured")
+def test_a_job_that_is_not_there_is_one_line(console: Console) -> None:
     told = console("backfill", status="no-such-job")
     assert told.code == 2
     assert told.error.startswith("Error: Cannot backfill: DescribeJob: NotFoundException: ")
