@@ -52,7 +52,8 @@ class Screen:
     def progress(self, doing: str, total: int | None = None) -> Iterator["Bar"]:
         """Show how far something is while the block runs."""
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        with Progress(*columns, TimeElapsedColumn(), console=self._progress, transient=True) as progress:
+        options: dict[str, Any] = {"console": self._progress, "disable": not self._progress.is_terminal}
+        with Progress(*columns, TimeElapsedColumn(), transient=True, **options) as progress:
             yield Bar(progress, progress.add_task(doing, total=total))
 
     def line(self, thing: dict[str, Any]) -> None:
