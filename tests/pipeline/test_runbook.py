@@ -46,7 +46,7 @@ def test_every_link_to_a_section_leads_to_one() -> None:
 
 
 @pytest.mark.parametrize("command", sorted(set(COMMANDS) - WITHOUT.keys()))
-def test_a_command_of_the_runbook_works(pipeline: Pipeline, capsys: pytest.CaptureFixture[str], command: str) -> None:
+def test_a_command_of_the_runbook_works(operated: Pipeline, capsys: pytest.CaptureFixture[str], command: str) -> None:
     assert operated.stack.function_name == "Lambda-image"
     code: object = 0
     try:
