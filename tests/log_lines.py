@@ -5,6 +5,7 @@ import importlib
 import json
 import logging
 import sys
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -96,7 +97,8 @@ def _meet_everything(patch: pytest.MonkeyPatch) -> None:
         others.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
         others.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     handler = importlib.import_module("lambda_function")
-    patch.setattr(handler, "reconciler", Reconciler(s3=ours, sqs=lambda: sqs, settings=handler.settings))
+    reconciler = Reconciler(s3=ours, sqs=lambda: sqs, settings=handler.settings)
+    patch.setattr(handler, "reconciler", reconciler)
 
     def upload(key: str, body: bytes, **options: Any) -> None:
         others.put_object(Bucket=SOURCE, Key=key, Body=body, **options)
@@ -120,10 +122,14 @@ def _meet_everything(patch: pytest.MonkeyPatch) -> None:
     # Under so long a key there was never an output.
     tell("gone" * 255)
     tell("ignored/")
+    tell("half-written.jpg", DESTINATION)
     with contextlib.suppress(IncompleteError):
         tell("failed.jpg", "another-bucket")
     with contextlib.suppress(IncompleteError):
         handler.lambda_handler({"Records": [{"odd": 1}]}, _Context())
+    keeping = replace(handler.settings, mirror_deletes=False)
+    patch.setattr(handler, "reconciler", replace(reconciler, settings=keeping))
+    tell("gone.jpg")
 
 
 class _Context:
