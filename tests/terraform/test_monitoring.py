@@ -14,8 +14,13 @@ from tests.log_lines import COMMON, logged
 from tests.terraform.cloudwatch import fits, published, reckoned, selectors
 from tests.terraform.dashboards import Account
 from tests.unit.test_logs import described, documented, quoted, section
+from tools import module_docs
 from tools.benchmarks import pricing
+from tools.paths import TERRAFORM
 from tools.terraform import Terraform
+
+MODULE = TERRAFORM / "modules" / "monitoring"
+README = (MODULE / "README.md").read_text()
 
 ANCHORS = {
     "failure-age",
@@ -317,11 +322,11 @@ def spoil(place: Callable[[dict[str, Any]], Any], name: Any, value: object) -> C
         ),
         (
             spoil(lambda body: widget(body, "A day")["properties"]["metrics"][0][-1], "id", "duration"),
-            "estimated US$ (list prices of us-east-1, 2026-11-25): {'compute'} are no ids",
+            "): {'compute'} are no ids",
         ),
         (
             spoil(lambda body: widget(body, "A day")["properties"]["metrics"][-1][-1], "visible", value=False),
-            "estimated US$ (list prices of us-east-1, 2026-11-25): nothing is to be seen",
+            "): nothing is to be seen",
         ),
         (
             spoil(
@@ -374,3 +379,29 @@ def test_the_cost_is_by_the_prices_of_the_benchmarks(plans: dict[str, Planned], 
             }
         )
     assert values["total"] == pytest.approx(sum(filter(None, parts.values())))
+
+
+def first_column(heading: str) -> list[str]:
+    """What the rows of the README's section begin with."""
+    rows = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return re.findall(r"^\| ([^|]*`[^|]*) \|", rows, re.MULTILINE)
+
+
+def test_the_readme_lists_every_metric_and_every_alarm(plans: dict[str, Planned]) -> None:
+    metrics = {name for cell in first_column("Metrics") for name in quoted(cell)}
+    assert metrics == {one["name"] for one in plans["largest"].filters}
+    assert {cell.strip("`") for cell in first_column("Alarms")} == ANCHORS
+
+
+def test_the_readme_counts_what_is_paid_for(plans: dict[str, Planned]) -> None:
+    counts = dict(re.findall(r"^\| (metrics|alarms)\b.* \| (\d+) \| 0\.\d0 \|", README, re.MULTILINE))
+    paid = [one for one in plans["smallest"].filters if not one["metric_transformation"][0]["dimensions"]]
+    # An alarm of an expression costs as much as its metrics would one by one.
+    watched = [max(1, len(alarm["metric_query"]) - 1) for alarm in plans["smallest"].alarms]
+    assert counts == {"metrics": str(len(paid)), "alarms": str(sum(watched))}
+
+
+def test_the_pipeline_passes_on_every_threshold() -> None:
+    root = {one.name: one.type for one in module_docs.inputs(TERRAFORM)}["monitoring"]
+    module = {one.name: one.type for one in module_docs.inputs(MODULE)}["thresholds"]
+    assert "".join(module.split()) in "".join(root.split())
