@@ -170,7 +170,7 @@ class Reconciler:
         # Nothing here holds what is large for longer than it is rendered.
         small = source.read(response) if self._is_small(identity.size) else None
         with self.rendering:
-            rendered = self._render(source.read(response) if small is None else small, response, seconds_left)
+            rendered, seconds = self._render(source.read(response) if small is None else small, response, seconds_left)
             is_small = self._is_small(sum(len(output.body) for output in rendered.outputs))
             if not is_small:
                 self.destination.put(keys, rendered.outputs, response, identity)
@@ -185,16 +185,24 @@ class Reconciler:
                 "source_bytes": identity.size,
                 "lost": rendered.lost,
                 "outputs": _described(keys, rendered.outputs),
+                # A metric filter can add up no list.
+                "output_count": len(rendered.outputs),
+                "output_bytes": sum(len(output.body) for output in rendered.outputs),
+                "megapixels": round(rendered.pixels / 1e6, 3),
+                "render_milliseconds": round(1000 * seconds),
                 "milliseconds": round(1000 * (time.perf_counter() - started)),
             },
         )
         return keys
 
-    def _render(self, body: bytes, response: "GetObjectOutputTypeDef", seconds_left: SecondsLeft) -> Rendered:
-        had = seconds_left()
+    def _render(
+        self, body: bytes, response: "GetObjectOutputTypeDef", seconds_left: SecondsLeft
+    ) -> tuple[Rendered, float]:
+        """Render, and tell how many seconds that took."""
+        had, began = seconds_left(), time.perf_counter()
         limits = self.settings.limits
         try:
-            return render(
+            rendered = render(
                 decoded(body, response.get("ContentEncoding", ""), limits),
                 self.settings.renditions,
                 limits=limits,
@@ -205,6 +213,7 @@ class Reconciler:
             if rejection.reason is Reason.TOO_SLOW and had < WHOLE_SHARE * self.settings.timeout_seconds:
                 raise LateError(rejection.message) from rejection
             raise
+        return rendered, time.perf_counter() - began
 
     def _is_small(self, byte_count: int) -> bool:
         """Whether that much may be held beside another object that is rendered: the budget's margin covers it."""

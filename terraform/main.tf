@@ -50,3 +50,21 @@ module "notification" {
   lambda_notification = module.function.lambda_notification
   eventbridge         = var.trigger != "s3"
 }
+
+module "monitoring" {
+  source = "./modules/monitoring"
+  count  = var.monitoring.enabled ? 1 : 0
+
+  function_name          = module.function.function_name
+  log_group              = module.function.log_group
+  failure_queue_name     = module.function.failure_queue_name
+  undelivered_queue_name = module.function.undelivered_queue_name
+  architecture           = module.function.architecture
+  memory_size            = module.function.memory_size
+  timeout                = module.function.timeout
+
+  alarm_topic_arn = var.monitoring.alarm_topic_arn
+  runbook         = var.monitoring.runbook
+  thresholds      = var.monitoring.thresholds
+  tags            = var.tags
+}

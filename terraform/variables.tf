@@ -103,6 +103,25 @@ variable "mirror_deletes" {
   nullable    = false
 }
 
+variable "monitoring" {
+  type = object({
+    enabled         = optional(bool, true)
+    alarm_topic_arn = optional(string)
+    runbook         = optional(string, "docs/runbook.md")
+    thresholds = optional(object({
+      errors            = optional(number, 3)
+      throttled_minutes = optional(number, 30)
+      timeout_percent   = optional(number, 80)
+      failure_age_hours = optional(number, 24)
+      rejected_percent  = optional(number, 10)
+      rejected_uploads  = optional(number, 20)
+    }), {})
+  })
+  description = "Metrics made of the function's log, alarms and a dashboard, at US$ 6 to 8 a month: 2.70 for 9 metrics, 0.30 for each reason of rejections that occurs, 0.70 for the alarms, 3 for the dashboard; of an account's, the first 10 metrics, 10 alarms and 3 dashboards are free. enabled: false makes none of it. alarm_topic_arn: the SNS topic that is told of alarms; null is nobody. runbook: where it is, for each alarm to name its heading there. thresholds: when the alarms begin, as in modules/monitoring."
+  default     = {}
+  nullable    = false
+}
+
 variable "name" {
   type        = string
   description = "Name of the function and of its EventBridge rule, and the beginning of the names of its roles (-role, -jobs), policies (-policy, -jobs) and queues (-failures, -undelivered). Role and policy names are unique in an account: a second pipeline needs another name. Another name replaces all of them, with what the queues and the log hold."

@@ -46,8 +46,8 @@ ARCHITECTURE = "arm64"
 
 MONTH_SECONDS = 30 * 24 * 3600
 
-METRICS, ALARMS, DASHBOARDS = 12, 10, 1
-"""That are taken to watch the pipeline."""
+METRICS, ALARMS, DASHBOARDS = 12, 7, 1
+"""Those of modules/monitoring, where three reasons of rejections occur; the rate of them is billed as two alarms."""
 
 LOG_EVENT_BYTES = 26
 """What CloudWatch Logs counts for an event beside its text:

@@ -10,7 +10,7 @@ from tools.errors import ToolError
 from tools.paths import TERRAFORM
 from tools.terraform import Terraform
 
-ROOT, FUNCTION, BUCKET = "", "function", "bucket"
+ROOT, FUNCTION, BUCKET, MONITORING = "", "function", "bucket", "monitoring"
 
 SETTINGS = {
     ROOT: {
@@ -24,6 +24,14 @@ SETTINGS = {
         "package": '{ path = "./tests/package/function.zip" }',
     },
     BUCKET: {},
+    MONITORING: {
+        "function_name": '"Lambda-image"',
+        "log_group": '"/aws/lambda/Lambda-image"',
+        "failure_queue_name": '"Lambda-image-failures"',
+        "architecture": '"arm64"',
+        "memory_size": "1769",
+        "timeout": "120",
+    },
 }
 """What each module must be given: the root module and those of ``modules/``."""
 
@@ -194,6 +202,48 @@ VALUES: list[Wrong] = [
             ),
         )
     ),
+    *(
+        (MONITORING, {name: value}, message)
+        for name, value, message in (
+            (
+                "alarm_topic_arn",
+                '"alarms"',
+                "alarm_topic_arn must be the ARN of a standard SNS topic, arn:aws:sns:REGION",
+            ),
+            ("architecture", '"aarch64"', "architecture must be arm64 or x86_64: give modules/function's output"),
+            (
+                "failure_queue_name",
+                '"https://sqs/q"',
+                "failure_queue_name must be the queue's name alone, no URL and no",
+            ),
+            ("function_name", '"arn:aws:lambda:a"', "function_name must be the function's name alone, no ARN: give"),
+            (
+                "log_group",
+                '"arn:aws:logs:a"',
+                "log_group must be the log group's name alone, no ARN: give modules/funct",
+            ),
+            ("runbook", '"runbook.md#top"', 'without blanks and without "#": each alarm adds its own heading.'),
+            ("undelivered_queue_name", '"arn:aws:sqs:a"', "undelivered_queue_name must be the queue's name alone, no"),
+            ("thresholds", "{ errors = 0 }", "thresholds.errors must be a whole number of failed invocations from 1."),
+            (
+                "thresholds",
+                "{ throttled_minutes = 7 }",
+                "thresholds.throttled_minutes must be a multiple of 5 from 5 to",
+            ),
+            ("thresholds", "{ timeout_percent = 101 }", "thresholds.timeout_percent must be above 0 and at most 100,"),
+            (
+                "thresholds",
+                "{ failure_age_hours = 336 }",
+                "thresholds.failure_age_hours must be above 0 and below 336,",
+            ),
+            (
+                "thresholds",
+                "{ rejected_percent = 0 }",
+                "thresholds.rejected_percent must be above 0, which would be an",
+            ),
+            ("thresholds", "{ rejected_uploads = 0.5 }", "thresholds.rejected_uploads must be a whole number of uplo"),
+        )
+    ),
 ]
 """What a variable alone can refuse."""
 
@@ -342,6 +392,11 @@ def needs(module_copy: Path) -> dict[str, set[str]]:
         ("function.aws_cloudwatch_event_target.function", "function.aws_lambda_permission.eventbridge"),
         ("function.aws_cloudwatch_event_target.function", "function.aws_lambda_function_event_invoke_config.this"),
         ("function.aws_cloudwatch_event_target.function", "function.aws_sqs_queue_policy.undelivered"),
+        # CloudWatch overwrites another's alarm and dashboard of a name that is taken.
+        ("monitoring.aws_cloudwatch_metric_alarm.this", "function.aws_iam_role.this"),
+        ("monitoring.aws_cloudwatch_metric_alarm.rejected_rate", "function.aws_iam_role.this"),
+        ("monitoring.aws_cloudwatch_dashboard.this", "function.aws_iam_role.this"),
+        ("monitoring.aws_cloudwatch_log_metric_filter.this", "function.aws_cloudwatch_log_group.this"),
         # Nothing writes to a bucket that is still open, unencrypted or without versions.
         *(
             ("function.aws_lambda_function.this", f"{bucket}.aws_s3_bucket_{protection}.this")

@@ -51,7 +51,7 @@ def rendered(body: bytes, renditions: Sequence[Rendition], **_: object) -> Rende
     if body == CORRUPT:
         raise RejectedError(Reason.CORRUPT, "it is")
     outputs = [Output(output_of(body, rendition), "image/jpeg", 1, 1) for rendition in renditions]
-    return Rendered(outputs, lost="")
+    return Rendered(outputs, lost="", pixels=0)
 
 
 def output_of(body: bytes, rendition: Rendition) -> bytes:

@@ -5,6 +5,7 @@ import gzip
 import io
 import itertools
 import json
+import logging
 import math
 import threading
 from collections.abc import Callable, Iterator
@@ -114,6 +115,54 @@ def test_an_upload_becomes_a_resized_image(pipeline: Pipeline) -> None:
     assert image.size == (160, 120)
     assert corners(image) == UPRIGHT_CORNERS
     assert pipeline.records() == []
+
+
+def test_the_line_of_what_is_written_has_the_sums_of_its_outputs_and_all_frames_pixels(
+    pipeline: Pipeline, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "reconcile")
+    renditions = (Rendition("half", scale=0.5), Rendition("tile", width=10))
+    pipeline.settings = replace(pipeline.settings, renditions=renditions)
+    frames = [picture(300, 250, mode="L"), picture(300, 250, mode="L").rotate(180)]
+    pipeline.upload("cake.gif", encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=50))
+    pipeline.reconcile(ObjectAddress(SOURCE, "cake.gif"))
+    (written,) = [record.__dict__ for record in caplog.records if record.message == "written"]
+    assert written["megapixels"] == 0.15
+    assert written["output_count"] == 2
+    assert written["output_bytes"] == sum(len(pipeline.output(key)) for key in ("half-cake.gif", "tile-cake.gif"))
+
+
+def test_a_jpegs_megapixels_are_those_before_its_decoder_shrinks_it(
+    pipeline: Pipeline, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "reconcile")
+    pipeline.upload(body=encoded(picture(1000, 1234)))
+    pipeline.reconcile()
+    (written,) = [record.__dict__ for record in caplog.records if record.message == "written"]
+    assert written["megapixels"] == 1.234
+
+
+def test_the_time_of_rendering_is_without_that_of_s3(
+    pipeline: Pipeline, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO, "reconcile")
+    now = [0.0]
+
+    def take(seconds: float) -> None:
+        now[0] += seconds
+
+    def rendered(*arguments: Any, **options: Any) -> Rendered:
+        take(0.25)
+        return render.render(*arguments, **options)
+
+    monkeypatch.setattr(reconcile, "time", Mock(perf_counter=lambda: now[0]))
+    monkeypatch.setattr(reconcile, "render", rendered)
+    pipeline.upload(body=encoded(picture(), "PNG"))
+    spy_on_reads(monkeypatch, lambda: take(2))
+    before_next(pipeline.s3, "PutObject", lambda: take(4))
+    pipeline.reconcile()
+    (written,) = [record.__dict__ for record in caplog.records if record.message == "written"]
+    assert (written["render_milliseconds"], written["milliseconds"]) == (250, 6250)
 
 
 def test_the_key_keeps_its_folders_and_odd_characters(pipeline: Pipeline) -> None:

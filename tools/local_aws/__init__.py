@@ -8,6 +8,7 @@ Not as on AWS:
   EventBridge, nor what a copy, tags or an ACL of a PUT would need beyond ``s3:PutObject``.
 - Failed events are tried again after seconds, not minutes, and their records go to queues only.
 - EventBridge reaches functions and queues only, and tries once.
+- CloudWatch keeps metric filters, alarms and dashboards, and measures nothing; Lambda's own lines are never JSON.
 - S3 Batch Operations has only jobs that call a function, tries each task three times at most, and fails at once where
   their role may not call it.
 - No lifecycle rule ever deletes, and a key of KMS is told as it was named.

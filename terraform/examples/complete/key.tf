@@ -1,4 +1,4 @@
-# One key for all, and who may use it besides the account: CloudWatch Logs and EventBridge act in their own names.
+# One key for all, and who may use it besides the account: CloudWatch, its Logs and EventBridge act in their own names.
 
 data "aws_caller_identity" "current" {}
 
@@ -43,6 +43,16 @@ resource "aws_kms_key" "this" {
         Resource  = "*"
         Condition = {
           ArnLike = { "aws:SourceArn" = "arn:${local.partition}:events:*:${local.account_id}:rule/resize-complete" }
+        }
+      },
+      {
+        Sid       = "Alarms"
+        Effect    = "Allow"
+        Principal = { Service = "cloudwatch.amazonaws.com" }
+        Action    = ["kms:GenerateDataKey", "kms:Decrypt"]
+        Resource  = "*"
+        Condition = {
+          ArnLike = { "aws:SourceArn" = "arn:${local.partition}:cloudwatch:*:${local.account_id}:alarm:resize-complete-*" }
         }
       },
     ]

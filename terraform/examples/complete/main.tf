@@ -41,8 +41,29 @@ module "image_resize" {
     queues             = aws_kms_key.this.arn
   }
 
+  monitoring = {
+    enabled         = true # which it is by itself: false would leave the rest without an effect
+    alarm_topic_arn = aws_sns_topic.alarms.arn
+    runbook         = "https://wiki.example.com/images/runbook"
+
+    thresholds = {
+      errors            = 5
+      throttled_minutes = 60
+      timeout_percent   = 90
+      failure_age_hours = 4
+      rejected_percent  = 5
+      rejected_uploads  = 50
+    }
+  }
+
   role = { path = "/images/", permissions_boundary_arn = aws_iam_policy.boundary.arn }
   tags = { team = "images", service = "resize" }
+}
+
+# Where alarms go; whoever is to be woken subscribes.
+resource "aws_sns_topic" "alarms" {
+  name              = "resize-complete-alarms"
+  kms_master_key_id = aws_kms_key.this.arn
 }
 
 # What no role of this team may exceed, whatever its own policy says.

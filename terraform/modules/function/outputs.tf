@@ -1,5 +1,10 @@
 # What others need to know of the function.
 
+output "architecture" {
+  description = "The function's processor, arm64 or x86_64."
+  value       = one(aws_lambda_function.this.architectures)
+}
+
 output "batch_operations_role_arn" {
   description = "ARN of the role for jobs of S3 Batch Operations; null where batch_operations is false."
   value       = one(aws_iam_role.jobs[*].arn)
@@ -11,6 +16,11 @@ output "batch_operations_role_arn" {
 output "failure_queue_arn" {
   description = "ARN of the queue that holds a record of every image that could not be resized."
   value       = aws_sqs_queue.failures.arn
+}
+
+output "failure_queue_name" {
+  description = "Name of the queue that holds a record of every image that could not be resized."
+  value       = aws_sqs_queue.failures.name
 }
 
 output "failure_queue_url" {
@@ -41,6 +51,11 @@ output "log_group" {
   value       = aws_cloudwatch_log_group.this.name
 }
 
+output "memory_size" {
+  description = "The function's memory in MiB."
+  value       = aws_lambda_function.this.memory_size
+}
+
 output "role_arn" {
   description = "ARN of the role that the function has."
   value       = aws_iam_role.this.arn
@@ -51,9 +66,19 @@ output "role_name" {
   value       = aws_iam_role.this.name
 }
 
+output "timeout" {
+  description = "The function's timeout in seconds."
+  value       = aws_lambda_function.this.timeout
+}
+
 output "undelivered_queue_arn" {
   description = "ARN of the queue that holds the events which EventBridge could not deliver; null where S3 is the trigger."
   value       = one(aws_sqs_queue.undelivered[*].arn)
+}
+
+output "undelivered_queue_name" {
+  description = "Name of the queue that holds the events which EventBridge could not deliver; null where S3 is the trigger."
+  value       = one(aws_sqs_queue.undelivered[*].name)
 }
 
 output "undelivered_queue_url" {

@@ -64,3 +64,17 @@ mock_data "aws_partition" {
     dns_suffix = "amazonaws.com"
   }
 }
+
+mock_data "aws_region" {
+  override_during = plan
+  defaults = {
+    id = "eu-west-2"
+  }
+}
+
+mock_resource "aws_cloudwatch_metric_alarm" {
+  override_during = plan
+  defaults = {
+    arn = "arn:aws:cloudwatch:eu-west-2:123456789012:alarm:Lambda-image"
+  }
+}

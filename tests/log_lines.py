@@ -1,0 +1,139 @@
+"""The function's log: what the handler really logs of everything that can become of an object, as Lambda writes it."""
+
+import contextlib
+import importlib
+import json
+import logging
+import sys
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote_plus
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from errors import IncompleteError
+from reconcile import Reconciler
+from tests.images import encoded, picture
+from tests.unit.test_reconcile import BrokenBody, before_next, spoil_once
+
+SOURCE, DESTINATION = "src-bucket-image-in", "dest-bucket-image-out"
+
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_DEFAULT_REGION": "eu-west-2",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "DESTINATION_BUCKET": DESTINATION,
+    "MIRROR_DELETES": "true",
+    "RENDITIONS": '{"half": {"scale": 0.5}, "tile": {"width": 32}}',
+    "SOURCE_BUCKET": SOURCE,
+}
+
+COMMON = frozenset({"timestamp", "level", "message", "logger", "requestId"})
+"""What Lambda's runtime writes into every line."""
+
+OF_RECORDS = frozenset(vars(logging.makeLogRecord({}))) | {"taskName", "message", "asctime"}
+"""What every record of ``logging`` has, of which the runtime writes only what is in :func:`line`."""
+
+
+class Log(logging.Handler):
+    """Keeps every line."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[dict[str, Any]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(line(record))
+
+
+def line(record: logging.LogRecord) -> dict[str, Any]:
+    """A record as Lambda's runtime writes it: without what is null, and all that is extra beside the rest."""
+    written: dict[str, Any] = {
+        "timestamp": "2026-11-26T12:00:00Z",
+        "level": record.levelname,
+        "message": record.getMessage(),
+        "logger": record.name,
+        "requestId": "6d68ca91-49c9-4448-89b8-7ca3e6dc66aa",
+    }
+    if record.exc_info and record.exc_info[0]:
+        written |= {
+            "errorType": record.exc_info[0].__name__,
+            "errorMessage": str(record.exc_info[1]),
+            "stackTrace": [],
+            "location": f"{record.pathname}:{record.funcName}:{record.lineno}",
+        }
+    written |= {name: value for name, value in vars(record).items() if name not in OF_RECORDS}
+    as_json = json.dumps({name: value for name, value in written.items() if value is not None})
+    found: dict[str, Any] = json.loads(as_json)
+    return found
+
+
+def logged() -> list[dict[str, Any]]:
+    """Let the handler meet everything that it logs, against moto's S3 and SQS in this process, and read its log."""
+    log = Log()
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(log)
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        try:
+            _meet_everything(patch)
+        finally:
+            root.removeHandler(log)
+            root.setLevel(level)
+            sys.modules.pop("lambda_function", None)
+    return [one for one in log.lines if one["logger"] in {"lambda_function", "reconcile", "destination"}]
+
+
+def _meet_everything(patch: pytest.MonkeyPatch) -> None:
+    for name, value in ENVIRONMENT.items():
+        patch.setenv(name, value)
+    sqs = boto3.client("sqs", region_name="eu-west-2")
+    patch.setenv("FAILURE_QUEUE_URL", sqs.create_queue(QueueName="failures")["QueueUrl"])
+    ours, others = (boto3.client("s3", region_name="eu-west-2") for _ in range(2))
+    for bucket in (SOURCE, DESTINATION):
+        others.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
+        others.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    handler = importlib.import_module("lambda_function")
+    reconciler = Reconciler(s3=ours, sqs=lambda: sqs, settings=handler.settings)
+    patch.setattr(handler, "reconciler", reconciler)
+
+    def upload(key: str, body: bytes, **options: Any) -> None:
+        others.put_object(Bucket=SOURCE, Key=key, Body=body, **options)
+
+    def tell(key: str, bucket: str = SOURCE) -> None:
+        about = {"bucket": {"name": bucket}, "object": {"key": quote_plus(key)}}
+        handler.lambda_handler({"Records": [{"eventVersion": "2.1", "eventSource": "aws:s3", "s3": about}]}, _Context())
+
+    photo = encoded(picture(1000, 750))
+    upload("written.jpg", photo, Metadata={"large": "x" * 1990})
+    tell("written.jpg")
+    upload("changed.jpg", photo)
+    before_next(ours, "PutObject", lambda: upload("changed.jpg", photo))
+    tell("changed.jpg")
+    upload("broken off.jpg", photo)
+    spoil_once(ours, "GetObject", Body=BrokenBody())
+    tell("broken off.jpg")
+    upload("rejected.jpg", b"no image")
+    tell("rejected.jpg")
+    tell("removed.jpg")
+    # Under so long a key there was never an output.
+    tell("gone" * 255)
+    tell("ignored/")
+    tell("half-written.jpg", DESTINATION)
+    with contextlib.suppress(IncompleteError):
+        tell("failed.jpg", "another-bucket")
+    with contextlib.suppress(IncompleteError):
+        handler.lambda_handler({"Records": [{"odd": 1}]}, _Context())
+    keeping = replace(handler.settings, mirror_deletes=False)
+    patch.setattr(handler, "reconciler", replace(reconciler, settings=keeping))
+    tell("gone.jpg")
+
+
+class _Context:
+    """What Lambda passes beside the event."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 120_000

@@ -1,0 +1,407 @@
+"""modules/monitoring as it is planned: what its filters make of the real log, its alarms, and its dashboard."""
+
+import copy
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.log_lines import COMMON, logged
+from tests.terraform.cloudwatch import fits, published, reckoned, selectors
+from tests.terraform.dashboards import Account
+from tests.unit.test_logs import described, documented, quoted, section
+from tools import module_docs
+from tools.benchmarks import pricing
+from tools.paths import TERRAFORM
+from tools.terraform import Terraform
+
+MODULE = TERRAFORM / "modules" / "monitoring"
+README = (MODULE / "README.md").read_text()
+
+ANCHORS = {
+    "failure-age",
+    "function-errors",
+    "near-timeout",
+    "records-lost",
+    "rejected-rate",
+    "throttles",
+    "undelivered",
+}
+"""The headings that docs/runbook.md has for the alarms."""
+
+TEST = """
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  function_name      = "Lambda-image"
+  log_group          = "/aws/lambda/Lambda-image"
+  failure_queue_name = "Lambda-image-failures"
+  memory_size        = 1769
+  timeout            = 120
+}
+
+run "smallest" {
+  command = plan
+  module {
+    source = "./modules/monitoring"
+  }
+  variables {
+    architecture = "arm64"
+  }
+}
+
+run "largest" {
+  command = plan
+  module {
+    source = "./modules/monitoring"
+  }
+  variables {
+    architecture           = "x86_64"
+    undelivered_queue_name = "Lambda-image-undelivered"
+    runbook                = "https://wiki.example.com/images"
+  }
+}
+"""
+
+PLATFORM = [
+    {
+        "time": "2026-11-26T12:00:01.123Z",
+        "type": "platform.report",
+        "record": {
+            "requestId": "6d68ca91-49c9-4448-89b8-7ca3e6dc66aa",
+            "metrics": {
+                "durationMs": 693.92,
+                "billedDurationMs": 1092,
+                "memorySizeMB": 1769,
+                "maxMemoryUsedMB": 184,
+                **started,
+            },
+            "status": "success",
+        },
+    }
+    for started in ({"initDurationMs": 397.68}, {})
+]
+"""What Lambda writes after the first invocation of an environment, and after another:
+https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html#platform-report"""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What is to be made."""
+
+    resources: list[dict[str, Any]]
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [one["change"]["after"] for one in self.resources if one["type"] == kind]
+
+    @property
+    def filters(self) -> list[dict[str, Any]]:
+        return self.of("aws_cloudwatch_log_metric_filter")
+
+    @property
+    def alarms(self) -> list[dict[str, Any]]:
+        return self.of("aws_cloudwatch_metric_alarm")
+
+    @property
+    def dashboard(self) -> dict[str, Any]:
+        (found,) = self.of("aws_cloudwatch_dashboard")
+        body: dict[str, Any] = json.loads(found["dashboard_body"])
+        return body
+
+    @property
+    def account(self) -> Account:
+        """Where the dashboard is, with what the filters make."""
+        metrics = [metric for one in self.filters for metric in one["metric_transformation"]]
+        (namespace,) = {metric["namespace"] for metric in metrics}
+        return Account(
+            region="eu-west-2",
+            namespace=namespace,
+            metrics=frozenset(metric["name"] for metric in metrics if not metric["dimensions"]),
+            dimensioned=frozenset((metric["name"], name) for metric in metrics for name in metric["dimensions"] or {}),
+        )
+
+
+@pytest.fixture(scope="module")
+def plans(module_copy: Path) -> dict[str, Planned]:
+    folder = module_copy / "tests" / "monitored"
+    folder.mkdir()
+    (folder / "monitored.tftest.hcl").write_text(TEST)
+    terraform, options, lines = Terraform(module_copy), ("-test-directory=tests/monitored",), list[str]()
+    terraform.init(*options)
+    terraform.run("test", "-json", "-verbose", *options, show=lines.append)
+    messages = [json.loads(line) for line in lines]
+    return {
+        one["@testrun"]: Planned(one["test_plan"]["resource_changes"]) for one in messages if one["type"] == "test_plan"
+    }
+
+
+@pytest.fixture(scope="module", params=["smallest", "largest"])
+def planned(request: pytest.FixtureRequest, plans: dict[str, Planned]) -> Planned:
+    return plans[request.param]
+
+
+@pytest.fixture(scope="module")
+def lines() -> list[dict[str, Any]]:
+    return [*logged(), *PLATFORM]
+
+
+def test_each_metric_has_the_value_that_the_line_has(planned: Planned, lines: list[dict[str, Any]]) -> None:
+    found = {one["name"]: [made for line in lines for made in published(one, line)] for one in planned.filters}
+
+    def of(field: str) -> list[tuple[dict[str, str], float]]:
+        return [({}, line[field]) for line in lines if line.get("message") == "written"]
+
+    looked_at = [line for line in lines if line.get("message") in {"written", "rejected", "failed"}]
+    assert len(of("output_count")) == 4
+    assert len(looked_at) == 6
+    assert found == {
+        "Seen": [({}, 1.0)] * 6,
+        "Rejected": [({}, 1.0)],
+        "RejectedByReason": [({"Reason": "not_an_image"}, 1.0)],
+        "Outputs": of("output_count"),
+        "SourceBytes": of("source_bytes"),
+        "OutputBytes": of("output_bytes"),
+        "Megapixels": of("megapixels"),
+        "RenderMilliseconds": of("render_milliseconds"),
+        "InitMilliseconds": [({}, 397.68)],
+        "MaxMemoryMegabytes": [({}, 184), ({}, 184)],
+    }
+
+
+def test_a_filter_asks_for_what_is_documented_and_for_nothing_else(planned: Planned) -> None:
+    fields = {f"$.{name}" for name in COMMON | set(described())}
+    of_lambda = {f"$.record.metrics.{name}" for name in quoted(section("Lambda's own lines"))} | {"$.type"}
+    messages = {message for message, _, _ in documented()} | {"platform.report"}
+    for one in planned.filters:
+        (metric,) = one["metric_transformation"]
+        asked = selectors(" ".join([one["pattern"], metric["value"], *(metric["dimensions"] or {}).values()]))
+        assert asked <= fields | of_lambda
+        assert set(re.findall(r'"([^"]*)"', one["pattern"])) <= messages
+
+
+def test_a_filter_is_one_that_cloudwatch_takes(planned: Planned) -> None:
+    assert len({one["name"] for one in planned.filters}) == len(planned.filters) <= 100
+    for one in planned.filters:
+        (metric,) = one["metric_transformation"]
+        assert metric["namespace"] == "ImageResize/Lambda-image"
+        assert metric["name"] == one["name"]
+        assert metric["unit"] in {"Count", "Bytes", "Megabytes", "Milliseconds", "None"}
+        assert metric["default_value"] is None
+        assert one["log_group_name"] == "/aws/lambda/Lambda-image"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "line", "fit"),
+    [
+        ('{ $.a = "x" }', {"a": "x"}, True),
+        ('{ $.a = "x" }', {"a": "y"}, False),
+        ('{ $.a = "x" }', {}, False),
+        ('{ $.a.b = "x" }', {"a": {"b": "x"}}, True),
+        ('{ $.a.b = "x" }', {"a": "x"}, False),
+        ("{ $.a >= 2 }", {"a": 2.5}, True),
+        ("{ $.a >= 2 }", {"a": 1}, False),
+        ("{ $.a >= 0 }", {}, False),
+        ('{ ($.a = "x") || ($.a = "y") }', {"a": "y"}, True),
+        ('{ ($.a = "x") && ($.b = "y") }', {"a": "x"}, False),
+        # What && holds together comes first.
+        ('{ $.a = "x" || $.b = "y" && $.c = "z" }', {"a": "x"}, True),
+        ('{ ($.a = "x" || $.b = "y") && $.c = "z" }', {"a": "x"}, False),
+    ],
+)
+def test_a_pattern_is_read_as_cloudwatch_reads_it(pattern: str, line: dict[str, Any], fit: bool) -> None:
+    assert fits(pattern, line) is fit
+
+
+def test_each_alarm_leads_to_its_place_in_the_runbook(plans: dict[str, Planned]) -> None:
+    for planned, runbook, anchors in (
+        (plans["smallest"], "docs/runbook.md", ANCHORS - {"undelivered"}),
+        (plans["largest"], "https://wiki.example.com/images", ANCHORS),
+    ):
+        names = {alarm["alarm_name"].removeprefix("Lambda-image-"): alarm for alarm in planned.alarms}
+        assert set(names) == anchors
+        for name, alarm in names.items():
+            assert alarm["alarm_description"].endswith(f" {runbook}#{name}")
+            assert len(alarm["alarm_description"]) <= 1024
+
+
+def test_an_alarm_is_of_a_metric_that_there_is_and_looks_back_a_day_at_most(planned: Planned) -> None:
+    for alarm in planned.alarms:
+        assert alarm["treat_missing_data"] == "notBreaching"
+        assert alarm["comparison_operator"] == "GreaterThanOrEqualToThreshold"
+        assert alarm["datapoints_to_alarm"] <= alarm["evaluation_periods"]
+        metrics = [metric for query in alarm["metric_query"] for metric in query["metric"]]
+        for one in metrics or [alarm]:
+            assert alarm["evaluation_periods"] * one["period"] <= 86_400
+            line = [one["namespace"], one["metric_name"], *sum((one["dimensions"] or {}).items(), ())]
+            options = {"period": one["period"], "stat": one.get("stat") or one["statistic"]}
+            assert list(planned.account.line_objections(line, options)) == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "rejected", "rate"),
+    [(20, 2, 10), (20, None, 0), (19, 19, 0), (200, 1, 0.5), (None, None, None), (20, 20, 100)],
+)
+def test_the_share_of_the_rejected_is_not_taken_of_a_handful(
+    plans: dict[str, Planned], seen: float | None, rejected: float | None, rate: float | None
+) -> None:
+    (alarm,) = [one for one in plans["smallest"].alarms if one["metric_query"]]
+    queries = {query["id"]: query for query in alarm["metric_query"]}
+    assert {name for name, query in queries.items() if query["return_data"]} == {"rate"}
+    assert reckoned(queries["rate"]["expression"], {"seen": seen, "rejected": rejected}) == rate
+
+
+def test_the_dashboard_is_one_that_cloudwatch_takes(planned: Planned) -> None:
+    assert list(planned.account.objections(planned.dashboard)) == []
+    (alarms,) = [one for one in planned.dashboard["widgets"] if one["type"] == "alarm"]
+    assert len(alarms["properties"]["alarms"]) == len(planned.alarms)
+
+
+def test_the_dashboard_shows_every_metric(planned: Planned) -> None:
+    body = json.dumps(planned.dashboard)
+    for one in planned.filters:
+        assert f'"{one["name"]}"' in body.replace("\\", "")
+    for name in ("ConcurrentExecutions", "p50", "p95", "p99"):
+        assert f'"{name}"' in body
+
+
+def widget(body: dict[str, Any], title: str) -> Any:
+    (found,) = [one for one in body["widgets"] if one["properties"].get("title", "").startswith(title)]
+    return found
+
+
+def spoil(place: Callable[[dict[str, Any]], Any], name: Any, value: object) -> Callable[[dict[str, Any]], None]:
+    return lambda body: place(body).__setitem__(name, value)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "objection"),
+    [
+        (spoil(lambda body: body, "title", "x"), "{'title'} are not known"),
+        (spoil(lambda body: body["widgets"][1], "x", 15), "two widgets overlap at 0, 0"),
+        (spoil(lambda body: body["widgets"][1], "x", 17), "text: it is not within the columns"),
+        (spoil(lambda body: body["widgets"][1], "x", 16.5), "text: its place must be whole numbers"),
+        (spoil(lambda body: body["widgets"][1], "height", 0), "text: it is not within the rows"),
+        (spoil(lambda body: body["widgets"][1], "name", ""), "text: it has ['height', 'name'"),
+        (spoil(lambda body: body["widgets"][1]["properties"], "text", ""), "text: it has ['markdown', 'text']"),
+        (spoil(lambda body: body["widgets"][0]["properties"], "alarms", []), "Alarms: it needs 1 to 100 ARNs"),
+        (
+            spoil(lambda body: widget(body, "Memory")["properties"], "region", "x"),
+            "Memory, MB: it is a timeSeries of x",
+        ),
+        (spoil(lambda body: widget(body, "Memory")["properties"], "view", "line"), "Memory, MB: it is a line of eu"),
+        (spoil(lambda body: widget(body, "Memory")["properties"], "period", 90), "Memory, MB: 90 s are no period"),
+        (
+            spoil(lambda body: widget(body, "Memory")["properties"]["metrics"][0], 1, "Memory"),
+            "Memory, MB: nothing makes ['ImageResize/Lambda-image', 'Memory']",
+        ),
+        (
+            spoil(lambda body: widget(body, "Errors")["properties"]["metrics"][0], 1, "Error"),
+            "Errors and throttles: nothing makes ['AWS/Lambda', 'Error', 'FunctionName'",
+        ),
+        (
+            spoil(lambda body: widget(body, "Errors")["properties"]["metrics"][0], 2, "Function"),
+            "Errors and throttles: nothing makes ['AWS/Lambda', 'Errors', 'Function'",
+        ),
+        (
+            spoil(lambda body: widget(body, "Cold")["properties"]["metrics"][0][-1], "stat", "p5O"),
+            "Cold starts: p5O is no statistic",
+        ),
+        (
+            spoil(lambda body: widget(body, "Cold")["properties"]["metrics"][0][-1], "axis", "right"),
+            "Cold starts: {'axis'} are no options",
+        ),
+        (
+            spoil(lambda body: widget(body, "Cold")["properties"]["metrics"][0][-1], "id", "Starts"),
+            "Cold starts: the ids are ['Starts']",
+        ),
+        (
+            spoil(lambda body: widget(body, "A day")["properties"]["metrics"][0][-1], "id", "duration"),
+            "): {'compute'} are no ids",
+        ),
+        (
+            spoil(lambda body: widget(body, "A day")["properties"]["metrics"][-1][-1], "visible", value=False),
+            "): nothing is to be seen",
+        ),
+        (
+            spoil(
+                lambda body: widget(body, "Rejected")["properties"]["metrics"][0][-1],
+                "expression",
+                """SEARCH('{"ImageResize/Lambda-image",Why} MetricName="RejectedByReason"', 'Sum')""",
+            ),
+            "Rejected, by reason: nothing makes RejectedByReason by Why in ImageResize/Lambda-image",
+        ),
+        (
+            spoil(lambda body: widget(body, "Memory")["properties"]["annotations"]["horizontal"][0], "value", "1769"),
+            "Memory, MB: {'label': 'memory_size', 'value': '1769'} is no annotation",
+        ),
+    ],
+)
+def test_a_dashboard_that_cloudwatch_would_not_take_is_found_out(
+    plans: dict[str, Planned], spoilt: Callable[[dict[str, Any]], None], objection: str
+) -> None:
+    planned = plans["smallest"]
+    body = copy.deepcopy(planned.dashboard)
+    spoilt(body)
+    assert objection in "\n".join(planned.account.objections(body))
+
+
+@pytest.mark.parametrize(("run", "architecture"), [("smallest", "arm64"), ("largest", "x86_64")])
+def test_the_cost_is_by_the_prices_of_the_benchmarks(plans: dict[str, Planned], run: str, architecture: str) -> None:
+    for title in ("An hour", "A day"):
+        properties = widget(plans[run].dashboard, title)["properties"]
+        assert f"(list prices of {pricing.REGION}, {pricing.PRICES_AS_KNOWN_ON})" in properties["title"]
+        assert [(one[-1]["id"], one[1]) for one in properties["metrics"] if len(one) > 1] == [
+            ("compute", "Duration"),
+            ("starts", "InitMilliseconds"),
+            ("invocations", "Invocations"),
+            ("puts", "Outputs"),
+            ("gets", "Seen"),
+        ]
+        values: dict[str, float | None] = {"compute": 5e6, "starts": 2e5, "invocations": 5e4, "puts": 1e5, "gets": 6e4}
+        for _, *names, options in ([None, *line] for line in properties["metrics"]):
+            if not names:
+                values[options["id"]] = reckoned(options["expression"], values)
+        parts = {name.removesuffix("_cost"): value for name, value in values.items() if name.endswith("_cost")}
+        gib_second = 1769 / 1024 * pricing.GIB_SECOND[architecture]
+        assert parts == pytest.approx(
+            {
+                "compute": 5e3 * gib_second,
+                "starts": 200 * gib_second,
+                "invocations": 5e4 * pricing.INVOCATION,
+                "puts": 1e5 * pricing.S3_PUT,
+                "gets": 2 * 6e4 * pricing.S3_GET,
+            }
+        )
+    assert values["total"] == pytest.approx(sum(filter(None, parts.values())))
+
+
+def first_column(heading: str) -> list[str]:
+    """What the rows of the README's section begin with."""
+    rows = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return re.findall(r"^\| ([^|]*`[^|]*) \|", rows, re.MULTILINE)
+
+
+def test_the_readme_lists_every_metric_and_every_alarm(plans: dict[str, Planned]) -> None:
+    metrics = {name for cell in first_column("Metrics") for name in quoted(cell)}
+    assert metrics == {one["name"] for one in plans["largest"].filters}
+    assert {cell.strip("`") for cell in first_column("Alarms")} == ANCHORS
+
+
+def test_the_readme_counts_what_is_paid_for(plans: dict[str, Planned]) -> None:
+    counts = dict(re.findall(r"^\| (metrics|alarms)\b.* \| (\d+) \| 0\.\d0 \|", README, re.MULTILINE))
+    paid = [one for one in plans["smallest"].filters if not one["metric_transformation"][0]["dimensions"]]
+    # An alarm of an expression costs as much as its metrics would one by one.
+    watched = [max(1, len(alarm["metric_query"]) - 1) for alarm in plans["smallest"].alarms]
+    assert counts == {"metrics": str(len(paid)), "alarms": str(sum(watched))}
+
+
+def test_the_pipeline_passes_on_every_threshold() -> None:
+    root = {one.name: one.type for one in module_docs.inputs(TERRAFORM)}["monitoring"]
+    module = {one.name: one.type for one in module_docs.inputs(MODULE)}["thresholds"]
+    assert "".join(module.split()) in "".join(root.split())
