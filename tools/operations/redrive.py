@@ -100,7 +100,10 @@ class Redrive:
         if room <= 0:
             return []
         records = self._queue.receive(self._lease, most=room)
-        while not records and room == self._concurrency and time.monotonic() < until and self._others_have():
+        others_have = True
+        while not records and others_have and room == self._concurrency and time.monotonic() < until:
+            # Asked first: what comes back in between is received.
+            others_have = self._others_have()
             records = self._queue.receive(self._lease, most=room, wait=LONG_POLL_SECONDS)
         return records
 
