@@ -73,16 +73,20 @@ def test_an_interrupt_is_quiet_and_so_is_every_other_end(number: signal.Signals)
 def test_every_task_and_every_argument_has_a_help_text() -> None:
     listed = run("--list").stdout
     for name in (
+        "audit",
+        "backfill",
         "build",
         "clean",
         "demo",
         "docs",
         "down",
+        "failures",
         "lint",
         "lock",
         "logs",
         "publish",
         "record",
+        "redrive",
         "scan",
         "send",
         "test",
