@@ -1,5 +1,6 @@
 """A deployed pipeline as its function describes it, and the clients that reach all of its parts."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -134,5 +135,8 @@ def _not_found(name: str, error: ClientError) -> ToolError:
     if code in SIGN_IN_AGAIN:
         return ToolError(f"AWS does not take these credentials: {code}: {SIGN_IN}")
     if code in DENIED:
-        return ToolError(f"Not allowed to ask {name} what it is: allow lambda:GetFunctionConfiguration on it: {said}")
+        # Of which account it would be is not known.
+        resource = f"arn:aws:lambda:*:*:function:{name}"
+        statement = {"Effect": "Allow", "Action": "lambda:GetFunctionConfiguration", "Resource": resource}
+        return ToolError(f"Cannot ask {name} what it is: {code}: {said}: your policy needs {json.dumps(statement)}")
     return ToolError(f"Cannot ask {name} what it is: {code}: {said}")
