@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
 
-from invoke.exceptions import Exit
+from invoke.exceptions import Exit, ParseError
 from invoke.parser.argument import Argument
 from invoke.tasks import Task
 
@@ -15,6 +15,18 @@ from tools.errors import ToolError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+def _set_value(argument: Argument, value: str, cast: bool = True) -> None:
+    """Refuse what is no number in one line; Invoke itself shows where in its own code it found that out."""
+    try:
+        _set_any_value(argument, value, cast)
+    except ValueError:
+        raise ParseError(f"Error: --{argument.name} is {value!r}: it must be a whole number") from None
+
+
+_set_any_value = Argument.set_value
+Argument.set_value = _set_value  # type: ignore[assignment, method-assign]  # for all tasks, wherever they are parsed
 
 
 class FilesTask(Task):  # type: ignore[type-arg]  # generic for type checkers only
