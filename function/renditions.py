@@ -114,10 +114,10 @@ class Rendition:
             return Placement(whole, _rounded(source, min(1.0, *ratios)))
         return self._cover(source, max(ratios))
 
-    @property
-    def digest(self) -> str:
-        """What an output's metadata says of the settings that made it: 16 hexadecimal digits."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+    def digest(self, metadata: str) -> str:
+        """What an output says of the settings that made it, those and what is kept of metadata: 16 hex digits."""
+        options = {**asdict(self), "metadata": metadata}
+        return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:16]
 
     def _cover(self, source: tuple[int, int], ratio: float) -> Placement:
         # A source that is too small is cropped to the proportions, at its own scale.

@@ -218,7 +218,7 @@ class Audit:
             return "it is gone since it was listed"
         if MARKER not in metadata:
             return "something else is under its key"
-        if metadata[MARKER] != expected.rendition.digest:
+        if metadata[MARKER] != expected.rendition.digest(self.settings.metadata):
             return "made with other settings"
         made_of = metadata.get("resized-from-etag"), metadata.get("resized-from-modified")
         if made_of != (expected.source.etag.strip('"'), expected.source.modified.isoformat()):
