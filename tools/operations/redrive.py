@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -63,7 +63,7 @@ class Redrive:
         self._concurrency = concurrency
         self._lease = deployment.settings.timeout_seconds + MARGIN_SECONDS
         self._seen: set[str] = set()
-        # With the receipt that counts: a message that comes again has another.
+        # All that this redrive has in hand, with the receipt that counts: a message that comes again has another.
         self._hidden: dict[str, Record] = {}
         self._result = Redriven()
 
@@ -107,8 +107,9 @@ class Redrive:
     def _others_have(self) -> bool:
         return self._queue.depth().in_hand > len(self._hidden)
 
-    def _sorted_out(self, records: Iterable[Record], is_old: Callable[[Record], bool]) -> list[Record]:
+    def _sorted_out(self, records: Sequence[Record], is_old: Callable[[Record], bool]) -> list[Record]:
         """What is meant of these; the others are hidden until the end, that they do not come again and again."""
+        self._hidden |= {record.message_id: record for record in records}
         meant: list[Record] = []
         others: list[Record] = []
         for record in records:
@@ -116,16 +117,15 @@ class Redrive:
             (meant if fits else others).append(record)
             self._seen.add(record.message_id)
         self._queue.hide(others, PASSED_OVER_SECONDS)
-        self._hidden |= {record.message_id: record for record in others}
         return meant
 
     def _send(self, record: Record, advance: Advance) -> None:
         look = self._function.send(record.event) if record.event is not None else Look(error="it is no event")
         if look.error:
-            self._hidden[record.message_id] = record
             self._result.failed.append((record, look.error))
             return
-        self._queue.delete(record)
+        self._queue.delete(self._hidden[record.message_id])
+        del self._hidden[record.message_id]
         self._result.statuses.update(look.statuses)
         advance()
 
