@@ -146,7 +146,7 @@ class Reconciler:
             return _concluded(Outcome(Status.GONE, address))
         self.destination.remove(keys)
         if source.identity(self.s3, address) is None:
-            return _concluded(Outcome(Status.REMOVED, address, keys), outputs=keys)
+            return _concluded(Outcome(Status.REMOVED, address, keys), outputs=[{"key": key} for key in keys])
         _log_again("changed", address)
         return None
 
