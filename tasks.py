@@ -102,7 +102,7 @@ def test(_: Context, unit: bool = False, terraform: bool = False, pipeline: bool
 
 @task(
     help={
-        "only": "One of images, race, faults and storm.",
+        "only": "One of images, race, faults, storm and audit.",
         "count": "How many images, histories or uploads (default: each soak's own).",
         "write": "Renew docs/reliability.md.",
     }

@@ -21,6 +21,7 @@ from settings import Filter, Limits, MetadataPolicy, Settings
 from tests.images import encoded, picture
 from tools.errors import ToolError
 from tools.operations import audit as auditing
+from tools.operations import expected
 from tools.operations.audit import Audit, Finding, Kind, Known
 from tools.operations.deployment import Deployment
 from tools.operations.failure_queue import Record
@@ -205,6 +206,13 @@ def test_an_audit_is_of_what_is_old_enough(deployment: Deployment) -> None:
     made = Audit.of(deployment, Known(), folder="a/", deep=True, grace_seconds=3600)
     assert earliest <= made.before <= datetime.now(UTC) - hour
     assert (made.folder, made.deep, made.reserved_prefix) == ("a/", True, RESERVED)
+
+
+def test_where_there_is_no_room_to_sort_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    # To SQLite a database that may not grow is a full disk.
+    monkeypatch.setattr(expected, "CACHE_KIB", "1; PRAGMA max_page_count = 2")
+    with pytest.raises(ToolError, match=r"^Cannot sort on disk: .*: set TMPDIR to a folder with more room$"):
+        Look([listed(f"{number}.jpg") for number in range(1000)], [])
 
 
 # What the failure queue knows
