@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from typing import Any
 
 from errors import SettingsError
@@ -99,7 +100,7 @@ class Rendition:
         """Whether ``key`` may be one that :meth:`output_key` gives."""
         return self.template.could_give(key)
 
-    @property
+    @cached_property
     def template(self) -> KeyTemplate:
         """The parts of the output's key."""
         return KeyTemplate.of(self.key.replace("{rendition}", self.name), EXTENSIONS.get(self.format or "", ""))

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -90,6 +91,10 @@ def readable_errors(body: Callable[P, R], code: int = 1) -> Callable[P, R]:
             raise Exit(f"Error: {error}", code=code) from error
         except KeyboardInterrupt:
             raise Exit("Interrupted", code=130) from None
+        except BrokenPipeError:
+            # Who reads has had enough, as `head` does. Python would say so once more when it ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise Exit(code=141) from None
 
     return wrapped
 

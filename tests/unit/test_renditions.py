@@ -156,3 +156,9 @@ def test_the_digest_tells_settings_apart() -> None:
     assert len({one.digest(metadata) for one in renditions for metadata in ("none", "all")}) == 8
     parsed = Rendition.parse("r", json.loads('{"scale": 0.5}'))
     assert renditions[0].digest("none") == parsed.digest("none")
+
+
+def test_a_folder_of_an_output_follows_a_folder() -> None:
+    rendition = Rendition("r", scale=0.5, key="out/{dir}thumbs/{name}")
+    keys = ("out/thumbs/x.jpg", "out/my/thumbs/x.jpg", "out/mythumbs/x.jpg", "my/thumbs/x.jpg")
+    assert [rendition.could_write(key) for key in keys] == [True, True, False, False]
