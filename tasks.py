@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent
 # The tools share the function's own settings and events.
 sys.path.insert(0, str(ROOT / "function"))
 
+from tools import before_and_after as showing  # noqa: E402
 from tools import build as building  # noqa: E402
 from tools import checks, invocation, module_docs, scale_docs, stack, upgrade  # noqa: E402
 from tools import demo as demonstration  # noqa: E402
@@ -328,6 +329,13 @@ def docs(_: Context) -> None:
     """Renew what is made of code: inputs and outputs in the Terraform modules' READMEs, the tables of docs/scale.md."""
     for path in (*module_docs.renew(), *scale_docs.renew()):
         say(f"Renewed {path}")
+
+
+@task
+@readable_errors
+def pictures(_: Context) -> None:
+    """Draw docs/before-and-after.png: what the usual handler and this function make of the same uploads."""
+    say(f"Drew {showing.renew()}")
 
 
 @task
