@@ -35,6 +35,7 @@ from tools.operations.failure_queue import Choice  # noqa: E402
 from tools.operations.function import CONCURRENCY  # noqa: E402
 from tools.operations.operator import at_work  # noqa: E402
 from tools.paths import DIST, TERRAFORM  # noqa: E402
+from tools.preview import run as previewing  # noqa: E402
 from tools.soak import run as soaking  # noqa: E402
 
 OPERATED = {
@@ -169,6 +170,31 @@ def demo(_: Context, files: list[Path], output: str = str(demonstration.DEFAULT_
     results = demonstration.demo([Path(name) for name in files], Path(output), say, heic=heic)
     print("\n" + demonstration.table(results))
     print(f"\nSaved to {output}")
+
+
+@task(
+    klass=FilesTask,
+    iterable=["compare"],
+    help={
+        "var-file": "A .tfvars file with other settings of the module.",
+        "compare": "What else to try: quality=60,75,85, or format=webp,avif; both, given one after the other.",
+        "output": "The page (default: .local/preview.html).",
+    },
+)
+@readable_errors
+def preview(
+    _: Context,
+    files: list[Path],
+    compare: list[str],
+    var_file: str = "",
+    output: str = str(previewing.DEFAULT_OUTPUT),
+) -> None:
+    """Show what becomes of photos on a page, and what that takes: `invoke preview PHOTO ... [--compare ...]`."""
+    photos, settings = [Path(name) for name in files], Path(var_file) if var_file else None
+    made = previewing.preview(photos, say, var_file=settings, compare=compare)
+    previewing.save(made.html, Path(output))
+    print("\n" + previewing.text(made.contents))
+    print(f"\nSaved to {output}: open it in a browser")
 
 
 @task(
