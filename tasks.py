@@ -93,12 +93,15 @@ def publish(
         "unit": "Only the fast tests without a network.",
         "terraform": "Only the module's own tests, against a mocked provider.",
         "pipeline": "Only the tests on the local AWS.",
+        "browser": "Only the tests of the preview in a browser.",
     }
 )
 @readable_errors
-def test(_: Context, unit: bool = False, terraform: bool = False, pipeline: bool = False) -> None:
+def test(
+    _: Context, unit: bool = False, terraform: bool = False, pipeline: bool = False, browser: bool = False
+) -> None:
     """Run the tests, all of them unless told which."""
-    checks.test(unit=unit, terraform=terraform, pipeline=pipeline)
+    checks.test(unit=unit, terraform=terraform, pipeline=pipeline, browser=browser)
 
 
 @task(
