@@ -173,6 +173,7 @@ def demo(_: Context, files: list[Path], output: str = str(demonstration.DEFAULT_
     results = demonstration.demo([Path(name) for name in files], Path(output), say, heic=heic)
     print("\n" + demonstration.table(results))
     print(f"\nSaved to {output}")
+    print(f"To look at: {Path(output) / demonstration.REPORT}")
 
 
 @task(

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from settings import Settings
-from tools.benchmarks.pricing import PRICES_AS_KNOWN_ON, REGION, SLOWNESS
 from tools.benchmarks.table import Table
 from tools.errors import ToolError
 from tools.paths import LOCAL, ROOT
-from tools.preview import deployed
+from tools.preview import deployed, method
 from tools.preview.advice import figure, verdicts
 from tools.preview.contents import Contents, Output
-from tools.preview.cost import ARCHITECTURE, MOST_RUNS
 from tools.preview.making import make
 from tools.preview.page import page
 from tools.preview.variants import Comparison
@@ -59,7 +57,7 @@ def preview(
         title=f"Preview of {made[0].name if len(made) == 1 else f'{len(bodies)} photos'}",
         origin=_origin(settings, files),
         clock="CPU, ms",
-        how=list(_how(settings)),
+        how=[method.LIKENESS, method.CPU, method.million(settings), method.BYTES],
         photos=made,
         refused=refused,
         hint="" if comparison != Comparison() else HINT,
@@ -121,22 +119,3 @@ def _origin(settings: Settings, files: Sequence[Path]) -> str:
         f"Rendered by the function's own code, with {whose}: {memory:,} MiB of memory, "
         f"metadata {settings.metadata.value!r}."
     )
-
-
-def _how(settings: Settings) -> Iterator[str]:
-    memory = settings.limits.memory_bytes >> 20
-    yield (
-        "SSIM and PSNR compare each output to its photo, decoded in full and scaled to the same size in one step by a "
-        "bicubic filter: what is on the left. SSIM is of the brightness; of an animation, the mean of up to 12 frames."
-    )
-    yield (
-        f"CPU is the median of up to {MOST_RUNS} runs on this machine, for the variant alone; all renditions at once "
-        "take less than their sum, for the photo is decoded once. A tenth more or less means nothing."
-    )
-    yield (
-        f"A million: what Lambda on {ARCHITECTURE} with {memory:,} MiB and the requests to S3 cost for a million such "
-        f"photos, by list prices of {REGION} as known on {PRICES_AS_KNOWN_ON}, its processor being taken to be "
-        f"{'as fast as' if SLOWNESS == 1 else f'{SLOWNESS:g} times as slow as'} this one. docs/benchmarks.md says what "
-        "else is taken as given. To keep a million: in S3 Standard, for a month."
-    )
-    yield "Outputs are here byte for byte, where nothing else is said; a scaled source never is an output."
