@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -538,6 +539,15 @@ def test_a_preview_is_made_of_files(tmp_path: Path) -> None:
     assert "--compare" not in found.html
     run.save(found.html, tmp_path / "new" / "page.html")
     assert (tmp_path / "new" / "page.html").read_text() == found.html
+
+
+def test_a_name_that_is_no_text_is_shown_as_far_as_it_is(tmp_path: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/a\xff.jpg"))
+    odd.write_bytes(encoded(picture()))
+    found = run.preview([odd], quiet)
+    run.save(found.html, tmp_path / "page.html")
+    assert found.contents.photos[0].name == "a\ufffd.jpg"
+    assert "a\ufffd.jpg" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 def test_without_a_comparison_the_page_says_how_to_choose(tmp_path: Path) -> None:

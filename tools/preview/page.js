@@ -36,7 +36,8 @@ function viewer(section) {
     const fitting = `min(${width}px, ${(82 * width) / height}vh)`;
     frame.style.maxWidth = isZoomed ? `${width * zoom}px` : fitting;
     canvas.style.width = isZoomed ? `${width * zoom}px` : "100%";
-    find(".wipe").style.maxWidth = frame.style.maxWidth;
+    // As wide as what it wipes over, or its words.
+    find(".wipe").style.maxWidth = `max(16rem, ${frame.style.maxWidth})`;
     frame.classList.toggle("zoomed", isZoomed);
     canvas.classList.toggle("pixels", zoom > 1);
     stage.tabIndex = isZoomed ? 0 : -1;

@@ -97,8 +97,12 @@ def _size(count: int) -> str:
 
 
 def _relative(share: float) -> str:
-    percent = round(100 * (share - 1))
-    return f"{'+' if percent > 0 else '−'}{abs(percent)} %" if percent else "same"  # noqa: RUF001
+    percent = 100 * (share - 1)
+    if round(percent) == 0:
+        return "same"
+    # Never all of it.
+    digits = f"{abs(percent):.0f}" if percent > -99 else f"{abs(percent):.1f}"
+    return f"{'+' if percent > 0 else '−'}{digits} %"  # noqa: RUF001
 
 
 def _two_digits(value: float) -> str:

@@ -1,5 +1,6 @@
 """`invoke preview`: from photos and settings to a page and a table."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +75,7 @@ def save(html: str, output: Path) -> None:
     """
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(html)
+        output.write_text(html, encoding="utf-8")
     except OSError as error:
         raise ToolError(f"Cannot write {output}: {error.strerror}: choose another --output") from None
 
@@ -106,7 +107,8 @@ def _read(photos: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
         raise ToolError("No photo is named: use `invoke preview photo.jpg`")
     for photo in photos:
         try:
-            yield photo.name, photo.read_bytes()
+            # What of a name is no text cannot be on a page.
+            yield os.fsencode(photo.name).decode(errors="replace"), photo.read_bytes()
         except OSError as error:
             raise ToolError(f"Cannot read {photo}: {error.strerror}") from None
 
