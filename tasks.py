@@ -36,6 +36,7 @@ from tools.operations.failure_queue import Choice  # noqa: E402
 from tools.operations.function import CONCURRENCY  # noqa: E402
 from tools.operations.operator import at_work  # noqa: E402
 from tools.paths import DIST, TERRAFORM  # noqa: E402
+from tools.preview import run as previewing  # noqa: E402
 from tools.soak import run as soaking  # noqa: E402
 
 OPERATED = {
@@ -93,12 +94,15 @@ def publish(
         "unit": "Only the fast tests without a network.",
         "terraform": "Only the module's own tests, against a mocked provider.",
         "pipeline": "Only the tests on the local AWS.",
+        "browser": "Only the tests of the preview in a browser.",
     }
 )
 @readable_errors
-def test(_: Context, unit: bool = False, terraform: bool = False, pipeline: bool = False) -> None:
+def test(
+    _: Context, unit: bool = False, terraform: bool = False, pipeline: bool = False, browser: bool = False
+) -> None:
     """Run the tests, all of them unless told which."""
-    checks.test(unit=unit, terraform=terraform, pipeline=pipeline)
+    checks.test(unit=unit, terraform=terraform, pipeline=pipeline, browser=browser)
 
 
 @task(
@@ -170,6 +174,32 @@ def demo(_: Context, files: list[Path], output: str = str(demonstration.DEFAULT_
     results = demonstration.demo([Path(name) for name in files], Path(output), say, heic=heic)
     print("\n" + demonstration.table(results))
     print(f"\nSaved to {output}")
+    print(f"To look at: {Path(output) / demonstration.REPORT}")
+
+
+@task(
+    klass=FilesTask,
+    iterable=["compare"],
+    help={
+        "var-file": "A .tfvars file with other settings of the module.",
+        "compare": "What else to try: quality=60,75,85, or format=webp,avif; both, given one after the other.",
+        "output": "The page (default: .local/preview.html).",
+    },
+)
+@readable_errors
+def preview(
+    _: Context,
+    files: list[Path],
+    compare: list[str],
+    var_file: str = "",
+    output: str = str(previewing.DEFAULT_OUTPUT),
+) -> None:
+    """Show what becomes of photos on a page, and what that takes: `invoke preview PHOTO ... [--compare ...]`."""
+    photos, settings = [Path(name) for name in files], Path(var_file) if var_file else None
+    made = previewing.preview(photos, say, var_file=settings, compare=compare)
+    previewing.save(made.html, Path(output))
+    print("\n" + previewing.text(made.contents))
+    print(f"\nSaved to {output}: open it in a browser")
 
 
 @task(

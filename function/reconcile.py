@@ -39,6 +39,14 @@ SecondsLeft = Callable[[], float]
 """Tells how long the invocation may still take."""
 
 
+@dataclass
+class Watch:
+    """How long the parts of one object's work took, in seconds."""
+
+    read: float = 0.0
+    render: float = 0.0
+
+
 @dataclass(frozen=True)
 class Reconciler:
     """Reads source objects, writes their renditions, and records what can have none.
@@ -165,13 +173,13 @@ class Reconciler:
         One object is rendered at a time, for it may take all of the memory; what is small is read before its turn and
         put after it, beside another's.
         """
-        started = time.perf_counter()
+        started, watch = time.perf_counter(), Watch()
         keys = self.destination.keys(address.key)
         budget.check_download(identity.size, self.settings.limits)
         # Nothing here holds what is large for longer than it is rendered.
-        small = source.read(response) if self._is_small(identity.size) else None
+        small = _read(response, watch) if self._is_small(identity.size) else None
         with self.rendering:
-            rendered, seconds = self._render(source.read(response) if small is None else small, response, seconds_left)
+            rendered = self._render(_read(response, watch) if small is None else small, response, seconds_left, watch)
             is_small = self._is_small(sum(len(output.body) for output in rendered.outputs))
             if not is_small:
                 self.destination.put(keys, rendered.outputs, response, identity)
@@ -190,16 +198,16 @@ class Reconciler:
                 "output_count": len(rendered.outputs),
                 "output_bytes": sum(len(output.body) for output in rendered.outputs),
                 "megapixels": round(rendered.pixels / 1e6, 3),
-                "render_milliseconds": round(1000 * seconds),
+                "read_milliseconds": round(1000 * watch.read),
+                "render_milliseconds": round(1000 * watch.render),
                 "milliseconds": round(1000 * (time.perf_counter() - started)),
             },
         )
         return keys
 
     def _render(
-        self, body: bytes, response: "GetObjectOutputTypeDef", seconds_left: SecondsLeft
-    ) -> tuple[Rendered, float]:
-        """Render, and tell how many seconds that took."""
+        self, body: bytes, response: "GetObjectOutputTypeDef", seconds_left: SecondsLeft, watch: Watch
+    ) -> Rendered:
         had, began = seconds_left(), time.perf_counter()
         limits = self.settings.limits
         try:
@@ -214,11 +222,19 @@ class Reconciler:
             if rejection.reason is Reason.TOO_SLOW and had < WHOLE_SHARE * self.settings.timeout_seconds:
                 raise LateError(rejection.message) from rejection
             raise
-        return rendered, time.perf_counter() - began
+        watch.render = time.perf_counter() - began
+        return rendered
 
     def _is_small(self, byte_count: int) -> bool:
         """Whether that much may be held beside another object that is rendered: the budget's margin covers it."""
         return byte_count <= self.settings.limits.memory_bytes // SMALL_SHARE
+
+
+def _read(response: "GetObjectOutputTypeDef", watch: Watch) -> bytes:
+    began = time.perf_counter()
+    body = source.read(response)
+    watch.read = time.perf_counter() - began
+    return body
 
 
 def _rejected(address: ObjectAddress, identity: Identity, rejection: RejectedError) -> Outcome:

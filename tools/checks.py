@@ -14,7 +14,12 @@ from tools.errors import ToolError
 from tools.paths import ROOT, TERRAFORM
 from tools.terraform import Terraform, copy_code
 
-SUITES = {"unit": ["tests/unit"], "terraform": ["tests/terraform"], "pipeline": ["tests/local_aws", "tests/pipeline"]}
+SUITES = {
+    "unit": ["tests/unit"],
+    "terraform": ["tests/terraform"],
+    "pipeline": ["tests/local_aws", "tests/pipeline"],
+    "browser": ["tests/browser"],
+}
 """The parts of the tests that can be run alone."""
 
 

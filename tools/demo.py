@@ -2,8 +2,9 @@
 
 import io
 import json
+import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from tools.errors import ToolError
 from tools.invocation import log_events
 from tools.paths import LOCAL
 from tools.pictures import Upload, demo_uploads
+from tools.preview import deployed, rejections, run
+from tools.preview.contents import Refused, Step
+from tools.preview.pipeline import Written, report
 from tools.stack import RENDITION, Say, Stack, temporary_stack
 
 PATIENCE = 120
@@ -27,14 +31,20 @@ class Result:
     Attributes:
         output: The resized image; None where there is none.
         why: Why there is none, as the failure queue says it.
+        message: The same, in a sentence.
         milliseconds: From reading the source to having written the output; None where nothing was written.
+        render_milliseconds: Of these, those of rendering.
+        steps: What happened when; empty where nothing was written.
 
     """
 
     upload: Upload
     output: bytes | None
     why: str = ""
+    message: str = ""
     milliseconds: int | None = None
+    render_milliseconds: int = 0
+    steps: Sequence[Step] = ()
 
     @property
     def output_key(self) -> str:
@@ -57,16 +67,44 @@ def demo(photos: Sequence[Path], directory: Path, say: Say, *, heic: bool = Fals
     """
     uploads = list(_uploads_of(photos) if photos else demo_uploads())
     with temporary_stack(say, heic=heic) as stack:
-        s3 = stack.client("s3")
-        for upload in uploads:
-            say(f"Uploading s3://{stack.source_bucket}/{upload.key}")
-            s3.put_object(Bucket=stack.source_bucket, Key=upload.key, Body=upload.body)
-        results = _await_results(stack, uploads, say)
+        results = run_through(stack, uploads, say)
     for result in results:
         _save(directory / result.upload.key, result.upload.body)
         if result.output is not None:
             _save(directory / result.output_key, result.output)
+    run.save(page(results), directory / REPORT)
     return results
+
+
+def run_through(stack: Stack, uploads: Sequence[Upload], say: Say) -> list[Result]:
+    """Upload, and wait for what becomes of each.
+
+    Raises:
+        ToolError: Of one nothing has become.
+
+    """
+    s3, began = stack.client("s3"), {}
+    for upload in uploads:
+        say(f"Uploading s3://{stack.source_bucket}/{upload.key}")
+        began[upload.key] = time.time_ns() // 1_000_000
+        s3.put_object(Bucket=stack.source_bucket, Key=upload.key, Body=upload.body)
+    return _await_results(stack, uploads, began, say)
+
+
+def page(results: Sequence[Result]) -> str:
+    """Lay the results out as the preview does, with the timeline of each."""
+    written = [
+        Written(one.upload.key, one.upload.body, one.output, one.render_milliseconds / 1000, one.steps)
+        for one in results
+        if one.output is not None
+    ]
+    refused = [
+        Refused(one.upload.key, len(one.upload.body), one.why, one.message, rejections.advice(one.why, one.message))
+        for one in results
+        if one.output is None
+    ]
+    origin = "Uploaded to the pipeline on a local AWS, deployed by Terraform with the module's default settings."
+    return report(written, refused, deployed.settings([]), origin)
 
 
 def table(results: Iterable[Result]) -> str:
@@ -109,12 +147,13 @@ def _uploads_of(photos: Sequence[Path]) -> Iterator[Upload]:
             raise ToolError(f"Cannot read {photo}: {error.strerror}") from None
 
 
-def _await_results(stack: Stack, uploads: Sequence[Upload], say: Say) -> list[Result]:
-    """Ask the destination and the failure queue until they account for every upload."""
+def _await_results(stack: Stack, uploads: Sequence[Upload], began: Mapping[str, int], say: Say) -> list[Result]:
+    """Ask the destination and the log, and the failure queue, until they account for every upload."""
     outputs: dict[str, bytes] = {}
-    failures: dict[str, str] = {}
+    failures: dict[str, dict[str, str]] = {}
+    log = Log({}, {})
     deadline = time.monotonic() + PATIENCE
-    while missing := [one for one in uploads if one.key not in outputs.keys() | failures.keys()]:
+    while missing := [one for one in uploads if one.key not in (outputs.keys() & log.written.keys()) | failures.keys()]:
         if time.monotonic() > deadline:
             raise ToolError(
                 f"No image and no failure record after {PATIENCE} s for: {', '.join(u.key for u in missing)}"
@@ -122,8 +161,21 @@ def _await_results(stack: Stack, uploads: Sequence[Upload], say: Say) -> list[Re
         say(f"Waiting for {len(missing)} of {len(uploads)}")
         failures |= _received_failures(stack)
         outputs |= {one.key: body for one in missing if (body := _output(stack, one)) is not None}
-    milliseconds = _milliseconds(stack)
-    return [Result(one, outputs.get(one.key), failures.get(one.key, ""), milliseconds.get(one.key)) for one in uploads]
+        log = Log.of(stack)
+    return [_result(one, outputs.get(one.key), failures.get(one.key, {}), log, began[one.key]) for one in uploads]
+
+
+def _result(upload: Upload, output: bytes | None, failure: Mapping[str, str], log: "Log", began: int) -> Result:
+    if output is None:
+        return Result(upload, None, failure["reason"], failure["message"])
+    written = log.written[upload.key]
+    return Result(
+        upload,
+        output,
+        milliseconds=written.line["milliseconds"],
+        render_milliseconds=written.line["render_milliseconds"],
+        steps=log.steps(written, began),
+    )
 
 
 def _output(stack: Stack, upload: Upload) -> bytes | None:
@@ -136,19 +188,63 @@ def _output(stack: Stack, upload: Upload) -> bytes | None:
     return body
 
 
-def _received_failures(stack: Stack) -> dict[str, str]:
-    """Receive what the failure queue has within a second: key to reason."""
+def _received_failures(stack: Stack) -> dict[str, dict[str, str]]:
+    """Receive what the failure queue has within a second: key to record."""
     received = stack.client("sqs").receive_message(
         QueueUrl=stack.failure_queue_url, WaitTimeSeconds=1, MaxNumberOfMessages=10
     )
     records = [json.loads(message["Body"]) for message in received.get("Messages", [])]
-    return {record["key"]: record["reason"] for record in records if "reason" in record}
+    return {record["key"]: record for record in records if "reason" in record}
 
 
-def _milliseconds(stack: Stack) -> dict[str, int]:
-    """Read from the function's log how long each written object took: key to milliseconds."""
-    lines = (_parsed(event["message"]) for event in log_events(stack))
-    return {line["key"]: line["milliseconds"] for line in lines if line.get("message") == "written"}
+@dataclass(frozen=True)
+class Line:
+    """A line of the log, and when it was written, in milliseconds since 1970."""
+
+    line: dict[str, Any]
+    at: int
+
+
+@dataclass(frozen=True)
+class Log:
+    """What the function's log says.
+
+    Attributes:
+        written: The last ``written`` of each key.
+        invoked: When each invocation began, by its request id, in milliseconds since 1970.
+
+    """
+
+    written: Mapping[str, Line]
+    invoked: Mapping[str, int]
+
+    @classmethod
+    def of(cls, stack: Stack) -> "Log":
+        """Read all of it."""
+        written: dict[str, Line] = {}
+        invoked: dict[str, int] = {}
+        for event in log_events(stack):
+            line = _parsed(event["message"])
+            if line.get("message") == "written":
+                written[line["key"]] = Line(line, event["timestamp"])
+            if start := re.match(r"START RequestId: (\S+)", event["message"]):
+                invoked[start[1]] = event["timestamp"]
+        return cls(written, invoked)
+
+    def steps(self, written: Line, uploaded: int) -> list[Step]:
+        """When what happened to an object, in milliseconds since its upload was begun."""
+        line = written.line
+        # The line is logged after the last put, and tells how long each part took.
+        read = written.at - line["milliseconds"] + line["read_milliseconds"]
+        moments = {
+            "uploaded": uploaded,
+            # A line counts from when it was seen, which a busy machine puts off.
+            "invoked": min(self.invoked[line["requestId"]], read),
+            "read": read,
+            "rendered": read + line["render_milliseconds"],
+            "written": written.at,
+        }
+        return [Step(name, at - uploaded) for name, at in moments.items()]
 
 
 def _parsed(line: str) -> dict[str, Any]:
@@ -179,3 +275,4 @@ def _save(path: Path, body: bytes) -> None:
 
 
 DEFAULT_DIRECTORY = LOCAL / "demo"
+REPORT = "report.html"

@@ -1,13 +1,26 @@
-"""Reads Terraform's language: which blocks and arguments there are, and where in the text each is written."""
+"""Reads Terraform's language: which blocks and arguments there are, where each is written, and what is literal."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import hcl2
 from lark import Token, Tree
 from lark.exceptions import UnexpectedInput
 
 from tools.errors import ToolError
+
+WORDS = {"null": None, "true": True, "false": False}
+
+ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)|\$\$\{|%%\{")
+ESCAPED = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
+"""What stands for something else in a string, and for what:
+https://developer.hashicorp.com/terraform/language/expressions/strings"""
+
+
+class _NotLiteralError(Exception):
+    """An expression has to be evaluated; the message is what it is."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +52,36 @@ def parse(text: str, origin: str) -> Block:
         ToolError: It is not HCL.
 
     """
+    return _block("", (), _body(text, origin))
+
+
+def literals(text: str, origin: str, names: Collection[str]) -> dict[str, Any]:
+    """Read what is given to some arguments, as JSON would have it; a ``.tfvars`` file holds nothing but literals.
+
+    Args:
+        text: Such as the contents of a ``.tfvars`` file.
+        origin: What an error calls the text.
+        names: Of the arguments; others are left alone.
+
+    Raises:
+        ToolError: It is not HCL, or one of these is no literal, such as a call of a function.
+
+    """
+    found = {}
+    for part in _parts(_body(text, origin)):
+        if part.data == "attribute" and (name := _word(_parts(part)[0])) in names:
+            try:
+                found[name] = _literal(_parts(part)[1])
+            except _NotLiteralError as error:
+                raise ToolError(f"{origin}: {name} holds `{error}`: write out what it comes to") from None
+    return found
+
+
+def _body(text: str, origin: str) -> Tree[Token]:
     try:
-        tree = hcl2.parses_to_tree(text)
+        return _parts(hcl2.parses_to_tree(text))[0]
     except UnexpectedInput as error:
         raise ToolError(f"{origin}: its line {error.line} is not HCL; `terraform fmt` says what is wrong") from None
-    return _block("", (), _parts(tree)[0])
 
 
 def _block(kind: str, labels: tuple[str, ...], body: Tree[Token]) -> Block:
@@ -65,3 +103,39 @@ def _parts(tree: Tree[Token]) -> list[Tree[Token]]:
 def _word(tree: Tree[Token]) -> str:
     """An identifier, or a label with its quotation marks taken off."""
     return "".join(tree.scan_values(lambda _: True)).strip('"')
+
+
+def _literal(tree: Tree[Token]) -> Any:
+    text = "".join(tree.scan_values(lambda _: True))
+    parts = [part for part in _parts(tree) if part.data != "new_line_or_comment"]
+    match str(tree.data):
+        case "expr_term" if len(parts) == 1:
+            return _literal(parts[0])
+        case "unary_op" if text.startswith("-") and isinstance(value := _literal(parts[-1]), int | float):
+            return -value
+        case "int_lit" | "float_lit":
+            # It has one kind of number, of which JSON writes what is whole without a fraction.
+            return int(value) if (value := float(text)).is_integer() else value
+        case "literal_value":
+            return WORDS[text]
+        case "string" if not any(map(_parts, parts)):
+            return ESCAPE.sub(_unescaped, text[1:-1])
+        case "tuple":
+            return [_literal(part) for part in parts]
+        case "object":
+            return dict(map(_element, parts))
+    raise _NotLiteralError(text)
+
+
+def _element(tree: Tree[Token]) -> tuple[str, Any]:
+    key, value = _parts(tree)
+    term = _parts(_parts(key)[0])
+    name = _word(key) if term and term[0].data == "identifier" else _literal(_parts(key)[0])
+    return str(name), _literal(value)
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    code = escape[1]
+    if code is None:
+        return escape[0][1:]
+    return chr(int(code[1:], 16)) if code[0] in "uU" and len(code) > 1 else ESCAPED.get(code, escape[0])

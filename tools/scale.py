@@ -83,6 +83,7 @@ WRITTEN = {
     "output_count": 1,
     "output_bytes": 328869,
     "megapixels": 12.0,
+    "read_milliseconds": 31,
     "render_milliseconds": 52,
     "milliseconds": 176,
 }

@@ -84,6 +84,7 @@ def test_every_task_and_every_argument_has_a_help_text() -> None:
         "lint",
         "lock",
         "logs",
+        "preview",
         "publish",
         "record",
         "redrive",
@@ -109,6 +110,9 @@ def test_every_task_and_every_argument_has_a_help_text() -> None:
         (["build", "--python", "3.11"], "use 3.12 or 3.13"),
         (["up", "--var-file", "missing.tfvars"], "Error: No settings file at missing.tfvars"),
         (["up", "--port", "some"], "Error: --port is 'some': it must be a whole number"),
+        (["preview"], "Error: No photo is named: use `invoke preview photo.jpg`"),
+        (["preview", "missing.jpg"], "Error: Cannot read missing.jpg: No such file or directory"),
+        (["preview", "missing.jpg", "--compare", "size=3"], "Error: Cannot compare 'size': use --compare quality="),
     ],
 )
 def test_wrong_input_is_one_line_that_says_what_to_do(arguments: list[str], message: str) -> None:

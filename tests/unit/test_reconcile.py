@@ -142,10 +142,12 @@ def test_a_jpegs_megapixels_are_those_before_its_decoder_shrinks_it(
     assert written["megapixels"] == 1.234
 
 
-def test_the_time_of_rendering_is_without_that_of_s3(
-    pipeline: Pipeline, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("share", [reconcile.SMALL_SHARE, 1 << 30], ids=["before its turn", "in its turn"])
+def test_the_times_of_reading_and_of_rendering_are_each_their_own(
+    pipeline: Pipeline, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, share: int
 ) -> None:
     caplog.set_level(logging.INFO, "reconcile")
+    monkeypatch.setattr(reconcile, "SMALL_SHARE", share)
     now = [0.0]
 
     def take(seconds: float) -> None:
@@ -162,7 +164,8 @@ def test_the_time_of_rendering_is_without_that_of_s3(
     before_next(pipeline.s3, "PutObject", lambda: take(4))
     pipeline.reconcile()
     (written,) = [record.__dict__ for record in caplog.records if record.message == "written"]
-    assert (written["render_milliseconds"], written["milliseconds"]) == (250, 6250)
+    assert (written["read_milliseconds"], written["render_milliseconds"]) == (2000, 250)
+    assert written["milliseconds"] == 6250
 
 
 def test_the_key_keeps_its_folders_and_odd_characters(pipeline: Pipeline) -> None:

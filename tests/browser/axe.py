@@ -1,0 +1,49 @@
+"""axe-core, which finds what keeps people out of a page: fetched from npm once, exactly the one that is named here."""
+
+import base64
+import hashlib
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+
+from tools import locked
+from tools.errors import ToolError
+from tools.paths import LOCAL
+
+VERSION = "4.14.1"
+INTEGRITY = "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="
+"""Of its package, as ``npm view axe-core@VERSION dist.integrity`` tells it."""
+
+
+def source() -> str:
+    """The script that, run in a page, gives it ``axe``.
+
+    Raises:
+        ToolError: It cannot be had, or is another than is named here.
+
+    """
+    with locked.only_one():
+        path = LOCAL / f"axe-core-{VERSION}.js"
+        if not path.exists():
+            with tempfile.TemporaryDirectory(dir=LOCAL) as scratch:
+                unfinished = _fetched(Path(scratch))
+                unfinished.rename(path)
+    return path.read_text()
+
+
+def _fetched(folder: Path) -> Path:
+    if not shutil.which("npm"):
+        raise ToolError("No npm on PATH, which brings axe-core: apt-get install npm")
+    command = ["npm", "pack", "--silent", f"axe-core@{VERSION}", "--pack-destination", str(folder)]
+    packed = subprocess.run(command, capture_output=True, text=True, check=False)
+    if packed.returncode:
+        raise ToolError(f"npm cannot fetch axe-core {VERSION}: is there a network? {packed.stderr.strip()}")
+    (package,) = folder.glob("*.tgz")
+    digest = base64.b64encode(hashlib.sha512(package.read_bytes()).digest()).decode()
+    if f"sha512-{digest}" != INTEGRITY:
+        raise ToolError(f"npm's axe-core {VERSION} has the integrity sha512-{digest}, not {INTEGRITY}: do not use it")
+    with tarfile.open(package) as archive:
+        archive.extract("package/axe.min.js", folder, filter="data")
+    return folder / "package" / "axe.min.js"

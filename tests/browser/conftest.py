@@ -1,0 +1,114 @@
+"""A real browser with a preview in it; whatever it complains of, or asks the network for, fails the test."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser import axe
+from tests.images import encoded, picture
+from tools.errors import ToolError
+from tools.preview import run
+from tools.preview.contents import Step
+from tools.preview.page import page
+
+SETTINGS = """
+renditions = {
+  tile    = { width = 120, height = 120, fit = "cover", format = "webp" }
+  whole   = { scale = 1 }
+}
+"""
+
+HOSTILE = "<img src=x onerror=alert(1)>\"'&.png"
+
+PATIENCE = 5000
+"""Milliseconds until what does not come about fails a test."""
+
+Opened = Callable[..., Page]
+"""Opens the preview; takes the options of a context of Playwright's."""
+
+
+def missing(why: str) -> NoReturn:
+    """Skip for want of something; in CI, where everything is required, fail."""
+    if "CI" in os.environ:
+        pytest.fail(why)
+    pytest.skip(why)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = shutil.which("chromium")
+    if path is None:
+        missing("No chromium on PATH: apt-get install chromium")
+    # Its sandbox does not work for root.
+    options = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=options)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def axe_core() -> str:
+    try:
+        return axe.source()
+    except ToolError as error:
+        missing(str(error))
+
+
+@pytest.fixture(scope="session")
+def preview(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page with all that there can be on one."""
+    folder = tmp_path_factory.mktemp("preview")
+    (folder / "x.tfvars").write_text(SETTINGS)
+    noisy = Image.blend(picture(600, 400), Image.merge("RGB", [Image.effect_noise((600, 400), 60)] * 3), 0.02)
+    frames = [picture(200, 150).rotate(turn) for turn in (0, 45, 90)]
+    animation: dict[str, Any] = {"save_all": True, "append_images": frames[1:], "duration": 100, "loop": 0}
+    files = {
+        "photo.jpg": encoded(noisy, quality=95),
+        HOSTILE: encoded(picture(300, 200, "LA"), "PNG"),
+        "moving.gif": encoded(frames[0], "GIF", **animation),
+        "paper.tiff": encoded(picture(200, 300), "TIFF"),
+        "notes.txt": b"text",
+    }
+    for name, body in files.items():
+        (folder / name).write_bytes(body)
+    made = run.preview(
+        [folder / name for name in files], lambda _: None, var_file=folder / "x.tfvars", compare=["quality=60,90"]
+    )
+    first, *others = made.contents.photos
+    steps = [Step("uploaded", 0), Step("invoked", 45), Step("written", 1234)]
+    html = page(replace(made.contents, photos=[replace(first, steps=steps), *others]))
+    run.save(html, folder / "preview.html")
+    return folder / "preview.html"
+
+
+@pytest.fixture
+def opened(browser: Browser, preview: Path) -> Iterator[Opened]:
+    """Opens the preview in a window of its own."""
+    complaints: list[str] = []
+    with ExitStack() as contexts:
+
+        def opened(**options: Any) -> Page:
+            context = contexts.enter_context(browser.new_context(**options))
+            context.set_default_timeout(PATIENCE)
+            tab = context.new_page()
+            tab.on("console", lambda message: complaints.append(message.text))
+            tab.on("pageerror", lambda error: complaints.append(str(error)))
+            tab.on("dialog", lambda dialog: complaints.append(dialog.message))
+            tab.on("request", lambda request: complaints.append(request.url) if leaves(request.url) else None)
+            tab.goto(preview.as_uri())
+            return tab
+
+        def leaves(url: str) -> bool:
+            return url != preview.as_uri() and not url.startswith("data:")
+
+        yield opened
+    assert complaints == []

@@ -1,0 +1,206 @@
+"""The preview in a browser: it wipes, compares and zooms, by mouse and by keyboard, and keeps nobody out."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, ViewportSize, expect
+
+from tests.browser.conftest import HOSTILE, Opened
+from tools.paths import LOCAL
+
+DESKTOP: ViewportSize = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+NARROWEST: ViewportSize = {"width": 320, "height": 640}
+"""What WCAG 2.2 asks for, 1.4.10."""
+
+
+def rendition(tab: Page, photo: str = "photo.jpg", name: str = "whole") -> Locator:
+    of_photo = tab.locator("article").filter(has=tab.get_by_role("heading", name=photo, level=2, exact=True))
+    return of_photo.locator(".rendition").filter(has=tab.locator("h3", has_text=name))
+
+
+def edges(shown: Locator) -> list[float]:
+    """The line, the end of the left image and the beginning of the right one, as shares of what is seen."""
+    found: list[float] = shown.evaluate("""section => {
+      const [stage, line, left, right] = [".stage", ".line", ".canvas .left", ".canvas .right"]
+        .map(name => section.querySelector(name));
+      const hidden = (image, side) => {
+        const [top, right = top, , left = right] = image.style.clipPath.match(/-?[\\d.]+(?=px)/g).map(Number);
+        return { right, left }[side];
+      };
+      return [
+        line.getBoundingClientRect().x + 1 - stage.getBoundingClientRect().x,
+        left.clientWidth - hidden(left, "right") - stage.scrollLeft,
+        hidden(right, "left") - stage.scrollLeft,
+      ].map(place => place / stage.clientWidth);
+    }""")
+    return found
+
+
+def expect_wiped(shown: Locator, share: float) -> None:
+    """The line is there, the left image ends there, and the right one begins there."""
+    assert edges(shown) == pytest.approx([share] * 3, abs=0.01)
+
+
+def test_the_wipe_is_moved_by_keyboard(opened: Opened) -> None:
+    tab = opened(viewport=DESKTOP)
+    shown = rendition(tab)
+    slider = shown.get_by_role("slider", name="Wipe")
+    expect_wiped(shown, 0.5)
+    slider.press("ArrowLeft")
+    expect(slider).to_have_value("49")
+    slider.press("PageUp")
+    expect(slider).to_have_value("59")
+    expect_wiped(shown, 0.59)
+    expect(slider).to_have_attribute("aria-valuetext", "59 % source, scaled, 41 % quality 60")
+    slider.press("End")
+    expect_wiped(shown, 1)
+
+
+def test_the_wipe_is_moved_by_mouse(opened: Opened) -> None:
+    tab = opened(viewport=DESKTOP)
+    shown = rendition(tab)
+    slider = shown.get_by_role("slider", name="Wipe")
+    stage, knob = (centre(shown.locator(name)) for name in (".stage", ".knob"))
+    tab.mouse.move(*knob)
+    tab.mouse.down()
+    tab.mouse.move(stage[0] - 150, knob[1], steps=3)
+    expect_wiped(shown, 0.25)
+    expect(slider).to_have_value("25")
+    tab.mouse.up()
+    tab.mouse.move(stage[0], knob[1])
+    expect(slider).to_have_value("25")
+    # Anywhere on the image will do; so will the slider itself.
+    tab.mouse.move(stage[0] + 60, stage[1] + 100)
+    tab.mouse.down()
+    expect_wiped(shown, 0.6)
+    tab.mouse.up()
+    tab.mouse.click(*centre(slider))
+    expect_wiped(shown, 0.5)
+
+
+def centre(element: Locator) -> tuple[float, float]:
+    element.scroll_into_view_if_needed()
+    box = element.bounding_box()
+    assert box
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def test_any_two_images_are_compared(opened: Opened) -> None:
+    tab = opened(viewport=DESKTOP)
+    shown = rendition(tab)
+    names = ["source, scaled", "JPEG 80, as set", "quality 60", "quality 90"]
+    figures = dict(zip(names, shown.locator("figure img").all(), strict=True))
+    for side, name in (("left", "quality 90"), ("right", "source, scaled"), ("right", "JPEG 80, as set")):
+        shown.get_by_label(side.capitalize(), exact=True).select_option(name)
+        image = shown.locator(f".canvas .{side}")
+        expect(image).to_have_attribute("src", figures[name].get_attribute("src") or "")
+        expect(image).to_have_attribute("alt", name)
+        expect(shown.locator(f".tag-{side}")).to_have_text(name)
+    assert len({image.get_attribute("src") for image in figures.values()}) == 4
+
+
+def test_what_the_rule_chooses_is_what_is_seen_first(opened: Opened) -> None:
+    tab = opened(viewport=DESKTOP)
+    verdict = tab.locator(".verdict").filter(has=tab.locator("h3", has_text="whole"))
+    expect(verdict.locator(".answer")).to_contain_text("Choose quality 60")
+    expect(verdict.locator("tr.chosen")).to_contain_text("quality 60")
+    expect(rendition(tab).locator(".tag-right")).to_have_text("quality 60")
+
+
+@pytest.mark.parametrize("times", [1, 2, 4])
+def test_pixels_are_seen_one_by_one_and_moved_by_keyboard(opened: Opened, times: int) -> None:
+    tab = opened(viewport=PHONE)
+    shown = rendition(tab)
+    shown.get_by_role("radio", name=f"{times}:1").check(force=True)
+    canvas, stage = shown.locator(".canvas"), shown.locator(".stage")
+    assert canvas.evaluate("canvas => [canvas.clientWidth, canvas.clientHeight]") == [600 * times, 400 * times]
+    rendering = "pixelated" if times > 1 else "auto"
+    expect(shown.locator(".canvas .right")).to_have_css("image-rendering", rendering)
+    before = stage.evaluate("stage => stage.scrollLeft")
+    # The middle stays in the middle.
+    assert before == pytest.approx(300 * times - stage.evaluate("stage => stage.clientWidth") / 2, abs=1)
+    stage.press("ArrowRight")
+    tab.wait_for_function("([stage, before]) => stage.scrollLeft > before", arg=[stage.element_handle(), before])
+    tab.wait_for_function(
+        "([stage, right]) => right.style.clipPath.endsWith(`${stage.scrollLeft + stage.clientWidth / 2}px)`)",
+        arg=[stage.element_handle(), shown.locator(".canvas .right").element_handle()],
+    )
+    expect_wiped(shown, 0.5)
+    shown.get_by_role("radio", name="Fit").check(force=True)
+    assert canvas.evaluate("canvas => canvas.clientWidth") <= PHONE["width"]
+
+
+def test_pixels_are_moved_by_mouse(opened: Opened) -> None:
+    tab = opened(viewport=DESKTOP)
+    shown = rendition(tab)
+    shown.get_by_role("radio", name="4:1").check(force=True)
+    stage = shown.locator(".stage")
+    x, y = centre(stage)
+    before = stage.evaluate("stage => [stage.scrollLeft, stage.scrollTop]")
+    tab.mouse.move(x + 100, y + 100)
+    tab.mouse.down()
+    tab.mouse.move(x + 60, y + 70, steps=4)
+    tab.mouse.up()
+    assert stage.evaluate("stage => [stage.scrollLeft, stage.scrollTop]") == [before[0] + 40, before[1] + 30]
+    expect(shown.get_by_role("slider", name="Wipe")).to_have_value("50")
+
+
+def test_every_control_is_reached_by_keyboard_in_the_order_in_which_it_is_seen(opened: Opened) -> None:
+    tab = opened(viewport=DESKTOP)
+    shown = rendition(tab)
+    shown.get_by_label("Left", exact=True).focus()
+    order = ["pick-left", "pick-right", "fit", "50"]
+    reached = []
+    for _ in order:
+        reached.append(tab.evaluate("document.activeElement.className || document.activeElement.value"))
+        tab.keyboard.press("Tab")
+    assert reached == order
+
+
+def test_every_image_is_shown(opened: Opened) -> None:
+    tab = opened(viewport=DESKTOP)
+    sizes = tab.locator("img").evaluate_all(
+        "images => Promise.all(images.map(image => image.decode().then(() => image.naturalWidth)))"
+    )
+    # Four photos, two renditions, each with its source and three variants, and two in the viewer.
+    assert len(sizes) == 4 * 2 * (4 + 2)
+    assert all(sizes)
+
+
+def test_a_hostile_name_is_read_as_it_is(opened: Opened) -> None:
+    tab = opened(viewport=DESKTOP)
+    expect(tab.get_by_role("heading", name=HOSTILE, exact=True)).to_be_visible()
+
+
+def test_without_a_script_everything_is_seen_side_by_side(opened: Opened) -> None:
+    tab = opened(viewport=DESKTOP, java_script_enabled=False)
+    shown = rendition(tab)
+    expect(shown.locator(".viewer")).to_be_hidden()
+    expect(shown.locator("figure img")).to_have_count(4)
+    for image in shown.locator("figure img").all():
+        expect(image).to_be_visible()
+    expect(shown.get_by_role("table")).to_be_visible()
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE, NARROWEST], ids=["desktop", "phone", "narrowest"])
+def test_nothing_is_wider_than_the_window(opened: Opened, viewport: ViewportSize) -> None:
+    tab = opened(viewport=viewport)
+    assert tab.evaluate("document.documentElement.scrollWidth") == viewport["width"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("device", "viewport"), [("desktop", DESKTOP), ("phone", PHONE)])
+def test_nobody_is_kept_out(opened: Opened, axe_core: str, device: str, viewport: ViewportSize, scheme: Any) -> None:
+    tab = opened(viewport=viewport, color_scheme=scheme)
+    tab.locator("img").evaluate_all("images => Promise.all(images.map(image => image.decode()))")
+    folder = LOCAL / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    tab.screenshot(path=folder / f"preview-{device}-{scheme}.png", full_page=True)
+    brightness = tab.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
+    assert (max(brightness) < 64) == (scheme == "dark")
+    tab.evaluate(f"{axe_core}; null")
+    # Zoomed there is more to be reached.
+    rendition(tab).get_by_role("radio", name="2:1").check(force=True)
+    found = tab.evaluate("axe.run().then(result => result.violations)")
+    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []

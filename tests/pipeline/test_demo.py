@@ -1,0 +1,59 @@
+"""The demo: what it tells, and shows in its report, is what the pipeline did."""
+
+import base64
+from typing import Any
+
+import pytest
+
+from tests.images import encoded, picture
+from tests.pipeline.conftest import Pipeline
+from tools import demo
+from tools.pictures import Upload
+from tools.stack import RENDITION
+
+
+@pytest.fixture(scope="module")
+def results(pipeline: Pipeline) -> list[demo.Result]:
+    uploads = [
+        Upload("demo/photo.jpg", encoded(picture())),
+        Upload("demo/still.png", encoded(picture(64, 48), "PNG")),
+        Upload("demo/notes.jpg", b"text"),
+    ]
+    return demo.run_through(pipeline.stack, uploads, lambda _: None)
+
+
+def logged(pipeline: Pipeline, key: str) -> dict[str, Any]:
+    return pipeline.log_line("written", key)
+
+
+def test_the_steps_of_an_image_are_those_of_the_log_in_their_order(
+    pipeline: Pipeline, results: list[demo.Result]
+) -> None:
+    for result in results[:2]:
+        steps = {step.name: step.milliseconds for step in result.steps}
+        assert list(steps) == ["uploaded", "invoked", "read", "rendered", "written"]
+        assert steps["uploaded"] == 0
+        assert list(steps.values()) == sorted(steps.values())
+        line = logged(pipeline, result.upload.key)
+        assert steps["rendered"] - steps["read"] == line["render_milliseconds"] == result.render_milliseconds
+        put = line["milliseconds"] - line["read_milliseconds"] - line["render_milliseconds"]
+        assert steps["written"] - steps["rendered"] == put
+
+
+def test_the_report_shows_what_was_written_and_says_what_was_not(
+    pipeline: Pipeline, results: list[demo.Result]
+) -> None:
+    html = demo.page(results)
+    for result in results[:2]:
+        output = pipeline.object(RENDITION.output_key(result.upload.key))["Bytes"]
+        assert result.output == output
+        assert base64.b64encode(output).decode() in html
+        assert f"<span>written</span> <b>{result.steps[-1].milliseconds:,}&nbsp;ms</b>" in html
+    assert "<b>demo/notes.jpg</b> <code>not_an_image</code>" in html
+    assert "The content is no JPEG" in html
+
+
+def test_the_table_has_a_line_for_each(results: list[demo.Result]) -> None:
+    lines = demo.table(results).splitlines()
+    assert lines[1].split()[:2] == ["demo/photo.jpg", "demo/resized-photo.jpg"]
+    assert lines[3].split()[:3] == ["demo/notes.jpg", "-", "(not_an_image)"]

@@ -1,0 +1,571 @@
+"""The preview: what it renders is what would be deployed, its figures are right, and its page needs nothing else."""
+
+import base64
+import hashlib
+import io
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from errors import Reason
+from render import render
+from renditions import Rendition
+from settings import Limits, MetadataPolicy
+from tests.images import HEIC_PICTURE, corners, decoded, encoded, picture
+from tools import hcl
+from tools.benchmarks import pricing
+from tools.errors import ToolError
+from tools.paths import TERRAFORM
+from tools.preview import advice, deployed, rejections, run
+from tools.preview.contents import Contents, Cost, Output, Photo, Picture, Refused, Rendered, Step
+from tools.preview.cost import MOST_RUNS, cost, timed
+from tools.preview.making import make
+from tools.preview.page import page
+from tools.preview.scaled import LONGEST_SIDE
+from tools.preview.variants import AS_SET, Comparison
+
+NOTHING_ELSE = Comparison()
+
+NOISY = Image.blend(picture(), Image.merge("RGB", [Image.effect_noise((320, 240), 60)] * 3), 0.2)
+"""In which a low quality shows."""
+
+HOSTILE = """<script>alert(1)</script>"'&{{ 7 * 7 }}</title>.jpg"""
+
+
+def quiet(_: str) -> None:
+    """Show no progress."""
+
+
+def var_file(folder: Path, text: str, name: str = "x.tfvars") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+# --- the settings
+
+
+def test_the_defaults_are_the_modules() -> None:
+    text = (TERRAFORM / "variables.tf").read_text()
+    variables = {block.labels[0]: block for block in hcl.parse(text, "variables.tf").blocks}
+    for name in ("metadata", "max_pixels", "renditions"):
+        written = text[variables[name].arguments["default"]]
+        assert hcl.literals(f"default = {written}\n", name, ["default"])["default"] == deployed.DEFAULTS[name]
+    kind = text[variables["function"].arguments["type"]]
+    options = {name: int(value) for name, value in re.findall(r"(\w+)\s+= optional\(number, (\d+)\)", kind)}
+    assert {name: options[name] for name in deployed.DEFAULTS["function"]} == deployed.DEFAULTS["function"]
+
+
+def test_without_a_file_the_settings_are_the_defaults() -> None:
+    settings = deployed.settings([])
+    assert settings.renditions == (Rendition("resized", scale=0.5),)
+    assert settings.limits == Limits(1769 << 20)
+    assert (settings.metadata, settings.timeout_seconds) == (MetadataPolicy.COPYRIGHT, 120)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "x.tfvars",
+            """
+            source_bucket = "in"
+            renditions = {
+              web  = { width = 1600, format = "webp", quality = 75, scale = null }
+              tile = { width = 32, height = 32, fit = "cover" }
+            }
+            function   = { memory_size = 1024, timeout = null }
+            max_pixels = 1e6
+            metadata   = "all"
+            """,
+        ),
+        (
+            "x.tfvars.json",
+            """
+            {"source_bucket": "in", "max_pixels": 1000000, "metadata": "all", "function": {"memory_size": 1024},
+             "renditions": {"web": {"width": 1600, "format": "webp", "quality": 75, "scale": null},
+                            "tile": {"width": 32, "height": 32, "fit": "cover"}}}
+            """,
+        ),
+    ],
+)
+def test_a_file_sets_what_it_says_and_leaves_the_rest(tmp_path: Path, name: str, text: str) -> None:
+    settings = deployed.settings([var_file(tmp_path, text, name)])
+    web = Rendition("web", width=1600, format="webp", quality=75)
+    assert settings.renditions == (Rendition("tile", width=32, height=32, fit="cover"), web)
+    assert settings.limits == Limits(1024 << 20, 1_000_000)
+    assert (settings.metadata, settings.timeout_seconds) == (MetadataPolicy.ALL, 120)
+
+
+def test_null_is_the_default_and_a_later_file_counts_more(tmp_path: Path) -> None:
+    one = var_file(tmp_path, 'metadata = "all"\nmax_pixels = 9\n', "one.tfvars")
+    other = var_file(tmp_path, 'metadata = "none"\nrenditions = null\n', "other.tfvars")
+    settings = deployed.settings([one, other])
+    assert (settings.metadata, settings.limits.max_pixels) == (MetadataPolicy.NONE, 9)
+    assert settings.renditions == (Rendition("resized", scale=0.5),)
+
+
+def test_files_are_read_in_terraforms_order(tmp_path: Path) -> None:
+    for name in ("b.auto.tfvars", "terraform.tfvars", "a.auto.tfvars.json", "other.tfvars", "chosen.tfvars"):
+        var_file(tmp_path, "", name)
+    found = deployed.var_files(tmp_path / "chosen.tfvars", tmp_path)
+    assert [path.name for path in found] == ["terraform.tfvars", "a.auto.tfvars.json", "b.auto.tfvars", "chosen.tfvars"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("renditions = { web = { width = 0 } }", r"x\.tfvars: renditions\.web\.width is 0: it must be"),
+        ('renditions = { a = { width = 1 }, b = { width = 2, key = "{dir}{name}" } }', "could write one key"),
+        ("renditions = {}", "RENDITIONS is empty"),
+        ("function = 3", "function must be an object, not 3"),
+        ("function = { memory_size = 0.5 }", "MEMORY_SIZE is '0.5': it must be a whole number"),
+        ('metadata = "some"', "METADATA is 'some': use none, copyright, all"),
+        ("max_pixels = pow(2, 3)", r"max_pixels holds `pow\(2,3\)`: write out"),
+    ],
+)
+def test_wrong_settings_are_one_line_that_says_what_to_do(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ToolError, match=message):
+        deployed.settings([var_file(tmp_path, text + "\n")])
+
+
+def test_a_settings_file_that_is_not_there_or_no_text_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match=r"^No settings file at .*missing\.tfvars: give the path"):
+        deployed.var_files(tmp_path / "missing.tfvars")
+    (tmp_path / "x.tfvars").write_bytes(b"\xff")
+    with pytest.raises(ToolError, match=r"^Cannot read .*x\.tfvars: "):
+        deployed.settings([tmp_path / "x.tfvars"])
+    with pytest.raises(ToolError, match=r"x\.tfvars\.json is no JSON: "):
+        deployed.settings([var_file(tmp_path, "{", "x.tfvars.json")])
+
+
+# --- what is compared
+
+
+def test_each_variant_is_the_rendition_with_one_thing_changed() -> None:
+    web = Rendition("web", width=9, quality=75)
+    assert Comparison.parse(["quality=85,60"]).variants(web) == {
+        AS_SET: web,
+        "quality 60": Rendition("web", width=9, quality=60),
+        "quality 85": Rendition("web", width=9, quality=85),
+    }
+    assert Comparison.parse(["format=webp"]).variants(web) == {
+        AS_SET: web,
+        "WebP": Rendition("web", width=9, quality=75, format="webp"),
+    }
+
+
+def test_qualities_and_formats_are_each_with_each_but_not_what_is_set_twice() -> None:
+    web = Rendition("web", width=9, quality=75, format="webp")
+    compared = Comparison.parse(["quality=60, 75", "format=webp,avif"])
+    assert list(compared.variants(web)) == [AS_SET, "WebP 60", "AVIF 60", "AVIF 75"]
+    assert list(NOTHING_ELSE.variants(web)) == [AS_SET]
+
+
+@pytest.mark.parametrize("wanted", ["quality=", "quality=0", "quality=101", "quality=x", "format=gif", "size=3", "75"])
+def test_what_cannot_be_compared_is_refused(wanted: str) -> None:
+    with pytest.raises(ToolError, match=r"^Cannot compare '.*': use --compare quality=60,75,85 with"):
+        Comparison.parse([wanted])
+
+
+# --- what is made
+
+
+def made(
+    body: bytes, folder: Path | None = None, text: str = "", *, compare: tuple[str, ...] = (), name: str = "a.jpg"
+) -> Photo:
+    settings = deployed.settings([var_file(folder, text)] if folder else [])
+    photo, refused = make(name, body, settings, Comparison.parse(compare))
+    assert photo is not None
+    assert refused == []
+    return photo
+
+
+def test_an_output_is_what_the_function_writes_byte_for_byte() -> None:
+    body = encoded(NOISY, quality=95)
+    photo = made(body, compare=("quality=50",))
+    (rendered,) = photo.renditions
+    for output, quality in zip(rendered.outputs, (None, 50), strict=True):
+        rendition = Rendition("resized", scale=0.5, quality=quality)
+        wanted = render(body, [rendition], limits=Limits(1769 << 20)).outputs[0]
+        assert output.picture == Picture(wanted.body, "image/jpeg", 160, 120)
+        assert output.byte_count == len(wanted.body)
+        assert output.key == "resized-a.jpg"
+    assert [output.quality for output in rendered.outputs] == ["80", "50"]
+    assert (photo.format, photo.width, photo.height, photo.byte_count) == ("JPEG", 320, 240, len(body))
+
+
+def test_metadata_is_kept_as_it_is_set(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "a description"
+    body = encoded(picture(), exif=exif)
+    for policy, kept in (("all", True), ("none", False)):
+        (rendered,) = made(body, tmp_path, f'metadata = "{policy}"\n').renditions
+        assert (b"a description" in rendered.outputs[0].picture.body) == kept
+
+
+def test_a_source_is_shown_upright_at_the_outputs_size_cropped_as_it_is(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    body = encoded(picture().rotate(90, expand=True), exif=exif, quality=95)
+    (tile,) = made(body, tmp_path, 'renditions = { tile = { width = 90, height = 50, fit = "cover" } }\n').renditions
+    shown = decoded(tile.source.body)
+    assert shown.size == (90, 50) == (tile.source.width, tile.source.height)
+    assert tile.source.note == ""
+    output = decoded(tile.outputs[0].picture.body)
+    assert np.abs(np.asarray(shown.convert("RGB"), int) - np.asarray(output, int)).mean() < 3
+    assert tile.outputs[0].ssim is not None
+    assert tile.outputs[0].ssim > 0.98
+
+
+def test_a_large_source_is_shown_smaller_and_the_page_says_so(tmp_path: Path) -> None:
+    body = encoded(picture(2400, 600), quality=95)
+    (whole,) = made(body, tmp_path, "renditions = { whole = { scale = 1 } }\n").renditions
+    assert (whole.source.width, whole.source.height) == (LONGEST_SIDE, 500)
+    assert whole.source.note == "shown with 2000 x 500 pixels, stored as JPEG at quality 95"
+    assert (whole.outputs[0].picture.width, whole.outputs[0].picture.note) == (2400, "")
+
+
+def test_a_profile_is_kept_for_the_browser() -> None:
+    from PIL import ImageCms  # noqa: PLC0415
+
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    (rendered,) = made(encoded(picture(), icc_profile=profile)).renditions
+    for shown in (rendered.source, rendered.outputs[0].picture):
+        assert decoded(shown.body).info["icc_profile"] == profile
+
+
+@pytest.mark.parametrize("image_format", ["GIF", "WEBP", "PNG"])
+def test_an_animation_is_shown_animated_and_all_of_it_is_compared(image_format: str) -> None:
+    frames = [picture().rotate(90 * turn) for turn in range(4)]
+    options: dict[str, Any] = {"save_all": True, "append_images": frames[1:], "duration": 100, "loop": 0}
+    (rendered,) = made(encoded(frames[0], image_format, **options)).renditions
+    with Image.open(io.BytesIO(rendered.source.body)) as source:
+        assert (source.format, source.n_frames, source.info["loop"]) == ("WEBP", 4, 0)  # type: ignore[attr-defined]
+    # Of a frame that is not its own it would be far less.
+    assert rendered.outputs[0].ssim is not None
+    assert rendered.outputs[0].ssim > 0.9
+
+
+def test_what_browsers_do_not_show_is_shown_as_a_png_that_says_so() -> None:
+    body = encoded(picture(), "TIFF", save_all=True, append_images=[picture(200, 100)])
+    (rendered,) = made(body, name="a.tiff").renditions
+    (output,) = rendered.outputs
+    assert (output.format, output.picture.media_type) == ("TIFF", "image/png")
+    assert output.picture.note == "browsers do not show TIFF: this is its first page as a PNG"
+    assert corners(decoded(output.picture.body)) == corners(picture())
+    assert output.byte_count != len(output.picture.body)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "CMYK", "LAB", "I;16", "F"])
+def test_a_source_of_any_kind_is_alike_its_output_in_any_format(mode: str) -> None:
+    image = picture(mode="L").convert("I").point(lambda level: level * 257 + 0).convert("I;16")
+    image = image if mode == "I;16" else picture(mode=mode)
+    container = "PNG" if mode in {"LA", "RGBA", "I;16"} else "TIFF"
+    photo = made(encoded(image, container), compare=("format=jpeg,png,webp,avif",))
+    for output in photo.renditions[0].outputs:
+        assert output.ssim is not None
+        assert output.ssim > 0.97, output
+
+
+def test_what_is_smaller_than_ssims_window_has_none() -> None:
+    (rendered,) = made(encoded(picture(16, 16), "PNG")).renditions
+    assert rendered.outputs[0].ssim is None
+    assert rendered.outputs[0].psnr is not None
+
+
+def test_what_the_function_rejects_is_told_with_its_reason_and_what_to_do() -> None:
+    settings = deployed.settings([])
+    photo, (refused,) = make("a.txt", b"text", settings, NOTHING_ELSE)
+    assert photo is None
+    assert (refused.name, refused.byte_count, refused.reason) == ("a.txt", 4, Reason.NOT_AN_IMAGE)
+    assert refused.message.startswith("the content is no JPEG")
+    assert refused.advice.startswith("Nothing, or keep such files out")
+    _, (heic,) = make("a.heic", HEIC_PICTURE.read_bytes(), settings, NOTHING_ELSE)
+    assert (heic.reason, heic.advice[:18]) == (Reason.HEIC_NOT_BUILT_IN, "Build with --heic,")
+
+
+def test_limits_are_those_that_are_set(tmp_path: Path) -> None:
+    for text, message in (
+        ("max_pixels = 100\n", "max_pixels allows 100"),
+        ("function = { memory_size = 121 }\n", "raise memory_size"),
+        ('function = { timeout = 1 }\nrenditions = { a = { scale = 1, format = "avif" } }\n', "raise timeout"),
+    ):
+        settings = deployed.settings([var_file(tmp_path, text)])
+        photo, (refused,) = make("a.jpg", encoded(picture(4000, 3000)), settings, NOTHING_ELSE)
+        assert photo is None
+        assert message in refused.message
+
+
+def test_a_variant_that_cannot_be_written_is_told_and_the_others_are_made(tmp_path: Path) -> None:
+    settings = deployed.settings([var_file(tmp_path, "renditions = { whole = { scale = 1 } }\n")])
+    wide = encoded(picture(16400, 1))
+    photo, (refused,) = make("wide.jpg", wide, settings, Comparison.parse(["format=webp,png"]))
+    assert photo is not None
+    assert [output.name for output in photo.renditions[0].outputs] == [AS_SET, "PNG"]
+    assert refused.name == "wide.jpg: whole, WebP"
+    assert refused.advice.startswith("Choose another format for the rendition")
+
+
+def test_advice_that_is_the_same_as_above_is_that_above() -> None:
+    above = rejections.advice("corrupt", "the gzip content cannot be unpacked: invalid")
+    assert above == rejections.advice("corrupt", "the gzip content ends too early")
+    assert above.startswith("The object is stored with Content-Encoding: gzip")
+    assert rejections.advice("corrupt", "no such message") == ""
+
+
+# --- what it takes
+
+
+def test_the_time_is_the_median_of_as_many_runs_as_are_quick() -> None:
+    def clock(*seconds: float) -> Iterator[float]:
+        now = 0.0
+        for one in seconds:
+            yield now
+            now += one
+            yield now
+
+    quick = clock(0.1, 0.01, 0.03, 0.02, 0.05)
+    done, seconds = timed(lambda: "done", lambda: next(quick))
+    assert (done, round(seconds, 6)) == ("done", 0.03)
+    assert list(quick) == []
+    slow = clock(0.6, 9)
+    assert timed(lambda: None, lambda: next(slow))[1] == pytest.approx(0.6)
+    assert MOST_RUNS == 5
+
+
+def test_a_million_costs_what_lambda_and_s3_bill() -> None:
+    settings = deployed.settings([])
+    # 60 ms of work, three answers of S3, and 15 MB at 75 MB a second.
+    seconds = 0.06 + 3 * 0.03 + 0.2
+    found = cost(0.06, settings, moved=15_000_000, outputs=1)
+    assert found.milliseconds == pytest.approx(60)
+    assert found.dollars == pytest.approx(0.2 + 0.8 + 5 + 1e6 * seconds * 1769 / 1024 * pricing.GIB_SECOND["arm64"])
+
+
+def test_with_less_memory_there_is_less_of_a_processor(tmp_path: Path) -> None:
+    settings = deployed.settings([var_file(tmp_path, "function = { memory_size = 885 }\n")])
+    seconds = 0.06 * 1769 / 885 + 3 * 0.03
+    of_lambda = 1e6 * seconds * 885 / 1024 * pricing.GIB_SECOND["arm64"]
+    assert cost(0.06, settings, moved=0, outputs=1).dollars == pytest.approx(6 + of_lambda, rel=1e-3)
+
+
+# --- which to choose
+
+
+def output(name: str, byte_count: int, ssim: float | None, image_format: str = "JPEG") -> Output:
+    shown = Picture(name.encode(), "image/jpeg", 4, 3)
+    quality = name.rsplit(maxsplit=1)[-1] if name != AS_SET else "80"
+    return Output(name, "resized-a.jpg", image_format, quality, byte_count, shown, ssim, 40.0, Cost(50, 10))
+
+
+def photo_of(*outputs: Output, name: str = "a.jpg") -> Photo:
+    rendered = Rendered("resized", Picture(b"source", "image/webp", 4, 3), outputs)
+    return Photo(name, "JPEG", 8, 6, 1000, [rendered], Cost(50, 10))
+
+
+def test_the_smallest_is_chosen_that_is_enough_in_every_photo() -> None:
+    easy = [output(AS_SET, 300, 0.99), output("quality 60", 100, 0.97), output("quality 75", 200, 0.98)]
+    hard = [output(AS_SET, 300, 0.96), output("quality 60", 100, 0.949), output("quality 75", 200, 0.95)]
+    (verdict,) = advice.verdicts([photo_of(*easy), photo_of(*hard, name="hard.jpg")])
+    assert verdict.chosen == "quality 75"
+    assert [(row.name, row.byte_count, row.ssim) for row in verdict.rows] == [
+        ("quality 60", 200, 0.949),
+        ("quality 75", 400, 0.95),
+        (AS_SET, 600, 0.96),
+    ]
+    assert " ".join(verdict.sentences) == (
+        "Choose quality 75: it has the fewest bytes of those whose SSIM is at least 0.95 in every photo; its lowest is "
+        "0.950, of hard.jpg. It takes 33 % fewer bytes than what is set. What is set would take 50 % more bytes than "
+        "that, for an SSIM of 0.960."
+    )
+    # 200 bytes on average, a million times.
+    assert verdict.rows[1].keeping == pytest.approx(0.2 * pricing.S3_GB_MONTH)
+    (verdict,) = advice.verdicts([photo_of(*easy)])
+    assert verdict.chosen == "quality 60"
+
+
+def test_what_is_set_is_kept_where_it_is_the_smallest_that_is_enough() -> None:
+    (verdict,) = advice.verdicts([photo_of(output(AS_SET, 300, 0.951), output("quality 60", 100, 0.9))])
+    assert verdict.chosen == AS_SET
+    assert verdict.sentences[0].startswith("Keep what is set, JPEG 80: it has the fewest bytes")
+    assert len(verdict.sentences) == 1
+
+
+def test_where_none_is_enough_the_nearest_is_named_and_none_is_chosen() -> None:
+    (verdict,) = advice.verdicts([photo_of(output(AS_SET, 300, 0.9499), output("quality 60", 100, 0.9))])
+    assert verdict.chosen == ""
+    assert verdict.sentences[0] == (
+        "None has an SSIM of 0.95 in every photo: JPEG 80, as set comes nearest, with 0.949 of a.jpg."
+    )
+
+
+def test_a_photo_on_which_quality_has_no_effect_has_no_say() -> None:
+    png = Picture(b"png", "image/png", 4, 3)
+    flat = [Output(name, "k", "PNG", "", 5000, png, 0.94, 40.0, None) for name in (AS_SET, "quality 60")]
+    lossy = [output(AS_SET, 300, 0.99), output("quality 60", 100, 0.97)]
+    (verdict,) = advice.verdicts([photo_of(*flat, name="a.png"), photo_of(*lossy)])
+    assert (verdict.chosen, verdict.rows[0].byte_count) == ("quality 60", 100)
+    (verdict,) = advice.verdicts([photo_of(*flat, name="a.png")])
+    assert verdict.chosen == ""
+    assert verdict.sentences == ["All variants are the same: this format has no quality to choose."]
+
+
+def test_without_a_comparison_there_is_nothing_to_choose() -> None:
+    assert advice.verdicts([photo_of(output(AS_SET, 300, 0.99))]) == []
+    assert advice.verdicts([]) == []
+
+
+# --- the page
+
+
+class Elements(HTMLParser):
+    """Collects every element, its attributes and the text inside of it."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str]]] = []
+        self.text: list[tuple[str, str]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_data(self, data: str) -> None:
+        self.text.append((self.found[-1][0] if self.found else "", data))
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+def contents(*names: str) -> Contents:
+    outputs = [output(AS_SET, 300, 0.99), output("quality 60", 100, 0.97)]
+    photos = [photo_of(*outputs, name=name) for name in names]
+    refused = [Refused(HOSTILE, 5, "not_an_image", f"it is no image: {HOSTILE}", "Nothing.")]
+    return Contents(HOSTILE, HOSTILE, "CPU, ms", [HOSTILE], photos, refused)
+
+
+def test_names_are_text_wherever_they_stand() -> None:
+    plain, hostile = Elements(page(contents("plain.jpg"))), Elements(page(contents(HOSTILE)))
+    assert [tag for tag, _ in plain.found] == [tag for tag, _ in hostile.found]
+    assert [set(attributes) for _, attributes in plain.found] == [set(attributes) for _, attributes in hostile.found]
+    assert len(hostile.all("script")) == 1
+    alternatives = [image["alt"] for image in hostile.all("img")]
+    assert f"{HOSTILE}, scaled to 4 × 3 pixels" in alternatives  # noqa: RUF001
+    assert "49" not in page(contents(HOSTILE)).replace(HOSTILE, "").partition("<body>")[2].partition("<script>")[0]
+
+
+def test_the_page_holds_all_that_it_needs() -> None:
+    html = page(contents("a.jpg", "b.jpg"))
+    elements = Elements(html)
+    assert not re.search(r"https?:|//[a-z]|@import|url\(", html)
+    loading = {"src", "href", "srcset", "action", "data", "poster"}
+    loaded = [value for _, given in elements.found for name, value in given.items() if name in loading]
+    assert len(loaded) == 1 + 2 * 3
+    assert all(value.startswith("data:") for value in loaded)
+    assert not any(name.startswith("on") or name == "style" for _, given in elements.found for name in given)
+
+
+def test_a_browser_is_told_to_load_nothing_and_to_run_only_our_script() -> None:
+    html = page(contents("a.jpg"))
+    (policy,) = [meta["content"] for meta in Elements(html).all("meta") if "http-equiv" in meta]
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+    assert (rules["default-src"], rules["img-src"]) == ("'none'", "data:")
+    for tag, rule in (("style", "style-src"), ("script", "script-src")):
+        (text,) = re.findall(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert rules[rule] == f"'sha256-{digest}'"
+
+
+def test_each_image_is_on_the_page_once_byte_for_byte_with_its_words() -> None:
+    photo = made(encoded(NOISY), compare=("quality=50",))
+    html = page(Contents("t", "o", "CPU, ms", [], [photo], []))
+    shown = [image for image in Elements(html).all("img") if "src" in image]
+    (rendered,) = photo.renditions
+    wanted = [rendered.source, *(one.picture for one in rendered.outputs)]
+    assert [base64.b64decode(image["src"].partition(",")[2]) for image in shown] == [one.body for one in wanted]
+    assert all(image["alt"] for image in shown)
+
+
+def test_every_name_of_an_element_is_its_own_and_every_reference_leads_to_one() -> None:
+    elements = Elements(page(contents("a.jpg", "a.jpg")))
+    names = Counter(given["id"] for _, given in elements.found if "id" in given)
+    assert set(names.values()) == {1}
+    assert {given["aria-labelledby"] for _, given in elements.found if "aria-labelledby" in given} <= names.keys()
+
+
+def test_the_same_contents_make_the_same_page() -> None:
+    assert page(contents("a.jpg")) == page(contents("a.jpg"))
+
+
+def test_the_answer_and_its_rule_are_on_the_page_and_the_chosen_one_is_shown_first() -> None:
+    html = page(contents("a.jpg"))
+    assert "Choose quality 60: it has the fewest bytes" in html
+    assert "Of the variants whose SSIM is at least 0.95 in every photo, the one with the fewest bytes." in html
+    assert [given["data-right"] for _, given in Elements(html).found if "data-right" in given] == ["2"]
+
+
+def test_a_timeline_is_on_the_page_where_there_is_one() -> None:
+    (photo,) = contents("a.jpg").photos
+    steps = [Step("uploaded", 0), Step("written", 1234)]
+    timed_photo = Photo(photo.name, "JPEG", 8, 6, 1000, photo.renditions, None, steps=steps)
+    html = page(Contents("t", "o", "Render, ms", [], [timed_photo], []))
+    assert re.search(r"<span>written</span> <b>1,234&nbsp;ms</b>", html)
+    assert 'class="steps"' not in page(contents("a.jpg"))
+
+
+# --- the task
+
+
+def test_a_preview_is_made_of_files(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(encoded(NOISY))
+    (tmp_path / "b.txt").write_text("text")
+    said: list[str] = []
+    found = run.preview([tmp_path / "a.jpg", tmp_path / "b.txt"], said.append, compare=["quality=60"])
+    assert said == ["Rendering a.jpg", "Rendering b.txt"]
+    text = run.text(found.contents)
+    assert re.search(
+        r"^a\.jpg +resized +quality 60 +JPEG +60 +160 x 120 +[\d,]+ +0\.\d{3} +\d+ +\d+\.\d$", text, re.MULTILINE
+    )
+    assert "\nb.txt is rejected: not_an_image: the content is no JPEG" in text
+    assert "--compare" not in found.html
+    run.save(found.html, tmp_path / "new" / "page.html")
+    assert (tmp_path / "new" / "page.html").read_text() == found.html
+
+
+def test_a_name_that_is_no_text_is_shown_as_far_as_it_is(tmp_path: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/a\xff.jpg"))
+    odd.write_bytes(encoded(picture()))
+    found = run.preview([odd], quiet)
+    run.save(found.html, tmp_path / "page.html")
+    assert found.contents.photos[0].name == "a\ufffd.jpg"
+    assert "a\ufffd.jpg" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_without_a_comparison_the_page_says_how_to_choose(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(encoded(NOISY))
+    assert "--compare quality=60,75,85" in run.preview([tmp_path / "a.jpg"], quiet).html
+
+
+def test_what_cannot_be_read_is_said_before_anything_is_rendered(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(encoded(NOISY))
+    said: list[str] = []
+    for wrong, message in ((tmp_path, "Is a directory"), (tmp_path / "b.jpg", "No such file or directory")):
+        with pytest.raises(ToolError, match=rf"^Cannot read .*: {message}$"):
+            run.preview([tmp_path / "a.jpg", wrong], said.append)
+    with pytest.raises(ToolError, match=r"^No photo is named: use `invoke preview photo\.jpg`$"):
+        run.preview([], said.append)
+    assert said == []
+
+
+def test_a_page_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match=r"^Cannot write .*: Is a directory: choose another --output$"):
+        run.save("", tmp_path)

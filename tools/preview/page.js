@@ -1,0 +1,94 @@
+// Wipes one image of a rendition over another, and zooms into both; without it all of them are seen side by side.
+"use strict";
+
+function viewer(section) {
+  const find = (selector) => section.querySelector(selector);
+  const [frame, stage, canvas, line] = [".frame", ".stage", ".canvas", ".line"].map(find);
+  const [left, right] = [".canvas .left", ".canvas .right"].map(find);
+  const wipe = find(".wipe input");
+  const images = [...section.querySelectorAll("figure img")];
+  const width = Number(section.dataset.width);
+  const height = Number(section.dataset.height);
+  let zoom = "fit";
+
+  function draw() {
+    const at = (wipe.value / 100) * stage.clientWidth;
+    const across = stage.scrollLeft + at;
+    // Each shows only its own side: through what is transparent the other must not be seen.
+    left.style.clipPath = `inset(0 ${canvas.clientWidth - across}px 0 0)`;
+    right.style.clipPath = `inset(0 0 0 ${across}px)`;
+    line.style.left = `${at}px`;
+    wipe.setAttribute("aria-valuetext", `${wipe.value} % ${left.alt}, ${100 - wipe.value} % ${right.alt}`);
+  }
+
+  function pick(image, menu, tag) {
+    image.src = images[menu.value].src;
+    // The figure below has the words; here they tell a reader which side is which.
+    image.alt = tag.textContent = menu.selectedOptions[0].textContent;
+    draw();
+  }
+
+  function resize() {
+    const isZoomed = zoom !== "fit";
+    // What was in the middle stays there.
+    const x = (stage.scrollLeft + stage.clientWidth / 2) / canvas.clientWidth;
+    const y = (stage.scrollTop + stage.clientHeight / 2) / canvas.clientHeight;
+    const fitting = `min(${width}px, ${(82 * width) / height}vh)`;
+    frame.style.maxWidth = isZoomed ? `${width * zoom}px` : fitting;
+    canvas.style.width = isZoomed ? `${width * zoom}px` : "100%";
+    // As wide as what it wipes over, or its words.
+    find(".wipe").style.maxWidth = `max(16rem, ${frame.style.maxWidth})`;
+    frame.classList.toggle("zoomed", isZoomed);
+    canvas.classList.toggle("pixels", zoom > 1);
+    stage.tabIndex = isZoomed ? 0 : -1;
+    stage.scrollLeft = x * canvas.clientWidth - stage.clientWidth / 2;
+    stage.scrollTop = y * canvas.clientHeight - stage.clientHeight / 2;
+    draw();
+  }
+
+  function wipeTo(event) {
+    const box = stage.getBoundingClientRect();
+    wipe.value = (100 * (event.clientX - box.left)) / stage.clientWidth;
+    draw();
+  }
+
+  function pan(event) {
+    if (event.type !== "pointermove") return;
+    stage.scrollLeft -= event.movementX;
+    stage.scrollTop -= event.movementY;
+  }
+
+  function drag(element, begins, moves) {
+    element.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0 || !begins(event)) return;
+      element.setPointerCapture(event.pointerId);
+      moves(event);
+    });
+    element.addEventListener("pointermove", (event) => {
+      if (element.hasPointerCapture(event.pointerId)) moves(event);
+    });
+  }
+
+  for (const [image, side] of [[left, "left"], [right, "right"]]) {
+    const menu = find(`.pick-${side}`);
+    if (side === "right") menu.value = section.dataset.right;
+    menu.addEventListener("change", () => pick(image, menu, find(`.tag-${side}`)));
+  }
+  for (const choice of section.querySelectorAll(".zoom input")) {
+    choice.addEventListener("change", () => { zoom = choice.value; resize(); });
+  }
+  drag(find(".knob"), () => true, wipeTo);
+  // Fingers pan by scrolling; so do the arrow keys.
+  const pans = (event) => zoom !== "fit" && event.pointerType === "mouse";
+  drag(stage, (event) => zoom === "fit" || pans(event), (event) => (zoom === "fit" ? wipeTo(event) : pan(event)));
+  wipe.addEventListener("input", draw);
+  stage.addEventListener("scroll", draw);
+  new ResizeObserver(draw).observe(stage);
+
+  canvas.style.aspectRatio = `${width} / ${height}`;
+  find(".viewer").hidden = false;
+  for (const side of ["left", "right"]) find(`.pick-${side}`).dispatchEvent(new Event("change"));
+  resize();
+}
+
+document.querySelectorAll(".rendition").forEach(viewer);

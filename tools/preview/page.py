@@ -1,0 +1,113 @@
+"""Lays a page out as one HTML file that needs nothing else: no network, no other file, and no script to be read."""
+
+import base64
+import hashlib
+import math
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from tools.preview.advice import ENOUGH, RULE, Verdict, figure, verdicts
+from tools.preview.contents import Contents, Output, Photo, Picture, Rendered
+from tools.preview.variants import AS_SET
+
+FOLDER = Path(__file__).parent
+TEMPLATE, STYLE, SCRIPT = "page.html", "page.css", "page.js"
+
+
+def page(contents: Contents) -> str:
+    """The page; the same for the same contents, whatever the names in it hold."""
+    style, script = ((FOLDER / name).read_text() for name in (STYLE, SCRIPT))
+    judged = verdicts(contents.photos)
+
+    def start(photo: Photo, rendered: Rendered) -> int:
+        """Which image is on the right at first, where the source is number 0."""
+        return _index(photo, rendered, judged)
+
+    return (
+        _environment()
+        .get_template(TEMPLATE)
+        .render(
+            contents=contents,
+            clock=contents.clock,
+            verdicts=judged,
+            rule=RULE,
+            enough=ENOUGH,
+            start=start,
+            policy=policy(style, script),
+            # Ours, and no user's: all else is escaped.
+            style=Markup(style),  # noqa: S704
+            script=Markup(script),  # noqa: S704
+        )
+    )
+
+
+def policy(style: str, script: str) -> str:
+    """What a browser lets the page do: show images that are in it, and use this style and this script."""
+    allowed = {"img-src": "data:", "style-src": _hash(style), "script-src": _hash(script)}
+    rest = {"default-src": "'none'", "base-uri": "'none'", "form-action": "'none'"}
+    return "; ".join(f"{what} {where}" for what, where in (rest | allowed).items())
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters |= {
+        "capitalized": lambda text: text[:1].upper() + text[1:],
+        "data": _data,
+        "decibels": lambda value: "-" if value is None else f"{value:.0f}",
+        "dollars": lambda value: "-" if value is None else f"US$ {_two_digits(value)}",
+        "relative": _relative,
+        "rough": lambda value: "-" if value is None else _two_digits(value),
+        "size": _size,
+        "ssim": figure,
+        "thousands": lambda value: f"{value:,}",
+        "title": _title,
+    }
+    return environment
+
+
+def _index(photo: Photo, rendered: Rendered, judged: list[Verdict]) -> int:
+    chosen = next((verdict.chosen for verdict in judged if verdict.rendition == rendered.name), "")
+    names = [output.name for output in photo.renditions[photo.renditions.index(rendered)].outputs]
+    return 1 + names.index(chosen if chosen in names else AS_SET)
+
+
+def _data(picture: Picture) -> str:
+    return f"data:{picture.media_type};base64,{base64.b64encode(picture.body).decode()}"
+
+
+def _title(output: Output) -> str:
+    """What an output is called where its row of figures is not beside it."""
+    if output.name != AS_SET:
+        return output.name
+    return f"{f'{output.format} {output.quality}'.strip()}, {output.name}"
+
+
+def _size(count: int) -> str:
+    if count < 1000:
+        return f"{count} bytes"
+    return f"{_two_digits(count / 1e3)} KB" if count < 1e6 else f"{count / 1e6:.1f} MB"
+
+
+def _relative(share: float) -> str:
+    percent = 100 * (share - 1)
+    if round(percent) == 0:
+        return "same"
+    # Never all of it.
+    digits = f"{abs(percent):.0f}" if percent > -99 else f"{abs(percent):.1f}"
+    return f"{'+' if percent > 0 else '−'}{digits} %"  # noqa: RUF001
+
+
+def _two_digits(value: float) -> str:
+    """A measured figure with as many digits as mean something."""
+    if value <= 0:
+        return "0"
+    places = 1 - math.floor(math.log10(value))
+    return f"{round(value, places):,.{max(0, min(places, 2))}f}"

@@ -1,0 +1,77 @@
+"""What is compared: each rendition as it is set, and with other qualities, other formats, or both."""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from renditions import EXTENSIONS, Rendition
+from tools.errors import ToolError
+
+AS_SET = "as set"
+"""Names the variant that would be deployed."""
+
+
+FORMAT_NAMES = {"MPO": "JPEG", "DIB": "BMP", "HEIF": "HEIC", "WEBP": "WebP"}
+"""Of formats that Pillow names otherwise than their users."""
+
+
+def format_name(image_format: str) -> str:
+    """What a format of Pillow's is called on the page."""
+    return FORMAT_NAMES.get(image_format, image_format)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is tried in place of what is set; empty where that is to stay.
+
+    Attributes:
+        qualities: 1 to 100, ascending.
+        formats: Of EXTENSIONS, in the order given.
+
+    """
+
+    qualities: tuple[int, ...] = ()
+    formats: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, wanted: Iterable[str]) -> "Comparison":
+        """Read what the command line asks for, such as ``quality=60,75`` and ``format=webp,avif``.
+
+        Raises:
+            ToolError: It asks for something else.
+
+        """
+        found: dict[str, list[str]] = {}
+        for one in wanted:
+            name, _, values = one.partition("=")
+            found.setdefault(name, []).extend(value.strip() for value in values.split(","))
+        qualities, formats = found.pop("quality", []), found.pop("format", [])
+        wrong = [
+            *found,
+            *(one for one in qualities if not (one.isascii() and one.isdigit() and 1 <= int(one) <= 100)),
+            *(one for one in formats if one not in EXTENSIONS),
+        ]
+        if wrong:
+            raise ToolError(
+                f"Cannot compare {wrong[0]!r}: use --compare quality=60,75,85 with whole numbers from 1 to 100, "
+                f"or --compare format=webp,avif with some of {', '.join(EXTENSIONS)}, or both"
+            )
+        return cls(tuple(sorted({int(one) for one in qualities})), tuple(dict.fromkeys(formats)))
+
+    def variants(self, rendition: Rendition) -> dict[str, Rendition]:
+        """What is made of one rendition, by names that tell them apart; the first is what is set."""
+        made = {AS_SET: rendition}
+        if self.qualities or self.formats:
+            made |= {name: one for name, one in self._others(rendition) if one != rendition}
+        return made
+
+    def _others(self, rendition: Rendition) -> Iterator[tuple[str, Rendition]]:
+        for image_format, quality in itertools.product(self.formats or (None,), self.qualities or (None,)):
+            other = replace(
+                rendition,
+                format=rendition.format if image_format is None else image_format,
+                quality=rendition.quality if quality is None else quality,
+            )
+            # As a verdict names it: "Choose quality 75" or "Choose WebP 75".
+            of_format = "quality" if image_format is None else format_name(image_format.upper())
+            yield f"{of_format} {quality}" if quality is not None else of_format, other
