@@ -15,8 +15,9 @@ ROOT = Path(__file__).resolve().parent
 # The tools share the function's own settings and events.
 sys.path.insert(0, str(ROOT / "function"))
 
+from tools import before_and_after as showing  # noqa: E402
 from tools import build as building  # noqa: E402
-from tools import checks, invocation, module_docs, scale_docs, stack, upgrade  # noqa: E402
+from tools import checks, cost_docs, invocation, module_docs, scale_docs, stack, upgrade  # noqa: E402
 from tools import demo as demonstration  # noqa: E402
 from tools import lock as locking  # noqa: E402
 from tools import publish as publishing  # noqa: E402
@@ -103,7 +104,7 @@ def test(_: Context, unit: bool = False, terraform: bool = False, pipeline: bool
 
 @task(
     help={
-        "only": "One of images, race, faults and storm.",
+        "only": "One of images, race, faults, storm and audit.",
         "count": "How many images, histories or uploads (default: each soak's own).",
         "write": "Renew docs/reliability.md.",
     }
@@ -326,9 +327,16 @@ def backfill(
 @task
 @readable_errors
 def docs(_: Context) -> None:
-    """Renew what is made of code: inputs and outputs in the Terraform modules' READMEs, the tables of docs/scale.md."""
-    for path in (*module_docs.renew(), *scale_docs.renew()):
+    """Renew what is made of code: inputs and outputs of the Terraform modules, tables of docs/scale.md and cost.md."""
+    for path in (*module_docs.renew(), *scale_docs.renew(), *cost_docs.renew()):
         say(f"Renewed {path}")
+
+
+@task
+@readable_errors
+def pictures(_: Context) -> None:
+    """Draw docs/before-and-after.png: what the usual handler and this function make of the same uploads."""
+    say(f"Drew {showing.renew()}")
 
 
 @task

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from errors import Reason, RejectedError
 from render import Output
 from renditions import Rendition
+from settings import MetadataPolicy
 from source import Identity
 
 if TYPE_CHECKING:
@@ -33,12 +34,14 @@ class Destination:
 
     Attributes:
         renditions: One output each, of every source.
+        metadata: What outputs keep of their sources', which is a part of the settings that made them.
 
     """
 
     s3: "S3Client"
     bucket: str
     renditions: tuple[Rendition, ...]
+    metadata: MetadataPolicy
 
     def keys(self, source_key: str) -> tuple[str, ...]:
         """The outputs' keys, in the renditions' order.
@@ -96,7 +99,7 @@ class Destination:
             Key=key,
             Body=output.body,
             ContentType=output.content_type,
-            Metadata=_metadata(key, source["Metadata"], rendition, identity),
+            Metadata=_metadata(key, source["Metadata"], rendition.digest(self.metadata), identity),
             **headers,
         )
 
@@ -110,10 +113,10 @@ def _checked_key(key: str) -> str:
     return key
 
 
-def _metadata(key: str, source: Mapping[str, str], rendition: Rendition, identity: Identity) -> dict[str, str]:
+def _metadata(key: str, source: Mapping[str, str], digest: str, identity: Identity) -> dict[str, str]:
     """The output's user metadata: where it came from, and as much of the source's as S3 takes, which is all or none."""
     ours = {
-        MARKER: rendition.digest,
+        MARKER: digest,
         "resized-from-etag": identity.etag.strip('"'),
         "resized-from-modified": identity.last_modified.astimezone(UTC).isoformat(),
         "resized-from-version": identity.version_id or "null",

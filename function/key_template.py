@@ -40,9 +40,10 @@ class KeyTemplate:
         """Whether :meth:`fill` may give ``key`` for some source."""
         folder, slash, name = key.rpartition("/")
         folder += slash
+        below = folder.removeprefix(self.prefix)
         return (
             folder.startswith(self.prefix)
-            and folder.endswith(self._folder_end)
+            and (below == self._folder_end or below.endswith(self._folder_ends_in))
             and name.startswith(self._name_start)
             and name.endswith(self._name_end)
         )
@@ -64,6 +65,11 @@ class KeyTemplate:
     def _folder_end(self) -> str:
         folder, slash, _ = self.infix.rpartition("/")
         return (folder + slash).rpartition("}")[2]
+
+    @property
+    def _folder_ends_in(self) -> str:
+        """The same, with the slash that a folder before it ends in."""
+        return self._folder_end if "}" in self.infix.rpartition("/")[0] else "/" + self._folder_end
 
     @property
     def _name_start(self) -> str:

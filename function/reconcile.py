@@ -57,7 +57,8 @@ class Reconciler:
     @cached_property
     def destination(self) -> Destination:
         """Where outputs go."""
-        return Destination(self.s3, self.settings.destination_bucket, self.settings.renditions)
+        settings = self.settings
+        return Destination(self.s3, settings.destination_bucket, settings.renditions, settings.metadata)
 
     def reconcile(self, address: ObjectAddress, seconds_left: SecondsLeft) -> Outcome:
         """Make the destination agree with the object at ``address``, however often it changes meanwhile.
@@ -145,7 +146,7 @@ class Reconciler:
             return _concluded(Outcome(Status.GONE, address))
         self.destination.remove(keys)
         if source.identity(self.s3, address) is None:
-            return _concluded(Outcome(Status.REMOVED, address, keys), outputs=keys)
+            return _concluded(Outcome(Status.REMOVED, address, keys), outputs=[{"key": key} for key in keys])
         _log_again("changed", address)
         return None
 

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from typing import Any
 
 from errors import SettingsError
@@ -99,7 +100,7 @@ class Rendition:
         """Whether ``key`` may be one that :meth:`output_key` gives."""
         return self.template.could_give(key)
 
-    @property
+    @cached_property
     def template(self) -> KeyTemplate:
         """The parts of the output's key."""
         return KeyTemplate.of(self.key.replace("{rendition}", self.name), EXTENSIONS.get(self.format or "", ""))
@@ -114,10 +115,10 @@ class Rendition:
             return Placement(whole, _rounded(source, min(1.0, *ratios)))
         return self._cover(source, max(ratios))
 
-    @property
-    def digest(self) -> str:
-        """What an output's metadata says of the settings that made it: 16 hexadecimal digits."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+    def digest(self, metadata: str) -> str:
+        """What an output says of the settings that made it, those and what is kept of metadata: 16 hex digits."""
+        options = {**asdict(self), "metadata": metadata}
+        return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:16]
 
     def _cover(self, source: tuple[int, int], ratio: float) -> Placement:
         # A source that is too small is cropped to the proportions, at its own scale.

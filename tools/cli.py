@@ -2,12 +2,13 @@
 
 import contextlib
 import functools
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
 
-from invoke.exceptions import Exit
+from invoke.exceptions import Exit, ParseError
 from invoke.parser.argument import Argument
 from invoke.tasks import Task
 
@@ -15,6 +16,18 @@ from tools.errors import ToolError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+def _set_value(argument: Argument, value: str, cast: bool = True) -> None:
+    """Refuse what is no number in one line; Invoke itself shows where in its own code it found that out."""
+    try:
+        _set_any_value(argument, value, cast)
+    except ValueError:
+        raise ParseError(f"Error: --{argument.name} is {value!r}: it must be a whole number") from None
+
+
+_set_any_value = Argument.set_value
+Argument.set_value = _set_value  # type: ignore[assignment, method-assign]  # for all tasks, wherever they are parsed
 
 
 class FilesTask(Task):  # type: ignore[type-arg]  # generic for type checkers only
@@ -78,6 +91,10 @@ def readable_errors(body: Callable[P, R], code: int = 1) -> Callable[P, R]:
             raise Exit(f"Error: {error}", code=code) from error
         except KeyboardInterrupt:
             raise Exit("Interrupted", code=130) from None
+        except BrokenPipeError:
+            # Who reads has had enough, as `head` does. Python would say so once more when it ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise Exit(code=141) from None
 
     return wrapped
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tools import aws
 from tools.errors import ToolError
 from tools.paths import EVENTS
 from tools.stack import Stack
@@ -45,7 +45,7 @@ def send(event: str, function: str = "") -> Answer:
     payload = _event_file(event).read_bytes()
     try:
         if function:
-            client = boto3.client("lambda")
+            client = aws.client("lambda")
         else:
             stack = Stack.running()
             client, function = stack.client("lambda"), stack.function_name

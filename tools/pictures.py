@@ -21,25 +21,26 @@ class Upload:
 
 def demo_uploads() -> Iterator[Upload]:
     """Draw them one by one; ``cake.jpg`` is the first."""
-    cake = _cake(1600, 1200)
-    yield Upload("cake.jpg", _encoded(cake, "JPEG", quality=90))
-    yield Upload("phone/held upright.jpg", _encoded(cake.rotate(90, expand=True), "JPEG", exif=_turned_right()))
-    yield Upload("logo.png", _encoded(_logo(500), "PNG"))
-    candle = [_cake(300, 225, flame) for flame in (0, 3, 6, 3)]
+    photo = cake(1600, 1200)
+    yield Upload("cake.jpg", encoded(photo, "JPEG", quality=90))
+    yield Upload("phone/held upright.jpg", encoded(photo.rotate(90, expand=True), "JPEG", exif=turned_right()))
+    yield Upload("logo.png", encoded(_logo(500), "PNG"))
+    candle = [cake(300, 225, flame) for flame in (0, 3, 6, 3)]
     yield Upload(
         "party/candle.gif",
-        _encoded(candle[0], "GIF", save_all=True, append_images=candle[1:], duration=120, loop=0),
+        encoded(candle[0], "GIF", save_all=True, append_images=candle[1:], duration=120, loop=0),
     )
     yield Upload("notes.jpg", b"This is a text file: it has only the name of an image.\n")
 
 
-def _encoded(image: Image.Image, image_format: str, **options: Any) -> bytes:
+def encoded(image: Image.Image, image_format: str, **options: Any) -> bytes:
+    """An image as a file; the options are Pillow's."""
     target = io.BytesIO()
     image.save(target, image_format, **options)
     return target.getvalue()
 
 
-def _turned_right() -> Image.Exif:
+def turned_right() -> Image.Exif:
     """EXIF of a phone that was held upright: the pixels lie on their side."""
     exif = Image.Exif()
     exif[ORIENTATION] = TURNED_RIGHT
@@ -54,7 +55,7 @@ def _logo(side: int) -> Image.Image:
     return logo
 
 
-def _cake(width: int, height: int, flame: int = 0) -> Image.Image:
+def cake(width: int, height: int, flame: int = 0) -> Image.Image:
     """A cake with one candle, its flame ``flame`` steps to the right."""
     dusk = Image.linear_gradient("L").resize((width, height))
     image = Image.merge("RGB", [dusk.point([base - level // 5 for level in range(256)]) for base in (255, 235, 225)])

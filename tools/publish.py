@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 from botocore.exceptions import ClientError
 
-from tools.aws_errors import DENIED, SIGN_IN, SIGN_IN_AGAIN, reached
+from tools.aws import DENIED, SIGN_IN, SIGN_IN_AGAIN, client, reached
 from tools.build import Package, Target, build
 from tools.errors import ToolError
 from tools.stack import Say, Stack
@@ -139,7 +138,7 @@ def publish(
 
     """
     with tempfile.TemporaryDirectory(prefix="publish-") as scratch, _readable_errors(place):
-        s3: Any = Stack.running().client("s3") if local else boto3.Session().client("s3")
+        s3: Any = Stack.running().client("s3") if local else client("s3")
         # Before the build, which takes longer than to learn that there is no such bucket.
         region = _region(s3, place.bucket)
         packages = []

@@ -76,15 +76,7 @@ def renew(path: Path = DOCUMENT) -> list[Path]:
         ToolError: It lacks the place of a table, or docs/benchmarks.md lacks the image.
 
     """
-    before = path.read_text() if path.exists() else ""
-    for part, text in sections(measured()).items():
-        path.write_text(marks.renewed(path, *places(part), text))
-    return [path] if path.read_text() != before else []
-
-
-def places(part: str) -> tuple[str, str]:
-    """The two lines between which a section stands."""
-    return f"<!-- {part}: made by invoke docs -->", f"<!-- end of {part} -->"
+    return marks.renew(path, sections(measured()))
 
 
 def sections(image: Workload) -> dict[str, str]:
@@ -118,7 +110,7 @@ def rates(image: Workload) -> Table:
             _figures(rate * seconds(image)),
             _figures(rate * seconds(slowed(image))),
             _figures(rate * MONTH_SECONDS / MILLION),
-            _dollars(bill(image, rate * MONTH_SECONDS, months=1).total),
+            dollars(bill(image, rate * MONTH_SECONDS, months=1).total),
         )
         for name, rate in RATES.items()
     ]
@@ -131,7 +123,7 @@ def rates(image: Workload) -> Table:
         "millions a month",
         "US$ a month",
     )
-    return Table("From one upload a minute to 10,000 a second", columns, tuple(rows), words=3, note=_filled(note))
+    return Table("From one upload a minute to 10,000 a second", columns, tuple(rows), words=3, note=filled(note))
 
 
 def _past(image: Workload, rate: float) -> str:
@@ -172,17 +164,17 @@ def costs(image: Workload) -> Table:
         f"Lambda's. Watching is taken as {METRICS} metrics of one's own, {ALARMS} alarms and {DASHBOARDS} dashboard. "
         "Data that stays in the region costs nothing to move. S3 being slow, Lambda's time costs "
         f"{seconds(slowed(image)) / seconds(image):.1f} times as much, for it waits. What is not in it grows from "
-        f"month to month: a million outputs of {output_bytes / 1e3:.0f} KB cost {_dollars(kept)} a month to keep, a "
-        f"million sources {_dollars(sources)}."
+        f"month to month: a million outputs of {output_bytes / 1e3:.0f} KB cost {dollars(kept)} a month to keep, a "
+        f"million sources {dollars(sources)}."
     )
     rows = []
     for name, rate in RATES.items():
         images = rate * MONTH_SECONDS
         one = bill(image, images, months=1)
         parts = (one.function, one.requests, one.logs, one.watching, one.total)
-        rows.append((name, *map(_dollars, parts), f"{one.total / images * MILLION:,.2f}"))
+        rows.append((name, *map(dollars, parts), f"{one.total / images * MILLION:,.2f}"))
     columns = ("uploads a second", "Lambda", "requests to S3", "logs", "watching it", "in all", "a million images")
-    return Table("US$ a month", columns, tuple(rows), note=_filled(note))
+    return Table("US$ a month", columns, tuple(rows), note=filled(note))
 
 
 def quotas(image: Workload) -> Table:
@@ -197,7 +189,7 @@ def quotas(image: Workload) -> Table:
         for one in ceilings(image)
     ]
     columns = ("quota", "what to do", "default", "an image takes", "reached at, images a second")
-    return Table("Which quota bites first", columns, tuple(rows), words=2, note=_filled(note))
+    return Table("Which quota bites first", columns, tuple(rows), words=2, note=filled(note))
 
 
 def storm(image: Workload) -> Table:
@@ -234,7 +226,7 @@ def storm(image: Workload) -> Table:
         "the same, slow",
         *(f"{backlog / MILLION:g} million" for backlog in STORMS),
     )
-    return Table("A storm of uploads", columns, tuple(rows), words=0, note=_filled(note))
+    return Table("A storm of uploads", columns, tuple(rows), words=0, note=filled(note))
 
 
 def queue(image: Workload) -> Table:
@@ -291,18 +283,18 @@ def objects(image: Workload) -> Table:
     one_prefix = int(GETS.value / image.gets * fast)
     rows = [
         ("**audit**: pages of both buckets", [f"{2 * Listing(n).requests:,}" for n in OBJECTS]),
-        ("US$ to list both", [_dollars(2 * Listing(n).dollars) for n in OBJECTS]),
-        ("both at once, page after page", [_duration(Listing(n).seconds) for n in OBJECTS]),
-        ("10 prefixes at once", [_duration(Listing(n, 10).seconds) for n in OBJECTS]),
-        ("100 prefixes at once", [_duration(Listing(n, 100).seconds) for n in OBJECTS]),
-        ("US$ for an S3 Inventory of both", [_dollars(2 * n * pricing.S3_INVENTORY_OBJECT) for n in OBJECTS]),
+        ("US$ to list both", [dollars(2 * Listing(n).dollars) for n in OBJECTS]),
+        ("one after the other, page after page", [_duration(2 * Listing(n).seconds) for n in OBJECTS]),
+        ("10 prefixes at once", [_duration(2 * Listing(n, 10).seconds) for n in OBJECTS]),
+        ("100 prefixes at once", [_duration(2 * Listing(n, 100).seconds) for n in OBJECTS]),
+        ("US$ for an S3 Inventory of both", [dollars(2 * n * pricing.S3_INVENTORY_OBJECT) for n in OBJECTS]),
         ("**backfill**: jobs", [f"{jobs(n)}" for n in OBJECTS]),
-        ("US$, Batch Operations", [_dollars(job_dollars(n)) for n in OBJECTS]),
-        ("US$, manifest by S3", [_dollars(n * pricing.S3_MANIFEST_OBJECT) for n in OBJECTS]),
-        ("US$, Lambda", [_dollars(bill(image, n).function) for n in OBJECTS]),
-        ("US$, requests to S3", [_dollars(bill(image, n).requests) for n in OBJECTS]),
-        ("US$, logs", [_dollars(bill(image, n).logs) for n in OBJECTS]),
-        ("US$, in all", [_dollars(_backfill_dollars(image, n)) for n in OBJECTS]),
+        ("US$, Batch Operations", [dollars(job_dollars(n)) for n in OBJECTS]),
+        ("US$, manifest by S3", [dollars(n * pricing.S3_MANIFEST_OBJECT) for n in OBJECTS]),
+        ("US$, Lambda", [dollars(bill(image, n).function) for n in OBJECTS]),
+        ("US$, requests to S3", [dollars(bill(image, n).requests) for n in OBJECTS]),
+        ("US$, logs", [dollars(bill(image, n).logs) for n in OBJECTS]),
+        ("US$, in all", [dollars(_backfill_dollars(image, n)) for n in OBJECTS]),
         ("logs, GB", [f"{n * LOG_BYTES / 1e9:,.0f}" for n in OBJECTS]),
         *(
             (f"{at_once:,} at once", [_duration(worked_off(n, at_once, fast)) for n in OBJECTS])
@@ -321,7 +313,7 @@ def objects(image: Workload) -> Table:
         "second), and keys in their order are of one prefix at a time."
     )
     cells = tuple((what, *values) for what, values in rows)
-    return Table("A bucket of ten billion objects", columns, cells, note=_filled(note))
+    return Table("A bucket of ten billion objects", columns, cells, note=filled(note))
 
 
 def _backfill_dollars(image: Workload, count: int) -> float:
@@ -343,11 +335,15 @@ def prices() -> Table:
         ("S3, million PUT or LIST", MILLION * pricing.S3_PUT, s3),
         ("S3, million GET or HEAD", MILLION * pricing.S3_GET, s3),
         ("S3 Standard, GB and month", pricing.S3_GB_MONTH, s3),
+        ("S3 Standard-IA, GB and month", pricing.S3_IA_GB_MONTH, s3),
+        ("S3 Standard-IA, GB that is read", pricing.S3_IA_GB_READ, s3),
+        ("S3 Standard-IA, million PUT", MILLION * pricing.S3_IA_PUT, s3),
         ("S3 Inventory, million objects", MILLION * pricing.S3_INVENTORY_OBJECT, s3),
         ("S3 Batch Operations, job", pricing.BATCH_OPERATIONS_JOB, s3),
         ("S3 Batch Operations, million objects", MILLION * pricing.BATCH_OPERATIONS_OBJECT, s3),
         ("S3 Batch Operations, manifest, million objects", MILLION * pricing.S3_MANIFEST_OBJECT, s3),
         *((_tier(index), price, cloudwatch) for index, (_, price) in enumerate(pricing.LOG_TIERS)),
+        ("CloudWatch Logs, GB that is kept and month", pricing.LOG_GB_MONTH, cloudwatch),
         ("CloudWatch, metric and month", pricing.METRIC_MONTH, cloudwatch),
         ("CloudWatch, alarm and month", pricing.ALARM_MONTH, cloudwatch),
         ("CloudWatch, dashboard and month", pricing.DASHBOARD_MONTH, cloudwatch),
@@ -368,7 +364,7 @@ def prices() -> Table:
             "https://aws.amazon.com/kms/pricing/",
         ),
     )
-    rows = tuple((what, _link(url), f"{dollars:,.6g}") for what, dollars, url in found)
+    rows = tuple((what, _link(url), f"{price:,.6g}") for what, price, url in found)
     return Table(f"Prices in {pricing.REGION}, as known on {KNOWN_ON}", ("what", "page", "US$"), rows, words=2)
 
 
@@ -387,7 +383,8 @@ def _figures(value: float) -> str:
     return f"{value:.3g}" if value < 999.5 else f"{value:,.0f}"
 
 
-def _dollars(amount: float) -> str:
+def dollars(amount: float) -> str:
+    """US$ for a table: with cents where they matter."""
     return f"{amount:,.2f}" if amount < 100 else f"{amount:,.0f}"
 
 
@@ -399,5 +396,6 @@ def _duration(seconds_: float) -> str:
     return f"{seconds_:.0f} s"
 
 
-def _filled(note: str) -> str:
+def filled(note: str) -> str:
+    """A paragraph in lines that fit this project's documents."""
     return textwrap.fill(note, 118, break_on_hyphens=False)

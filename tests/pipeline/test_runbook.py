@@ -21,8 +21,8 @@ SECTIONS = {heading.lower().replace(" ", "-").replace("?", "") for heading in HE
 WITHOUT = {
     "invoke backfill --status JOB": "tests/pipeline/other_settings/test_mending.py",
     "invoke backfill --prefix photos/ --job --yes": "tests/pipeline/other_settings/test_mending.py",
-    "invoke failures --undelivered": "tests/pipeline/test_operations.py",
-    "invoke redrive --undelivered --yes": "tests/pipeline/test_operations.py",
+    "invoke failures --undelivered": "tests/pipeline/test_drill.py",
+    "invoke redrive --undelivered --yes": "tests/pipeline/test_drill.py",
 }
 """Commands that need what is not deployed here, and where they are run."""
 

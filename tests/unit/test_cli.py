@@ -109,6 +109,7 @@ def test_every_task_and_every_argument_has_a_help_text() -> None:
         ),
         (["build", "--python", "3.11"], "use 3.12 or 3.13"),
         (["up", "--var-file", "missing.tfvars"], "Error: No settings file at missing.tfvars"),
+        (["up", "--port", "some"], "Error: --port is 'some': it must be a whole number"),
     ],
 )
 def test_wrong_input_is_one_line_that_says_what_to_do(arguments: list[str], message: str) -> None:
@@ -116,6 +117,34 @@ def test_wrong_input_is_one_line_that_says_what_to_do(arguments: list[str], mess
     assert result.returncode == 1
     assert message in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+ENDLESS = """
+import sys
+from invoke.exceptions import Exit
+from tools.cli import readable_errors
+
+@readable_errors
+def endless():
+    while True:
+        print("a line")
+
+try:
+    endless()
+except Exit as ended:
+    sys.exit(ended.code)
+"""
+
+
+def test_a_reader_that_has_had_enough_ends_a_task_quietly() -> None:
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", ENDLESS], cwd=ROOT, stdout=pipe, stderr=pipe) as task:
+        assert task.stdout
+        assert task.stderr
+        task.stdout.readline()
+        task.stdout.close()
+        assert task.stderr.read() == b""
+    assert task.returncode == 141
 
 
 def test_no_terraform_is_said_before_anything_is_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

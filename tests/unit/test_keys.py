@@ -14,6 +14,7 @@ from errors import Reason, RejectedError
 from events import parse
 from outcomes import ObjectAddress
 from renditions import Rendition
+from settings import MetadataPolicy
 
 PIECES = ("a", "é", "e\u0301", "E", ".", "./", "../", "/", " ", "+", "%20", "%2B", "resized-", ".jpg", "\n", "\0", "🎂")
 KEYS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40) | st.lists(
@@ -46,7 +47,7 @@ CHANGES = (
 @given(KEYS | LONG_KEYS, TEMPLATES)
 def test_an_output_has_a_key_that_s3_takes_or_is_refused(key: str, template: str) -> None:
     rendition = Rendition("resized", scale=0.5, key=template)
-    destination = Destination(Mock(), "out", (rendition,))
+    destination = Destination(Mock(), "out", (rendition,), MetadataPolicy.NONE)
     size = len(rendition.output_key(key).encode())
     if size <= 1024:
         assert destination.keys(key) == (rendition.output_key(key),)

@@ -178,7 +178,7 @@ class Race(RuleBasedStateMachine):
     def _wanted(self, state: State, rendition: Rendition) -> tuple[bytes, dict[str, str]]:
         metadata = {
             "album": state.album,
-            "resized-by": rendition.digest,
+            "resized-by": rendition.digest(MetadataPolicy.NONE),
             "resized-from-etag": state.etag.strip('"'),
             "resized-from-modified": state.last_modified.isoformat(),
             "resized-from-version": state.version_id or "null",

@@ -190,7 +190,7 @@ def test_the_sources_headers_and_metadata_are_copied(pipeline: Pipeline) -> None
     source = pipeline.s3.head_object(Bucket=SOURCE, Key="cake.jpg")
     assert output["Metadata"] == {
         "album": "summer",
-        "resized-by": Rendition("resized", scale=0.5).digest,
+        "resized-by": Rendition("resized", scale=0.5).digest(MetadataPolicy.COPYRIGHT),
         "resized-from-etag": source["ETag"].strip('"'),
         "resized-from-modified": source["LastModified"].isoformat(),
         "resized-from-version": "null",

@@ -152,6 +152,13 @@ def test_null_is_the_default() -> None:
 
 
 def test_the_digest_tells_settings_apart() -> None:
-    digests = {Rendition("r", scale=scale, quality=quality).digest for scale in (0.5, 1) for quality in (None, 80)}
-    assert len(digests) == 4
-    assert Rendition("r", scale=0.5).digest == Rendition.parse("r", json.loads('{"scale": 0.5}')).digest
+    renditions = [Rendition("r", scale=scale, quality=quality) for scale in (0.5, 1) for quality in (None, 80)]
+    assert len({one.digest(metadata) for one in renditions for metadata in ("none", "all")}) == 8
+    parsed = Rendition.parse("r", json.loads('{"scale": 0.5}'))
+    assert renditions[0].digest("none") == parsed.digest("none")
+
+
+def test_a_folder_of_an_output_follows_a_folder() -> None:
+    rendition = Rendition("r", scale=0.5, key="out/{dir}thumbs/{name}")
+    keys = ("out/thumbs/x.jpg", "out/my/thumbs/x.jpg", "out/mythumbs/x.jpg", "my/thumbs/x.jpg")
+    assert [rendition.could_write(key) for key in keys] == [True, True, False, False]

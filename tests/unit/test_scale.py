@@ -16,7 +16,7 @@ from renditions import Rendition
 from settings import Limits, MetadataPolicy, Settings
 from tests.images import encoded, picture
 from tests.unit.simulation import Client, Store
-from tools import quotas, scale, scale_docs
+from tools import marks, quotas, scale, scale_docs
 from tools.benchmarks import cost, pricing
 from tools.benchmarks.pricing import Workload
 from tools.errors import ToolError
@@ -141,7 +141,7 @@ def test_a_job_takes_twenty_billion_objects() -> None:
 
 @pytest.mark.parametrize("part", scale_docs.sections(scale.measured()))
 def test_a_table_is_what_the_code_gives(part: str) -> None:
-    begin, end = scale_docs.places(part)
+    begin, end = marks.places(part)
     stands = scale_docs.DOCUMENT.read_text().partition(begin)[2].partition(end)[0].strip()
     assert stands == scale_docs.sections(scale.measured())[part], "run `invoke docs`"
 
@@ -208,7 +208,7 @@ def test_what_is_said_beside_the_tables_is_so() -> None:
     assert scale_docs.BATCH * scale.seconds(slow) < 120
     assert f"A reader can hold {quotas.IN_FLIGHT.value:,} at a time" in PROSE
 
-    assert scale.Listing(100_000_000).seconds < 8 * 3600
+    assert 2 * scale.Listing(100_000_000).seconds < 12 * 3600
     assert "To 100 million objects let it run." in PROSE
     assert pricing.S3_INVENTORY_OBJECT * quotas.LIST_KEYS.value == pytest.approx(pricing.S3_LIST / 2)
     assert "the first in up to two days, for half of the price" in PROSE

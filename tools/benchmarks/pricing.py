@@ -29,6 +29,10 @@ S3_INVENTORY_OBJECT = 0.0025 / 1e6
 S3_GB_MONTH = 0.023
 """US$ to keep a GB for a month in S3 Standard, of the first 50 TB: the same page."""
 
+S3_IA_GB_MONTH, S3_IA_GB_READ = 0.0125, 0.01
+S3_IA_PUT = 0.01 / 1e3
+"""The same in S3 Standard-IA, to read a GB of it, and for a request that writes there: the same page."""
+
 SQS_REQUEST = 0.40 / 1e6
 """US$ for one to a standard queue: https://aws.amazon.com/sqs/pricing/"""
 
@@ -41,6 +45,9 @@ KMS_REQUEST = 0.03 / 1e4
 LOG_TIERS = ((10_000, 0.50), (20_000, 0.25), (20_000, 0.10), (math.inf, 0.05))
 """So many GB of Lambda's logs in a month, then so many more, and US$ for one of them, taken in:
 https://aws.amazon.com/cloudwatch/pricing/"""
+
+LOG_GB_MONTH = 0.03
+"""US$ to keep a GB of logs for a month, as it is compressed: the same page."""
 
 METRIC_MONTH = 0.30
 ALARM_MONTH = 0.10

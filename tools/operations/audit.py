@@ -15,6 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from destination import MARKER
+from renditions import Rendition
 from settings import Settings
 from tools.errors import ToolError
 from tools.operations.deployment import Deployment
@@ -218,7 +219,7 @@ class Audit:
             return "it is gone since it was listed"
         if MARKER not in metadata:
             return "something else is under its key"
-        if metadata[MARKER] != expected.rendition.digest:
+        if metadata[MARKER] != expected.rendition.digest(self.settings.metadata):
             return "made with other settings"
         made_of = metadata.get("resized-from-etag"), metadata.get("resized-from-modified")
         if made_of != (expected.source.etag.strip('"'), expected.source.modified.isoformat()):
@@ -227,14 +228,17 @@ class Audit:
 
     def _is_orphan(self, key: str) -> bool:
         """Whether an object that nothing expects may be an output; only a deep audit is sure."""
-        if key.startswith(self.reserved_prefix) or not any(one.could_write(key) for one in self._with_known_folders):
+        if key.startswith(self.reserved_prefix) or key.endswith("/"):
+            return False
+        if not any(one.could_write(key) and self._is_of_folder(key, one) for one in self.settings.renditions):
             return False
         return not self.deep or MARKER in (self._metadata(key) or {})
 
-    @property
-    def _with_known_folders(self) -> Iterator[Any]:
-        """The renditions of whose outputs the source's folder is known, which it need not be for a whole bucket."""
-        return (one for one in self.settings.renditions if not self.folder or "/" not in one.template.infix)
+    def _is_of_folder(self, key: str, rendition: Rendition) -> bool:
+        """Whether an output of this rendition is of an upload in the folder, as far as its key tells."""
+        template = rendition.template
+        # With folders before the name, thumbs/cake.jpg may be of cake.jpg, and not of what is in thumbs/.
+        return not self.folder or (key.startswith(template.prefix + self.folder) and "/" not in template.infix)
 
     def _metadata(self, key: str) -> Mapping[str, str] | None:
         try:

@@ -44,12 +44,19 @@ class Wanted:
         job: Whether S3 Batch Operations is to send them also where they are few.
         most: How many there may be.
 
+    Raises:
+        ToolError: There may be none.
+
     """
 
     prefix: str = ""
     missing: bool = False
     job: bool = False
     most: int = MOST_OBJECTS
+
+    def __post_init__(self) -> None:
+        if self.most < 1:
+            raise ToolError(f"--max-objects {self.most} would be none: use 1 or more")
 
 
 def backfill(operator: Operator, wanted: Wanted, *, go: bool) -> bool:

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from errors import SettingsError
 from settings import Settings
-from tools.aws_errors import DENIED, SIGN_IN, SIGN_IN_AGAIN
+from tools import aws
+from tools.aws import DENIED, SIGN_IN, SIGN_IN_AGAIN
 from tools.errors import ToolError
 from tools.stack import Stack
 
@@ -97,7 +97,7 @@ def find(target: Target) -> Deployment:
         botocore.exceptions.BotoCoreError: AWS cannot be asked at all.
 
     """
-    client = _local_client() if target.local else _client
+    client = Stack.running().aws.client if target.local else aws.client
     name = target.function or (Stack.running().function_name if target.local else DEFAULT_FUNCTION)
     try:
         described = client("lambda", None).get_function_configuration(FunctionName=name)
@@ -117,15 +117,6 @@ def find(target: Target) -> Deployment:
         client, described["FunctionArn"], described["MemorySize"], described["Architectures"][0], settings
     )
     return found.with_undelivered() if target.undelivered else found
-
-
-def _client(service: str, config: Config | None) -> Any:
-    make: Any = boto3.Session().client
-    return make(service, config=config)
-
-
-def _local_client() -> MakeClient:
-    return Stack.running().aws.client
 
 
 def _not_found(name: str, error: ClientError) -> ToolError:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from renditions import Rendition
+from tools.errors import ToolError
 from tools.operations.listing import Listed
 
 CACHE_KIB = 65536
@@ -42,10 +43,14 @@ def sorted_outputs(
     Args:
         uploads: Read to the end before this returns.
         renditions: Of each upload, one output each.
-        directory: Where there is room for about 200 bytes an output, and for as much again while they are sorted.
+        directory: Where there is room for about 200 bytes an output. SQLite sorts in as much again in TMPDIR, or in
+            /var/tmp.
+
+    Raises:
+        ToolError: There is no room; also while they are read.
 
     """
-    with contextlib.closing(sqlite3.connect(directory / "expected.sqlite")) as database:
+    with _room(), contextlib.closing(sqlite3.connect(directory / "expected.sqlite")) as database:
         database.executescript(
             f"""
             PRAGMA journal_mode = OFF;
@@ -69,3 +74,11 @@ def sorted_outputs(
             )
             for key, number, source, etag, modified, size in database.execute("SELECT * FROM output ORDER BY key")
         )
+
+
+@contextlib.contextmanager
+def _room() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise ToolError(f"Cannot sort on disk: {error}: set TMPDIR to a folder with more room") from error

@@ -62,12 +62,14 @@ class Record:
             addresses = events.parse(body).addresses
         except (ValueError, RecursionError, EventError):
             return cls(*identity, None, NOT_UNDERSTOOD, (), "", message["Body"][:200])
-        if "reason" in body:
-            return cls(*identity, body, body["reason"], addresses, body["etag"], str(body.get("message", "")))
-        reason = body.get("requestContext", {}).get("condition", UNDELIVERED)
-        said = body.get("responsePayload")
-        error = said.get("errorMessage", "") if isinstance(said, dict) else ""
-        return cls(*identity, body, reason, addresses, "", str(error))
+        match body:
+            case {"reason": str(reason), "etag": str(etag)}:
+                return cls(*identity, body, reason, addresses, etag, str(body.get("message", "")))
+            case {"requestContext": {"condition": str(condition)}}:
+                said = body.get("responsePayload")
+                error = said.get("errorMessage", "") if isinstance(said, dict) else ""
+                return cls(*identity, body, condition, addresses, "", str(error))
+        return cls(*identity, body, UNDELIVERED, addresses, "", "")
 
     @property
     def is_rejection(self) -> bool:

@@ -78,6 +78,8 @@ class Function:
         reply = json.loads(response["Payload"].read())
         if "FunctionError" in response:
             return Look(error=str(reply.get("errorMessage", reply)))
+        if "outcomes" not in reply:
+            return Look(error="an event of a queue or of a job, to which the function answers otherwise")
         return Look(tuple(outcome["status"] for outcome in reply["outcomes"]))
 
     @cached_property

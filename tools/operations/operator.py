@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tools.aws_errors import reached
+from tools.aws import reached
 from tools.errors import ToolError
 from tools.operations.deployment import Deployment, Target, find
 from tools.operations.function import CONCURRENCY, Function

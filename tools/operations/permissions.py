@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
-from tools.aws_errors import DENIED, SIGN_IN, SIGN_IN_AGAIN, reached
+from tools.aws import DENIED, SIGN_IN, SIGN_IN_AGAIN, reached
 from tools.errors import ToolError
 from tools.operations.deployment import Deployment
 

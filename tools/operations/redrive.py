@@ -136,7 +136,7 @@ class Redrive:
         if look.error:
             self._result.failed.append((record, look.error))
             return
-        self._queue.delete(record)
+        self._queue.delete(self._in_hand[record.message_id])
         del self._in_hand[record.message_id]
         self._result.statuses.update(look.statuses)
         advance()

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -42,7 +41,8 @@ class Screen:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        self._out = Console(soft_wrap=True, highlight=False)
+        # A key may hold what would be a colour or a smiley.
+        self._out = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
         if not self._out.is_terminal:
             # Whatever reads it wants a line for each row.
             self._out.width = 32_768
@@ -51,20 +51,28 @@ class Screen:
     @contextlib.contextmanager
     def progress(self, doing: str, total: int | None = None) -> Iterator["Bar"]:
         """Show how far something is while the block runs."""
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        options: dict[str, Any] = {"console": self._progress, "disable": not self._progress.is_terminal}
-        with Progress(*columns, TimeElapsedColumn(), transient=True, **options) as progress:
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        # What a script reads must not go where the bar is.
+        options: dict[str, Any] = {"disable": not self._progress.is_terminal, "redirect_stdout": self._out.is_terminal}
+        with Progress(*columns, console=self._progress, transient=True, **options) as progress:
             yield Bar(progress, progress.add_task(doing, total=total))
 
     def line(self, thing: dict[str, Any]) -> None:
         """Print a thing for scripts; for people nothing."""
         if self.as_json:
-            print(json.dumps(thing, ensure_ascii=False))
+            # In ASCII alone nothing is the end of a line to one reader and none to another.
+            print(json.dumps(thing))
 
     def say(self, text: str) -> None:
         """Print a line for people; for scripts nothing."""
         if not self.as_json:
-            self._out.print(escape(text))
+            self._out.print(_visible(text))
 
     def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]], total: int = 0) -> None:
         """Print the first rows of a table for people; for scripts nothing.
@@ -79,7 +87,7 @@ class Screen:
             return
         table = Table(*headings, box=None, pad_edge=False, header_style="bold")
         for row in rows[:SHOWN]:
-            table.add_row(*map(escape, row))
+            table.add_row(*map(_visible, row))
         self._out.print(table)
         if (more := max(total, len(rows)) - SHOWN) > 0:
             self.say(f"... and {more:,} more: --json has all")
@@ -98,3 +106,8 @@ def duration(time: timedelta) -> str:
         if seconds >= length:
             return f"{seconds // length} {unit}"
     return f"{max(0, seconds)} s"
+
+
+def _visible(text: str) -> str:
+    """A text in which is written out what a terminal would obey, or not show: a key may hold anything."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

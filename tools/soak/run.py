@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tools.errors import ToolError
 from tools.paths import LOCAL, ROOT
-from tools.soak import faults, report, storm
+from tools.soak import audit, faults, report, storm
 from tools.soak.images import mixed_images
 from tools.soak.ledger import Ledger
 from tools.stack import Say, temporary_stack
@@ -89,6 +89,22 @@ def _storm(say: Say, count: int) -> str:
     )
 
 
+def _audit(say: Say, count: int) -> str:
+    """Audit so many uploads that are only listed.
+
+    Raises:
+        ToolError: Not exactly what is wrong was found, or more uploads took more memory.
+
+    """
+    say(f"{count:,} uploads, listed but not there")
+    result = audit.audited(count)
+    return (
+        f"{count:,} uploads and their outputs, listed but not there: the audit named exactly the {result.wrong:,} that "
+        f"are missing, stale or orphaned. It took {result.seconds:.0f} s of CPU, with the making of the lists, and at "
+        f"most {result.peak // MIB} MiB were resident."
+    )
+
+
 Soak = Callable[[Say, int], str]
 
 SOAKS: dict[str, tuple[Soak, int]] = {
@@ -96,6 +112,7 @@ SOAKS: dict[str, tuple[Soak, int]] = {
     "race": (_race, 20_000),
     "faults": (_faults, 500),
     "storm": (_storm, 2_000),
+    "audit": (_audit, 1_000_000),
 }
 """By name: what runs, and how much of it."""
 

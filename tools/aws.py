@@ -1,8 +1,12 @@
-"""What every task says when AWS cannot be asked at all: nobody is signed in, or there is no way to it."""
+"""AWS as its user's environment leads to it, and what every task says when it cannot be asked at all."""
 
 import contextlib
+import os
 from collections.abc import Iterator
+from typing import Any
 
+import boto3
+from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ConnectionError,  # noqa: A004 - botocore's name of it
@@ -37,6 +41,12 @@ SIGN_IN_AGAIN = frozenset(NOT_VALID + BADLY_SIGNED)
 
 DENIED = {"403", "AccessDenied", "AccessDeniedException", "AuthorizationError", "Forbidden", "UnauthorizedOperation"}
 """How services say that something is not allowed; in answer to a HEAD there is only the status."""
+
+
+def client(service: str, config: Config | None = None) -> Any:
+    """Make a boto3 client by the usual chain, which knows ``AWS_DEFAULT_REGION`` and lacks ``AWS_REGION``."""
+    session: Any = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
+    return session.client(service, config=config)
 
 
 @contextlib.contextmanager

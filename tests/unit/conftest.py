@@ -1,0 +1,44 @@
+"""A deployed pipeline as its operator finds it: its buckets and its queue are moto's, in this process."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from moto import mock_aws
+
+from renditions import Rendition
+from settings import Limits, MetadataPolicy, Settings
+from tools.operations.deployment import Deployment
+
+REGION = "eu-west-2"
+FUNCTION = f"arn:aws:lambda:{REGION}:123456789012:function:images"
+SETTINGS = Settings(
+    "uploads", "resized", "", (Rendition("resized", scale=0.5),), MetadataPolicy.COPYRIGHT, Limits(512 << 20)
+)
+# What it has read of AWS's models serves every test.
+SESSION: Any = boto3.Session("testing", "testing", region_name=REGION)
+
+
+def at_once(params: dict[str, Any], **_: object) -> dict[str, Any]:
+    """Have moto wait for no message: what is not there does not come."""
+    return params | {"WaitTimeSeconds": 0}
+
+
+@pytest.fixture
+def deployment() -> Iterator[Deployment]:
+    """Two buckets and a failure queue; what the function would do is the test's own."""
+
+    def client(service: str, config: Config | None) -> Any:
+        made = SESSION.client(service, config=config)
+        made.meta.events.register("provide-client-params.sqs.ReceiveMessage", at_once)
+        return made
+
+    with mock_aws():
+        for bucket in (SETTINGS.source_bucket, SETTINGS.destination_bucket):
+            where = {"LocationConstraint": REGION}
+            client("s3", None).create_bucket(Bucket=bucket, CreateBucketConfiguration=where)
+        url = client("sqs", None).create_queue(QueueName="images-failures")["QueueUrl"]
+        yield Deployment(client, FUNCTION, 1769, "arm64", replace(SETTINGS, failure_queue_url=url))

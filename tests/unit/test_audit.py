@@ -1,0 +1,465 @@
+"""The audit: what it calls missing, stale, failed and orphaned is that, whatever the keys, and nothing else is."""
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import settings as options
+from hypothesis import strategies as st
+
+from outcomes import ObjectAddress, Status
+from reconcile import Reconciler
+from renditions import Rendition, check_together
+from settings import Filter, Limits, MetadataPolicy, Settings
+from tests.images import encoded, picture
+from tools.errors import ToolError
+from tools.operations import audit as auditing
+from tools.operations import expected
+from tools.operations.audit import Audit, Finding, Kind, Known
+from tools.operations.deployment import Deployment
+from tools.operations.failure_queue import Record
+from tools.operations.listing import Listed
+from tools.paths import ROOT
+
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+RESERVED = "batch-operations/images/"
+RESIZED = Rendition("resized", scale=0.5)
+SETTINGS = Settings("uploads", "resized", "", (RESIZED,), MetadataPolicy.COPYRIGHT, Limits(512 << 20))
+
+
+def listed(key: str, modified: datetime = NOON, etag: str = '"1"') -> Listed:
+    return Listed(key, etag, modified, 100)
+
+
+CAKE = listed("a/cake.jpg")
+OUTPUT = "a/resized-cake.jpg"
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """What S3 lists of some buckets, in its order, a few keys at a time."""
+
+    objects: Mapping[str, Iterable[Listed]]
+
+    def get_paginator(self, _: str) -> "Buckets":
+        return self
+
+    def paginate(self, **request: str) -> Iterator[dict[str, Any]]:
+        for one in sorted(self.objects[request["Bucket"]], key=lambda one: one.key.encode()):
+            if one.key.startswith(request["Prefix"]):
+                found = {"Key": one.key, "ETag": one.etag, "LastModified": one.modified, "Size": one.size}
+                yield {"Contents": [found]}
+        yield {}
+
+
+@dataclass
+class Look:
+    """An audit an hour after noon, and what it has found."""
+
+    uploads: Iterable[Listed]
+    there: Iterable[Listed]
+    settings: Settings = SETTINGS
+    folder: str = ""
+    known: Known = field(default_factory=Known)
+
+    def __post_init__(self) -> None:
+        buckets = {self.settings.source_bucket: self.uploads, self.settings.destination_bucket: self.there}
+        before = NOON + timedelta(hours=1)
+        self.audit = Audit(self.settings, Buckets(buckets), RESERVED, before, self.folder, known=self.known)
+        self.listed = self.compared = 0
+        self.findings = list(self.audit.run(self._advance))
+
+    @property
+    def found(self) -> list[tuple[str, str, str]]:
+        """Kind, output and why of each finding."""
+        return [(one.kind.value, one.output, one.why) for one in self.findings]
+
+    @property
+    def tally(self) -> dict[str, int]:
+        return {kind.value: count for kind, count in self.audit.tally.items()}
+
+    def _advance(self, more_listed: int, more_compared: int) -> None:
+        self.listed += more_listed
+        self.compared += more_compared
+
+
+REJECTED = Known(rejected={(CAKE.key, CAKE.etag): "corrupt: it is cut off"})
+GIVEN_UP = Known(given_up={CAKE.key: "RetriesExhausted: it timed out"})
+
+
+@pytest.mark.parametrize(
+    ("upload", "output", "known", "kind", "why"),
+    [
+        (CAKE, NOON, Known(), "good", ""),
+        (CAKE, NOON + SECOND, REJECTED, "good", ""),
+        (CAKE, None, Known(), "missing", "there is no output"),
+        (CAKE, NOON - SECOND, Known(), "stale", "older than its source"),
+        (CAKE, None, REJECTED, "failed", "corrupt: it is cut off"),
+        (CAKE, NOON - SECOND, REJECTED, "failed", "corrupt: it is cut off"),
+        (replace(CAKE, etag='"2"'), None, REJECTED, "missing", "there is no output"),
+        (CAKE, None, GIVEN_UP, "missing", "there is no output: RetriesExhausted: it timed out"),
+        (CAKE, NOON - SECOND, GIVEN_UP, "stale", "older than its source: RetriesExhausted: it timed out"),
+        (replace(CAKE, modified=NOON + 3599 * SECOND), None, Known(), "missing", "there is no output"),
+        (replace(CAKE, modified=NOON + 3600 * SECOND), None, GIVEN_UP, "recent", ""),
+        (replace(CAKE, modified=NOON + 3600 * SECOND), NOON, Known(), "recent", ""),
+        (replace(CAKE, modified=NOON + 3600 * SECOND), None, REJECTED, "failed", "corrupt: it is cut off"),
+        (None, NOON, Known(), "orphaned", "there is no upload that it would be of"),
+    ],
+)
+def test_an_output_is_one_of_these(
+    upload: Listed | None, output: datetime | None, known: Known, kind: str, why: str
+) -> None:
+    look = Look([upload] if upload else [], [listed(OUTPUT, output)] if output else [], known=known)
+    reported = [] if kind in {"good", "recent"} else [Finding(Kind(kind), OUTPUT, upload, why)]
+    assert (look.findings, look.tally) == (reported, {kind: 1})
+    assert look.audit.agrees == (kind not in {"missing", "stale"})
+    assert (look.listed, look.compared) == (int(upload is not None), 1)
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["cake.jpg", "a/cake.jpg", "a/resize-cake.jpg", "resized-a/cake.jpg", f"{RESERVED}manifests/resized-1.csv", "a/"],
+)
+def test_what_cannot_be_an_output_is_foreign(key: str) -> None:
+    look = Look([], [listed(key)])
+    assert (look.found, look.tally) == ([], {"foreign": 1})
+
+
+def test_a_folder_s_placeholder_is_no_orphan() -> None:
+    settings = replace(SETTINGS, renditions=(replace(RESIZED, key="resized/{dir}{name}"),))
+    look = Look([], [listed("resized/"), listed("resized/a/"), listed("resized/a/cake.jpg")], settings)
+    assert [output for _, output, _ in look.found] == ["resized/a/cake.jpg"]
+
+
+def test_every_rendition_has_its_output() -> None:
+    large, small = Rendition("large", width=800), Rendition("small", width=80, format="webp")
+    settings = replace(SETTINGS, renditions=(large, small))
+    there = [listed("a/large-cake.jpg"), listed("a/small-cake.jpg"), listed("small-tart.png.webp", NOON - SECOND)]
+    look = Look([CAKE, listed("tart.png")], there, settings)
+    # Without the format's extension it can be no output.
+    assert [(kind, output) for kind, output, _ in look.found] == [
+        ("missing", "a/small-cake.jpg.webp"),
+        ("missing", "large-tart.png"),
+        ("stale", "small-tart.png.webp"),
+    ]
+    assert look.tally == {"good": 1, "foreign": 1, "missing": 2, "stale": 1}
+
+
+def test_only_what_a_filter_fits_has_outputs() -> None:
+    settings = replace(SETTINGS, filters=(Filter("a/", ".jpg"), Filter("b/", "")))
+    look = Look([listed(key) for key in ("a/1.jpg", "a/2.png", "b/", "b/3.png", "c/4.jpg")], [], settings)
+    assert [output for _, output, _ in look.found] == ["a/resized-1.jpg", "b/resized-3.png"]
+
+
+def test_one_bucket_may_be_both_ends() -> None:
+    renditions = (replace(RESIZED, key="resized/{dir}{name}"),)
+    settings = replace(SETTINGS, destination_bucket="uploads", renditions=renditions, filters=(Filter("in/", ""),))
+    both = [listed(key) for key in ("in/1.jpg", "in/2.jpg", "other.jpg", "resized/in/1.jpg", "resized/in/3.jpg")]
+    assert [(kind, output) for kind, output, _ in Look(both, both, settings).found] == [
+        ("missing", "resized/in/2.jpg"),
+        ("orphaned", "resized/in/3.jpg"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("templates", "folder", "found"),
+    [
+        # What is right in it, missing in it and orphaned in it; nothing that is of a.jpg or of b/a.jpg.
+        (["{dir}resized-{name}"], "a/", [("orphaned", "a/resized-3.jpg"), ("missing", "a/resized-2.jpg")]),
+        (["out/{dir}{name}"], "a/", [("missing", "out/a/2.jpg"), ("orphaned", "out/a/3.jpg")]),
+        # thumbs/1.jpg is of 1.jpg, and a/1.jpg may be of one that is named a.
+        (["{dir}thumbs/{name}"], "thumbs/", []),
+        (["{dir}{stem}/{name}"], "a/", [("missing", "a/2/2.jpg")]),
+        # small/small-1.jpg is of 1.jpg.
+        (["small/{dir}small-{name}", "{dir}big-{name}"], "small/", []),
+    ],
+)
+def test_of_a_folder_nothing_of_another_is_an_orphan(
+    templates: list[str], folder: str, found: list[tuple[str, str]]
+) -> None:
+    names = ("resized", "other")
+    renditions = tuple(replace(RESIZED, name=name, key=key) for name, key in zip(names, templates, strict=False))
+    check_together(renditions)
+    uploads = [listed(key) for key in ("1.jpg", "a.jpg", "a/1.jpg", "a/2.jpg", "ab/1.jpg", "b/a.jpg")]
+    outputs = [one.output_key(upload.key) for one in renditions for upload in uploads if upload.key != "a/2.jpg"]
+    gone = [renditions[0].output_key("a/3.jpg")]
+    look = Look(uploads, map(listed, [*outputs, *gone]), replace(SETTINGS, renditions=renditions), folder)
+    assert sorted((kind, output) for kind, output, _ in look.found) == sorted(found)
+
+
+def test_a_prefix_that_is_no_folder_is_refused(deployment: Deployment) -> None:
+    with pytest.raises(ToolError, match="'a/b' is no folder: end it in a slash"):
+        Audit.of(deployment, Known(), folder="a/b", deep=False, grace_seconds=0)
+
+
+def test_an_audit_is_of_what_is_old_enough(deployment: Deployment) -> None:
+    hour = timedelta(hours=1)
+    earliest = datetime.now(UTC) - hour
+    made = Audit.of(deployment, Known(), folder="a/", deep=True, grace_seconds=3600)
+    assert earliest <= made.before <= datetime.now(UTC) - hour
+    assert (made.folder, made.deep, made.reserved_prefix) == ("a/", True, RESERVED)
+
+
+def test_where_there_is_no_room_to_sort_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    # To SQLite a database that may not grow is a full disk.
+    monkeypatch.setattr(expected, "CACHE_KIB", "1; PRAGMA max_page_count = 2")
+    with pytest.raises(ToolError, match=r"^Cannot sort on disk: .*: set TMPDIR to a folder with more room$"):
+        Look([listed(f"{number}.jpg") for number in range(1000)], [])
+
+
+# What the failure queue knows
+
+
+def record(body: Mapping[str, object]) -> Record:
+    attributes = {"SentTimestamp": "1795605599123"}
+    message = {"MessageId": "id", "ReceiptHandle": "receipt", "Attributes": attributes, "Body": json.dumps(body)}
+    return Record.of(message)
+
+
+def test_what_is_known_is_of_this_bucket_and_the_last_said() -> None:
+    rejection = {"bucket": "uploads", "key": "a.jpg", "etag": '"1"', "reason": "corrupt", "message": "cut off"}
+    given_up = json.loads((ROOT / "events" / "on-failure.json").read_text())
+    several = json.loads((ROOT / "events" / "put-several.json").read_text())
+    timed_out = given_up | {"requestPayload": several, "responsePayload": None}
+    records = [
+        record(rejection),
+        record(rejection | {"etag": '"2"'}),
+        record(rejection | {"reason": "too_large", "message": ""}),
+        record(rejection | {"bucket": "others"}),
+        record({}),
+    ]
+    assert Known.of(records, "uploads") == Known({("a.jpg", '"1"'): "too_large", ("a.jpg", '"2"'): "corrupt: cut off"})
+    known = Known.of([record(given_up), record(timed_out)], "src-bucket-image-in")
+    assert known == Known(given_up={"cake.jpg": "RetriesExhausted", "a/b c+d%é.jpg": "RetriesExhausted"})
+    assert (
+        Known.of([record(given_up)], "src-bucket-image-in")
+        .given_up["cake.jpg"]
+        .startswith("RetriesExhausted: 1 of 1 objects failed: ")
+    )
+
+
+# Whatever the keys
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Renditions, and what their outputs' keys look like, said otherwise than by the code.
+
+    Attributes:
+        renditions: Which there are.
+        shapes: Of the outputs in a folder, which stands for ``FOLDER``; one for each rendition.
+        in_a_folder: Whether it can be told which folder's they are.
+
+    """
+
+    renditions: tuple[Rendition, ...]
+    shapes: tuple[str, ...]
+    in_a_folder: bool = True
+
+    def could_be_output(self, key: str, folder: str) -> bool:
+        if key.endswith("/") or (folder and not self.in_a_folder):
+            return False
+        shapes = (shape.replace("FOLDER", re.escape(folder) + "(.*/)?") for shape in self.shapes)
+        return any(re.fullmatch(shape, key, re.DOTALL) for shape in shapes)
+
+
+def rendition(name: str, key: str, **more: Any) -> Rendition:
+    return Rendition(name, scale=0.5, key=key, **more)
+
+
+PIPELINES = (
+    Pipeline((RESIZED,), ("FOLDERresized-[^/]*",)),
+    Pipeline((rendition("o", "{rendition}/{dir}{name}", format="png"),), (r"o/FOLDER[^/]*\.png",)),
+    Pipeline((rendition("o", "b/{dir}{ext}-{name}-{stem}!"),), ("b/FOLDER[^/]*!",)),
+    Pipeline((rendition("o", "{dir}thumbs/{name}"),), ("FOLDERthumbs/[^/]*",), in_a_folder=False),
+    Pipeline((rendition("o", "{dir}{stem}/{name}"),), ("FOLDER.*/[^/]*",), in_a_folder=False),
+    Pipeline(
+        (rendition("one", "a/{dir}a-{name}"), rendition("other", "{dir}b-{name}", format="webp")),
+        ("a/FOLDERa-[^/]*", r"FOLDERb-[^/]*\.webp"),
+    ),
+)
+PIECES = ("a", "b", "o", "/", "/", "!", ".", "0", "-", "A", "~", "é", "e\u0301", "\uffee", "😀", "\n", "\0", "resized-")
+KEYS = st.lists(st.sampled_from(PIECES), min_size=1, max_size=8).map("".join)
+FOLDERS = st.sampled_from(["", "", "a/", "b/", "o/", "a/b/", "/", "é/", "a/a/", "thumbs/"])
+AGES = st.sampled_from([None, None, -SECOND, timedelta(), SECOND])
+"""How old an output is against its source; None where there is none."""
+
+
+@options(max_examples=250, deadline=None)
+@given(st.data(), st.sampled_from(PIPELINES), FOLDERS, st.sets(KEYS, max_size=12), st.sets(KEYS, max_size=6))
+def test_the_findings_are_those_of_two_dictionaries(
+    data: st.DataObject, pipeline: Pipeline, folder: str, keys: set[str], others: set[str]
+) -> None:
+    check_together(pipeline.renditions)
+    in_folder = {key for key in keys if key.startswith(folder) and not key.endswith("/")}
+    outputs = {one.output_key(key): key for one in pipeline.renditions for key in keys if not key.endswith("/")}
+    # What is of other folders is there, too, and so is what was of uploads that are gone.
+    there = dict.fromkeys(others, NOON)
+    there |= {one.output_key(key): NOON for one in pipeline.renditions for key in others}
+    for output in sorted(outputs):
+        age = data.draw(AGES)
+        there.pop(output, None)
+        if age is not None:
+            there[output] = NOON + age
+    expected = {output: key for output, key in outputs.items() if key in in_folder}
+    findings: list[tuple[str, str, str | None]] = []
+    for output in sorted(expected.keys() | there.keys(), key=str.encode):
+        if output in expected and output not in there:
+            findings.append(("missing", output, expected[output]))
+        elif output in expected and there[output] < NOON:
+            findings.append(("stale", output, expected[output]))
+        elif output not in expected and pipeline.could_be_output(output, folder) and output not in outputs:
+            findings.append(("orphaned", output, None))
+    look = Look(
+        map(listed, keys),
+        [listed(output, modified) for output, modified in there.items()],
+        replace(SETTINGS, renditions=pipeline.renditions),
+        folder,
+    )
+    found = [(one.kind.value, one.output, one.source and one.source.key) for one in look.findings]
+    assert found == findings
+    assert look.tally.get("good", 0) == len(expected.keys() & there.keys()) - look.tally.get("stale", 0)
+    places = tuple(one.template.prefix + folder for one in pipeline.renditions)
+    assert look.listed == len(in_folder)
+    assert look.compared == len(expected.keys() | {key for key in there if key.startswith(places)})
+
+
+# What a look at the outputs tells, too
+
+PICTURE = encoded(picture(16, 12))
+
+
+class Works:
+    """A pipeline that works: the function's own, between two buckets."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self.settings = deployment.settings
+        self.s3 = deployment.client("s3", None)
+        self._reconciler = Reconciler(self.s3, lambda: deployment.client("sqs", None), self.settings)
+
+    def upload(self, *keys: str, body: bytes = PICTURE) -> None:
+        for key in keys:
+            self.s3.put_object(Bucket="uploads", Key=key, Body=body)
+
+    def resize(self, *keys: str) -> None:
+        for key in keys:
+            outcome = self._reconciler.reconcile(ObjectAddress("uploads", key), lambda: math.inf)
+            assert outcome.status is Status.WRITTEN
+
+    def audit(self, *, deep: bool = True) -> list[tuple[str, str, str]]:
+        """Kind, output and why of each finding."""
+        made = Audit(self.settings, self.s3, RESERVED, datetime.now(UTC), deep=deep)
+        return [(one.kind.value, one.output, one.why) for one in made.run(lambda *_: None)]
+
+
+@pytest.fixture
+def works(deployment: Deployment) -> Works:
+    made = Works(deployment)
+    keys = ("cake.jpg", "a/b c+d%é.jpg", "a/e\u0301 😀.jpg", "a!/x.jpg")
+    made.upload(*keys)
+    made.resize(*keys)
+    return made
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_of_what_the_function_has_written_nothing_is_wrong(works: Works, deep: bool) -> None:
+    assert works.audit(deep=deep) == []
+
+
+def upload_again(works: Works) -> None:
+    works.upload("cake.jpg", body=encoded(picture(20, 16)))
+
+
+def resize_otherwise(works: Works) -> None:
+    works.settings = replace(works.settings, renditions=(Rendition("resized", scale=0.5, quality=50),))
+
+
+def put_over(works: Works) -> None:
+    works.s3.put_object(Bucket="resized", Key="resized-cake.jpg", Body=PICTURE, Metadata={"album": "summer"})
+
+
+def copy_over(works: Works) -> None:
+    works.upload("tart.jpg", body=encoded(picture(20, 16)))
+    works.resize("tart.jpg")
+    source = {"Bucket": "resized", "Key": "resized-tart.jpg"}
+    works.s3.copy_object(Bucket="resized", Key="resized-cake.jpg", CopySource=source)
+
+
+def remove_meanwhile(works: Works) -> None:
+    def before(params: Mapping[str, str], **_: object) -> None:
+        if "cake" in params["Key"]:
+            works.s3.delete_object(Bucket="resized", Key=params["Key"])
+
+    works.s3.meta.events.register("provide-client-params.s3.HeadObject", before)
+
+
+def list_an_hour_later(works: Works) -> None:
+    """The same bytes were uploaded again, and that is so long after as S3 tells."""
+
+    def later(parsed: dict[str, Any], **_: object) -> None:
+        for found in parsed.get("Contents", []):
+            found["LastModified"] -= timedelta(hours="resized-" not in found["Key"] and "cake" in found["Key"])
+
+    works.s3.meta.events.register("after-call.s3.ListObjectsV2", later)
+
+
+@pytest.mark.parametrize(
+    ("change", "outputs", "why"),
+    [
+        (upload_again, ["resized-cake.jpg"], "made of another state of its source"),
+        (list_an_hour_later, ["resized-cake.jpg"], "made of another state of its source"),
+        (copy_over, ["resized-cake.jpg"], "made of another state of its source"),
+        (put_over, ["resized-cake.jpg"], "something else is under its key"),
+        (remove_meanwhile, ["resized-cake.jpg"], "it is gone since it was listed"),
+        (
+            resize_otherwise,
+            ["a!/resized-x.jpg", "a/resized-b c+d%é.jpg", "a/resized-e\u0301 😀.jpg", "resized-cake.jpg"],
+            "made with other settings",
+        ),
+    ],
+)
+def test_only_a_look_at_an_output_tells_what_it_was_made_of(
+    works: Works, change: Callable[[Works], None], outputs: list[str], why: str
+) -> None:
+    change(works)
+    assert works.audit(deep=False) == []
+    assert works.audit() == [("stale", output, why) for output in outputs]
+
+
+def test_only_a_look_at_an_object_tells_whether_it_is_an_output(works: Works) -> None:
+    source = {"Bucket": "resized", "Key": "resized-cake.jpg"}
+    works.s3.copy_object(Bucket="resized", Key="resized-copy.jpg", CopySource=source)
+    works.s3.put_object(Bucket="resized", Key="resized-theirs.jpg", Body=PICTURE)
+    why = "there is no upload that it would be of"
+    orphans = [("orphaned", f"resized-{name}.jpg", why) for name in ("copy", "theirs")]
+    assert works.audit(deep=False) == orphans
+    assert works.audit() == orphans[:1]
+    works.s3.copy_object(Bucket="resized", Key="resized-cake-2.jpg", CopySource=source)
+    remove_meanwhile(works)
+    assert works.audit() == [("stale", "resized-cake.jpg", "it is gone since it was listed"), *orphans[:1]]
+
+
+def test_many_looks_keep_the_order_of_the_keys(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auditing, "WINDOW", 2)
+    resize_otherwise(works)
+    works.upload("0.jpg", "z.jpg")
+    found = [output for _, output, _ in works.audit()]
+    assert len(found) == 6
+    assert found == sorted(found, key=str.encode)
+
+
+def test_a_look_that_is_refused_ends_the_audit(works: Works) -> None:
+    def refused(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadObject")
+
+    works.s3.meta.events.register("before-call.s3.HeadObject", refused)
+    with pytest.raises(ClientError, match="Forbidden"):
+        works.audit()

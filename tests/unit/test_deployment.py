@@ -1,0 +1,185 @@
+"""Finding a deployment by its function, and what is said where AWS refuses something."""
+
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+
+from renditions import Rendition
+from settings import Filter, Limits, MetadataPolicy
+from tools import aws
+from tools.errors import ToolError
+from tools.operations.deployment import Deployment, Target, find
+from tools.operations.operator import at_work
+from tools.operations.permissions import PERMISSIONS, explained
+
+ARN = "arn:aws:lambda:eu-west-2:123456789012:function:images"
+VARIABLES = {
+    "SOURCE_BUCKET": "uploads",
+    "DESTINATION_BUCKET": "resized",
+    "FAILURE_QUEUE_URL": "https://sqs.eu-west-2.amazonaws.com/123456789012/images-failures",
+    "RENDITIONS": '{"thumb": {"width": 160}}',
+    "FILTERS": '[["photos/", ".jpg"]]',
+    "TIMEOUT_SECONDS": "60",
+}
+
+
+@pytest.fixture
+def described(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
+    """What AWS is to say of the function."""
+    client = deployment.client("lambda", None)
+    monkeypatch.setattr(aws, "client", lambda *_: client)
+    with Stubber(client) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+def configuration(**environment: Any) -> dict[str, Any]:
+    return {"FunctionArn": ARN, "MemorySize": 512, "Architectures": ["x86_64"], "Environment": environment}
+
+
+def test_a_deployment_is_what_its_function_says(described: Stubber) -> None:
+    described.add_response(
+        "get_function_configuration", configuration(Variables=VARIABLES), {"FunctionName": "Lambda-image"}
+    )
+    found = find(Target())
+    assert (found.function_name, found.region, found.account_id) == ("images", "eu-west-2", "123456789012")
+    assert (found.partition, found.architecture, found.memory_mib) == ("aws", "x86_64", 512)
+    assert found.failure_queue_arn == "arn:aws:sqs:eu-west-2:123456789012:images-failures"
+    assert found.reserved_prefix == "batch-operations/images/"
+    assert found.settings.renditions == (Rendition("thumb", width=160),)
+    assert found.settings.filters == (Filter("photos/", ".jpg"),)
+    assert (found.settings.limits, found.settings.metadata) == (Limits(512 << 20), MetadataPolicy.COPYRIGHT)
+    assert found.settings.timeout_seconds == 60
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({}, r"^mine is no image resizer of this version: SOURCE_BUCKET is not set: "),
+        ({"Variables": VARIABLES | {"RENDITIONS": "[]"}}, r"^mine is no image resizer of this version: RENDITIONS "),
+        ({"Error": {"ErrorCode": "x", "Message": "no key"}}, r"^The settings of mine cannot be read: no key$"),
+        ({"Error": {}}, r"^The settings of mine cannot be read: no reason given$"),
+    ],
+)
+def test_a_function_that_is_none_of_ours_is_said_to_be(
+    described: Stubber, environment: dict[str, Any], said: str
+) -> None:
+    described.add_response("get_function_configuration", configuration(**environment), {"FunctionName": "mine"})
+    with pytest.raises(ToolError, match=said):
+        find(Target("mine"))
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("ResourceNotFoundException", "No function mine here: give its name with --function, and AWS_REGION the reg"),
+        ("ExpiredTokenException", "AWS does not take these credentials: ExpiredTokenException: sign in with "),
+        ("UnrecognizedClientException", "AWS does not take these credentials: UnrecognizedClientException: sign in"),
+        (
+            "AccessDeniedException",
+            'Cannot ask mine what it is: AccessDeniedException: so: your policy needs {"Effect": "Allow", "Action":',
+        ),
+        ("ServiceException", "Cannot ask mine what it is: ServiceException: so"),
+    ],
+)
+def test_a_function_that_does_not_answer_is_said_to_be(described: Stubber, code: str, said: str) -> None:
+    described.add_client_error("get_function_configuration", code, "so")
+    with pytest.raises(ToolError, match=f"^{said}"):
+        find(Target("mine"))
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"AWS_DEFAULT_REGION": "eu-west-2"}, "No credentials for AWS: .*: sign in with `aws sso login`"),
+        ({"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}, "No region: set AWS_REGION to that of the pipeline"),
+    ],
+)
+def test_who_is_not_signed_in_is_told_how_to(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], said: str
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    away = {"AWS_CONFIG_FILE": "/none", "AWS_SHARED_CREDENTIALS_FILE": "/none", "AWS_EC2_METADATA_DISABLED": "true"}
+    for name, value in (away | environment).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ToolError, match=said), at_work("audit", Target()):
+        pytest.fail("was found")
+
+
+def test_nobody_at_a_time_would_do_nothing() -> None:
+    nothing = "--concurrency 0 would do nothing: use 1 or more"
+    with pytest.raises(ToolError, match=nothing), at_work("x", Target(), concurrency=0):
+        pytest.fail("was found")
+
+
+BUCKETS = ["arn:aws:s3:::resized", "arn:aws:s3:::uploads"]
+QUEUE = "arn:aws:sqs:eu-west-2:123456789012:images-failures"
+STATEMENTS: dict[str, tuple[str, str | list[str]]] = {
+    "GetFunctionConfiguration": ("lambda:GetFunctionConfiguration", ARN),
+    "Invoke": ("lambda:InvokeFunction", ARN),
+    "ListObjectsV2": ("s3:ListBucket", BUCKETS),
+    "HeadObject": ("s3:GetObject", "arn:aws:s3:::resized/*"),
+    "GetObject": ("s3:GetObject", "arn:aws:s3:::resized/batch-operations/images/*"),
+    "PutObject": ("s3:PutObject", "arn:aws:s3:::resized/batch-operations/images/*"),
+    "CreateMultipartUpload": ("s3:PutObject", "arn:aws:s3:::resized/batch-operations/images/*"),
+    "GetQueueAttributes": ("sqs:GetQueueAttributes", QUEUE),
+    "ReceiveMessage": ("sqs:ReceiveMessage", QUEUE),
+    "ChangeMessageVisibilityBatch": ("sqs:ChangeMessageVisibility", QUEUE),
+    "DeleteMessage": ("sqs:DeleteMessage", QUEUE),
+    "CreateJob": ("s3:CreateJob", "*"),
+    "DescribeJob": ("s3:DescribeJob", "arn:aws:s3:eu-west-2:123456789012:job/*"),
+    "GetRole": ("iam:GetRole", "arn:aws:iam::123456789012:role/*images-jobs"),
+}
+"""The action and the resources, by the request."""
+
+
+@pytest.mark.parametrize("operation", STATEMENTS)
+def test_what_is_denied_is_named_with_the_statement_that_allows_it(deployment: Deployment, operation: str) -> None:
+    action, resource = STATEMENTS[operation]
+    error = ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, operation)
+    with pytest.raises(ToolError) as caught, explained(deployment, "audit"):
+        raise error
+    said, _, statement = str(caught.value).partition(": your policy needs ")
+    assert said == f"Cannot audit: {operation}: AccessDenied: not you"
+    # Whoever makes a job needs to pass its role, too.
+    first, _, second = statement.partition(" and ")
+    assert json.loads(first) == {"Effect": "Allow", "Action": action, "Resource": resource}
+    assert ("iam:PassRole" in second) == (operation == "CreateJob")
+
+
+def test_every_permission_is_of_a_request_that_aws_knows(deployment: Deployment) -> None:
+    services = ("lambda", "s3", "s3control", "sqs", "iam")
+    operations = (deployment.client(name, None).meta.service_model.operation_names for name in services)
+    assert PERMISSIONS.keys() == STATEMENTS.keys() <= set(itertools.chain(*operations))
+
+
+def test_a_permission_names_the_partition_and_one_bucket_once(deployment: Deployment) -> None:
+    settings = replace(deployment.settings, destination_bucket="uploads")
+    other = replace(deployment, function_arn=ARN.replace("arn:aws:", "arn:aws-cn:"), settings=settings)
+    resources = {name: one.resource(other) for name, several in PERMISSIONS.items() for one in several}
+    assert resources["ListObjectsV2"] == ["arn:aws-cn:s3:::uploads"]
+    assert all("arn:aws:" not in json.dumps(resource) for resource in resources.values())
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (("403", "Forbidden", "HeadObject"), "Cannot audit: HeadObject: 403: Forbidden: your policy needs {"),
+        (("ExpiredToken", "old", "ListObjectsV2"), "Cannot audit: ListObjectsV2: ExpiredToken: sign in with `aws"),
+        (("AccessDenied", "not you", "PutBucketAcl"), "Cannot audit: PutBucketAcl: AccessDenied: not you"),
+        (("SlowDown", "later", "ListObjectsV2"), "Cannot audit: ListObjectsV2: SlowDown: later"),
+    ],
+)
+def test_whatever_aws_answers_is_one_line(deployment: Deployment, error: tuple[str, str, str], said: str) -> None:
+    code, message, operation = error
+    with pytest.raises(ToolError) as caught, explained(deployment, "audit"):
+        raise ClientError({"Error": {"Code": code, "Message": message}}, operation)
+    assert str(caught.value).startswith(said)
+    assert ("your policy" in said) == ("your policy" in str(caught.value))

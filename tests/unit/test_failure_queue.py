@@ -1,0 +1,210 @@
+"""The failure queue for operators: every message is understood, and whoever only looks leaves all of them there."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from outcomes import ObjectAddress
+from tools.operations.deployment import Deployment
+from tools.operations.failure_queue import NOT_UNDERSTOOD, UNDELIVERED, Choice, Depth, FailureQueue, Record
+from tools.paths import ROOT
+
+BUCKET = "src-bucket-image-in"
+CAKE, ODD = ObjectAddress(BUCKET, "cake.jpg"), ObjectAddress(BUCKET, "a/b c+d%é.jpg")
+SAMPLES = {path.stem: path.read_text() for path in (ROOT / "events").iterdir()}
+REJECTION, GIVEN_UP = json.loads(SAMPLES["rejection"]), json.loads(SAMPLES["on-failure"])
+
+EVENTS: dict[str, tuple[ObjectAddress, ...]] = {
+    "batch-operations-1": (CAKE,),
+    "batch-operations-2": (ODD,),
+    "eventbridge": (ODD,),
+    "eventbridge-deleted": (CAKE,),
+    "put": (CAKE,),
+    "put-several": (ODD, CAKE),
+    "sns": (CAKE,),
+    "sns-in-sqs": (CAKE,),
+    "sqs": (CAKE, ODD),
+    "test-event": (),
+}
+"""Samples that are no records, and what they are about."""
+
+ALL = [f"{number:02}.jpg" for number in range(25)]
+"""The keys that a queue has records about."""
+
+
+def message(body: str) -> dict[str, Any]:
+    """What SQS gives."""
+    return {
+        "MessageId": "id",
+        "ReceiptHandle": "receipt",
+        "Body": body,
+        "Attributes": {"SentTimestamp": "1795605599123"},
+    }
+
+
+def record(body: object) -> Record:
+    """What is made of a message of such JSON."""
+    return Record.of(message(json.dumps(body)))
+
+
+def test_a_rejection_tells_its_object_and_why() -> None:
+    found = Record.of(message(SAMPLES["rejection"]))
+    sent = datetime(2026, 11, 25, 11, 19, 59, 123000, UTC)
+    why = "the content is no JPEG, PNG, GIF, WebP, TIFF, BMP or AVIF image"
+    assert found == Record("id", "receipt", sent, REJECTION, "not_an_image", (CAKE,), REJECTION["etag"], why)
+    assert found.is_rejection
+
+
+def test_an_event_that_was_given_up_tells_its_objects_and_the_last_error() -> None:
+    found = Record.of(message(SAMPLES["on-failure"]))
+    assert (found.event, found.reason, found.addresses) == (GIVEN_UP, "RetriesExhausted", (CAKE,))
+    assert found.message.startswith("1 of 1 objects failed: cake.jpg (ClientError: ")
+    assert not found.is_rejection
+
+
+@pytest.mark.parametrize("payload", [None, "Task timed out", {}, {"errorMessage": ""}, ["x"]])
+def test_lambda_need_not_tell_the_error(payload: object) -> None:
+    # A function that is killed has none.
+    told = record(GIVEN_UP | {"responsePayload": payload})
+    untold = record({name: part for name, part in GIVEN_UP.items() if name != "responsePayload"})
+    for found in (told, untold):
+        assert (found.reason, found.addresses, found.message) == ("RetriesExhausted", (CAKE,), "")
+
+
+def test_every_sample_is_a_record_or_an_event() -> None:
+    assert set(SAMPLES) == {"rejection", "on-failure", *EVENTS}
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_an_event_that_is_no_record_can_be_sent_all_the_same(name: str) -> None:
+    found = Record.of(message(SAMPLES[name]))
+    assert (found.reason, found.addresses, found.etag, found.message) == (UNDELIVERED, EVENTS[name], "", "")
+    assert found.event == json.loads(SAMPLES[name])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"reason": "mine"},
+        {"reason": 1, "etag": '"1"'},
+        {"reason": "mine", "etag": None},
+        {"requestContext": ["condition"]},
+        {"requestContext": {"condition": 1}},
+    ],
+)
+def test_what_is_only_like_a_record_is_an_event(change: dict[str, object]) -> None:
+    found = record(json.loads(SAMPLES["put"]) | change)
+    assert (found.reason, found.addresses, found.is_rejection) == (UNDELIVERED, (CAKE,), False)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "no JSON é",
+        "null",
+        "[]",
+        json.dumps([REJECTION]),
+        "{}",
+        '{"reason": "corrupt", "key": "cake.jpg"}',
+        json.dumps(REJECTION | {"key": 1}),
+        "[" * 100_000,
+        '{"requestContext": {"condition": "x"}, "requestPayload": ' * 2000 + "{}" + "}" * 2000,
+        "1" * 5000,
+    ],
+    ids=["empty", "text", "null", "list", "list of one", "object", "half a record", "no key", "deep", "record", "long"],
+)
+def test_what_is_no_event_is_shown_as_it_is_and_never_sent(body: str) -> None:
+    found = Record.of(message(body))
+    assert (found.event, found.reason, found.addresses, found.etag) == (None, NOT_UNDERSTOOD, (), "")
+    assert found.message == body[:200]
+
+
+@pytest.mark.parametrize(
+    ("choice", "fits"),
+    [
+        (Choice(), ["rejection", "on-failure", "put-several", "test-event"]),
+        (Choice(reason="not_an_image"), ["rejection"]),
+        (Choice(reason="RetriesExhausted"), ["on-failure"]),
+        (Choice(reason="not_an"), []),
+        (Choice(prefix="cake"), ["rejection", "on-failure", "put-several"]),
+        (Choice(prefix="a/b "), ["put-several"]),
+        (Choice(prefix="ake"), []),
+        (Choice(reason="not_an_image", prefix="a/"), []),
+        (Choice(reason="not_an_image", prefix="cake.jpg"), ["rejection"]),
+    ],
+)
+def test_a_choice_is_of_a_reason_and_of_keys(choice: Choice, fits: list[str]) -> None:
+    names = ("rejection", "on-failure", "put-several", "test-event")
+    assert [name for name in names if choice.fits(Record.of(message(SAMPLES[name])))] == fits
+
+
+@pytest.fixture
+def queue(deployment: Deployment) -> FailureQueue:
+    """A queue with a rejection of each."""
+    sqs, url = deployment.client("sqs", None), deployment.settings.failure_queue_url
+    entries = [{"Id": key[:2], "MessageBody": json.dumps(REJECTION | {"key": key})} for key in ALL]
+    for start in range(0, len(entries), 10):
+        sqs.send_message_batch(QueueUrl=url, Entries=entries[start : start + 10])
+    return FailureQueue(deployment)
+
+
+def counts(depth: Depth) -> tuple[int, int]:
+    return depth.waiting, depth.in_hand
+
+
+def keys(records: list[Record]) -> list[str]:
+    return [address.key for record in records for address in record.addresses]
+
+
+def test_a_sample_has_all_that_comes_the_oldest_first_and_leaves_it_there(queue: FailureQueue) -> None:
+    for _ in range(2):
+        assert keys(queue.sample(1000)) == ALL
+        assert counts(queue.depth()) == (25, 0)
+
+
+def test_a_sample_ends_where_it_is_large_enough(queue: FailureQueue) -> None:
+    assert keys(queue.sample(15)) == ALL[:20]
+    assert counts(queue.depth()) == (25, 0)
+
+
+def test_a_sample_that_fails_half_way_shows_again_what_it_has_seen(
+    queue: FailureQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receive, left = queue.receive, iter([True, True])
+    monkeypatch.setattr(FailureQueue, "receive", lambda _, seconds: next(left) and receive(seconds))
+    with pytest.raises(StopIteration):
+        queue.sample(1000)
+    assert counts(queue.depth()) == (25, 0)
+
+
+def test_a_message_that_comes_again_is_one_and_its_last_receipt_counts(
+    queue: FailureQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, again = record(REJECTION), replace(record(REJECTION), receipt="another")
+    received = iter([[first], [again], []])
+    shown: list[Record] = []
+    monkeypatch.setattr(FailureQueue, "receive", lambda *_: next(received))
+    monkeypatch.setattr(FailureQueue, "hide", lambda _, records, seconds: shown.extend(() if seconds else records))
+    assert queue.sample(1000) == shown == [again]
+
+
+def test_what_is_received_is_hidden_until_it_is_shown_or_deleted(queue: FailureQueue) -> None:
+    first = queue.receive(60, most=3)
+    assert counts(queue.depth()) == (22, 3)
+    # SQS refuses to give more at a time.
+    assert len(queue.receive(60, most=11)) == 10
+    queue.delete(first[0])
+    assert counts(queue.depth()) == (12, 12)
+    queue.hide(first[1:2], 60)
+    assert counts(queue.depth()) == (12, 12)
+    queue.hide(first[1:], 0)
+    assert counts(queue.depth()) == (14, 10)
+
+
+def test_the_time_is_sqs_s_own_to_the_second(queue: FailureQueue) -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    assert before <= queue.depth().at <= datetime.now(UTC)

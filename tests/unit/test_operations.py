@@ -1,0 +1,147 @@
+"""What an operator's tasks show, to people and to scripts, and how they end."""
+
+import contextlib
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from invoke.exceptions import Exit
+
+from tools.cli import answers
+from tools.errors import ToolError
+from tools.operations import failures, missing
+from tools.operations.deployment import Deployment
+from tools.operations.failure_queue import Choice
+from tools.operations.function import Function, Look
+from tools.operations.operator import Operator
+from tools.operations.redrive import Redrive, Redriven
+from tools.operations.screen import Bar, Screen
+
+
+@pytest.mark.parametrize(("answer", "code"), [(True, None), (False, 1)])
+def test_a_task_that_answers_ends_with_0_or_1(answer: bool, code: int | None) -> None:
+    with pytest.raises(Exit) if code else contextlib.nullcontext() as caught:
+        answers(lambda: answer)()
+    assert (caught and caught.value.code) == code
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "said"),
+    [(ToolError("No way: go home"), 2, "Error: No way: go home"), (KeyboardInterrupt(), 130, "Interrupted")],
+)
+def test_a_task_that_could_not_find_out_ends_with_something_else(raised: BaseException, code: int, said: str) -> None:
+    def body() -> bool:
+        raise raised
+
+    with pytest.raises(Exit, match=f"^{said}$") as caught:
+        answers(body)()
+    assert caught.value.code == code
+
+
+@pytest.fixture
+def operator(deployment: Deployment) -> Operator:
+    """Somebody with a rejection of each of three uploads, of which one has been replaced and one has an output."""
+    s3, sqs = deployment.client("s3", None), deployment.client("sqs", None)
+    for key in ("a.jpg", "b/[red].jpg", "c.jpg"):
+        etag = s3.put_object(Bucket="uploads", Key=key, Body=key.encode())["ETag"]
+        body = {"bucket": "uploads", "key": key, "etag": etag, "reason": "corrupt", "message": "it is cut off"}
+        sqs.send_message(QueueUrl=deployment.settings.failure_queue_url, MessageBody=json.dumps(body))
+    s3.put_object(Bucket="uploads", Key="c.jpg", Body=b"another")
+    s3.put_object(Bucket="resized", Key="b/resized-[red].jpg", Body=b"")
+    return Operator(deployment, Screen(as_json=True))
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_failures_are_shown_and_stay(operator: Operator, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        failures.show(operator)
+        *records, summary = lines(capsys)
+        assert [(one["keys"], one["reason"], one["message"]) for one in records] == [
+            ([key], "corrupt", "it is cut off") for key in ("a.jpg", "b/[red].jpg", "c.jpg")
+        ]
+        assert summary == {"reasons": {"corrupt": 3}, "sample": 3, "approximate_total": 3}
+    failures.show(operator, Choice(prefix="b/"))
+    (record, summary) = lines(capsys)
+    assert (record["keys"], summary["sample"]) == (["b/[red].jpg"], 3)
+
+
+def test_people_see_failures_as_a_table(operator: Operator, capsys: pytest.CaptureFixture[str]) -> None:
+    failures.show(replace(operator, screen=Screen(as_json=False)))
+    heading, *rows, summary = capsys.readouterr().out.splitlines()
+    assert heading.split() == ["REASON", "KEY", "AGE", "MESSAGE"]
+    assert [row.split()[:2] for row in rows] == [["corrupt", key] for key in ("a.jpg", "b/[red].jpg", "c.jpg")]
+    assert summary == "3 corrupt. SQS lists no queue: this is a sample of 3, and there are about 3."
+
+
+@pytest.mark.parametrize(
+    ("failing", "good"), [("", True), ("b/[red].jpg", False)], ids=["all are done with", "one fails again"]
+)
+def test_a_redrive_tells_what_became_of_the_records(
+    operator: Operator,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    failing: str,
+    good: bool,
+) -> None:
+    monkeypatch.setattr(
+        Function, "send", lambda _, event: Look(error="it timed out") if event["key"] == failing else Look(("written",))
+    )
+    assert failures.redrive(operator, Choice(reason="corrupt")) == good
+    *failed, summary = lines(capsys)
+    assert [(one["keys"], one["error"]) for one in failed] == ([] if good else [([failing], "it timed out")])
+    counts = {"written": 3, "failed": 0} if good else {"written": 2, "failed": 1}
+    assert summary == {"sent": counts, "left": 0, "elsewhere": 0}
+
+
+def test_what_somebody_else_has_in_hand_makes_a_redrive_incomplete(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Redrive, "run", lambda *_: Redriven(elsewhere=2))
+    assert not failures.redrive(replace(operator, screen=Screen(as_json=False)), Choice())
+    assert "About 2 more are in the hands of somebody else" in capsys.readouterr().out
+
+
+def test_an_audit_tells_what_is_wrong_and_sends_what_may_be_mended(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sent: list[str] = []
+    placed: list[tuple[str, int, int | None]] = []
+
+    def look_at(_: Function, key: str) -> Look:
+        sent.append(key)
+        return Look(("written",))
+
+    monkeypatch.setattr(Function, "look_at", look_at)
+    monkeypatch.setattr(Bar, "place", lambda _, *where: placed.append(where))
+    monkeypatch.setattr(missing, "EVERY", 2)
+    for redrive in (False, True):
+        good = missing.audit(operator, folder="", deep=False, grace_seconds=0, redrive=redrive)
+        first, second, summary, *of_sending = lines(capsys)
+        assert (first["kind"], first["key"], first["why"]) == ("failed", "a.jpg", "corrupt: it is cut off")
+        assert (second["kind"], second["key"], second["output"]) == ("missing", "c.jpg", "resized-c.jpg")
+        assert (first["bytes"], second["bytes"]) == (5, 7)
+        assert {kind: count for kind, count in summary["outputs"].items() if count} == {
+            "good": 1,
+            "failed": 1,
+            "missing": 1,
+        }
+        assert of_sending == ([{"sent": {"written": 1, "failed": 0}}] if redrive else [])
+        assert (good, sent) == ((True, ["c.jpg"]) if redrive else (False, []))
+        # Two of three uploads have been listed; then one output has been compared, and all of them.
+        assert placed == [("Listing uploads", 2, None), ("Comparing", 1, 3), ("Comparing", 3, 3)]
+        placed.clear()
+
+
+def test_people_see_an_audit_as_a_table(operator: Operator, capsys: pytest.CaptureFixture[str]) -> None:
+    assert not missing.audit(
+        replace(operator, screen=Screen(as_json=False)), folder="", deep=False, grace_seconds=0, redrive=False
+    )
+    heading, first, second, summary = capsys.readouterr().out.splitlines()
+    assert heading.split() == ["WHAT", "UPLOAD", "OUTPUT", "WHY"]
+    assert first.split() == ["failed", "a.jpg", "resized-a.jpg", "corrupt:", "it", "is", "cut", "off"]
+    assert second.split()[:3] == ["missing", "c.jpg", "resized-c.jpg"]
+    assert summary == "Outputs: 1 failed, 1 good, 1 missing"

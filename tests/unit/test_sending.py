@@ -1,0 +1,120 @@
+"""Sending objects to the function: what it answers is understood, and no more is begun than is under way."""
+
+import io
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.response import StreamingBody
+from botocore.stub import Stubber
+
+from tools.operations.deployment import Deployment
+from tools.operations.function import Function, Look
+from tools.operations.sending import send
+
+ARN = "arn:aws:lambda:eu-west-2:123456789012:function:images"
+OTHERWISE = Look(error="an event of a queue or of a job, to which the function answers otherwise")
+
+
+@pytest.fixture
+def invoked(deployment: Deployment) -> Iterator[tuple[Function, Stubber]]:
+    """The function, and what Lambda is to answer for it."""
+    client = deployment.client("lambda", None)
+    with Stubber(client) as stubber:
+        yield Function(replace(deployment, client=lambda *_: client)), stubber
+        stubber.assert_no_pending_responses()
+
+
+def payload(reply: object) -> dict[str, Any]:
+    body = json.dumps(reply).encode()
+    return {"StatusCode": 200, "Payload": StreamingBody(io.BytesIO(body), len(body))}
+
+
+def test_the_function_is_sent_a_key_as_it_is(invoked: tuple[Function, Stubber]) -> None:
+    function, stubber = invoked
+    key = 'a/b+c%20 "é".jpg'
+    event = {"source": "aws.s3", "detail": {"bucket": {"name": "uploads"}, "object": {"key": key}}}
+    reply = payload({"outcomes": [{"status": "written", "key": key}]})
+    stubber.add_response("invoke", reply, {"FunctionName": ARN, "Payload": json.dumps(event)})
+    assert function.look_at(key) == Look(("written",))
+
+
+@pytest.mark.parametrize(
+    ("response", "look"),
+    [
+        (payload({"outcomes": [{"status": "written"}, {"status": "rejected"}]}), Look(("written", "rejected"))),
+        (payload({"outcomes": []}), Look()),
+        (payload({"errorMessage": "1 of 1 failed"}) | {"FunctionError": "Unhandled"}, Look(error="1 of 1 failed")),
+        (payload({"errorType": "Killed"}) | {"FunctionError": "Unhandled"}, Look(error="{'errorType': 'Killed'}")),
+        (payload({"batchItemFailures": []}), OTHERWISE),
+        (payload({"results": [{"resultCode": "Succeeded"}]}), OTHERWISE),
+    ],
+)
+def test_what_the_function_says_of_an_event(
+    invoked: tuple[Function, Stubber], response: dict[str, Any], look: Look
+) -> None:
+    function, stubber = invoked
+    stubber.add_response("invoke", response)
+    assert function.send({}) == look
+
+
+def test_what_lambda_has_no_room_for_is_no_error_of_its_own(invoked: tuple[Function, Stubber]) -> None:
+    function, stubber = invoked
+    stubber.add_client_error("invoke", "TooManyRequestsException", http_status_code=429)
+    assert function.send({}) == Look(error="throttled: as many functions run as may")
+    stubber.add_client_error("invoke", "AccessDeniedException")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        function.send({})
+
+
+def test_no_answer_in_time_is_no_error_of_its_own(deployment: Deployment) -> None:
+    client = deployment.client("lambda", None)
+
+    def silent(**_: object) -> None:
+        raise ReadTimeoutError(endpoint_url="https://lambda")
+
+    client.meta.events.register("before-call.lambda.Invoke", silent)
+    assert Function(replace(deployment, client=lambda *_: client)).send({}) == Look(
+        error="no answer within the function's timeout"
+    )
+
+
+def test_no_more_keys_are_read_than_are_under_way(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    answered: list[str] = []
+    together = threading.Barrier(2, timeout=60)
+
+    def keys() -> Iterator[str]:
+        for number in range(20):
+            read.append(str(number))
+            yield read[-1]
+
+    def look_at(_: Function, key: str) -> Look:
+        together.wait()
+        # One more is at hand when there is room for it.
+        assert len(read) <= len(answered) + 3
+        together.wait()
+        answered.append(key)
+        return Look(error="no") if key == "7" else Look(("written",))
+
+    monkeypatch.setattr(Function, "look_at", look_at)
+    told: list[None] = []
+    sent = send(Function(deployment, 2), keys(), lambda: told.append(None))
+    assert (sent.statuses, sent.failed, len(told)) == ({"written": 19}, {"7": "no"}, 20)
+
+
+def test_who_may_not_send_one_sends_no_more(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+
+    def denied(_: Function, key: str) -> Look:
+        looked.append(key)
+        raise ClientError({"Error": {"Code": "AccessDenied"}}, "Invoke")
+
+    monkeypatch.setattr(Function, "look_at", denied)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        send(Function(deployment, 2), map(str, range(1000)), lambda: None)
+    assert len(looked) <= 3
