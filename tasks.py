@@ -21,6 +21,7 @@ from tools import checks, cost_docs, invocation, module_docs, scale_docs, stack,
 from tools import demo as demonstration  # noqa: E402
 from tools import lock as locking  # noqa: E402
 from tools import publish as publishing  # noqa: E402
+from tools import release as releasing  # noqa: E402
 from tools import scan as scanning  # noqa: E402
 from tools.benchmarks import cold_tables  # noqa: E402
 from tools.benchmarks import report as reporting  # noqa: E402
@@ -380,6 +381,30 @@ def lock(_: Context) -> None:
 def record(_: Context, version: str) -> None:
     """Keep the state of what `up` deployed as a release's, for tests of upgrades from it."""
     say(str(upgrade.record(version)))
+
+
+@task(
+    optional=["artifacts"],
+    help={
+        "version": "Of the release, such as 1.0.0.",
+        "artifacts": "Also make its zips, bills of materials and checksums, in this folder (default: dist/release).",
+        "heic": HEIC_HELP,
+    },
+)
+@readable_errors
+def release(_: Context, version: str, artifacts: str | bool = "", heic: bool = False) -> None:
+    """Check that this clone is a release: version, changelog, lock files, documents, commit and tag."""
+    objections = releasing.objections(version)
+    for objection in objections:
+        print(objection)
+    if objections:
+        raise Exit("Error: this is no release yet; what to do is above", code=1)
+    say(f"This is {version}")
+    if artifacts:
+        # Invoke gives True where the option stands alone.
+        folder = Path(artifacts) if isinstance(artifacts, str) else releasing.DEFAULT_DIRECTORY
+        for path in releasing.make(version, folder, say, heic=heic):
+            say(str(path))
 
 
 @task

@@ -22,24 +22,32 @@ SUITES = {
 }
 """The parts of the tests that can be run alone."""
 
+COMPUTING = ("unit", "terraform")
+"""Those that run beside the others, which mostly wait: for Terraform's apply, for the function, for the browser."""
+
 
 def test(**chosen: bool) -> None:
     """Run the chosen parts of the tests, or all where none is chosen.
 
     Raises:
-        Exit: Some failed; pytest has said which.
+        Exit: Some failed, pytest has said which; or the unit tests left too much of the function out, coverage has.
 
     """
     suites = [suite for suite in SUITES if chosen[suite]] or list(SUITES)
-    folders = [folder for suite in suites if suite != "unit" for folder in SUITES[suite]]
-    if "unit" in suites and folders:
-        _run_beside(_pytest(SUITES["unit"]), _pytest(folders))
+    computing = [suite for suite in suites if suite in COMPUTING]
+    waiting = [suite for suite in suites if suite not in COMPUTING]
+    if computing and waiting:
+        _run_beside(_pytest(computing), _pytest(waiting))
     else:
-        _run(*_pytest(folders or SUITES["unit"]))
+        _run(*_pytest(suites))
+    if "unit" in suites:
+        _run(sys.executable, "-m", "coverage", "report")
 
 
-def _pytest(folders: list[str]) -> list[str]:
-    return [sys.executable, "-m", "pytest", *folders]
+def _pytest(suites: list[str]) -> list[str]:
+    """The unit tests alone run the function in their own process, and measuring is a seventh of their CPU."""
+    measured = ["coverage", "run", "-m"] if "unit" in suites else []
+    return [sys.executable, "-m", *measured, "pytest", *(folder for suite in suites for folder in SUITES[suite])]
 
 
 def lint() -> None:
@@ -76,7 +84,7 @@ def _lint_terraform() -> None:
 
 
 def _run_beside(busy: list[str], waiting: list[str]) -> None:
-    """Run what computes beside what mostly waits for Terraform; its output follows when both have ended."""
+    """Run what computes beside what mostly waits; its output follows when both have ended."""
     _tell(busy)
     with tempfile.TemporaryFile() as output:
         with subprocess.Popen(busy, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT) as process:

@@ -66,13 +66,18 @@ class Place:
             raise ToolError(f"The prefix has {size} bytes, and S3's keys leave it {PREFIX_BYTES}: shorten it")
 
     def key(self, package: Package) -> str:
-        """Name the object after what it holds.
+        """Name the object after what it holds."""
+        return self.prefix + file_name(package)
 
-        All of the digest, though less would tell one build from another: whoever has the zip can check its name, and
-        nobody can make another zip for it.
-        """
-        digest = base64.b64decode(package.sha256).hex()
-        return f"{self.prefix}image-resize-{package.runtime}-{package.architecture}-{digest}.zip"
+
+def file_name(package: Package) -> str:
+    """Name a zip after what it holds.
+
+    All of the digest, though less would tell one build from another: whoever has the zip can check its name, and
+    nobody can make another zip for it.
+    """
+    digest = base64.b64decode(package.sha256).hex()
+    return f"image-resize-{package.runtime}-{package.architecture}-{digest}.zip"
 
 
 @dataclass(frozen=True)

@@ -66,4 +66,3 @@ run "one_bucket_for_both_is_a_loop" {
     destination_bucket = "src-bucket-image-in"
   }
 }
-

@@ -1,7 +1,6 @@
-"""What the documents say of the module: its inputs and outputs, code that can be planned, and links that lead there."""
+"""What the documents say of the module: its inputs and outputs, and code that can be planned."""
 
 import re
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -60,30 +59,3 @@ def test_a_block_can_be_planned_as_it_is_printed(wrong: dict[Block, str], block:
 def test_no_block_of_terraforms_language_is_overlooked(document: Path) -> None:
     opened = re.findall(r"^[ >]*(?:```+|~~~+) *(?:hcl|terraform|tf)\b", document.read_text(), re.MULTILINE)
     assert len(opened) == len(list(blocks(document)))
-
-
-def prose(document: Path) -> str:
-    """A document without what it shows as code."""
-    return re.sub(r"^( *)```.*?^\1```$|`[^`\n]*`", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
-
-
-def anchors(document: Path) -> set[str]:
-    """What GitHub lets links to the document's headings end in."""
-    text = re.sub(r"^( *)```.*?^\1```$", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
-    found: Counter[str] = Counter()
-    for heading in re.findall(r"^#+ +(.+?) *$", text, re.MULTILINE):
-        slug = re.sub(r"[^\w -]", "", re.sub(r"\]\(\S*\)", "]", heading)).lower().replace(" ", "-")
-        found[f"{slug}-{found[slug]}" if slug in found else slug] += 1
-    return set(found)
-
-
-def leads_there(document: Path, target: str) -> bool:
-    path, _, anchor = target.partition("#")
-    place = (document.parent / path).resolve() if path else document
-    return place.exists() and (not anchor or anchor in anchors(place))
-
-
-@each_document
-def test_links_into_the_repository_lead_to_files_and_headings_that_are_there(document: Path) -> None:
-    targets = re.findall(r"\]\(([^)\s]+)", prose(document))
-    assert [one for one in targets if not re.match(r"[a-z]+:", one) and not leads_there(document, one)] == []

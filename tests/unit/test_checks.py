@@ -1,5 +1,6 @@
-"""Two parts of the tests side by side: both are seen, and either's failure is the whole's."""
+"""Two parts of the tests side by side: both are seen, and either's failure, or too little coverage, is the whole's."""
 
+import re
 import subprocess
 import sys
 import time
@@ -28,6 +29,28 @@ def test_who_of_both_fails_fails_the_whole(busy: str, waiting: str, code: int) -
     with pytest.raises(Exit) as caught:
         checks._run_beside(script(busy), script(waiting))
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_unit_tests_that_leave_out_too_much_of_the_function_fail(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path, others: bool
+) -> None:
+    few = ["tests/unit/test_keys.py"]
+    monkeypatch.setattr(checks, "SUITES", {"unit": few, "terraform": [], "pipeline": few})
+    monkeypatch.setenv("COVERAGE_FILE", str(tmp_path / "coverage"))
+    with pytest.raises(Exit) as caught:
+        checks.test(unit=True, terraform=False, pipeline=others)
+    output = capfd.readouterr()
+    assert re.search(r"total of \d\d\.\d\d is less than fail-under=99", output.out + output.err)
+    assert "function/decode.py" in output.out
+    assert caught.value.code
+
+
+def test_other_tests_alone_are_not_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(checks, "SUITES", {"unit": [], "terraform": ["tests/unit/test_keys.py"], "pipeline": []})
+    monkeypatch.setenv("COVERAGE_FILE", str(tmp_path / "coverage"))
+    checks.test(unit=False, terraform=True, pipeline=False)
+    assert not (tmp_path / "coverage").exists()
 
 
 def test_whoever_is_interrupted_leaves_nothing_running(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

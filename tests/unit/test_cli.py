@@ -88,6 +88,7 @@ def test_every_task_and_every_argument_has_a_help_text() -> None:
         "publish",
         "record",
         "redrive",
+        "release",
         "scan",
         "send",
         "test",

@@ -242,3 +242,14 @@ def test_a_pngs_gamma_is_kept_or_applied() -> None:
     linear = source[:33] + b"\0\0\0\4" + gamma + zlib.crc32(gamma).to_bytes(4, "big") + source[33:]
     body = rendered(linear, None).outputs[0].body
     assert gamma in body or near(decoded(body), (16, 16), (128, 128, 128))
+
+
+@pytest.mark.parametrize(
+    ("mode", "level"), [("L", 55), ("LA", (55, 200)), ("RGB", (55,) * 3), ("RGBA", (55, 55, 55, 200)), ("I;16", 14000)]
+)
+@pytest.mark.parametrize("to", ["webp", "avif"])
+def test_where_a_gamma_cannot_be_told_it_is_applied(mode: str, level: int | tuple[int, ...], to: str) -> None:
+    source = encoded(Image.new(mode, (64, 64), level), "PNG")
+    gamma = b"gAMA" + (100000).to_bytes(4, "big")
+    linear = source[:33] + b"\0\0\0\4" + gamma + zlib.crc32(gamma).to_bytes(4, "big") + source[33:]
+    assert near(converted(linear, to), (16, 16), (127, 127, 127, 200) if "A" in mode else (127, 127, 127))

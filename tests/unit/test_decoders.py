@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, ImageFile
 
 import decode
+import encode
 from errors import Reason, RejectedError
 from render import render
 from renditions import Rendition
@@ -164,6 +165,13 @@ def test_memory_that_runs_out_in_an_operation_is_too_large(monkeypatch: pytest.M
     monkeypatch.setattr(Image.Image, step, raising(MemoryError))
     with pytest.raises(RejectedError) as caught:
         render(source, [Rendition("r", width=33, format="png")], limits=LIMITS)
+    assert caught.value.reason is Reason.TOO_LARGE
+
+
+def test_memory_that_runs_out_in_an_encoder_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(encode.ENCODERS, "PNG", raising(MemoryError))
+    with pytest.raises(RejectedError) as caught:
+        render(encoded(picture()), [Rendition("r", width=33, format="png")], limits=LIMITS)
     assert caught.value.reason is Reason.TOO_LARGE
 
 

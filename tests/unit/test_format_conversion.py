@@ -231,6 +231,12 @@ def test_a_tiff_keeps_what_its_values_are_differences_to(compression: str, predi
     assert converted(source, None).tag_v2.get(317, 1) == predictor  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(("mode", "kept"), [("RGB", "jpeg"), ("L", "jpeg"), ("CMYK", "tiff_adobe_deflate")])
+def test_a_tiff_of_jpegs_stays_one_where_its_colours_can(mode: str, kept: str) -> None:
+    image = converted(encoded(picture(mode=mode), "TIFF", compression="jpeg"), None)
+    assert (image.mode, image.info["compression"]) == (mode, kept)
+
+
 def test_a_drawing_in_full_colour_does_not_grow() -> None:
     dots = np.random.default_rng(0).random((401, 401)) < 0.2
     source = encoded(Image.fromarray(dots).convert("RGB"), "PNG", optimize=True)
@@ -256,6 +262,10 @@ def test_what_is_opaque_stays_so_in_a_palette() -> None:
     draw.ellipse((100, 100, 300, 300), fill=(0, 0, 0, 0))
     made = palette.indexed(image.resize((200, 200)), 16).convert("RGBA").getchannel("A")
     assert (made.getpixel((5, 5)), made.getpixel((100, 100))) == (255, 0)
+
+
+def test_grey_with_alpha_keeps_both_in_a_palette() -> None:
+    assert palette.indexed(Image.new("LA", (8, 8), (100, 60))).convert("RGBA").getpixel((4, 4)) == (100, 100, 100, 60)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])

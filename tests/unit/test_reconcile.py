@@ -200,6 +200,15 @@ def test_the_sources_headers_and_metadata_are_copied(pipeline: Pipeline) -> None
     }
 
 
+def test_what_a_rendition_says_of_its_object_goes_before_what_the_source_says(pipeline: Pipeline) -> None:
+    rendition = Rendition("resized", scale=0.5, cache_control="no-store", storage_class="STANDARD_IA")
+    pipeline.settings = replace(pipeline.settings, renditions=(rendition,))
+    pipeline.upload(CacheControl="max-age=60")
+    pipeline.reconcile()
+    output = pipeline.s3.head_object(Bucket=DESTINATION, Key="resized-cake.jpg")
+    assert (output["CacheControl"], output["StorageClass"]) == ("no-store", "STANDARD_IA")
+
+
 def test_metadata_that_does_not_fit_beside_ours_is_dropped_whole(
     pipeline: Pipeline, caplog: pytest.LogCaptureFixture
 ) -> None:

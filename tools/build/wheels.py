@@ -1,10 +1,13 @@
 """The packages in the zip: fetched for the target, refused where not for it, and without what is never used."""
 
 import importlib.metadata
+import json
 import re
 import subprocess
 import sys
-from pathlib import Path
+import urllib.parse
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 from tools.build.archive import files
 from tools.build.target import Target
@@ -25,6 +28,36 @@ ELF_MACHINES = {"arm64": 183, "x86_64": 62}
 """``e_machine`` of the System V ABI, at byte 18 of an ELF file."""
 
 
+@dataclass(frozen=True)
+class Wheel:
+    """The file that a package comes in.
+
+    Attributes:
+        file: Its name.
+        sha256: Of the file, in hex, as the lock file has it.
+
+    """
+
+    file: str
+    sha256: str
+
+
+def chosen(target: Target, requirements: Path) -> dict[str, Wheel]:
+    """The wheel of each package that :func:`install` takes for the target; nothing is installed.
+
+    Raises:
+        ToolError: pip can't have one.
+
+    """
+    options = ("--dry-run", "--report", "-", "--target", "nowhere")
+    wheels = {}
+    for found in json.loads(_pip(target, requirements, *options))["install"]:
+        download = found["download_info"]
+        name = PurePosixPath(urllib.parse.unquote(urllib.parse.urlsplit(download["url"]).path)).name
+        wheels[found["metadata"]["name"]] = Wheel(name, download["archive_info"]["hashes"]["sha256"])
+    return wheels
+
+
 def install(target: Target, requirements: Path, tree: Path) -> dict[str, str]:
     """Unpack the wheels that the lock file names into ``tree``, for the target whatever this machine is.
 
@@ -35,7 +68,7 @@ def install(target: Target, requirements: Path, tree: Path) -> dict[str, str]:
         ToolError: pip can't have one, or one is for something else than the target.
 
     """
-    _fetch(target, requirements, tree)
+    _pip(target, requirements, "--no-compile", "--target", str(tree))
     for path in files(tree):
         name = path.relative_to(tree).as_posix()
         if LEFT_BY_PIP.match(name) or UNUSED.match(name):
@@ -47,12 +80,13 @@ def install(target: Target, requirements: Path, tree: Path) -> dict[str, str]:
     return dict(sorted((package.name, package.version) for package in packages))
 
 
-def _fetch(target: Target, requirements: Path, tree: Path) -> None:
+def _pip(target: Target, requirements: Path, *options: str) -> str:
+    """Let pip install what the lock file names as wheels for the target; gives what it prints."""
     command = [
         *(sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"),
         *("--requirement", str(requirements), "--require-hashes", "--no-deps", "--only-binary", ":all:"),
         *("--implementation", "cp", "--python-version", target.python, "--abi", f"cp{target.version_tag}"),
-        *("--platform", target.platform, "--no-compile", "--target", str(tree)),
+        *("--platform", target.platform, *options),
     ]
     pip = subprocess.run(command, capture_output=True, text=True, check=False)
     if pip.returncode:
@@ -62,6 +96,7 @@ def _fetch(target: Target, requirements: Path, tree: Path) -> None:
         raise ToolError(
             f"No wheels for Python {target.python} on {target.architecture}; check the network. pip says: {last}"
         )
+    return pip.stdout
 
 
 def _check_tags(target: Target, requirements: Path, tree: Path) -> None:

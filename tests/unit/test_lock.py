@@ -1,0 +1,102 @@
+"""The lock files: each holds what its group of pyproject.toml asks for, and the hashes of all that pip may take."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tools import lock
+from tools.errors import ToolError
+from tools.paths import ROOT
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A folder with what locking is about: pyproject.toml and its lock files."""
+    for path in (ROOT / "pyproject.toml", *lock.LOCKS.values()):
+        copy = tmp_path / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+    return tmp_path
+
+
+def test_the_lock_files_are_in_step_with_pyproject() -> None:
+    assert lock.objections() == []
+
+
+def test_whatever_pip_is_told_to_take_is_told_by_its_hash() -> None:
+    files = [path for pattern in ("*.txt", "function/*.txt", "tools/**/*.txt") for path in ROOT.glob(pattern)]
+    assert set(files) >= set(lock.LOCKS.values())
+    for path in files:
+        entries = re.split(r"^(?=[^\s#])", path.read_text(), flags=re.MULTILINE)[1:]
+        assert [entry.splitlines()[0] for entry in entries if not lock.PINNED.match(entry)] == []
+        assert entries
+
+
+@pytest.mark.parametrize(
+    ("file", "pattern", "replacement", "said"),
+    [
+        ("pyproject.toml", r'"invoke",', '"invoke", "one-more>=2",', r"requirements\.txt lacks one-more>=2"),
+        (
+            "pyproject.toml",
+            r'"moto\[server\]==[\d.]+"',
+            '"moto[server]==4.0"',
+            r"requirements\.txt has moto [\d.]+ in place of moto\[server\]==4\.0",
+        ),
+        (
+            "pyproject.toml",
+            r'heic = \["pillow-heif==[\d.]+"\]',
+            'heic = ["Pillow"]',
+            r"function/requirements-heic\.txt still has pillow-heif, which pyproject\.toml no longer asks for",
+        ),
+        (
+            "tools/local_aws/runtime.txt",
+            r"(?s)(boto3==[\d.]+) .*?\n    #",
+            r"\1\n    #",
+            r"tools/local_aws/runtime\.txt does not say which file 'boto3==[\d.]+' must be",
+        ),
+        ("tools/scan.txt", r"(?s).*", "", r"tools/scan\.txt lacks checkov==[\d.]+"),
+    ],
+)
+def test_what_is_not_in_step_is_told_with_its_cure(
+    clone: Path, file: str, pattern: str, replacement: str, said: str
+) -> None:
+    path = clone / file
+    changed, count = re.subn(pattern, replacement, path.read_text(), count=1)
+    assert count == 1
+    path.write_text(changed)
+    assert any(re.fullmatch(f"{said}: run `invoke lock`", line) for line in lock.objections(clone))
+
+
+def test_a_lock_file_that_is_not_there_lacks_all(clone: Path) -> None:
+    (clone / "function" / "requirements.txt").unlink()
+    (line,) = lock.objections(clone)
+    assert line.startswith("function/requirements.txt lacks Pillow==")
+
+
+def test_without_uv_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolError, match=r"^No uv on PATH: run `pip install uv` first$"):
+        lock.lock()
+
+
+def test_every_group_is_resolved_with_hashes_into_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    uv = tmp_path / "uv"
+    uv.write_text(f'#!/bin/sh\necho "$UV_CUSTOM_COMPILE_COMMAND: $@" >> {tmp_path}/said\n')
+    uv.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    lock.lock()
+    said = (tmp_path / "said").read_text().splitlines()
+    for line, (group, path) in zip(said, lock.LOCKS.items(), strict=True):
+        assert line.startswith("invoke lock: pip compile ")
+        assert line.endswith(f" --generate-hashes --group {group} --output-file {path}")
+
+
+def test_a_group_without_a_solution_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    uv = tmp_path / "uv"
+    uv.write_text("#!/bin/sh\nexit 1\n")
+    uv.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolError, match=r"^uv could not lock the group dev; its reason is above$"):
+        lock.lock()

@@ -1,0 +1,175 @@
+"""A release: all that keeps a clone from being one is told at once, and its artifacts are the same bytes every time."""
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+from tests import repository
+from tools import release
+from tools.errors import ToolError
+
+DATED = "## 1.0.0, 2026-01-31"
+
+
+def run(clone: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run the clone's own task, as its user does."""
+    return subprocess.run(
+        [sys.executable, "-m", "invoke", "release", *options],
+        cwd=clone,
+        env=repository.OUTSIDE,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def replace(path: Path, pattern: str, replacement: str) -> None:
+    changed, count = re.subn(pattern, replacement, path.read_text(), count=1, flags=re.MULTILINE)
+    assert count == 1
+    path.write_text(changed)
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone that is 1.0.0."""
+    clone = repository.copied(tmp_path_factory.mktemp("release") / "clone")
+    replace(clone / "CHANGELOG.md", r"^## .*$", DATED)
+    for path in clone.glob("terraform/**/*.md"):
+        path.write_text(re.sub(r"\?ref=v[\d.]+", "?ref=v1.0.0", path.read_text()))
+    repository.commit(clone)
+    repository.git(clone, "tag", "--annotate", "v1.0.0", "--message", "v1.0.0")
+    return clone
+
+
+def cloned(released: Path, folder: Path) -> Path:
+    """A clone of it, to be spoilt."""
+    repository.git(folder, "clone", "--quiet", str(released), "clone")
+    return folder / "clone"
+
+
+@pytest.fixture(scope="module")
+def artifacts(released: Path) -> Path:
+    """What is made of it."""
+    done = run(released, "--version", "1.0.0", "--artifacts")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return released / "dist" / "release"
+
+
+def test_a_clone_that_is_a_release_is_told_so(released: Path) -> None:
+    done = run(released, "--version", "1.0.0")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "This is 1.0.0\n", "")
+
+
+def test_all_that_keeps_a_clone_from_being_a_release_is_told_at_once(released: Path, tmp_path: Path) -> None:
+    clone = cloned(released, tmp_path)
+    repository.git(clone, "tag", "--delete", "v1.0.0")
+    replace(clone / "CHANGELOG.md", r"^## .*$", "## 1.0.0, not released")
+    replace(clone / "terraform" / "README.md", r"\?ref=v[\d.]+", "?ref=v0.9.0")
+    replace(clone / "pyproject.toml", r'^    "invoke",$', '    "invoke", "one-more",')
+    replace(clone / "terraform" / "modules" / "bucket" / "README.md", r"^\| `tags` .*\n", "")
+    replace(clone / "docs" / "scale.md", r"made by invoke docs -->\n\n", "made by invoke docs -->\n\nMore.\n\n")
+    done = run(clone, "--version", "1.0.0", "--artifacts")
+    assert done.returncode == 1
+    assert done.stderr == "Error: this is no release yet; what to do is above\n"
+    assert done.stdout.splitlines() == [
+        "CHANGELOG.md begins with '1.0.0, not released': make that '1.0.0, ' and the date, such as 2026-01-31",
+        "terraform/README.md refers to v0.9.0: write ?ref=v1.0.0 there",
+        "requirements.txt lacks one-more: run `invoke lock`",
+        "terraform/modules/bucket/README.md is not what the code says: run `invoke docs`",
+        "docs/scale.md is not what the code says: run `invoke docs`",
+        "Not committed: CHANGELOG.md and 4 more: run `git status`, and commit",
+        "This commit has no tag v1.0.0: once all else is in order, run `git tag -a v1.0.0 -m v1.0.0`",
+    ]
+    assert not (clone / "dist").exists()
+
+
+def test_a_tag_of_another_commit_is_told(released: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    clone = cloned(released, tmp_path)
+    (clone / "more").touch()
+    repository.commit(clone)
+    monkeypatch.setattr(release, "ROOT", clone)
+    assert list(release._commit("1.0.0")) == [
+        "v1.0.0 is another commit's tag: run `git checkout v1.0.0`, or take another version"
+    ]
+
+
+@pytest.mark.parametrize(
+    "heading", ["1.0.0", "1.0.0, ", "1.0.0, 31 January", "1.0.1, 2026-01-31", "1.0.0 2026-01-31", "1x0.0, 2026-01-31"]
+)
+def test_a_changelog_that_begins_otherwise_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, heading: str
+) -> None:
+    (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n\n## {heading}\n\n{DATED}\n")
+    monkeypatch.setattr(release, "ROOT", tmp_path)
+    (line,) = release._changelog("1.0.0")
+    assert line.startswith(f"CHANGELOG.md begins with '{heading}': make that '1.0.0, ' and the date")
+
+
+@pytest.mark.parametrize("version", ["1.0", "v1.0.0", "1.0.0-rc1", "01.0.0", "1.0.0.0", "1.0.0\n", ""])
+def test_what_is_no_version_is_refused(version: str) -> None:
+    with pytest.raises(ToolError, match=r"is no version: give one such as 1\.0\.0$"):
+        release.objections(version)
+
+
+def test_what_is_no_clone_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(release, "ROOT", tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    with pytest.raises(ToolError, match=r" is no clone with a commit: git says: fatal: not a git repository"):
+        release._git("status")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolError, match=r"^No git on PATH: install it$"):
+        release._git("status")
+
+
+def test_there_is_a_zip_and_its_bill_for_each_processor_and_the_checksums_of_all(artifacts: Path) -> None:
+    names = sorted(path.name for path in artifacts.iterdir())
+    assert [re.sub(r"[0-9a-f]{64}", "DIGEST", name) for name in names] == [
+        "SHA256SUMS",
+        "image-resize-python3.13-arm64-DIGEST.cdx.json",
+        "image-resize-python3.13-arm64-DIGEST.zip",
+        "image-resize-python3.13-x86_64-DIGEST.cdx.json",
+        "image-resize-python3.13-x86_64-DIGEST.zip",
+    ]
+    for archive in artifacts.glob("*.zip"):
+        assert hashlib.sha256(archive.read_bytes()).hexdigest() in archive.name
+    checked = subprocess.run(
+        ["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=artifacts, capture_output=True, text=True, check=True
+    )
+    assert [line.removesuffix(": OK") for line in checked.stdout.splitlines()] == names[1:]
+
+
+def test_a_bill_is_of_its_zip_and_of_the_commit(released: Path, artifacts: Path) -> None:
+    commit = repository.git(released, "rev-parse", "HEAD").strip()
+    for archive in artifacts.glob("*.zip"):
+        text = archive.with_suffix(".cdx.json").read_text()
+        assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+        function = json.loads(text)["metadata"]["component"]
+        assert (function["name"], function["version"]) == ("image-resize", "1.0.0")
+        assert function["hashes"][0]["content"] in archive.name
+        assert {"name": "image-resize:commit", "value": commit} in function["properties"]
+        assert {"name": "image-resize:architecture", "value": archive.name.split("-")[3]} in function["properties"]
+
+
+def test_a_folder_with_something_else_in_it_is_refused(tmp_path: Path) -> None:
+    made, folder = tmp_path / "made", tmp_path / "folder"
+    for path in (made, folder):
+        path.mkdir()
+    (made / "a.zip").touch()
+    (folder / "b.zip").touch()
+    with pytest.raises(ToolError, match=r" holds b\.zip, which is not of this release: give an empty folder$"):
+        release._moved(made, folder)
+    (folder / "b.zip").rename(folder / "a.zip")
+    assert release._moved(made, folder) == [folder / "a.zip"]
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ToolError, match=r"^Cannot write to .*file/release: Not a directory: make it a folder that you"):
+        release._moved(tmp_path, tmp_path / "file" / "release")

@@ -1,0 +1,138 @@
+"""A zip's bill of materials: valid, of what is in the zip and of nothing that is not, and the same bytes every time."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+from tools import sbom
+from tools.build import Package, Target, build, wheels
+from tools.build.wheels import Wheel
+from tools.lock import LOCKS
+from tools.paths import ROOT
+
+ORIGIN = sbom.Origin("1.0.0", "0123456789abcdef0123456789abcdef01234567", datetime(2026, 1, 31, tzinfo=UTC))
+
+MODULES = {"avif", "imaging", "imagingcms", "webp"}
+"""Those of Pillow's in machine code that the function loads."""
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    return build(Target(), tmp_path_factory.mktemp("build"), heic=True)
+
+
+@pytest.fixture(scope="module")
+def chosen() -> dict[str, Wheel]:
+    return wheels.chosen(Target(), LOCKS["heic"])
+
+
+@pytest.fixture(scope="module")
+def text(package: Package, chosen: dict[str, Wheel]) -> str:
+    return sbom.bill(package, ORIGIN, chosen)
+
+
+@pytest.fixture(scope="module")
+def packages(text: str) -> dict[str, dict[str, Any]]:
+    """The two in the bill, by name."""
+    return {one["name"]: one for one in json.loads(text)["components"]}
+
+
+def parts(package: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    return {one["name"]: one for one in package["components"] if one["type"] == kind}
+
+
+def test_it_is_valid(text: str) -> None:
+    assert json.loads(text)["specVersion"] == "1.6"
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+
+
+def test_its_time_is_the_commits_and_its_number_the_zips(package: Package, chosen: dict[str, Wheel], text: str) -> None:
+    assert json.loads(text)["metadata"]["timestamp"] == "2026-01-31T00:00:00+00:00"
+    other = sbom.bill(package, sbom.Origin("1.0.0", "f" * 40, ORIGIN.time), chosen)
+    assert json.loads(other)["serialNumber"] != json.loads(text)["serialNumber"]
+
+
+def test_each_package_is_the_wheel_that_is_locked(packages: dict[str, dict[str, Any]], package: Package) -> None:
+    lock = LOCKS["heic"].read_text()
+    assert {name: one["version"] for name, one in packages.items()} == package.packages
+    for name, one in packages.items():
+        (digest,) = one["hashes"]
+        assert f"--hash=sha256:{digest['content']}" in lock
+        assert one["purl"].startswith(f"pkg:pypi/{name.replace('_', '-')}@{one['version']}?file_name={name}-")
+        assert one["purl"].endswith("_aarch64.whl")
+    licences = {name: one["licenses"][0]["license"]["id"] for name, one in packages.items()}
+    assert licences == {"pillow": "MIT-CMU", "pillow_heif": "BSD-3-Clause"}
+
+
+def test_every_shared_library_is_in_it_by_its_hash(packages: dict[str, dict[str, Any]], package: Package) -> None:
+    with zipfile.ZipFile(package.path) as archive:
+        there = {name for name in archive.namelist() if ".libs/" in name}
+    listed = {name: one for package in packages.values() for name, one in parts(package, "file").items()}
+    assert listed.keys() == there
+    assert all(re.fullmatch("[0-9a-f]{64}", one["hashes"][0]["content"]) for one in listed.values())
+
+
+def test_of_pillows_own_bill_what_is_in_the_zip_is_told(packages: dict[str, dict[str, Any]]) -> None:
+    told = parts(packages["pillow"], "library")
+    assert {name for name in told if name.startswith("PIL.")} == {f"PIL._{name}" for name in MODULES}
+    assert told.keys() >= {"libavif", "libtiff", "libwebp", "libxcb", "libXau", "Little CMS 2", "OpenJPEG", "zlib"}
+    assert told["libavif"]["version"]
+    assert told["libtiff"]["licenses"] == [{"license": {"id": "libtiff"}}]
+    assert not [name for name, one in told.items() if "scope" in one]
+
+
+def test_what_was_left_out_of_the_zip_and_what_pillow_was_not_built_with_are_not(text: str) -> None:
+    assert not re.search(r"_imagingft|freetype|harfbuzz|raqm|fribidi|libimagequant|pybind11", text, re.IGNORECASE)
+
+
+def test_the_licences_of_what_is_in_pillow_heif_are_told(packages: dict[str, dict[str, Any]]) -> None:
+    told = parts(packages["pillow_heif"], "library")
+    assert {name: one["licenses"][0]["license"]["name"] for name, one in told.items()} == {
+        "libde265": "LGPLv3",
+        "libheif": "LGPLv3",
+        "x265": "GPLv2",
+    }
+    assert re.fullmatch(r"[\d.]+", told["x265"]["version"])
+
+
+def test_what_needs_what_leads_from_the_function_to_every_library(text: str) -> None:
+    needs = {one["ref"]: one.get("dependsOn", []) for one in json.loads(text)["dependencies"]}
+    reached, ahead = set(), ["image-resize@1.0.0"]
+    while ahead:
+        ref = ahead.pop()
+        reached.add(ref)
+        ahead += set(needs[ref]) - reached
+    assert {"pkg:generic/libwebp", "pkg:generic/littlecms2", "pkg:generic/openjpeg"} <= reached
+    assert "pillow.libs" in str(reached)
+    assert {"libheif", "libde265", "x265"} <= {ref.rpartition("/")[2] for ref in reached}
+
+
+def test_it_is_the_same_bytes_in_another_process(package: Package, chosen: dict[str, Wheel], text: str) -> None:
+    script = f"""
+import datetime, sys
+from pathlib import Path
+from tools import sbom
+from tools.build import Package
+from tools.build.wheels import Wheel
+origin = sbom.Origin("1.0.0", {ORIGIN.commit!r}, datetime.datetime(2026, 1, 31, tzinfo=datetime.UTC))
+sys.stdout.write(sbom.bill(Package.read(Path(sys.argv[1])), origin, {chosen!r}))
+"""
+    for seed in ("1", "2"):
+        made = subprocess.run(
+            [sys.executable, "-c", script, str(package.path.parent)],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONHASHSEED": seed, "TZ": "Asia/Tokyo"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert made.stdout == text

@@ -1,0 +1,185 @@
+"""What is in a built zip, as a bill of materials in CycloneDX: its packages, and the native libraries in them."""
+
+import base64
+import hashlib
+import json
+import re
+import uuid
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.parser import Parser
+from typing import Any
+
+from cyclonedx.contrib.license.factories import LicenseFactory
+from cyclonedx.model import ExternalReference, ExternalReferenceType, HashAlgorithm, HashType, Property, XsUri
+from cyclonedx.model.bom import Bom, BomMetaData
+from cyclonedx.model.component import Component, ComponentScope, ComponentType
+from cyclonedx.output.json import JsonV1Dot6
+from packageurl import PackageURL
+
+from tools.build import Package
+from tools.build.wheels import Wheel
+
+LIBRARY = re.compile(r"[\w.-]+\.libs/(\w+)-[0-9a-f]{8}\.so[.\d]*")
+"""A shared library as auditwheel names it: what others call it, and a digest."""
+
+FILES = {"littlecms2": "liblcms2", "openjpeg": "libopenjp2"}
+"""Libraries in Pillow's own bill whose files are called otherwise."""
+
+BUNDLED = re.compile(
+    r"^Name: (?P<name>.+)\nLicense: (?P<licence>.+)\nFiles: .*\n.*\n +Source code: (?P<source>.+/v?(?P<version>.+))$",
+    re.MULTILINE,
+)
+"""A library in the text that pillow-heif has in place of a bill."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a zip was built of.
+
+    Attributes:
+        version: Of the release, such as ``1.0.0``.
+        commit: Its full hash.
+        time: Of the commit.
+
+    """
+
+    version: str
+    commit: str
+    time: datetime
+
+
+def bill(package: Package, origin: Origin, wheels: Mapping[str, Wheel]) -> str:
+    """Write the bill of a zip as JSON: the same bytes for the same zip of the same commit.
+
+    Args:
+        package: The zip.
+        origin: What it was built of.
+        wheels: The file that each package in it came in.
+
+    """
+    digest = base64.b64decode(package.sha256).hex()
+    function = Component(
+        name="image-resize",
+        version=origin.version,
+        type=ComponentType.APPLICATION,
+        bom_ref=f"image-resize@{origin.version}",
+        hashes=[_sha256(digest)],
+        licenses=[LicenseFactory().make_from_string("Apache-2.0")],
+        properties=[
+            Property(name="image-resize:commit", value=origin.commit),
+            Property(name="image-resize:runtime", value=package.runtime),
+            Property(name="image-resize:architecture", value=package.architecture),
+        ],
+    )
+    made = Bom(
+        serial_number=uuid.uuid5(uuid.NAMESPACE_OID, f"{origin.commit} {digest}"),
+        metadata=BomMetaData(component=function, timestamp=origin.time),
+    )
+    with zipfile.ZipFile(package.path) as archive:
+        packages = [_add(made, archive, folder, wheels) for folder in _folders(archive)]
+    made.register_dependency(function, packages)
+    return JsonV1Dot6(made).output_as_string(indent=2) + "\n"
+
+
+def _folders(archive: zipfile.ZipFile) -> list[str]:
+    """The ``.dist-info`` of each package."""
+    return sorted({name.partition("/")[0] for name in archive.namelist() if ".dist-info/" in name})
+
+
+def _add(made: Bom, archive: zipfile.ZipFile, folder: str, wheels: Mapping[str, Wheel]) -> Component:
+    """Add a package with all that came in its wheel and was kept."""
+    metadata = Parser().parsestr(archive.read(f"{folder}/METADATA").decode())
+    name, version = metadata["Name"], metadata["Version"]
+    purl = PackageURL("pypi", None, name, version, {"file_name": wheels[name].file})
+    package = Component(
+        name=name,
+        version=version,
+        type=ComponentType.LIBRARY,
+        bom_ref=str(purl),
+        purl=purl,
+        hashes=[_sha256(wheels[name].sha256)],
+        licenses=[LicenseFactory().make_from_string(metadata["License-Expression"] or metadata["License"])],
+        components=[*_bundled(archive, folder), *_libraries(archive, name)],
+    )
+    made.components.add(package)
+    made.register_dependency(package, package.components)
+    for told in _bills(archive, folder):
+        _add_told(made, package, told, archive.namelist())
+    return package
+
+
+def _bills(archive: zipfile.ZipFile, folder: str) -> Iterator[Bom]:
+    """The bills that came in a wheel, as PEP 770 has them."""
+    # Its decorator makes this method, which mypy does not see.
+    read: Callable[[Any], Bom] = Bom.from_json  # type: ignore[attr-defined]
+    for path in sorted(archive.namelist()):
+        if path.startswith(f"{folder}/sboms/") and path.endswith(".cdx.json"):
+            with warnings.catch_warnings():
+                # auditwheel writes an older version of the format.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                told = read(json.loads(archive.read(path)))
+            yield told
+
+
+def _add_told(made: Bom, package: Component, told: Bom, paths: list[str]) -> None:
+    """Add to a package what a bill tells of it, but for what is not in the zip and what only that would need."""
+    parts = {str(part.bom_ref): part for part in told.components}
+    needs = {str(one.ref): {str(needed.ref) for needed in one.dependencies} for one in told.dependencies}
+    itself = str(told.metadata.component and told.metadata.component.bom_ref)
+    gone = {ref for ref, part in parts.items() if not _is_there(part, paths)}
+    while alone := {ref for ref in parts.keys() - gone if (users := _users(ref, needs)) and users <= gone}:
+        gone |= alone
+    there = {ref: part for ref, part in parts.items() if ref not in gone} | {itself: package}
+    for ref, part in there.items():
+        # It was optional to build Pillow with it.
+        part.scope = None
+        if part is not package:
+            package.components.add(part)
+        made.register_dependency(part, [there[needed] for needed in sorted(needs.get(ref, set()) & there.keys())])
+
+
+def _users(ref: str, needs: Mapping[str, set[str]]) -> set[str]:
+    return {user for user, needed in needs.items() if ref in needed}
+
+
+def _is_there(part: Component, paths: list[str]) -> bool:
+    """Whether what a bill tells of is in the zip: a bill is of all that Pillow can be built with."""
+    kind, _, name = str(part.bom_ref).rpartition("/")
+    if kind.endswith("#c-ext"):
+        return any(path.startswith(name.replace(".", "/") + ".") for path in paths)
+    if part.scope is ComponentScope.OPTIONAL:
+        names = {found[1] for path in paths if (found := LIBRARY.fullmatch(path))}
+        return bool(names & {name, f"lib{name}", FILES.get(name)})
+    return part.scope is not ComponentScope.EXCLUDED
+
+
+def _bundled(archive: zipfile.ZipFile, folder: str) -> Iterator[Component]:
+    """The libraries in pillow-heif's text."""
+    path = f"{folder}/licenses/LICENSES_bundled.txt"
+    if path not in archive.namelist():
+        return
+    for found in BUNDLED.finditer(archive.read(path).decode()):
+        yield Component(
+            name=found["name"],
+            version=found["version"],
+            type=ComponentType.LIBRARY,
+            bom_ref=f"{folder}/{found['name']}",
+            licenses=[LicenseFactory().make_from_string(found["licence"])],
+            external_references=[ExternalReference(type=ExternalReferenceType.VCS, url=XsUri(found["source"]))],
+        )
+
+
+def _libraries(archive: zipfile.ZipFile, name: str) -> Iterator[Component]:
+    """Every shared library of a package as a file, for no bill names them all."""
+    for path in archive.namelist():
+        if path.startswith(f"{name}.libs/"):
+            digest = hashlib.sha256(archive.read(path)).hexdigest()
+            yield Component(name=path, type=ComponentType.FILE, bom_ref=path, hashes=[_sha256(digest)])
+
+
+def _sha256(digest: str) -> HashType:
+    return HashType(alg=HashAlgorithm.SHA_256, content=digest)
