@@ -10,7 +10,8 @@ from markdown_it.token import Token
 
 PARSER = MarkdownIt("commonmark").enable("table")
 
-HTML_LINK = re.compile(r"""<(?:a|img)\b[^>]*?\s(?:href|src)=["']([^"']*)""")
+HTML_LINK = re.compile(r"""<a\b[^>]*?\shref=["']([^"']*)""")
+HTML_PICTURE = re.compile(r"""<img\b[^>]*?\ssrc=["']([^"']*)""")
 HTML_ANCHOR = re.compile(r"""<a\b[^>]*?\s(?:id|name)=["']([^"']*)""")
 
 
@@ -30,6 +31,7 @@ class Document:
         tokens = list(_flat(PARSER.parse(text)))
         html = "\n".join(token.content for token in tokens if token.type in {"html_inline", "html_block"})
         self.pictures = [str(token.attrs["src"]) for token in tokens if token.type == "image"]
+        self.pictures += HTML_PICTURE.findall(html)
         self.links = [str(token.attrs["href"]) for token in tokens if token.type == "link_open"]
         self.links += [*self.pictures, *HTML_LINK.findall(html)]
         self.anchors = {*_anchors(tokens), *HTML_ANCHOR.findall(html)}

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from tools import lock, module_docs, sbom, scale_docs
+from tools import cost_docs, lock, module_docs, sbom, scale_docs
 from tools.build import Target, build, wheels
 from tools.errors import ToolError
 from tools.paths import DIST, ROOT
@@ -105,9 +105,10 @@ def _references(version: str) -> Iterator[str]:
 def _documents() -> Iterator[str]:
     changed = [module / "README.md" for module in module_docs.MODULES if _is_stale(module)]
     with tempfile.TemporaryDirectory() as scratch:
-        copy = shutil.copy(scale_docs.DOCUMENT, scratch)
-        if scale_docs.renew(Path(copy)):
-            changed.append(scale_docs.DOCUMENT)
+        for made in (scale_docs, cost_docs):
+            copy = shutil.copy(made.DOCUMENT, scratch)
+            if made.renew(Path(copy)):
+                changed.append(made.DOCUMENT)
     for path in changed:
         yield f"{path.relative_to(ROOT)} is not what the code says: run `invoke docs`"
 
