@@ -11,6 +11,7 @@ from invoke.program import Program
 import tasks
 from errors import Reason
 from tests.pipeline.conftest import Pipeline
+from tests.terraform.test_monitoring import ANCHORS
 from tools.paths import ROOT
 
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
@@ -37,6 +38,11 @@ def operated(pipeline: Pipeline) -> Iterator[Pipeline]:
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_has_a_section(reason: Reason) -> None:
     assert reason.value in SECTIONS
+
+
+@pytest.mark.parametrize("alarm", sorted(ANCHORS))
+def test_every_alarm_has_a_section(alarm: str) -> None:
+    assert alarm in SECTIONS
 
 
 def test_every_link_to_a_section_leads_to_one() -> None:
