@@ -205,9 +205,7 @@ class Picture:
     @property
     def is_lossy(self) -> bool:
         """Whether the source was stored with an error that looks like noise."""
-        return self.source_format in {"JPEG", "MPO", "AVIF", "HEIF"} or (
-            self.format == "WEBP" and not self.is_lossless_webp
-        )
+        return self.format in {"JPEG", "AVIF"} or (self.format == "WEBP" and not self.is_lossless_webp)
 
     @property
     def lost_bits(self) -> str:
