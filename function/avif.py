@@ -5,6 +5,15 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+CONTAINERS = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0, b"stbl": 0}
+"""Boxes on the way to what says where pixels are, and the bytes before the first box in them."""
+
+CONFIGURATION = 4
+"""Bytes of an ``av1C`` box before the units in it (AV1 in ISOBMFF, 2.3.3)."""
+
+SEQUENCE_HEADER, MOST_HEADER_BYTES = 1, 512
+"""A kind of unit (AV1 specification, 6.2.2), and what it can't be larger than up to where it says the size."""
+
 
 @dataclass(frozen=True)
 class Box:
@@ -34,16 +43,6 @@ def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
             return
         yield Box(kind, content, min(following, end))
         start = following
-
-
-CONTAINERS = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0, b"stbl": 0}
-"""Boxes on the way to what says where pixels are, and the bytes before the first box in them."""
-
-CONFIGURATION = 4
-"""Bytes of an ``av1C`` box before the units in it (AV1 in ISOBMFF, 2.3.3)."""
-
-SEQUENCE_HEADER, MOST_HEADER_BYTES = 1, 512
-"""A kind of unit (AV1 specification, 6.2.2), and what it can't be larger than up to where it says the size."""
 
 
 def plays(data: bytes) -> int | None:

@@ -19,7 +19,7 @@ from settings import Limits
 MIB = 1 << 20
 
 RUNTIME_BYTES = 120 * MIB
-"""What Python, boto3 and Pillow occupy before the first image; measured 95 MB, the rest is margin."""
+"""What Python, botocore and Pillow occupy before the first image; measured 95 MB, the rest is margin."""
 
 STORED_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}
 """How Pillow stores a pixel; four bytes in every other mode."""
@@ -87,7 +87,7 @@ TAG_BYTES, NUMBER_TAG_BYTES = 8, 110
 """What reading and copying a TIFF's tags takes, a byte of strings and a byte of numbers: measured, and rounded up."""
 
 MARGIN = 1.1
-"""What the prediction is above what was measured at least."""
+"""By which every prediction is raised, for what was not measured."""
 
 ONE_PROCESSOR_BYTES = 1769 * MIB
 """The memory at which Lambda gives one whole processor; with less, that much less of it.

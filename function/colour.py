@@ -38,10 +38,9 @@ def fitted(frame: Frame, target: str, background: str) -> Frame:
         return fitted(replace(frame, image=_narrowed(image)), target, background)
     if image.mode in {"LA", "RGBA"} and "RGBA" not in modes:
         opaque = Image.new("RGBA", image.size, background)
-        opaque.alpha_composite(_in_colour(frame, "RGBA"))
+        opaque.alpha_composite(_in_colour(frame))
         return replace(frame, image=opaque.convert("RGB"), icc=frame.icc if image.mode == "RGBA" else None)
-    mode = "RGBA" if image.mode in {"LA", "RGBA"} else "RGB"
-    return replace(frame, image=_in_colour(frame, mode), icc=None)
+    return replace(frame, image=_in_colour(frame), icc=None)
 
 
 def regraded(image: Image.Image, gamma: float) -> Image.Image:
@@ -62,16 +61,15 @@ def _narrowed(image: Image.Image) -> Image.Image:
     return image.convert("F").point(lambda level: level * (255 / white) + 0.5).convert("L")
 
 
-def _in_colour(frame: Frame, mode: str) -> Image.Image:
-    """The frame's pixels in sRGB, by its profile where it has one that fits."""
+def _in_colour(frame: Frame) -> Image.Image:
+    """What is not in colour, in sRGB, by its profile where it has one that fits; with its alpha where it has one."""
     image = frame.image
-    if image.mode == mode:
+    if image.mode == "RGBA":
         return image
-    alpha = image.getchannel("A") if image.mode in {"LA", "RGBA"} else None
-    base = image.convert("L") if image.mode == "LA" else image
-    colours = _srgb(base, frame.icc)
-    if alpha is not None and mode == "RGBA":
-        colours.putalpha(alpha)
+    if image.mode != "LA":
+        return _srgb(image, frame.icc)
+    colours = _srgb(image.convert("L"), frame.icc)
+    colours.putalpha(image.getchannel("A"))
     return colours
 
 
@@ -98,7 +96,7 @@ def _srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
 
 
 def eight_bit(image: Image.Image) -> Image.Image:
-    """16-bit values in mode I as 8-bit grey."""
+    """16-bit grey as 8 bits."""
     return image.convert("I").point(lambda value: value * (1 / 257) + 0.5).convert("L")
 
 

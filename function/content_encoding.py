@@ -9,7 +9,7 @@ from settings import Limits
 GZIP = b"\x1f\x8b"
 
 SLICE_BYTES = 1 << 14
-"""How much is unpacked, to at most a thousand times as much, until it is looked whether more still fits."""
+"""How much is unpacked, to at most a thousand times as much, before it is checked that all still fits."""
 
 
 def decoded(body: bytes, encoding: str, limits: Limits) -> bytes:

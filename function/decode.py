@@ -205,9 +205,7 @@ class Picture:
     @property
     def is_lossy(self) -> bool:
         """Whether the source was stored with an error that looks like noise."""
-        return self.source_format in {"JPEG", "MPO", "AVIF", "HEIF"} or (
-            self.format == "WEBP" and not self.is_lossless_webp
-        )
+        return self.format in {"JPEG", "AVIF"} or (self.format == "WEBP" and not self.is_lossless_webp)
 
     @property
     def lost_bits(self) -> str:
@@ -233,6 +231,12 @@ class Picture:
     def quantization(self) -> dict[int, list[int]]:
         """A JPEG's quantisation tables; none in a lossless JPEG and in other formats."""
         return getattr(self._image, "quantization", {})
+
+    @property
+    def gamma(self) -> float | None:
+        """What the pixels of a PNG without a profile were raised to; None where that is sRGB's, or not said."""
+        gamma = self._image.info.get("gamma") if b"gAMA" in self.colour_chunks else None
+        return gamma if gamma and abs(gamma - SRGB_GAMMA) > 0.01 else None
 
     def shrink_on_load(self, divisor: int) -> None:
         """Let a JPEG's decoder divide both sides by 1, 2, 4 or 8, rounding up: far less work."""
@@ -272,12 +276,6 @@ class Picture:
                     predictor=self._image.tag_v2.get(PREDICTOR, 1) if self.format == "TIFF" else 1,
                 )
             yield frame
-
-    @property
-    def gamma(self) -> float | None:
-        """What the pixels of a PNG without a profile were raised to; None where that is sRGB's, or not said."""
-        gamma = self._image.info.get("gamma") if b"gAMA" in self.colour_chunks else None
-        return gamma if gamma and abs(gamma - SRGB_GAMMA) > 0.01 else None
 
     @property
     def _png_depth(self) -> int:

@@ -15,7 +15,7 @@ from PIL import Image, ImageFilter, PngImagePlugin
 import avif
 import palette
 import tiff
-from colour import eight_bit, fitted, has_alpha, in_one_mode, regraded
+from colour import MODES, eight_bit, fitted, has_alpha, in_one_mode, regraded
 from decode import ANIMATED, PREDICTOR, Frame, Picture
 from errors import Reason, RejectedError
 from metadata import copied
@@ -28,15 +28,7 @@ Options = dict[str, Any]
 QUALITY = {"JPEG": 80, "WEBP": 80, "TIFF": 80, "AVIF": 75}
 """Of lossy formats, on their own scales; a JPEG's own quality is never exceeded unasked."""
 
-CONTENT_TYPES = {
-    "JPEG": "image/jpeg",
-    "PNG": "image/png",
-    "GIF": "image/gif",
-    "WEBP": "image/webp",
-    "TIFF": "image/tiff",
-    "BMP": "image/bmp",
-    "AVIF": "image/avif",
-}
+CONTENT_TYPES = {name: f"image/{name.lower()}" for name in MODES}
 
 STANDARD_LUMINANCE_SUM = 3688
 """Sum of the luminance table of ITU-T T.81, K.1, which libjpeg scales by quality."""
@@ -53,7 +45,7 @@ SPARSE, DENSE = 0.05, 0.35
 """Bytes of a PNG for each value of a pixel: up to the first it is drawn, from the second on it is a photo."""
 
 PREDICTABLE = frozenset({"tiff_lzw", "tiff_adobe_deflate", "zstd"})
-"""Those that can store differences to the pixel on the left, of which photos have more equal ones."""
+"""Those that can store differences to the pixel on the left, which in photos repeat more than the pixels do."""
 
 DIFFERENCES = 2
 """A TIFF's predictor for that."""
@@ -72,8 +64,8 @@ MOST_MILLISECONDS = {"GIF": MOST_GIF_MILLISECONDS, "PNG": 65_535_000, "WEBP": (1
 """That a frame can be shown: 16 bits of hundredths of a second, of seconds, 24 and 31 bits of milliseconds."""
 
 PNG_STEPS, MOST_IN_PNG_STEPS = (None, 10, 100, 1000), (65_535, 655_350, 6_553_500)
-"""Milliseconds that an APNG's times are multiples of where all of it lasts longer than so many: they are fractions of
-16 bits each, and Pillow adds up those of equal frames. A short one's may be fractions of a millisecond."""
+"""Where all of an APNG lasts longer than so many milliseconds, its times are multiples of so many: each is a fraction
+of 16-bit numbers, and Pillow adds up those of equal frames. In a short one they may be parts of a millisecond."""
 
 MOST_PLAYS = 65535
 """Of a WebP, which has 16 bits for them (RFC 9649, 2.7)."""
@@ -286,12 +278,9 @@ def _deflation(picture: Picture, image: Image.Image) -> Options:
 def _png_sample(image: Image.Image, how: Options) -> bytes:
     """A few rows from four places of the image, compressed."""
     height = max(1, image.height // 64)
-    rows = Image.new(image.mode, (image.width, 4 * height))
-    for place in range(4):
-        top = image.height * (2 * place + 1) // 8
-        rows.paste(image.crop((0, top, image.width, top + height)), (0, place * height))
+    tops = (image.height * (2 * place + 1) // 8 for place in range(4))
     target = io.BytesIO()
-    rows.save(target, "PNG", **how)
+    palette.stacked([image.crop((0, top, image.width, top + height)) for top in tops]).save(target, "PNG", **how)
     return target.getvalue()
 
 

@@ -24,7 +24,7 @@ class BrokenOffError(ResizeError):
 
 
 class LateError(ResizeError):
-    """What came before left this object too little of the invocation's time; raised so that it is tried with all."""
+    """What came before left too little time for this object; raised so that it is retried with a whole invocation's."""
 
 
 class IncompleteError(ResizeError):

@@ -209,10 +209,9 @@ def _in_text(text: str) -> Iterator[ObjectAddress | EventError]:
 
 def _task_result(part: Part, results: Results) -> dict[str, object]:
     outcomes = [results[address] for address in part.addresses]
-    if part.problems or any(isinstance(outcome, EventError) for outcome in outcomes):
-        code, text = "PermanentFailure", "; ".join(part.failures(results))
-    elif failures := part.failures(results):
-        code, text = "TemporaryFailure", "; ".join(failures)
+    if failures := part.failures(results):
+        is_final = part.problems or any(isinstance(outcome, EventError) for outcome in outcomes)
+        code, text = "PermanentFailure" if is_final else "TemporaryFailure", "; ".join(failures)
     else:
         (outcome,) = (outcome for outcome in outcomes if isinstance(outcome, Outcome))
         if outcome.rejection:

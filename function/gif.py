@@ -41,8 +41,6 @@ def blocks(data: bytes) -> Blocks:
     while position < len(data) and data[position] != TRAILER:
         kind = data[position]
         if kind == IMAGE:
-            if position + 11 > len(data):
-                return Blocks((width, height), frames, is_whole=False)
             left, top, across, down = (_u16(data, position + offset) for offset in (1, 3, 5, 7))
             start = position + 10 + _colour_table(data, position + 9) + 1
             image_is_due = False

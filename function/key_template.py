@@ -68,7 +68,7 @@ class KeyTemplate:
 
     @property
     def _folder_ends_in(self) -> str:
-        """The same, with the slash that a folder before it ends in."""
+        """The same, after the slash in which ``{dir}`` ends, if it comes right before."""
         return self._folder_end if "}" in self.infix.rpartition("/")[0] else "/" + self._folder_end
 
     @property

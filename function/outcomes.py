@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from errors import Reason
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class ObjectAddress:
     """Where an object is, whatever its current content.
 

@@ -63,10 +63,10 @@ def indexed(image: Image.Image, colours: int = 256) -> Image.Image:
     return reduced
 
 
-def fidelity(image: Image.Image, palette: Image.Image) -> float:
-    """How near ``palette`` is to ``image``: the peak signal-to-noise ratio in dB, infinite where they are equal."""
+def fidelity(image: Image.Image, reduced: Image.Image) -> float:
+    """How near ``reduced`` is to ``image``: the peak signal-to-noise ratio in dB, infinite where they are equal."""
     mode = "RGBA" if image.mode in {"LA", "RGBA"} else "RGB"
-    difference = ImageChops.difference(image.convert(mode), palette.convert(mode))
+    difference = ImageChops.difference(image.convert(mode), reduced.convert(mode))
     if mode == "RGBA":
         # Colour that is not seen does not count.
         visible = image.getchannel("A")
@@ -89,7 +89,7 @@ def shared(images: Sequence[Image.Image], *, spare: bool) -> Indexed:
     has_transparent = spare or any(holes)
     opaque = [image.convert("RGB") for image in images]
     samples = _samples(opaque)
-    quantized = _stacked(samples).quantize(255 if has_transparent else 256, dither=Image.Dither.NONE)
+    quantized = stacked(samples).quantize(255 if has_transparent else 256, dither=Image.Dither.NONE)
     entries = list(zip(*[iter(quantized.getpalette() or [])] * 3, strict=True))
     # Repeated, for Pillow would fill up with black, and use it.
     entries += entries[:1] * (256 - len(entries))
@@ -133,10 +133,10 @@ def _samples(images: list[Image.Image]) -> list[Image.Image]:
     return [image.resize(size, Image.Resampling.NEAREST) for image in images]
 
 
-def _stacked(images: Sequence[Image.Image]) -> Image.Image:
-    """One image of all of them, one below the other."""
+def stacked(images: Sequence[Image.Image]) -> Image.Image:
+    """Images of one mode and size as one, one below the other."""
     width, height = images[0].size
-    stack = Image.new("RGB", (width, height * len(images)))
+    stack = Image.new(images[0].mode, (width, height * len(images)))
     for row, image in enumerate(images):
         stack.paste(image, (0, row * height))
     return stack

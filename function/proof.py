@@ -11,7 +11,7 @@ import tiff
 from colour import eight_bit
 from decode import ANIMATED
 from errors import Reason, RejectedError
-from palette import UNSEEN
+from palette import UNSEEN, stacked
 
 MOST_CELLS = 8
 """Across and down, in which a frame is compared to what was encoded."""
@@ -87,10 +87,7 @@ def _part(body: bytes, image_format: str, images: Sequence[Image.Image]) -> tupl
 
 def _rows(image: Image.Image, tops: list[int], height: int) -> Image.Image:
     """Parts of the image, all of its width and equally high, one below the other."""
-    rows = Image.new(image.mode, (image.width, len(tops) * height))
-    for place, top in enumerate(tops):
-        rows.paste(image.crop((0, top, image.width, top + height)), (0, place * height))
-    return rows
+    return stacked([image.crop((0, top, image.width, top + height)) for top in tops])
 
 
 def _compare(output: Image.Image, images: Sequence[Image.Image]) -> None:

@@ -31,7 +31,7 @@ SMALL_SHARE = 128
 """Of the function's memory, what may be held of other objects of the event while one is rendered: a 128th for each."""
 
 WHOLE_SHARE = 0.9
-"""Of the function's timeout, what an object must have had for it to be said that it needs more than an invocation."""
+"""Of the function's timeout, what an object must have had to be rejected as too slow; with less, it is retried."""
 
 logger = logging.getLogger(__name__)
 

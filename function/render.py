@@ -16,12 +16,12 @@ from renditions import Placement, Rendition
 from settings import Limits, MetadataPolicy
 
 FILTER, ALPHA_FILTER = Image.Resampling.BICUBIC, Image.Resampling.LANCZOS
-"""The second is for what has edges cut out, which show more."""
+"""The second is for what has an alpha channel: the edges of what is cut out show more."""
 
-CUT_OUT = frozenset({"LA", "RGBA"})
+WITH_ALPHA = frozenset({"LA", "RGBA"})
 
-SMALL = 1 << 16
-"""Pixels up to which an image with edges cut out may be an icon, of which each pixel is seen. A larger one would take
+ICON_PIXELS = 1 << 16
+"""Up to so many an image with an alpha channel may be an icon, of which each pixel is seen. A larger one would take
 half as many bytes again as a PNG: what is flat would not stay so beside its edges."""
 
 REDUCING_GAP = 3.0
@@ -189,17 +189,18 @@ def _scaled(frame: Frame, placement: Placement) -> Image.Image:
     across, down = image.width / frame.full_size[0], image.height / frame.full_size[1]
     left, top, right, bottom = placement.box
     box = (left * across, top * down, right * across, bottom * down)
-    if image.size == placement.size and box == (0, 0, *image.size):
+    is_whole = box == (0, 0, *image.size)
+    if image.size == placement.size and is_whole:
         # What the decoder shrank is its only frame; any other image is its decoder's, which reuses it.
         return image if image.size != frame.full_size else image.copy()
-    halves = image.size == (2 * placement.size[0], 2 * placement.size[1]) and box == (0, 0, *image.size)
-    is_icon = image.mode in CUT_OUT and math.prod(image.size) <= SMALL
+    halves = image.size == (2 * placement.size[0], 2 * placement.size[1]) and is_whole
+    is_icon = image.mode in WITH_ALPHA and math.prod(image.size) <= ICON_PIXELS
     if halves and image.mode not in WIDE and not is_icon:
         # Means of four pixels: what a JPEG's decoder does too, at a fraction of the cost of a wider filter.
         return image.reduce(2)
     # Pillow can't reduce 16 bits.
     gap = None if image.mode == "I;16" else REDUCING_GAP
-    wanted = ALPHA_FILTER if image.mode in CUT_OUT else FILTER
+    wanted = ALPHA_FILTER if image.mode in WITH_ALPHA else FILTER
     return image.resize(placement.size, wanted, box=box, reducing_gap=gap)
 
 

@@ -99,7 +99,7 @@ def identity(s3: "S3Client", address: ObjectAddress) -> Identity | None:
 
 
 def _listed(s3: "S3Client", address: ObjectAddress) -> Identity | None:
-    # A key is the first of those that begin with it.
+    # Of all keys that begin with this one, it is listed first.
     listing = s3.list_objects_v2(Bucket=address.bucket, Prefix=address.key, MaxKeys=1)
     for found in listing.get("Contents", []):
         if found["Key"] == address.key:
