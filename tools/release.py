@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from tools import cost_docs, lock, module_docs, sbom, scale_docs
+from tools import cost_docs, lock, marks, module_docs, sbom, scale_docs
 from tools.build import Target, build, wheels
 from tools.errors import ToolError
 from tools.paths import DIST, ROOT
@@ -103,18 +103,11 @@ def _references(version: str) -> Iterator[str]:
 
 
 def _documents() -> Iterator[str]:
-    changed = [module / "README.md" for module in module_docs.MODULES if _is_stale(module)]
-    with tempfile.TemporaryDirectory() as scratch:
-        for made in (scale_docs, cost_docs):
-            copy = shutil.copy(made.DOCUMENT, scratch)
-            if made.renew(Path(copy)):
-                changed.append(made.DOCUMENT)
-    for path in changed:
-        yield f"{path.relative_to(ROOT)} is not what the code says: run `invoke docs`"
-
-
-def _is_stale(module: Path) -> bool:
-    return module_docs.renewed(module) != (module / "README.md").read_text()
+    renewed = {module / "README.md": module_docs.renewed(module) for module in module_docs.MODULES}
+    renewed |= {made.DOCUMENT: marks.renewed(made.DOCUMENT, made.sections()) for made in (scale_docs, cost_docs)}
+    for path, text in renewed.items():
+        if text != path.read_text():
+            yield f"{path.relative_to(ROOT)} is not what the code says: run `invoke docs`"
 
 
 def _commit(version: str) -> Iterator[str]:

@@ -76,11 +76,12 @@ def renew(path: Path = DOCUMENT) -> list[Path]:
         ToolError: It lacks the place of a table, or docs/benchmarks.md lacks the image.
 
     """
-    return marks.renew(path, sections(measured()))
+    return marks.renew(path, sections())
 
 
-def sections(image: Workload) -> dict[str, str]:
+def sections() -> dict[str, str]:
     """Each part of the document that is made, as Markdown."""
+    image = measured()
     tables = {
         "rates": (rates(image), costs(image)),
         "quotas": (quotas(image),),
