@@ -1,7 +1,6 @@
 """docs/scale.md: its tables, made from the quotas, the prices and the arithmetic."""
 
 import math
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -124,7 +123,7 @@ def rates(image: Workload) -> Table:
         "millions a month",
         "US$ a month",
     )
-    return Table("From one upload a minute to 10,000 a second", columns, tuple(rows), words=3, note=filled(note))
+    return Table("From one upload a minute to 10,000 a second", columns, tuple(rows), words=3, note=note)
 
 
 def _past(image: Workload, rate: float) -> str:
@@ -175,7 +174,7 @@ def costs(image: Workload) -> Table:
         parts = (one.function, one.requests, one.logs, one.watching, one.total)
         rows.append((name, *map(dollars, parts), f"{one.total / images * MILLION:,.2f}"))
     columns = ("uploads a second", "Lambda", "requests to S3", "logs", "watching it", "in all", "a million images")
-    return Table("US$ a month", columns, tuple(rows), note=filled(note))
+    return Table("US$ a month", columns, tuple(rows), note=note)
 
 
 def quotas(image: Workload) -> Table:
@@ -190,7 +189,7 @@ def quotas(image: Workload) -> Table:
         for one in ceilings(image)
     ]
     columns = ("quota", "what to do", "default", "an image takes", "reached at, images a second")
-    return Table("Which quota bites first", columns, tuple(rows), words=2, note=filled(note))
+    return Table("Which quota bites first", columns, tuple(rows), words=2, note=note)
 
 
 def storm(image: Workload) -> Table:
@@ -227,7 +226,7 @@ def storm(image: Workload) -> Table:
         "the same, slow",
         *(f"{backlog / MILLION:g} million" for backlog in STORMS),
     )
-    return Table("A storm of uploads", columns, tuple(rows), words=0, note=filled(note))
+    return Table("A storm of uploads", columns, tuple(rows), words=0, note=note)
 
 
 def queue(image: Workload) -> Table:
@@ -314,7 +313,7 @@ def objects(image: Workload) -> Table:
         "second), and keys in their order are of one prefix at a time."
     )
     cells = tuple((what, *values) for what, values in rows)
-    return Table("A bucket of ten billion objects", columns, cells, note=filled(note))
+    return Table("A bucket of ten billion objects", columns, cells, note=note)
 
 
 def _backfill_dollars(image: Workload, count: int) -> float:
@@ -395,8 +394,3 @@ def _duration(seconds_: float) -> str:
         if seconds_ >= 2 * length:
             return f"{seconds_ / length:,.0f} {unit}" if seconds_ >= 10 * length else f"{seconds_ / length:.1f} {unit}"
     return f"{seconds_:.0f} s"
-
-
-def filled(note: str) -> str:
-    """A paragraph in lines that fit this project's documents."""
-    return textwrap.fill(note, 118, break_on_hyphens=False)

@@ -1,6 +1,5 @@
 """The table of what a million 12 MP JPEGs cost, by memory size and processor, from the CPU that they took here."""
 
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -100,4 +99,4 @@ def _note(priced: Sequence[Workload]) -> str:
             f" Recommended: {size} MiB, the cheapest of these sizes with which 48 MP of every common format fit and an "
             f"image takes no more than {SANE_SECONDS:g} s."
         )
-    return textwrap.fill(text, 118)
+    return text
