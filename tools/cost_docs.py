@@ -194,7 +194,7 @@ def _of_keeping() -> Iterator[Change]:
 
 def worst() -> Table:
     """What somebody who uploads could spend."""
-    tiny = Workload(OURS, cpu=0, gets=2, puts=1, moved=0, needed=0)
+    tiny = Workload(OURS, cpu=0, gets=pricing.OUR_GETS, puts=1, moved=0, needed=0)
     upload = Handling(tiny).total() / MILLION + pricing.S3_PUT
     seconds = tiny.seconds(MEMORY_MIB)
     time = MEMORY_MIB / 1024 * pricing.GIB_SECOND[ARCHITECTURE]

@@ -145,13 +145,9 @@ def _advice(image: Workload, rate: float) -> str:
     if wanted + UNRESERVED.value > CONCURRENCY.value:
         text += (
             f", for which ask for {wanted + UNRESERVED.value:,}, or, for a peak alone, a queue; keys of sources over "
-            f"{_parts(rate * image.gets, GETS.value)} prefixes, of outputs over {_parts(rate, PUTS.value)}"
+            f"{math.ceil(rate * image.gets / GETS.value)} prefixes, of outputs over {math.ceil(rate / PUTS.value)}"
         )
     return text
-
-
-def _parts(rate: float, most: int) -> int:
-    return -int(-rate // most)
 
 
 def costs(image: Workload) -> Table:

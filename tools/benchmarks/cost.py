@@ -9,6 +9,7 @@ from renditions import Rendition
 from tools.benchmarks.pricing import (
     GIB_SECOND,
     NETWORK_BYTES_PER_SECOND,
+    OUR_GETS,
     PRICES_AS_KNOWN_ON,
     REGION,
     REQUEST_SECONDS,
@@ -41,8 +42,7 @@ def _workloads(row: RowResult, source: bytes) -> Iterator[Workload]:
     picture = Picture(source)
     picture.shrink_on_load(2)
     demand = Demand.of(picture, [Rendition("resized", scale=0.5)], [picture.format])
-    # Ours looks at the source once more, after it has written.
-    for name, gets in ((OURS, 2), ("classic", 1)):
+    for name, gets in ((OURS, OUR_GETS), ("classic", 1)):
         one = row.measured.get(name)
         if one is not None:
             needed = demand.peak_bytes if name == OURS else row.source_bytes + one.peak_bytes
