@@ -10,10 +10,10 @@ from datetime import datetime
 from pathlib import Path
 
 from tools import cost_docs, lock, marks, module_docs, sbom, scale_docs
-from tools.build import Target, build, wheels
+from tools.build import Target, wheels
 from tools.errors import ToolError
 from tools.paths import DIST, ROOT
-from tools.publish import ARCHITECTURES, file_name
+from tools.publish import built, file_name
 from tools.stack import Say
 
 DEFAULT_DIRECTORY = DIST / "release"
@@ -54,15 +54,10 @@ def make(version: str, directory: Path, say: Say, *, heic: bool = False) -> list
     with tempfile.TemporaryDirectory(prefix="release-") as scratch:
         made = Path(scratch) / "made"
         made.mkdir()
-        for architecture in ARCHITECTURES:
-            target = Target(architecture=architecture)
-            say(f"Building for {target.runtime} on {architecture}{', with HEIC' if heic else ''}")
-            package = build(target, Path(scratch) / architecture, heic=heic)
-            if not package.has_byte_code:
-                say(
-                    f"Not compiled, which makes every cold start slower: put a {target.runtime} on PATH and do it again"
-                )
-            chosen = wheels.chosen(target, lock.LOCKS["heic" if heic else "function"])
+        for package in built(Path(scratch), say, heic=heic):
+            chosen = wheels.chosen(
+                Target(architecture=package.architecture), lock.LOCKS["heic" if heic else "function"]
+            )
             archive = made / file_name(package)
             archive.with_suffix(".cdx.json").write_text(sbom.bill(package, origin, chosen))
             package.path.rename(archive)
