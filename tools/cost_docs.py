@@ -28,7 +28,7 @@ from tools.scale import (
     log_dollars,
     measured,
 )
-from tools.scale_docs import dollars, filled
+from tools.scale_docs import dollars
 
 DOCUMENT = ROOT / "docs" / "cost.md"
 
@@ -133,7 +133,7 @@ def parts() -> Table:
         "waiting for S3. One rendition is half the size; three are that, a quarter, and a WebP of 320 pixels; three "
         "functions are taken for three times the first."
     )
-    return Table("What a million uploads cost", ("", *handlings), rows, note=filled(note))
+    return Table("What a million uploads cost", ("", *handlings), rows, note=note)
 
 
 def sizes() -> Table:
@@ -148,7 +148,7 @@ def sizes() -> Table:
         "The same in all, one rendition. Less memory costs less because waiting for S3 does; what it takes away is "
         "which images fit (README, The largest image), and speed. The PNG, WebP and AVIF have 3.8 MP."
     )
-    return Table("By memory and by image", columns, rows, words=0, note=filled(note))
+    return Table("By memory and by image", columns, rows, words=0, note=note)
 
 
 def settings() -> Table:
@@ -162,7 +162,7 @@ def settings() -> Table:
     watched = f"a month: {METRICS} metrics, {ALARMS} alarms, {DASHBOARDS} dashboard"
     changes = (*_of_function(), *_of_keeping(), ("`monitoring = { enabled = false }`", watched, -watching))
     rows = tuple((what, why, f"{more:+,.2f}") for what, why, more in changes)
-    return Table("What a setting changes", ("setting", "what that is", "US$"), rows, words=2, note=filled(note))
+    return Table("What a setting changes", ("setting", "what that is", "US$"), rows, words=2, note=note)
 
 
 def _of_function() -> Iterator[Change]:
@@ -194,7 +194,7 @@ def _of_keeping() -> Iterator[Change]:
 
 def worst() -> Table:
     """What somebody who uploads could spend."""
-    tiny = Workload(OURS, cpu=0, gets=2, puts=1, moved=0, needed=0)
+    tiny = Workload(OURS, cpu=0, gets=pricing.OUR_GETS, puts=1, moved=0, needed=0)
     upload = Handling(tiny).total() / MILLION + pricing.S3_PUT
     seconds = tiny.seconds(MEMORY_MIB)
     time = MEMORY_MIB / 1024 * pricing.GIB_SECOND[ARCHITECTURE]
@@ -222,4 +222,4 @@ def worst() -> Table:
         "the request that uploads it, and with logs at their highest price. What is uploaded and kept comes on top, "
         "and nothing here caps that."
     )
-    return Table("What an attacker could spend", columns, rows, words=0, note=filled(note))
+    return Table("What an attacker could spend", columns, rows, words=0, note=note)

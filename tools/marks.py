@@ -5,44 +5,46 @@ from pathlib import Path
 
 from tools.errors import ToolError
 
+DOCS = "invoke docs"
 
-def renew(path: Path, sections: Mapping[str, str]) -> list[Path]:
-    """Write what `invoke docs` makes into a document, and return it where it changed.
+
+def renew(path: Path, sections: Mapping[str, str], maker: str = DOCS) -> list[Path]:
+    """Write what a task makes into a document, and return it where it changed.
 
     Args:
         path: The document's.
-        sections: What is to stand in each of its places, by their names.
+        sections: What is to stand in each of its places, by their names, without empty lines around it.
+        maker: The task, as it is run.
 
     Raises:
         ToolError: It lacks one of the places.
 
     """
-    before = path.read_text() if path.exists() else ""
-    for name, made in sections.items():
-        path.write_text(renewed(path, *places(name), made))
-    return [path] if path.read_text() != before else []
+    text = renewed(path, sections, maker)
+    if text == path.read_text():
+        return []
+    path.write_text(text)
+    return [path]
 
 
-def places(name: str) -> tuple[str, str]:
-    """The two lines between which `invoke docs` puts a section."""
-    return f"<!-- {name}: made by invoke docs -->", f"<!-- end of {name} -->"
-
-
-def renewed(path: Path, begin: str, end: str, made: str) -> str:
-    """Give a document as it is once what stands between its marks is replaced.
-
-    Args:
-        path: The document's.
-        begin: The line before what is made.
-        end: The line behind it.
-        made: What is to stand there, without empty lines around it.
+def renewed(path: Path, sections: Mapping[str, str], maker: str = DOCS) -> str:
+    """Give a document as :func:`renew` would write it.
 
     Raises:
-        ToolError: The document lacks the place for it.
+        ToolError: It lacks one of the places.
 
     """
-    before, found, rest = (path.read_text() if path.exists() else "").partition(begin)
-    _, also_found, after = rest.partition(end)
-    if not found or not also_found:
-        raise ToolError(f"{path} must hold the lines {begin} and {end}: put them where what is made belongs")
-    return f"{before}{begin}\n\n{made}\n\n{end}{after}"
+    text = path.read_text() if path.exists() else ""
+    for name, made in sections.items():
+        begin, end = places(name, maker)
+        before, found, rest = text.partition(begin)
+        _, also_found, after = rest.partition(end)
+        if not found or not also_found:
+            raise ToolError(f"{path} must hold the lines {begin} and {end}: put them where what is made belongs")
+        text = f"{before}{begin}\n\n{made}\n\n{end}{after}"
+    return text
+
+
+def places(name: str, maker: str = DOCS) -> tuple[str, str]:
+    """The two lines between which a section stands."""
+    return f"<!-- {name}: made by {maker} -->", f"<!-- end of {name} -->"

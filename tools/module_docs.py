@@ -11,8 +11,7 @@ from tools import hcl, marks
 from tools.benchmarks.table import Table
 from tools.paths import TERRAFORM
 
-BEGIN = "<!-- inputs and outputs: made by invoke docs -->"
-END = "<!-- end of inputs and outputs -->"
+PLACE = "inputs and outputs"
 
 MODULES = (TERRAFORM, *sorted(path for path in (TERRAFORM / "modules").iterdir() if path.is_dir()))
 
@@ -54,13 +53,7 @@ def renew() -> list[Path]:
         ToolError: A README lacks the place for them, or a module cannot be read.
 
     """
-    changed = []
-    for module in MODULES:
-        path, text = module / "README.md", renewed(module)
-        if text != path.read_text():
-            path.write_text(text)
-            changed.append(path)
-    return changed
+    return [path for module in MODULES for path in marks.renew(module / "README.md", {PLACE: section(module)})]
 
 
 def renewed(module: Path) -> str:
@@ -70,7 +63,7 @@ def renewed(module: Path) -> str:
         ToolError: It lacks the place for them, or the module cannot be read.
 
     """
-    return marks.renewed(module / "README.md", BEGIN, END, section(module))
+    return marks.renewed(module / "README.md", {PLACE: section(module)})
 
 
 def section(module: Path) -> str:

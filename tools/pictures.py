@@ -5,10 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import Image, ImageDraw, ImageFilter
-
-ORIENTATION = 0x0112
-TURNED_RIGHT = 6
+from PIL import ExifTags, Image, ImageDraw, ImageFilter
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ def encoded(image: Image.Image, image_format: str, **options: Any) -> bytes:
 def turned_right() -> Image.Exif:
     """EXIF of a phone that was held upright: the pixels lie on their side."""
     exif = Image.Exif()
-    exif[ORIENTATION] = TURNED_RIGHT
+    exif[ExifTags.Base.Orientation] = 6
     return exif
 
 

@@ -141,14 +141,25 @@ def publish(
         s3: Any = Stack.running().client("s3") if local else client("s3")
         # Before the build, which takes longer than to learn that there is no such bucket.
         region = _region(s3, place.bucket)
-        packages = []
-        for architecture in ARCHITECTURES:
-            target = Target(python, architecture)
-            say(f"Building for {target.runtime} on {architecture}{', with HEIC' if heic else ''}")
-            packages.append(build(target, Path(scratch) / architecture, heic=heic))
-        if not packages[0].has_byte_code:
-            say(f"Not compiled, which makes every cold start slower: put a python{python} on PATH and publish again")
+        packages = built(Path(scratch), say, python=python, heic=heic)
         return [_published(s3, place, package, region, say) for package in packages]
+
+
+def built(folder: Path, say: Say, *, python: str = "3.13", heic: bool) -> list[Package]:
+    """Build the function for both architectures, and tell where it lacks its byte code.
+
+    Raises:
+        ToolError: A package can't be built.
+
+    """
+    packages = []
+    for architecture in ARCHITECTURES:
+        target = Target(python, architecture)
+        say(f"Building for {target.runtime} on {architecture}{', with HEIC' if heic else ''}")
+        packages.append(build(target, folder / architecture, heic=heic))
+    if not packages[0].has_byte_code:
+        say(f"Not compiled, which makes every cold start slower: put a python{python} on PATH and do it again")
+    return packages
 
 
 def _region(s3: Any, bucket: str) -> str:

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from tools import cost_docs, lock, module_docs, sbom, scale_docs
-from tools.build import Target, build, wheels
+from tools import cost_docs, lock, marks, module_docs, sbom, scale_docs
+from tools.build import Target, wheels
 from tools.errors import ToolError
 from tools.paths import DIST, ROOT
-from tools.publish import ARCHITECTURES, file_name
+from tools.publish import built, file_name
 from tools.stack import Say
 
 DEFAULT_DIRECTORY = DIST / "release"
@@ -54,15 +54,10 @@ def make(version: str, directory: Path, say: Say, *, heic: bool = False) -> list
     with tempfile.TemporaryDirectory(prefix="release-") as scratch:
         made = Path(scratch) / "made"
         made.mkdir()
-        for architecture in ARCHITECTURES:
-            target = Target(architecture=architecture)
-            say(f"Building for {target.runtime} on {architecture}{', with HEIC' if heic else ''}")
-            package = build(target, Path(scratch) / architecture, heic=heic)
-            if not package.has_byte_code:
-                say(
-                    f"Not compiled, which makes every cold start slower: put a {target.runtime} on PATH and do it again"
-                )
-            chosen = wheels.chosen(target, lock.LOCKS["heic" if heic else "function"])
+        for package in built(Path(scratch), say, heic=heic):
+            chosen = wheels.chosen(
+                Target(architecture=package.architecture), lock.LOCKS["heic" if heic else "function"]
+            )
             archive = made / file_name(package)
             archive.with_suffix(".cdx.json").write_text(sbom.bill(package, origin, chosen))
             package.path.rename(archive)
@@ -103,18 +98,11 @@ def _references(version: str) -> Iterator[str]:
 
 
 def _documents() -> Iterator[str]:
-    changed = [module / "README.md" for module in module_docs.MODULES if _is_stale(module)]
-    with tempfile.TemporaryDirectory() as scratch:
-        for made in (scale_docs, cost_docs):
-            copy = shutil.copy(made.DOCUMENT, scratch)
-            if made.renew(Path(copy)):
-                changed.append(made.DOCUMENT)
-    for path in changed:
-        yield f"{path.relative_to(ROOT)} is not what the code says: run `invoke docs`"
-
-
-def _is_stale(module: Path) -> bool:
-    return module_docs.renewed(module) != (module / "README.md").read_text()
+    renewed = {module / "README.md": module_docs.renewed(module) for module in module_docs.MODULES}
+    renewed |= {made.DOCUMENT: marks.renewed(made.DOCUMENT, made.sections()) for made in (scale_docs, cost_docs)}
+    for path, text in renewed.items():
+        if text != path.read_text():
+            yield f"{path.relative_to(ROOT)} is not what the code says: run `invoke docs`"
 
 
 def _commit(version: str) -> Iterator[str]:

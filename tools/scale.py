@@ -14,6 +14,7 @@ from tools.benchmarks.pricing import (
     DASHBOARD_MONTH,
     LOG_TIERS,
     METRIC_MONTH,
+    OUR_GETS,
     S3_LIST,
     Workload,
 )
@@ -132,8 +133,7 @@ def measured(benchmarks: Path = BENCHMARKS, image: str = IMAGE, who: str = OURS,
     if row is None:
         raise ToolError(f"{benchmarks} does not say what {image} took of {who}: run `invoke bench --write`")
     moved = SOURCES[image] + int(row[3].replace(",", ""))
-    # Ours looks at the source once more, after it has written.
-    gets = 2 if who == OURS else 1
+    gets = OUR_GETS if who == OURS else 1
     return Workload(who, float(row[1]) / 1000, gets, puts, moved, int(row[2]) * MIB)
 
 

@@ -1,7 +1,6 @@
 """docs/scale.md: its tables, made from the quotas, the prices and the arithmetic."""
 
 import math
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -76,11 +75,12 @@ def renew(path: Path = DOCUMENT) -> list[Path]:
         ToolError: It lacks the place of a table, or docs/benchmarks.md lacks the image.
 
     """
-    return marks.renew(path, sections(measured()))
+    return marks.renew(path, sections())
 
 
-def sections(image: Workload) -> dict[str, str]:
+def sections() -> dict[str, str]:
     """Each part of the document that is made, as Markdown."""
+    image = measured()
     tables = {
         "rates": (rates(image), costs(image)),
         "quotas": (quotas(image),),
@@ -123,7 +123,7 @@ def rates(image: Workload) -> Table:
         "millions a month",
         "US$ a month",
     )
-    return Table("From one upload a minute to 10,000 a second", columns, tuple(rows), words=3, note=filled(note))
+    return Table("From one upload a minute to 10,000 a second", columns, tuple(rows), words=3, note=note)
 
 
 def _past(image: Workload, rate: float) -> str:
@@ -145,13 +145,9 @@ def _advice(image: Workload, rate: float) -> str:
     if wanted + UNRESERVED.value > CONCURRENCY.value:
         text += (
             f", for which ask for {wanted + UNRESERVED.value:,}, or, for a peak alone, a queue; keys of sources over "
-            f"{_parts(rate * image.gets, GETS.value)} prefixes, of outputs over {_parts(rate, PUTS.value)}"
+            f"{math.ceil(rate * image.gets / GETS.value)} prefixes, of outputs over {math.ceil(rate / PUTS.value)}"
         )
     return text
-
-
-def _parts(rate: float, most: int) -> int:
-    return -int(-rate // most)
 
 
 def costs(image: Workload) -> Table:
@@ -174,7 +170,7 @@ def costs(image: Workload) -> Table:
         parts = (one.function, one.requests, one.logs, one.watching, one.total)
         rows.append((name, *map(dollars, parts), f"{one.total / images * MILLION:,.2f}"))
     columns = ("uploads a second", "Lambda", "requests to S3", "logs", "watching it", "in all", "a million images")
-    return Table("US$ a month", columns, tuple(rows), note=filled(note))
+    return Table("US$ a month", columns, tuple(rows), note=note)
 
 
 def quotas(image: Workload) -> Table:
@@ -189,7 +185,7 @@ def quotas(image: Workload) -> Table:
         for one in ceilings(image)
     ]
     columns = ("quota", "what to do", "default", "an image takes", "reached at, images a second")
-    return Table("Which quota bites first", columns, tuple(rows), words=2, note=filled(note))
+    return Table("Which quota bites first", columns, tuple(rows), words=2, note=note)
 
 
 def storm(image: Workload) -> Table:
@@ -226,7 +222,7 @@ def storm(image: Workload) -> Table:
         "the same, slow",
         *(f"{backlog / MILLION:g} million" for backlog in STORMS),
     )
-    return Table("A storm of uploads", columns, tuple(rows), words=0, note=filled(note))
+    return Table("A storm of uploads", columns, tuple(rows), words=0, note=note)
 
 
 def queue(image: Workload) -> Table:
@@ -313,7 +309,7 @@ def objects(image: Workload) -> Table:
         "second), and keys in their order are of one prefix at a time."
     )
     cells = tuple((what, *values) for what, values in rows)
-    return Table("A bucket of ten billion objects", columns, cells, note=filled(note))
+    return Table("A bucket of ten billion objects", columns, cells, note=note)
 
 
 def _backfill_dollars(image: Workload, count: int) -> float:
@@ -394,8 +390,3 @@ def _duration(seconds_: float) -> str:
         if seconds_ >= 2 * length:
             return f"{seconds_ / length:,.0f} {unit}" if seconds_ >= 10 * length else f"{seconds_ / length:.1f} {unit}"
     return f"{seconds_:.0f} s"
-
-
-def filled(note: str) -> str:
-    """A paragraph in lines that fit this project's documents."""
-    return textwrap.fill(note, 118, break_on_hyphens=False)

@@ -154,12 +154,6 @@ def test_asking_twice_makes_one_job_and_anything_else_another() -> None:
     assert replace(JOB).request()["ClientRequestToken"] == tokens[0]
 
 
-@pytest.mark.parametrize("description", ["", "x" * 257])
-def test_a_description_that_aws_would_not_take_is_refused(description: str) -> None:
-    with pytest.raises(ToolError, match="has 1 to 256 characters"):
-        replace(JOB, description=description)
-
-
 def test_a_refusal_says_what_is_needed(s3control: tuple[Any, Stubber]) -> None:
     real, stubber = s3control
     renditions = (Rendition("resized", scale=0.5),)

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tools import module_docs
+from tools import marks, module_docs
 from tools.errors import ToolError
+
+BEGIN, END = marks.places(module_docs.PLACE)
 
 VARIABLES = r"""
 # Not sorted, and not all in one form.
@@ -96,24 +98,22 @@ def test_a_module_without_outputs_has_no_table_of_them(module: Path) -> None:
 
 
 def test_only_what_is_between_the_two_lines_is_renewed(module: Path) -> None:
-    (module / "README.md").write_text(f"# Title\n\n{module_docs.BEGIN}\nOld.\n{module_docs.END}\n\nMore.\n")
+    (module / "README.md").write_text(f"# Title\n\n{BEGIN}\nOld.\n{END}\n\nMore.\n")
     text = module_docs.renewed(module)
-    assert text == f"# Title\n\n{module_docs.BEGIN}\n\n{SECTION}\n\n{module_docs.END}\n\nMore.\n"
+    assert text == f"# Title\n\n{BEGIN}\n\n{SECTION}\n\n{END}\n\nMore.\n"
     (module / "README.md").write_text(text)
     assert module_docs.renewed(module) == text
 
 
 def test_only_a_readme_that_changes_is_written(module: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module_docs, "MODULES", (module,))
-    (module / "README.md").write_text(f"{module_docs.BEGIN}\n{module_docs.END}\n")
+    (module / "README.md").write_text(f"{BEGIN}\n{END}\n")
     assert module_docs.renew() == [module / "README.md"]
     assert SECTION in (module / "README.md").read_text()
     assert module_docs.renew() == []
 
 
-@pytest.mark.parametrize(
-    "text", [None, "# Title\n", f"{module_docs.BEGIN}\n", f"{module_docs.END}\n{module_docs.BEGIN}\n"]
-)
+@pytest.mark.parametrize("text", [None, "# Title\n", f"{BEGIN}\n", f"{END}\n{BEGIN}\n"])
 def test_a_readme_without_a_place_for_them_is_an_error_that_says_so(module: Path, text: str | None) -> None:
     if text is not None:
         (module / "README.md").write_text(text)

@@ -58,7 +58,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 def test_failures_are_shown_and_stay(operator: Operator, capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(2):
-        failures.show(operator)
+        failures.show(operator, Choice())
         *records, summary = lines(capsys)
         assert [(one["keys"], one["reason"], one["message"]) for one in records] == [
             ([key], "corrupt", "it is cut off") for key in ("a.jpg", "b/[red].jpg", "c.jpg")
@@ -70,7 +70,7 @@ def test_failures_are_shown_and_stay(operator: Operator, capsys: pytest.CaptureF
 
 
 def test_people_see_failures_as_a_table(operator: Operator, capsys: pytest.CaptureFixture[str]) -> None:
-    failures.show(replace(operator, screen=Screen(as_json=False)))
+    failures.show(replace(operator, screen=Screen(as_json=False)), Choice())
     heading, *rows, summary = capsys.readouterr().out.splitlines()
     assert heading.split() == ["REASON", "KEY", "AGE", "MESSAGE"]
     assert [row.split()[:2] for row in rows] == [["corrupt", key] for key in ("a.jpg", "b/[red].jpg", "c.jpg")]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tools import marks
 from tools.errors import ToolError
 from tools.soak import report
 from tools.soak.run import SOAKS
@@ -12,14 +13,14 @@ from tools.soak.run import SOAKS
 
 @pytest.mark.parametrize("name", SOAKS)
 def test_every_soak_has_its_place_and_a_result(name: str) -> None:
-    begin, end = report.marks(name)
+    begin, end = marks.places(name, report.maker(name))
     result = report.DOCUMENT.read_text().partition(begin)[2].partition(end)[0].strip()
     assert re.match(r"\d{4}-\d\d-\d\d: [\d,]+ ", result)
 
 
 def test_a_result_takes_the_place_of_the_last_one(tmp_path: Path) -> None:
     document = tmp_path / "reliability.md"
-    begin, end = report.marks("storm")
+    begin, end = marks.places("storm", report.maker("storm"))
     document.write_text(f"before\n{begin}\n\nold\n\n{end}\nafter\n")
     report.renew("storm", "new", document)
     assert document.read_text() == f"before\n{begin}\n\nnew\n\n{end}\nafter\n"

@@ -139,11 +139,11 @@ def test_a_job_takes_twenty_billion_objects() -> None:
 # --- the document
 
 
-@pytest.mark.parametrize("part", scale_docs.sections(scale.measured()))
+@pytest.mark.parametrize("part", scale_docs.sections())
 def test_a_table_is_what_the_code_gives(part: str) -> None:
     begin, end = marks.places(part)
     stands = scale_docs.DOCUMENT.read_text().partition(begin)[2].partition(end)[0].strip()
-    assert stands == scale_docs.sections(scale.measured())[part], "run `invoke docs`"
+    assert stands == scale_docs.sections()[part], "run `invoke docs`"
 
 
 def test_only_a_document_that_changes_is_written(tmp_path: Path) -> None:

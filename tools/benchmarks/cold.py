@@ -16,6 +16,7 @@ from tools.build import Package, Target, build
 from tools.build.archive import unpack
 from tools.errors import ToolError
 from tools.local_aws.runtime import prepare
+from tools.publish import built
 
 START = Path(__file__).with_name("start.py")
 MARK = "the handler begins here"
@@ -55,8 +56,6 @@ IMPORT = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \|\s+(\S+)")
 """A line of ``python -X importtime``: microseconds of its own, and with what it imports, and the module."""
 
 PLUGIN = re.compile(r"PIL\.(\w+)ImagePlugin")
-
-AWS_TARGETS = (Target("3.13", "arm64"), Target("3.13", "x86_64"))
 
 
 @dataclass(frozen=True)
@@ -106,9 +105,9 @@ def measure(folder: Path, rounds: int, say: Callable[[str], None]) -> Cold:
 
     """
     python = prepare().python
-    say("Building for this machine, and for AWS")
+    say("Building for this machine")
     package = build(Target.of_this_machine(), folder, for_aws=False)
-    built = [package, *(build(target, folder / target.architecture) for target in AWS_TARGETS)]
+    packages = [package, *built(folder, say, heic=False)]
     handlers = _unpacked(package, folder)
     say("Measuring the cold start")
     modules = {name: handler.start(python).modules for name, handler in handlers.items()}
@@ -120,7 +119,7 @@ def measure(folder: Path, rounds: int, say: Callable[[str], None]) -> Cold:
         plugins=tuple(found[1] for name in ours if (found := PLUGIN.fullmatch(name))),
         beyond=tuple(sorted(_packages(ours) - _packages(plain) - own)),
         spared=tuple(sorted(_packages(plain) - _packages(ours) - {"plain"})),
-        zips=tuple(Zip(f"{one.runtime}, {one.architecture}", one.size, one.has_byte_code) for one in built),
+        zips=tuple(Zip(f"{one.runtime}, {one.architecture}", one.size, one.has_byte_code) for one in packages),
     )
 
 

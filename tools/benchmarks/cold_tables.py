@@ -1,7 +1,6 @@
 """The tables of a cold start: what it takes against a plain handler's, its imports, and the zips."""
 
 import statistics
-import textwrap
 
 from tools.benchmarks.results import OURS, PLAIN, Cold, Target
 from tools.benchmarks.table import Table
@@ -34,7 +33,7 @@ def _starts(cold: Cold) -> Table:
         f"what plain loads and ours does not: {', '.join(cold.spared) or 'none'}."
     )
     columns = ("who", "CPU, ms", "lowest", "highest", f"/ {PLAIN}")
-    return Table("Cold start", columns, tuple(rows), note=_filled(note))
+    return Table("Cold start", columns, tuple(rows), note=note)
 
 
 def _imports(cold: Cold) -> Table:
@@ -43,7 +42,7 @@ def _imports(cold: Cold) -> Table:
         "By `python -X importtime`, which itself takes time: medians; the costliest with what they import. What "
         "`lambda_function` takes by itself is nearly all the client of S3."
     )
-    return Table("Imports of a cold start", ("module", "by itself, ms", "in all, ms"), tuple(rows), note=_filled(note))
+    return Table("Imports of a cold start", ("module", "by itself, ms", "in all, ms"), tuple(rows), note=note)
 
 
 def _zips(cold: Cold) -> Table:
@@ -57,7 +56,3 @@ def _zips(cold: Cold) -> Table:
 
 def _verdict(figure: float, bound: float) -> str:
     return Target("", lambda _: figure, bound).verdict(figure)
-
-
-def _filled(note: str) -> str:
-    return textwrap.fill(note, 118, break_on_hyphens=False)

@@ -1,6 +1,5 @@
 """The table of what a million 12 MP JPEGs cost, by memory size and processor, from the CPU that they took here."""
 
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from renditions import Rendition
 from tools.benchmarks.pricing import (
     GIB_SECOND,
     NETWORK_BYTES_PER_SECOND,
+    OUR_GETS,
     PRICES_AS_KNOWN_ON,
     REGION,
     REQUEST_SECONDS,
@@ -42,8 +42,7 @@ def _workloads(row: RowResult, source: bytes) -> Iterator[Workload]:
     picture = Picture(source)
     picture.shrink_on_load(2)
     demand = Demand.of(picture, [Rendition("resized", scale=0.5)], [picture.format])
-    # Ours looks at the source once more, after it has written.
-    for name, gets in ((OURS, 2), ("classic", 1)):
+    for name, gets in ((OURS, OUR_GETS), ("classic", 1)):
         one = row.measured.get(name)
         if one is not None:
             needed = demand.peak_bytes if name == OURS else row.source_bytes + one.peak_bytes
@@ -100,4 +99,4 @@ def _note(priced: Sequence[Workload]) -> str:
             f" Recommended: {size} MiB, the cheapest of these sizes with which 48 MP of every common format fit and an "
             f"image takes no more than {SANE_SECONDS:g} s."
         )
-    return textwrap.fill(text, 118)
+    return text

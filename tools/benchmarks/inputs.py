@@ -10,9 +10,8 @@ from PIL import Image
 
 from tools.benchmarks import drawings
 from tools.benchmarks.photos import Photographer, Size
+from tools.pictures import turned_right
 
-ORIENTATION = 0x0112
-TURNED = 6
 PREDICTOR = 317
 HORIZONTAL = 2
 """What editors write with LZW: differences of neighbours, which are smaller (TIFF 6.0, section 14)."""
@@ -59,7 +58,7 @@ class Input:
         if self.format == "JPEG":
             options |= {"quality": 92, "subsampling": self.subsampling}
         if self.is_turned:
-            options["exif"] = _turned()
+            options["exif"] = turned_right()
         target = io.BytesIO()
         first.save(target, self.format, **options)
         return target.getvalue()
@@ -75,12 +74,6 @@ class Input:
             unfinished.write_bytes(body)
             unfinished.rename(path)
         return path
-
-
-def _turned() -> Image.Exif:
-    exif = Image.Exif()
-    exif[ORIENTATION] = TURNED
-    return exif
 
 
 def _photo(subject: str, mode: str = "RGB") -> Draw:

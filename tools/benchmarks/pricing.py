@@ -61,6 +61,9 @@ REQUEST_SECONDS = 0.03
 NETWORK_BYTES_PER_SECOND = 75e6
 """How long S3 is taken to need for an answer, and how fast bytes come and go, whatever the memory."""
 
+OUR_GETS = 2
+"""Our requests for a source: one reads it, and one looks whether it is still the same once its outputs are written."""
+
 LEAST_MIB = 128
 """That Lambda gives."""
 

@@ -4,11 +4,10 @@ import json
 import math
 from dataclasses import asdict
 
+from budget import MIB
 from tools.benchmarks import cold_tables, cost
 from tools.benchmarks.results import OURS, Measured, Report, RowResult
 from tools.benchmarks.table import Table
-
-MIB = 1 << 20
 
 
 def tables(report: Report) -> list[Table]:

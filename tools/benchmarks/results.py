@@ -1,7 +1,7 @@
 """What was measured, and what follows from it."""
 
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tools.benchmarks.job import Wanted
@@ -41,11 +41,17 @@ class Measured:
 
 @dataclass(frozen=True)
 class Ratio:
-    """Ours by another's, as the median, the lowest and the highest of the rounds."""
+    """What one took by another's, as the median, the lowest and the highest of the rounds."""
 
     median: float
     lowest: float
     highest: float
+
+    @classmethod
+    def of(cls, one: Sequence[float], other: Sequence[float]) -> "Ratio":
+        """Compare the same rounds: both then had the same machine."""
+        ratios = [mine / yours for mine, yours in zip(one, other, strict=True)]
+        return cls(statistics.median(ratios), min(ratios), max(ratios))
 
 
 @dataclass(frozen=True)
@@ -98,12 +104,9 @@ class RowResult:
     targets: tuple[Target, ...]
 
     def ratio(self, peer: str) -> Ratio | None:
-        """Our CPU by the peer's, of the same rounds: both then had the same machine."""
+        """Our CPU by the peer's."""
         ours, other = self.measured.get(OURS), self.measured.get(peer)
-        if ours is None or other is None:
-            return None
-        ratios = [one / two for one, two in zip(ours.cpu, other.cpu, strict=True)]
-        return Ratio(statistics.median(ratios), min(ratios), max(ratios))
+        return Ratio.of(ours.cpu, other.cpu) if ours and other else None
 
 
 @dataclass(frozen=True)
@@ -162,9 +165,8 @@ class Cold:
     zips: tuple[Zip, ...]
 
     def ratio(self, name: str) -> Ratio:
-        """A handler's CPU by the plain one's, of the same rounds."""
-        ratios = [one / plain for one, plain in zip(self.cpu[name], self.cpu[PLAIN], strict=True)]
-        return Ratio(statistics.median(ratios), min(ratios), max(ratios))
+        """A handler's CPU by the plain one's."""
+        return Ratio.of(self.cpu[name], self.cpu[PLAIN])
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tools.build.target import Target
-from tools.errors import ToolError
 
 ZIP = "function.zip"
 MANIFEST = "function.json"
@@ -49,31 +48,11 @@ class Package:
             runtime=target.runtime,
             architecture=target.architecture,
             handler=HANDLER,
-            sha256=_sha256(path),
+            sha256=base64.b64encode(hashlib.sha256(path.read_bytes()).digest()).decode(),
             contents_sha256=contents_sha256,
             size=path.stat().st_size,
             packages=packages,
         )
-
-    @classmethod
-    def read(cls, directory: Path) -> "Package":
-        """Read what was built in ``directory``.
-
-        Raises:
-            ToolError: Nothing was, or the zip is not the one that its manifest describes.
-
-        """
-        path, manifest = directory / ZIP, directory / MANIFEST
-        try:
-            package = cls(path=path, **json.loads(manifest.read_bytes()))
-            sha256 = _sha256(path)
-        except OSError as error:
-            raise ToolError(f"No package at {path}: {error.strerror}: run `invoke build` first") from error
-        except (ValueError, TypeError) as error:
-            raise ToolError(f"{manifest} is broken: run `invoke build` again") from error
-        if package.sha256 != sha256:
-            raise ToolError(f"{path} is not what {manifest.name} beside it describes: run `invoke build` again")
-        return package
 
     @property
     def has_byte_code(self) -> bool:
@@ -84,7 +63,3 @@ class Package:
     def manifest(self) -> str:
         """The manifest's text."""
         return json.dumps({name: value for name, value in asdict(self).items() if name != "path"}, indent=2) + "\n"
-
-
-def _sha256(path: Path) -> str:
-    return base64.b64encode(hashlib.sha256(path.read_bytes()).digest()).decode()

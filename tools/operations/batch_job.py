@@ -6,13 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tools.errors import ToolError
-
 TERMINAL = frozenset({"Complete", "Cancelled", "Failed"})
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-job-status.html"""
-
-DESCRIPTION_CHARACTERS = 256
-"""As many as S3 keeps of a job's description."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +56,6 @@ class Job:
         manifest: The objects.
         priority: Before those of the account's other jobs whose numbers are lower.
 
-    Raises:
-        ToolError: S3 would not take the description.
-
     """
 
     description: str
@@ -74,13 +66,6 @@ class Job:
     folder: str
     manifest: CsvManifest | GeneratedManifest
     priority: int = 10
-
-    def __post_init__(self) -> None:
-        if not 1 <= len(self.description) <= DESCRIPTION_CHARACTERS:
-            raise ToolError(
-                f"A job's description has 1 to {DESCRIPTION_CHARACTERS} characters, and this {len(self.description)}: "
-                "choose another"
-            )
 
     def request(self) -> dict[str, Any]:
         """The arguments of ``create_job``."""

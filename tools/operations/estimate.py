@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tools.benchmarks.pricing import BATCH_OPERATIONS_JOB, BATCH_OPERATIONS_OBJECT, Workload
+from tools.benchmarks.pricing import BATCH_OPERATIONS_JOB, BATCH_OPERATIONS_OBJECT, OUR_GETS, Workload
 
 BYTES_PER_PIXEL = 0.4
 """Of a photo as JPEG, which is what all objects are taken for."""
@@ -62,7 +62,7 @@ class Estimate:
         return Workload(
             "backfill",
             cpu=mean / BYTES_PER_PIXEL / 1e6 * CPU_SECONDS_PER_MEGAPIXEL,
-            gets=2,
+            gets=OUR_GETS,
             puts=self.renditions,
             moved=round(mean * (1 + OUTPUT_SHARE * self.renditions)),
             needed=0,

@@ -1,7 +1,6 @@
 """`invoke failures` and `invoke redrive`: what is in the failure queue, and to send it again."""
 
 from collections import Counter
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from tools.operations.failure_queue import Choice, FailureQueue, Record
@@ -13,12 +12,12 @@ SAMPLE = 1000
 """How many records are looked at to show them."""
 
 
-def show(operator: Operator, choice: Choice | None = None) -> None:
+def show(operator: Operator, choice: Choice) -> None:
     """Show what is in the failure queue, and leave it there.
 
     Args:
         operator: Who asks.
-        choice: Which records; all where there is none.
+        choice: Which records.
 
     Raises:
         botocore.exceptions.BotoCoreError, ClientError: SQS could not do it.
@@ -28,7 +27,7 @@ def show(operator: Operator, choice: Choice | None = None) -> None:
     depth = queue.depth()
     with operator.screen.progress("Looking into the failure queue"):
         sample = queue.sample(SAMPLE)
-    records = [record for record in sample if choice is None or choice.fits(record)]
+    records = [record for record in sample if choice.fits(record)]
     for record in records:
         operator.screen.line(_described(record))
     now = datetime.now(UTC)
@@ -83,5 +82,4 @@ def _described(record: Record) -> dict[str, object]:
 
 
 def _keys(record: Record) -> str:
-    keys: Sequence[str] = [address.key for address in record.addresses]
-    return ", ".join(keys) or "-"
+    return ", ".join(address.key for address in record.addresses) or "-"

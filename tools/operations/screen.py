@@ -49,7 +49,7 @@ class Screen:
         self._progress = Console(stderr=True)
 
     @contextlib.contextmanager
-    def progress(self, doing: str, total: int | None = None) -> Iterator["Bar"]:
+    def progress(self, doing: str, total: int | None = None) -> Iterator[Bar]:
         """Show how far something is while the block runs."""
         columns = (
             SpinnerColumn(),

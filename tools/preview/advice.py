@@ -131,7 +131,7 @@ def _verdict(rendition: str, rows: Sequence[Row]) -> Verdict:
         sentences.append(f"It takes {_compared(chosen.share)} what is set.")
     if larger:
         more = _compared(larger.byte_count / chosen.byte_count)
-        name = "What is set" if larger.is_set else _capital(larger.title)
+        name = "What is set" if larger.is_set else capital(larger.title)
         sentences.append(f"{name} would take {more} that, for an SSIM of {figure(larger.ssim)}.")
     return Verdict(rendition, rows, chosen.name, sentences)
 
@@ -170,5 +170,6 @@ def _compared(share: float) -> str:
     return f"{percent} % {'fewer' if share < 1 else 'more'} bytes than" if percent else "about as many bytes as"
 
 
-def _capital(text: str) -> str:
+def capital(text: str) -> str:
+    """The same with a capital at its beginning."""
     return text[:1].upper() + text[1:]

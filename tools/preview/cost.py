@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from settings import Settings
-from tools.benchmarks.pricing import Workload
+from tools.benchmarks.pricing import OUR_GETS, Workload
 from tools.preview.contents import Cost
 
 T = TypeVar("T")
@@ -17,9 +17,6 @@ ARCHITECTURE = "arm64"
 MOST_RUNS = 5
 ENOUGH_SECONDS = 0.5
 """Of processor, after which no more runs are begun."""
-
-LOOKS = 2
-"""Requests for a source: one reads it, and one looks whether it is still the same."""
 
 
 def timed(work: Callable[[], T], clock: Callable[[], float] = time.process_time) -> tuple[T, float]:
@@ -49,5 +46,5 @@ def cost(seconds: float, settings: Settings, *, moved: int, outputs: int) -> Cos
 
     """
     # Only its price is asked for, not with how little memory it would do.
-    one = Workload("preview", seconds, LOOKS, outputs, moved, needed=0)
+    one = Workload("preview", seconds, OUR_GETS, outputs, moved, needed=0)
     return Cost(1000 * seconds, 1e6 * one.dollars(settings.limits.memory_bytes >> 20, ARCHITECTURE))

@@ -59,7 +59,6 @@ class Original:
         shown = decoded(made.body, rendition)
         source = displayable(self.picture, self.scaled[rendition.name], written, rendition)
         alike = likeness.compare(source, shown)
-        is_shown = written in BROWSERS_SHOW
         as_is = Picture(made.body, made.content_type, made.width, made.height)
         return Output(
             name=variant,
@@ -67,7 +66,7 @@ class Original:
             format=format_name(written),
             quality=self._quality(written, rendition),
             byte_count=len(made.body),
-            picture=as_is if is_shown else as_png(shown, written),
+            picture=as_is if written in BROWSERS_SHOW else as_png(shown, written),
             ssim=alike.ssim,
             psnr=alike.psnr,
             cost=price,

@@ -8,8 +8,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from tools.preview.advice import ENOUGH, RULE, Verdict, figure, verdicts
-from tools.preview.contents import Contents, Output, Photo, Picture, Rendered
+from tools.preview.advice import ENOUGH, RULE, capital, figure, verdicts
+from tools.preview.contents import Contents, Output, Picture, Rendered
 from tools.preview.variants import AS_SET
 
 FOLDER = Path(__file__).parent
@@ -21,16 +21,17 @@ def page(contents: Contents) -> str:
     style, script = ((FOLDER / name).read_text() for name in (STYLE, SCRIPT))
     judged = verdicts(contents.photos)
 
-    def start(photo: Photo, rendered: Rendered) -> int:
+    def start(rendered: Rendered) -> int:
         """Which image is on the right at first, where the source is number 0."""
-        return _index(photo, rendered, judged)
+        chosen = next((verdict.chosen for verdict in judged if verdict.rendition == rendered.name), "")
+        names = [output.name for output in rendered.outputs]
+        return 1 + names.index(chosen if chosen in names else AS_SET)
 
     return (
         _environment()
         .get_template(TEMPLATE)
         .render(
             contents=contents,
-            clock=contents.clock,
             verdicts=judged,
             rule=RULE,
             enough=ENOUGH,
@@ -59,7 +60,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.filters |= {
-        "capitalized": lambda text: text[:1].upper() + text[1:],
+        "capitalized": capital,
         "data": _data,
         "decibels": lambda value: "-" if value is None else f"{value:.0f}",
         "dollars": lambda value: "-" if value is None else f"US$ {_two_digits(value)}",
@@ -71,12 +72,6 @@ def _environment() -> Environment:
         "title": _title,
     }
     return environment
-
-
-def _index(photo: Photo, rendered: Rendered, judged: list[Verdict]) -> int:
-    chosen = next((verdict.chosen for verdict in judged if verdict.rendition == rendered.name), "")
-    names = [output.name for output in photo.renditions[photo.renditions.index(rendered)].outputs]
-    return 1 + names.index(chosen if chosen in names else AS_SET)
 
 
 def _data(picture: Picture) -> str:

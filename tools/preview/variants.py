@@ -10,7 +10,6 @@ from tools.errors import ToolError
 AS_SET = "as set"
 """Names the variant that would be deployed."""
 
-
 FORMAT_NAMES = {"MPO": "JPEG", "DIB": "BMP", "HEIF": "HEIC", "WEBP": "WebP"}
 """Of formats that Pillow names otherwise than their users."""
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
+from budget import MIB
 from errors import RejectedError
 from render import render
 from renditions import Rendition
@@ -34,8 +35,7 @@ MODES = {
     "AVIF": ("RGB", "RGBA"),
 }
 RENDITIONS = (Rendition("half", scale=0.5), Rendition("web", width=320, format="webp"))
-LIMITS = Limits(1769 << 20)
-MIB = 1 << 20
+LIMITS = Limits(1769 * MIB)
 LIBC = ctypes.CDLL(None)
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tools.marks import renewed
+from tools import marks
 from tools.paths import ROOT
 
 DOCUMENT = ROOT / "docs" / "reliability.md"
@@ -15,10 +15,9 @@ def renew(part: str, text: str, path: Path = DOCUMENT) -> None:
         ToolError: The document has no place for it.
 
     """
-    begin, end = marks(part)
-    path.write_text(renewed(path, begin, end, text))
+    marks.renew(path, {part: text}, maker(part))
 
 
-def marks(part: str) -> tuple[str, str]:
-    """The two lines between which a result stands."""
-    return f"<!-- {part}: made by invoke soak --only {part} --write -->", f"<!-- end of {part} -->"
+def maker(part: str) -> str:
+    """What makes a result again."""
+    return f"invoke soak --only {part} --write"

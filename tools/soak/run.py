@@ -8,14 +8,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from budget import MIB
 from tools.errors import ToolError
 from tools.paths import LOCAL, ROOT
 from tools.soak import audit, faults, report, storm
 from tools.soak.images import mixed_images
 from tools.soak.ledger import Ledger
 from tools.stack import Say, temporary_stack
-
-MIB = 1 << 20
 
 
 def _images(say: Say, count: int) -> str:
