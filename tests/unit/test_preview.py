@@ -384,8 +384,7 @@ def test_the_smallest_is_chosen_that_is_enough_in_every_photo() -> None:
     ]
     assert " ".join(verdict.sentences) == (
         "Choose quality 75: it has the fewest bytes of those whose SSIM is at least 0.95 in every photo; its lowest is "
-        "0.950, of hard.jpg. It takes 33 % fewer bytes than what is set. What is set would take 50 % more bytes than "
-        "that, for an SSIM of 0.960."
+        "0.950, of hard.jpg. It takes 33 % fewer bytes than what is set, whose SSIM is 0.960."
     )
     # 200 bytes on average, a million times.
     assert verdict.rows[1].keeping == pytest.approx(0.2 * pricing.S3_GB_MONTH)

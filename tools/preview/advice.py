@@ -128,11 +128,11 @@ def _verdict(rendition: str, rows: Sequence[Row]) -> Verdict:
     larger = next((row for row in rows if row.byte_count > chosen.byte_count), None)
     sentences = [_why(chosen)]
     if not chosen.is_set:
-        sentences.append(f"It takes {_compared(chosen.share)} what is set.")
-    if larger:
+        likeness = f", whose SSIM is {figure(larger.ssim)}" if larger and larger.is_set else ""
+        sentences.append(f"It takes {_compared(chosen.share)} what is set{likeness}.")
+    if larger and not larger.is_set:
         more = _compared(larger.byte_count / chosen.byte_count)
-        name = "What is set" if larger.is_set else capital(larger.title)
-        sentences.append(f"{name} would take {more} that, for an SSIM of {figure(larger.ssim)}.")
+        sentences.append(f"{capital(larger.title)} would take {more} that, for an SSIM of {figure(larger.ssim)}.")
     return Verdict(rendition, rows, chosen.name, sentences)
 
 
