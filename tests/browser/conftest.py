@@ -28,7 +28,7 @@ renditions = {
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&.png"
 
-PATIENCE = 5000
+PATIENCE = 30_000
 """Milliseconds until what does not come about fails a test."""
 
 Opened = Callable[..., Page]
