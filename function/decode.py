@@ -121,6 +121,7 @@ class Picture:
         kinds: How many frames there are of each mode and size, as stored; pages of a TIFF may differ.
         full_size: Width and height of the stored pixels of the first frame, before its decoder shrank them.
         metadata: What it says of itself; complete once the first frame is read.
+        lost_bits: What of the frames that were read Pillow holds only in part: a sentence; empty where it holds all.
         loop: How often an animation repeats: 0 for ever, None where the file says nothing.
         has_default_image: Whether an APNG's first frame is only for viewers that cannot animate.
         is_progressive: Whether it is a JPEG that its decoder must hold whole.
@@ -149,6 +150,7 @@ class Picture:
             self.kinds = self._counted_kinds()
             self.full_size = self.size
             self.metadata = Metadata(1, None, None)
+            self.lost_bits = ""
             # Kept, for encoders empty what images say of themselves.
             self.loop: int | None = self._image.info.get("loop")
             if self.source_format == "AVIF":
@@ -208,21 +210,6 @@ class Picture:
         return self.format in {"JPEG", "AVIF"} or (self.format == "WEBP" and not self.is_lossless_webp)
 
     @property
-    def lost_bits(self) -> str:
-        """What Pillow can hold only in part: a sentence for the log; empty where nothing is lost."""
-        depth = 8
-        if self.format == "PNG":
-            depth = self._png_depth
-        elif self.format == "TIFF":
-            depth = max(self._image.tag_v2.get(258) or (8,))
-        elif self.source_format == "HEIF":
-            depth = self._image.info["bit_depth"]
-        is_reduced = self._image.mode in {"L", "LA", "RGB", "RGBA", "CMYK"} or self.has_colour_key or self.is_animated
-        if depth > 8 and is_reduced:
-            return f"{depth} bits a channel were reduced to 8"
-        return ""
-
-    @property
     def subsampling(self) -> int:
         """A JPEG's chroma subsampling as Pillow numbers it: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0; -1 is unknown."""
         return JpegImagePlugin.get_sampling(self._image) if self.source_format in {"JPEG", "MPO"} else -1
@@ -262,6 +249,8 @@ class Picture:
                 if self.format == "TIFF":
                     mend(self._image)
                 self._image.load()
+                # Pages of a TIFF may differ in depth.
+                self.lost_bits = self.lost_bits or self._lost_bits()
                 metadata = Metadata.of(self._image)
                 if index == 0:
                     self.metadata = metadata
@@ -281,6 +270,17 @@ class Picture:
     def _png_depth(self) -> int:
         """Bits a channel (PNG specification, 11.2.1)."""
         return self.source[24]
+
+    def _lost_bits(self) -> str:
+        depth = 8
+        if self.format == "PNG":
+            depth = self._png_depth
+        elif self.format == "TIFF":
+            depth = max(self._image.tag_v2.get(258) or (8,))
+        elif self.source_format == "HEIF":
+            depth = self._image.info["bit_depth"]
+        is_reduced = self._image.mode in {"L", "LA", "RGB", "RGBA", "CMYK"} or self.has_colour_key or self.is_animated
+        return f"{depth} bits a channel were reduced to 8" if depth > 8 and is_reduced else ""
 
     def _described_colours(self) -> dict[bytes, bytes]:
         info = self._image.info

@@ -70,7 +70,14 @@ class Destination:
 
         """
         for key, rendition, output in zip(keys, self.renditions, outputs, strict=True):
-            self._put(key, rendition, output, source, identity)
+            self.s3.put_object(
+                Bucket=self.bucket,
+                Key=key,
+                Body=output.body,
+                ContentType=output.content_type,
+                Metadata=_metadata(key, source["Metadata"], rendition.digest(self.metadata), identity),
+                **_headers(rendition, source),
+            )
 
     def remove(self, keys: Sequence[str]) -> None:
         """Remove outputs, whether they are there or not; where the bucket keeps versions, it keeps them.
@@ -82,27 +89,6 @@ class Destination:
         for key in keys:
             self.s3.delete_object(Bucket=self.bucket, Key=key)
 
-    def _put(
-        self, key: str, rendition: Rendition, output: Output, source: "GetObjectOutputTypeDef", identity: Identity
-    ) -> None:
-        headers: dict[str, Any] = {
-            header: source[header]
-            for header in ("CacheControl", "ContentDisposition", "ContentLanguage")
-            if header in source
-        }
-        if rendition.cache_control is not None:
-            headers["CacheControl"] = rendition.cache_control
-        if rendition.storage_class is not None:
-            headers["StorageClass"] = rendition.storage_class
-        self.s3.put_object(
-            Bucket=self.bucket,
-            Key=key,
-            Body=output.body,
-            ContentType=output.content_type,
-            Metadata=_metadata(key, source["Metadata"], rendition.digest(self.metadata), identity),
-            **headers,
-        )
-
 
 def _checked_key(key: str) -> str:
     size = len(key.encode())
@@ -111,6 +97,14 @@ def _checked_key(key: str) -> str:
             Reason.KEY_TOO_LONG, f"the output's key has {size} bytes, S3 allows {MAX_KEY_BYTES}: shorten the source's"
         )
     return key
+
+
+def _headers(rendition: Rendition, source: Mapping[str, object]) -> dict[str, Any]:
+    """What an output keeps of its source's headers, and what its rendition sets instead."""
+    names = ("CacheControl", "ContentDisposition", "ContentLanguage")
+    copied = {name: source[name] for name in names if name in source}
+    own = {"CacheControl": rendition.cache_control, "StorageClass": rendition.storage_class}
+    return copied | {name: value for name, value in own.items() if value is not None}
 
 
 def _metadata(key: str, source: Mapping[str, str], digest: str, identity: Identity) -> dict[str, str]:

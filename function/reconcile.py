@@ -128,7 +128,7 @@ class Reconciler:
         try:
             keys = self._write(address, response, identity, seconds_left)
         except BrokenOffError as error:
-            _log_again("broken_off", address, why=str(error))
+            _log("broken_off", address, why=str(error))
             return None
         except RejectedError as rejection:
             if source.identity(self.s3, address) == identity:
@@ -139,7 +139,7 @@ class Reconciler:
         finally:
             # Of a large object that is refused by its size, nothing more is to arrive.
             response["Body"].close()
-        _log_again("changed", address)
+        _log("changed", address)
         return None
 
     def _remove(self, address: ObjectAddress) -> Outcome | None:
@@ -155,7 +155,7 @@ class Reconciler:
         self.destination.remove(keys)
         if source.identity(self.s3, address) is None:
             return _concluded(Outcome(Status.REMOVED, address, keys), outputs=[{"key": key} for key in keys])
-        _log_again("changed", address)
+        _log("changed", address)
         return None
 
     def _check_bucket(self, address: ObjectAddress) -> None:
@@ -185,23 +185,20 @@ class Reconciler:
                 self.destination.put(keys, rendered.outputs, response, identity)
         if is_small:
             self.destination.put(keys, rendered.outputs, response, identity)
-        logger.info(
+        _log(
             "written",
-            extra={
-                "bucket": address.bucket,
-                "key": address.key,
-                "version_id": identity.version_id,
-                "source_bytes": identity.size,
-                "lost": rendered.lost,
-                "outputs": _described(keys, rendered.outputs),
-                # A metric filter can add up no list.
-                "output_count": len(rendered.outputs),
-                "output_bytes": sum(len(output.body) for output in rendered.outputs),
-                "megapixels": round(rendered.pixels / 1e6, 3),
-                "read_milliseconds": round(1000 * watch.read),
-                "render_milliseconds": round(1000 * watch.render),
-                "milliseconds": round(1000 * (time.perf_counter() - started)),
-            },
+            address,
+            version_id=identity.version_id,
+            source_bytes=identity.size,
+            lost=rendered.lost,
+            outputs=_described(keys, rendered.outputs),
+            # A metric filter can add up no list.
+            output_count=len(rendered.outputs),
+            output_bytes=sum(len(output.body) for output in rendered.outputs),
+            megapixels=round(rendered.pixels / 1e6, 3),
+            read_milliseconds=round(1000 * watch.read),
+            render_milliseconds=round(1000 * watch.render),
+            milliseconds=round(1000 * (time.perf_counter() - started)),
         )
         return keys
 
@@ -258,13 +255,12 @@ def _described(keys: Sequence[str], outputs: Sequence[Output]) -> list[dict[str,
     ]
 
 
-def _log_again(why_again: str, address: ObjectAddress, **details: str) -> None:
-    logger.info(why_again, extra={"bucket": address.bucket, "key": address.key, **details})
-
-
 def _concluded(outcome: Outcome, **details: object) -> Outcome:
     """Log how it ended; what was written has a log line of its own."""
     level = logging.WARNING if outcome.status is Status.REJECTED else logging.INFO
-    extra = {"bucket": outcome.address.bucket, "key": outcome.address.key, **details}
-    logger.log(level, outcome.status.value, extra=extra)
+    _log(outcome.status.value, outcome.address, level, **details)
     return outcome
+
+
+def _log(message: str, address: ObjectAddress, level: int = logging.INFO, **details: object) -> None:
+    logger.log(level, message, extra={"bucket": address.bucket, "key": address.key, **details})

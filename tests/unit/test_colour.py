@@ -1,5 +1,6 @@
 """Colours that files mean and naive conversions miss: inks with a profile, premultiplied grey, floats, 16-bit keys."""
 
+import io
 import itertools
 import struct
 import zlib
@@ -8,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, TiffImagePlugin
 
 from render import Rendered, render
 from renditions import Rendition
@@ -214,6 +215,14 @@ def test_grey_with_alpha_and_sixteen_bits_keeps_both(to: str) -> None:
 )
 def test_what_is_lost_is_said_and_nothing_else(source: bytes, lost: str) -> None:
     assert rendered(source, None).lost == lost
+
+
+def test_what_one_page_of_several_loses_is_said() -> None:
+    pages = io.BytesIO(tiff(halves((1, 2, 3), (3, 4, 5), "u2"), 2))
+    with TiffImagePlugin.AppendingTiffWriter(pages) as writer:
+        Image.new("RGB", (8, 8)).save(writer, "TIFF")
+        writer.newFrame()
+    assert rendered(pages.getvalue(), None).lost == "16 bits a channel were reduced to 8"
 
 
 @pytest.mark.parametrize("to", [None, "png", "jpeg"])
