@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -451,11 +452,10 @@ def refusals(module_copy: Path) -> dict[str, str]:
     terraform.init(*options)
     with pytest.raises(ToolError):
         terraform.run("test", "-json", *options, show=lines.append)
-    said: dict[str, str] = {}
+    said: dict[str, str] = defaultdict(str)
     for one in map(json.loads, lines):
         if "diagnostic" in one:
-            name = Path(one["@testfile"]).name
-            said[name] = " ".join([said.get(name, ""), *one["diagnostic"]["detail"].split()])
+            said[Path(one["@testfile"]).name] += " ".join(one["diagnostic"]["detail"].split())
     return said
 
 
