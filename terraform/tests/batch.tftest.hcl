@@ -181,23 +181,6 @@ run "with_the_longest_name" {
   }
 }
 
-run "among_the_uploads" {
-  command         = plan
-  expect_failures = [aws_iam_role.jobs]
-
-  module {
-    source = "./modules/function"
-  }
-
-  variables {
-    batch_operations   = true
-    source_bucket      = { name = "one" }
-    destination_bucket = { name = "one" }
-    filters            = [{ prefix = "batch-operations/Lambda-image/reports/", suffix = ".csv" }]
-    renditions         = { resized = { scale = 0.5, key = "resized/{dir}{name}" } }
-  }
-}
-
 run "beside_the_uploads" {
   command = plan
 

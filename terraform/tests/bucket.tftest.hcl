@@ -89,20 +89,6 @@ run "own_key" {
   }
 }
 
-run "alias_of_a_key" {
-  command         = plan
-  expect_failures = [var.kms_key_arn]
-
-  module {
-    source = "./modules/bucket"
-  }
-
-  variables {
-    name        = "a-bucket"
-    kms_key_arn = "alias/a-key"
-  }
-}
-
 run "notification" {
   command = plan
 
@@ -128,40 +114,6 @@ run "notification" {
       ])
     )
     error_message = "The bucket must notify every function as it is told, and nobody else."
-  }
-}
-
-run "notifications_that_overlap" {
-  command         = plan
-  expect_failures = [aws_s3_bucket_notification.this]
-
-  module {
-    source = "./modules/notification"
-  }
-
-  variables {
-    bucket = "a-bucket"
-    lambda_notification = [
-      { id = "a", lambda_function_arn = "arn:aws:lambda:eu-west-2:123456789012:function:a", events = ["s3:ObjectCreated:Put"], filter_suffix = ".jpg" },
-      { id = "b", lambda_function_arn = "arn:aws:lambda:eu-west-2:123456789012:function:b", events = ["s3:ObjectCreated:*"], filter_prefix = "b/" },
-    ]
-  }
-}
-
-run "notifications_of_deletions_that_overlap" {
-  command         = plan
-  expect_failures = [aws_s3_bucket_notification.this]
-
-  module {
-    source = "./modules/notification"
-  }
-
-  variables {
-    bucket = "a-bucket"
-    lambda_notification = [
-      { id = "a", lambda_function_arn = "arn:aws:lambda:eu-west-2:123456789012:function:a", events = ["s3:LifecycleExpiration:Delete"] },
-      { id = "b", lambda_function_arn = "arn:aws:lambda:eu-west-2:123456789012:function:b", events = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"], filter_prefix = "b/" },
-    ]
   }
 }
 
@@ -201,110 +153,6 @@ run "notification_by_eventbridge" {
   assert {
     condition     = aws_s3_bucket_notification.this.eventbridge && length(aws_s3_bucket_notification.this.lambda_function) == 0
     error_message = "The bucket must send its events to EventBridge, and to nothing else."
-  }
-}
-
-run "name_too_short" {
-  command         = plan
-  expect_failures = [var.name]
-
-  module {
-    source = "./modules/bucket"
-  }
-
-  variables {
-    name = "ab"
-  }
-}
-
-run "name_too_long" {
-  command         = plan
-  expect_failures = [var.name]
-
-  module {
-    source = "./modules/bucket"
-  }
-
-  variables {
-    name = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-  }
-}
-
-run "name_in_upper_case" {
-  command         = plan
-  expect_failures = [var.name]
-
-  module {
-    source = "./modules/bucket"
-  }
-
-  variables {
-    name = "A-Bucket"
-  }
-}
-
-run "name_ends_in_a_dot" {
-  command         = plan
-  expect_failures = [var.name]
-
-  module {
-    source = "./modules/bucket"
-  }
-
-  variables {
-    name = "a-bucket."
-  }
-}
-
-run "name_with_two_dots" {
-  command         = plan
-  expect_failures = [var.name]
-
-  module {
-    source = "./modules/bucket"
-  }
-
-  variables {
-    name = "a..bucket"
-  }
-}
-
-run "name_that_is_an_address" {
-  command         = plan
-  expect_failures = [var.name]
-
-  module {
-    source = "./modules/bucket"
-  }
-
-  variables {
-    name = "192.168.0.1"
-  }
-}
-
-run "name_that_begins_reserved" {
-  command         = plan
-  expect_failures = [var.name]
-
-  module {
-    source = "./modules/bucket"
-  }
-
-  variables {
-    name = "sthree-bucket"
-  }
-}
-
-run "name_that_ends_reserved" {
-  command         = plan
-  expect_failures = [var.name]
-
-  module {
-    source = "./modules/bucket"
-  }
-
-  variables {
-    name = "a-bucket--x-s3"
   }
 }
 

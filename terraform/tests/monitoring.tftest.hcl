@@ -168,23 +168,3 @@ run "off" {
     error_message = "One switch must turn all of it off."
   }
 }
-
-run "values_that_are_refused" {
-  command         = plan
-  expect_failures = [var.alarm_topic_arn, var.architecture, var.failure_queue_name, var.function_name, var.log_group, var.runbook, var.thresholds, var.undelivered_queue_name]
-
-  module {
-    source = "./modules/monitoring"
-  }
-
-  variables {
-    alarm_topic_arn        = "arn:aws:sqs:eu-west-2:123456789012:alarms"
-    architecture           = "arm"
-    failure_queue_name     = "arn:aws:sqs:eu-west-2:123456789012:failures"
-    function_name          = "arn:aws:lambda:eu-west-2:123456789012:function:Lambda-image"
-    log_group              = "arn:aws:logs:eu-west-2:123456789012:log-group:a"
-    runbook                = ""
-    thresholds             = { throttled_minutes = 1445 }
-    undelivered_queue_name = ""
-  }
-}

@@ -1,4 +1,4 @@
-# The whole pipeline: how its parts are put together, and what its variables refuse.
+# The whole pipeline: how its parts are put together.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -55,14 +55,5 @@ run "triggered_by_eventbridge_with_own_keys" {
   assert {
     condition     = output.undelivered_queue_url != null && output.undelivered_queue_arn != null
     error_message = "What EventBridge could not deliver must be to be found."
-  }
-}
-
-run "one_bucket_for_both_is_a_loop" {
-  command         = plan
-  expect_failures = [var.destination_bucket]
-
-  variables {
-    destination_bucket = "src-bucket-image-in"
   }
 }

@@ -62,6 +62,13 @@ class Pipeline:
     def client(self, service: str) -> Any:
         return self.stack.client(service)
 
+    @property
+    def role_arn(self) -> str:
+        """Of the function's role."""
+        function = self.client("lambda").get_function_configuration(FunctionName=self.stack.function_name)
+        arn: str = function["Role"]
+        return arn
+
     def upload(self, key: str, body: bytes, **options: Any) -> None:
         began = time.time_ns() // 1_000_000
         put = self.client("s3").put_object(Bucket=self.stack.source_bucket, Key=key, Body=body, **options)

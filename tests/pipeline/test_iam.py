@@ -46,14 +46,13 @@ class Probe:
     def __init__(self, pipeline: Pipeline, name: str, log_group: str) -> None:
         self._lambda = pipeline.client("lambda")
         self._name = name
-        role = self._lambda.get_function_configuration(FunctionName=pipeline.stack.function_name)["Role"]
         package = io.BytesIO()
         with zipfile.ZipFile(package, "w") as archive:
             archive.writestr("probe.py", PROBE)
         self._lambda.create_function(
             FunctionName=name,
             Runtime="python3.13",
-            Role=role,
+            Role=pipeline.role_arn,
             Handler="probe.handler",
             Code={"ZipFile": package.getvalue()},
             Timeout=30,
@@ -73,7 +72,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class Policy:
-    """The policy of the function's role, as it is deployed."""
+    """The policy of a role, as it is deployed."""
 
     iam: Any
     arn: str
@@ -81,10 +80,9 @@ class Policy:
     document: dict[str, Any]
 
     @classmethod
-    def of(cls, pipeline: Pipeline) -> "Policy":
+    def of(cls, pipeline: Pipeline, role_arn: str) -> "Policy":
         """Read it; the role has no other."""
-        function = pipeline.client("lambda").get_function_configuration(FunctionName=pipeline.stack.function_name)
-        iam, role = pipeline.client("iam"), function["Role"].rpartition("/")[2]
+        iam, role = pipeline.client("iam"), role_arn.rpartition("/")[2]
         assert iam.list_role_policies(RoleName=role)["PolicyNames"] == []
         (attached,) = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
         arn = attached["PolicyArn"]
@@ -226,7 +224,7 @@ def ready(pipeline: Pipeline) -> Pipeline:
 
 @pytest.fixture(scope="module")
 def policy(pipeline: Pipeline) -> Policy:
-    return Policy.of(pipeline)
+    return Policy.of(pipeline, pipeline.role_arn)
 
 
 @pytest.fixture(scope="module")
@@ -239,8 +237,7 @@ def probe(ready: Pipeline) -> Iterator[Probe]:
 @pytest.fixture(scope="module")
 def names(pipeline: Pipeline) -> dict[str, str]:
     """What is deployed."""
-    stack = pipeline.stack
-    role = pipeline.client("lambda").get_function_configuration(FunctionName=stack.function_name)["Role"]
+    stack, role = pipeline.stack, pipeline.role_arn
     return {
         "source": stack.source_bucket,
         "destination": stack.destination_bucket,

@@ -1,10 +1,5 @@
 # One bucket as a security review wants it: private, encrypted, TLS only, versioned, and tidy.
 
-locals {
-  noncurrent_days = 30
-  multipart_days  = 7
-}
-
 resource "aws_s3_bucket" "this" {
   # checkov:skip=CKV_AWS_18:Access logs need a bucket of their own, and CloudTrail's data events say more; a choice of the account.
   # checkov:skip=CKV_AWS_144:Outputs can be made again from their sources, whose replication is a choice of their owner.
@@ -83,11 +78,11 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     filter {}
 
     abort_incomplete_multipart_upload {
-      days_after_initiation = local.multipart_days
+      days_after_initiation = 7
     }
 
     noncurrent_version_expiration {
-      noncurrent_days = local.noncurrent_days
+      noncurrent_days = 30
     }
   }
 

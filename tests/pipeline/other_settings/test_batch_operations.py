@@ -3,7 +3,6 @@
 import io
 import re
 from dataclasses import dataclass, replace
-from typing import Any
 
 import pytest
 
@@ -106,12 +105,7 @@ def test_a_job_of_all_below_a_prefix_makes_no_more(jobs: Jobs) -> None:
 
 @pytest.fixture(scope="module")
 def policy(jobs: Jobs) -> Policy:
-    iam, role = jobs.pipeline.client("iam"), jobs.job.role_arn.rpartition("/")[2]
-    (attached,) = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
-    arn: str = attached["PolicyArn"]
-    version: str = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
-    document: dict[str, Any] = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
-    return Policy(iam, arn, version, document)
+    return Policy.of(jobs.pipeline, jobs.job.role_arn)
 
 
 def test_it_is_known_what_every_permission_of_a_job_is_for(policy: Policy) -> None:

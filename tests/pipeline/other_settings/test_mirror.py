@@ -57,7 +57,7 @@ def test_an_old_version_that_expires_takes_nothing_away(configured: Pipeline) ->
 
 
 def test_without_the_permission_a_removal_fails(configured: Pipeline) -> None:
-    event, policy = configured.notification("mirror/never-was.jpg"), Policy.of(configured)
+    event, policy = configured.notification("mirror/never-was.jpg"), Policy.of(configured, configured.role_arn)
     assert sorted(policy.actions) == sorted([*SYMPTOMS, *LOGGING, "s3:DeleteObject"])
     with policy.without("s3:DeleteObject"):
         assert "(AccessDenied) when calling the DeleteObject operation" in configured.send(event)["errorMessage"]
