@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from tools.errors import ToolError
 from tools.invocation import log_events
@@ -19,6 +19,9 @@ from tools.preview import deployed, rejections, run
 from tools.preview.contents import Refused, Step
 from tools.preview.pipeline import Written, report
 from tools.stack import RENDITION, Say, Stack, temporary_stack
+
+DEFAULT_DIRECTORY = LOCAL / "demo"
+REPORT = "report.html"
 
 PATIENCE = 120
 """Seconds until the demo gives up on an image; the function's own time-out and retries end before."""
@@ -62,16 +65,17 @@ def demo(photos: Sequence[Path], directory: Path, say: Say, *, heic: bool = Fals
         heic: Whether the function reads HEIC.
 
     Raises:
-        ToolError: Something on this machine is missing, or a photo cannot be read; nothing is left running.
+        ToolError: Something on this machine is missing, a photo cannot be read, or a result cannot be written;
+            nothing is left running.
 
     """
     uploads = list(_uploads_of(photos) if photos else demo_uploads())
     with temporary_stack(say, heic=heic) as stack:
         results = run_through(stack, uploads, say)
     for result in results:
-        _save(directory / result.upload.key, result.upload.body)
+        run.save(result.upload.body, directory / result.upload.key)
         if result.output is not None:
-            _save(directory / result.output_key, result.output)
+            run.save(result.output, directory / result.output_key)
     run.save(page(results), directory / REPORT)
     return results
 
@@ -155,9 +159,8 @@ def _await_results(stack: Stack, uploads: Sequence[Upload], began: Mapping[str, 
     deadline = time.monotonic() + PATIENCE
     while missing := [one for one in uploads if one.key not in (outputs.keys() & log.written.keys()) | failures.keys()]:
         if time.monotonic() > deadline:
-            raise ToolError(
-                f"No image and no failure record after {PATIENCE} s for: {', '.join(u.key for u in missing)}"
-            )
+            keys = ", ".join(one.key for one in missing)
+            raise ToolError(f"No image and no failure record after {PATIENCE} s for: {keys}")
         say(f"Waiting for {len(missing)} of {len(uploads)}")
         failures |= _received_failures(stack)
         outputs |= {one.key: body for one in missing if (body := _output(stack, one)) is not None}
@@ -263,16 +266,7 @@ def _pixels(body: bytes | None) -> str:
     try:
         with Image.open(io.BytesIO(body)) as image:
             width, height = image.size
-            turned = image.getexif().get(0x0112, 1) in {5, 6, 7, 8}
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) in {5, 6, 7, 8}
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
         return "-"
     return f"{height} x {width}" if turned else f"{width} x {height}"
-
-
-def _save(path: Path, body: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(body)
-
-
-DEFAULT_DIRECTORY = LOCAL / "demo"
-REPORT = "report.html"

@@ -52,7 +52,6 @@ SYNCHRONOUS = Known(
     f"{LAMBDA}gettingstarted-limits.html",
     "asynchronous ones have no limit but the environments",
 )
-PAYLOAD = Known("Lambda: MB of an asynchronous event", 1, f"{LAMBDA}gettingstarted-limits.html", "S3's has about 1 KB")
 EVENT_AGE = Known(
     "Lambda: seconds that an asynchronous event waits at most",
     21_600,
@@ -70,12 +69,6 @@ PUTS = Known(
 )
 ANSWER = Known(
     "S3: milliseconds until it answers, at most", 200, f"{S3}optimizing-performance.html", "roughly 100 to 200"
-)
-NOTIFICATION = Known(
-    "S3: seconds until it tells of an upload, where it is slow",
-    60,
-    f"{S3}EventNotifications.html",
-    "typically seconds, sometimes a minute or longer; at least once",
 )
 LIST_KEYS = Known(
     "S3: keys of a listing's page",

@@ -98,9 +98,9 @@ def rates(image: Workload) -> Table:
         f"Little's law: environments at once are uploads a second, times seconds for one. A JPEG of 12 MP takes "
         f"{seconds(image):.3f} s at {MEMORY_MIB} MiB, by docs/benchmarks.md: {image.cpu:.3f} s of CPU, "
         f"{image.gets + image.puts} requests of {1000 * pricing.REQUEST_SECONDS:g} ms, and {image.moved / 1e6:.2f} MB "
-        f"at {pricing.NETWORK_BYTES_PER_SECOND / 1e6:g} MB a second. Slow is the more of what AWS says of S3: "
-        f"{ANSWER.value} ms a request, {seconds(slowed(image)):.3f} s an image. Take your peak for what to set, and "
-        "your mean for what it costs."
+        f"at {pricing.NETWORK_BYTES_PER_SECOND / 1e6:g} MB a second. Slow is what AWS says of S3 at "
+        f"most: {ANSWER.value} ms a request, {seconds(slowed(image)):.3f} s an image. Take your peak for what to set, "
+        "and your mean for what it costs."
     )
     rows = [
         (
@@ -157,7 +157,7 @@ def costs(image: Workload) -> Table:
     note = (
         f"List prices of {pricing.REGION}, on {ARCHITECTURE}, without what is free, and without Lambda's and S3's "
         f"rebates on volume; that on logs is in it. Logs are {LOG_BYTES:,} bytes an image, in three lines, two of them "
-        f"Lambda's. Watching is taken as {METRICS} metrics of one's own, {ALARMS} alarms and {DASHBOARDS} dashboard. "
+        f"Lambda's. Watching is taken as {METRICS} custom metrics, {ALARMS} alarms and {DASHBOARDS} dashboard. "
         "Data that stays in the region costs nothing to move. S3 being slow, Lambda's time costs "
         f"{seconds(slowed(image)) / seconds(image):.1f} times as much, for it waits. What is not in it grows from "
         f"month to month: a million outputs of {output_bytes / 1e3:.0f} KB cost {dollars(kept)} a month to keep, a "
@@ -176,9 +176,9 @@ def costs(image: Workload) -> Table:
 def quotas(image: Workload) -> Table:
     """Which quota is reached first."""
     note = (
-        "A quota, divided by what one image takes of it, is the rate at which it is reached. Only the first two kinds "
-        "bite a pipeline as it is; what is past a prefix's rate is answered with 503 and retried until S3 has divided "
-        "the prefix."
+        "A quota, divided by what one image takes of it, is the rate at which it is reached. Environments and S3's "
+        "requests bite every pipeline, the others where it is said; what is past a prefix's rate is answered with 503 "
+        "and retried until S3 has divided the prefix."
     )
     rows = [
         (one.quota.what, one.remedy, f"{one.quota.value:,}", f"{one.takes:.3g}", f"{one.rate:,.0f}")
@@ -361,7 +361,8 @@ def prices() -> Table:
         ),
     )
     rows = tuple((what, _link(url), f"{price:,.6g}") for what, price, url in found)
-    return Table(f"Prices in {pricing.REGION}, as known on {KNOWN_ON}", ("what", "page", "US$"), rows, words=2)
+    heading = f"Prices in {pricing.REGION}, as known on {pricing.PRICES_AS_KNOWN_ON}"
+    return Table(heading, ("what", "page", "US$"), rows, words=2)
 
 
 def _tier(index: int) -> str:

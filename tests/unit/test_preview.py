@@ -1,6 +1,7 @@
 """The preview: what it renders is what would be deployed, its figures are right, and its page needs nothing else."""
 
 import base64
+import contextlib
 import hashlib
 import io
 import os
@@ -20,10 +21,11 @@ from render import render
 from renditions import Rendition
 from settings import Limits, MetadataPolicy
 from tests.images import HEIC_PICTURE, corners, decoded, encoded, picture
-from tools import hcl
+from tools import demo, hcl
 from tools.benchmarks import pricing
 from tools.errors import ToolError
 from tools.paths import TERRAFORM
+from tools.pictures import Upload
 from tools.preview import advice, deployed, rejections, run
 from tools.preview.contents import Contents, Cost, Output, Photo, Picture, Refused, Rendered, Step
 from tools.preview.cost import MOST_RUNS, cost, timed
@@ -568,3 +570,12 @@ def test_what_cannot_be_read_is_said_before_anything_is_rendered(tmp_path: Path)
 def test_a_page_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match=r"^Cannot write .*: Is a directory: choose another --output$"):
         run.save("", tmp_path)
+
+
+def test_a_demo_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rejected = demo.Result(Upload("a.jpg", b""), None, Reason.CORRUPT.value, "it is cut off")
+    monkeypatch.setattr(demo, "temporary_stack", lambda *_, **__: contextlib.nullcontext())
+    monkeypatch.setattr(demo, "run_through", lambda *_: [rejected])
+    (tmp_path / "file").touch()
+    with pytest.raises(ToolError, match=r"^Cannot write .*file/a\.jpg: File exists: choose another --output$"):
+        demo.demo([], tmp_path / "file", quiet)

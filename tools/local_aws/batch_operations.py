@@ -63,7 +63,7 @@ class JobRole:
             PermissionError: S3 may not assume the role.
 
         """
-        return local_client("s3", self.endpoint(), self.region, *self.control.role_keys(self.arn, self.region, SERVICE))
+        return local_client("s3", self.endpoint(), self.region, *self.control.role_keys(self.arn, SERVICE))
 
     def may(self, action: str, resource: str) -> bool:
         return self.control.role_may(self.arn, action, resource)

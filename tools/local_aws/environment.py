@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from tools.local_aws.guard import Guard, end_session
+from tools.local_aws.guard import Guard, end_session, processes
 from tools.local_aws.runtime import Runtime
 
 INVOKE = "/2015-03-31/functions/function/invocations"
@@ -231,7 +231,7 @@ class Environment:
 
     def _runtime(self) -> list[int]:
         """All processes but the emulator."""
-        return [pid for pid in _session(self._process.pid) if pid != self._process.pid]
+        return [pid for pid in processes(self._process.pid) if pid != self._process.pid]
 
 
 def _own_addresses() -> tuple[str, str]:
@@ -271,15 +271,6 @@ def _is_error(body: bytes, request_id: str) -> bool:
     except ValueError:
         return False
     return isinstance(reply, dict) and "errorType" in reply and reply.get("requestId") == request_id
-
-
-def _session(leader: int) -> list[int]:
-    pids = []
-    for entry in Path("/proc").iterdir():
-        with contextlib.suppress(ProcessLookupError, ValueError):
-            if os.getsid(int(entry.name)) == leader:
-                pids.append(int(entry.name))
-    return pids
 
 
 def _resident_bytes(pid: int) -> int:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -40,13 +41,19 @@ class Guard:
             self._process.stdin.write(f"{line}\n".encode())
 
 
+def processes(session: int) -> Iterator[int]:
+    """The ids of all processes of a session."""
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(ProcessLookupError, ValueError):
+            if os.getsid(int(entry.name)) == session:
+                yield int(entry.name)
+
+
 def end_session(session: int) -> None:
     """Kill every process of a session."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(ProcessLookupError):
-                if os.getsid(int(entry.name)) == session:
-                    os.kill(int(entry.name), signal.SIGKILL)
+    for process in processes(session):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
 
 
 def _main() -> None:

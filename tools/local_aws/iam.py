@@ -113,7 +113,7 @@ class AccessControl:
         ):
             checked._raise_access_denied()
 
-    def role_keys(self, role_arn: str, region: str, service: str = LAMBDA) -> tuple[str, str, str]:
+    def role_keys(self, role_arn: str, service: str = LAMBDA) -> tuple[str, str, str]:
         """Assume a role, as a service does: access key id, secret access key and session token.
 
         Raises:
@@ -128,7 +128,7 @@ class AccessControl:
             raise PermissionError(f"{service} may not assume {role_arn}: its trust policy does not let it")
         backend: Any = sts_backends[self._account_id]["aws"]
         assumed = backend.assume_role(
-            region_name=region,
+            region_name=self._region,
             role_session_name="local",
             role_arn=role_arn,
             policy=None,

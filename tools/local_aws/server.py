@@ -229,7 +229,7 @@ class Server:
         return folder
 
     def _variables(self, spec: FunctionSpec) -> dict[str, str]:
-        access_key_id, secret_access_key, session_token = self._control.role_keys(spec.role, REGION)
+        access_key_id, secret_access_key, session_token = self._control.role_keys(spec.role)
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_REGION": REGION,
@@ -256,7 +256,7 @@ class Server:
     def _send_record(self, spec: FunctionSpec, queue_arn: str, record: str) -> None:
         """Send with the credentials of the function's role, whose policy must allow it, as on AWS."""
         try:
-            sqs = local_client("sqs", self.endpoint, REGION, *self._control.role_keys(spec.role, REGION))
+            sqs = local_client("sqs", self.endpoint, REGION, *self._control.role_keys(spec.role))
             name = queue_arn.rpartition(":")[2]
             sqs.send_message(QueueUrl=f"{self.endpoint}/{DEFAULT_ACCOUNT_ID}/{name}", MessageBody=record)
         except (BotoCoreError, ClientError, PermissionError) as error:

@@ -66,8 +66,8 @@ def preview(
     return Preview(contents, page(contents))
 
 
-def save(html: str, output: Path) -> None:
-    """Write a page.
+def save(content: str | bytes, output: Path) -> None:
+    """Write a file that was asked for.
 
     Raises:
         ToolError: It cannot be written there.
@@ -75,7 +75,7 @@ def save(html: str, output: Path) -> None:
     """
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(html, encoding="utf-8")
+        output.write_bytes(content.encode() if isinstance(content, str) else content)
     except OSError as error:
         raise ToolError(f"Cannot write {output}: {error.strerror}: choose another --output") from None
 
