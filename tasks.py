@@ -172,7 +172,7 @@ def scan(_: Context) -> None:
 @readable_errors
 def demo(_: Context, files: list[Path], output: str = str(demonstration.DEFAULT_DIRECTORY), heic: bool = False) -> None:
     """Run the main job on a local AWS: `invoke demo [PHOTO ...]`, then take it down again."""
-    results = demonstration.demo([Path(name) for name in files], Path(output), say, heic=heic)
+    results = demonstration.demo(files, Path(output), say, heic=heic)
     print("\n" + demonstration.table(results))
     print(f"\nSaved to {output}")
     print(f"To look at: {Path(output) / demonstration.REPORT}")
@@ -196,8 +196,8 @@ def preview(
     output: str = str(previewing.DEFAULT_OUTPUT),
 ) -> None:
     """Show what becomes of photos on a page, and what that takes: `invoke preview PHOTO ... [--compare ...]`."""
-    photos, settings = [Path(name) for name in files], Path(var_file) if var_file else None
-    made = previewing.preview(photos, say, var_file=settings, compare=compare)
+    settings = Path(var_file) if var_file else None
+    made = previewing.preview(files, say, var_file=settings, compare=compare)
     previewing.save(made.html, Path(output))
     print("\n" + previewing.text(made.contents))
     print(f"\nSaved to {output}: open it in a browser")

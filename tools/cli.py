@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from invoke.exceptions import Exit, ParseError
@@ -41,7 +42,7 @@ class FilesTask(Task):  # type: ignore[type-arg]  # generic for type checkers on
         return [Argument(name=name, positional=True, help="A file.") for name in self._words()] + arguments
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        files = [kwargs.pop(name) for name in self._words() if name in kwargs]
+        files = [Path(kwargs.pop(name)) for name in self._words() if name in kwargs]
         return super().__call__(*args, files=files, **kwargs)
 
     def _words(self) -> list[str]:

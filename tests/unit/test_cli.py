@@ -32,16 +32,16 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_any_number_of_files_become_one_parameter(
     monkeypatch: pytest.MonkeyPatch, words: list[str], files: list[str]
 ) -> None:
-    seen: list[list[str]] = []
+    seen: list[list[Path]] = []
 
-    def demo(_: object, files: list[str], output: str = "") -> None:  # noqa: ARG001 - an option beside the files
+    def demo(_: object, files: list[Path], output: str = "") -> None:  # noqa: ARG001 - an option beside the files
         seen.append(files)
 
     monkeypatch.setattr(sys, "argv", ["invoke", *words])
     task = FilesTask(demo)
     names = [str(argument.name) for argument in task.get_arguments() if argument.positional]
     task(Context(), **dict(zip(names, files, strict=True)))
-    assert seen == [files]
+    assert seen == [[Path(name) for name in files]]
 
 
 def test_what_the_user_can_mend_is_one_line() -> None:

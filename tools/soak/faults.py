@@ -13,6 +13,9 @@ from tools.stack import RENDITION, Stack
 BROKEN = 0.05
 """The share of uploads that is no whole image."""
 
+RATE = 0.2
+"""The share of the function's requests that goes wrong."""
+
 HANGS = 30
 """Seconds: longer than the function waits for any answer."""
 
@@ -28,16 +31,12 @@ class FaultsResult:
     ledger: Ledger
 
 
-def flaky(
-    stack: Stack, count: int, *, rate: float = 0.2, seconds: float = 1200, rendition: Rendition = RENDITION
-) -> FaultsResult:
+def flaky(stack: Stack, count: int, *, rendition: Rendition = RENDITION) -> FaultsResult:
     """Upload so many while S3 is flaky to the function, and account for them once all has ended.
 
     Args:
         stack: Deployed with ``SETTINGS``, else it takes long.
         count: How many.
-        rate: Of the function's requests, how many go wrong.
-        seconds: How long it may take.
         rendition: One that is deployed.
 
     Raises:
@@ -45,15 +44,15 @@ def flaky(
 
     """
     bodies = pictures(count, 1, broken=BROKEN)
-    with _faults(stack, rate):
+    with _faults(stack):
         upload(stack, bodies)
-        settle(stack, seconds)
+        settle(stack)
     whole = {key for key, body in bodies.items() if body.endswith(b"\xff\xd9")}
     return FaultsResult(count - len(whole), account(stack, bodies, rendition))
 
 
 @contextlib.contextmanager
-def _faults(stack: Stack, rate: float) -> Iterator[None]:
+def _faults(stack: Stack) -> Iterator[None]:
     source, destination = stack.source_bucket, stack.destination_bucket
     unwell = (Fault("*", "", status=500), Fault("*", "", status=503, code="SlowDown"), Fault("*", "", delay=HANGS))
     ways = {
@@ -65,7 +64,7 @@ def _faults(stack: Stack, rate: float) -> Iterator[None]:
     for (method, bucket), faults in ways.items():
         for number, fault in enumerate(faults):
             # Of what those before it leave, so that all are as frequent and come to the rate together.
-            share = rate / (len(faults) - number * rate)
+            share = RATE / (len(faults) - number * RATE)
             one = replace(fault, method=method, bucket=bucket, rate=share, seed=len(injected), times=1_000_000)
             injected.append(inject(stack.aws, one))
     try:

@@ -58,7 +58,7 @@ def upload(stack: Stack, bodies: Mapping[str, bytes]) -> None:
             pass
 
 
-def settle(stack: Stack, seconds: float) -> None:
+def settle(stack: Stack, seconds: float = 1200) -> None:
     """Wait until no event waits or is under way any more.
 
     Raises:

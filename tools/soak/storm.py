@@ -34,30 +34,27 @@ class StormResult:
     ledger: Ledger
 
 
-def storm(
-    stack: Stack, count: int, rounds: int = 20, *, seconds: float = 1200, rendition: Rendition = RENDITION
-) -> StormResult:
+def storm(stack: Stack, count: int, rounds: int = 20, *, rendition: Rendition = RENDITION) -> StormResult:
     """Upload ten at a time, as often as told, then ``count`` at once, and account for these.
 
     Args:
         stack: Deployed with ``SETTINGS``.
         count: How many come at once.
         rounds: How often ten come, for a figure to compare with; one more is the warm-up.
-        seconds: How long all may take.
         rendition: One that is deployed.
 
     Raises:
         ToolError: It took longer.
 
     """
-    _send(stack, pictures(FEW, seed=0), seconds)
+    _send(stack, pictures(FEW, seed=0))
     before = _cpu_seconds(stack)
     for seed in range(1, rounds + 1):
-        _send(stack, pictures(FEW, seed), seconds)
+        _send(stack, pictures(FEW, seed))
     few = _cpu_seconds(stack) - before
     bodies = pictures(count, rounds + 1)
     started, before = time.monotonic(), _cpu_seconds(stack)
-    _send(stack, bodies, seconds)
+    _send(stack, bodies)
     taken, many = time.monotonic() - started, _cpu_seconds(stack) - before
     return StormResult(
         seconds=taken,
@@ -67,9 +64,9 @@ def storm(
     )
 
 
-def _send(stack: Stack, bodies: dict[str, bytes], seconds: float) -> None:
+def _send(stack: Stack, bodies: dict[str, bytes]) -> None:
     upload(stack, bodies)
-    settle(stack, seconds)
+    settle(stack)
 
 
 def _cpu_seconds(stack: Stack) -> float:
