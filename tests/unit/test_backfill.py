@@ -12,6 +12,7 @@ import pytest
 from botocore.config import Config
 from botocore.stub import ANY, Stubber
 
+from renditions import Rendition
 from settings import Filter
 from tools.errors import ToolError
 from tools.operations import backfill as backfilling
@@ -177,6 +178,15 @@ def test_no_more_are_sent_than_the_cap_allows(work: Work, most: int, refused: bo
     else:
         assert work.backfill(Wanted(most=most))
         assert len(work.sent) == 3
+
+
+def test_the_cap_is_of_uploads_not_of_their_outputs(work: Work) -> None:
+    deployment = work.operator.deployment
+    renditions = (Rendition("resized", scale=0.5), Rendition("tile", scale=0.25))
+    settings = replace(deployment.settings, renditions=renditions)
+    work.operator = replace(work.operator, deployment=replace(deployment, settings=settings))
+    assert work.backfill(Wanted(missing=True, most=3))
+    assert sorted(work.sent) == sorted(KEYS)
 
 
 def test_where_there_is_nothing_no_job_is_made(work: Work) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -73,14 +72,15 @@ def backfill(operator: Operator, wanted: Wanted, *, go: bool) -> bool:
 
     """
     with spool() as chosen:
-        for upload in islice(_chosen(operator, wanted), wanted.most + 1):
+        for upload in _chosen(operator, wanted):
             chosen.add(upload)
-        count = chosen.count
-        if count > wanted.most:
-            raise ToolError(f"There are more than {wanted.most:,} objects: where that is meant, raise --max-objects")
-        by_job = wanted.job or count > DIRECT_AT_MOST
+            if chosen.count > wanted.most:
+                raise ToolError(
+                    f"There are more than {wanted.most:,} objects: where that is meant, raise --max-objects"
+                )
+        by_job = wanted.job or chosen.count > DIRECT_AT_MOST
         _show(operator, _estimate(operator.deployment, chosen, by_job=by_job), go=go)
-        if not go or not count:
+        if not go or not chosen.count:
             return True
         if not by_job:
             return operator.send(chosen)

@@ -10,20 +10,22 @@ from tools.operations.listing import Listed
 
 
 class Spool:
-    """A set of uploads."""
+    """A set of uploads.
+
+    Attributes:
+        count: How many there are.
+
+    """
 
     def __init__(self, database: sqlite3.Connection) -> None:
+        self.count = 0
         self._database = database
         database.execute("CREATE TABLE upload (key TEXT PRIMARY KEY, size INTEGER) WITHOUT ROWID")
 
     def add(self, upload: Listed) -> None:
         """Keep an upload; one that is there already is the same."""
-        self._database.execute("INSERT OR IGNORE INTO upload VALUES (?, ?)", (upload.key, upload.size))
-
-    @property
-    def count(self) -> int:
-        """How many there are."""
-        return int(self._database.execute("SELECT count(*) FROM upload").fetchone()[0])
+        values = upload.key, upload.size
+        self.count += self._database.execute("INSERT OR IGNORE INTO upload VALUES (?, ?)", values).rowcount
 
     @property
     def size(self) -> int:
