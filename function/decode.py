@@ -121,7 +121,8 @@ class Picture:
         kinds: How many frames there are of each mode and size, as stored; pages of a TIFF may differ.
         full_size: Width and height of the stored pixels of the first frame, before its decoder shrank them.
         metadata: What it says of itself; complete once the first frame is read.
-        lost_bits: What of the frames that were read Pillow holds only in part: a sentence; empty where it holds all.
+        lost: What outputs keep only in part, or what was forgiven in the file: sentences, each once; complete once all
+            frames are read.
         loop: How often an animation repeats: 0 for ever, None where the file says nothing.
         has_default_image: Whether an APNG's first frame is only for viewers that cannot animate.
         is_progressive: Whether it is a JPEG that its decoder must hold whole.
@@ -150,7 +151,7 @@ class Picture:
             self.kinds = self._counted_kinds()
             self.full_size = self.size
             self.metadata = Metadata(1, None, None)
-            self.lost_bits = ""
+            self.lost: list[str] = []
             # Kept, for encoders empty what images say of themselves.
             self.loop: int | None = self._image.info.get("loop")
             if self.source_format == "AVIF":
@@ -232,6 +233,11 @@ class Picture:
             # Asked for more than a whole part of a side, it would do nothing.
             self._image.draft(None, (max(1, width // divisor), max(1, height // divisor)))
 
+    def note_loss(self, sentence: str) -> None:
+        """Add a sentence to what is lost, unless it is empty or known."""
+        if sentence and sentence not in self.lost:
+            self.lost.append(sentence)
+
     def frames(self) -> Iterator[Frame]:
         """Each frame as it is displayed, in order.
 
@@ -250,7 +256,7 @@ class Picture:
                     mend(self._image)
                 self._image.load()
                 # Pages of a TIFF may differ in depth.
-                self.lost_bits = self.lost_bits or self._lost_bits()
+                self.note_loss(self._lost_bits())
                 metadata = Metadata.of(self._image)
                 if index == 0:
                     self.metadata = metadata

@@ -58,7 +58,7 @@ class Rendered:
 
     Attributes:
         outputs: One a rendition, in the renditions' order.
-        lost: What could be kept only in part, in a sentence; empty where nothing was lost.
+        lost: What was kept only in part, or forgiven: sentences joined by semicolons; empty if nothing was lost.
         pixels: Of the source as stored, all frames together.
 
     """
@@ -128,7 +128,7 @@ def _rendered(
         budget.check_sides(frames[0].image.size, image_format)
         clock.check_encoding(image_format, sum(math.prod(frame.image.size) for frame in frames), len(frames))
         outputs.append(_output(picture, frames, image_format, rendition, metadata))
-    return Rendered(outputs, picture.lost_bits, demand.pixels)
+    return Rendered(outputs, "; ".join(picture.lost), demand.pixels)
 
 
 def _divisor(size: tuple[int, int], placements: Sequence[Placement]) -> int:
