@@ -93,6 +93,7 @@ def publish(
 @task(
     help={
         "unit": "Only the fast tests without a network.",
+        "judges": "Only the tests in which Chromium and libvips judge the outputs.",
         "terraform": "Only the module's own tests, against a mocked provider.",
         "pipeline": "Only the tests on the local AWS.",
         "browser": "Only the tests of the preview in a browser.",
@@ -100,10 +101,15 @@ def publish(
 )
 @readable_errors
 def test(
-    _: Context, unit: bool = False, terraform: bool = False, pipeline: bool = False, browser: bool = False
+    _: Context,
+    unit: bool = False,
+    judges: bool = False,
+    terraform: bool = False,
+    pipeline: bool = False,
+    browser: bool = False,
 ) -> None:
     """Run the tests, all of them unless told which."""
-    checks.test(unit=unit, terraform=terraform, pipeline=pipeline, browser=browser)
+    checks.test(unit=unit, judges=judges, terraform=terraform, pipeline=pipeline, browser=browser)
 
 
 @task(

@@ -1,9 +1,13 @@
-"""What every kind of test shares: an option, and finding Terraform, or saying why its tests are skipped."""
+"""What every kind of test shares: an option, and finding Terraform and Chromium, or saying why tests are skipped."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from tools.errors import ToolError
 from tools.paths import TERRAFORM
@@ -28,3 +32,23 @@ def module_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
             raise
         pytest.skip(str(error))
     return copy
+
+
+def missing(why: str) -> NoReturn:
+    """Skip for want of something; in CI, where everything is required, fail."""
+    if "CI" in os.environ:
+        pytest.fail(why)
+    pytest.skip(why)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = shutil.which("chromium")
+    if path is None:
+        missing("No chromium on PATH: apt-get install chromium")
+    # Its sandbox does not work for root.
+    options = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=options)
+        yield started
+        started.close()

@@ -16,13 +16,14 @@ from tools.terraform import Terraform, copy_code
 
 SUITES = {
     "unit": ["tests/unit"],
+    "judges": ["tests/judges"],
     "terraform": ["tests/terraform"],
     "pipeline": ["tests/local_aws", "tests/pipeline"],
     "browser": ["tests/browser"],
 }
 """The parts of the tests that can be run alone."""
 
-COMPUTING = ("unit", "terraform")
+COMPUTING = ("unit", "judges", "terraform")
 """Those that run beside the others, which mostly wait: for Terraform's apply, for the function, for the browser."""
 
 

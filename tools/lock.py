@@ -16,12 +16,16 @@ from tools.paths import FUNCTION, ROOT
 
 LOCKS = {
     "dev": ROOT / "requirements.txt",
+    "judges": ROOT / "tests" / "requirements.txt",
     "function": FUNCTION / "requirements.txt",
     "heic": FUNCTION / "requirements-heic.txt",
     "runtime": ROOT / "tools" / "local_aws" / "runtime.txt",
     "scan": ROOT / "tools" / "scan.txt",
 }
 """Dependency group to its lock file; each holds for all supported Pythons and platforms."""
+
+CONSTRAINTS = {"judges": LOCKS["dev"]}
+"""A group that is installed beside another one takes the versions of packages that both need from its lock file."""
 
 PINNED = re.compile(r"([\w.-]+)==([^\s;\\]+)( ; [^\\\n]+)?((?: \\\n    --hash=sha256:[0-9a-f]{64})+)\n")
 """An entry that names one version, and what its files must be."""
@@ -46,6 +50,7 @@ def lock() -> None:
     for group, path in LOCKS.items():
         command = [
             *("uv", "pip", "compile", "--quiet", "--upgrade", "--universal", "--python-version", "3.11"),
+            *(["--constraint", str(CONSTRAINTS[group])] if group in CONSTRAINTS else []),
             *("--generate-hashes", "--group", group, "--output-file", str(path)),
         ]
         try:

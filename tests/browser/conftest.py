@@ -1,18 +1,17 @@
 """A real browser with a preview in it; whatever it complains of, or asks the network for, fails the test."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.browser import axe
+from tests.conftest import missing
 from tests.images import encoded, picture
 from tools.errors import ToolError
 from tools.preview import run
@@ -33,26 +32,6 @@ PATIENCE = 30_000
 
 Opened = Callable[..., Page]
 """Opens the preview; takes the options of a context of Playwright's."""
-
-
-def missing(why: str) -> NoReturn:
-    """Skip for want of something; in CI, where everything is required, fail."""
-    if "CI" in os.environ:
-        pytest.fail(why)
-    pytest.skip(why)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium")
-    if path is None:
-        missing("No chromium on PATH: apt-get install chromium")
-    # Its sandbox does not work for root.
-    options = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=options)
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,9 @@ def test_the_lock_files_are_in_step_with_pyproject() -> None:
 
 
 def test_whatever_pip_is_told_to_take_is_told_by_its_hash() -> None:
-    files = [path for pattern in ("*.txt", "function/*.txt", "tools/**/*.txt") for path in ROOT.glob(pattern)]
+    files = [
+        path for pattern in ("*.txt", "function/*.txt", "tests/*.txt", "tools/**/*.txt") for path in ROOT.glob(pattern)
+    ]
     assert set(files) >= set(lock.LOCKS.values())
     for path in files:
         entries = re.split(r"^(?=[^\s#])", path.read_text(), flags=re.MULTILINE)[1:]

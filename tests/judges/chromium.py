@@ -1,0 +1,100 @@
+"""What Chromium shows of an image: its pixels and its animation, read from Chromium's own decoders."""
+
+import base64
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from playwright.sync_api import Browser, Page
+
+ORIGIN = "https://judge.test/"
+"""Served by the test itself. Decoders of animations are open only to pages of a secure origin."""
+
+SCRIPT = """
+const bytes = text => Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
+const read = (image, width, height) => {
+    const canvas = new OffscreenCanvas(width, height).getContext("2d", {willReadFrequently: true});
+    canvas.drawImage(image, 0, 0);
+    let text = "";
+    const pixels = canvas.getImageData(0, 0, width, height).data;
+    for (let start = 0; start < pixels.length; start += 32768)
+        text += String.fromCharCode(...pixels.subarray(start, start + 32768));
+    return {width, height, pixels: btoa(text)};
+};
+window.still = async text => {
+    const url = URL.createObjectURL(new Blob([bytes(text)]));
+    const image = new Image();
+    image.src = url;
+    try { await image.decode(); } catch (error) { return null; }
+    return read(image, image.naturalWidth, image.naturalHeight);
+};
+window.frames_of = async (text, type) => {
+    const decoder = new ImageDecoder({data: bytes(text), type});
+    await decoder.tracks.ready;
+    await decoder.completed;
+    const track = decoder.tracks.selectedTrack, frames = [];
+    for (let index = 0; index < track.frameCount; index++) {
+        const {image} = await decoder.decode({frameIndex: index, completeFramesOnly: true});
+        frames.push({...read(image, image.displayWidth, image.displayHeight), duration: image.duration});
+        image.close();
+    }
+    return {frames, plays: track.repetitionCount === Infinity ? 0 : track.repetitionCount + 1};
+};
+"""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One frame.
+
+    Attributes:
+        pixels: Height by width by 4: red, green, blue and alpha, not premultiplied. Where alpha is low, colours are
+            rough: Chromium keeps premultiplied bytes.
+        milliseconds: How long the frame is shown; None in a still.
+
+    """
+
+    pixels: np.ndarray[Any, np.dtype[np.uint8]]
+    milliseconds: float | None
+
+
+@dataclass(frozen=True)
+class Animation:
+    """All frames, and how often they are played; 0 is for ever."""
+
+    frames: list[Shown]
+    plays: int
+
+
+class Chromium:
+    """A page that decodes images."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._page: Page = browser.new_page()
+        self._page.route(
+            ORIGIN, lambda route: route.fulfill(body=f"<script>{SCRIPT}</script>", content_type="text/html")
+        )
+        self._page.goto(ORIGIN)
+
+    def still(self, body: bytes) -> Shown | None:
+        """The image as a page shows it: upright, in sRGB, the first frame of several; None if it shows nothing."""
+        shown = self._page.evaluate("text => still(text)", base64.b64encode(body).decode())
+        return _shown(shown) if shown else None
+
+    def animation(self, body: bytes, media_type: str) -> Animation:
+        """Every frame, composed; not turned by EXIF.
+
+        Raises:
+            playwright.sync_api.Error: Chromium cannot decode a frame.
+
+        """
+        made = self._page.evaluate(
+            "([text, type]) => frames_of(text, type)", [base64.b64encode(body).decode(), media_type]
+        )
+        return Animation([_shown(frame) for frame in made["frames"]], made["plays"])
+
+
+def _shown(frame: dict[str, Any]) -> Shown:
+    pixels = np.frombuffer(base64.b64decode(frame["pixels"]), np.uint8).reshape(frame["height"], frame["width"], 4)
+    duration = frame.get("duration")
+    return Shown(pixels, None if duration is None else duration / 1000)
