@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT / "function"))
 
 from tools import before_and_after as showing  # noqa: E402
 from tools import build as building  # noqa: E402
-from tools import checks, cost_docs, invocation, module_docs, scale_docs, stack, upgrade  # noqa: E402
+from tools import checks, invocation, module_docs, stack, upgrade  # noqa: E402
 from tools import demo as demonstration  # noqa: E402
 from tools import lock as locking  # noqa: E402
 from tools import publish as publishing  # noqa: E402
@@ -363,8 +363,8 @@ def backfill(
 @task
 @readable_errors
 def docs(_: Context) -> None:
-    """Renew what is made of code: inputs and outputs of the Terraform modules, tables of docs/scale.md and cost.md."""
-    for path in (*module_docs.renew(), *scale_docs.renew(), *cost_docs.renew()):
+    """Renew the tables of inputs and outputs in the READMEs of the Terraform modules."""
+    for path in module_docs.renew():
         say(f"Renewed {path}")
 
 

@@ -15,44 +15,12 @@ S3_PUT = 0.005 / 1e3
 S3_GET = 0.0004 / 1e3
 """US$ for one, and for a HEAD: https://aws.amazon.com/s3/pricing/"""
 
-S3_LIST = 0.005 / 1e3
-"""US$ for one, which names up to 1,000 keys: https://aws.amazon.com/s3/pricing/"""
-
 BATCH_OPERATIONS_JOB = 0.25
 BATCH_OPERATIONS_OBJECT = 1.00 / 1e6
 """US$ for a job of S3 Batch Operations, and for an object of it: https://aws.amazon.com/s3/pricing/"""
 
-S3_MANIFEST_OBJECT = 0.015 / 1e6
-S3_INVENTORY_OBJECT = 0.0025 / 1e6
-"""US$ for an object that S3 looks at for a job's manifest, and that an S3 Inventory lists: the same page."""
-
 S3_GB_MONTH = 0.023
-"""US$ to keep a GB for a month in S3 Standard, of the first 50 TB: the same page."""
-
-S3_IA_GB_MONTH, S3_IA_GB_READ = 0.0125, 0.01
-S3_IA_PUT = 0.01 / 1e3
-"""The same in S3 Standard-IA, to read a GB of it, and for a request that writes there: the same page."""
-
-SQS_REQUEST = 0.40 / 1e6
-"""US$ for one to a standard queue: https://aws.amazon.com/sqs/pricing/"""
-
-EVENTBRIDGE_EVENT = 1.00 / 1e6
-"""US$ for one of those that a service sends only if it is asked to: https://aws.amazon.com/eventbridge/pricing/"""
-
-KMS_REQUEST = 0.03 / 1e4
-"""US$ for one with a symmetric key: https://aws.amazon.com/kms/pricing/"""
-
-LOG_TIERS = ((10_000, 0.50), (20_000, 0.25), (20_000, 0.10), (math.inf, 0.05))
-"""So many GB of Lambda's logs in a month, then so many more, and US$ for one of them, taken in:
-https://aws.amazon.com/cloudwatch/pricing/"""
-
-LOG_GB_MONTH = 0.03
-"""US$ to keep a GB of logs for a month, as it is compressed: the same page."""
-
-METRIC_MONTH = 0.30
-ALARM_MONTH = 0.10
-DASHBOARD_MONTH = 3.00
-"""US$ a month for one of CloudWatch's, of the first 10,000 metrics: the same page."""
+"""US$ to keep a GB for a month in S3 Standard, of the first 50 TB: https://aws.amazon.com/s3/pricing/"""
 
 SLOWNESS = 1.0
 """How much slower Lambda's processors are taken to be than the one that was measured on."""
@@ -79,7 +47,6 @@ class Workload:
         puts: Requests that write.
         moved: Bytes of the source and of the output.
         needed: Bytes of memory beside what the runtime occupies.
-        request_seconds: How long S3 needs for an answer.
 
     """
 
@@ -89,7 +56,6 @@ class Workload:
     puts: int
     moved: int
     needed: int
-    request_seconds: float = REQUEST_SECONDS
 
     @property
     def least_mib(self) -> int:
@@ -99,7 +65,7 @@ class Workload:
     def seconds(self, mib: int) -> float:
         """How long it takes; one thread has no use for more than one processor."""
         share = min(1.0, mib * MIB / ONE_PROCESSOR_BYTES)
-        waiting = (self.gets + self.puts) * self.request_seconds + self.moved / NETWORK_BYTES_PER_SECOND
+        waiting = (self.gets + self.puts) * REQUEST_SECONDS + self.moved / NETWORK_BYTES_PER_SECOND
         return SLOWNESS * self.cpu / share + waiting
 
     @property
