@@ -11,7 +11,7 @@ import gif
 import jpeg
 import png
 import tiff
-from decode import Picture
+from decode import RESIZABLE, Picture
 from errors import Reason, RejectedError
 from renditions import Rendition
 from settings import Limits
@@ -29,9 +29,6 @@ ROW_BYTES = 8
 
 SIDE_BYTES = 64
 """What resizing takes for the filter's weights, a pixel of either side: bicubic 40, Lanczos 56, rounded up."""
-
-RESIZED_AS_STORED = frozenset({"L", "LA", "RGB", "RGBA", "CMYK", "LAB", "I;16", "I", "F"})
-"""Modes that are not converted before resizing."""
 
 DECODER_BYTES = {
     "JPEG": 0,
@@ -196,7 +193,7 @@ def _decoding_bytes(picture: Picture, mode: str, size: tuple[int, int]) -> int:
     """What a frame takes at most until it is resized."""
     stored = STORED_BYTES.get(mode, 4)
     converted = premultiplied = 0
-    if picture.has_colour_key or mode not in RESIZED_AS_STORED:
+    if picture.has_colour_key or mode not in RESIZABLE:
         converted = stored if mode == "1" else 4
     if picture.has_colour_key or mode in {"LA", "RGBA", "PA"}:
         premultiplied = 4

@@ -29,6 +29,7 @@ import gif
 import tiff
 from errors import Reason, RejectedError
 from metadata import Metadata, mend, without_exif, without_texts
+from pillow import decoding, tolerating
 
 try:
     import pillow_heif
@@ -71,10 +72,13 @@ UPRIGHT = {
 }
 """EXIF orientation (Exif 2.32, 4.6.5.1.6) to what turns the stored pixels upright."""
 
+RESIZABLE = frozenset({"L", "LA", "RGB", "RGBA", "CMYK", "LAB", "I;16", "I", "F"})
+"""The modes that frames have: their pixels can be averaged."""
+
 SRGB_GAMMA = 1 / 2.2
 
-PREDICTOR = 317
-"""Tag of a TIFF (TIFF 6.0, section 14)."""
+BITS_PER_SAMPLE, PREDICTOR = 258, 317
+"""Tags of a TIFF (TIFF 6.0, sections 8 and 14)."""
 
 # The budget refuses by memory, with both numbers; Pillow's own limit is one fixed number of pixels.
 Image.MAX_IMAGE_PIXELS = None
@@ -137,29 +141,28 @@ class Picture:
             RejectedError: NOT_AN_IMAGE, HEIC_NOT_BUILT_IN or CORRUPT.
 
         """
+        if not HEIC and HEIC_BRANDS & _brands(source):
+            raise RejectedError(
+                Reason.HEIC_NOT_BUILT_IN, "HEIC needs a decoder: build the function with `invoke build --heic`"
+            )
         self.source = source
-        with _decoder_errors():
-            if not HEIC and HEIC_BRANDS & _brands(source):
-                raise RejectedError(
-                    Reason.HEIC_NOT_BUILT_IN, "HEIC needs a decoder: build the function with `invoke build --heic`"
-                )
-            self._image: Any = _opened(source)
-            self._canvas: tuple[int, int] | None = None
-            self.source_format = str(self._image.format)
-            self.format = WRITTEN_AS.get(self.source_format, self.source_format)
-            self.frame_count = self._counted_frames()
-            self.kinds = self._counted_kinds()
-            self.full_size = self.size
-            self.metadata = Metadata(1, None, None)
-            self.lost: list[str] = []
-            # Kept, for encoders empty what images say of themselves.
-            self.loop: int | None = self._image.info.get("loop")
-            if self.source_format == "AVIF":
-                self.loop = avif.plays(source)
-            self.has_default_image = bool(self._image.info.get("default_image"))
-            self.is_progressive = bool(self._image.info.get("progressive"))
-            self.colour_chunks = self._described_colours()
-            self._narrow_colour_key()
+        self._image: Any = _opened(source)
+        self._canvas: tuple[int, int] | None = None
+        self.source_format = str(self._image.format)
+        self.format = WRITTEN_AS.get(self.source_format, self.source_format)
+        self.frame_count = self._counted_frames()
+        self.kinds = self._counted_kinds()
+        self.full_size = self.size
+        self.metadata = Metadata(1, None, None)
+        self.lost: list[str] = []
+        # Kept, for encoders empty what images say of themselves.
+        self.loop: int | None = self._image.info.get("loop")
+        if self.source_format == "AVIF":
+            self.loop = avif.plays(source)
+        self.has_default_image = bool(self._image.info.get("default_image"))
+        self.is_progressive = bool(self._image.info.get("progressive"))
+        self.colour_chunks = self._described_colours()
+        self._narrow_colour_key()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -213,7 +216,10 @@ class Picture:
     @property
     def subsampling(self) -> int:
         """A JPEG's chroma subsampling as Pillow numbers it: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0; -1 is unknown."""
-        return JpegImagePlugin.get_sampling(self._image) if self.source_format in {"JPEG", "MPO"} else -1
+        if self.source_format not in {"JPEG", "MPO"}:
+            return -1
+        with decoding():
+            return JpegImagePlugin.get_sampling(self._image)
 
     @property
     def quantization(self) -> dict[int, list[int]]:
@@ -229,7 +235,7 @@ class Picture:
     def shrink_on_load(self, divisor: int) -> None:
         """Let a JPEG's decoder divide both sides by 1, 2, 4 or 8, rounding up: far less work."""
         width, height = self.size
-        with _decoder_errors():
+        with decoding():
             # Asked for more than a whole part of a side, it would do nothing.
             self._image.draft(None, (max(1, width // divisor), max(1, height // divisor)))
 
@@ -247,30 +253,35 @@ class Picture:
 
         """
         for index in range(self.frame_count):
-            with _decoder_errors():
+            with decoding():
                 if index:
                     # Else Pillow reads the next page's at once, before it is mended.
                     self._image._exif = None
                     self._image.seek(index)
-                if self.format == "TIFF":
-                    mend(self._image)
+            if self.format == "TIFF":
+                mend(self._image)
+            with decoding():
                 self._image.load()
-                # Pages of a TIFF may differ in depth.
-                self.note_loss(self._lost_bits())
-                metadata = Metadata.of(self._image)
-                if index == 0:
-                    self.metadata = metadata
-                icc = self._image.info.get("icc_profile")
-                frame = Frame(
-                    image=_on_canvas(_resizable(self._image), self._canvas),
-                    full_size=self.full_size if self.format == "JPEG" else self.size,
-                    transpose=UPRIGHT.get(metadata.orientation),
-                    duration=self._image.info.get("duration", 0),
-                    icc=icc if icc and isinstance(icc, bytes) else None,
-                    compression=self._image.info.get("compression"),
-                    predictor=self._image.tag_v2.get(PREDICTOR, 1) if self.format == "TIFF" else 1,
-                )
-            yield frame
+            # Pages of a TIFF may differ in depth.
+            self.note_loss(self._lost_bits())
+            metadata = Metadata.of(self._image)
+            if index == 0:
+                self.metadata = metadata
+            icc = self._image.info.get("icc_profile")
+            yield Frame(
+                image=_on_canvas(_resizable(self._image), self._canvas),
+                full_size=self.full_size if self.format == "JPEG" else self.size,
+                transpose=UPRIGHT.get(metadata.orientation),
+                duration=self._image.info.get("duration", 0),
+                icc=icc if icc and isinstance(icc, bytes) else None,
+                compression=self._image.info.get("compression"),
+                predictor=self._tag(PREDICTOR, 1) if self.format == "TIFF" else 1,
+            )
+
+    def _tag(self, number: int, default: object) -> Any:
+        """What the current page of a TIFF says under this number, of whatever type the file gives it."""
+        with decoding():
+            return self._image.tag_v2.get(number, default)
 
     @property
     def _png_depth(self) -> int:
@@ -282,7 +293,7 @@ class Picture:
         if self.format == "PNG":
             depth = self._png_depth
         elif self.format == "TIFF":
-            depth = max(self._image.tag_v2.get(258) or (8,))
+            depth = max(self._tag(BITS_PER_SAMPLE, None) or (8,))
         elif self.source_format == "HEIF":
             depth = self._image.info["bit_depth"]
         is_reduced = self._image.mode in {"L", "LA", "RGB", "RGBA", "CMYK"} or self.has_colour_key or self.is_animated
@@ -313,16 +324,20 @@ class Picture:
             self._canvas = structure.canvas
             return structure.frame_count
         # The other pictures of a JPEG or a HEIC are previews and views of the main one.
-        return 1 if self.format == "JPEG" else getattr(self._image, "n_frames", 1)
+        if self.format == "JPEG":
+            return 1
+        with decoding():
+            return getattr(self._image, "n_frames", 1)
 
     def _counted_kinds(self) -> Counter[tuple[str, tuple[int, int]]]:
         if self.format != "TIFF":
             return Counter({(self._image.mode, self.size): self.frame_count})
         kinds: Counter[tuple[str, tuple[int, int]]] = Counter()
-        for index in range(self.frame_count):
-            self._image.seek(index)
-            kinds[self._image.mode, self._image.size] += 1
-        self._image.seek(0)
+        with decoding():
+            for index in range(self.frame_count):
+                self._image.seek(index)
+                kinds[self._image.mode, self._image.size] += 1
+            self._image.seek(0)
         return kinds
 
 
@@ -332,41 +347,18 @@ def _opened(source: bytes) -> Image.Image:
     elif BEGINNINGS["GIF"].match(source):
         source = gif.without_unseen(source)
     elif BEGINNINGS["AVIF"].match(source):
-        with contextlib.suppress(Exception):
+        with tolerating():
             return Image.open(io.BytesIO(source), formats=FORMATS)
         # Its EXIF may be all that is broken.
         source = without_exif(source)
-    try:
-        return _identified(source)
-    except UnidentifiedImageError:
-        for name, beginning in BEGINNINGS.items():
-            if beginning.match(source):
-                raise RejectedError(
-                    Reason.CORRUPT, f"the {name} header is damaged, or of a kind that cannot be read"
-                ) from None
-        raise RejectedError(
-            Reason.NOT_AN_IMAGE, "the content is no JPEG, PNG, GIF, WebP, TIFF, BMP or AVIF image"
-        ) from None
-
-
-def _identified(source: bytes) -> Image.Image:
     # What the budget saw must be what is decoded; of these Pillow and libtiff read different directories.
-    if source.startswith(tiff.MISREAD):
-        raise UnidentifiedImageError
-    return Image.open(io.BytesIO(source), formats=FORMATS)
-
-
-@contextlib.contextmanager
-def _decoder_errors() -> Iterator[None]:
-    """Whatever a decoder raises is about the file: hostile bytes can provoke nearly any exception."""
-    try:
-        yield
-    except RejectedError:
-        raise
-    except MemoryError:
-        raise RejectedError(Reason.TOO_LARGE, "decoding ran out of memory: raise memory_size") from None
-    except Exception as error:
-        raise RejectedError(Reason.CORRUPT, f"the image cannot be decoded: {error or type(error).__name__}") from error
+    if not source.startswith(tiff.MISREAD):
+        with decoding(), contextlib.suppress(UnidentifiedImageError):
+            return Image.open(io.BytesIO(source), formats=FORMATS)
+    for name, beginning in BEGINNINGS.items():
+        if beginning.match(source):
+            raise RejectedError(Reason.CORRUPT, f"the {name} header is damaged, or of a kind that cannot be read")
+    raise RejectedError(Reason.NOT_AN_IMAGE, "the content is no JPEG, PNG, GIF, WebP, TIFF, BMP or AVIF image")
 
 
 def _resizable(image: Image.Image) -> Image.Image:
@@ -374,16 +366,28 @@ def _resizable(image: Image.Image) -> Image.Image:
     has_key = "transparency" in image.info
     if image.mode.startswith("I;16"):
         # Pillow's encoders write the other byte orders wrongly, and its direct conversions clip at 255.
-        return _keyed_grey(image) if has_key else image if image.mode == "I;16" else image.convert("I").convert("I;16")
+        return _keyed_grey(image) if has_key else image if image.mode == "I;16" else _converted(image, "I", "I;16")
     if image.mode in {"1", "L"}:
-        return image.convert("LA") if has_key else image if image.mode == "L" else image.convert("L")
+        return _converted(image, "LA") if has_key else image if image.mode == "L" else _converted(image, "L")
     if image.mode in {"P", "PA"}:
-        return image.convert("RGBA" if has_key or image.mode == "PA" else "RGB")
+        return _converted(image, "RGBA" if has_key or image.mode == "PA" else "RGB")
     if image.mode in {"RGBX", "YCbCr", "HSV"} or _is_bitmap_without_alpha(image):
-        return image.convert("RGB")
+        return _converted(image, "RGB")
     if image.mode == "La":
-        return image.convert("LA")
-    return image.convert("RGBA") if has_key and image.mode == "RGB" else image
+        return _converted(image, "LA")
+    if has_key and image.mode == "RGB":
+        return _converted(image, "RGBA")
+    if image.mode not in RESIZABLE:
+        raise RejectedError(Reason.CORRUPT, f"the image cannot be resized: Pillow's mode {image.mode} is not supported")
+    return image
+
+
+def _converted(image: Image.Image, *modes: str) -> Image.Image:
+    """``image`` converted to each of the modes in turn, by the palette and the colour key that its file has."""
+    with decoding():
+        for mode in modes:
+            image = image.convert(mode)
+    return image
 
 
 def _is_bitmap_without_alpha(image: Image.Image) -> bool:

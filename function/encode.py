@@ -17,8 +17,8 @@ import palette
 import tiff
 from colour import MODES, eight_bit, fitted, has_alpha, in_one_mode, regraded
 from decode import ANIMATED, PREDICTOR, Frame, Picture
-from errors import Reason, RejectedError
 from metadata import copied
+from pillow import encoding
 from renditions import Rendition
 from settings import MetadataPolicy
 
@@ -160,12 +160,7 @@ def encode(
 
     """
     kept = picture.metadata.kept(policy, frames[0].image.size)
-    try:
-        return ENCODERS[image_format](Job(picture, frames, image_format, rendition, kept))
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise RejectedError(Reason.UNFAITHFUL, f"the {image_format} output cannot be encoded: {error}") from error
+    return ENCODERS[image_format](Job(picture, frames, image_format, rendition, kept))
 
 
 def _saved(job: Job, images: Sequence[Image.Image], options: Options) -> bytes:
@@ -175,7 +170,9 @@ def _saved(job: Job, images: Sequence[Image.Image], options: Options) -> bytes:
     if len(images) > 1:
         options = {"save_all": True, "append_images": images[1:], **options}
     target = io.BytesIO()
-    images[0].save(target, job.format, **{name: value for name, value in options.items() if value is not None})
+    options = {name: value for name, value in options.items() if value is not None}
+    with encoding(job.format):
+        images[0].save(target, job.format, **options)
     return target.getvalue()
 
 

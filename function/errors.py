@@ -23,6 +23,10 @@ class BrokenOffError(ResizeError):
     """The source object could not be read to its end."""
 
 
+class MalformedError(ResizeError):
+    """A file that an encoder wrote does not have the structure that its format prescribes."""
+
+
 class LateError(ResizeError):
     """What came before left too little time for this object; raised so that it is retried with a whole invocation's."""
 

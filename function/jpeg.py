@@ -5,6 +5,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from errors import MalformedError
+
 SIGNATURE = b"\xff\xd8\xff"
 
 FRAMES = frozenset({*range(0xC0, 0xD0), 0xDE} - {0xC4, 0xC8, 0xCC})
@@ -14,6 +16,9 @@ WITHOUT_DATA = frozenset({0xC8, *range(0xD0, 0xDA), *range(0xF0, 0xFE)})
 """What Pillow takes for a marker that stands alone."""
 
 BASELINE_FRAME, SCAN = 0xC0, 0xDA
+FRAME_BYTES = 10
+"""Of a frame's header with its marker, before its components (ITU-T T.81, B.2.2)."""
+
 RESTART_0, END = b"\xff\xd0", b"\xff\xd9"
 
 MARKER = re.compile(rb"\xff[^\x00]")
@@ -44,17 +49,20 @@ class Rows:
         """Take ``body`` apart.
 
         Raises:
-            ValueError: It is no such JPEG, or not all of one.
+            MalformedError: It is no such JPEG, or not all of one.
 
         """
         frame, start = _places(body)
         height, width, component_count = struct.unpack_from(">HHB", body, frame + 5)
-        row_height = 8 * max(sampling & 15 for sampling in body[frame + 11 : frame + 10 + 3 * component_count : 3])
+        samplings = body[frame + 11 : frame + 10 + 3 * component_count : 3]
+        row_height = 8 * max((sampling & 15 for sampling in samplings), default=0)
+        if not row_height:
+            raise MalformedError("it has no components")
         row_count = -(-height // row_height)
         markers = list(MARKER.finditer(body, start))
         wanted = [bytes([RESTART_0[0], RESTART_0[1] + number % 8]) for number in range(row_count - 1)] + [END]
         if [marker[0] for marker in markers] != wanted or markers[-1].end() != len(body):
-            raise ValueError(f"it does not consist of {row_count} rows of blocks")
+            raise MalformedError(f"it does not consist of {row_count} rows of blocks")
         begins = [start, *(marker.end() for marker in markers)]
         rows = [body[begin : marker.start()] for begin, marker in zip(begins, markers, strict=False)]
         return cls(body[:start], frame + 5, (width, height), row_height, rows)
@@ -87,12 +95,12 @@ def header(body: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _places(body: bytes) -> tuple[int, int]:
-    """Where the frame's header is, and where the data of its only scan begins."""
+    """Where the frame's header is, which is whole, and where the data of its only scan begins."""
     frame, position = 0, 2
-    while body[position + 1 : position + 2] != bytes([SCAN]):
+    while (following := position + 2 + int.from_bytes(body[position + 2 : position + 4], "big")) <= len(body):
         if body[position + 1] == BASELINE_FRAME:
             frame = position
-        position += 2 + int.from_bytes(body[position + 2 : position + 4], "big")
-    if not frame:
-        raise ValueError("it is no baseline JPEG")
-    return frame, position + 2 + int.from_bytes(body[position + 2 : position + 4], "big")
+        if body[position + 1] == SCAN and frame and frame + FRAME_BYTES <= following:
+            return frame, following
+        position = following
+    raise MalformedError("it is no baseline JPEG")

@@ -1,9 +1,7 @@
 """EXIF and XMP: read what a source has, however broken, and write what an output keeps of it."""
 
-import contextlib
 import io
 import re
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 from PIL import ExifTags, Image, TiffImagePlugin, TiffTags
 
 import png
+from pillow import decoding, tolerating
 from settings import MetadataPolicy
 
 CREDITS = (ExifTags.Base.Artist, ExifTags.Base.Copyright)
@@ -47,12 +46,6 @@ AVIF_EXIF = re.compile(rb"(infe\x02.{3}.{4}|infe\x03.{3}.{6})Exif", re.DOTALL)
 MAX_SEGMENT_BYTES = 65533 - 29
 """What fits into one segment of a JPEG beside the name of its kind; other formats have more room than anyone needs."""
 
-BAD_EXIF = (
-    *(ArithmeticError, AssertionError, AttributeError, LookupError, OSError),
-    *(SyntaxError, TypeError, ValueError, struct.error),
-)
-"""What Pillow raises at EXIF that is not what the standard says; a good image with bad EXIF is still a good image."""
-
 
 @dataclass(frozen=True)
 class Metadata:
@@ -72,11 +65,10 @@ class Metadata:
     @classmethod
     def of(cls, image: Image.Image) -> "Metadata":
         """Read what ``image`` has."""
-        try:
+        exif, orientation = None, None
+        with tolerating():
             exif = image.getexif()
             orientation = exif.get(ExifTags.Base.Orientation)
-        except BAD_EXIF:
-            exif, orientation = None, 1
         return cls(
             orientation=orientation if type(orientation) is int and 1 <= orientation <= 8 else 1,
             exif=exif,
@@ -86,9 +78,9 @@ class Metadata:
     def kept(self, policy: MetadataPolicy, size: tuple[int, int]) -> dict[str, bytes]:
         """The encoder's options for an output of this size: ``exif`` and ``xmp``, where there are any."""
         options: dict[str, Any] = {}
-        with contextlib.suppress(*BAD_EXIF):
-            exif = self._exif(policy, size)
-            options["exif"] = exif.tobytes() if exif else None
+        if exif := self._exif(policy, size):
+            with tolerating():
+                options["exif"] = exif.tobytes()
         if policy is MetadataPolicy.ALL and self.xmp:
             options["xmp"] = _corrected(self.xmp, size)
         return {name: value for name, value in options.items() if value and len(value) <= MAX_SEGMENT_BYTES}
@@ -99,7 +91,10 @@ class Metadata:
         if policy is MetadataPolicy.COPYRIGHT:
             kept = Image.Exif()
             for tag in CREDITS:
-                if isinstance(credit := self.exif.get(tag), str):
+                credit = None
+                with tolerating():
+                    credit = self.exif.get(tag)
+                if isinstance(credit, str):
                     kept[tag] = _raw(credit)
             return kept
         kept = copied(self.exif)
@@ -139,11 +134,14 @@ def mend(image: Image.Image) -> None:
         image.info["xmp"] = xmp.encode("latin-1")
     elif not isinstance(xmp, bytes):
         image.info.pop("xmp", None)
-    exif = image.getexif()
+    with decoding():
+        exif = image.getexif()
     for part in TiffTags.TAGS_V2_GROUPS.keys() & set(exif):
-        try:
+        is_readable = False
+        with tolerating():
             exif.get_ifd(part)
-        except BAD_EXIF:
+            is_readable = True
+        if not is_readable:
             del exif[part]
 
 
@@ -161,13 +159,16 @@ def _directory(exif: Image.Exif, entries: Mapping[int, Any], group: int | None =
     """Those entries of a directory that can be written, one by one, for one that is broken says nothing of others."""
     written: dict[int, Any] = {}
     for tag in entries:
-        with contextlib.suppress(*BAD_EXIF):
-            if tag in PARTS.get(group, ()):
-                value = _directory(exif, exif.get_ifd(tag), tag)
-            elif tag not in TiffTags.TAGS_V2_GROUPS:
-                value = _raw(entries[tag])
-            else:
-                continue
+        is_part = tag in PARTS.get(group, ())
+        if tag in TiffTags.TAGS_V2_GROUPS and not is_part:
+            continue
+        stored = None
+        with tolerating():
+            stored = exif.get_ifd(tag) if is_part else entries[tag]
+        if stored is None:
+            continue
+        value = _directory(exif, stored, tag) if is_part else _raw(stored)
+        with tolerating():
             trial = TiffImagePlugin.ImageFileDirectory_v2(group=group)
             trial[tag] = value
             trial.tobytes()

@@ -5,6 +5,8 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from errors import MalformedError
+
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 SIZE, HEIGHT = slice(16, 24), slice(20, 24)
@@ -40,7 +42,14 @@ def chunks(png: bytes) -> Iterator[Chunk]:
 
 
 def size(png: bytes) -> tuple[int, int]:
-    """Width and height in pixels."""
+    """Width and height in pixels.
+
+    Raises:
+        MalformedError: It has no whole header.
+
+    """
+    if len(png) < HEADER_CHECK.stop:
+        raise MalformedError("it has no header")
     width, height = struct.unpack(">II", png[SIZE])
     return width, height
 
@@ -49,16 +58,16 @@ def first_rows(png: bytes, height: int) -> bytes:
     """The PNG, but no higher than this; where the rest of it is whole.
 
     Raises:
-        ValueError: A checksum is wrong, or it does not end as a PNG does.
+        MalformedError: A checksum is wrong, or it does not end as a PNG does.
 
     """
     view, last = memoryview(png), b""
     for chunk in chunks(png):
         last = chunk.kind
         if zlib.crc32(view[chunk.start + 4 : chunk.end - 4]) != int.from_bytes(view[chunk.end - 4 : chunk.end], "big"):
-            raise ValueError(f"its chunk {last.decode('latin-1')} is damaged")
+            raise MalformedError(f"its chunk {last.decode('latin-1')} is damaged")
     if last != b"IEND":
-        raise ValueError("it has no end")
+        raise MalformedError("it has no end")
     lower = bytearray(png)
     lower[HEIGHT] = height.to_bytes(4, "big")
     lower[HEADER_CHECK] = zlib.crc32(lower[HEADER]).to_bytes(4, "big")

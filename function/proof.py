@@ -10,8 +10,9 @@ import png
 import tiff
 from colour import eight_bit
 from decode import ANIMATED
-from errors import Reason, RejectedError
+from errors import MalformedError, Reason, RejectedError
 from palette import UNSEEN, stacked
+from pillow import proving
 
 MOST_CELLS = 8
 """Across and down, in which a frame is compared to what was encoded."""
@@ -54,12 +55,12 @@ def check(body: bytes, image_format: str, images: Sequence[Image.Image]) -> None
     """
     try:
         part, shown = _part(body, image_format, images)
-        with Image.open(io.BytesIO(part), formats=(image_format,)) as output:
-            _compare(output, shown)
-    except RejectedError:
-        raise
-    except Exception as error:
+    except MalformedError as error:
         raise RejectedError(Reason.UNFAITHFUL, f"the {image_format} output does not decode: {error}") from error
+    with proving(image_format):
+        output = Image.open(io.BytesIO(part), formats=(image_format,))
+        frame_count = getattr(output, "n_frames", 1)
+    _compare(output, frame_count, shown)
 
 
 def _part(body: bytes, image_format: str, images: Sequence[Image.Image]) -> tuple[bytes, Sequence[Image.Image]]:
@@ -90,13 +91,13 @@ def _rows(image: Image.Image, tops: list[int], height: int) -> Image.Image:
     return stacked([image.crop((0, top, image.width, top + height)) for top in tops])
 
 
-def _compare(output: Image.Image, images: Sequence[Image.Image]) -> None:
-    frame_count = getattr(output, "n_frames", 1)
+def _compare(output: Image.Image, frame_count: int, images: Sequence[Image.Image]) -> None:
     merges = output.format in ANIMATED
     if frame_count > len(images) or (frame_count < len(images) and not merges):
         raise RejectedError(Reason.UNFAITHFUL, f"the output has {frame_count} frames in place of {len(images)}")
-    shown = [_shown(output, index, image.size) for index, image in enumerate(images[:frame_count])]
-    is_gif = output.format == "GIF"
+    image_format = str(output.format)
+    shown = [_shown(output, image_format, index, image.size) for index, image in enumerate(images[:frame_count])]
+    is_gif = image_format == "GIF"
     wanted = [_coarse(_seen_or_not(image) if is_gif else image) for image in images]
     is_rough = is_gif or min(images[0].size) < CELL_SIDE
     _check_order(shown, wanted, MAX_ROUGH_DIFFERENCE if is_rough else MAX_DIFFERENCE)
@@ -122,10 +123,12 @@ def _difference(one: Image.Image, other: Image.Image) -> int:
     return max(ImageChops.difference(one, other).convert("L", MEAN).tobytes())
 
 
-def _shown(output: Image.Image, index: int, size: tuple[int, int]) -> Image.Image:
-    output.seek(index)
+def _shown(output: Image.Image, image_format: str, index: int, size: tuple[int, int]) -> Image.Image:
+    with proving(image_format):
+        output.seek(index)
     _check_size(output.size, size)
-    output.load()
+    with proving(image_format):
+        output.load()
     return _coarse(output)
 
 

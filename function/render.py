@@ -89,16 +89,11 @@ def render(
         RejectedError: This source can have no renditions, and the reason.
 
     """
-    budget.check_opening(source, limits)
     try:
+        budget.check_opening(source, limits)
         return _rendered(Picture(source), renditions, limits, metadata, seconds_left)
-    except RejectedError:
-        raise
     except MemoryError:
         raise RejectedError(Reason.TOO_LARGE, "resizing ran out of memory: raise memory_size") from None
-    except Exception as error:
-        # Pixels that decode may still be of a kind that an operation does not take.
-        raise RejectedError(Reason.CORRUPT, f"the image cannot be resized: {error or type(error).__name__}") from error
 
 
 def _rendered(

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from errors import MalformedError
+
 EXIF_HEADER = 6 + 8
 """Bytes before the first directory of EXIF: its name, and a TIFF's header."""
 
@@ -124,26 +126,32 @@ def tagged(body: bytes, tags: Image.Exif) -> bytes:
 
 
 def size(body: bytes) -> tuple[int, int]:
-    """Width and height of the first page, in pixels."""
+    """Width and height of the first page, in pixels.
+
+    Raises:
+        MalformedError: Its directory is not whole.
+
+    """
     entries = _entries(body, _first(body))
-    return _value(entries[WIDTH]), _value(entries[HEIGHT])
+    return _number(entries, WIDTH), _number(entries, HEIGHT)
 
 
 def first_rows(body: bytes, most: int) -> tuple[bytes, int]:
     """The TIFF, as Pillow writes one page, but only about ``most`` pixels high, and how many exactly; else all of it.
 
     Raises:
-        ValueError: A strip is not all there.
+        MalformedError: A strip, or the directory, is not all there.
 
     """
     first = _first(body)
     entries = _entries(body, first)
-    height, rows = (_value(entries[tag]) for tag in (HEIGHT, ROWS_IN_STRIP))
-    lengths = _values(body, entries[STRIP_LENGTHS])
-    for place, length in zip(_values(body, entries[STRIPS]), lengths, strict=True):
-        if place + length > len(body):
-            raise ValueError("a strip is cut off")
-    if len(lengths) == 1 and _value(entries[COMPRESSION]) != UNCOMPRESSED:
+    height, rows = (_number(entries, tag) for tag in (HEIGHT, ROWS_IN_STRIP))
+    places, lengths = _numbers(body, entries, STRIPS), _numbers(body, entries, STRIP_LENGTHS)
+    if not rows or len(places) != len(lengths):
+        raise MalformedError("its strips contradict each other")
+    if any(place + length > len(body) for place, length in zip(places, lengths, strict=True)):
+        raise MalformedError("a strip is cut off")
+    if len(lengths) == 1 and _number(entries, COMPRESSION) != UNCOMPRESSED:
         return body, height
     # The place of a single strip of many would stand in the directory itself.
     count = 1 if len(lengths) == 1 else max(2, -(-most // rows))
@@ -167,20 +175,34 @@ def _first(body: bytes) -> int:
 
 def _entries(data: bytes, place: int) -> dict[int, bytes]:
     """The entries of the directory at this place, by tag, in order."""
-    (count,) = struct.unpack_from("<H", data, place)
-    entries = (data[start : start + 12] for start in range(place + 2, place + 2 + 12 * count, 12))
+    start = place + 2
+    end = start + 12 * int.from_bytes(data[place:start], "little")
+    if not start < end <= len(data):
+        raise MalformedError("a directory is cut off")
+    entries = (data[entry : entry + 12] for entry in range(start, end, 12))
     return {int.from_bytes(entry[:2], "little"): entry for entry in entries}
 
 
-def _value(entry: bytes) -> int:
+def _number(entries: dict[int, bytes], tag: int) -> int:
     """The number in an entry that has one."""
+    entry = _entry(entries, tag)
     return int.from_bytes(entry[8:10] if entry[2] == SHORT else entry[8:12], "little")
 
 
-def _values(body: bytes, entry: bytes) -> list[int]:
+def _numbers(body: bytes, entries: dict[int, bytes], tag: int) -> list[int]:
     """The numbers in an entry that may have many, which then stand elsewhere."""
+    entry = _entry(entries, tag)
     count = int.from_bytes(entry[4:8], "little")
     if count == 1:
-        return [_value(entry)]
-    kind = "H" if entry[2] == SHORT else "I"
-    return list(struct.unpack_from(f"<{count}{kind}", body, int.from_bytes(entry[8:12], "little")))
+        return [_number(entries, tag)]
+    layout = struct.Struct(f"<{count}{'H' if entry[2] == SHORT else 'I'}")
+    place = int.from_bytes(entry[8:12], "little")
+    if place + layout.size > len(body):
+        raise MalformedError(f"the numbers of tag {tag} are cut off")
+    return list(layout.unpack_from(body, place))
+
+
+def _entry(entries: dict[int, bytes], tag: int) -> bytes:
+    if tag not in entries:
+        raise MalformedError(f"it has no tag {tag}")
+    return entries[tag]

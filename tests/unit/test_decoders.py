@@ -67,6 +67,12 @@ def raising(error: type[BaseException]) -> Callable[..., Any]:
     return fail
 
 
+def turned() -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return exif
+
+
 @pytest.mark.parametrize("image_format", CLOSED)
 def test_a_good_image_of_a_format_that_is_closed_is_rejected(image_format: str) -> None:
     mode = "RGBA" if image_format in {"ICO", "ICNS", "QOI"} else "L" if image_format == "SPIDER" else "RGB"
@@ -144,24 +150,32 @@ def test_what_ends_the_process_is_not_swallowed(monkeypatch: pytest.MonkeyPatch,
         render(encoded(picture()), HALF, limits=LIMITS)
 
 
-@pytest.mark.parametrize("error", [RuntimeError, ValueError])
-@pytest.mark.parametrize("step", ["resize", "transpose", "convert"])
-def test_what_an_operation_raises_on_odd_pixels_is_a_rejection(
-    monkeypatch: pytest.MonkeyPatch, step: str, error: type[BaseException]
-) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    source = encoded(picture(mode="CMYK"), exif=exif)
-    monkeypatch.setattr(Image.Image, step, raising(error))
-    with pytest.raises(RejectedError):
-        render(source, [Rendition("r", width=33, format="png")], limits=LIMITS)
+@pytest.mark.parametrize("mode", Image.MODES)
+def test_pixels_of_every_mode_are_resized_or_refused(monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    def load(image: Any) -> None:
+        image._mode, image.im = mode, Image.new(mode, image.size).im
+
+    source = encoded(picture(20, 20), "BMP")
+    monkeypatch.setattr(type(Image.open(io.BytesIO(source))), "load", load)
+    png = [Rendition("r", scale=0.5, format="png")]
+    if mode == "RGBa":
+        with pytest.raises(RejectedError, match=r"^corrupt: .* Pillow's mode RGBa is not supported$"):
+            render(source, png, limits=LIMITS)
+    else:
+        assert render(source, png, limits=LIMITS).outputs[0].width == 10
+
+
+@pytest.mark.parametrize("step", ["resize", "transpose", "reduce"])
+def test_what_our_own_operations_raise_is_no_rejection(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    source = encoded(picture(), exif=turned())
+    monkeypatch.setattr(Image.Image, step, raising(ValueError))
+    with pytest.raises(ValueError, match=r"^x$"):
+        render(source, [Rendition("r", width=33), Rendition("s", scale=0.5)], limits=LIMITS)
 
 
 @pytest.mark.parametrize("step", ["resize", "transpose", "convert"])
 def test_memory_that_runs_out_in_an_operation_is_too_large(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    source = encoded(picture(mode="CMYK"), exif=exif)
+    source = encoded(picture(mode="CMYK"), exif=turned())
     monkeypatch.setattr(Image.Image, step, raising(MemoryError))
     with pytest.raises(RejectedError) as caught:
         render(source, [Rendition("r", width=33, format="png")], limits=LIMITS)

@@ -26,7 +26,7 @@ def noise(shape: tuple[int, ...], mode: str | None = None) -> Image.Image:
     return made.convert(mode) if mode else made
 
 
-def failing(*_: object) -> bytes:
+def failing(*_: object, **__: object) -> bytes:
     raise RuntimeError("no space left in the code book")
 
 
@@ -57,7 +57,6 @@ def spoilt(monkeypatch: pytest.MonkeyPatch, image_format: str, body: bytes) -> R
         (lambda name: output(picture(160, 119), name), r"has \(160, 119\) pixels in place of \(160, 120\)"),
         (lambda name: output(picture(160, 120), name)[:-1500], "does not decode"),
         (lambda name: encoded(picture(160, 120), "PNG" if name != "PNG" else "BMP"), "does not decode"),
-        (failing, "cannot be encoded: no space left"),
     ],
 )
 def test_what_an_encoder_spoils_is_a_rejection(
@@ -67,6 +66,13 @@ def test_what_an_encoder_spoils_is_a_rejection(
     with pytest.raises(RejectedError, match=message) as caught:
         render(encoded(picture(), image_format), [Rendition("half", scale=0.5)], limits=LIMITS)
     assert caught.value.reason is Reason.UNFAITHFUL
+
+
+def test_what_an_encoder_raises_is_a_rejection(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = encoded(picture())
+    monkeypatch.setattr(Image.Image, "save", failing)
+    with pytest.raises(RejectedError, match=r"^unfaithful: the JPEG output cannot be encoded: no space left"):
+        render(source, [Rendition("half", scale=0.5)], limits=LIMITS)
 
 
 @pytest.mark.parametrize("image_format", ["GIF", "PNG", "WEBP", "TIFF", "AVIF"])

@@ -1,0 +1,86 @@
+"""Calls into Pillow: which of its exceptions are about a file, and which are ignored.
+
+Hostile bytes can make Pillow raise nearly any exception, ``SystemError`` and ``RecursionError`` included. Whatever it
+raises therefore means "this file", so each manager here surrounds calls into Pillow alone. Our own code stays outside:
+what that raises is a bug, to be logged with its traceback and retried, and never recorded as a broken image.
+``KeyboardInterrupt`` and other exceptions that are no ``Exception`` always pass.
+"""
+
+import contextlib
+from collections.abc import Iterator
+
+from errors import Reason, RejectedError
+
+
+@contextlib.contextmanager
+def decoding() -> Iterator[None]:
+    """Reject a source that Pillow cannot open, read or convert.
+
+    Raises:
+        RejectedError: CORRUPT, or TOO_LARGE where memory ran out.
+
+    """
+    try:
+        yield
+    except MemoryError:
+        raise RejectedError(Reason.TOO_LARGE, "decoding ran out of memory: raise memory_size") from None
+    except Exception as error:
+        raise RejectedError(Reason.CORRUPT, f"the image cannot be decoded: {_described(error)}") from error
+
+
+@contextlib.contextmanager
+def encoding(image_format: str) -> Iterator[None]:
+    """Reject an output that Pillow cannot write.
+
+    Raises:
+        RejectedError: UNFAITHFUL.
+        MemoryError: As Pillow raises it: all of the image's work has run out of memory.
+
+    """
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise RejectedError(
+            Reason.UNFAITHFUL, f"the {image_format} output cannot be encoded: {_described(error)}"
+        ) from error
+
+
+@contextlib.contextmanager
+def proving(image_format: str) -> Iterator[None]:
+    """Reject an output that Pillow wrote and cannot read.
+
+    Raises:
+        RejectedError: UNFAITHFUL.
+        MemoryError: As Pillow raises it: all of the image's work has run out of memory.
+
+    """
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise RejectedError(
+            Reason.UNFAITHFUL, f"the {image_format} output does not decode: {_described(error)}"
+        ) from error
+
+
+@contextlib.contextmanager
+def tolerating() -> Iterator[None]:
+    """Skip what Pillow cannot read of metadata: a good image with broken metadata is still a good image.
+
+    Raises:
+        MemoryError: As Pillow raises it.
+
+    """
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001, S110 - see the module's docstring
+        pass
+
+
+def _described(error: Exception) -> str:
+    return str(error) or type(error).__name__
