@@ -223,8 +223,10 @@ class Picture:
 
     @property
     def quantization(self) -> dict[int, list[int]]:
-        """A JPEG's quantisation tables; none in a lossless JPEG and in other formats."""
-        return getattr(self._image, "quantization", {})
+        """A JPEG's quantisation tables, the first component's first; none in a lossless JPEG and in other formats."""
+        tables, components = (getattr(self._image, name, {}) for name in ("quantization", "layer"))
+        # A component is Pillow's tuple of its identifier, both sampling factors and the number of its table.
+        return {component[3]: tables[component[3]] for component in components if component[3] in tables}
 
     @property
     def gamma(self) -> float | None:

@@ -186,7 +186,7 @@ def _jpeg_quality(quantization: Mapping[int, Sequence[int]]) -> int:
     """The quality, on libjpeg's scale, whose luminance table is as coarse as the first of these; 100 without any."""
     if not quantization:
         return 100
-    percent = 100 * sum(quantization[0]) / STANDARD_LUMINANCE_SUM
+    percent = 100 * sum(next(iter(quantization.values()))) / STANDARD_LUMINANCE_SUM
     # libjpeg's jpeg_quality_scaling, solved for the quality.
     quality = (200 - percent) / 2 if percent <= 100 else 5000 / percent
     return min(100, max(1, round(quality)))

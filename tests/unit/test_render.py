@@ -175,6 +175,28 @@ def test_a_jpeg_is_never_written_finer_than_it_was() -> None:
     assert tables[1] == decoded(encoded(picture(), quality=80)).quantization[0]  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("numbers", [(1, 1, 1, 1), (1, 0, 0, 0), (3, 2, 1, 0), (0, 3, 3, 3)])
+def test_a_jpegs_quality_is_that_of_its_first_components_table(mode: str, numbers: tuple[int, ...]) -> None:
+    tables = {number: [4] * 64 for number in numbers} | {numbers[0]: [99] * 64}
+    source = quantized(picture(mode=mode), tables, numbers)
+    (table, *_) = decoded(halved(source).body).quantization.values()  # type: ignore[attr-defined]
+    assert sum(table) == pytest.approx(99 * 64, rel=0.03)
+
+
+def quantized(image: Image.Image, tables: dict[int, list[int]], numbers: tuple[int, ...]) -> bytes:
+    """``image`` as a JPEG whose components have the tables of these numbers."""
+    body = bytearray(encoded(image, qtables=[[1] * 64] * 2))
+    frame = body.index(b"\xff\xc0")
+    for component in range(body[frame + 9]):
+        body[frame + 12 + 3 * component] = numbers[component]
+    segments = b"".join(b"\xff\xdb\0\x43" + bytes([number, *table]) for number, table in tables.items())
+    while (start := body.find(b"\xff\xdb")) >= 0:
+        del body[start : start + 2 + int.from_bytes(body[start + 2 : start + 4], "big")]
+    frame = body.index(b"\xff\xc0")
+    return bytes(body[:frame] + segments + body[frame:])
+
+
 def test_content_decides_not_the_name() -> None:
     assert halved(encoded(picture(), "PNG")).content_type == "image/png"
 
