@@ -207,3 +207,8 @@ def test_every_picture_was_made_by_a_task_that_its_document_names() -> None:
         assert any(code.startswith(MAKERS[picture]) for code in [*document.code, *document.commands])
     drawn = {str(path.relative_to(ROOT)) for path in ROOT.glob("docs/**/*") if path.suffix in {".svg", ".png", ".jpg"}}
     assert drawn == MAKERS.keys()
+
+
+def test_continuous_integration_runs_the_test_line_of_the_readme() -> None:
+    (line,) = re.findall(r"^(.*invoke lint test)$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert line in (ROOT / ".ci" / "run").read_text().splitlines()
