@@ -97,6 +97,8 @@ class Frame:
     Attributes:
         image: The pixels as stored, in a mode that can be resized.
         full_size: Width and height of the stored pixels before the decoder shrank them.
+        extent: Width and height of the whole picture, in pixels of ``image``. A decoder that shrinks rounds the sides
+            of ``image`` up, so the picture may end within its last column and row.
         transpose: What turns them upright, to be applied after resizing: there are fewer of them then.
         duration: How long it is shown, in milliseconds; 0 where the format has no time.
         icc: The colour profile of ``image``, byte for byte.
@@ -107,6 +109,7 @@ class Frame:
 
     image: Image.Image
     full_size: tuple[int, int]
+    extent: tuple[float, float]
     transpose: Image.Transpose | None
     duration: float
     icc: bytes | None
@@ -153,6 +156,7 @@ class Picture:
         self.frame_count = self._counted_frames()
         self.kinds = self._counted_kinds()
         self.full_size = self.size
+        self._extent: tuple[float, float] | None = None
         self.metadata = Metadata(1, None, None)
         self.lost: list[str] = []
         # Kept, for encoders empty what images say of themselves.
@@ -239,7 +243,9 @@ class Picture:
         width, height = self.size
         with decoding():
             # Asked for more than a whole part of a side, it would do nothing.
-            self._image.draft(None, (max(1, width // divisor), max(1, height // divisor)))
+            drafted = self._image.draft(None, (max(1, width // divisor), max(1, height // divisor)))
+        if drafted is not None:
+            self._extent = drafted[1][2:]
 
     def note_loss(self, sentence: str) -> None:
         """Add a sentence to what is lost, unless it is empty or known."""
@@ -270,9 +276,11 @@ class Picture:
             if index == 0:
                 self.metadata = metadata
             icc = self._image.info.get("icc_profile")
+            image = _on_canvas(_resizable(self._image), self._canvas)
             yield Frame(
-                image=_on_canvas(_resizable(self._image), self._canvas),
+                image=image,
                 full_size=self.full_size if self.format == "JPEG" else self.size,
+                extent=self._extent or image.size,
                 transpose=UPRIGHT.get(metadata.orientation),
                 duration=self._image.info.get("duration", 0),
                 icc=icc if icc and isinstance(icc, bytes) else None,

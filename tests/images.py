@@ -11,6 +11,19 @@ HEIC_PICTURE = Path(__file__).with_name("picture.heic")
 """``picture(64, 48)``, written by pillow-heif: its encoder is not among what the tests install."""
 
 
+STORED = {
+    1: [],
+    2: [Image.Transpose.FLIP_LEFT_RIGHT],
+    3: [Image.Transpose.ROTATE_180],
+    4: [Image.Transpose.FLIP_TOP_BOTTOM],
+    5: [Image.Transpose.TRANSPOSE],
+    6: [Image.Transpose.ROTATE_90],
+    7: [Image.Transpose.TRANSVERSE],
+    8: [Image.Transpose.ROTATE_270],
+}
+"""How an upright picture is stored under each orientation."""
+
+
 def picture(width: int = 320, height: int = 240, mode: str = "RGB") -> Image.Image:
     """A smooth picture whose four corners are red, green, blue and white: any turn, flip or crop is seen."""
     x = np.linspace(0, 1, width)[None, :]
@@ -27,6 +40,16 @@ def encoded(image: Image.Image, image_format: str = "JPEG", **options: Any) -> b
     target = io.BytesIO()
     image.save(target, image_format, **options)
     return target.getvalue()
+
+
+def turned(shown: Image.Image, orientation: int, image_format: str, **options: Any) -> bytes:
+    """``shown`` as bytes of ``image_format``, stored as ``orientation`` says; the options are Pillow's."""
+    stored = shown
+    for turn in STORED[orientation]:
+        stored = stored.transpose(turn)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return encoded(stored, image_format, exif=exif, **options)
 
 
 def decoded(body: bytes) -> Image.Image:

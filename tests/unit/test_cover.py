@@ -11,31 +11,10 @@ from PIL import Image, ImageChops
 from render import render
 from renditions import Rendition
 from settings import Limits
-from tests.images import decoded, encoded, picture
+from tests.images import STORED, decoded, encoded, picture, turned
 
 LIMITS = Limits(1769 << 20)
-STORED = {
-    1: [],
-    2: [Image.Transpose.FLIP_LEFT_RIGHT],
-    3: [Image.Transpose.ROTATE_180],
-    4: [Image.Transpose.FLIP_TOP_BOTTOM],
-    5: [Image.Transpose.TRANSPOSE],
-    6: [Image.Transpose.ROTATE_90],
-    7: [Image.Transpose.TRANSVERSE],
-    8: [Image.Transpose.ROTATE_270],
-}
-"""How an upright picture is stored under each orientation."""
-
 COVER: dict[str, Any] = {"fit": "cover"}
-
-
-def turned(shown: Image.Image, orientation: int, image_format: str, **options: Any) -> bytes:
-    stored = shown
-    for turn in STORED[orientation]:
-        stored = stored.transpose(turn)
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    return encoded(stored, image_format, exif=exif, **options)
 
 
 def output(source: bytes, **options: Any) -> Image.Image:

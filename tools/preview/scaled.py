@@ -55,7 +55,7 @@ def scaled(source: bytes, renditions: Sequence[Rendition]) -> Scaled:
         for frames, rendition in zip(found, renditions, strict=True):
             place = rendition.place(image.size)
             resized = image.resize(place.size, Image.Resampling.BICUBIC, box=place.box)
-            frames.append(replace(frame, image=resized, full_size=place.size, transpose=None))
+            frames.append(replace(frame, image=resized, full_size=place.size, extent=place.size, transpose=None))
     return Scaled(sizes[0], found)
 
 

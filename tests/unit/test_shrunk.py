@@ -1,0 +1,102 @@
+"""JPEGs that their decoder shrinks: the outputs lie where those of a full decode lie, and are as faithful."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from render import render
+from renditions import Rendition
+from settings import Limits
+from tests.images import STORED, decoded, encoded, turned
+
+LIMITS = Limits(1769 << 20)
+
+Pixels = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+
+sides = st.integers(150, 640)
+lengths = st.integers(40, 200)
+renditions = st.one_of(
+    st.builds(Rendition, st.just("r"), scale=st.sampled_from([0.125, 0.25, 0.5]) | st.floats(0.1, 0.6)),
+    st.builds(Rendition, st.just("r"), width=lengths),
+    st.builds(Rendition, st.just("r"), height=lengths),
+    st.builds(Rendition, st.just("r"), width=lengths, height=lengths, fit=st.just("cover")),
+)
+
+
+def waves(width: int, height: int) -> Image.Image:
+    """A picture in which each channel has slopes where the others are flat, across and down."""
+    phases = np.arange(3) * math.tau / 3
+    across = np.sin(math.tau * 4 * np.linspace(0, 1, width)[None, :, None] + phases)
+    down = np.sin(math.tau * 3 * np.linspace(0, 1, height)[:, None, None] + phases)
+    return Image.fromarray(np.uint8(127.5 + 55 * across + 55 * down))
+
+
+def detailed(width: int, height: int) -> Image.Image:
+    """A grey picture with detail of every size, less of the finer, as photos have."""
+    random = np.random.default_rng(5)
+    layers = []
+    steps = (2, 4, 8, 16, 32, 64, 128)
+    for step in steps:
+        noise = Image.fromarray(random.integers(0, 256, (-(-height // step), -(-width // step)), dtype=np.uint8))
+        layers.append(np.asarray(noise.resize((width, height), Image.Resampling.BICUBIC), dtype=float))
+    mean = np.average(layers, axis=0, weights=[step**0.7 for step in steps])
+    return Image.fromarray(np.uint8(np.clip(1.6 * mean - 70, 0, 255)))
+
+
+def outputs(source: bytes, *asked: Rendition) -> list[Pixels]:
+    made = render(source, asked, limits=LIMITS).outputs
+    return [np.asarray(decoded(output.body).convert("RGB"), dtype=np.float64) for output in made]
+
+
+def displacement(got: Pixels, want: Pixels) -> float:
+    """How far, in pixels, the worst outer quarter of a picture is from where it should be: least squares, by slopes."""
+    down, across = np.gradient(want, axis=(0, 1))
+    height, width = (max(2, side // 4) for side in want.shape[:2])
+    found: list[float] = []
+    for area in np.s_[:height, :], np.s_[-height:, :], np.s_[:, :width], np.s_[:, -width:]:
+        slopes = np.column_stack([across[area].ravel(), down[area].ravel()])
+        found += np.linalg.lstsq(slopes, (want - got)[area].ravel(), rcond=None)[0].tolist()
+    return max(map(abs, found))
+
+
+def fidelity(got: Pixels, want: Pixels) -> float:
+    """The PSNR of a picture, in dB."""
+    return 10 * math.log10(255**2 / max(1e-3, float(np.square(got - want).mean())))
+
+
+def is_decoders_half(rendition: Rendition, size: tuple[int, int]) -> bool:
+    """Whether an output is what the decoder made of odd sides, which docs/images.md lists as a limit."""
+    return rendition.fit == "inside" and rendition.place(size).size == (-(-size[0] // 2), -(-size[1] // 2))
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@given(sides, sides, st.sampled_from(list(STORED)), st.booleans(), st.lists(renditions, min_size=1, max_size=3))
+def test_every_output_lies_where_that_of_a_full_decode_does(
+    width: int, height: int, orientation: int, progressive: bool, asked: list[Rendition]
+) -> None:
+    options: dict[str, Any] = {"quality": 95, "subsampling": 0, "progressive": progressive}
+    source = turned(waves(width, height), orientation, "JPEG", **options)
+    whole = encoded(decoded(encoded(waves(width, height), **options)), "PNG")
+    lossless = [replace(rendition, format="png") for rendition in asked]
+    for rendition, got in zip(lossless, outputs(source, *lossless), strict=True):
+        (want,) = outputs(whole, rendition)
+        most = 0.55 if is_decoders_half(rendition, (width, height)) else 0.1
+        assert displacement(got, want) < most
+
+
+@pytest.mark.parametrize("width", [400, 250, 249, 240, 160, 125, 124, 100, 64])
+def test_an_output_is_as_faithful_as_that_of_a_full_decode(width: int) -> None:
+    shown = detailed(1001, 701)
+    source = encoded(shown, quality=92)
+    rendition = Rendition("r", width=width, format="jpeg")
+    want = np.asarray(
+        shown.resize(rendition.place(shown.size).size, Image.Resampling.BICUBIC).convert("RGB"), dtype=float
+    )
+    shrunk, whole = (fidelity(outputs(body, rendition)[0], want) for body in (source, encoded(decoded(source), "PNG")))
+    assert shrunk > whole - 0.5
