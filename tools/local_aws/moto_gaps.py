@@ -8,10 +8,12 @@ import moto.logs.responses
 import moto.s3.models
 import moto.sqs.models
 from moto.awslambda.exceptions import InvalidParameterValueException
+from moto.core.common_models import BaseModel as MotoModel
 from moto.logs.exceptions import ResourceNotFoundException
 from moto.s3.exceptions import MissingBucket
 
 # Any, for they are patched.
+BaseModel: Any = MotoModel
 LambdaBackend: Any = moto.awslambda.models.LambdaBackend
 LambdaFunction: Any = moto.awslambda.models.LambdaFunction
 LogsResponse: Any = moto.logs.responses.LogsResponse
@@ -19,6 +21,15 @@ Queue: Any = moto.sqs.models.Queue
 
 Invoke = Callable[[Any, bytes, str, dict[str, str]], bytes]
 """Takes a function, an event, the type of invocation and the response's headers; returns the reply."""
+
+
+def forget_what_is_deleted() -> None:
+    """Release a deleted object, message or log group; moto keeps a list of all that it ever made, for its dashboard."""
+
+    def new(cls: Any, *_args: Any, **_kwargs: Any) -> Any:
+        return super(MotoModel, cls).__new__(cls)
+
+    BaseModel.__new__ = new
 
 
 def run_functions(invoke: Invoke) -> None:

@@ -50,6 +50,24 @@ def list_versions_encoded() -> None:
     S3Response.list_object_versions = list_object_versions
 
 
+class _ListedKey(FakeKey):  # type: ignore[misc]
+    """One version as a listing describes it: it shares the body, which it must not close when the listing ends."""
+
+    def __del__(self) -> None:
+        pass
+
+
+def list_versions_without_bodies() -> None:
+    """Copy a version's description for a listing; for each page moto copies the bodies of the whole bucket, too."""
+
+    def describe(key: Any, _memo: Any) -> Any:
+        described: Any = object.__new__(_ListedKey)
+        vars(described).update(vars(key))
+        return described
+
+    FakeKey.__deepcopy__ = describe
+
+
 def dispose_of_delete_markers() -> None:
     """Let a bucket with delete markers be emptied; moto disposes of every version alike, and markers can't be."""
     FakeDeleteMarker.dispose = lambda _marker: None

@@ -135,11 +135,13 @@ class Server:
 
     def _install(self) -> None:
         self._control.install()
+        moto_gaps.forget_what_is_deleted()
         moto_gaps.run_functions(self._invoke)
         moto_gaps.keep_function_settings()
         moto_gaps.take_code_from_s3()
         moto_gaps.change_keys_of_log_groups()
         moto_gaps.keep_policies_of_queues()
+        s3_gaps.list_versions_without_bodies()
         s3_gaps.list_versions_encoded()
         s3_gaps.dispose_of_delete_markers()
         s3_gaps.ask_for_customer_keys()

@@ -1,0 +1,57 @@
+"""The local AWS holds what it stores, once, and nothing that was deleted: a stack of any size can be emptied."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.local_aws.conftest import Account
+from tools.local_aws import local_aws
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def fresh() -> Iterator[Account]:
+    """A local AWS whose process has no free memory left over from other tests."""
+    with local_aws() as aws:
+        yield Account(aws)
+
+
+def peak(account: Account) -> int:
+    """The most memory that the process has held, in bytes."""
+    status = Path(f"/proc/{account.aws.pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+
+def test_a_listing_of_versions_copies_no_bodies(fresh: Account) -> None:
+    bucket, s3 = fresh.bucket(), fresh.client("s3")
+    for number in range(16):
+        # Two versions of each key, and a delete marker above every other pair.
+        s3.put_object(Bucket=bucket, Key=f"{number // 2}", Body=bytes(4 * MIB))
+        if number % 4 == 3:
+            s3.delete_object(Bucket=bucket, Key=f"{number // 2}")
+    before = peak(fresh)
+    for _ in range(5):
+        listed = s3.list_object_versions(Bucket=bucket)
+    assert (len(listed["Versions"]), len(listed["DeleteMarkers"])) == (16, 4)
+    # One copy of the bucket would be 64 MiB.
+    assert peak(fresh) - before < 24 * MIB
+    assert s3.get_object(Bucket=bucket, Key="0")["Body"].read() == bytes(4 * MIB)
+
+
+def test_a_log_that_is_deleted_is_not_kept(fresh: Account) -> None:
+    logs = fresh.client("logs")
+    stream = {"logGroupName": "group", "logStreamName": "stream"}
+    for number in range(72):
+        if number == 8:
+            # By now it has what one request takes.
+            before = peak(fresh)
+        logs.create_log_group(logGroupName="group")
+        logs.create_log_stream(**stream)
+        lines = [{"timestamp": int(time.time() * 1000), "message": "x" * 250_000}] * 4
+        logs.put_log_events(**stream, logEvents=lines)
+        logs.delete_log_group(logGroupName="group")
+    # All of them would be 64 MB.
+    assert peak(fresh) - before < 24 * MIB
