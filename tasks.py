@@ -15,30 +15,10 @@ ROOT = Path(__file__).resolve().parent
 # The tools share the function's own settings and events.
 sys.path.insert(0, str(ROOT / "function"))
 
-from tools import before_and_after as showing  # noqa: E402
-from tools import build as building  # noqa: E402
-from tools import checks, invocation, module_docs, stack, upgrade  # noqa: E402
-from tools import demo as demonstration  # noqa: E402
-from tools import lock as locking  # noqa: E402
-from tools import publish as publishing  # noqa: E402
-from tools import release as releasing  # noqa: E402
-from tools import scan as scanning  # noqa: E402
-from tools.benchmarks import cold_tables  # noqa: E402
-from tools.benchmarks import report as reporting  # noqa: E402
-from tools.benchmarks import run as benchmarking  # noqa: E402
 from tools.cli import FilesTask, answers, readable_errors, say  # noqa: E402
 from tools.errors import ToolError  # noqa: E402
-from tools.operations import backfill as backfilling  # noqa: E402
-from tools.operations import failures as recorded  # noqa: E402
-from tools.operations import missing as auditing  # noqa: E402
-from tools.operations.audit import GRACE_SECONDS  # noqa: E402
-from tools.operations.deployment import Target  # noqa: E402
-from tools.operations.failure_queue import Choice  # noqa: E402
-from tools.operations.function import CONCURRENCY  # noqa: E402
-from tools.operations.operator import at_work  # noqa: E402
-from tools.paths import DIST, TERRAFORM  # noqa: E402
-from tools.preview import run as previewing  # noqa: E402
-from tools.soak import run as soaking  # noqa: E402
+from tools.operations import CONCURRENCY, GRACE_SECONDS, MAX_OBJECTS  # noqa: E402
+from tools.paths import DIST, LOCAL, TERRAFORM  # noqa: E402
 
 OPERATED = {
     "function": "The pipeline's function, by name (default: Lambda-image, or that of `invoke up`).",
@@ -63,6 +43,8 @@ HEIC_HELP = "Read HEIC too, with pillow-heif; its licences: README.md, HEIC."
 @readable_errors
 def build(_: Context, python: str = "3.13", arch: str = "arm64", heic: bool = False) -> None:
     """Build dist/function.zip, which Terraform uploads."""
+    from tools import build as building
+
     package = building.build(building.Target(python=python, architecture=arch), DIST, heic=heic)
     say(f"{package.path} ({package.size:,} bytes, Python {python}, {arch}{', with HEIC' if heic else ''})")
     if not package.has_byte_code:
@@ -83,6 +65,8 @@ def publish(
     _: Context, bucket: str, prefix: str = "", python: str = "3.13", heic: bool = False, local: bool = False
 ) -> None:
     """Build for both processors, put the zips into a bucket, and print the `package` of each for Terraform."""
+    from tools import publish as publishing
+
     # Standard output is for what is pasted, or piped, alone.
     progress = functools.partial(print, file=sys.stderr, flush=True)
     place = publishing.Place(bucket, prefix)
@@ -109,6 +93,8 @@ def test(
     browser: bool = False,
 ) -> None:
     """Run the tests, all of them unless told which."""
+    from tools import checks
+
     checks.test(unit=unit, judges=judges, terraform=terraform, pipeline=pipeline, browser=browser)
 
 
@@ -122,6 +108,8 @@ def test(
 @readable_errors
 def soak(_: Context, only: str = "", count: int = 0, write: bool = False) -> None:
     """Try to lose an upload, or memory, in long runs: half an hour for all."""
+    from tools.soak import run as soaking
+
     for name, said in soaking.soak(say, only=only, count=count, write=write).items():
         print(f"{name}: {said}")
 
@@ -140,6 +128,10 @@ def bench(
     _: Context, only: str = "", rounds: int = 9, quick: bool = False, write: bool = False, cold: bool = False
 ) -> None:
     """Measure the renderer against other resizers: CPU, memory, bytes, fidelity and cost; and its cold start."""
+    from tools.benchmarks import cold_tables
+    from tools.benchmarks import report as reporting
+    from tools.benchmarks import run as benchmarking
+
     if cold:
         for table in cold_tables.tables(benchmarking.run_cold(only, rounds, say, quick=quick, write=write)):
             print("\n" + table.text())
@@ -155,6 +147,8 @@ def bench(
 @readable_errors
 def lint(_: Context) -> None:
     """Check style and types: ruff, mypy --strict, terraform fmt and validate."""
+    from tools import checks
+
     checks.lint()
 
 
@@ -162,6 +156,8 @@ def lint(_: Context) -> None:
 @readable_errors
 def scan(_: Context) -> None:
     """Scan terraform/ with checkov: what is insecure, and which skips are no longer needed."""
+    from tools import scan as scanning
+
     found = scanning.scan(TERRAFORM)
     objections = list(found.objections())
     for objection in objections:
@@ -176,8 +172,10 @@ def scan(_: Context) -> None:
     help={"output": "Folder for the uploads and their results (default: .local/demo).", "heic": HEIC_HELP},
 )
 @readable_errors
-def demo(_: Context, files: list[Path], output: str = str(demonstration.DEFAULT_DIRECTORY), heic: bool = False) -> None:
+def demo(_: Context, files: list[Path], output: str = str(LOCAL / "demo"), heic: bool = False) -> None:
     """Run the main job on a local AWS: `invoke demo [PHOTO ...]`, then take it down again."""
+    from tools import demo as demonstration
+
     results = demonstration.demo(files, Path(output), say, heic=heic)
     print("\n" + demonstration.table(results))
     print(f"\nSaved to {output}")
@@ -199,9 +197,11 @@ def preview(
     files: list[Path],
     compare: list[str],
     var_file: str = "",
-    output: str = str(previewing.DEFAULT_OUTPUT),
+    output: str = str(LOCAL / "preview.html"),
 ) -> None:
     """Show what becomes of photos on a page, and what that takes: `invoke preview PHOTO ... [--compare ...]`."""
+    from tools.preview import run as previewing
+
     settings = Path(var_file) if var_file else None
     made = previewing.preview(files, say, var_file=settings, compare=compare)
     previewing.save(made.html, Path(output))
@@ -219,6 +219,8 @@ def preview(
 @readable_errors
 def up(_: Context, port: int = 0, var_file: str = "", heic: bool = False) -> None:
     """Start a local AWS in the background with the pipeline deployed; deploy again where it is up."""
+    from tools import stack
+
     running = stack.up(say, port=port, var_file=Path(var_file) if var_file else None, heic=heic)
     print(stack.how_to_try(running))
 
@@ -227,6 +229,8 @@ def up(_: Context, port: int = 0, var_file: str = "", heic: bool = False) -> Non
 @readable_errors
 def down(_: Context) -> None:
     """Destroy what `up` deployed and stop its local AWS."""
+    from tools import stack
+
     stack.down(say)
 
 
@@ -239,6 +243,8 @@ def down(_: Context) -> None:
 @readable_errors
 def send(_: Context, event: str, function: str = "") -> None:
     """Send an event to the function; prints its reply and its log."""
+    from tools import invocation
+
     answer = invocation.send(event, function)
     print(answer.log, end="")
     print(answer.reply)
@@ -250,6 +256,8 @@ def send(_: Context, event: str, function: str = "") -> None:
 @readable_errors
 def logs(_: Context) -> None:
     """Print the log of the function of `invoke up`."""
+    from tools import invocation
+
     for line in invocation.logs():
         print(line)
 
@@ -260,6 +268,11 @@ def failures(
     _: Context, undelivered: bool = False, function: str = "", local: bool = False, json: bool = False
 ) -> bool:
     """Show what is in the failure queue, and leave it there."""
+    from tools.operations import failures as recorded
+    from tools.operations.deployment import Target
+    from tools.operations.failure_queue import Choice
+    from tools.operations.operator import at_work
+
     target = Target(function, local=local, undelivered=undelivered)
     with at_work("look into the failure queue", target, as_json=json) as operator:
         recorded.show(operator, Choice())
@@ -288,6 +301,11 @@ def redrive(
     json: bool = False,
 ) -> bool:
     """Send the records of the failure queue again; each is removed once its image is there or it is recorded anew."""
+    from tools.operations import failures as recorded
+    from tools.operations.deployment import Target
+    from tools.operations.failure_queue import Choice
+    from tools.operations.operator import at_work
+
     choice, target = Choice(reason, prefix), Target(function, local=local, undelivered=undelivered)
     with at_work("redrive", target, as_json=json, concurrency=concurrency) as operator:
         if yes:
@@ -321,6 +339,10 @@ def audit(
     json: bool = False,
 ) -> bool:
     """Compare both buckets: what is missing, stale, failed or orphaned. Exits with 1 for one of the first two."""
+    from tools.operations import missing as auditing
+    from tools.operations.deployment import Target
+    from tools.operations.operator import at_work
+
     if redrive and not yes:
         raise ToolError("--redrive sends what it finds: add --yes, or leave it out to see what that is")
     with at_work("audit", Target(function, local=local), as_json=json, concurrency=concurrency) as operator:
@@ -344,7 +366,7 @@ def backfill(
     prefix: str = "",
     missing: bool = False,
     job: bool = False,
-    max_objects: int = backfilling.MOST_OBJECTS,
+    max_objects: int = MAX_OBJECTS,
     status: str = "",
     yes: bool = False,
     concurrency: int = CONCURRENCY,
@@ -353,6 +375,10 @@ def backfill(
     json: bool = False,
 ) -> bool:
     """Resize what was uploaded before there was the pipeline: first the estimate, then with --yes the work."""
+    from tools.operations import backfill as backfilling
+    from tools.operations.deployment import Target
+    from tools.operations.operator import at_work
+
     with at_work("backfill", Target(function, local=local), as_json=json, concurrency=concurrency) as operator:
         if status:
             return backfilling.follow(operator, status)
@@ -364,6 +390,8 @@ def backfill(
 @readable_errors
 def docs(_: Context) -> None:
     """Renew the tables of inputs and outputs in the READMEs of the Terraform modules."""
+    from tools import module_docs
+
     for path in module_docs.renew():
         say(f"Renewed {path}")
 
@@ -372,6 +400,8 @@ def docs(_: Context) -> None:
 @readable_errors
 def pictures(_: Context) -> None:
     """Draw docs/before-and-after.png: what the usual handler and this function make of the same uploads."""
+    from tools import before_and_after as showing
+
     say(f"Drew {showing.renew()}")
 
 
@@ -379,6 +409,8 @@ def pictures(_: Context) -> None:
 @readable_errors
 def lock(_: Context) -> None:
     """Renew the lock files from pyproject.toml."""
+    from tools import lock as locking
+
     locking.lock()
 
 
@@ -386,6 +418,8 @@ def lock(_: Context) -> None:
 @readable_errors
 def record(_: Context, version: str) -> None:
     """Keep the state of what `up` deployed as a release's, for tests of upgrades from it."""
+    from tools import upgrade
+
     say(str(upgrade.record(version)))
 
 
@@ -400,6 +434,8 @@ def record(_: Context, version: str) -> None:
 @readable_errors
 def release(_: Context, version: str, artifacts: str | bool = "", heic: bool = False) -> None:
     """Check that this clone is a release: version, changelog, lock files, documents, commit and tag."""
+    from tools import release as releasing
+
     objections = releasing.objections(version)
     for objection in objections:
         print(objection)
@@ -408,7 +444,7 @@ def release(_: Context, version: str, artifacts: str | bool = "", heic: bool = F
     say(f"This is {version}")
     if artifacts:
         # Invoke gives True where the option stands alone.
-        folder = Path(artifacts) if isinstance(artifacts, str) else releasing.DEFAULT_DIRECTORY
+        folder = Path(artifacts) if isinstance(artifacts, str) else DIST / "release"
         for path in releasing.make(version, folder, say, heic=heic):
             say(str(path))
 
@@ -417,4 +453,6 @@ def release(_: Context, version: str, artifacts: str | bool = "", heic: bool = F
 @readable_errors
 def clean(_: Context) -> None:
     """Remove everything that the other tasks made: .local/ and dist/."""
+    from tools import stack
+
     stack.clean()

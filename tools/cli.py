@@ -90,6 +90,10 @@ def readable_errors(body: Callable[P, R], code: int = 1) -> Callable[P, R]:
                 return body(*args, **kwargs)
         except ToolError as error:
             raise Exit(f"Error: {error}", code=code) from error
+        except ModuleNotFoundError as error:
+            raise Exit(
+                f"Error: this task needs the package {error.name}: run `pip install -r requirements.txt`", code=code
+            ) from error
         except KeyboardInterrupt:
             raise Exit("Interrupted", code=130) from None
         except BrokenPipeError:

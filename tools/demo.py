@@ -13,14 +13,12 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from tools.errors import ToolError
 from tools.invocation import log_events
-from tools.paths import LOCAL
 from tools.pictures import Upload, demo_uploads
 from tools.preview import deployed, rejections, run
 from tools.preview.contents import Refused, Step
 from tools.preview.pipeline import Written, report
 from tools.stack import RENDITION, Say, Stack, temporary_stack
 
-DEFAULT_DIRECTORY = LOCAL / "demo"
 REPORT = "report.html"
 
 PATIENCE = 120

@@ -12,11 +12,9 @@ from pathlib import Path
 from tools import lock, module_docs, sbom
 from tools.build import Target, wheels
 from tools.errors import ToolError
-from tools.paths import DIST, ROOT
+from tools.paths import ROOT
 from tools.publish import built, file_name
 from tools.stack import Say
-
-DEFAULT_DIRECTORY = DIST / "release"
 
 CHECKSUMS = "SHA256SUMS"
 

@@ -156,3 +156,26 @@ def test_no_terraform_is_said_before_anything_is_started(monkeypatch: pytest.Mon
     result = run("demo")
     assert result.returncode == 1
     assert result.stderr.startswith("Error: No terraform on PATH: install Terraform 1.11")
+
+
+@pytest.mark.parametrize("module", ["tasks", "tools.build"])
+def test_listing_the_tasks_and_building_need_no_package_but_invoke(module: str) -> None:
+    script = (
+        f"import sys, {module}; "
+        "print(*sorted({name.partition('.')[0] for name in sys.modules} - sys.stdlib_module_names))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    # What Python itself loads for an environment begins with an underscore.
+    loaded = {name for name in done.stdout.split() if not name.startswith("_")}
+    assert loaded <= {"invoke", "tasks", "tools", "yaml", "cython_runtime"}
+
+
+def test_a_package_that_is_missing_is_named_with_what_to_install() -> None:
+    @readable_errors
+    def task() -> None:
+        raise ModuleNotFoundError("No module named 'boto3'", name="boto3")
+
+    with pytest.raises(
+        Exit, match=r"^Error: this task needs the package boto3: run `pip install -r requirements.txt`$"
+    ):
+        task()

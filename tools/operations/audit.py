@@ -29,9 +29,6 @@ HEADS_AT_ONCE = 32
 WINDOW = 1024
 """How many are handed out before the first answers are taken."""
 
-GRACE_SECONDS = 60
-"""How old an upload is before its output is missed."""
-
 Advance = Callable[[int, int], None]
 """Told how many more uploads have been listed, and how many more outputs have been compared."""
 

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from tools.benchmarks.pricing import PRICES_AS_KNOWN_ON, REGION
 from tools.errors import ToolError
-from tools.operations import batch_job
+from tools.operations import MAX_OBJECTS, batch_job
 from tools.operations.audit import TO_SEND
 from tools.operations.batch_files import failed_tasks, manifest_lines, upload_manifest
 from tools.operations.batch_job import CsvManifest, GeneratedManifest, Job
@@ -25,9 +25,6 @@ from tools.operations.spool import Spool, spool
 
 DIRECT_AT_MOST = 10_000
 """How many objects are sent to the function one by one; more are a job of S3 Batch Operations."""
-
-MOST_OBJECTS = 100_000
-"""How many a backfill takes, unless told otherwise."""
 
 POLL_SECONDS = 5
 """How often S3 is asked how a job stands."""
@@ -51,7 +48,7 @@ class Wanted:
     prefix: str = ""
     missing: bool = False
     job: bool = False
-    most: int = MOST_OBJECTS
+    most: int = MAX_OBJECTS
 
     def __post_init__(self) -> None:
         if self.most < 1:

@@ -9,10 +9,8 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from tools.operations import CONCURRENCY
 from tools.operations.deployment import Deployment
-
-CONCURRENCY = 8
-"""How many invocations are under way at a time, unless told otherwise: uploads share the function with them."""
 
 PATIENCE_SECONDS = 30
 """How long Lambda may take beside the function's own timeout."""

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from tools.aws import reached
 from tools.errors import ToolError
+from tools.operations import CONCURRENCY
 from tools.operations.deployment import Deployment, Target, find
-from tools.operations.function import CONCURRENCY, Function
+from tools.operations.function import Function
 from tools.operations.permissions import explained
 from tools.operations.screen import Screen, counted
 from tools.operations.sending import Sent, send

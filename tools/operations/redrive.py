@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from outcomes import ObjectAddress
+from tools.operations import CONCURRENCY
 from tools.operations.deployment import Deployment
 from tools.operations.failure_queue import Choice, FailureQueue, Record
-from tools.operations.function import CONCURRENCY, Function, Look
+from tools.operations.function import Function, Look
 
 PASSED_OVER_SECONDS = 900
 """How long what is not meant is hidden: longer than all others take, and it is shown again at the end."""

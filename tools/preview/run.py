@@ -8,15 +8,13 @@ from pathlib import Path
 from settings import Settings
 from tools.benchmarks.table import Table
 from tools.errors import ToolError
-from tools.paths import LOCAL, ROOT
+from tools.paths import ROOT
 from tools.preview import deployed, method
 from tools.preview.advice import figure, verdicts
 from tools.preview.contents import Contents, Output
 from tools.preview.making import make
 from tools.preview.page import page
 from tools.preview.variants import Comparison
-
-DEFAULT_OUTPUT = LOCAL / "preview.html"
 
 HINT = "To choose a quality or a format, run it again with --compare quality=60,75,85 or --compare format=webp,avif."
 
