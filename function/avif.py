@@ -5,6 +5,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from errors import MalformedError
+
 CONTAINERS = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0, b"stbl": 0}
 """Boxes on the way to what says where pixels are, and the bytes before the first box in them."""
 
@@ -122,7 +124,7 @@ def _streams(data: bytes, within: Iterator[Box]) -> Iterator[memoryview]:
         elif box.kind == b"av1C":
             yield view[box.start + CONFIGURATION : box.end]
         elif box.kind == b"iloc":
-            with contextlib.suppress(IndexError):
+            with contextlib.suppress(MalformedError):
                 yield from _items(data, _Bits(view[box.start : box.end]))
         elif box.kind in {b"stco", b"co64"}:
             size = 4 if box.kind == b"stco" else 8
@@ -142,12 +144,12 @@ class _Bits:
         """The next ``count`` bits.
 
         Raises:
-            IndexError: There are fewer.
+            MalformedError: There are fewer.
 
         """
         start, self._position = self._position, self._position + count
         if self._position > 8 * len(self._data):
-            raise IndexError
+            raise MalformedError("it ends in the middle of a number")
         covering = self._data[start // 8 : -(-self._position // 8)]
         return int.from_bytes(covering, "big") >> -self._position % 8 & (1 << count) - 1
 
@@ -178,7 +180,7 @@ def _joined(parts: list[memoryview], most: int) -> memoryview:
 
 def _sizes(stream: memoryview) -> Iterator[tuple[int, int]]:
     """What each sequence header in a row of units announces (AV1 specification, 5.3)."""
-    with contextlib.suppress(IndexError):
+    with contextlib.suppress(MalformedError):
         position = 0
         while position < len(stream):
             header = stream[position]
@@ -195,7 +197,7 @@ def _leb128(stream: memoryview, position: int) -> tuple[int, int]:
     """A number of seven bits a byte, the lowest first, and where it ends (AV1 specification, 4.10.5)."""
     value = 0
     for shift in range(0, 56, 7):
-        byte = stream[position]
+        byte = _Bits(stream[position : position + 1]).read(8)
         position += 1
         value |= (byte & 127) << shift
         if byte < 128:

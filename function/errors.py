@@ -24,7 +24,7 @@ class BrokenOffError(ResizeError):
 
 
 class MalformedError(ResizeError):
-    """A file that an encoder wrote does not have the structure that its format prescribes."""
+    """A file does not have the structure that its format prescribes."""
 
 
 class LateError(ResizeError):

@@ -70,6 +70,8 @@ class _Layout:
         return cls(order, "Q", "Q") if body.startswith(BIG) else cls(order, "H", "L")
 
     def read(self, kind: str, body: bytes, place: int) -> int:
+        if place + struct.calcsize("=" + kind) > len(body):
+            raise MalformedError("it ends in the middle of a number")
         number: int = struct.unpack_from(self.order + kind, body, place)[0]
         return number
 
@@ -88,8 +90,7 @@ def pages(body: bytes) -> Iterator[Page]:
             end = start + entry.size * layout.read(layout.count, body, place)
             place = layout.read(layout.place, body, end)
             yield _page(entry.iter_unpack(memoryview(body)[start:end]), layout.order, len(body))
-    except (struct.error, OverflowError, IndexError):
-        # Behind the end of the file, however far.
+    except MalformedError:
         return
 
 

@@ -1,0 +1,238 @@
+"""A bug of ours is a failed event, with its traceback in the log: never a rejection, nor an image that is worse for it.
+
+Every function of every module that an event runs through is broken in turn.
+"""
+
+import builtins
+import functools
+import gzip
+import importlib
+import inspect
+import struct
+import sys
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from types import CodeType, FunctionType
+from typing import Any
+
+import pytest
+from moto import mock_aws
+from PIL import Image
+
+import clients
+from errors import IncompleteError
+from tests.images import encoded, picture
+from tests.unit.conftest import REGION, SESSION
+from tools.paths import FUNCTION
+
+MODULES = sorted(path.stem for path in FUNCTION.glob("*.py"))
+RENDITIONS = '{"half": {"scale": 0.5}, "icon": {"width": 16, "height": 16, "fit": "cover", "format": "jpeg"}}'
+
+
+class InjectedError(
+    KeyError, IndexError, ValueError, TypeError, ArithmeticError, RuntimeError, EOFError, struct.error, zlib.error
+):
+    """What a bug may raise: whatever handler is too wide for it catches this."""
+
+
+def broken(*_: object, **__: object) -> None:
+    """Stand in for a function of ours."""
+    raise InjectedError("injected")
+
+
+def turned() -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x013B] = 3, "Zoë"
+    exif.get_ifd(0x8769)[0xA002] = 40
+    return exif
+
+
+def frames(image_format: str, mode: str, **options: Any) -> bytes:
+    pages = [picture(24, 18, mode).rotate(90 * turn) for turn in range(3)]
+    return encoded(pages[0], image_format, save_all=True, append_images=pages[1:], **options)
+
+
+def transparent(mode: str) -> Image.Image:
+    image = picture(24, 18).convert(mode)
+    image.putalpha(Image.linear_gradient("L").resize(image.size))
+    return image
+
+
+def wide(side: int) -> Image.Image:
+    return Image.linear_gradient("L").resize((side, side)).convert("I").point(lambda value: value * 257).convert("I;16")
+
+
+SOURCES: dict[str, Callable[[], bytes]] = {
+    "photo.jpg": lambda: encoded(picture(16, 300), subsampling=0, exif=turned(), xmp=b"<x tiff:Orientation='6'/>"),
+    "cmyk.jpg": lambda: encoded(picture(24, 18, "CMYK"), icc_profile=b"no profile"),
+    "text.png": lambda: encoded(picture(24, 300).quantize(9), "PNG", exif=turned()),
+    "key.png": lambda: encoded(wide(24), "PNG", transparency=7),
+    "gamma.png": lambda: with_gamma(encoded(picture(24, 18), "PNG")),
+    "alpha.png": lambda: encoded(transparent("RGB"), "PNG"),
+    "animated.png": lambda: frames("PNG", "RGB", duration=50),
+    "animated.gif": lambda: frames("GIF", "RGB", duration=50, comment=b"unseen"),
+    "animated.webp": lambda: frames("WEBP", "RGB", duration=50),
+    "animated.avif": lambda: frames("AVIF", "RGB", duration=50, loop=3),
+    "alpha.avif": lambda: encoded(transparent("RGB"), "AVIF", exif=turned()),
+    "pages.tif": lambda: frames("TIFF", "RGB", compression="tiff_lzw", exif=turned()),
+    "tall.tif": lambda: encoded(picture(9, 300), "TIFF"),
+    "deep.tif": lambda: encoded(wide(24).convert("I"), "TIFF"),
+    "alpha.bmp": lambda: encoded(transparent("RGB"), "BMP"),
+    "packed.bmp": lambda: gzip.compress(encoded(picture(24, 18), "BMP")),
+    "none.txt": lambda: b"no image",
+    "damaged.jpg": lambda: encoded(picture(24, 18))[:300],
+    "folder/": lambda: b"",
+}
+
+
+def with_gamma(png: bytes) -> bytes:
+    chunk = b"gAMA" + struct.pack(">I", 100_000)
+    return png[:33] + b"\0\0\0\4" + chunk + struct.pack(">I", zlib.crc32(chunk)) + png[33:]
+
+
+class Context:
+    """What Lambda passes beside the event."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 120_000
+
+
+class Pipeline:
+    """The function with its buckets and its failure queue."""
+
+    def __init__(self, handler: Any, s3: Any, sqs: Any, queue: str) -> None:
+        self.handler, self.s3, self.sqs, self.queue = handler, s3, sqs, queue
+        for key, make in SOURCES.items():
+            encoding = {"ContentEncoding": "gzip"} if key.startswith("packed") else {}
+            s3.put_object(Bucket="uploads", Key=key, Body=make(), Metadata={"by": "us"}, **encoding)
+
+    def send(self, key: str) -> object:
+        record = {"eventSource": "aws:s3", "eventVersion": "2.1"} | {
+            "s3": {"bucket": {"name": "uploads"}, "object": {"key": key}}
+        }
+        # What an earlier event has made and kept would not run again.
+        sqs = functools.cache(lambda: clients.sqs(self.handler.config))
+        self.handler.reconciler = replace(self.handler.reconciler, sqs=sqs)
+        return self.handler.lambda_handler({"Records": [record]}, Context())
+
+    def is_recorded(self) -> bool:
+        """Whether a rejection was recorded since it was last asked."""
+        messages = self.sqs.receive_message(QueueUrl=self.queue, WaitTimeSeconds=0).get("Messages", [])
+        for message in messages:
+            self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+        return bool(messages)
+
+
+@pytest.fixture
+def pipeline(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
+    # What stands in for a function has the globals of its module.
+    monkeypatch.setattr(builtins, "InjectedError", InjectedError, raising=False)
+    with mock_aws():
+        s3, sqs = SESSION.client("s3"), SESSION.client("sqs")
+        for bucket in ("uploads", "resized"):
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        queue = sqs.create_queue(QueueName="failures")["QueueUrl"]
+        environment = {
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
+            "SOURCE_BUCKET": "uploads",
+            "DESTINATION_BUCKET": "resized",
+            "FAILURE_QUEUE_URL": queue,
+            "RENDITIONS": RENDITIONS,
+            "METADATA": "all",
+            "MIRROR_DELETES": "true",
+        }
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        yield Pipeline(importlib.import_module("lambda_function"), s3, sqs, queue)
+        del sys.modules["lambda_function"]
+
+
+def functions() -> dict[CodeType, FunctionType]:
+    """All functions and methods of our modules, by their code."""
+    found: dict[CodeType, FunctionType] = {}
+    for name in MODULES:
+        for thing in vars(sys.modules[name]).values():
+            members = vars(thing).values() if inspect.isclass(thing) and thing.__module__ == name else [thing]
+            for member in members:
+                for function in ours(member):
+                    found[function.__code__] = function
+    return {code: function for code, function in found.items() if code.co_filename.startswith(str(FUNCTION))}
+
+
+def ours(member: Any) -> list[FunctionType]:
+    if isinstance(member, property):
+        return [part for part in (member.fget, member.fset) if isinstance(part, FunctionType)]
+    if isinstance(member, (classmethod, staticmethod)):
+        member = member.__func__
+    if isinstance(member, functools.cached_property):
+        member = member.func
+    member = inspect.unwrap(member) if callable(member) else member
+    return [member] if isinstance(member, FunctionType) else []
+
+
+def run_through(pipeline: Pipeline, key: str) -> set[CodeType]:
+    """The code that an event about this object runs."""
+    seen = set()
+
+    def profile(frame: Any, event: str, _: object) -> None:
+        if event == "call":
+            seen.add(frame.f_code)
+
+    threading.setprofile(profile)
+    sys.setprofile(profile)
+    try:
+        pipeline.send(key)
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+    return seen
+
+
+@contextmanager
+def breaking(function: FunctionType) -> Iterator[None]:
+    """Have a function raise, wherever it was imported to."""
+    code = function.__code__
+    function.__code__ = broken.__code__.replace(co_freevars=code.co_freevars)
+    try:
+        yield
+    finally:
+        function.__code__ = code
+
+
+def unlike_a_failure(pipeline: Pipeline, caplog: pytest.LogCaptureFixture, key: str) -> str:
+    """How an event that ran into an injected error ended, if not as a failure; else nothing."""
+    caplog.clear()
+    try:
+        pipeline.send(key)
+    except InjectedError:
+        # Lambda's runtime logs it with its traceback.
+        ended = ""
+    except IncompleteError:
+        logged = [record.exc_info for record in caplog.records if record.message == "failed"]
+        ended = "" if any(info and info[0] is InjectedError for info in logged) else "without a traceback in the log"
+    else:
+        ended = "as a success"
+    return "as a rejection" if pipeline.is_recorded() else ended
+
+
+def test_what_our_own_code_raises_is_a_failed_event(pipeline: Pipeline, caplog: pytest.LogCaptureFixture) -> None:
+    known = functions()
+    # Botocore has called it already, and kept the answer.
+    del known[clients.KnowingLoader.list_available_services.__code__]
+    wrong, broken_modules = [], set()
+    for key in [*SOURCES, "gone.jpg"]:
+        for code in run_through(pipeline, key) & known.keys():
+            function = known.pop(code)
+            pipeline.is_recorded()
+            with breaking(function):
+                if how := unlike_a_failure(pipeline, caplog, key):
+                    wrong.append(f"{function.__module__}.{function.__qualname__} of {key} ended {how}")
+            broken_modules.add(function.__module__)
+    assert not wrong, "\n".join(wrong)
+    assert broken_modules == set(MODULES)
