@@ -40,6 +40,10 @@ PNG_TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 TEXTS_READ = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")
 """The names of texts that are XMP and EXIF."""
 
+XMP_READ_FIRST, NO_XMP = "XML:com.adobe.xmp", "none"
+"""Where ``Image.getexif`` looks for XMP before it looks into ``xmp``, which every decoder writes; and a text without an
+orientation."""
+
 AVIF_EXIF = re.compile(rb"(infe\x02.{3}.{4}|infe\x03.{3}.{6})Exif", re.DOTALL)
 """What announces EXIF among the items of a file (ISO/IEC 14496-12, 8.11.6)."""
 
@@ -67,7 +71,7 @@ class Metadata:
         """Read what ``image`` has."""
         exif, orientation = None, None
         with tolerating():
-            exif = image.getexif()
+            exif = _read_exif(image)
             orientation = exif.get(ExifTags.Base.Orientation)
         return cls(
             orientation=orientation if type(orientation) is int and 1 <= orientation <= 8 else 1,
@@ -135,7 +139,7 @@ def mend(image: Image.Image) -> None:
     elif not isinstance(xmp, bytes):
         image.info.pop("xmp", None)
     with decoding():
-        exif = image.getexif()
+        exif = _read_exif(image)
     for part in TiffTags.TAGS_V2_GROUPS.keys() & set(exif):
         is_readable = False
         with tolerating():
@@ -143,6 +147,15 @@ def mend(image: Image.Image) -> None:
             is_readable = True
         if not is_readable:
             del exif[part]
+
+
+def _read_exif(image: Image.Image) -> Image.Exif:
+    """The EXIF of ``image``, without the orientation that Pillow takes from XMP where EXIF has none: browsers do not."""
+    if image.info.get(XMP_READ_FIRST) != NO_XMP:
+        image.info[XMP_READ_FIRST] = NO_XMP
+        # When it opens a JPEG, Pillow may have looked already.
+        image._exif = None
+    return image.getexif()
 
 
 def copied(exif: Image.Exif) -> Image.Exif:

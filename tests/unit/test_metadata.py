@@ -202,8 +202,8 @@ def test_all_keeps_xmp_with_the_outputs_dimensions(image_format: str, written: s
 @pytest.mark.parametrize("policy", MetadataPolicy)
 @pytest.mark.parametrize(
     ("entries", "xmp"),
-    [([TURNED], b""), ([], XMP % 6), ([TURNED], XMP % 6), ([TURNED], XMP % 1)],
-    ids=["exif", "xmp", "both", "exif first"],
+    [([TURNED], b""), ([TURNED], XMP % 6), ([TURNED], XMP % 1)],
+    ids=["exif", "both", "exif first"],
 )
 @pytest.mark.parametrize("image_format", FORMATS)
 def test_an_orientation_is_applied_once_wherever_it_is(
@@ -218,6 +218,30 @@ def test_an_orientation_is_applied_once_wherever_it_is(
     assert (image.size, corners(image)) == ((160, 120), UPRIGHT_CORNERS)
     assert image.getexif().get(ExifTags.Base.Orientation, 1) == 1
     assert b"Orientation>6" not in image.info.get("xmp", b"")
+
+
+@pytest.mark.parametrize("entries", [[], [text(ExifTags.Base.Artist, b"A. Baker")]], ids=["alone", "beside EXIF"])
+@pytest.mark.parametrize("image_format", FORMATS)
+def test_an_orientation_that_is_only_in_xmp_is_not_applied_as_in_browsers(
+    image_format: str, entries: list[Entry]
+) -> None:
+    xmp = XMP % 6
+    if image_format == "TIFF":
+        source = tiff(*entries, (700, BYTE, len(xmp), xmp), image=picture())
+    else:
+        source = with_xmp(image_format, picture(), xmp, exif(*entries))
+    assert corners(decoded(body(source, MetadataPolicy.ALL))) == UPRIGHT_CORNERS
+
+
+def test_no_frame_of_an_animation_is_turned_by_xmp() -> None:
+    frames = [picture(), picture().convert("L").convert("RGB")]
+    webp = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:], xmp=XMP % 6, duration=100)
+    image = Image.open(io.BytesIO(body(webp, MetadataPolicy.COPYRIGHT)))
+    sizes = []
+    for number in range(2):
+        image.seek(number)
+        sizes.append(image.size)
+    assert sizes == [(160, 120), (160, 120)]
 
 
 def test_how_pixels_were_stored_is_not_kept() -> None:
