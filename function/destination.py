@@ -76,7 +76,7 @@ class Destination:
                 Body=output.body,
                 ContentType=output.content_type,
                 Metadata=_metadata(key, source["Metadata"], rendition.digest(self.metadata), identity),
-                **_headers(rendition, source),
+                **_headers(key, rendition, source),
             )
 
     def remove(self, keys: Sequence[str]) -> None:
@@ -99,12 +99,28 @@ def _checked_key(key: str) -> str:
     return key
 
 
-def _headers(rendition: Rendition, source: Mapping[str, object]) -> dict[str, Any]:
+def _headers(key: str, rendition: Rendition, source: Mapping[str, Any]) -> dict[str, Any]:
     """What an output keeps of its source's headers, and what its rendition sets instead."""
-    names = ("CacheControl", "ContentDisposition", "ContentLanguage")
-    copied = {name: source[name] for name in names if name in source}
     own = {"CacheControl": rendition.cache_control, "StorageClass": rendition.storage_class}
-    return copied | {name: value for name, value in own.items() if value is not None}
+    own = {name: value for name, value in own.items() if value is not None}
+    names = ("CacheControl", "ContentDisposition", "ContentLanguage")
+    copied = {name: _sendable(source[name]) for name in names if name in source and name not in own}
+    if dropped := sorted(name for name, value in copied.items() if value is None):
+        logger.warning("metadata_dropped", extra={"key": key, "entries": dropped})
+    return {name: value for name, value in copied.items() if value is not None} | own
+
+
+def _sendable(value: str) -> str | None:
+    """The text that botocore sends as the bytes that it received as ``value``; None where it can send no such bytes.
+
+    It reads a header as Latin-1 and writes it as UTF-8. It signs every kind of space as an ASCII space, so S3 would
+    refuse the signature of any other.
+    """
+    try:
+        text = value.encode("latin-1").decode()
+    except UnicodeError:
+        return None
+    return None if any(letter.isspace() and not letter.isascii() for letter in text) else text
 
 
 def _metadata(key: str, source: Mapping[str, str], digest: str, identity: Identity) -> dict[str, str]:

@@ -150,7 +150,7 @@ def mend(image: Image.Image) -> None:
 
 
 def _read_exif(image: Image.Image) -> Image.Exif:
-    """The EXIF of ``image``, without the orientation that Pillow takes from XMP where EXIF has none: browsers do not."""
+    """Read EXIF without Pillow's fallback to the orientation in XMP, which browsers do not apply."""
     if image.info.get(XMP_READ_FIRST) != NO_XMP:
         image.info[XMP_READ_FIRST] = NO_XMP
         # When it opens a JPEG, Pillow may have looked already.

@@ -16,9 +16,11 @@ from unittest.mock import Mock
 
 import boto3
 import pytest
+import urllib3
 from botocore.exceptions import ClientError, IncompleteReadError
 from botocore.response import StreamingBody
 from moto import mock_aws
+from moto.server import ThreadedMotoServer
 from PIL import Image
 
 import reconcile
@@ -198,6 +200,50 @@ def test_the_sources_headers_and_metadata_are_copied(pipeline: Pipeline) -> None
         "resized-from-modified": source["LastModified"].isoformat(),
         "resized-from-version": "null",
     }
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
+    """A pipeline whose requests and answers are bytes: moto in this process passes on texts."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        s3 = boto3.client("s3", "us-east-1", endpoint_url=f"http://{host}:{port}")
+        for bucket in (SOURCE, DESTINATION):
+            s3.create_bucket(Bucket=bucket)
+        yield Pipeline(s3, Mock(), settings(SOURCE, "no queue"))
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize(
+    ("sent", "is_kept"),
+    [
+        ('attachment; filename="cake.jpg"', True),
+        ('attachment; filename="gâteau Å….jpg"', True),
+        ('attachment; filename="ケーキ🎂.jpg"', True),
+        # botocore would sign another space than it sends.
+        ('attachment; filename="ケー\u3000キ.jpg"', False),
+        # botocore writes UTF-8 only.
+        ('attachment; filename="gâteau.jpg"'.encode("latin-1"), False),
+    ],
+)
+def test_a_header_is_copied_byte_by_byte_or_dropped_with_a_log_line(
+    served: Pipeline, caplog: pytest.LogCaptureFixture, sent: str | bytes, is_kept: bool
+) -> None:
+    url = served.s3.generate_presigned_url("put_object", Params={"Bucket": SOURCE, "Key": "cake.jpg"})
+    header = (sent.encode() if isinstance(sent, str) else sent).decode("latin-1")
+    assert urllib3.request("PUT", url, body=encoded(picture()), headers={"Content-Disposition": header}).status == 200
+    served.reconcile()
+    was = served.s3.head_object(Bucket=SOURCE, Key="cake.jpg")["ContentDisposition"]
+    output = served.s3.head_object(Bucket=DESTINATION, Key="resized-cake.jpg")
+    assert was == header
+    assert output.get("ContentDisposition") == (was if is_kept else None)
+    dropped = [record.__dict__["entries"] for record in caplog.records if record.message == "metadata_dropped"]
+    assert dropped == ([] if is_kept else [["ContentDisposition"]])
 
 
 def test_what_a_rendition_says_of_its_object_goes_before_what_the_source_says(pipeline: Pipeline) -> None:
