@@ -6,7 +6,7 @@ import re
 import struct
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,9 +26,10 @@ from PIL import (
 
 import avif
 import gif
+import png
 import tiff
-from errors import Reason, RejectedError
-from metadata import Metadata, mend, without_exif, without_texts
+from errors import MalformedError, Reason, RejectedError
+from metadata import Metadata, mend, without_exif
 from pillow import decoding, tolerating
 
 try:
@@ -149,7 +150,9 @@ class Picture:
                 Reason.HEIC_NOT_BUILT_IN, "HEIC needs a decoder: build the function with `invoke build --heic`"
             )
         self.source = source
-        self._image: Any = _opened(source)
+        self.lost: list[str] = []
+        self._file = self._readable()
+        self._image: Any = _opened(self._file)
         self._canvas: tuple[int, int] | None = None
         self.source_format = str(self._image.format)
         self.format = WRITTEN_AS.get(self.source_format, self.source_format)
@@ -158,7 +161,6 @@ class Picture:
         self.full_size = self.size
         self._extent: tuple[float, float] | None = None
         self.metadata = Metadata(1, None, None)
-        self.lost: list[str] = []
         # Kept, for encoders empty what images say of themselves.
         self.loop: int | None = self._image.info.get("loop")
         if self.source_format == "AVIF":
@@ -210,7 +212,8 @@ class Picture:
     @property
     def shows_few_colours(self) -> bool:
         """Whether a still, once it is read, has no more colours than a palette could."""
-        return self._image.getcolors(256) is not None
+        # Pillow cannot count colours of 16 bits.
+        return self._image.mode != "I;16" and self._image.getcolors(256) is not None
 
     @property
     def is_lossy(self) -> bool:
@@ -268,15 +271,14 @@ class Picture:
                     self._image.seek(index)
             if self.format == "TIFF":
                 mend(self._image)
-            with decoding():
-                self._image.load()
+            self._load()
             # Pages of a TIFF may differ in depth.
             self.note_loss(self._lost_bits())
             metadata = Metadata.of(self._image)
             if index == 0:
                 self.metadata = metadata
             icc = self._image.info.get("icc_profile")
-            image = _on_canvas(_resizable(self._image), self._canvas)
+            image = _on_canvas(self._resizable(), self._canvas)
             yield Frame(
                 image=image,
                 full_size=self.full_size if self.format == "JPEG" else self.size,
@@ -287,6 +289,49 @@ class Picture:
                 compression=self._image.info.get("compression"),
                 predictor=self._tag(PREDICTOR, 1) if self.format == "TIFF" else 1,
             )
+
+    def _readable(self) -> bytes:
+        """The source as Pillow can read it."""
+        if BEGINNINGS["GIF"].match(self.source):
+            return gif.without_unseen(self.source)
+        if not BEGINNINGS["PNG"].match(self.source):
+            return self.source
+        try:
+            readable, damaged = png.readable(self.source)
+        except MalformedError as error:
+            raise RejectedError(
+                Reason.CORRUPT, f"the PNG header is damaged, or of a kind that cannot be read: {error}"
+            ) from error
+        for kind in damaged:
+            self.note_loss(f"the chunk {kind} is damaged and was ignored")
+        return readable
+
+    def _load(self) -> None:
+        """Read the pixels of the current frame, of a still once more if its file can be mended."""
+        try:
+            with decoding():
+                self._image.load()
+        except RejectedError as error:
+            if error.reason is not Reason.CORRUPT or self.frame_count > 1:
+                raise
+            failure = error.message
+        else:
+            return
+        # With the exception goes the image that failed: pixels take more memory than a file.
+        opened = self._mended()
+        if opened is None:
+            raise RejectedError(Reason.CORRUPT, failure)
+        with decoding():
+            opened.load()
+        self._image = opened
+
+    def _mended(self) -> Image.Image | None:
+        """The picture, opened again without damage that browsers ignore; None if that is not what is wrong with it."""
+        self._image = None
+        if self.source_format == "PNG" and (mended := png.with_checksum(self._file)) is not None:
+            self.note_loss("the checksum of the pixels (Adler-32) is wrong and was ignored")
+            return _opened(mended)
+        return None
 
     def _tag(self, number: int, default: object) -> Any:
         """What the current page of a TIFF says under this number, of whatever type the file gives it."""
@@ -320,11 +365,32 @@ class Picture:
             if numbers
         }
 
+    def _resizable(self) -> Image.Image:
+        """The current frame in a mode whose pixels can be averaged."""
+        if self._has_wide_key and not self.is_animated:
+            return _keyed(self._image, self._low_bytes(), self._image.info["transparency"])
+        return _resizable(self._image)
+
     def _narrow_colour_key(self) -> None:
-        """Let a transparent colour of 16 bits be one of the 8 bits to which Pillow reduces colours."""
-        key = self._image.info.get("transparency")
-        if self.format == "PNG" and self._png_depth == 16 and isinstance(key, tuple):
-            self._image.info["transparency"] = tuple(level >> 8 for level in key)
+        """Let a transparent colour of 16 bits be one of the 8 bits to which Pillow reduces the colours of an APNG."""
+        if self._has_wide_key and self.is_animated:
+            self._image.info["transparency"] = tuple(level >> 8 for level in self._image.info["transparency"])
+
+    @property
+    def _has_wide_key(self) -> bool:
+        """Whether a PNG has a transparent colour of 16 bits a channel."""
+        is_colour = isinstance(self._image.info.get("transparency"), tuple)
+        return self.format == "PNG" and is_colour and self._png_depth == 16
+
+    def _low_bytes(self) -> Image.Image:
+        """The lower bytes of a PNG's colours of 16 bits: Pillow keeps the upper ones."""
+        opened: Any = _opened(self._file)
+        with decoding():
+            # Of a pair of bytes Pillow keeps the one that would be the upper one if the lower one came first.
+            opened.tile = [tile._replace(args="RGB;16L") for tile in opened.tile]
+            opened.load()
+        low: Image.Image = opened
+        return low
 
     def _counted_frames(self) -> int:
         if self.format == "GIF":
@@ -352,11 +418,7 @@ class Picture:
 
 
 def _opened(source: bytes) -> Image.Image:
-    if BEGINNINGS["PNG"].match(source):
-        source = without_texts(source)
-    elif BEGINNINGS["GIF"].match(source):
-        source = gif.without_unseen(source)
-    elif BEGINNINGS["AVIF"].match(source):
+    if BEGINNINGS["AVIF"].match(source):
         with tolerating():
             return Image.open(io.BytesIO(source), formats=FORMATS)
         # Its EXIF may be all that is broken.
@@ -407,11 +469,18 @@ def _is_bitmap_without_alpha(image: Image.Image) -> bool:
 
 def _keyed_grey(image: Image.Image) -> Image.Image:
     """16-bit grey with a transparent value: Pillow has no mode for both, and a hole is worse to lose than depth."""
-    key = image.info["transparency"]
     data = image.tobytes()
     low, high = (Image.frombytes("L", image.size, data[byte::2]) for byte in (0, 1))
-    visible = ImageChops.lighter(_differs(low, key & 255), _differs(high, key >> 8))
-    return Image.merge("LA", (high, visible))
+    return _keyed(high, low, [image.info["transparency"]])
+
+
+def _keyed(high: Image.Image, low: Image.Image, key: Sequence[int]) -> Image.Image:
+    """The upper bytes of values of 16 bits, with an alpha channel that makes one of these values transparent."""
+    visible = Image.new("L", high.size)
+    for channel, level in enumerate(key):
+        for image, byte in ((high, level >> 8), (low, level & 255)):
+            visible = ImageChops.lighter(visible, _differs(image.getchannel(channel), byte))
+    return Image.merge(high.mode + "A", (*high.split(), visible))
 
 
 def _differs(band: Image.Image, value: int) -> Image.Image:

@@ -1,6 +1,5 @@
 """EXIF and XMP: read what a source has, however broken, and write what an output keeps of it."""
 
-import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +7,6 @@ from typing import Any
 
 from PIL import ExifTags, Image, TiffImagePlugin, TiffTags
 
-import png
 from pillow import decoding, tolerating
 from settings import MetadataPolicy
 
@@ -33,12 +31,6 @@ PARTS: dict[int | None, set[int]] = {
     ExifTags.IFD.Exif: {ExifTags.IFD.Interop},
 }
 """Which directories are parts of which; None is the main one."""
-
-PNG_TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
-"""The chunks of a PNG that hold a name and a text (PNG specification, 11.3.3)."""
-
-TEXTS_READ = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")
-"""The names of texts that are XMP and EXIF."""
 
 XMP_READ_FIRST, NO_XMP = "XML:com.adobe.xmp", "none"
 """Where ``Image.getexif`` looks for XMP before it looks into ``xmp``, which every decoder writes; and a text without an
@@ -109,21 +101,6 @@ class Metadata:
             if tag in details:
                 details[tag] = side
         return kept
-
-
-def without_texts(source: bytes) -> bytes:
-    """The PNG without its texts: one named ``transparency`` would be taken for what Pillow itself says by that name."""
-    # Written at once, for slices of as many as a file may have would take far more than the file.
-    kept = io.BytesIO()
-    view, start = memoryview(source), 0
-    for chunk in png.chunks(source):
-        if chunk.kind in PNG_TEXTS and not source.startswith(TEXTS_READ, chunk.start + 8):
-            kept.write(view[start : chunk.start])
-            start = chunk.end
-    if not start:
-        return source
-    kept.write(view[start:])
-    return kept.getvalue()
 
 
 def without_exif(avif: bytes) -> bytes:

@@ -1,5 +1,7 @@
-"""A PNG's structure, read without decoding a pixel: its chunks, and its first rows as a PNG of their own."""
+"""A PNG's structure, read without decoding a pixel: its chunks, those that matter, and its first rows as a PNG."""
 
+import io
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -14,6 +16,45 @@ SIZE, HEIGHT = slice(16, 24), slice(20, 24)
 
 HEADER, HEADER_CHECK = slice(12, 29), slice(29, 33)
 """Its kind and data, and the checksum of them."""
+
+DEPTH, COLOUR_TYPE = 24, 25
+"""Where the header has the bits of a channel, and the kind of pixels: grey, colour or entries of a palette."""
+
+INTERLACE = 28
+"""Where the header says whether the pixels come in seven passes."""
+
+GREY, COLOUR, PALETTE = 0, 2, 3
+"""Colour types that can have a transparent colour, or several."""
+
+CHANNELS = {GREY: 1, COLOUR: 3, PALETTE: 1, 4: 2, 6: 4}
+"""Of each colour type."""
+
+ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""The first column and row of each pass, and the steps to the next ones (PNG specification, 8.2)."""
+
+ZLIB_HEADER, PIECE = 2, 1 << 14
+"""Bytes before the deflated ones (RFC 1950), and how many of these are inflated at once: to 16 MiB at most."""
+
+ANCILLARY = 0x20
+"""The bit of a kind's first letter that says that a decoder may skip the chunk (PNG specification, 5.4)."""
+
+ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
+"""Ancillary chunks that hold frames, and say how many there are and how they are shown."""
+
+COLOURS = frozenset({b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP"})
+"""Ancillary chunks that say what the pixels' values mean; the first of each kind counts, and only before the pixels."""
+
+SIZES = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1}
+"""Of the data of those that have a fixed size, in bytes."""
+
+PROFILE = re.compile(rb"[^\0]{1,79}\0\0")
+"""How an ``iCCP`` chunk begins: the name of the profile, and 0 for deflate (PNG specification, 11.3.2.3)."""
+
+TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
+"""The chunks that hold a name and a text (PNG specification, 11.3.3)."""
+
+TEXTS_READ = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")
+"""The names of texts that are XMP and EXIF."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +95,132 @@ def size(png: bytes) -> tuple[int, int]:
     return width, height
 
 
+def readable(png: bytes) -> tuple[bytes, list[str]]:
+    """Copy the chunks that decide what the image shows, read as browsers read them, and those that are its metadata.
+
+    Damaged ancillary chunks and texts are left out: Pillow refuses an image for the one, and takes a text named
+    ``transparency`` for its own entry of that name. Memory: one copy of ``png``.
+
+    Returns:
+        The PNG, and the kinds of the chunks that were left out because they are damaged.
+
+    Raises:
+        MalformedError: It does not begin with a header, has no palette though its pixels are entries of one, or
+            something that is no chunk comes before the pixels.
+
+    """
+    if png[HEADER][:4] != b"IHDR" or len(png) < HEADER_CHECK.stop:
+        raise MalformedError("it does not begin with a header")
+    view, kept = memoryview(png), io.BytesIO()
+    kept.write(SIGNATURE)
+    seen: set[bytes] = set()
+    damaged: list[str] = []
+    for chunk in chunks(png):
+        if not chunk.kind.isalpha():
+            if b"IDAT" in seen:
+                # Nothing behind the pixels is needed.
+                break
+            raise MalformedError(f"{chunk.kind!r} is in the place of a chunk's kind")
+        if chunk.kind == b"IDAT" and png[COLOUR_TYPE] == PALETTE and b"PLTE" not in seen:
+            raise MalformedError("it has no palette")
+        if not _is_wanted(png, chunk, seen):
+            continue
+        if not _is_sound(png, chunk):
+            damaged.append(chunk.kind.decode())
+            continue
+        kept.write(_key(png, chunk) if chunk.kind == b"tRNS" else view[chunk.start : chunk.end])
+        seen.add(chunk.kind)
+    return kept.getvalue(), damaged
+
+
+def with_checksum(png: bytes) -> bytes | None:
+    """The still with the Adler-32 that its pixels have; None if more is damaged than this checksum of the zlib stream.
+
+    Every ``IDAT`` chunk must have its own checksum, and the stream must hold as many bytes as the header promises:
+    pixels that were damaged on their way are not taken for good. Time: the stream is inflated once, in pieces.
+    """
+    view, pixels = memoryview(png), [chunk for chunk in chunks(png) if chunk.kind == b"IDAT"]
+    if not pixels or not all(_has_checksum(png, chunk) for chunk in pixels):
+        return None
+    stream = b"".join(view[chunk.start + 8 : chunk.end - 4] for chunk in pixels)
+    inflater, adler, left = zlib.decompressobj(-zlib.MAX_WBITS), zlib.adler32(b""), _filtered_bytes(png)
+    end = ZLIB_HEADER
+    while end < len(stream) and left >= 0 and not inflater.eof:
+        piece = stream[end : end + PIECE]
+        try:
+            inflated = inflater.decompress(piece, left + 1)
+        except zlib.error:
+            return None
+        adler = zlib.adler32(inflated, adler)
+        left -= len(inflated)
+        end += len(piece) - len(inflater.unused_data)
+    if left or not inflater.eof:
+        return None
+    whole = _chunk(b"IDAT", stream[:end] + adler.to_bytes(4, "big"))
+    return b"".join([view[: pixels[0].start], whole, view[pixels[-1].end :]])
+
+
+def _filtered_bytes(png: bytes) -> int:
+    """How many bytes the pixels take before they are deflated: each row begins with its filter (sections 7.2, 8.2)."""
+    width, height = size(png)
+    bits = png[DEPTH] * CHANNELS.get(png[COLOUR_TYPE], 0)
+    passes = ADAM7 if png[INTERLACE] else ((0, 0, 1, 1),)
+    sizes = [(-(-(width - left) // across), -(-(height - top) // down)) for left, top, across, down in passes]
+    return sum(rows * (1 + -(-columns * bits // 8)) for columns, rows in sizes if columns > 0 and rows > 0)
+
+
+def _is_wanted(png: bytes, chunk: Chunk, seen: set[bytes]) -> bool:
+    """Whether a chunk matters, where it is."""
+    if not chunk.kind[0] & ANCILLARY or chunk.kind in ANIMATION:
+        return True
+    if chunk.kind in TEXTS:
+        return png.startswith(TEXTS_READ, chunk.start + 8)
+    if chunk.kind == b"tRNS" and png[COLOUR_TYPE] == PALETTE and b"PLTE" not in seen:
+        return False
+    is_in_place = chunk.kind == b"eXIf" or (chunk.kind in COLOURS and b"IDAT" not in seen)
+    return is_in_place and chunk.kind not in seen
+
+
+def _is_sound(png: bytes, chunk: Chunk) -> bool:
+    """Whether a chunk can be taken: of what is not pixels its checksum, size and form must be right."""
+    if chunk.kind != b"PLTE" and (not chunk.kind[0] & ANCILLARY or chunk.kind in ANIMATION):
+        return True
+    size = chunk.end - chunk.start - 12
+    least, most = 0, size
+    if chunk.kind in SIZES:
+        least = most = SIZES[chunk.kind]
+    elif chunk.kind == b"PLTE":
+        least = 3
+    elif chunk.kind == b"tRNS":
+        least, most = {GREY: (2, size), COLOUR: (6, size)}.get(png[COLOUR_TYPE], (1, 256))
+    elif chunk.kind == b"iCCP" and not PROFILE.match(png, chunk.start + 8, chunk.end - 4):
+        return False
+    return least <= size <= most and _has_checksum(png, chunk)
+
+
+def _has_checksum(png: bytes, chunk: Chunk) -> bool:
+    view, check = memoryview(png), chunk.end - 4
+    return zlib.crc32(view[chunk.start + 4 : check]) == int.from_bytes(view[check : chunk.end], "big")
+
+
+def _key(png: bytes, chunk: Chunk) -> bytes:
+    """The ``tRNS`` chunk as Pillow compares it: grey of few bits in levels from 0 to 255; nothing if no pixel has it.
+
+    Of pixels of up to eight bits only the low byte counts, as in Chromium.
+    """
+    data, depth, colour_type = png[chunk.start + 8 : chunk.end - 4], png[DEPTH], png[COLOUR_TYPE]
+    if colour_type not in {GREY, COLOUR} or depth > 8:
+        return _chunk(b"tRNS", data)
+    highest, levels = (1 << depth) - 1, data[1 : 6 if colour_type == COLOUR else 2 : 2]
+    if max(levels) > highest:
+        return b""
+    return _chunk(b"tRNS", b"".join(struct.pack(">H", 255 * level // highest) for level in levels))
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+
+
 def first_rows(png: bytes, height: int) -> bytes:
     """The PNG, but no higher than this; where the rest of it is whole.
 
@@ -61,10 +228,10 @@ def first_rows(png: bytes, height: int) -> bytes:
         MalformedError: A checksum is wrong, or it does not end as a PNG does.
 
     """
-    view, last = memoryview(png), b""
+    last = b""
     for chunk in chunks(png):
         last = chunk.kind
-        if zlib.crc32(view[chunk.start + 4 : chunk.end - 4]) != int.from_bytes(view[chunk.end - 4 : chunk.end], "big"):
+        if not _has_checksum(png, chunk):
             raise MalformedError(f"its chunk {last.decode('latin-1')} is damaged")
     if last != b"IEND":
         raise MalformedError("it has no end")

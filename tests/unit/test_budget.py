@@ -13,10 +13,10 @@ from PIL import Image, ImageFile
 import avif as avif_boxes
 import decode
 import encode
+import png as png_chunks
 from budget import ENCODE_NANOSECONDS, RUNTIME_BYTES, Demand, check_opening
 from decode import Picture
 from errors import Reason, RejectedError
-from metadata import without_texts
 from render import render
 from renditions import Rendition
 from settings import Limits
@@ -183,7 +183,7 @@ def test_whatever_a_header_claims_is_refused_undecoded(source: bytes) -> None:
 def test_a_damaged_header_is_not_said_to_be_of_no_known_format(source: bytes, name: str) -> None:
     refused = rejection(source)
     assert refused.reason is Reason.CORRUPT
-    assert refused.message == f"the {name} header is damaged, or of a kind that cannot be read"
+    assert refused.message.startswith(f"the {name} header is damaged, or of a kind that cannot be read")
 
 
 def tagged_tiff(*entries: tuple[int, int, int, int], data: bytes = b"", big: bool = False) -> bytes:
@@ -350,14 +350,14 @@ def test_large_files_are_opened(source: bytes) -> None:
     check_opening(source, LIMITS)
 
 
-def test_texts_are_taken_out_of_a_png_at_the_cost_of_a_copy() -> None:
+def test_what_is_not_used_is_taken_out_of_a_png_at_the_cost_of_a_copy() -> None:
     source = within(PNG, 33, *[chunk(b"tEXt"), chunk(b"prVt", bytes(99))] * 20_000)
     tracemalloc.start()
-    without = without_texts(source)
+    readable, _ = png_chunks.readable(source)
     used = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert used < 1.2 * len(source)
-    assert without == within(PNG, 33, chunk(b"prVt", bytes(99)) * 20_000)
+    assert readable == PNG
 
 
 def claiming(source: bytes, side: int) -> bytes:

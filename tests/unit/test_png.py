@@ -1,0 +1,190 @@
+"""Damaged and unusual PNGs: what browsers show is resized and what was ignored is said; a truncated one is rejected."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import ImageCms
+
+import png
+from errors import MalformedError, Reason, RejectedError
+from render import Rendered, render
+from renditions import Rendition
+from settings import Limits
+from tests import pngs
+from tests.images import decoded
+from tests.pngs import Samples, chunk
+
+LIMITS = Limits(1769 << 20)
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+SAMPLES = pngs.blocks(2, 8)
+STREAM = zlib.compress(pngs.filtered(SAMPLES, 8))
+WRONG = STREAM[:-1] + bytes([STREAM[-1] ^ 1])
+GOOD = pngs.png(SAMPLES, 2, 8)
+START = len(GOOD) - len(STREAM) - 24
+COLOURS = {
+    b"gAMA": struct.pack(">I", 100_000),
+    b"cHRM": struct.pack(">8I", 31270, 32900, 60000, 33000, 25000, 55000, 12000, 5000),
+    b"sRGB": b"\0",
+    b"iCCP": b"name\0\0" + zlib.compress(PROFILE),
+    b"tRNS": SAMPLES[0, 0].astype(">u2").tobytes(),
+    b"eXIf": b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0",
+}
+"""Each of them changes what is shown; the last turns it."""
+
+
+def whole(source: bytes) -> Rendered:
+    return render(source, [Rendition("whole", scale=1)], limits=LIMITS)
+
+
+def shown(source: bytes) -> Samples:
+    (output,) = whole(source).outputs
+    return np.asarray(decoded(output.body).convert("RGBA")).astype(int)
+
+
+def rejection(source: bytes) -> RejectedError:
+    with pytest.raises(RejectedError) as caught:
+        whole(source)
+    return caught.value
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize(("colour_type", "depth"), [(0, 1), (0, 2), (0, 4), (0, 8), (0, 16), (2, 8), (2, 16)])
+def test_one_colour_alone_is_transparent(colour_type: int, depth: int, interlaced: bool) -> None:
+    samples = pngs.blocks(colour_type, depth)
+    transparent = samples[0, 8]
+    if depth == 16:
+        # As near as two colours can be, in either byte.
+        samples[0:8, 0:8], samples[0:8, 16:24] = transparent ^ 1, transparent ^ 256
+    source = pngs.png(samples, colour_type, depth, interlaced=interlaced, before=pngs.key(transparent))
+    wanted = np.where((samples == transparent).all(axis=2), 0, 255)
+    assert np.array_equal(shown(source)[..., 3], wanted)
+
+
+def test_a_small_16_bit_grey_with_a_transparent_level_is_written() -> None:
+    samples = pngs.blocks(0, 16, side=2)
+    source = pngs.png(samples, 0, 16, before=pngs.key(samples[0, 0]))
+    assert len(whole(source).outputs[0].body) < 2 * len(source)
+    assert shown(source)[..., 3].tolist() == np.where(samples[..., 0] == samples[0, 0], 0, 255).tolist()
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_a_transparent_level_that_no_pixel_can_have_is_none(depth: int) -> None:
+    samples = pngs.blocks(0, depth)
+    source = pngs.png(samples, 0, depth, before=chunk(b"tRNS", struct.pack(">H", 1 << depth)))
+    assert shown(source)[..., 3].min() == 255
+
+
+@pytest.mark.parametrize("extra", [0, 1, 5])
+def test_more_transparent_entries_than_the_palette_has_fail_nothing(extra: int) -> None:
+    samples = np.kron(np.arange(4).reshape(1, 4, 1), np.ones((8, 8, 1), int))
+    before = chunk(b"PLTE", bytes(range(12))) + chunk(b"tRNS", bytes([0, 255, 0, 255] + [7] * extra))
+    assert shown(pngs.png(samples, 3, 2, before=before))[4, ::8, 3].tolist() == [0, 255, 0, 255]
+
+
+def seen(made: Rendered) -> tuple[Samples, dict[str, object]]:
+    """The pixels of the output, and what is said of their colours."""
+    image = decoded(made.outputs[0].body)
+    said = {name: image.info.get(name) for name in ("gamma", "chromaticity", "icc_profile")}
+    return np.asarray(image.convert("RGBA")).astype(int), said
+
+
+def are_alike(one: Rendered, other: Rendered) -> bool:
+    return seen(one)[1] == seen(other)[1] and np.array_equal(seen(one)[0], seen(other)[0])
+
+
+@pytest.mark.parametrize("kind", COLOURS)
+def test_a_damaged_chunk_is_ignored_and_named(kind: bytes) -> None:
+    data, good = COLOURS[kind], whole(GOOD)
+    described = whole(pngs.png(SAMPLES, 2, 8, before=chunk(kind, data)))
+    assert described.lost == ""
+    # Which output is the one of sRGB is not said.
+    assert are_alike(described, good) == (kind == b"sRGB")
+    cut = {b"iCCP": data[:5], b"eXIf": None}.get(kind, data[1:])
+    for damaged in [chunk(kind, data, damage=1), *([chunk(kind, cut)] if cut is not None else [])]:
+        ignored = whole(pngs.png(SAMPLES, 2, 8, before=damaged))
+        assert are_alike(ignored, good)
+        assert ignored.lost == f"the chunk {kind.decode()} is damaged and was ignored"
+
+
+@pytest.mark.parametrize(
+    "before", [chunk(b"pHYs", b"\0"), chunk(b"bKGD"), chunk(b"prVt", b"x", damage=1), chunk(b"tEXt", b"a\0b", damage=1)]
+)
+def test_what_is_not_used_may_be_damaged(before: bytes) -> None:
+    made = whole(pngs.png(SAMPLES, 2, 8, before=before))
+    assert (made.lost, np.array_equal(shown(pngs.png(SAMPLES, 2, 8, before=before))[..., :3], SAMPLES)) == ("", True)
+
+
+def test_only_the_first_of_a_kind_counts_and_only_before_the_pixels() -> None:
+    one, other = (chunk(b"tRNS", SAMPLES[0, column].astype(">u2").tobytes()) for column in (0, 8))
+    assert np.array_equal(
+        shown(pngs.png(SAMPLES, 2, 8, before=one + other)), shown(pngs.png(SAMPLES, 2, 8, before=one))
+    )
+    assert shown(pngs.png(SAMPLES, 2, 8, end=one + chunk(b"IEND")))[..., 3].min() == 255
+
+
+@pytest.mark.parametrize(
+    "end", [b"", chunk(b"IEND")[:7], chunk(b"IEND", damage=1), b"rubbish " * 3, chunk(b"IEND") + b"x"]
+)
+def test_what_follows_the_pixels_may_be_missing_or_rubbish(end: bytes) -> None:
+    assert np.array_equal(shown(pngs.png(SAMPLES, 2, 8, end=end))[..., :3], SAMPLES)
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize(("colour_type", "depth"), [(0, 1), (0, 16), (2, 8), (3, 4), (4, 8), (6, 16)])
+def test_a_wrong_checksum_of_good_pixels_is_ignored_and_said(colour_type: int, depth: int, interlaced: bool) -> None:
+    samples = pngs.blocks(colour_type, depth, side=7)
+    palette = chunk(b"PLTE", bytes(range(48))) if colour_type == 3 else b""
+    stream = zlib.compress(pngs.filtered(samples, depth, interlaced=interlaced))
+    wrong = stream[:-1] + bytes([stream[-1] ^ 1])
+    good, bad = (
+        whole(pngs.png(samples, colour_type, depth, interlaced=interlaced, before=palette, stream=pixels))
+        for pixels in (stream, wrong)
+    )
+    assert bad.outputs == good.outputs
+    assert "the checksum of the pixels (Adler-32) is wrong and was ignored" in bad.lost
+    assert "Adler" not in good.lost
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pngs.png(SAMPLES, 2, 8, stream=STREAM[: len(STREAM) // 2]),
+        GOOD[: START + len(STREAM) // 2],
+        pngs.png(SAMPLES, 2, 8, stream=zlib.compress(pngs.filtered(SAMPLES, 8)[:-5])),
+        GOOD[:START] + chunk(b"IDAT", WRONG, damage=1) + chunk(b"IEND"),
+        pngs.SIGNATURE + chunk(b"IHDR", GOOD[16:29], damage=1) + GOOD[33:],
+        pngs.png(SAMPLES, 2, 8, before=b"\0\0"),
+        pngs.png(pngs.blocks(3, 2), 3, 2),
+        pngs.png(pngs.blocks(3, 2), 3, 2, before=chunk(b"PLTE", b"\1\2")),
+        pngs.png(pngs.blocks(3, 2), 3, 2, before=chunk(b"PLTE", bytes(12), damage=1)),
+        pngs.SIGNATURE + chunk(b"IDAT", STREAM) + chunk(b"IEND"),
+        GOOD[:20],
+    ],
+    ids=[
+        *("stream cut", "file cut", "bytes missing", "both checksums", "header", "between chunks"),
+        *("no palette", "short palette", "damaged palette", "no header", "header cut"),
+    ],
+)
+def test_what_loses_pixels_is_a_rejection(source: bytes) -> None:
+    assert rejection(source).reason is Reason.CORRUPT
+
+
+@given(st.data())
+def test_any_damage_is_survived(data: st.DataObject) -> None:
+    parts = [chunk(kind, content) for kind, content in COLOURS.items()]
+    source = bytearray(pngs.png(SAMPLES, 2, 8, before=b"".join(data.draw(st.permutations(parts)))))
+    for place in data.draw(st.lists(st.integers(8, len(source) - 1), max_size=5)):
+        source[place] = data.draw(st.integers(0, 255))
+    damaged = bytes(source[: data.draw(st.integers(0, len(source)))])
+    try:
+        readable, _ = png.readable(damaged)
+    except MalformedError:
+        return
+    assert len(readable) <= len(damaged)
+    png.with_checksum(readable)
+    again, ignored = png.readable(readable)
+    assert (again, ignored) == (readable, [])
