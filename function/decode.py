@@ -1,6 +1,7 @@
 """Bytes to frames: opens an image, says what it is, and yields its frames, ready to be resized."""
 
 import contextlib
+import hashlib
 import io
 import re
 import struct
@@ -26,6 +27,7 @@ from PIL import (
 
 import avif
 import gif
+import jpeg
 import png
 import tiff
 from errors import MalformedError, Reason, RejectedError
@@ -60,6 +62,8 @@ BEGINNINGS = {
 WRITTEN_AS = {"MPO": "JPEG", "DIB": "BMP", "HEIF": "JPEG"}
 """A multi-picture JPEG is its main picture, a headerless bitmap a bitmap, and HEIC is what few can show."""
 
+JPEGS = frozenset({"JPEG", "MPO"})
+
 ANIMATED = frozenset({"GIF", "PNG", "WEBP", "AVIF"})
 
 UPRIGHT = {
@@ -77,6 +81,9 @@ RESIZABLE = frozenset({"L", "LA", "RGB", "RGBA", "CMYK", "LAB", "I;16", "I", "F"
 """The modes that frames have: their pixels can be averaged."""
 
 SRGB_GAMMA = 1 / 2.2
+
+DIGEST_ROWS = 64
+"""So many rows of pixels are digested at once."""
 
 BITS_PER_SAMPLE, PREDICTOR = 258, 317
 """Tags of a TIFF (TIFF 6.0, sections 8 and 14)."""
@@ -159,6 +166,7 @@ class Picture:
         self.frame_count = self._counted_frames()
         self.kinds = self._counted_kinds()
         self.full_size = self.size
+        self._divisor = 1
         self._extent: tuple[float, float] | None = None
         self.metadata = Metadata(1, None, None)
         # Kept, for encoders empty what images say of themselves.
@@ -223,7 +231,7 @@ class Picture:
     @property
     def subsampling(self) -> int:
         """A JPEG's chroma subsampling as Pillow numbers it: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0; -1 is unknown."""
-        if self.source_format not in {"JPEG", "MPO"}:
+        if not self._is_jpeg:
             return -1
         with decoding():
             return JpegImagePlugin.get_sampling(self._image)
@@ -243,12 +251,8 @@ class Picture:
 
     def shrink_on_load(self, divisor: int) -> None:
         """Let a JPEG's decoder divide both sides by 1, 2, 4 or 8, rounding up: far less work."""
-        width, height = self.size
-        with decoding():
-            # Asked for more than a whole part of a side, it would do nothing.
-            drafted = self._image.draft(None, (max(1, width // divisor), max(1, height // divisor)))
-        if drafted is not None:
-            self._extent = drafted[1][2:]
+        self._divisor = 1 if self._is_jpeg and jpeg.is_lossless(self.source) else divisor
+        self._extent = _shrunk_on_load(self._image, self._divisor)
 
     def note_loss(self, sentence: str) -> None:
         """Add a sentence to what is lost, unless it is empty or known."""
@@ -308,15 +312,19 @@ class Picture:
 
     def _load(self) -> None:
         """Read the pixels of the current frame, of a still once more if its file can be mended."""
-        try:
-            with decoding():
-                self._image.load()
-        except RejectedError as error:
-            if error.reason is not Reason.CORRUPT or self.frame_count > 1:
-                raise
-            failure = error.message
+        if self._is_jpeg and jpeg.lacks_end(self.source):
+            # Pillow may not miss the last bytes, and takes what a file was filled up with for pixels.
+            failure = "the JPEG is cut off"
         else:
-            return
+            try:
+                with decoding():
+                    self._image.load()
+            except RejectedError as error:
+                if error.reason is not Reason.CORRUPT or self.frame_count > 1:
+                    raise
+                failure = error.message
+            else:
+                return
         # With the exception goes the image that failed: pixels take more memory than a file.
         opened = self._mended()
         if opened is None:
@@ -331,12 +339,34 @@ class Picture:
         if self.source_format == "PNG" and (mended := png.with_checksum(self._file)) is not None:
             self.note_loss("the checksum of the pixels (Adler-32) is wrong and was ignored")
             return _opened(mended)
+        if self._is_jpeg and (mended := self._with_end()) is not None:
+            self.note_loss("the end marker is missing and was added")
+            opened = _opened(mended)
+            _shrunk_on_load(opened, self._divisor)
+            return opened
         return None
+
+    def _with_end(self) -> bytes | None:
+        """The JPEG with an end marker, if nothing else is missing: what is put behind its data then changes no pixel.
+
+        It is decoded twice for that, in the size of the picture, but a progressive one at half size at least: smaller
+        ones do not show all of its scans.
+        """
+        if not jpeg.has_all_scans(self.source):
+            return None
+        divisor = min(self._divisor, 2) if self.is_progressive else self._divisor
+        mended, *others = jpeg.ended(self.source)
+        shown = _digest(mended, divisor)
+        return mended if all(_digest(other, divisor) == shown for other in others) else None
 
     def _tag(self, number: int, default: object) -> Any:
         """What the current page of a TIFF says under this number, of whatever type the file gives it."""
         with decoding():
             return self._image.tag_v2.get(number, default)
+
+    @property
+    def _is_jpeg(self) -> bool:
+        return self.source_format in JPEGS
 
     @property
     def _png_depth(self) -> int:
@@ -426,11 +456,39 @@ def _opened(source: bytes) -> Image.Image:
     # What the budget saw must be what is decoded; of these Pillow and libtiff read different directories.
     if not source.startswith(tiff.MISREAD):
         with decoding(), contextlib.suppress(UnidentifiedImageError):
-            return Image.open(io.BytesIO(source), formats=FORMATS)
+            opened: Any = Image.open(io.BytesIO(source), formats=FORMATS)
+            if opened.format in JPEGS:
+                # Pillow finds none where it is there twice, and takes broken ones.
+                opened.info["icc_profile"] = jpeg.profile(data for name, data in opened.applist if name == "APP2")
+            image: Image.Image = opened
+            return image
     for name, beginning in BEGINNINGS.items():
         if beginning.match(source):
             raise RejectedError(Reason.CORRUPT, f"the {name} header is damaged, or of a kind that cannot be read")
     raise RejectedError(Reason.NOT_AN_IMAGE, "the content is no JPEG, PNG, GIF, WebP, TIFF, BMP or AVIF image")
+
+
+def _shrunk_on_load(image: Any, divisor: int) -> tuple[float, float] | None:
+    """Have a JPEG's decoder shrink it; what it will cover of the image, as it says, or None if it shrinks nothing."""
+    if divisor == 1:
+        return None
+    width, height = image.size
+    with decoding():
+        # Asked for more than a whole part of a side, it would do nothing.
+        drafted = image.draft(None, (max(1, width // divisor), max(1, height // divisor)))
+    return None if drafted is None else drafted[1][2:]
+
+
+def _digest(source: bytes, divisor: int) -> bytes:
+    """What the decoded pixels are known by; only some rows of them are held twice."""
+    image = _opened(source)
+    _shrunk_on_load(image, divisor)
+    digest = hashlib.sha256()
+    with decoding():
+        image.load()
+        for top in range(0, image.height, DIGEST_ROWS):
+            digest.update(image.crop((0, top, image.width, min(top + DIGEST_ROWS, image.height))).tobytes())
+    return digest.digest()
 
 
 def _resizable(image: Image.Image) -> Image.Image:

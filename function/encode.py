@@ -321,6 +321,9 @@ def _webp(job: Job) -> bytes:
 def _avif(job: Job) -> bytes:
     images = [_bled(image) for image in in_one_mode(job.images)]
     options = {"quality": job.quality, "speed": 8, **job.colour, **job.timing}
+    if job.is_animated:
+        # Chromium paints frames of the full range in wrong colours.
+        options["range"] = "limited"
     body, count = _saved(job, images, options), options.get("loop")
     # Which Pillow does not write.
     return body if count is None else avif.with_plays(body, count)

@@ -1,8 +1,8 @@
-"""A JPEG's structure, read without decoding a pixel: its segments, and some of its rows as a JPEG of their own."""
+"""A JPEG's structure, read without decoding a pixel: its segments and scans, and some of its rows as a JPEG."""
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from errors import MalformedError
@@ -15,6 +15,9 @@ FRAMES = frozenset({*range(0xC0, 0xD0), 0xDE} - {0xC4, 0xC8, 0xCC})
 WITHOUT_DATA = frozenset({0xC8, *range(0xD0, 0xDA), *range(0xF0, 0xFE)})
 """What Pillow takes for a marker that stands alone."""
 
+PROGRESSIVE_FRAMES, LOSSLESS_FRAMES = frozenset({0xC2, 0xC6, 0xCA, 0xCE}), frozenset({0xC3, 0xC7, 0xCB, 0xCF})
+"""Those whose scans bring some coefficients each, and those that have no coefficients."""
+
 BASELINE_FRAME, SCAN = 0xC0, 0xDA
 FRAME_BYTES = 10
 """Of a frame's header with its marker, before its components (ITU-T T.81, B.2.2)."""
@@ -23,6 +26,19 @@ RESTART_0, END = b"\xff\xd0", b"\xff\xd9"
 
 MARKER = re.compile(rb"\xff[^\x00]")
 """In a scan's data 0 is put behind every 255 that begins none (ITU-T T.81, B.1.1.5)."""
+
+SEGMENT = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+"""What begins a segment, behind the data of a scan too: in it are only restart markers."""
+
+ALL_COEFFICIENTS = (1 << 64) - 1
+
+FILLER = bytes.fromhex("db6d") * 32
+"""Stands for data that is missing. It begins with set bits, for a decoder itself puts zeros there."""
+
+PROFILE = b"ICC_PROFILE\0"
+PROFILE_HEADER = len(PROFILE) + 2
+"""How a segment begins that has a part of a colour profile: this, its number from 1, and how many there are
+(ICC.1:2022, B.4)."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +108,71 @@ def header(body: bytes) -> Iterator[tuple[int, int]]:
             size = 2 + max(2, int.from_bytes(body[position + 2 : position + 4], "big"))
             yield kind, size
             position += size
+
+
+def is_lossless(body: bytes) -> bool:
+    """Whether the pixels are stored without loss, which no decoder can shrink as it reads them."""
+    return any(kind in LOSSLESS_FRAMES for kind, _ in header(body))
+
+
+def profile(segments: Iterable[bytes]) -> bytes | None:
+    """Put a colour profile together as Chromium does; None where a part is missing or there twice.
+
+    Args:
+        segments: The data of all ``APP2`` segments. Of those that hold parts of a profile only as many count as the
+            first one announces: some writers store the same profile twice.
+
+    """
+    parts = [part for part in segments if part.startswith(PROFILE) and len(part) > PROFILE_HEADER]
+    if not parts:
+        return None
+    count = parts[0][PROFILE_HEADER - 1]
+    numbered = {part[PROFILE_HEADER - 2]: part for part in parts[:count] if part[PROFILE_HEADER - 1] == count}
+    if not count or numbered.keys() != set(range(1, count + 1)):
+        return None
+    return b"".join(numbered[number][PROFILE_HEADER:] for number in range(1, count + 1))
+
+
+def has_all_scans(body: bytes) -> bool:
+    """Whether the headers of its scans announce every coefficient of every component, to the last bit."""
+    missing: dict[int, int] = {}
+    is_progressive, position = False, 2
+    while found := SEGMENT.search(body, position):
+        kind, start = body[found.end() - 1], found.end() + 2
+        if kind == END[1]:
+            break
+        end = start - 2 + max(2, int.from_bytes(body[start - 2 : start], "big"))
+        data = body[start:end]
+        if kind in FRAMES and not missing:
+            is_progressive = kind in PROGRESSIVE_FRAMES
+            missing = dict.fromkeys(data[6::3], ALL_COEFFICIENTS)
+        elif kind == SCAN and len(data) >= 4:
+            first, last, precision = data[-3:]
+            # What is left of a coefficient's bits for a later scan is the lower half of the last number.
+            done = (2 << last) - (1 << first) if is_progressive and not precision & 15 else 0
+            for component in data[1:-3:2]:
+                missing[component] = missing.get(component, 0) & ~(done if is_progressive else ALL_COEFFICIENTS)
+        position = end
+    return bool(missing) and not any(missing.values())
+
+
+def lacks_end(body: bytes) -> bool:
+    """Whether no end marker follows the last scan: the file is cut off, or what was cut off is filled up."""
+    return not body.endswith(END) and body.find(bytes([0xFF, SCAN]), max(0, body.rfind(END))) >= 0
+
+
+def ended(body: bytes) -> Iterator[bytes]:
+    """The JPEG with an end marker at its end, and the same with something before it that is no part of it.
+
+    A decoder makes the same pixels of both only if none are missing. Zeros at the end are no data: an upload that broke
+    off may have left them.
+    """
+    data = body.rstrip(b"\0")
+    if data.endswith(b"\xff"):
+        # Half of an end marker, or the last byte of the pixels; as the latter it harms neither.
+        data += b"\0"
+    yield data + END
+    yield data + FILLER + END
 
 
 def _places(body: bytes) -> tuple[int, int]:

@@ -1,0 +1,122 @@
+"""Damaged and unusual JPEGs: one that lacks no row is resized, and what was forgiven is said; others are rejected."""
+
+import io
+import struct
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageCms
+
+import jpeg
+from errors import Reason, RejectedError
+from render import Rendered, render
+from renditions import Rendition
+from settings import Limits
+from tests.images import decoded, encoded, picture
+
+LIMITS = Limits(1769 << 20)
+END_MISSING = "the end marker is missing and was added"
+NOISE = Image.fromarray(
+    np.kron(np.random.default_rng(0).integers(0, 256, (24, 36, 3)), np.ones((4, 4, 1))).astype(np.uint8)
+)
+KINDS: dict[str, dict[str, Any]] = {
+    "baseline": {},
+    "progressive": {"progressive": True},
+    "optimised": {"optimize": True},
+    "restarts": {"restart_marker_rows": 1},
+    "coarse": {"quality": 10, "optimize": True},
+    "4:4:4": {"subsampling": 0},
+}
+WIDTHS = (18, 72)
+"""Of an eighth, which its decoder makes, and of a half."""
+
+
+def made(source: bytes, **size: Any) -> Rendered:
+    return render(source, [Rendition("x", **(size or {"scale": 0.5}))], limits=LIMITS)
+
+
+def is_refused(source: bytes, width: int) -> bool:
+    with pytest.raises(RejectedError) as caught:
+        made(source, width=width)
+    return caught.value.reason is Reason.CORRUPT
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
+def test_only_the_end_marker_may_be_missing(options: dict[str, Any], mode: str, width: int) -> None:
+    whole = encoded(NOISE.convert(mode), **options)
+    for source in (whole[:-2], whole[:-1], whole[:-2] + bytes(9000), whole[:-1] + bytes(1)):
+        forgiven = made(source, width=width)
+        assert (forgiven.outputs, forgiven.lost) == (made(whole, width=width).outputs, END_MISSING)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
+def test_what_lacks_rows_is_a_rejection_whatever_it_is_filled_up_with(options: dict[str, Any], width: int) -> None:
+    whole = encoded(NOISE, **options)
+    start = whole.rindex(b"\xff\xda") + 14
+    # An eighth of a sequential one shows the means of blocks: nothing is made of the rest of the last one.
+    unseen = 400 if width == WIDTHS[0] and "progressive" not in options else 0
+    for end in (*range(len(whole) - unseen - 12, len(whole) - unseen - 2), (start + len(whole)) // 2, start):
+        for filling in (b"", bytes(9000)):
+            assert is_refused(whole[:end] + filling, width)
+
+
+def test_a_progressive_jpeg_that_ends_behind_a_scan_is_a_rejection() -> None:
+    whole = encoded(NOISE, progressive=True)
+    scans = [place for place in range(len(whole)) if whole[place : place + 2] == b"\xff\xda"]
+    assert len(scans) > 5
+    for start in scans[1:]:
+        assert is_refused(whole[:start], 18)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_the_first_profile_of_several_is_applied(count: int) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    parts = [
+        b"ICC_PROFILE\0"
+        + bytes([number + 1, count])
+        + profile[number * 200 : (number + 1) * 200 if number + 1 < count else None]
+        for number in range(count)
+    ]
+    for order, is_kept in [
+        (parts, True),
+        (parts[::-1], True),
+        (parts * 2, True),
+        ([*parts, b"ICC_PROFILE\0" + bytes([1, count]) + bytes(99)], True),
+        (parts[:-1], False),
+        ([parts[0]] * count, count == 1),
+        ([part[:13] + bytes([count + 1]) + part[14:] for part in parts], False),
+        ([part[:12] + bytes([part[12] - 1]) + part[13:] for part in parts], False),
+        ([b"ICC_PROFILE\0\1\0" + profile], False),
+    ]:
+        segments = b"".join(b"\xff\xe2" + struct.pack(">H", 2 + len(part)) + part for part in order)
+        source = encoded(picture())
+        (output,) = made(source[:2] + segments + source[2:]).outputs
+        assert decoded(output.body).info.get("icc_profile") == (profile if is_kept else None)
+
+
+@given(st.data())
+def test_any_damage_is_survived(data: st.DataObject) -> None:
+    source = bytearray(encoded(picture(40, 30), progressive=data.draw(st.booleans())))
+    for place in data.draw(st.lists(st.integers(2, len(source) - 1), max_size=5)):
+        source[place] = data.draw(st.integers(0, 255))
+    damaged = bytes(source[: data.draw(st.integers(2, len(source)))])
+    jpeg.has_all_scans(damaged)
+    jpeg.lacks_end(damaged)
+    jpeg.is_lossless(damaged)
+    assert all(ended.endswith(b"\xff\xd9") for ended in jpeg.ended(damaged))
+    parts = data.draw(st.lists(st.binary(max_size=3).map(lambda part: b"ICC_PROFILE\0" + part)))
+    assert jpeg.profile(parts) is None or max(map(len, parts)) > 14
+
+
+def test_all_scans_of_every_encoder_are_found() -> None:
+    target = io.BytesIO()
+    NOISE.convert("YCbCr").save(target, "JPEG", progressive=True, optimize=True)
+    assert jpeg.has_all_scans(target.getvalue())
+    assert jpeg.has_all_scans(encoded(NOISE.convert("CMYK"), progressive=True))
+    assert not jpeg.has_all_scans(b"\xff\xd8")
