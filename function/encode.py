@@ -28,6 +28,18 @@ Options = dict[str, Any]
 QUALITY = {"JPEG": 80, "WEBP": 80, "TIFF": 80, "AVIF": 75}
 """Of lossy formats, on their own scales; a JPEG's own quality is never exceeded unasked."""
 
+QUALITY_PER_OCTAVE, MOST_PER_OCTAVE = {"AVIF": 20.0, "WEBP": 35.0}, 80.0
+"""How much less quality halves the bytes: until it is measured, and at most, whatever is measured."""
+
+AIMED_SHARE = 0.96
+"""Of a source's bytes, for what a guess is wrong by."""
+
+LEAST_QUALITY, MOST_TRIES = 10, 3
+"""The lowest that is tried, and how often: each takes as long as the first."""
+
+CONTAINER_BYTES = {"AVIF": 300, "WEBP": 20}
+"""What a still takes beside its pixels and metadata, whatever its quality."""
+
 CONTENT_TYPES = {name: f"image/{name.lower()}" for name in MODES}
 
 STANDARD_LUMINANCE_SUM = 3688
@@ -176,10 +188,41 @@ def _saved(job: Job, images: Sequence[Image.Image], options: Options) -> bytes:
     return target.getvalue()
 
 
+def _no_larger(job: Job, write: Callable[[int], bytes]) -> bytes:
+    """Write at the job's quality, or at a lower one if a source of the same format is smaller than what that makes.
+
+    A WebP or AVIF does not say with which quality it was written, and encoders differ. So it is searched for: the
+    logarithm of the size is nearly proportional to it. A quality that was asked for is kept.
+
+    Args:
+        job: What is written.
+        write: Writes it at a quality.
+
+    """
+    quality, body = job.quality, write(job.quality)
+    aside = CONTAINER_BYTES[job.format] + sum(len(data) for data in job.colour.values() if data)
+    target = AIMED_SHARE * len(job.picture.source) - aside
+    if job.rendition.quality is not None or target <= 0:
+        return body
+    per_octave = QUALITY_PER_OCTAVE[job.format]
+    for _ in range(MOST_TRIES):
+        if not job.grows(body) or quality == LEAST_QUALITY:
+            break
+        step = math.ceil(per_octave * math.log2((len(body) - aside) / target))
+        lower = max(LEAST_QUALITY, quality - step)
+        tried = write(lower)
+        gained = math.log2((len(body) - aside) / max(1, len(tried) - aside))
+        per_octave = min(MOST_PER_OCTAVE, (quality - lower) / gained) if gained > 0 else MOST_PER_OCTAVE
+        quality, body = lower, min(body, tried, key=len)
+    return body
+
+
 def _jpeg(job: Job) -> bytes:
     # Restart markers let the proof decode some of the rows; they take a thousandth of the bytes.
     options = {"quality": job.quality, "subsampling": job.picture.subsampling, "restart_marker_rows": 1}
-    return _saved(job, job.images, options | job.colour)
+    body = _saved(job, job.images, options | job.colour)
+    # Codes of its own take time, and a twentieth less.
+    return _saved(job, job.images, options | job.colour | {"optimize": True}) if job.grows(body) else body
 
 
 def _jpeg_quality(quantization: Mapping[int, Sequence[int]]) -> int:
@@ -310,8 +353,12 @@ def _addable(images: Sequence[Image.Image], durations: Sequence[int]) -> list[in
 
 
 def _webp(job: Job) -> bytes:
-    options = {"quality": job.quality, "method": 4, "lossless": job.picture.is_lossless_webp}
-    body = _saved(job, job.images, {**options, **job.colour, **job.timing})
+    is_lossless = job.picture.is_lossless_webp
+    options = {"method": 4, "lossless": is_lossless, **job.colour, **job.timing}
+    if is_lossless:
+        body = _saved(job, job.images, {"quality": job.quality, **options})
+    else:
+        body = _no_larger(job, lambda quality: _saved(job, job.images, {"quality": quality, **options}))
     if has_alpha(job.images) and body[VP8X] == b"VP8X":
         # libwebp does not say so where each frame of an animation is opaque in its own rectangle: decoders show black.
         return body[:VP8X_FLAGS] + bytes([body[VP8X_FLAGS] | VP8X_ALPHA]) + body[VP8X_FLAGS + 1 :]
@@ -320,11 +367,12 @@ def _webp(job: Job) -> bytes:
 
 def _avif(job: Job) -> bytes:
     images = [_bled(image) for image in in_one_mode(job.images)]
-    options = {"quality": job.quality, "speed": 8, **job.colour, **job.timing}
+    options = {"speed": 8, **job.colour, **job.timing}
     if job.is_animated:
         # Chromium paints frames of the full range in wrong colours.
         options["range"] = "limited"
-    body, count = _saved(job, images, options), options.get("loop")
+    body = _no_larger(job, lambda quality: _saved(job, images, {"quality": quality, **options}))
+    count = options.get("loop")
     # Which Pillow does not write.
     return body if count is None else avif.with_plays(body, count)
 

@@ -52,7 +52,8 @@ class Rendition:
         height: The most pixels down; None where only the width counts.
         fit: ``inside`` keeps all of the source within width and height, ``cover`` fills both and crops the edges.
         format: What is written, one of EXTENSIONS; None keeps the source's.
-        quality: Of a lossy format, 1 to 100; None is the format's default, or a JPEG source's own where that is lower.
+        quality: Of a lossy format, 1 to 100; None is the format's default, or about the source's own where it has the
+            same format and that is lower.
         key: Template of the output's key, of ``{dir}``, ``{name}``, ``{stem}``, ``{ext}`` and ``{rendition}``.
         background: What shows through where the format has no transparency, such as ``#ffffff``.
         cache_control: Header of the output; None copies the source's.
