@@ -30,6 +30,9 @@ MARKER = re.compile(rb"\xff[^\x00]")
 SEGMENT = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 """What begins a segment, behind the data of a scan too: in it are only restart markers."""
 
+MOST_SEGMENTS = 100_000
+"""That are looked at: a file of more is not one that a camera or a program wrote."""
+
 ALL_COEFFICIENTS = (1 << 64) - 1
 
 FILLER = bytes.fromhex("db6d") * 32
@@ -136,13 +139,8 @@ def profile(segments: Iterable[bytes]) -> bytes | None:
 def has_all_scans(body: bytes) -> bool:
     """Whether the headers of its scans announce every coefficient of every component, to the last bit."""
     missing: dict[int, int] = {}
-    is_progressive, position = False, 2
-    while found := SEGMENT.search(body, position):
-        kind, start = body[found.end() - 1], found.end() + 2
-        if kind == END[1]:
-            break
-        end = start - 2 + max(2, int.from_bytes(body[start - 2 : start], "big"))
-        data = body[start:end]
+    is_progressive = False
+    for kind, data in _segments(body):
         if kind in FRAMES and not missing:
             is_progressive = kind in PROGRESSIVE_FRAMES
             missing = dict.fromkeys(data[6::3], ALL_COEFFICIENTS)
@@ -152,13 +150,25 @@ def has_all_scans(body: bytes) -> bool:
             done = (2 << last) - (1 << first) if is_progressive and not precision & 15 else 0
             for component in data[1:-3:2]:
                 missing[component] = missing.get(component, 0) & ~(done if is_progressive else ALL_COEFFICIENTS)
-        position = end
     return bool(missing) and not any(missing.values())
 
 
 def lacks_end(body: bytes) -> bool:
-    """Whether no end marker follows the last scan: the file is cut off, or what was cut off is filled up."""
-    return not body.endswith(END) and body.find(bytes([0xFF, SCAN]), max(0, body.rfind(END))) >= 0
+    """Whether no end marker follows the scans: the file is cut off, or what was cut off is filled up."""
+    # Most files end with it. Anything may follow it, even a film.
+    return not body.endswith(END) and all(kind != END[1] for kind, _ in _segments(body))
+
+
+def _segments(body: bytes) -> Iterator[tuple[int, bytes]]:
+    """The kind and the data of each segment up to the end marker, also of those between and behind scans."""
+    position, kind = 2, 0
+    for _ in range(MOST_SEGMENTS):
+        found = SEGMENT.search(body, position)
+        if kind == END[1] or found is None:
+            return
+        kind, start = body[found.end() - 1], found.end() + 2
+        position = start - 2 + max(2, int.from_bytes(body[start - 2 : start], "big"))
+        yield kind, body[start:position]
 
 
 def ended(body: bytes) -> Iterator[bytes]:

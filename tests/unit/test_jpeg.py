@@ -66,6 +66,14 @@ def test_what_lacks_rows_is_a_rejection_whatever_it_is_filled_up_with(options: d
             assert is_refused(whole[:end] + filling, width)
 
 
+@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
+def test_what_follows_the_end_is_nothing(options: dict[str, Any]) -> None:
+    whole = encoded(NOISE, **options)
+    film = np.random.default_rng(1).integers(0, 256, 300_000, dtype=np.uint8).tobytes()
+    for trailer in (film + b"\xff\xda" + film, film + b"\xff\xd9" + film + b"\xff\xda\0", bytes(99), whole[:900]):
+        assert (made(whole + trailer).outputs, made(whole + trailer).lost) == (made(whole).outputs, "")
+
+
 def test_a_progressive_jpeg_that_ends_behind_a_scan_is_a_rejection() -> None:
     whole = encoded(NOISE, progressive=True)
     scans = [place for place in range(len(whole)) if whole[place : place + 2] == b"\xff\xda"]
