@@ -32,6 +32,9 @@ CHANNELS = {GREY: 1, COLOUR: 3, PALETTE: 1, 4: 2, 6: 4}
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """The first column and row of each pass, and the steps to the next ones (PNG specification, 8.2)."""
 
+MOST_CHUNKS = 100_000
+"""Each takes a microsecond or two, before any clock is asked; writers put some kilobytes of pixels into one."""
+
 ZLIB_HEADER, PIECE = 2, 1 << 14
 """Bytes before the deflated ones (RFC 1950), and how many of these are inflated at once: to 16 MiB at most."""
 
@@ -105,8 +108,8 @@ def readable(png: bytes) -> tuple[bytes, list[str]]:
         The PNG, and the kinds of the chunks that were left out because they are damaged.
 
     Raises:
-        MalformedError: It does not begin with a header, has no palette though its pixels are entries of one, or
-            something that is no chunk comes before the pixels.
+        MalformedError: It does not begin with a header, has no palette though its pixels are entries of one, more
+            chunks than MOST_CHUNKS, or something that is no chunk before the pixels.
 
     """
     if png[HEADER][:4] != b"IHDR" or len(png) < HEADER_CHECK.stop:
@@ -115,7 +118,9 @@ def readable(png: bytes) -> tuple[bytes, list[str]]:
     kept.write(SIGNATURE)
     seen: set[bytes] = set()
     damaged: list[str] = []
-    for chunk in chunks(png):
+    for count, chunk in enumerate(chunks(png), 1):
+        if count > MOST_CHUNKS:
+            raise MalformedError(f"it has more than {MOST_CHUNKS} chunks")
         if not chunk.kind.isalpha():
             if b"IDAT" in seen:
                 # Nothing behind the pixels is needed.
