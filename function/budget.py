@@ -50,7 +50,7 @@ ANIMATION_DECODER_BYTES = {"PNG": 8, "GIF": 10, "WEBP": 4, "AVIF": 56}
 ENCODER_BYTES = {"JPEG": 10, "PNG": 36, "GIF": 18, "WEBP": 26, "TIFF": 22, "BMP": 12, "AVIF": 36}
 """What encoding and proving an output hold beside its image, a pixel of one frame: measured, and rounded up."""
 
-ANIMATION_ENCODER_BYTES = {"PNG": 8, "GIF": 10, "WEBP": 3, "TIFF": 0, "AVIF": 10}
+ANIMATION_ENCODER_BYTES = {"PNG": 8, "GIF": 10, "WEBP": 3, "TIFF": 0, "AVIF": 12}
 """The same, in addition, a pixel of all frames."""
 
 FRAME_BYTES = 2_000

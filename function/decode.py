@@ -312,23 +312,23 @@ class Picture:
 
     def _load(self) -> None:
         """Read the pixels of the current frame, of a still once more if its file can be mended."""
-        if self._is_jpeg and jpeg.lacks_end(self.source):
-            # Pillow may not miss the last bytes, and takes what a file was filled up with for pixels.
-            failure = "the JPEG is cut off"
+        try:
+            with decoding():
+                self._image.load()
+        except RejectedError as error:
+            if error.reason is not Reason.CORRUPT or self.frame_count > 1:
+                raise
+            failure = error.with_traceback(None)
+            # With its cause goes the image that failed: pixels take more memory than a file.
+            failure.__cause__ = failure.__context__ = None
         else:
-            try:
-                with decoding():
-                    self._image.load()
-            except RejectedError as error:
-                if error.reason is not Reason.CORRUPT or self.frame_count > 1:
-                    raise
-                failure = error.message
-            else:
+            if not self._is_jpeg or not jpeg.lacks_end(self.source):
                 return
-        # With the exception goes the image that failed: pixels take more memory than a file.
+            # Pillow may not miss the last bytes, and takes what a file was filled up with for pixels.
+            failure = RejectedError(Reason.CORRUPT, "the JPEG is cut off, and filled up with what is no part of it")
         opened = self._mended()
         if opened is None:
-            raise RejectedError(Reason.CORRUPT, failure)
+            raise failure
         with decoding():
             opened.load()
         self._image = opened
