@@ -15,6 +15,7 @@ from botocore.config import Config  # noqa: E402
 
 import clients  # noqa: E402
 import events  # noqa: E402
+import memory  # noqa: E402
 from errors import LateError  # noqa: E402
 from outcomes import ObjectAddress, Outcome  # noqa: E402
 from reconcile import Reconciler  # noqa: E402
@@ -46,6 +47,9 @@ def _client_config(timeout_seconds: int) -> Config:
 
 
 settings = Settings.from_environment(os.environ)
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    # Set by Lambda's runtime alone: a test or a tool that imports this module has a memory of its own.
+    memory.cap(settings.limits.memory_bytes)
 config = _client_config(settings.timeout_seconds)
 reconciler = Reconciler(s3=clients.s3(config), sqs=functools.cache(lambda: clients.sqs(config)), settings=settings)
 

@@ -9,6 +9,7 @@ what that raises is a bug, to be logged with its traceback and retried, and neve
 import contextlib
 from collections.abc import Iterator
 
+import memory
 from errors import Reason, RejectedError
 
 
@@ -21,7 +22,8 @@ def decoding() -> Iterator[None]:
 
     """
     try:
-        yield
+        with _out_of_memory():
+            yield
     except MemoryError:
         raise RejectedError(Reason.TOO_LARGE, "decoding ran out of memory: raise memory_size") from None
     except Exception as error:
@@ -38,7 +40,8 @@ def encoding(image_format: str) -> Iterator[None]:
 
     """
     try:
-        yield
+        with _out_of_memory():
+            yield
     except MemoryError:
         raise
     except Exception as error:
@@ -57,7 +60,8 @@ def proving(image_format: str) -> Iterator[None]:
 
     """
     try:
-        yield
+        with _out_of_memory():
+            yield
     except MemoryError:
         raise
     except Exception as error:
@@ -75,11 +79,24 @@ def tolerating() -> Iterator[None]:
 
     """
     try:
-        yield
+        with _out_of_memory():
+            yield
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001, S110 - see the module's docstring
         pass
+
+
+@contextlib.contextmanager
+def _out_of_memory() -> Iterator[None]:
+    """Raise ``MemoryError`` where native code could not allocate, whatever it says itself: see ``memory.ran_out``."""
+    memory.forget()
+    try:
+        yield
+    except Exception as error:
+        if memory.ran_out():
+            raise MemoryError from error
+        raise
 
 
 def _described(error: Exception) -> str:

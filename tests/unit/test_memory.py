@@ -1,6 +1,7 @@
 """The budget holds: no image takes more memory than was predicted from its header."""
 
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -42,7 +43,40 @@ render(source, asked, limits=limits)
 print(resident("VmHWM") - before, predicted[0].peak_bytes)
 """
 
+CAPPED = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import lambda_function
+from errors import RejectedError
+from render import render
+from renditions import Rendition
+from settings import Limits
+
+def ending(source, options):
+    try:
+        render(source, [Rendition("asked", **options)], limits=Limits(1 << 40))
+    except RejectedError as rejection:
+        return str(rejection)
+    return "rendered"
+
+options = eval(sys.argv[2])
+sources = [sys.stdin.buffer.read(int(size)) for size in sys.argv[3:]]
+print(ending(sources[0], options))
+for source in sources[1:]:
+    print(ending(source, {"scale": 0.5}))
+print(next(int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
+"""A process like Lambda's renders sources, in order, whose prediction always fits; only the first with the options."""
+
 WIDTH, HEIGHT = 1600, 1200
+ENVIRONMENT = {
+    "AWS_DEFAULT_REGION": "eu-west-2",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "150",
+    "SOURCE_BUCKET": "in",
+    "DESTINATION_BUCKET": "out",
+    "FAILURE_QUEUE_URL": "https://sqs.invalid/",
+    "RENDITIONS": '{"resized": {"scale": 0.5}}',
+}
 HALF: dict[str, Any] = {"scale": 0.5}
 WHOLE: dict[str, Any] = {"scale": 1}
 TINY: dict[str, Any] = {"width": 16}
@@ -120,3 +154,54 @@ def test_no_more_memory_is_used_than_predicted(case: str) -> None:
     ).stdout.split()
     used, predicted = map(int, measured)
     assert 0 < used <= predicted
+
+
+def square(image_format: str, side: int, **options: object) -> bytes:
+    """A flat picture: few bytes, many pixels."""
+    return encoded(Image.new("RGB", (side, side), "teal"), image_format, **options)
+
+
+BEYOND: dict[str, tuple[Callable[[], bytes], dict[str, Any]]] = {
+    "JPEG": (lambda: square("JPEG", 4500), WHOLE),
+    "JPEG, progressive": (lambda: square("JPEG", 4500, progressive=True, subsampling=0), TINY),
+    "PNG": (lambda: square("PNG", 4500), HALF),
+    "WebP": (lambda: square("WEBP", 4500), HALF),
+    "WebP, lossless": (lambda: square("WEBP", 4500, lossless=True, method=0), HALF),
+    "TIFF": (lambda: square("TIFF", 4500, compression="tiff_lzw"), HALF),
+    "TIFF, one strip": (lambda: square("TIFF", 4500, compression="tiff_lzw", strip_size=1 << 30), HALF),
+    "BMP": (lambda: encoded(Image.new("RGB", (4500, 4500)), "BMP"), HALF),
+    "GIF": (lambda: square("GIF", 4500), HALF),
+    "AVIF": (lambda: square("AVIF", 4500, speed=10), HALF),
+    "to WebP": (lambda: square("PNG", 2500), WHOLE | {"format": "webp"}),
+    "to AVIF": (lambda: square("PNG", 2500), WHOLE | {"format": "avif"}),
+}
+"""Images that take more than 150 MiB."""
+
+
+@pytest.mark.parametrize("case", BEYOND)
+def test_what_does_not_fit_is_rejected_by_a_process_that_lives_on(case: str) -> None:
+    make, options = BEYOND[case]
+    source = make()
+    damaged, good = encoded(photo("RGB"))[:9000], encoded(picture())
+    sizes = [str(len(one)) for one in (source, damaged, good)]
+    command = [sys.executable, "-c", CAPPED, str(FUNCTION), repr(options), *sizes]
+    environment = os.environ | ENVIRONMENT | DEPLOYED | {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"}
+    ended = subprocess.run(
+        command, input=source + damaged + good, capture_output=True, check=True, env=environment
+    ).stdout.decode()
+    first, second, third, resident = ended.splitlines()
+    assert first in {f"too_large: {step} ran out of memory: raise memory_size" for step in ("decoding", "resizing")}
+    # An allocation that failed says nothing of the next file.
+    assert second.startswith("corrupt: the image cannot be decoded: ")
+    assert third == "rendered"
+    assert int(resident) <= 150 << 20
+
+
+SHOW_LIMIT = "print(resource.getrlimit(resource.RLIMIT_DATA))"
+
+
+def test_whoever_imports_the_handler_outside_of_lambda_is_not_capped() -> None:
+    script = f"import resource, sys; sys.path.insert(0, {str(FUNCTION)!r}); import lambda_function; {SHOW_LIMIT}"
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, check=True, env=os.environ | ENVIRONMENT, text=True)
+    assert done.stdout.strip() == str(resource.getrlimit(resource.RLIMIT_DATA))

@@ -1,0 +1,41 @@
+"""A limit of the process's memory, below what Lambda kills it for, and the question whether it was reached."""
+
+import ctypes
+import errno
+import resource
+
+CODE_BYTES = 40 << 20
+"""Memory of the process that ``RLIMIT_DATA`` does not count, but Lambda does: pages of programs and libraries, 20 MiB,
+and 16 MiB for the daemon that runs beside the function where tracing is on."""
+
+_errno_location = ctypes.CDLL(None).__errno_location
+_errno_location.restype = ctypes.POINTER(ctypes.c_int)
+
+
+def cap(memory_bytes: int) -> None:
+    """Let allocations fail from now on that would take the process beyond a function's memory.
+
+    Without it the kernel kills the process, and with it every other object of the event. With it Python raises
+    ``MemoryError``, and native code fails in its own words: see ``ran_out``.
+
+    Args:
+        memory_bytes: The memory of the whole execution environment.
+
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (max(0, memory_bytes - CODE_BYTES), hard))
+
+
+def forget() -> None:
+    """Prepare ``ran_out``: let it look only at what happens from here on."""
+    _errno_location()[0] = 0
+
+
+def ran_out() -> bool:
+    """Tell whether an allocation of this thread has failed since ``forget``, and no other system call after it.
+
+    Decoders report a failed allocation in the words that they have for a damaged file ("broken data stream", "Decoding
+    of color planes failed"). ``malloc`` leaves ``ENOMEM`` in ``errno`` (malloc(3)), and nothing between it and an
+    exception makes another system call: sources and outputs are in memory.
+    """
+    return _errno_location()[0] == errno.ENOMEM
