@@ -1,17 +1,26 @@
 """What an AVIF's boxes say, read without decoding a pixel."""
 
 import contextlib
+import itertools
+import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from errors import MalformedError
+from structure import bounded, too_many
 
 CONTAINERS = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0, b"stbl": 0}
 """Boxes on the way to what says where pixels are, and the bytes before the first box in them."""
 
+MOST_DEPTH = 5
+"""Of those boxes in each other, down to ``stbl``."""
+
 CONFIGURATION = 4
 """Bytes of an ``av1C`` box before the units in it (AV1 in ISOBMFF, 2.3.3)."""
+
+MOST_FOLD = 4
+"""How many times its bytes a file's items may have together, where some share data."""
 
 SEQUENCE_HEADER, MOST_HEADER_BYTES = 1, 512
 """A kind of unit (AV1 specification, 6.2.2), and what it can't be larger than up to where it says the size."""
@@ -32,10 +41,19 @@ class Box:
     end: int
 
 
-def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
-    """Each box in order, of all of ``data`` or of a part."""
-    end = len(data) if end is None else end
+Steps = Iterator[None]
+"""What a walk takes one of for each part that it looks at, whatever its kind; there are ``structure.MAX_PARTS``."""
+
+
+def steps() -> Steps:
+    """Make what a walk over all of a file takes; the next one raises ``RejectedError``, TOO_LARGE."""
+    return bounded(itertools.repeat(None))
+
+
+def boxes(data: bytes, start: int, end: int, left: Steps) -> Iterator[Box]:
+    """Each box of a part of ``data``, in order."""
     while start + 8 <= end:
+        next(left)
         size, kind = struct.unpack_from(">I4s", data, start)
         content = start + 8
         if size == 1:
@@ -48,7 +66,12 @@ def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
 
 
 def plays(data: bytes) -> int | None:
-    """How often an animation is played: 0 is for ever; None where nothing says it."""
+    """How often an animation is played: 0 is for ever; None where nothing says it.
+
+    Raises:
+        RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS`` boxes.
+
+    """
     for track in _tracks(data):
         duration = int.from_bytes(data[track.start : track.end], "big")
         if not track.repeats:
@@ -91,11 +114,13 @@ class _Track:
 
 
 def _tracks(data: bytes) -> Iterator[_Track]:
-    for movie in boxes(data):
-        for track in boxes(data, movie.start, movie.end) if movie.kind == b"moov" else ():
-            parts = {part.kind: part for part in boxes(data, track.start, track.end)}
+    left = steps()
+    for movie in boxes(data, 0, len(data), left):
+        for track in boxes(data, movie.start, movie.end, left) if movie.kind == b"moov" else ():
+            parts = {part.kind: part for part in boxes(data, track.start, track.end, left)}
             header, edits = parts.get(b"tkhd"), parts.get(b"edts")
-            lists = [part for part in boxes(data, edits.start, edits.end) if part.kind == b"elst"] if edits else []
+            inner = boxes(data, edits.start, edits.end, left) if edits else ()
+            lists = [part for part in inner if part.kind == b"elst"]
             if header is None or not lists or len(data) < max(header.start + 36, lists[0].start + 20):
                 continue
             start = lists[0].start
@@ -106,32 +131,58 @@ def _tracks(data: bytes) -> Iterator[_Track]:
             yield _Track(duration, duration + length, once, repeats=bool(data[start + 3] & 1))
 
 
-def coded_size(data: bytes) -> tuple[int, int]:
-    """The largest width and height that the AV1 streams in ``data`` announce, whatever its boxes say; else 0 and 0.
+@dataclass(frozen=True)
+class Coded:
+    """What the AV1 streams of a file announce, whatever its boxes say; zeros where there are none.
 
     A decoder makes room for these, and only then scales its image to what the boxes say.
+
+    Attributes:
+        size: The largest width and height.
+        item_pixels: Of all items together: an image, its alpha, its cells, its thumbnails.
+
     """
-    sizes = [size for stream in _streams(data, boxes(data)) for size in _sizes(stream)]
-    return max((width for width, _ in sizes), default=0), max((height for _, height in sizes), default=0)
+
+    size: tuple[int, int]
+    item_pixels: int
 
 
-def _streams(data: bytes, within: Iterator[Box]) -> Iterator[memoryview]:
-    """Wherever a stream may begin: in configurations, in items, and in the chunks of tracks."""
+def coded(data: bytes) -> Coded:
+    """Read the sequence headers of all streams in ``data``.
+
+    Raises:
+        RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS`` boxes, items, chunks and units, or items
+            overlap.
+
+    """
+    left = steps()
+    width = height = item_pixels = 0
+    for stream, is_item in _streams(data, list(boxes(data, 0, len(data), left)), left):
+        sizes = list(_sizes(stream, left))
+        width, height = (max(found, default=0) for found in zip((width, height), *sizes, strict=True))
+        item_pixels += max(map(math.prod, sizes), default=0) if is_item else 0
+    return Coded((width, height), item_pixels)
+
+
+def _streams(data: bytes, within: Sequence[Box], left: Steps, depth: int = 0) -> Iterator[tuple[memoryview, bool]]:
+    """Wherever a stream may begin: in configurations, in items, and in the chunks of tracks; whether it is an item."""
     view = memoryview(data)
+    inside = next((box.start for box in within if box.kind == b"idat"), 0)
     for box in within:
-        if box.kind in CONTAINERS:
-            yield from _streams(data, boxes(data, box.start + CONTAINERS[box.kind], box.end))
+        if box.kind in CONTAINERS and depth < MOST_DEPTH:
+            inner = list(boxes(data, box.start + CONTAINERS[box.kind], box.end, left))
+            yield from _streams(data, inner, left, depth + 1)
         elif box.kind == b"av1C":
-            yield view[box.start + CONFIGURATION : box.end]
+            yield view[box.start + CONFIGURATION : box.end], False
         elif box.kind == b"iloc":
             with contextlib.suppress(MalformedError):
-                yield from _items(data, _Bits(view[box.start : box.end]))
+                yield from ((item, True) for item in _items(data, _Bits(view[box.start : box.end]), inside, left))
         elif box.kind in {b"stco", b"co64"}:
             size = 4 if box.kind == b"stco" else 8
-            entries = range(box.start + 8, box.end, size)
-            starts = sorted(int.from_bytes(view[entry : entry + size], "big") for entry in entries)
+            entries = zip(range(box.start + 8, box.end, size), left, strict=False)
+            starts = sorted(int.from_bytes(view[entry : entry + size], "big") for entry, _ in entries)
             # Each sample in a chunk may bring a header of its own.
-            yield from (view[start:end] for start, end in zip(starts, [*starts[1:], len(data)], strict=True))
+            yield from ((view[start:end], False) for start, end in itertools.pairwise([*starts, len(data)]))
 
 
 class _Bits:
@@ -154,35 +205,41 @@ class _Bits:
         return int.from_bytes(covering, "big") >> -self._position % 8 & (1 << count) - 1
 
 
-def _items(data: bytes, bits: _Bits) -> Iterator[memoryview]:
-    """The data of each item that an ``iloc`` box places in the file (ISO/IEC 14496-12, 8.11.3)."""
+def _items(data: bytes, bits: _Bits, inside: int, left: Steps) -> Iterator[memoryview]:
+    """The data of each item that an ``iloc`` box places in the file or the box ``inside`` (ISO/IEC 14496-12, 8.11.3).
+
+    Raises:
+        RejectedError: TOO_LARGE: items overlap.
+
+    """
     version = bits.read(32) >> 24
     place_bits, length_bits, base_bits, index_bits = (8 * bits.read(4) for _ in range(4))
+    bytes_left = MOST_FOLD * len(data)
     for _ in range(bits.read(32 if version == 2 else 16)):
-        bits.read((32 if version == 2 else 16) + (16 if version else 0) + 16)
-        base = bits.read(base_bits)
+        next(left)
+        bits.read(32 if version == 2 else 16)
+        method = bits.read(16) & 15 if version else 0
+        bits.read(16)
+        base = bits.read(base_bits) + (inside if method == 1 else 0)
         parts = []
         for _ in range(bits.read(16)):
+            next(left)
             bits.read(index_bits if version else 0)
             start = base + bits.read(place_bits)
             length = bits.read(length_bits)
             parts.append(memoryview(data)[start : start + length if length else len(data)])
-        yield parts[0] if len(parts) == 1 else _joined(parts, len(data))
+            bytes_left -= len(parts[-1])
+            if bytes_left < 0:
+                raise too_many()
+        yield parts[0] if len(parts) == 1 else memoryview(b"".join(parts))
 
 
-def _joined(parts: list[memoryview], most: int) -> memoryview:
-    """One stream of its parts; no more than a whole file, however they overlap."""
-    joined = bytearray()
-    for part in parts:
-        joined += part[: most - len(joined)]
-    return memoryview(joined)
-
-
-def _sizes(stream: memoryview) -> Iterator[tuple[int, int]]:
+def _sizes(stream: memoryview, left: Steps) -> Iterator[tuple[int, int]]:
     """What each sequence header in a row of units announces (AV1 specification, 5.3)."""
     with contextlib.suppress(MalformedError):
         position = 0
         while position < len(stream):
+            next(left)
             header = stream[position]
             position += 2 if header & 4 else 1
             size = len(stream) - position

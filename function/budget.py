@@ -1,9 +1,8 @@
 """Predicts what an image will cost, so that what does not fit is refused before it is begun."""
 
 import math
-import struct
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import avif
@@ -11,6 +10,7 @@ import gif
 import jpeg
 import png
 import tiff
+import webp
 from decode import RESIZABLE, Picture
 from errors import Reason, RejectedError
 from renditions import Rendition
@@ -68,21 +68,6 @@ MAX_PAGES = 2000
 MAX_TAGS = 100 * MAX_PAGES
 """Of all pages of a TIFF, whose directories may overlap: few have more than 40 a page."""
 
-TILE_PIXEL_BYTES = 8
-"""What libtiff makes room for, a pixel of one tile, however small the image is: at most four values of 16 bits."""
-
-PIXEL_CHUNKS = frozenset({b"IDAT", b"fdAT", b"VP8 ", b"VP8L", b"ALPH", b"ANMF", b"mdat"})
-"""The parts of a PNG, a WebP and an AVIF that are pixels: decoders read them piece by piece, or where they are."""
-
-ASIDE_BYTES, FRAME_HEADER_BYTES = 8, 40
-"""What any other part of a file takes, a byte: a profile, EXIF, a text; and what the header of a JPEG's frame does."""
-
-PART_BYTES = 120
-"""What each part takes, however small: measured with a JPEG's segments, and rounded up."""
-
-TAG_BYTES, NUMBER_TAG_BYTES = 8, 110
-"""What reading and copying a TIFF's tags takes, a byte of strings and a byte of numbers: measured, and rounded up."""
-
 MARGIN = 1.1
 """By which every prediction is raised, for what was not measured."""
 
@@ -104,6 +89,21 @@ DECODE_NANOSECONDS = {
 }
 """To decode and resize a source pixel, measured on one core; the slower of a format's variants."""
 
+SEGMENT_NANOSECONDS, STRAY_NANOSECONDS, VALUE_NANOSECONDS, COPY_NANOSECONDS = 4_000, 600, 300, 0.4
+"""To open a JPEG: for each segment, for each byte between segments, for each that is taken apart, for each copied."""
+
+CHUNK_NANOSECONDS = 15_000
+"""To open a PNG, for each chunk."""
+
+TAG_NANOSECONDS, NUMBER_NANOSECONDS = 2, 400
+"""To read a TIFF's tags, for each byte of strings and of numbers."""
+
+COEFFICIENT_NANOSECONDS = 0.5
+"""To decode one in each of the scans of a JPEG that refine it."""
+
+RUN_NANOSECONDS = 200
+"""For each pixel and each byte of a run-length bitmap, which Pillow decodes in Python."""
+
 ENCODE_NANOSECONDS = {"JPEG": 4, "PNG": 160, "GIF": 260, "WEBP": 270, "TIFF": 40, "BMP": 3, "AVIF": 130}
 """To encode and prove an output pixel, likewise."""
 
@@ -124,12 +124,14 @@ class Demand:
     Attributes:
         pixels: Of the source as stored, all frames together.
         frames: How many they are.
+        nanoseconds: Of one whole processor, to decode and resize them.
         peak_bytes: The most memory in use at once, without what the runtime occupies.
 
     """
 
     pixels: int
     frames: int
+    nanoseconds: float
     peak_bytes: int
 
     @classmethod
@@ -143,11 +145,23 @@ class Demand:
 
         """
         frames = picture.frame_count
-        decoded = {kind: _decoded_size(picture, kind[1]) for kind in picture.kinds}
+        decoded = _decoded_sizes(picture)
         pixels = sum(count * math.prod(decoded[kind]) for kind, count in picture.kinds.items())
+        nanoseconds: float = pixels * DECODE_NANOSECONDS[picture.source_format]
+        nanoseconds += frames * DECODE_FRAME_NANOSECONDS[picture.source_format]
         decoding = max(_decoding_bytes(picture, mode, size) for (mode, _), size in decoded.items())
-        # The decoder of a progressive JPEG keeps two bytes of every coefficient, however far it shrinks the image.
-        coefficients = 2 * picture.channels * pixels if picture.is_progressive else 0
+        coefficients = 0
+        if (
+            picture.source_format in {"JPEG", "MPO"}
+            and (structure := jpeg.structure(picture.source)).keeps_coefficients
+        ):
+            # The decoder holds two bytes of each, however far it shrinks the image.
+            coefficients = 2 * structure.coefficients
+            nanoseconds += COEFFICIENT_NANOSECONDS * structure.scans * structure.coefficients
+        elif picture.is_run_length:
+            nanoseconds = RUN_NANOSECONDS * (pixels + len(picture.source))
+        elif picture.source_format == "AVIF":
+            nanoseconds = max(nanoseconds, DECODE_NANOSECONDS["AVIF"] * avif.coded(picture.source).item_pixels / 4)
         shrunk = math.prod(picture.size) / math.prod(picture.full_size)
         encoding = held = 0
         for rendition, image_format in zip(renditions, formats, strict=True):
@@ -158,8 +172,8 @@ class Demand:
             made = sum(count * _output_bytes(rendition, size) for (_, size), count in picture.kinds.items())
             held += 2 * made + FRAME_BYTES * (frames - 1)
         encoding += ENCODER_FRAME_BYTES * (frames - 1)
-        peak_bytes = _opening_bytes(picture.source) + shrunk * decoding + max(coefficients, encoding) + held
-        return cls(pixels, frames, round(MARGIN * peak_bytes))
+        peak_bytes = _copies(picture.source) + shrunk * decoding + max(coefficients, encoding) + held
+        return cls(pixels, frames, nanoseconds, round(MARGIN * peak_bytes))
 
 
 def _output_pixels(rendition: Rendition, size: tuple[int, int]) -> int:
@@ -183,10 +197,16 @@ def _image_bytes(size: tuple[int, int], pixel_bytes: int) -> int:
     return height * (ROW_BYTES + -(-width * pixel_bytes // 4) * 4) if pixel_bytes else 0
 
 
-def _decoded_size(picture: Picture, size: tuple[int, int]) -> tuple[int, int]:
-    """What a frame of this size is decoded as: an AVIF's boxes may say less than what is in them."""
-    coded = avif.coded_size(picture.source) if picture.source_format == "AVIF" else size
-    return max(size[0], coded[0]), max(size[1], coded[1])
+def _decoded_sizes(picture: Picture) -> dict[tuple[str, tuple[int, int]], tuple[int, int]]:
+    """What a frame of each kind is decoded as, which may be more than the file says that it shows."""
+    least = 0, 0
+    if picture.source_format == "AVIF":
+        least = avif.coded(picture.source).size
+    elif picture.source_format == "TIFF":
+        # A tile is decoded whole, however small its page is.
+        pages = list(tiff.pages(picture.source))
+        least = max(page.tile_width for page in pages), max(page.tile_height for page in pages)
+    return {kind: (max(kind[1][0], least[0]), max(kind[1][1], least[1])) for kind in picture.kinds}
 
 
 def _decoding_bytes(picture: Picture, mode: str, size: tuple[int, int]) -> int:
@@ -224,31 +244,52 @@ def check_size(demand: Demand, limits: Limits) -> None:
     _check_memory(demand.peak_bytes, limits)
 
 
-def check_opening(source: bytes, limits: Limits) -> None:
-    """Refuse what would not even fit when it is opened.
+def check_opening(source: bytes, limits: Limits, clock: "Clock") -> None:
+    """Refuse what would not even fit, or take too long, when it is opened.
 
-    Decoders keep then what a file says beside its pixels, a GIF's makes room for its first frame, and the pages of a
-    TIFF are counted.
+    A GIF's decoder makes room for its first frame then, the pages of a TIFF are counted, and Pillow reads in Python
+    what a file says beside its pixels.
 
     Raises:
-        RejectedError: TOO_LARGE, with what is needed and what there is.
+        RejectedError: TOO_LARGE or TOO_SLOW, with what is needed and what there is.
 
     """
+    first, nanoseconds = 0, 0.0
     if source.startswith(tiff.SIGNATURES):
-        _check_pages(source)
-    first = 4 * math.prod(gif.blocks(source).canvas) if source.startswith(gif.SIGNATURES) else 0
-    _check_memory(_opening_bytes(source) + first, limits)
+        nanoseconds = _tiff_nanoseconds(source)
+    elif source.startswith(jpeg.SIGNATURE):
+        structure = jpeg.structure(source)
+        nanoseconds = (
+            SEGMENT_NANOSECONDS * structure.segments
+            + STRAY_NANOSECONDS * structure.stray_bytes
+            + VALUE_NANOSECONDS * structure.value_bytes
+            + COPY_NANOSECONDS * structure.copied_bytes
+        )
+    elif source.startswith(png.SIGNATURE):
+        nanoseconds = CHUNK_NANOSECONDS * sum(1 for _ in png.chunks(source))
+    elif source.startswith(gif.SIGNATURES):
+        first = 4 * math.prod(gif.blocks(source).canvas)
+    elif source.startswith(webp.SIGNATURE):
+        # Its decoder reads them in no time; the walks of our own are bounded.
+        sum(1 for _ in webp.chunks(source))
+    elif source.startswith(b"ftyp", 4):
+        avif.coded(source)
+    _check_memory(_copies(source) + first, limits)
+    clock.check_opening(nanoseconds)
 
 
-def _check_pages(source: bytes) -> None:
-    """Refuse a TIFF of so many pages that only to count them would take long; nor are they counted here."""
+def _tiff_nanoseconds(source: bytes) -> float:
+    """What reading the tags of all pages takes; a TIFF of so many that to count them would take long is refused."""
     tags = 0
+    nanoseconds = 0.0
     for count, page in enumerate(tiff.pages(source), 1):
         tags += page.tags
         if count > MAX_PAGES or tags > MAX_TAGS:
             raise RejectedError(
                 Reason.TOO_LARGE, f"the TIFF has more than {MAX_PAGES} pages or {MAX_TAGS} tags: divide it"
             )
+        nanoseconds += TAG_NANOSECONDS * page.plain_bytes + NUMBER_NANOSECONDS * page.number_bytes
+    return nanoseconds
 
 
 def check_download(size: int, limits: Limits) -> None:
@@ -261,60 +302,20 @@ def check_download(size: int, limits: Limits) -> None:
     _check_memory(2 * size, limits)
 
 
-def _opening_bytes(source: bytes) -> int:
-    """What the source takes, and what its decoder holds for what it says beside its pixels."""
-    if source.startswith(tiff.SIGNATURES):
-        return 2 * len(source) + _tiff_bytes(source)
-    if source.startswith(jpeg.SIGNATURE):
-        return 2 * len(source) + sum(
-            PART_BYTES + (FRAME_HEADER_BYTES if kind in jpeg.FRAMES else ASIDE_BYTES) * size
-            for kind, size in jpeg.header(source)
-        )
-    if source.startswith(png.SIGNATURE):
-        return 2 * len(source) + _aside(_png_chunks(source))
-    if source.startswith(b"RIFF"):
-        return 3 * len(source) + _aside(_riff_chunks(source))
-    if source.startswith(b"ftyp", 4):
-        return 3 * len(source) + _aside((box.kind, box.end - box.start) for box in avif.boxes(source))
-    # A GIF is copied where there is something in it that nobody sees.
-    return (4 if source.startswith(gif.SIGNATURES) else 2) * len(source)
+def _copies(source: bytes) -> int:
+    """What the source takes, and its decoder's copies of it."""
+    if source.startswith(gif.SIGNATURES):
+        # It is copied where there is something in it that nobody sees.
+        return 4 * len(source)
+    return (3 if source.startswith(webp.SIGNATURE) or source.startswith(b"ftyp", 4) else 2) * len(source)
 
 
-def _aside(parts: Iterable[tuple[bytes, int]]) -> int:
-    """What parts of a file take, given their kinds and sizes in bytes, except for pixels."""
-    return sum(PART_BYTES + ASIDE_BYTES * size for kind, size in parts if kind not in PIXEL_CHUNKS)
-
-
-def _png_chunks(source: bytes) -> Iterator[tuple[bytes, int]]:
-    return ((chunk.kind, min(chunk.end, len(source)) - chunk.start) for chunk in png.chunks(source))
-
-
-def _riff_chunks(webp: bytes) -> Iterator[tuple[bytes, int]]:
-    """Kind and size in bytes of each chunk of a WebP (RFC 9649, 2.3)."""
-    position = 12
-    while position + 8 <= len(webp):
-        kind, size = struct.unpack_from("<4sI", webp, position)
-        yield kind, min(size, len(webp) - position)
-        position += 8 + size + size % 2
-
-
-def _tiff_bytes(source: bytes) -> int:
-    # One page is read at a time.
-    return max(
-        (
-            TILE_PIXEL_BYTES * page.tile_pixels + TAG_BYTES * page.plain_bytes + NUMBER_TAG_BYTES * page.number_bytes
-            for page in tiff.pages(source)
-        ),
-        default=0,
-    )
-
-
-def _check_memory(peak_bytes: int, limits: Limits) -> None:
+def _check_memory(peak_bytes: float, limits: Limits) -> None:
     available = max(0, limits.memory_bytes - RUNTIME_BYTES)
     if peak_bytes > available:
         raise RejectedError(
             Reason.TOO_LARGE,
-            f"decoding needs about {peak_bytes // MIB} MiB, this function has {available // MIB} MiB for it: "
+            f"decoding needs about {int(peak_bytes) // MIB} MiB, this function has {available // MIB} MiB for it: "
             "raise memory_size",
         )
 
@@ -347,14 +348,22 @@ class Clock:
     seconds_left: Callable[[], float]
     memory_bytes: int
 
-    def check_decoding(self, image_format: str, pixels: int, frames: int) -> None:
+    def check_opening(self, nanoseconds: float) -> None:
+        """Refuse to open what would not be open in time.
+
+        Raises:
+            RejectedError: TOO_SLOW, with what is needed and what there is.
+
+        """
+        self._check("opening the file", nanoseconds)
+
+    def check_decoding(self, image_format: str, nanoseconds: float) -> None:
         """Refuse to decode what would not be done in time.
 
         Raises:
             RejectedError: TOO_SLOW, with what is needed and what there is.
 
         """
-        nanoseconds = pixels * DECODE_NANOSECONDS[image_format] + frames * DECODE_FRAME_NANOSECONDS[image_format]
         self._check(f"decoding this {image_format}", nanoseconds)
 
     def check_encoding(self, image_format: str, pixels: int, frames: int) -> None:

@@ -30,8 +30,9 @@ import gif
 import jpeg
 import png
 import tiff
+import webp
 from errors import MalformedError, Reason, RejectedError
-from metadata import Metadata, mend, without_exif
+from metadata import MAX_EXIF_BYTES, Metadata, mend, without_exif
 from pillow import decoding, tolerating
 
 try:
@@ -47,6 +48,15 @@ FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "DIB", "AVIF", *HEIC)
 
 HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
 """One of these is in the ``ftyp`` box of a HEIC file (ISO/IEC 23008-12, annex B.4)."""
+
+MOST_BRANDS_BYTES = 1024
+"""Of a ``ftyp`` box, that are looked at: files have a few brands of four bytes."""
+
+RUN_LENGTH = frozenset({1, 2})
+"""Compressions of a bitmap: BI_RLE8 and BI_RLE4."""
+
+MAX_PROFILE_BYTES = 4 << 20
+"""Of a colour profile: the largest of printers have 3 MB."""
 
 BEGINNINGS = {
     "JPEG": re.compile(rb"\xff\xd8\xff"),
@@ -140,7 +150,7 @@ class Picture:
             frames are read.
         loop: How often an animation repeats: 0 for ever, None where the file says nothing.
         has_default_image: Whether an APNG's first frame is only for viewers that cannot animate.
-        is_progressive: Whether it is a JPEG that its decoder must hold whole.
+        is_progressive: Whether it is a JPEG whose scans refine each other.
         colour_chunks: What a PNG without a profile says of its colours: its ``gAMA`` and ``cHRM``, for another PNG.
 
     """
@@ -206,9 +216,14 @@ class Picture:
         return self.frame_count > 1 and self.format in ANIMATED
 
     @property
+    def is_run_length(self) -> bool:
+        """Whether it is a bitmap of runs (RLE8 or RLE4), which Pillow decodes in Python."""
+        return self.source_format in {"BMP", "DIB"} and self._image.info["compression"] in RUN_LENGTH
+
+    @property
     def is_lossless_webp(self) -> bool:
         """Whether every pixel of a WebP was stored exactly."""
-        return self.format == "WEBP" and b"VP8 " not in set(_webp_bitstreams(self.source))
+        return self.format == "WEBP" and all(chunk.kind != b"VP8 " for chunk in webp.chunks(self.source))
 
     @property
     def has_few_colours(self) -> bool:
@@ -281,7 +296,8 @@ class Picture:
             metadata = Metadata.of(self._image)
             if index == 0:
                 self.metadata = metadata
-            icc = self._image.info.get("icc_profile")
+                if len(self._image.info.get("exif", b"")) > MAX_EXIF_BYTES:
+                    self.note_loss(f"EXIF beyond its first {MAX_EXIF_BYTES} bytes was not read")
             image = _on_canvas(self._resizable(), self._canvas)
             yield Frame(
                 image=image,
@@ -289,7 +305,7 @@ class Picture:
                 extent=self._extent or image.size,
                 transpose=UPRIGHT.get(metadata.orientation),
                 duration=self._image.info.get("duration", 0),
-                icc=icc if icc and isinstance(icc, bytes) else None,
+                icc=self._profile(),
                 compression=self._image.info.get("compression"),
                 predictor=self._tag(PREDICTOR, 1) if self.format == "TIFF" else 1,
             )
@@ -363,6 +379,19 @@ class Picture:
         """What the current page of a TIFF says under this number, of whatever type the file gives it."""
         with decoding():
             return self._image.tag_v2.get(number, default)
+
+    def _profile(self) -> bytes | None:
+        """The colour profile, where it is one: it says so itself, and how long it is (ICC.1:2022, 7.2)."""
+        icc = self._image.info.get("icc_profile")
+        if not icc:
+            return None
+        if not isinstance(icc, bytes) or icc[36:40] != b"acsp" or int.from_bytes(icc[:4], "big") != len(icc):
+            self.note_loss("the colour profile is damaged and was left out")
+            return None
+        if len(icc) > MAX_PROFILE_BYTES:
+            self.note_loss(f"the colour profile of {len(icc)} bytes was left out: {MAX_PROFILE_BYTES} are allowed")
+            return None
+        return icc
 
     @property
     def _is_jpeg(self) -> bool:
@@ -558,19 +587,5 @@ def _brands(data: bytes) -> set[bytes]:
     """What the ``ftyp`` box says the file can be read as (ISO/IEC 14496-12, 4.3); nothing where there is none."""
     if data[4:8] != b"ftyp":
         return set()
-    end = int.from_bytes(data[:4], "big")
-    return {data[8:12], *(data[position : position + 4] for position in range(16, min(end, len(data)), 4))}
-
-
-def _webp_bitstreams(data: bytes) -> Iterator[bytes]:
-    """The kind of every bit stream in a WebP, ``VP8 `` or ``VP8L``, of its frames too (RFC 9649, 2.3-2.7)."""
-    position = 12
-    while position + 8 <= len(data):
-        kind, size = data[position : position + 4], int.from_bytes(data[position + 4 : position + 8], "little")
-        if kind == b"ANMF":
-            # A frame's own chunks follow 16 bytes of geometry and time.
-            position += 8 + 16
-            continue
-        if kind in (b"VP8 ", b"VP8L"):
-            yield kind
-        position += 8 + size + size % 2
+    end = min(int.from_bytes(data[:4], "big"), len(data), MOST_BRANDS_BYTES)
+    return {data[8:12], *(data[position : position + 4] for position in range(16, end, 4))}

@@ -1,13 +1,19 @@
 """What a GIF's blocks say, read without decoding a pixel: its canvas, whether the file is whole, what nobody sees."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+from structure import MAX_PARTS, too_many
 
 SIGNATURES = (b"GIF87a", b"GIF89a")
 
 TRAILER, EXTENSION, IMAGE = 0x3B, 0x21, 0x2C
 GRAPHIC_CONTROL, COMMENT = 0xF9, 0xFE
 """The extensions that say how the image behind them is shown, and what nobody sees."""
+
+LEAST_SUB_BLOCK = 64
+"""Bytes of a sub-block on average, of a large file: writers fill all of the 255 that it may have."""
 
 BLOCK = re.compile(b"[,!;]")
 """How each block begins."""
@@ -32,13 +38,23 @@ class Blocks:
 
 
 def blocks(data: bytes) -> Blocks:
-    """Walk through the blocks of ``data``, which begins with a GIF's signature."""
+    """Walk through the blocks of ``data``, which begins with a GIF's signature.
+
+    Raises:
+        RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS``, or too many sub-blocks for its size.
+
+    """
+    # A sub-block has up to 255 bytes.
+    steps = iter(range(MAX_PARTS + len(data) // LEAST_SUB_BLOCK))
     width, height = _u16(data, 6), _u16(data, 8)
     position = 13 + _colour_table(data, 10)
-    frames = 0
-    unseen = []
+    frames = parts = 0
+    unseen: list[tuple[int, int]] = []
     image_is_due = False
     while position < len(data) and data[position] != TRAILER:
+        parts += 1
+        if parts > MAX_PARTS:
+            raise too_many()
         kind = data[position]
         if kind == IMAGE:
             left, top, across, down = (_u16(data, position + offset) for offset in (1, 3, 5, 7))
@@ -50,14 +66,14 @@ def blocks(data: bytes) -> Blocks:
         else:
             found = BLOCK.search(data, position)
             behind = found.start() if found else len(data)
-            unseen.append((position, behind))
+            _add(unseen, position, behind)
             position = behind
             continue
-        end = _after_sub_blocks(data, start)
+        end = _after_sub_blocks(data, start, steps)
         if end is None:
             return Blocks((width, height), frames, is_whole=False)
         if data[position : position + 2] == bytes([EXTENSION, COMMENT]):
-            unseen.append((position, end))
+            _add(unseen, position, end)
         if kind == IMAGE:
             width, height = max(width, left + across), max(height, top + down)
             frames += 1
@@ -84,11 +100,20 @@ def _colour_table(data: bytes, position: int) -> int:
     return 3 << (packed & 7) + 1 if packed & 0x80 else 0
 
 
-def _after_sub_blocks(data: bytes, position: int) -> int | None:
-    """Position behind a chain of sub-blocks; None where the data ends inside it."""
-    while position < len(data):
+def _after_sub_blocks(data: bytes, position: int, steps: Iterator[int]) -> int | None:
+    """Position behind a chain of sub-blocks, one for each step; None where the data ends inside it."""
+    for _ in steps:
+        if position >= len(data):
+            return None
         size = data[position]
         position += 1 + size
         if size == 0:
             return position
-    return None
+    raise too_many()
+
+
+def _add(ranges: list[tuple[int, int]], start: int, end: int) -> None:
+    """Add a range; neighbours become one."""
+    if ranges and ranges[-1][1] == start:
+        start, _ = ranges.pop()
+    ranges.append((start, end))

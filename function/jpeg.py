@@ -1,24 +1,33 @@
 """A JPEG's structure, read without decoding a pixel: its segments and scans, and some of its rows as a JPEG."""
 
+import itertools
 import re
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from errors import MalformedError
+from structure import bounded
 
 SIGNATURE = b"\xff\xd8\xff"
 
 FRAMES = frozenset({*range(0xC0, 0xD0), 0xDE} - {0xC4, 0xC8, 0xCC})
 """What begins with the size and the components of the image (ITU-T T.81, table B.1)."""
 
-WITHOUT_DATA = frozenset({0xC8, *range(0xD0, 0xDA), *range(0xF0, 0xFE)})
-"""What Pillow takes for a marker that stands alone."""
-
 PROGRESSIVE_FRAMES, LOSSLESS_FRAMES = frozenset({0xC2, 0xC6, 0xCA, 0xCE}), frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 """Those whose scans bring some coefficients each, and those that have no coefficients."""
 
-BASELINE_FRAME, SCAN = 0xC0, 0xDA
+BASELINE_FRAME, SCAN, TABLES, APP_1, APP_13 = 0xC0, 0xDA, 0xDB, 0xE1, 0xED
+
+VALUES = FRAMES | {TABLES, APP_13}
+"""Segments that Pillow takes apart value by value; ``APP_13`` holds Photoshop's blocks."""
+
+EXIF = b"Exif\0\0"
+
+SEGMENT = re.compile(rb"\xff[\xc0-\xc7\xc9-\xcf\xd9-\xef\xfe]")
+"""A marker with data, or the end. Pillow takes all others for markers that stand alone (ITU-T T.81, table B.1)."""
+
 FRAME_BYTES = 10
 """Of a frame's header with its marker, before its components (ITU-T T.81, B.2.2)."""
 
@@ -26,12 +35,6 @@ RESTART_0, END = b"\xff\xd0", b"\xff\xd9"
 
 MARKER = re.compile(rb"\xff[^\x00]")
 """In a scan's data 0 is put behind every 255 that begins none (ITU-T T.81, B.1.1.5)."""
-
-SEGMENT = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
-"""What begins a segment, behind the data of a scan too: in it are only restart markers."""
-
-MOST_SEGMENTS = 100_000
-"""That are looked at: a file of more is not one that a camera or a program wrote."""
 
 ALL_COEFFICIENTS = (1 << 64) - 1
 
@@ -42,6 +45,47 @@ PROFILE = b"ICC_PROFILE\0"
 PROFILE_HEADER = len(PROFILE) + 2
 """How a segment begins that has a part of a colour profile: this, its number from 1, and how many there are
 (ICC.1:2022, B.4)."""
+
+
+class Segment(NamedTuple):
+    """A part of the file (ITU-T T.81, B.1.1.4).
+
+    Attributes:
+        kind: The second byte of its marker.
+        stray: Bytes between the segment before and its marker, in a scan all of its data.
+        start: Of its content, behind its length.
+        end: Of its content, which the file may not reach.
+
+    """
+
+    kind: int
+    stray: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What reading a JPEG takes, as its segments say.
+
+    Attributes:
+        segments: Before the first scan.
+        stray_bytes: Between them.
+        value_bytes: In segments of ``VALUES``.
+        copied_bytes: That Pillow copies to join the segments of EXIF: all that it has, for each further one.
+        scans: How often every block is decoded; a scan of one component counts as its share of the blocks.
+        coefficients: Of all blocks.
+        keeps_coefficients: Whether several scans make the image: a decoder holds all coefficients until the last.
+
+    """
+
+    segments: int
+    stray_bytes: int
+    value_bytes: int
+    copied_bytes: int
+    scans: float
+    coefficients: int
+    keeps_coefficients: bool
 
 
 @dataclass(frozen=True)
@@ -96,26 +140,81 @@ class Rows:
         return b"".join([*parts[:-1], END])
 
 
-def header(body: bytes) -> Iterator[tuple[int, int]]:
-    """Each segment before the first scan, as Pillow finds them: its kind, and its size in bytes with its marker."""
-    position = 2
-    while (position := body.find(b"\xff", position)) >= 0 and position + 4 <= len(body):
-        kind = body[position + 1]
-        if kind == SCAN:
+def structure(body: bytes) -> Structure:
+    """Read the segments of ``body``, which begins with a JPEG's signature.
+
+    Raises:
+        RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS``.
+
+    """
+    count = stray = values = exif = copied = coefficients = 0
+    shares: dict[int, float] = {}
+    scans, keeps = 0.0, False
+    for segment in _segments(body):
+        if segment.kind == SCAN:
+            content = body[segment.start : segment.end]
+            components = set(content[1 : 1 + 2 * content[0] : 2] if content else b"")
+            # A scan that names no component is none, and ends the image.
+            scans += sum(shares.get(component, 0) for component in components)
+            keeps = keeps or len(components) < len(shares)
+            if not keeps:
+                break
+        elif not scans:
+            count, stray = count + 1, stray + segment.stray
+            if segment.kind in FRAMES:
+                shares, coefficients = _components(body[segment.start : segment.end])
+                keeps = segment.kind in PROGRESSIVE_FRAMES
+            if segment.kind in VALUES:
+                values += segment.end - segment.start
+            elif segment.kind == APP_1 and body.startswith(EXIF, segment.start):
+                exif += segment.end - segment.start
+                copied += exif
+    return Structure(count, stray, values, copied, scans, coefficients, keeps)
+
+
+def _segments(body: bytes) -> Iterator[Segment]:
+    """Each segment, wherever a decoder looks for one, up to the first end marker behind a scan, which is the last.
+
+    Raises:
+        RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS``.
+
+    """
+    return bounded(_all_segments(body))
+
+
+def _all_segments(body: bytes) -> Iterator[Segment]:
+    position, in_scans = 2, False
+    while found := SEGMENT.search(body, position):
+        kind, start = body[found.start() + 1], found.end()
+        if kind == END[1] and in_scans:
+            yield Segment(kind, found.start() - position, start, start)
             return
-        if kind in WITHOUT_DATA or kind == 0:
-            position += 2
-        elif kind == 0xFF:
-            position += 1
-        else:
-            size = 2 + max(2, int.from_bytes(body[position + 2 : position + 4], "big"))
-            yield kind, size
-            position += size
+        if kind == END[1]:
+            position = start
+            continue
+        in_scans = in_scans or kind == SCAN
+        end = start + max(2, int.from_bytes(body[start : start + 2], "big"))
+        yield Segment(kind, found.start() - position, start + 2, end)
+        position = end
+
+
+def _components(frame: bytes) -> tuple[dict[int, float], int]:
+    """Each component's share of the blocks, and how many values all blocks hold (ITU-T T.81, A.1 and B.2.2)."""
+    if len(frame) < 6:
+        return {}, 0
+    height, width, count = struct.unpack_from(">HHB", frame, 1)
+    components = [frame[start : start + 2] for start in range(6, len(frame) - 1, 3)][:count]
+    factors = [(max(1, sampling >> 4), max(1, sampling & 15)) for _, sampling in components]
+    across, down = (max((factor[side] for factor in factors), default=1) for side in (0, 1))
+    blocks = sum(one * other for one, other in factors)
+    shares = {number: one * other / blocks for (number, _), (one, other) in zip(components, factors, strict=True)}
+    return shares, -(-width // (8 * across)) * -(-height // (8 * down)) * 64 * blocks
 
 
 def is_lossless(body: bytes) -> bool:
     """Whether the pixels are stored without loss, which no decoder can shrink as it reads them."""
-    return any(kind in LOSSLESS_FRAMES for kind, _ in header(body))
+    segments = itertools.takewhile(lambda segment: segment.kind != SCAN, _segments(body))
+    return any(segment.kind in LOSSLESS_FRAMES for segment in segments)
 
 
 def profile(segments: Iterable[bytes]) -> bytes | None:
@@ -140,11 +239,12 @@ def has_all_scans(body: bytes) -> bool:
     """Whether the headers of its scans announce every coefficient of every component, to the last bit."""
     missing: dict[int, int] = {}
     is_progressive = False
-    for kind, data in _segments(body):
-        if kind in FRAMES and not missing:
-            is_progressive = kind in PROGRESSIVE_FRAMES
+    for segment in _segments(body):
+        data = body[segment.start : segment.end]
+        if segment.kind in FRAMES and not missing:
+            is_progressive = segment.kind in PROGRESSIVE_FRAMES
             missing = dict.fromkeys(data[6::3], ALL_COEFFICIENTS)
-        elif kind == SCAN and len(data) >= 4:
+        elif segment.kind == SCAN and len(data) >= 4:
             first, last, precision = data[-3:]
             # What is left of a coefficient's bits for a later scan is the lower half of the last number.
             done = (2 << last) - (1 << first) if is_progressive and not precision & 15 else 0
@@ -156,19 +256,7 @@ def has_all_scans(body: bytes) -> bool:
 def lacks_end(body: bytes) -> bool:
     """Whether no end marker follows the scans: the file is cut off, or what was cut off is filled up."""
     # Most files end with it. Anything may follow it, even a film.
-    return not body.endswith(END) and all(kind != END[1] for kind, _ in _segments(body))
-
-
-def _segments(body: bytes) -> Iterator[tuple[int, bytes]]:
-    """The kind and the data of each segment up to the end marker, also of those between and behind scans."""
-    position, kind = 2, 0
-    for _ in range(MOST_SEGMENTS):
-        found = SEGMENT.search(body, position)
-        if kind == END[1] or found is None:
-            return
-        kind, start = body[found.end() - 1], found.end() + 2
-        position = start - 2 + max(2, int.from_bytes(body[start - 2 : start], "big"))
-        yield kind, body[start:position]
+    return not body.endswith(END) and all(segment.kind != END[1] for segment in _segments(body))
 
 
 def ended(body: bytes) -> Iterator[bytes]:

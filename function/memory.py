@@ -38,4 +38,4 @@ def ran_out() -> bool:
     of color planes failed"). ``malloc`` leaves ``ENOMEM`` in ``errno`` (malloc(3)), and nothing between it and an
     exception makes another system call: sources and outputs are in memory.
     """
-    return _errno_location()[0] == errno.ENOMEM
+    return bool(_errno_location()[0] == errno.ENOMEM)

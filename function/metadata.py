@@ -43,6 +43,21 @@ MAX_SEGMENT_BYTES = 65533 - 29
 """What fits into one segment of a JPEG beside the name of its kind; other formats have more room than anyone needs."""
 
 
+MAX_EXIF_BYTES = 0xFFFF
+"""That are read: what fits into one segment of a JPEG. Each of a hostile directory's entries may be as long as all."""
+
+
+class BoundedExif(Image.Exif):
+    """EXIF of which only the first ``MAX_EXIF_BYTES`` are read, which have the directories."""
+
+    def load(self, data: bytes) -> None:
+        super().load(data[:MAX_EXIF_BYTES])
+
+
+# Pillow makes them by this name, some when it opens a file.
+Image.Exif = BoundedExif  # type: ignore[misc]
+
+
 @dataclass(frozen=True)
 class Metadata:
     """What a source says of itself.

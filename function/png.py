@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from errors import MalformedError
+from structure import bounded
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -31,9 +32,6 @@ CHANNELS = {GREY: 1, COLOUR: 3, PALETTE: 1, 4: 2, 6: 4}
 
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """The first column and row of each pass, and the steps to the next ones (PNG specification, 8.2)."""
-
-MOST_CHUNKS = 100_000
-"""Each takes a microsecond or two, before any clock is asked; writers put some kilobytes of pixels into one."""
 
 ZLIB_HEADER, PIECE = 2, 1 << 14
 """Bytes before the deflated ones (RFC 1950), and how many of these are inflated at once: to 16 MiB at most."""
@@ -76,7 +74,16 @@ class Chunk:
 
 
 def chunks(png: bytes) -> Iterator[Chunk]:
-    """Each chunk in order."""
+    """Each chunk in order.
+
+    Raises:
+        RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS``.
+
+    """
+    return bounded(_chunks(png))
+
+
+def _chunks(png: bytes) -> Iterator[Chunk]:
     position = len(SIGNATURE)
     while position + 8 <= len(png):
         length, kind = struct.unpack_from(">I4s", png, position)
@@ -108,8 +115,9 @@ def readable(png: bytes) -> tuple[bytes, list[str]]:
         The PNG, and the kinds of the chunks that were left out because they are damaged.
 
     Raises:
-        MalformedError: It does not begin with a header, has no palette though its pixels are entries of one, more
-            chunks than MOST_CHUNKS, or something that is no chunk before the pixels.
+        MalformedError: It does not begin with a header, has no palette though its pixels are entries of one, or
+            something that is no chunk before the pixels.
+        RejectedError: TOO_LARGE: there are more chunks than ``structure.MAX_PARTS``.
 
     """
     if png[HEADER][:4] != b"IHDR" or len(png) < HEADER_CHECK.stop:
@@ -118,9 +126,7 @@ def readable(png: bytes) -> tuple[bytes, list[str]]:
     kept.write(SIGNATURE)
     seen: set[bytes] = set()
     damaged: list[str] = []
-    for count, chunk in enumerate(chunks(png), 1):
-        if count > MOST_CHUNKS:
-            raise MalformedError(f"it has more than {MOST_CHUNKS} chunks")
+    for chunk in chunks(png):
         if not chunk.kind.isalpha():
             if b"IDAT" in seen:
                 # Nothing behind the pixels is needed.

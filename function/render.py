@@ -99,8 +99,9 @@ def render(
 
     """
     try:
-        budget.check_opening(source, limits)
-        return _rendered(Picture(source), renditions, limits, metadata, seconds_left)
+        clock = budget.Clock(seconds_left, limits.memory_bytes)
+        budget.check_opening(source, limits, clock)
+        return _rendered(Picture(source), renditions, limits, metadata, clock)
     except MemoryError:
         raise RejectedError(Reason.TOO_LARGE, "resizing ran out of memory: raise memory_size") from None
 
@@ -110,7 +111,7 @@ def _rendered(
     renditions: Sequence[Rendition],
     limits: Limits,
     metadata: MetadataPolicy,
-    seconds_left: Callable[[], float],
+    clock: budget.Clock,
 ) -> Rendered:
     formats = [written_format(picture, rendition) for rendition in renditions]
     placements = [rendition.place(picture.displayed_size) for rendition in renditions]
@@ -121,8 +122,7 @@ def _rendered(
     picture.shrink_on_load(_divisor(picture.displayed_size, placements))
     demand = budget.Demand.of(picture, renditions, formats)
     budget.check_size(demand, limits)
-    clock = budget.Clock(seconds_left, limits.memory_bytes)
-    clock.check_decoding(picture.source_format, demand.pixels, demand.frames)
+    clock.check_decoding(picture.source_format, demand.nanoseconds)
     resized: list[list[Frame]] = [[] for _ in renditions]
     for frame in picture.frames():
         for frames, made in zip(resized, _resized(frame, renditions), strict=True):

@@ -43,14 +43,16 @@ class Page:
     """What the directory of one page says.
 
     Attributes:
-        tile_pixels: Of each of its tiles; 0 where it has none.
+        tile_width: Of each of its tiles, in pixels; 0 where it has none.
+        tile_height: Likewise.
         plain_bytes: Of the values that stand outside of the directory and stay strings.
         number_bytes: Of those which become numbers.
         tags: How many entries it has.
 
     """
 
-    tile_pixels: int
+    tile_width: int
+    tile_height: int
     plain_bytes: int
     number_bytes: int
     tags: int
@@ -108,7 +110,7 @@ def _page(entries: Iterator[tuple[int, int, int, bytes]], order: str, most: int)
         size = KIND_BYTES.get(kind, 0) * count
         if len(value) < size <= most:
             sizes[kind in PLAIN] += size
-    return Page(sides[TILE_WIDTH] * sides[TILE_HEIGHT], sizes[True], sizes[False], tags)
+    return Page(sides[TILE_WIDTH], sides[TILE_HEIGHT], sizes[True], sizes[False], tags)
 
 
 def tagged(body: bytes, tags: Image.Exif) -> bytes:

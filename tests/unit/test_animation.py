@@ -269,13 +269,16 @@ def test_what_says_nothing_of_plays_says_nothing() -> None:
 def test_a_box_may_have_a_long_size_or_none_and_ends_where_the_file_does() -> None:
     long = b"\0\0\0\1free" + (18).to_bytes(8, "big") + b"ab"
     rest = b"\0\0\0\0mdat" + b"cde"
-    assert list(avif.boxes(long + rest)) == [avif.Box(b"free", 16, 18), avif.Box(b"mdat", 26, 29)]
-    assert list(avif.boxes(b"\0\0\0\x20free" + b"ab")) == [avif.Box(b"free", 8, 10)]
+    assert list(avif.boxes(long + rest, 0, len(long + rest), avif.steps())) == [
+        avif.Box(b"free", 16, 18),
+        avif.Box(b"mdat", 26, 29),
+    ]
+    assert list(avif.boxes(b"\0\0\0\x20free" + b"ab", 0, 10, avif.steps())) == [avif.Box(b"free", 8, 10)]
 
 
 @pytest.mark.parametrize("size", [b"\0\0\0\7free", b"\0\0\0\1free" + (15).to_bytes(8, "big")])
 def test_behind_a_box_that_is_smaller_than_its_header_nothing_is_read(size: bytes) -> None:
-    assert list(avif.boxes(size + bytes(100))) == []
+    assert list(avif.boxes(size + bytes(100), 0, len(size) + 100, avif.steps())) == []
 
 
 @pytest.mark.parametrize("loop", [None, 0, 1, 7])

@@ -1,0 +1,31 @@
+"""The bound of every walk over a file's structure: a hostile file repeats the smallest part that its format has."""
+
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from errors import Reason, RejectedError
+
+MAX_PARTS = 50_000
+"""Segments, chunks, blocks or boxes of a file. A PNG of 400 MB has as many chunks of the usual 8 KiB."""
+
+Part = TypeVar("Part")
+
+
+def bounded(parts: Iterable[Part]) -> Iterator[Part]:
+    """Yield each of a file's parts.
+
+    Raises:
+        RejectedError: TOO_LARGE: there are more than ``MAX_PARTS``.
+
+    """
+    for count, part in enumerate(parts):
+        if count == MAX_PARTS:
+            raise too_many()
+        yield part
+
+
+def too_many() -> RejectedError:
+    """Make the rejection of a file that has more parts than ``MAX_PARTS``, or whose parts overlap."""
+    return RejectedError(
+        Reason.TOO_LARGE, f"the file has more than {MAX_PARTS} parts, or parts that overlap: save it anew"
+    )
