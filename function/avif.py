@@ -22,6 +22,9 @@ CONFIGURATION = 4
 MOST_FOLD = 4
 """How many times its bytes a file's items may have together, where some share data."""
 
+EXIF_OFFSET_BYTES = 4
+"""Of an item that is EXIF, which say how many follow before the TIFF's header."""
+
 SEQUENCE_HEADER, MOST_HEADER_BYTES = 1, 512
 """A kind of unit (AV1 specification, 6.2.2), and what it can't be larger than up to where it says the size."""
 
@@ -140,11 +143,13 @@ class Coded:
     Attributes:
         size: The largest width and height.
         item_pixels: Of all items together: an image, its alpha, its cells, its thumbnails.
+        exif: Every item that may be EXIF.
 
     """
 
     size: tuple[int, int]
     item_pixels: int
+    exif: tuple[bytes, ...] = ()
 
 
 def coded(data: bytes) -> Coded:
@@ -157,11 +162,21 @@ def coded(data: bytes) -> Coded:
     """
     left = steps()
     width = height = item_pixels = 0
+    exif = []
     for stream, is_item in _streams(data, list(boxes(data, 0, len(data), left)), left):
         sizes = list(_sizes(stream, left))
         width, height = (max(found, default=0) for found in zip((width, height), *sizes, strict=True))
-        item_pixels += max(map(math.prod, sizes), default=0) if is_item else 0
-    return Coded((width, height), item_pixels)
+        if is_item:
+            item_pixels += max(map(math.prod, sizes), default=0)
+            if tags := _exif(stream):
+                exif.append(tags)
+    return Coded((width, height), item_pixels, tuple(exif))
+
+
+def _exif(item: memoryview) -> bytes:
+    """What a TIFF's header begins, where an item says that it does; else nothing (ISO/IEC 23008-12, A.2.1)."""
+    start = EXIF_OFFSET_BYTES + int.from_bytes(item[:EXIF_OFFSET_BYTES], "big")
+    return bytes(item[start:]) if bytes(item[start : start + 2]) in {b"II", b"MM"} else b""
 
 
 def _streams(data: bytes, within: Sequence[Box], left: Steps, depth: int = 0) -> Iterator[tuple[memoryview, bool]]:

@@ -62,12 +62,6 @@ ENCODER_FRAME_BYTES = 11_000
 MAX_SIDES = {"JPEG": 65500, "GIF": 65535, "WEBP": 16383, "AVIF": 32768}
 """The most pixels across or down that can be written in a format, or read again; the others hold more than fits."""
 
-MAX_PAGES = 2000
-"""Of a TIFF: Pillow compares each with all before it when it counts, reads and writes them."""
-
-MAX_TAGS = 100 * MAX_PAGES
-"""Of all pages of a TIFF, whose directories may overlap: few have more than 40 a page."""
-
 MARGIN = 1.1
 """By which every prediction is raised, for what was not measured."""
 
@@ -254,39 +248,53 @@ def check_opening(source: bytes, limits: Limits, clock: "Clock") -> None:
         RejectedError: TOO_LARGE or TOO_SLOW, with what is needed and what there is.
 
     """
-    first, nanoseconds = 0, 0.0
+    first = 4 * math.prod(gif.blocks(source).canvas) if source.startswith(gif.SIGNATURES) else 0
+    _check_memory(_copies(source) + first, limits)
+    clock.check_opening(_opening_nanoseconds(source))
+
+
+def _opening_nanoseconds(source: bytes) -> float:
+    """What opening a file takes, and reading what it says beside its pixels.
+
+    Raises:
+        RejectedError: TOO_LARGE: it has so many parts that only to count them would take long.
+
+    """
     if source.startswith(tiff.SIGNATURES):
-        nanoseconds = _tiff_nanoseconds(source)
-    elif source.startswith(jpeg.SIGNATURE):
+        return _tag_nanoseconds(source)
+    if source.startswith(jpeg.SIGNATURE):
         structure = jpeg.structure(source)
-        nanoseconds = (
+        return (
             SEGMENT_NANOSECONDS * structure.segments
             + STRAY_NANOSECONDS * structure.stray_bytes
             + VALUE_NANOSECONDS * structure.value_bytes
             + COPY_NANOSECONDS * structure.copied_bytes
+            + _tag_nanoseconds(structure.exif)
         )
-    elif source.startswith(png.SIGNATURE):
-        nanoseconds = CHUNK_NANOSECONDS * sum(1 for _ in png.chunks(source))
-    elif source.startswith(gif.SIGNATURES):
-        first = 4 * math.prod(gif.blocks(source).canvas)
-    elif source.startswith(webp.SIGNATURE):
-        # Its decoder reads them in no time; the walks of our own are bounded.
-        sum(1 for _ in webp.chunks(source))
-    elif source.startswith(b"ftyp", 4):
-        avif.coded(source)
-    _check_memory(_copies(source) + first, limits)
-    clock.check_opening(nanoseconds)
+    if source.startswith(png.SIGNATURE):
+        chunks = list(png.chunks(source))
+        exif = (source[chunk.start + 8 : chunk.end - 4] for chunk in chunks if chunk.kind == b"eXIf")
+        return CHUNK_NANOSECONDS * len(chunks) + sum(map(_tag_nanoseconds, exif))
+    if source.startswith(webp.SIGNATURE):
+        return sum(
+            _tag_nanoseconds(source[chunk.start : chunk.end].removeprefix(jpeg.EXIF))
+            for chunk in webp.chunks(source)
+            if chunk.kind == b"EXIF"
+        )
+    if source.startswith(b"ftyp", 4):
+        return sum(map(_tag_nanoseconds, avif.coded(source).exif))
+    return 0
 
 
-def _tiff_nanoseconds(source: bytes) -> float:
-    """What reading the tags of all pages takes; a TIFF of so many that to count them would take long is refused."""
+def _tag_nanoseconds(source: bytes) -> float:
+    """What reading the tags of all pages of a TIFF takes, or of EXIF, which is one; 0 of anything else."""
     tags = 0
     nanoseconds = 0.0
-    for count, page in enumerate(tiff.pages(source), 1):
+    for count, page in enumerate(tiff.pages(source) if source.startswith(tiff.SIGNATURES) else (), 1):
         tags += page.tags
-        if count > MAX_PAGES or tags > MAX_TAGS:
+        if count > tiff.MAX_PAGES or tags > tiff.MAX_TAGS:
             raise RejectedError(
-                Reason.TOO_LARGE, f"the TIFF has more than {MAX_PAGES} pages or {MAX_TAGS} tags: divide it"
+                Reason.TOO_LARGE, f"the TIFF has more than {tiff.MAX_PAGES} pages or {tiff.MAX_TAGS} tags: divide it"
             )
         nanoseconds += TAG_NANOSECONDS * page.plain_bytes + NUMBER_NANOSECONDS * page.number_bytes
     return nanoseconds

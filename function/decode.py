@@ -32,7 +32,7 @@ import png
 import tiff
 import webp
 from errors import MalformedError, Reason, RejectedError
-from metadata import MAX_EXIF_BYTES, Metadata, mend, without_exif
+from metadata import Metadata, mend, without_exif
 from pillow import decoding, tolerating
 
 try:
@@ -54,6 +54,9 @@ MOST_BRANDS_BYTES = 1024
 
 RUN_LENGTH = frozenset({1, 2})
 """Compressions of a bitmap: BI_RLE8 and BI_RLE4."""
+
+EXIF_TEXT, MOST_EXIF_TEXT = "Raw profile type exif", 1 << 17
+"""The name of a PNG's text that is EXIF in hexadecimal digits, and how long it may be: twice what a JPEG can have."""
 
 MAX_PROFILE_BYTES = 4 << 20
 """Of a colour profile: the largest of printers have 3 MB."""
@@ -291,13 +294,14 @@ class Picture:
             if self.format == "TIFF":
                 mend(self._image)
             self._load()
+            if len(self._image.info.get(EXIF_TEXT, "")) > MOST_EXIF_TEXT:
+                del self._image.info[EXIF_TEXT]
+                self.note_loss(f"EXIF in a text of more than {MOST_EXIF_TEXT} characters was not read")
             # Pages of a TIFF may differ in depth.
             self.note_loss(self._lost_bits())
             metadata = Metadata.of(self._image)
             if index == 0:
                 self.metadata = metadata
-                if len(self._image.info.get("exif", b"")) > MAX_EXIF_BYTES:
-                    self.note_loss(f"EXIF beyond its first {MAX_EXIF_BYTES} bytes was not read")
             image = _on_canvas(self._resizable(), self._canvas)
             yield Frame(
                 image=image,
@@ -484,8 +488,10 @@ def _opened(source: bytes) -> Image.Image:
         source = without_exif(source)
     # What the budget saw must be what is decoded; of these Pillow and libtiff read different directories.
     if not source.startswith(tiff.MISREAD):
+        opened: Any = None
         with decoding(), contextlib.suppress(UnidentifiedImageError):
-            opened: Any = Image.open(io.BytesIO(source), formats=FORMATS)
+            opened = Image.open(io.BytesIO(source), formats=FORMATS)
+        if opened is not None:
             if opened.format in JPEGS:
                 # Pillow finds none where it is there twice, and takes broken ones.
                 opened.info["icc_profile"] = jpeg.profile(data for name, data in opened.applist if name == "APP2")

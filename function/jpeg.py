@@ -73,6 +73,7 @@ class Structure:
         stray_bytes: Between them.
         value_bytes: In segments of ``VALUES``.
         copied_bytes: That Pillow copies to join the segments of EXIF: all that it has, for each further one.
+        exif: Of all segments.
         scans: How often every block is decoded; a scan of one component counts as its share of the blocks.
         coefficients: Of all blocks.
         keeps_coefficients: Whether several scans make the image: a decoder holds all coefficients until the last.
@@ -83,6 +84,7 @@ class Structure:
     stray_bytes: int
     value_bytes: int
     copied_bytes: int
+    exif: bytes
     scans: float
     coefficients: int
     keeps_coefficients: bool
@@ -147,7 +149,8 @@ def structure(body: bytes) -> Structure:
         RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS``.
 
     """
-    count = stray = values = exif = copied = coefficients = 0
+    count = stray = values = joined = copied = coefficients = 0
+    exif: list[bytes] = []
     shares: dict[int, float] = {}
     scans, keeps = 0.0, False
     for segment in _segments(body):
@@ -167,9 +170,10 @@ def structure(body: bytes) -> Structure:
             if segment.kind in VALUES:
                 values += segment.end - segment.start
             elif segment.kind == APP_1 and body.startswith(EXIF, segment.start):
-                exif += segment.end - segment.start
-                copied += exif
-    return Structure(count, stray, values, copied, scans, coefficients, keeps)
+                exif.append(body[segment.start + len(EXIF) : segment.end])
+                joined += len(exif[-1])
+                copied += joined
+    return Structure(count, stray, values, copied, b"".join(exif), scans, coefficients, keeps)
 
 
 def _segments(body: bytes) -> Iterator[Segment]:

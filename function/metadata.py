@@ -43,21 +43,6 @@ MAX_SEGMENT_BYTES = 65533 - 29
 """What fits into one segment of a JPEG beside the name of its kind; other formats have more room than anyone needs."""
 
 
-MAX_EXIF_BYTES = 0xFFFF
-"""That are read: what fits into one segment of a JPEG. Each of a hostile directory's entries may be as long as all."""
-
-
-class BoundedExif(Image.Exif):
-    """EXIF of which only the first ``MAX_EXIF_BYTES`` are read, which have the directories."""
-
-    def load(self, data: bytes) -> None:
-        super().load(data[:MAX_EXIF_BYTES])
-
-
-# Pillow makes them by this name, some when it opens a file.
-Image.Exif = BoundedExif  # type: ignore[misc]
-
-
 @dataclass(frozen=True)
 class Metadata:
     """What a source says of itself.
@@ -77,8 +62,9 @@ class Metadata:
     def of(cls, image: Image.Image) -> "Metadata":
         """Read what ``image`` has."""
         exif, orientation = None, None
+        _forget_xmp(image)
         with tolerating():
-            exif = _read_exif(image)
+            exif = image.getexif()
             orientation = exif.get(ExifTags.Base.Orientation)
         return cls(
             orientation=orientation if type(orientation) is int and 1 <= orientation <= 8 else 1,
@@ -130,8 +116,9 @@ def mend(image: Image.Image) -> None:
         image.info["xmp"] = xmp.encode("latin-1")
     elif not isinstance(xmp, bytes):
         image.info.pop("xmp", None)
+    _forget_xmp(image)
     with decoding():
-        exif = _read_exif(image)
+        exif = image.getexif()
     for part in TiffTags.TAGS_V2_GROUPS.keys() & set(exif):
         is_readable = False
         with tolerating():
@@ -141,13 +128,12 @@ def mend(image: Image.Image) -> None:
             del exif[part]
 
 
-def _read_exif(image: Image.Image) -> Image.Exif:
-    """Read EXIF without Pillow's fallback to the orientation in XMP, which browsers do not apply."""
+def _forget_xmp(image: Image.Image) -> None:
+    """Keep Pillow from taking an orientation out of XMP where EXIF has none: browsers do not apply it."""
     if image.info.get(XMP_READ_FIRST) != NO_XMP:
         image.info[XMP_READ_FIRST] = NO_XMP
         # When it opens a JPEG, Pillow may have looked already.
         image._exif = None
-    return image.getexif()
 
 
 def copied(exif: Image.Exif) -> Image.Exif:

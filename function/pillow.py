@@ -21,12 +21,12 @@ def decoding() -> Iterator[None]:
         RejectedError: CORRUPT, or TOO_LARGE where memory ran out.
 
     """
+    memory.forget()
     try:
-        with _out_of_memory():
-            yield
-    except MemoryError:
-        raise RejectedError(Reason.TOO_LARGE, "decoding ran out of memory: raise memory_size") from None
+        yield
     except Exception as error:
+        if _is_out_of_memory(error):
+            raise RejectedError(Reason.TOO_LARGE, "decoding ran out of memory: raise memory_size") from None
         raise RejectedError(Reason.CORRUPT, f"the image cannot be decoded: {_described(error)}") from error
 
 
@@ -36,15 +36,15 @@ def encoding(image_format: str) -> Iterator[None]:
 
     Raises:
         RejectedError: UNFAITHFUL.
-        MemoryError: As Pillow raises it: all of the image's work has run out of memory.
+        MemoryError: Memory ran out, whatever Pillow raised: all of the image's work has.
 
     """
+    memory.forget()
     try:
-        with _out_of_memory():
-            yield
-    except MemoryError:
-        raise
+        yield
     except Exception as error:
+        if _is_out_of_memory(error):
+            raise MemoryError from error
         raise RejectedError(
             Reason.UNFAITHFUL, f"the {image_format} output cannot be encoded: {_described(error)}"
         ) from error
@@ -56,15 +56,15 @@ def proving(image_format: str) -> Iterator[None]:
 
     Raises:
         RejectedError: UNFAITHFUL.
-        MemoryError: As Pillow raises it: all of the image's work has run out of memory.
+        MemoryError: Memory ran out, whatever Pillow raised: all of the image's work has.
 
     """
+    memory.forget()
     try:
-        with _out_of_memory():
-            yield
-    except MemoryError:
-        raise
+        yield
     except Exception as error:
+        if _is_out_of_memory(error):
+            raise MemoryError from error
         raise RejectedError(
             Reason.UNFAITHFUL, f"the {image_format} output does not decode: {_described(error)}"
         ) from error
@@ -75,28 +75,20 @@ def tolerating() -> Iterator[None]:
     """Skip what Pillow cannot read of metadata: a good image with broken metadata is still a good image.
 
     Raises:
-        MemoryError: As Pillow raises it.
+        MemoryError: Memory ran out, whatever Pillow raised.
 
     """
-    try:
-        with _out_of_memory():
-            yield
-    except MemoryError:
-        raise
-    except Exception:  # noqa: BLE001, S110 - see the module's docstring
-        pass
-
-
-@contextlib.contextmanager
-def _out_of_memory() -> Iterator[None]:
-    """Raise ``MemoryError`` where native code could not allocate, whatever it says itself: see ``memory.ran_out``."""
     memory.forget()
     try:
         yield
     except Exception as error:
-        if memory.ran_out():
+        if _is_out_of_memory(error):
             raise MemoryError from error
-        raise
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Tell whether an allocation failed: native code says so in words of its own, as of a damaged file."""
+    return isinstance(error, MemoryError) or memory.ran_out()
 
 
 def _described(error: Exception) -> str:

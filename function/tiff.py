@@ -1,8 +1,10 @@
 """A TIFF's structure, read without decoding a pixel: its directories, and its first rows as a TIFF of their own."""
 
+import itertools
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from PIL import Image
 
@@ -34,6 +36,15 @@ TILE_WIDTH, TILE_HEIGHT = 322, 323
 KIND_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 """How many bytes a value of each kind has."""
 
+PARTS: tuple[frozenset[int], ...] = (frozenset({34665, 34853}), frozenset({40965}), frozenset())
+"""Tags that say where a directory in a directory is: EXIF and GPS, in EXIF interoperability (Exif 2.32, 4.6.3)."""
+
+MAX_PAGES = 2000
+"""Pillow compares each with all before it when it counts, reads and writes them."""
+
+MAX_TAGS = 100 * MAX_PAGES
+"""Of all pages, whose directories may overlap: few have more than 40 a page."""
+
 PLAIN = frozenset({1, 2, 7})
 """The kinds whose values Pillow keeps as one string: bytes, text, and what is not defined."""
 
@@ -45,7 +56,8 @@ class Page:
     Attributes:
         tile_width: Of each of its tiles, in pixels; 0 where it has none.
         tile_height: Likewise.
-        plain_bytes: Of the values that stand outside of the directory and stay strings.
+        plain_bytes: Of the values that stand outside of the directory and stay strings; with those of the directories
+            in it, as is all that follows.
         number_bytes: Of those which become numbers.
         tags: How many entries it has.
 
@@ -58,58 +70,73 @@ class Page:
     tags: int
 
 
+Entry = tuple[int, int, int, bytes]
+"""Of a directory: tag, kind of values, how many, and they or where they are."""
+
+
 @dataclass(frozen=True)
 class _Layout:
     """How a directory is stored: byte order, and whether places have four or eight bytes."""
 
-    order: str
-    count: str
-    place: str
+    order: Literal["little", "big"]
+    is_big: bool
 
     @classmethod
     def of(cls, body: bytes) -> "_Layout":
-        order = "<" if body.startswith(b"II") else ">"
-        return cls(order, "Q", "Q") if body.startswith(BIG) else cls(order, "H", "L")
+        return cls("little" if body.startswith(b"II") else "big", body.startswith(BIG))
 
-    def read(self, kind: str, body: bytes, place: int) -> int:
-        if place + struct.calcsize("=" + kind) > len(body):
-            raise MalformedError("it ends in the middle of a number")
-        number: int = struct.unpack_from(self.order + kind, body, place)[0]
-        return number
+    def number(self, data: bytes) -> int:
+        return int.from_bytes(data, self.order)
+
+    def first(self, body: bytes) -> int:
+        """Where the first directory is."""
+        return self.number(body[8:16] if self.is_big else body[4:8])
+
+    def directory(self, body: bytes, place: int) -> tuple[list[Entry], int] | None:
+        """The entries of a directory, at most one more than ``MAX_TAGS``, and where the next is; None if cut off."""
+        count_bytes, place_bytes = (8, 8) if self.is_big else (2, 4)
+        entry = struct.Struct(("<" if self.order == "little" else ">") + ("HHQ8s" if self.is_big else "HHL4s"))
+        start = place + count_bytes
+        end = start + entry.size * self.number(body[place:start])
+        if end + place_bytes > len(body):
+            return None
+        entries = itertools.islice(entry.iter_unpack(memoryview(body)[start:end]), MAX_TAGS + 1)
+        return list(entries), self.number(body[end : end + place_bytes])
 
 
 def pages(body: bytes) -> Iterator[Page]:
     """Each page of ``body``, which begins with a signature, until its directories end, leave the file, or repeat."""
     layout = _Layout.of(body)
-    width = struct.calcsize("=" + layout.place)
-    entry = struct.Struct(f"{layout.order}HH{layout.place}{width}s")
     seen = {0}
-    try:
-        place = layout.read(layout.place, body, width)
-        while place not in seen:
-            seen.add(place)
-            start = place + struct.calcsize("=" + layout.count)
-            end = start + entry.size * layout.read(layout.count, body, place)
-            place = layout.read(layout.place, body, end)
-            yield _page(entry.iter_unpack(memoryview(body)[start:end]), layout.order, len(body))
-    except MalformedError:
-        return
+    place = layout.first(body)
+    while place not in seen:
+        seen.add(place)
+        directory = layout.directory(body, place)
+        if directory is None:
+            return
+        entries, place = directory
+        yield _page(body, layout, entries)
 
 
-def _page(entries: Iterator[tuple[int, int, int, bytes]], order: str, most: int) -> Page:
-    """What the entries of a directory say; a value that is larger than the file is not there."""
+def _page(body: bytes, layout: _Layout, entries: Sequence[Entry], depth: int = 0) -> Page:
+    """What the entries of a directory say, and those in it; a value that is larger than the file is not there."""
     sides = {TILE_WIDTH: 0, TILE_HEIGHT: 0}
     sizes = {True: 0, False: 0}
-    tags = 0
+    tags = len(entries)
     for tag, kind, count, value in entries:
-        tags += 1
         if tag in sides:
             # Of entries that contradict each other each reader may believe another.
-            number = value[:2] if kind == SHORT else value
-            sides[tag] = max(sides[tag], int.from_bytes(number, "little" if order == "<" else "big"))
+            sides[tag] = max(sides[tag], layout.number(value[:2] if kind == SHORT else value))
         size = KIND_BYTES.get(kind, 0) * count
-        if len(value) < size <= most:
+        if len(value) < size <= len(body):
             sizes[kind in PLAIN] += size
+        if tag in PARTS[depth]:
+            entries_in_it, _ = layout.directory(body, layout.number(value)) or ((), 0)
+            part = _page(body, layout, entries_in_it, depth + 1)
+            sizes = {True: sizes[True] + part.plain_bytes, False: sizes[False] + part.number_bytes}
+            tags += part.tags
+            if tags > MAX_TAGS:
+                break
     return Page(sides[TILE_WIDTH], sides[TILE_HEIGHT], sizes[True], sizes[False], tags)
 
 

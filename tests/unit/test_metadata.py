@@ -523,8 +523,36 @@ def test_an_image_without_metadata_is_given_none() -> None:
     assert isinstance(output, Image.Image)
 
 
+def large_profile(size: int) -> bytes:
+    """A profile of so many bytes, most of which no tag refers to."""
+    noise = np.random.default_rng(0).bytes(size - len(PROFILE))
+    return size.to_bytes(4, "big") + PROFILE[4:] + noise
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
+@pytest.mark.parametrize(
+    ("profile", "lost"),
+    [
+        (bytes(1 << 20), "the colour profile is damaged and was left out"),
+        (PROFILE + b"\0", "the colour profile is damaged and was left out"),
+        (PROFILE[:-1], "the colour profile is damaged and was left out"),
+        (PROFILE[:20], "the colour profile is damaged and was left out"),
+        (
+            large_profile((4 << 20) + 1),
+            "the colour profile of 4194305 bytes was left out: 4194304 are allowed",
+        ),
+    ],
+    ids=["zeros", "longer", "shorter", "cut", "large"],
+)
+def test_what_is_no_colour_profile_is_left_out(image_format: str, profile: bytes, lost: str) -> None:
+    source = encoded(picture(), image_format, icc_profile=profile)
+    rendered = render(source, [Rendition("half", scale=0.5)], limits=LIMITS)
+    assert decoded(rendered.outputs[0].body).info.get("icc_profile") is None
+    assert rendered.lost == lost
+
+
 def test_a_large_colour_profile_of_a_png_is_kept() -> None:
-    profile = PROFILE + np.random.default_rng(0).bytes(1 << 21)
+    profile = large_profile(1 << 21)
     assert (
         decoded(body(encoded(picture(), "JPEG", icc_profile=profile), MetadataPolicy.NONE, "png")).info["icc_profile"]
         == profile

@@ -8,12 +8,16 @@ from PIL import Image
 
 from budget import RUNTIME_BYTES, Demand
 from decode import Picture
+from jpeg import SIGNATURE
 from renditions import Rendition
 from tests.images import encoded
 from tools.paths import ROOT
 
 SIDE = 8000
 """Of an image of the table's order: what its sides take is little beside what its pixels take."""
+
+MANY = 1_000_000
+"""Bytes behind an image, by which a prediction grows as by bytes in it."""
 
 NOISE = Image.merge("RGB", [Image.effect_noise((800, 800), 99) for _ in range(3)])
 """Of which the header is as little a part as of a large image."""
@@ -41,6 +45,15 @@ def stated() -> dict[tuple[str, int], int]:
     return table
 
 
+def claiming(source: bytes, side: int) -> bytes:
+    """The source; a JPEG's header says that it is a square of this side."""
+    for frame in (b"\xff\xc0", b"\xff\xc2"):
+        before, marker, behind = source.partition(frame)
+        if source.startswith(SIGNATURE) and marker:
+            return before + marker + behind[:3] + 2 * side.to_bytes(2, "big") + behind[7:]
+    return source
+
+
 @pytest.mark.parametrize("kind", TYPICAL)
 def test_the_largest_image_for_each_memory_size_is_what_the_budget_allows(kind: str) -> None:
     source, bytes_per_pixel = TYPICAL[kind]
@@ -48,13 +61,12 @@ def test_the_largest_image_for_each_memory_size_is_what_the_budget_allows(kind: 
     image.shrink_on_load(2)
     image.kinds = Counter({(mode, (SIDE, SIDE)): 1 for mode, _ in image.kinds})
 
-    def predicted() -> int:
+    def predicted(more: int) -> int:
+        image.source = claiming(source, SIDE) + bytes(more)
         return Demand.of(image, [Rendition("half", scale=0.5)], [image.format]).peak_bytes
 
-    with_source = predicted()
-    image.source = b""
-    without = predicted()
-    per_pixel = without / SIDE**2 + (with_source - without) / len(source) * bytes_per_pixel
+    per_byte = (predicted(MANY) - predicted(0)) / MANY
+    per_pixel = (predicted(0) - per_byte * len(source)) / SIDE**2 + per_byte * bytes_per_pixel
     rows = {memory: megapixels for (name, memory), megapixels in stated().items() if name == kind}
     assert rows == {memory: int(((memory << 20) - RUNTIME_BYTES) / per_pixel / 1e6) for memory in rows}
     assert len(rows) == 4
