@@ -149,23 +149,24 @@ def structure(body: bytes) -> Structure:
         RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS``.
 
     """
-    count = stray = values = joined = copied = coefficients = 0
+    count = stray = values = joined = copied = coefficients = component_count = 0
     exif: list[bytes] = []
     shares: dict[int, float] = {}
     scans, keeps = 0.0, False
     for segment in _segments(body):
+        if not scans:
+            count, stray = count + 1, stray + segment.stray
         if segment.kind == SCAN:
             content = body[segment.start : segment.end]
-            components = set(content[1 : 1 + 2 * content[0] : 2] if content else b"")
+            components = content[1 : 1 + 2 * content[0] : 2] if content else b""
             # A scan that names no component is none, and ends the image.
-            scans += sum(shares.get(component, 0) for component in components)
-            keeps = keeps or len(components) < len(shares)
+            scans += sum(shares.get(component, 0) for component in set(components))
+            keeps = keeps or len(components) < component_count
             if not keeps:
                 break
         elif not scans:
-            count, stray = count + 1, stray + segment.stray
             if segment.kind in FRAMES:
-                shares, coefficients = _components(body[segment.start : segment.end])
+                shares, component_count, coefficients = _components(body[segment.start : segment.end])
                 keeps = segment.kind in PROGRESSIVE_FRAMES
             if segment.kind in VALUES:
                 values += segment.end - segment.start
@@ -190,10 +191,10 @@ def _all_segments(body: bytes) -> Iterator[Segment]:
     position, in_scans = 2, False
     while found := SEGMENT.search(body, position):
         kind, start = body[found.start() + 1], found.end()
-        if kind == END[1] and in_scans:
-            yield Segment(kind, found.start() - position, start, start)
-            return
         if kind == END[1]:
+            yield Segment(kind, found.start() - position, start, start)
+            if in_scans:
+                return
             position = start
             continue
         in_scans = in_scans or kind == SCAN
@@ -202,17 +203,23 @@ def _all_segments(body: bytes) -> Iterator[Segment]:
         position = end
 
 
-def _components(frame: bytes) -> tuple[dict[int, float], int]:
-    """Each component's share of the blocks, and how many values all blocks hold (ITU-T T.81, A.1 and B.2.2)."""
+def _components(frame: bytes) -> tuple[dict[int, float], int, int]:
+    """Each component's share of the blocks, how many there are, and how many values all blocks hold.
+
+    ITU-T T.81, A.1 and B.2.2. Components of the same number, which decoders accept, have a share together: a scan that
+    names that number may be any one of them.
+    """
     if len(frame) < 6:
-        return {}, 0
+        return {}, 0, 0
     height, width, count = struct.unpack_from(">HHB", frame, 1)
     components = [frame[start : start + 2] for start in range(6, len(frame) - 1, 3)][:count]
     factors = [(max(1, sampling >> 4), max(1, sampling & 15)) for _, sampling in components]
     across, down = (max((factor[side] for factor in factors), default=1) for side in (0, 1))
     blocks = sum(one * other for one, other in factors)
-    shares = {number: one * other / blocks for (number, _), (one, other) in zip(components, factors, strict=True)}
-    return shares, -(-width // (8 * across)) * -(-height // (8 * down)) * 64 * blocks
+    shares: dict[int, float] = {}
+    for (number, _), (one, other) in zip(components, factors, strict=True):
+        shares[number] = shares.get(number, 0) + one * other / blocks
+    return shares, len(components), -(-width // (8 * across)) * -(-height // (8 * down)) * 64 * blocks
 
 
 def is_lossless(body: bytes) -> bool:

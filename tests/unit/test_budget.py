@@ -312,6 +312,8 @@ EXIF = b"Exif\0\0"
         # Measured on one core: what Pillow takes to open it.
         (within(JPEG, 2, segment(0xE5) * 40_000), 0.1),
         (within(JPEG, 2, b"\xff" * 2_000_000), 1),
+        (within(JPEG, JPEG.index(b"\xff\xda"), b"\xff" * 2_000_000), 1),
+        (within(JPEG, 2, b"\xff\xd9" * 49_000), 0.05),
         (within(JPEG, 2, segment(0xE5), bytes(2_000_000)), 0.5),
         (within(JPEG, 2, segment(0xDB, (b"\0" + bytes([16] * 64)) * 1000) * 30), 0.3),
         (within(JPEG, 2, segment(0xED, b"Photoshop 3.0\0" + (b"8BIM\4\4" + bytes(6)) * 5000) * 30), 0.15),
@@ -337,6 +339,19 @@ def test_each_scan_of_a_jpeg_takes_time() -> None:
     assert demand(encoded(picture(640, 480)) + segment(0xDA, b"\1\1\0\1\x3f\x10") * 300, HALF) == demand(
         encoded(picture(640, 480)) + segment(0xFE, b"\1\1\0\1\x3f\x10") * 300, HALF
     )
+
+
+def test_an_end_marker_before_the_image_is_a_part_of_the_file() -> None:
+    assert rejection(within(JPEG, 2, b"\xff\xd9" * 60_000)).reason is Reason.TOO_LARGE
+
+
+def test_components_of_the_same_number_are_several() -> None:
+    source = bytearray(in_scans(encoded(picture(1600, 1600))))
+    frame = source.index(b"\xff\xc0")
+    several, source[frame + 10 : frame + 19 : 3] = demand(bytes(source), HALF), b"\1\1\1"
+    same = demand(bytes(source).replace(b"\1\2\0\0", b"\1\1\0\0").replace(b"\1\3\0\0", b"\1\1\0\0"), HALF)
+    assert same.peak_bytes == several.peak_bytes
+    assert same.nanoseconds >= several.nanoseconds
 
 
 def in_scans(source: bytes) -> bytes:
