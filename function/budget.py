@@ -11,7 +11,7 @@ import jpeg
 import png
 import tiff
 import webp
-from decode import RESIZABLE, Picture
+from decode import JPEGS, RESIZABLE, Picture
 from errors import Reason, RejectedError
 from renditions import Rendition
 from settings import Limits
@@ -20,6 +20,9 @@ MIB = 1 << 20
 
 RUNTIME_BYTES = 120 * MIB
 """What Python, botocore and Pillow occupy before the first image; measured 95 MB, the rest is margin."""
+
+SOURCE_COPIES = 2
+"""The source itself, and what its decoder makes of it or reads."""
 
 STORED_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}
 """How Pillow stores a pixel; four bytes in every other mode."""
@@ -34,23 +37,35 @@ DECODER_BYTES = {
     "JPEG": 0,
     "MPO": 0,
     "PNG": 0,
-    "GIF": 2,
-    "WEBP": 14,
-    "TIFF": 6,
+    "GIF": 1,
+    "WEBP": 13,
+    "TIFF": 3,
     "BMP": 0,
     "DIB": 0,
-    "AVIF": 12,
+    "AVIF": 8,
     "HEIF": 12,
 }
 """What a decoder holds beside its image, a source pixel: measured, and rounded up."""
 
-ANIMATION_DECODER_BYTES = {"PNG": 8, "GIF": 10, "WEBP": 4, "AVIF": 56}
+ANIMATION_DECODER_BYTES = {"PNG": 8, "GIF": 8, "WEBP": 4, "AVIF": 24}
 """The same, in addition, of an animation's decoder, a pixel of one frame; AVIF's works on several at once."""
 
-ENCODER_BYTES = {"JPEG": 10, "PNG": 36, "GIF": 18, "WEBP": 26, "TIFF": 22, "BMP": 12, "AVIF": 36}
+ANIMATED_AVIF_BYTES = 12 * MIB
+"""What the coders of an animated AVIF hold at least, for frames of any size."""
+
+LOSSLESS = "lossless WebP"
+"""Its encoder takes more than twice as much."""
+
+JPEG_VALUE_BYTES = 2.2
+"""What encoding and proving a JPEG hold beside its image, for each of its values: measured, and rounded up."""
+
+JPEG_VALUES = {0: 3.0, 1: 2.0, 2: 1.5}
+"""Values a pixel of a JPEG in colour, by its chroma subsampling as Pillow numbers it."""
+
+ENCODER_BYTES = {"PNG": 16, "GIF": 17, "WEBP": 14, LOSSLESS: 34, "TIFF": 9, "BMP": 14, "AVIF": 30}
 """What encoding and proving an output hold beside its image, a pixel of one frame: measured, and rounded up."""
 
-ANIMATION_ENCODER_BYTES = {"PNG": 8, "GIF": 10, "WEBP": 3, "TIFF": 0, "AVIF": 12}
+ANIMATION_ENCODER_BYTES = {"PNG": 7, "GIF": 6, "WEBP": 3, LOSSLESS: 3, "TIFF": 0, "AVIF": 12}
 """The same, in addition, a pixel of all frames."""
 
 FRAME_BYTES = 2_000
@@ -92,8 +107,11 @@ CHUNK_NANOSECONDS = 15_000
 TAG_NANOSECONDS, NUMBER_NANOSECONDS = 2, 400
 """To read a TIFF's tags, for each byte of strings and of numbers."""
 
-COEFFICIENT_NANOSECONDS = 0.5
-"""To decode one in each of the scans of a JPEG that refine it."""
+COEFFICIENT_NANOSECONDS, SCAN_BYTE_NANOSECONDS = 0.5, 30
+"""To decode a coefficient in each of the scans of a JPEG, and for each byte of them."""
+
+ENDLESS_TIMES = 4
+"""How often a JPEG without an end marker is decoded, to see whether only that is missing."""
 
 RUN_NANOSECONDS = 200
 """For each pixel and each byte of a run-length bitmap, which Pillow decodes in Python."""
@@ -141,33 +159,44 @@ class Demand:
         frames = picture.frame_count
         decoded = _decoded_sizes(picture)
         pixels = sum(count * math.prod(decoded[kind]) for kind, count in picture.kinds.items())
-        nanoseconds: float = pixels * DECODE_NANOSECONDS[picture.source_format]
-        nanoseconds += frames * DECODE_FRAME_NANOSECONDS[picture.source_format]
         decoding = max(_decoding_bytes(picture, mode, size) for (mode, _), size in decoded.items())
-        coefficients = 0
-        if (
-            picture.source_format in {"JPEG", "MPO"}
-            and (structure := jpeg.structure(picture.source)).keeps_coefficients
-        ):
-            # The decoder holds two bytes of each, however far it shrinks the image.
-            coefficients = 2 * structure.coefficients
-            nanoseconds += COEFFICIENT_NANOSECONDS * structure.scans * structure.coefficients
-        elif picture.is_run_length:
-            nanoseconds = RUN_NANOSECONDS * (pixels + len(picture.source))
-        elif picture.source_format == "AVIF":
-            nanoseconds = max(nanoseconds, DECODE_NANOSECONDS["AVIF"] * avif.coded(picture.source).item_pixels / 4)
+        # Of several scans a JPEG's decoder holds two bytes of each coefficient, however far it shrinks the image.
+        scans = jpeg.structure(picture.source) if picture.source_format in JPEGS else None
+        coefficients = 2 * scans.coefficients if scans and scans.keeps_coefficients else 0
         shrunk = math.prod(picture.size) / math.prod(picture.full_size)
-        encoding = held = 0
+        encoding, held = 0.0, 0
         for rendition, image_format in zip(renditions, formats, strict=True):
             outputs = {size: _output_pixels(rendition, size) for _, size in picture.kinds}
             total = sum(count * outputs[size] for (_, size), count in picture.kinds.items())
-            encoding = max(encoding, _encoder_bytes(image_format, max(outputs.values()), total))
-            # All frames are resized before the first is encoded, and no output is larger than its pixels.
+            encoding = max(encoding, _encoder_bytes(picture, image_format, max(outputs.values()), total))
+            # All frames are resized before the first is encoded; outputs have a byte a pixel.
             made = sum(count * _output_bytes(rendition, size) for (_, size), count in picture.kinds.items())
-            held += 2 * made + FRAME_BYTES * (frames - 1)
+            held += made + total + FRAME_BYTES * (frames - 1)
+        if picture.size != picture.full_size and any(
+            picture.size in _outputs(one, picture.full_size) for one in renditions
+        ):
+            # What the decoder shrank is that output itself.
+            held -= _image_bytes(picture.size, 4)
         encoding += ENCODER_FRAME_BYTES * (frames - 1)
-        peak_bytes = _copies(picture.source) + shrunk * decoding + max(coefficients, encoding) + held
-        return cls(pixels, frames, nanoseconds, round(MARGIN * peak_bytes))
+        peak_bytes = SOURCE_COPIES * len(picture.source) + shrunk * decoding + max(coefficients, encoding) + held
+        return cls(pixels, frames, _decoding_nanoseconds(picture, pixels, scans), round(MARGIN * peak_bytes))
+
+
+def _decoding_nanoseconds(picture: Picture, pixels: int, scans: jpeg.Structure | None) -> float:
+    """What decoding and resizing all frames takes."""
+    if picture.is_run_length:
+        return RUN_NANOSECONDS * (pixels + len(picture.source))
+    nanoseconds = pixels * DECODE_NANOSECONDS[picture.source_format]
+    if picture.source_format == "AVIF":
+        # Beside an image there may be its alpha, a thumbnail and a gain map.
+        nanoseconds = max(nanoseconds, DECODE_NANOSECONDS["AVIF"] * avif.coded(picture.source).item_pixels // 4)
+    nanoseconds += picture.frame_count * DECODE_FRAME_NANOSECONDS[picture.source_format]
+    if scans is None:
+        return nanoseconds
+    if scans.keeps_coefficients:
+        in_scans = COEFFICIENT_NANOSECONDS * scans.scans * scans.coefficients
+        nanoseconds += round(in_scans) + SCAN_BYTE_NANOSECONDS * len(picture.source)
+    return ENDLESS_TIMES * nanoseconds if jpeg.lacks_end(picture.source) else nanoseconds
 
 
 def _output_pixels(rendition: Rendition, size: tuple[int, int]) -> int:
@@ -218,10 +247,22 @@ def _decoding_bytes(picture: Picture, mode: str, size: tuple[int, int]) -> int:
     return images + decoder * math.prod(size) + SIDE_BYTES * sum(size)
 
 
-def _encoder_bytes(image_format: str, pixels: int, total: int) -> int:
+def _encoder_bytes(picture: Picture, image_format: str, pixels: int, total: int) -> float:
     """What encoding takes at most, beside the frames: of so many pixels in the largest, and in all of them."""
-    in_all = ANIMATION_ENCODER_BYTES.get(image_format, 0) * total if total > pixels else 0
-    return ENCODER_BYTES[image_format] * pixels + in_all
+    if image_format == "JPEG":
+        return JPEG_VALUE_BYTES * pixels * max(_jpeg_values(picture, mode) for mode, _ in picture.kinds)
+    encoder = LOSSLESS if image_format == "WEBP" and picture.is_lossless_webp else image_format
+    if total == pixels:
+        return ENCODER_BYTES[encoder] * pixels
+    least = ANIMATED_AVIF_BYTES if encoder == "AVIF" else 0
+    return least + ENCODER_BYTES[encoder] * pixels + ANIMATION_ENCODER_BYTES.get(encoder, 0) * total
+
+
+def _jpeg_values(picture: Picture, mode: str) -> float:
+    """How many values a pixel has in a JPEG of such a picture."""
+    if mode in {"1", "L", "LA", "I;16", "I", "F"}:
+        return 1
+    return 4 if mode == "CMYK" else JPEG_VALUES.get(picture.subsampling, 1.5)
 
 
 def check_size(demand: Demand, limits: Limits) -> None:
@@ -249,7 +290,7 @@ def check_opening(source: bytes, limits: Limits, clock: "Clock") -> None:
 
     """
     first = 4 * math.prod(gif.blocks(source).canvas) if source.startswith(gif.SIGNATURES) else 0
-    _check_memory(_copies(source) + first, limits)
+    _check_memory(SOURCE_COPIES * len(source) + first, limits)
     clock.check_opening(_opening_nanoseconds(source))
 
 
@@ -307,15 +348,7 @@ def check_download(size: int, limits: Limits) -> None:
         RejectedError: TOO_LARGE, with what is needed and what there is.
 
     """
-    _check_memory(2 * size, limits)
-
-
-def _copies(source: bytes) -> int:
-    """What the source takes, and its decoder's copies of it."""
-    if source.startswith(gif.SIGNATURES):
-        # It is copied where there is something in it that nobody sees.
-        return 4 * len(source)
-    return (3 if source.startswith(webp.SIGNATURE) or source.startswith(b"ftyp", 4) else 2) * len(source)
+    _check_memory(SOURCE_COPIES * size, limits)
 
 
 def _check_memory(peak_bytes: float, limits: Limits) -> None:

@@ -1,6 +1,7 @@
 """Images that tests make for themselves, with content in which a wrong pixel shows."""
 
 import io
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,17 @@ def turned(shown: Image.Image, orientation: int, image_format: str, **options: A
     exif = Image.Exif()
     exif[0x0112] = orientation
     return encoded(stored, image_format, exif=exif, **options)
+
+
+def greedy() -> bytes:
+    """A small TIFF for whose LZMA stream a decoder makes room for a dictionary of 2 GiB, as no prediction sees."""
+    source = bytearray(encoded(picture(), "TIFF", compression="lzma"))
+    block = source.index(b"\xfd7zXZ\0") + 12
+    end = block + 4 * (source[block] + 1)
+    # https://tukaani.org/xz/xz-file-format.txt, 3.1 and 5.3.1: the size stands behind the filter's number and length.
+    source[source.index(b"\x21\x01", block) + 2] = 38
+    source[end - 4 : end] = zlib.crc32(source[block : end - 4]).to_bytes(4, "little")
+    return bytes(source)
 
 
 def decoded(body: bytes) -> Image.Image:

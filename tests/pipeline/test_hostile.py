@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import urllib3
 
-from tests.images import decoded, encoded, picture
+from tests.images import decoded, encoded, greedy, picture
 from tests.pipeline.conftest import Pipeline
 from tools.stack import RENDITION
 
@@ -161,6 +161,20 @@ def test_metadata_that_is_not_ascii_is_dropped(pipeline: Pipeline) -> None:
     assert decoded(output["Bytes"]).size == (160, 120)
     assert "album" not in output["Metadata"]
     assert pipeline.log_line("metadata_dropped", "resized-metadata-é.jpg")["entries"] == ["album"]
+
+
+def test_memory_that_runs_out_is_a_rejection_and_harms_no_neighbour(pipeline: Pipeline) -> None:
+    # Without the limit that the function sets for itself, this file would be an image.
+    assert decoded(greedy()).size == (320, 240)
+    pipeline.upload("greedy.tif", greedy())
+    record = pipeline.failure("greedy.tif")
+    assert (record["reason"], record["message"]) == ("too_large", "decoding ran out of memory: raise memory_size")
+    pipeline.upload("neighbour.jpg", IMAGE)
+    pipeline.output("neighbour.jpg")
+    pipeline.remove_outputs("neighbour.jpg")
+    reply = pipeline.send(pipeline.notification("greedy.tif", "neighbour.jpg"))
+    assert [outcome["status"] for outcome in reply["outcomes"]] == ["rejected", "written"]
+    pipeline.failure("greedy.tif")
 
 
 @pytest.mark.parametrize("key", ["gone.jpg", "gone \x01\x7f\t\r\0é🎂.jpg"])

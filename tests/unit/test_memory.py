@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.images import decoded, encoded, picture
+from tests.images import decoded, encoded, greedy, picture
 from tools.benchmarks.peers import DEPLOYED
 from tools.paths import FUNCTION
 
@@ -172,6 +172,7 @@ BEYOND: dict[str, tuple[Callable[[], bytes], dict[str, Any]]] = {
     "BMP": (lambda: encoded(Image.new("RGB", (4500, 4500)), "BMP"), HALF),
     "GIF": (lambda: square("GIF", 4500), HALF),
     "AVIF": (lambda: square("AVIF", 4500, speed=10), HALF),
+    "TIFF, dictionary": (greedy, HALF),
     "to WebP": (lambda: square("PNG", 2500), WHOLE | {"format": "webp"}),
     "to AVIF": (lambda: square("PNG", 2500), WHOLE | {"format": "avif"}),
 }
