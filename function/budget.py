@@ -98,14 +98,17 @@ DECODE_NANOSECONDS = {
 }
 """To decode and resize a source pixel, measured on one core; the slower of a format's variants."""
 
+SIDE_NANOSECONDS = 300
+"""What each row and each column takes beside its pixels: more than they, where an image is one pixel wide."""
+
 SEGMENT_NANOSECONDS, STRAY_NANOSECONDS, VALUE_NANOSECONDS, COPY_NANOSECONDS = 4_000, 600, 300, 0.4
 """To open a JPEG: for each segment, for each byte between segments, for each that is taken apart, for each copied."""
 
 CHUNK_NANOSECONDS = 15_000
 """To open a PNG, for each chunk."""
 
-TAG_NANOSECONDS, NUMBER_NANOSECONDS = 2, 400
-"""To read a TIFF's tags, for each byte of strings and of numbers."""
+ENTRY_NANOSECONDS, TAG_NANOSECONDS, NUMBER_NANOSECONDS = 15_000, 2, 400
+"""To read a TIFF's tags, for each of them, and for each byte of strings and of numbers."""
 
 COEFFICIENT_NANOSECONDS, SCAN_BYTE_NANOSECONDS = 0.5, 30
 """To decode a coefficient in each of the scans of a JPEG, and for each byte of them."""
@@ -122,7 +125,7 @@ ENCODE_NANOSECONDS = {"JPEG": 4, "PNG": 160, "GIF": 260, "WEBP": 270, "TIFF": 40
 DECODE_FRAME_NANOSECONDS = defaultdict(lambda: 150_000, TIFF=600_000)
 """What a frame takes beside its pixels, to decode and resize; a page of a TIFF brings a directory of its own."""
 
-ENCODE_FRAME_NANOSECONDS = defaultdict(lambda: 500_000, TIFF=3_000_000)
+ENCODE_FRAME_NANOSECONDS = defaultdict(lambda: 500_000, AVIF=1_000_000, TIFF=3_000_000)
 """The same, to encode and prove it; the more pages a TIFF has, the longer each takes: this is of 3000."""
 
 SLOWNESS = 2.5
@@ -191,6 +194,7 @@ def _decoding_nanoseconds(picture: Picture, pixels: int, scans: jpeg.Structure |
         # Beside an image there may be its alpha, a thumbnail and a gain map.
         nanoseconds = max(nanoseconds, DECODE_NANOSECONDS["AVIF"] * avif.coded(picture.source).item_pixels // 4)
     nanoseconds += picture.frame_count * DECODE_FRAME_NANOSECONDS[picture.source_format]
+    nanoseconds += SIDE_NANOSECONDS * sum(count * sum(size) for (_, size), count in picture.kinds.items())
     if scans is None:
         return nanoseconds
     if scans.keeps_coefficients:
@@ -337,6 +341,7 @@ def _tag_nanoseconds(source: bytes) -> float:
             raise RejectedError(
                 Reason.TOO_LARGE, f"the TIFF has more than {tiff.MAX_PAGES} pages or {tiff.MAX_TAGS} tags: divide it"
             )
+        nanoseconds += ENTRY_NANOSECONDS * page.tags
         nanoseconds += TAG_NANOSECONDS * page.plain_bytes + NUMBER_NANOSECONDS * page.number_bytes
     return nanoseconds
 

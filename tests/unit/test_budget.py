@@ -322,6 +322,7 @@ EXIF = b"Exif\0\0"
         (within(PNG, 33, chunk(b"prVt") * 40_000), 0.3),
         (tagged_tiff(*((tag, 7, 20_000_000, 200) for tag in range(40_000, 40_100)), data=bytes(20_000_000)), 1),
         (tagged_tiff((40_000, 5, 1_000_000, 200), data=bytes(8_000_000)), 2),
+        (tagged_tiff(*((tag, 7, 1000, 400_000) for tag in range(30_000, 60_000)), data=bytes(400_000)), 0.5),
     ],
 )
 def test_what_is_read_in_python_takes_time(monkeypatch: pytest.MonkeyPatch, source: bytes, seconds: float) -> None:
@@ -495,6 +496,13 @@ def test_a_frame_that_is_cleared_costs_nothing_before_it_is_refused(monkeypatch:
 def test_tiny_frames_are_not_free() -> None:
     # Measured: 92 MiB in use.
     assert demand(gif((4, 4), 10_000), HALF).peak_bytes > 50 * MIB
+
+
+@pytest.mark.parametrize("size", [(1, 2_000_000), (2_000_000, 1)])
+@pytest.mark.parametrize("image_format", ["PNG", "TIFF", "BMP"])
+def test_rows_and_columns_take_time(image_format: str, size: tuple[int, int]) -> None:
+    # Measured on one core: half a second for a bitmap of two million columns.
+    assert demand(encoded(Image.new("L", size), image_format), HALF).nanoseconds > 0.5e9
 
 
 def test_tiny_frames_take_time() -> None:
