@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
 from errors import EventError, IncompleteError
-from outcomes import ObjectAddress, Outcome
+from outcomes import Failure, ObjectAddress, Outcome
 
-Results = Mapping[ObjectAddress, Outcome | Exception]
-"""What became of each object; an exception where it could not be looked at now."""
+Results = Mapping[ObjectAddress, Outcome | Failure]
+"""What became of each object; a failure where it could not be looked at now."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class Part:
 
     def failures(self, results: Results) -> list[str]:
         """What keeps it from being done, one sentence each; empty when it is."""
-        failed = ((address.key, results[address]) for address in self.addresses)
+        keyed = ((address.key, results[address]) for address in self.addresses)
         return [
             *(str(problem) for problem in self.problems),
-            *(f"{key} ({type(error).__name__}: {error})" for key, error in failed if isinstance(error, Exception)),
+            *(f"{key} ({result.error})" for key, result in keyed if isinstance(result, Failure)),
         ]
 
 
@@ -210,7 +210,7 @@ def _in_text(text: str) -> Iterator[ObjectAddress | EventError]:
 def _task_result(part: Part, results: Results) -> dict[str, object]:
     outcomes = [results[address] for address in part.addresses]
     if failures := part.failures(results):
-        is_final = part.problems or any(isinstance(outcome, EventError) for outcome in outcomes)
+        is_final = part.problems or any(isinstance(outcome, Failure) and outcome.is_final for outcome in outcomes)
         code, text = "PermanentFailure" if is_final else "TemporaryFailure", "; ".join(failures)
     else:
         (outcome,) = (outcome for outcome in outcomes if isinstance(outcome, Outcome))

@@ -17,7 +17,7 @@ import clients  # noqa: E402
 import events  # noqa: E402
 import memory  # noqa: E402
 from errors import LateError  # noqa: E402
-from outcomes import ObjectAddress, Outcome  # noqa: E402
+from outcomes import Failure, ObjectAddress, Outcome  # noqa: E402
 from reconcile import Reconciler  # noqa: E402
 from settings import Settings  # noqa: E402
 
@@ -102,10 +102,10 @@ def _recorded(outcome: Outcome, _: ObjectAddress) -> Outcome:
     return outcome
 
 
-def _tried(action: Callable[[ObjectAddress], Outcome], address: ObjectAddress) -> Outcome | Exception:
-    """What became of an object; an exception, logged, where that is not known."""
+def _tried(action: Callable[[ObjectAddress], Outcome], address: ObjectAddress) -> Outcome | Failure:
+    """What became of an object; a failure, logged, where that is not known."""
     try:
         return action(address)
     except Exception as error:
         logger.exception("failed", extra={"bucket": address.bucket, "key": address.key})
-        return error
+        return Failure.of(error)

@@ -1,8 +1,11 @@
-"""A limit of the process's memory, below what Lambda kills it for, and the question whether it was reached."""
+"""A limit of the process's memory, below what Lambda kills it for, whether it was reached, and what exceptions hold."""
 
+import contextlib
 import ctypes
 import errno
 import resource
+import traceback
+from collections.abc import Iterator
 
 CODE_BYTES = 40 << 20
 """Memory of the process that ``RLIMIT_DATA`` does not count, but Lambda does: pages of programs and libraries, 20 MiB,
@@ -39,3 +42,20 @@ def ran_out() -> bool:
     exception makes another system call: sources and outputs are in memory.
     """
     return bool(_errno_location()[0] == errno.ENOMEM)
+
+
+@contextlib.contextmanager
+def releasing() -> Iterator[None]:
+    """Let an exception pass without the memory that it holds.
+
+    Its traceback, and those of the exceptions before it, hold every local variable of the calls that it ended: the
+    source, its pixels and the outputs. The traceback itself stays, to be logged.
+    """
+    try:
+        yield
+    except Exception as error:
+        held: BaseException | None = error
+        while held:
+            traceback.clear_frames(held.__traceback__)
+            held = held.__context__
+        raise

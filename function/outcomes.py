@@ -4,7 +4,7 @@ import enum
 import json
 from dataclasses import asdict, dataclass
 
-from errors import Reason
+from errors import EventError, Reason
 
 
 @dataclass(frozen=True)
@@ -69,3 +69,22 @@ class Outcome:
     address: ObjectAddress
     output_keys: tuple[str, ...] = ()
     rejection: Rejection | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why it is not known what became of an object: what is kept of an exception, whose traceback holds memory.
+
+    Attributes:
+        error: Class and message of the exception.
+        is_final: Whether another attempt would fail too.
+
+    """
+
+    error: str
+    is_final: bool
+
+    @classmethod
+    def of(cls, error: Exception) -> "Failure":
+        """Keep what a reply tells of ``error``."""
+        return cls(f"{type(error).__name__}: {error}", isinstance(error, EventError))

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import budget
+import memory
 import source
 from content_encoding import decoded
 from destination import Destination
@@ -178,29 +179,51 @@ class Reconciler:
         budget.check_download(identity.size, self.settings.limits)
         # Nothing here holds what is large for longer than it is rendered.
         small = _read(response, watch) if self._is_small(identity.size) else None
-        with self.rendering:
-            rendered = self._render(_read(response, watch) if small is None else small, response, seconds_left, watch)
-            is_small = self._is_small(sum(len(output.body) for output in rendered.outputs))
-            if not is_small:
-                self.destination.put(keys, rendered.outputs, response, identity)
-        if is_small:
-            self.destination.put(keys, rendered.outputs, response, identity)
+        # Pixels live in calls that have ended by the time another object is rendered, even with an exception.
+        with self.rendering, memory.releasing():
+            details, outputs = self._make(keys, small, response, seconds_left, watch)
+        if outputs:
+            self.destination.put(keys, outputs, response, identity)
         _log(
             "written",
             address,
             version_id=identity.version_id,
             source_bytes=identity.size,
-            lost=rendered.lost,
-            outputs=_described(keys, rendered.outputs),
-            # A metric filter can add up no list.
-            output_count=len(rendered.outputs),
-            output_bytes=sum(len(output.body) for output in rendered.outputs),
-            megapixels=round(rendered.pixels / 1e6, 3),
+            **details,
             read_milliseconds=round(1000 * watch.read),
             render_milliseconds=round(1000 * watch.render),
             milliseconds=round(1000 * (time.perf_counter() - started)),
         )
         return keys
+
+    def _make(
+        self,
+        keys: Sequence[str],
+        body: bytes | None,
+        response: "GetObjectOutputTypeDef",
+        seconds_left: SecondsLeft,
+        watch: Watch,
+    ) -> tuple[dict[str, Any], list[Output]]:
+        """Render every rendition and put them unless they are small; a body that is None is read first.
+
+        Returns:
+            What the log says of them, and those that are still to be put.
+
+        """
+        rendered = self._render(_read(response, watch) if body is None else body, response, seconds_left, watch)
+        byte_count = sum(len(output.body) for output in rendered.outputs)
+        details: dict[str, Any] = {
+            "lost": rendered.lost,
+            "outputs": _described(keys, rendered.outputs),
+            # A metric filter can add up no list.
+            "output_count": len(rendered.outputs),
+            "output_bytes": byte_count,
+            "megapixels": round(rendered.pixels / 1e6, 3),
+        }
+        if self._is_small(byte_count):
+            return details, rendered.outputs
+        self.destination.put(keys, rendered.outputs, response, Identity.of(response))
+        return details, []
 
     def _render(
         self, body: bytes, response: "GetObjectOutputTypeDef", seconds_left: SecondsLeft, watch: Watch

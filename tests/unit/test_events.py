@@ -8,7 +8,7 @@ import pytest
 
 from errors import EventError, IncompleteError, Reason, UnsettledError
 from events import Envelope, Messages, Results, Tasks, parse
-from outcomes import ObjectAddress, Outcome, Rejection, Status
+from outcomes import Failure, ObjectAddress, Outcome, Rejection, Status
 
 EVENTS = Path(__file__).parents[2] / "events"
 CAKE = ObjectAddress("src-bucket-image-in", "cake.jpg")
@@ -146,7 +146,7 @@ def test_only_the_messages_that_failed_are_delivered_again() -> None:
     failed = event["Records"][1]["messageId"]
     event["Records"] += [message("no JSON", "a"), message({"hello": "world"}, "b"), message("[" * 100_000, "c")]
     envelope = parse(event)
-    reply = envelope.reply({CAKE: written(CAKE), ODD: UnsettledError("changed")})
+    reply = envelope.reply({CAKE: written(CAKE), ODD: Failure.of(UnsettledError("changed"))})
     assert reply == {"batchItemFailures": [{"itemIdentifier": one} for one in (failed, "a", "b", "c")]}
     assert [str(problem)[:40] for problem in envelope.problems] == [
         "A message that is no JSON: no JSON",
@@ -159,7 +159,7 @@ def test_where_all_messages_failed_nobody_can_take_the_reply_for_a_success() -> 
     envelope = parse(load("sns-in-sqs"))
     assert envelope.reply({CAKE: written(CAKE)}) == {"batchItemFailures": []}
     with pytest.raises(IncompleteError, match=r"^1 of 1 messages failed: cake.jpg \(UnsettledError: changed\)$"):
-        envelope.reply({CAKE: UnsettledError("changed")})
+        envelope.reply({CAKE: Failure.of(UnsettledError("changed"))})
 
 
 @pytest.mark.parametrize(
@@ -168,11 +168,11 @@ def test_where_all_messages_failed_nobody_can_take_the_reply_for_a_success() -> 
         (written(CAKE), "Succeeded", "written: resized-cake.jpg"),
         (Outcome(Status.GONE, CAKE), "Succeeded", "gone"),
         (rejected(CAKE), "PermanentFailure", "corrupt: it is cut off"),
-        (EventError("another bucket"), "PermanentFailure", "cake.jpg (EventError: another bucket)"),
-        (UnsettledError("changed"), "TemporaryFailure", "cake.jpg (UnsettledError: changed)"),
+        (Failure.of(EventError("another bucket")), "PermanentFailure", "cake.jpg (EventError: another bucket)"),
+        (Failure.of(UnsettledError("changed")), "TemporaryFailure", "cake.jpg (UnsettledError: changed)"),
     ],
 )
-def test_a_job_is_told_what_became_of_each_task(result: Outcome | Exception, code: str, text: str) -> None:
+def test_a_job_is_told_what_became_of_each_task(result: Outcome | Failure, code: str, text: str) -> None:
     event = load("batch-operations-1")
     assert parse(event).reply({CAKE: result}) == {
         "invocationSchemaVersion": "1.0",
@@ -193,7 +193,7 @@ def test_a_task_of_no_known_shape_is_a_failure_of_its_own() -> None:
 
 
 def test_what_comes_again_with_a_failed_neighbour_is_not_done() -> None:
-    results: Results = {ODD: rejected(ODD), CAKE: UnsettledError("changed")}
+    results: Results = {ODD: rejected(ODD), CAKE: Failure.of(UnsettledError("changed"))}
     # One event that comes again whole; messages that come again each by itself.
     assert parse(load("put-several")).done(results) == ()
     assert parse(load("sqs")).done(results) == (rejected(ODD),)

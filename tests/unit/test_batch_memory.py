@@ -1,0 +1,126 @@
+"""A batch takes no more memory when its objects fail: exceptions hold neither files nor pixels nor outputs."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+from tests.images import encoded, picture
+from tools.benchmarks.peers import DEPLOYED
+from tools.paths import FUNCTION
+
+ENVIRONMENT = {
+    "AWS_DEFAULT_REGION": "eu-west-2",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
+    "SOURCE_BUCKET": "in",
+    "DESTINATION_BUCKET": "out",
+    "FAILURE_QUEUE_URL": "https://sqs.invalid/",
+    "RENDITIONS": '{"resized": {"scale": 0.5}}',
+}
+
+MEASURE = """
+import io, logging, sys, threading
+from dataclasses import replace
+from datetime import UTC, datetime
+sys.path.insert(0, sys.argv[1])
+import lambda_function
+from botocore.exceptions import ClientError
+from botocore.response import StreamingBody
+from errors import IncompleteError
+
+logging.disable()
+good = sys.stdin.buffer.read(int(sys.argv[2]))
+bad = sys.stdin.buffer.read()
+
+class Storage:
+    def __init__(self, is_denied=False):
+        self.is_denied, self.rejected, self.put = is_denied, threading.Event(), threading.Event()
+
+    def get_object(self, Bucket, Key):
+        if Key == "after a bad one":
+            assert self.rejected.wait(30)
+        body = bad if Key == "bad" else good
+        # A connection brings bytes that are nowhere else.
+        return self.described(body) | {"Body": StreamingBody(io.BytesIO(body[:1] + body[1:]), len(body))}
+
+    def described(self, body):
+        known = {"ETag": "etag", "LastModified": datetime(2026, 1, 1, tzinfo=UTC), "Metadata": {}}
+        return known | {"ContentLength": len(body)}
+
+    def head_object(self, Bucket, Key):
+        if Key == "bad":
+            # Slow, until the one after it is done.
+            self.rejected.set()
+            assert self.put.wait(30)
+        return self.described(bad if Key == "bad" else good)
+
+    def put_object(self, **_):
+        if self.is_denied:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "denied"}}, "PutObject")
+        self.put.set()
+
+    def send_message(self, **_):
+        pass
+
+class Context:
+    def get_remaining_time_in_millis(self):
+        return 120_000
+
+def resident(name):
+    return next(int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith(name))
+
+def measured(storage, *keys):
+    lambda_function.reconciler = replace(lambda_function.reconciler, s3=storage, sqs=lambda: storage)
+    record = {"eventSource": "aws:s3", "eventVersion": "2.1"}
+    records = [record | {"s3": {"bucket": {"name": "in"}, "object": {"key": key}}} for key in keys]
+    open("/proc/self/clear_refs", "w").write("5")
+    try:
+        lambda_function.lambda_handler({"Records": records}, Context())
+    except IncompleteError as error:
+        assert str(error).count("AccessDenied") == len(keys)
+    else:
+        assert not storage.is_denied
+    return resident("VmHWM") - idle
+
+idle = resident("VmRSS")
+"""
+"""What follows prints what two batches take, the good one first."""
+
+ALL_FAIL = """
+keys = [str(number) for number in range(200)]
+print(measured(Storage(), *keys), measured(Storage(is_denied=True), *keys))
+"""
+
+ONE_FAILS = """
+print(measured(Storage(), "one", "other"), measured(Storage(), "bad", "after a bad one"))
+"""
+
+
+def padded() -> bytes:
+    """A photo with a film behind it: many bytes, few pixels."""
+    return encoded(picture(16, 16)) + bytes(3_500_000)
+
+
+def animation() -> bytes:
+    """Few bytes, many pixels."""
+    frames = [Image.new("RGB", (2000, 2000), colour) for colour in ("teal", "navy")]
+    return encoded(frames[0], "PNG", save_all=True, append_images=frames[1:], duration=50)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "batches"),
+    [
+        (padded(), b"", ALL_FAIL),
+        (animation(), animation()[:-200], ONE_FAILS),
+    ],
+    ids=["all fail", "one fails"],
+)
+def test_what_fails_takes_no_more_memory_than_what_does_not(good: bytes, bad: bytes, batches: str) -> None:
+    command = [sys.executable, "-c", MEASURE + batches, str(FUNCTION), str(len(good))]
+    environment = os.environ | ENVIRONMENT | DEPLOYED
+    done = subprocess.run(command, input=good + bad, capture_output=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr.decode()
+    without, with_failures = map(int, done.stdout.split())
+    assert 0 < with_failures <= 1.1 * without
