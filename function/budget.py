@@ -74,9 +74,6 @@ FRAME_BYTES = 2_000
 ENCODER_FRAME_BYTES = 11_000
 """The same, in addition, of encoding and proving it; a GIF's, whose encoder keeps a palette for each."""
 
-MAX_SIDES = {"JPEG": 65500, "GIF": 65535, "WEBP": 16383, "AVIF": 32768}
-"""The most pixels across or down that can be written in a format, or read again; the others hold more than fits."""
-
 MARGIN = 1.1
 """By which every prediction is raised, for what was not measured."""
 
@@ -169,14 +166,16 @@ class Demand:
         shrunk = math.prod(picture.size) / math.prod(picture.full_size)
         encoding, held = 0.0, 0
         for rendition, image_format in zip(renditions, formats, strict=True):
-            outputs = {size: _output_pixels(rendition, size) for _, size in picture.kinds}
-            total = sum(count * outputs[size] for (_, size), count in picture.kinds.items())
+            kinds = picture.kinds.items()
+            outputs = {size: _output_pixels(rendition, image_format, size) for (_, size), _ in kinds}
+            total = sum(count * outputs[size] for (_, size), count in kinds)
             encoding = max(encoding, _encoder_bytes(picture, image_format, max(outputs.values()), total))
             # All frames are resized before the first is encoded; outputs have a byte a pixel.
-            made = sum(count * _output_bytes(rendition, size) for (_, size), count in picture.kinds.items())
+            made = sum(count * _output_bytes(rendition, image_format, size) for (_, size), count in kinds)
             held += made + total + FRAME_BYTES * (frames - 1)
         if picture.size != picture.full_size and any(
-            picture.size in _outputs(one, picture.full_size) for one in renditions
+            picture.size in _outputs(rendition, image_format, picture.full_size)
+            for rendition, image_format in zip(renditions, formats, strict=True)
         ):
             # What the decoder shrank is that output itself.
             held -= _image_bytes(picture.size, 4)
@@ -203,19 +202,19 @@ def _decoding_nanoseconds(picture: Picture, pixels: int, scans: jpeg.Structure |
     return ENDLESS_TIMES * nanoseconds if jpeg.lacks_end(picture.source) else nanoseconds
 
 
-def _output_pixels(rendition: Rendition, size: tuple[int, int]) -> int:
+def _output_pixels(rendition: Rendition, image_format: str, size: tuple[int, int]) -> int:
     """How many pixels a frame of this stored size becomes, whichever way it is turned."""
-    return max(math.prod(output) for output in _outputs(rendition, size))
+    return max(math.prod(output) for output in _outputs(rendition, image_format, size))
 
 
-def _output_bytes(rendition: Rendition, size: tuple[int, int]) -> int:
+def _output_bytes(rendition: Rendition, image_format: str, size: tuple[int, int]) -> int:
     """What Pillow takes for such a frame, whichever way it is turned."""
-    return max(_image_bytes(output, 4) for output in _outputs(rendition, size))
+    return max(_image_bytes(output, 4) for output in _outputs(rendition, image_format, size))
 
 
-def _outputs(rendition: Rendition, size: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+def _outputs(rendition: Rendition, image_format: str, size: tuple[int, int]) -> tuple[tuple[int, int], ...]:
     """What a frame of this stored size becomes: as it is stored, and turned, which may then be turned back."""
-    return rendition.place(size).size, rendition.place(size[::-1]).size
+    return tuple(rendition.place(way, image_format).size for way in (size, size[::-1]))
 
 
 def _image_bytes(size: tuple[int, int], pixel_bytes: int) -> int:
@@ -363,21 +362,6 @@ def _check_memory(peak_bytes: float, limits: Limits) -> None:
             Reason.TOO_LARGE,
             f"decoding needs about {int(peak_bytes) // MIB} MiB, this function has {available // MIB} MiB for it: "
             "raise memory_size",
-        )
-
-
-def check_sides(size: tuple[int, int], image_format: str) -> None:
-    """Refuse to encode an image of this size in a format that can't hold it.
-
-    Raises:
-        RejectedError: TOO_LARGE, with what it would have and may have.
-
-    """
-    most, side = MAX_SIDES.get(image_format), max(size)
-    if most is not None and side > most:
-        raise RejectedError(
-            Reason.TOO_LARGE,
-            f"the output would have {side} pixels on a side, {image_format} allows {most}: make the rendition smaller",
         )
 
 

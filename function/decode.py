@@ -90,6 +90,9 @@ UPRIGHT = {
 }
 """EXIF orientation (Exif 2.32, 4.6.5.1.6) to what turns the stored pixels upright."""
 
+SWAPPING = frozenset(UPRIGHT[orientation] for orientation in (5, 6, 7, 8))
+"""What turns width into height."""
+
 RESIZABLE = frozenset({"L", "LA", "RGB", "RGBA", "CMYK", "LAB", "I;16", "I", "F"})
 """The modes that frames have: their pixels can be averaged."""
 
@@ -136,6 +139,11 @@ class Frame:
     icc: bytes | None
     compression: str | None
     predictor: int
+
+    @property
+    def displayed_size(self) -> tuple[int, int]:
+        """Width and height once it is turned upright, before the decoder shrank it."""
+        return self.full_size[::-1] if self.transpose in SWAPPING else self.full_size
 
 
 class Picture:

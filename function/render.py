@@ -9,10 +9,10 @@ from PIL import Image
 import budget
 import proof
 from colour import WIDE
-from decode import UPRIGHT, Frame, Picture
+from decode import SWAPPING, Frame, Picture
 from encode import CONTENT_TYPES, encode, writable_frames, written_format
 from errors import Reason, RejectedError
-from renditions import Placement, Rendition
+from renditions import MOST_SIDE, Placement, Rendition
 from settings import Limits, MetadataPolicy
 
 FILTER, SHARP_FILTER = Image.Resampling.BICUBIC, Image.Resampling.LANCZOS
@@ -38,9 +38,6 @@ DIVISORS = (8, 4, 2, 1)
 MEAN_DIVISOR, MEAN_GAP = 8, 2
 """A JPEG that is divided by the first keeps the mean of each block, so fine detail aliases. Such an image must have
 ``MEAN_GAP`` pixels for one of the output. Dividing by 4 instead takes up to a quarter more CPU."""
-
-SWAPPING = frozenset(UPRIGHT[orientation] for orientation in (5, 6, 7, 8))
-"""What turns width into height."""
 
 
 @dataclass(frozen=True)
@@ -114,25 +111,37 @@ def _rendered(
     clock: budget.Clock,
 ) -> Rendered:
     formats = [written_format(picture, rendition) for rendition in renditions]
-    placements = [rendition.place(picture.displayed_size) for rendition in renditions]
-    for rendition, image_format in zip(renditions, formats, strict=True):
-        # Which way an image other than a JPEG turns is known when it is read.
-        ways = [picture.displayed_size, *([] if picture.format == "JPEG" else [picture.size[::-1]])]
-        budget.check_sides(min((rendition.place(way).size for way in ways), key=max), image_format)
-    picture.shrink_on_load(_divisor(picture.displayed_size, placements))
+    picture.shrink_on_load(_divisor(picture.displayed_size, _placements(picture.displayed_size, renditions, formats)))
     demand = budget.Demand.of(picture, renditions, formats)
     budget.check_size(demand, limits)
     clock.check_decoding(picture.source_format, demand.nanoseconds)
     resized: list[list[Frame]] = [[] for _ in renditions]
     for frame in picture.frames():
-        for frames, made in zip(resized, _resized(frame, renditions), strict=True):
+        placements = _placements(frame.displayed_size, renditions, formats)
+        if not resized[0]:
+            _note_limits(picture, frame.displayed_size, renditions, formats)
+        for frames, made in zip(resized, _resized(frame, placements), strict=True):
             frames.append(made)
     outputs = []
     for frames, rendition, image_format in zip(resized, renditions, formats, strict=True):
-        budget.check_sides(frames[0].image.size, image_format)
         clock.check_encoding(image_format, sum(math.prod(frame.image.size) for frame in frames), len(frames))
         outputs.append(_output(picture, frames, image_format, rendition, metadata))
     return Rendered(outputs, "; ".join(picture.lost), demand.pixels)
+
+
+def _placements(size: tuple[int, int], renditions: Sequence[Rendition], formats: Sequence[str]) -> list[Placement]:
+    """Where each rendition of an image of this displayed size shows what of it."""
+    return [rendition.place(size, image_format) for rendition, image_format in zip(renditions, formats, strict=True)]
+
+
+def _note_limits(
+    picture: Picture, size: tuple[int, int], renditions: Sequence[Rendition], formats: Sequence[str]
+) -> None:
+    """Say which renditions of an image of this displayed size are smaller than was asked for."""
+    for rendition, image_format in zip(renditions, formats, strict=True):
+        if rendition.place(size) != rendition.place(size, image_format):
+            most = MOST_SIDE[image_format]
+            picture.note_loss(f"{rendition.name} was scaled down: {image_format} holds {most} pixels on a side")
 
 
 def _divisor(size: tuple[int, int], placements: Sequence[Placement]) -> int:
@@ -154,12 +163,9 @@ def _fits(divisor: int, size: tuple[int, int], placement: Placement) -> bool:
     return all(-(-side // divisor) + 0.5 >= side * scale for side in size)
 
 
-def _resized(frame: Frame, renditions: Sequence[Rendition]) -> list[Frame]:
-    """The frame for each rendition, scaled, then turned upright."""
+def _resized(frame: Frame, placements: Sequence[Placement]) -> list[Frame]:
+    """The frame in each place, scaled, then turned upright."""
     swaps = frame.transpose in SWAPPING
-    width, height = frame.full_size
-    displayed = (height, width) if swaps else (width, height)
-    placements = [rendition.place(displayed) for rendition in renditions]
     images = _all_scaled(frame, [_turned(placement) if swaps else placement for placement in placements])
     if frame.transpose is not None:
         images = [image.transpose(frame.transpose) for image in images]

@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,10 @@ from key_template import KeyTemplate
 
 EXTENSIONS = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "avif": ".avif"}
 """The formats that a rendition can ask for, and what is appended to its keys."""
+
+MOST_SIDE = {"JPEG": 65500, "GIF": 65535, "WEBP": 16383, "AVIF": 32768}
+"""The most pixels across or down that can be written in a format, in Pillow's name, or read again; the others hold more
+than fits into memory."""
 
 STORAGE_CLASSES = ("STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR")
 """Those whose objects can be read at once."""
@@ -106,8 +110,17 @@ class Rendition:
         """The parts of the output's key."""
         return KeyTemplate.of(self.key.replace("{rendition}", self.name), EXTENSIONS.get(self.format or "", ""))
 
-    def place(self, source: tuple[int, int]) -> Placement:
-        """Find what of an image of this displayed size goes where; nothing is ever enlarged."""
+    def place(self, source: tuple[int, int], image_format: str = "") -> Placement:
+        """Find what of an image of this displayed size goes where; nothing is ever enlarged.
+
+        What ``image_format`` cannot hold is scaled down until it fits: its neighbours are written, and it is seen.
+        """
+        wanted = self._wanted(source)
+        ratio = MOST_SIDE.get(image_format, math.inf) / max(wanted.size)
+        return wanted if ratio >= 1 else replace(wanted, size=_rounded(wanted.size, ratio))
+
+    def _wanted(self, source: tuple[int, int]) -> Placement:
+        """Find what goes where in a format that holds any size."""
         whole = (0.0, 0.0, float(source[0]), float(source[1]))
         if self.scale is not None:
             return Placement(whole, _rounded(source, self.scale))

@@ -617,19 +617,25 @@ def test_a_baseline_jpeg_may_be_larger_than_a_progressive_one() -> None:
     assert (output.width, output.height) == (120, 100)
 
 
-@pytest.mark.usefixtures("undecoded")
 @pytest.mark.parametrize(("image_format", "most"), [("jpeg", 65500), ("webp", 16383), ("avif", 32768)])
-def test_an_output_that_its_format_cannot_hold_is_refused(image_format: str, most: int) -> None:
-    source = png(2 * most + 2, 1)
-    refused = rejection(source, renditions=[Rendition("half", scale=0.5, format=image_format)])
-    assert refused.message.startswith(f"the output would have {most + 1} pixels on a side, {image_format.upper()} ")
+def test_an_output_is_scaled_down_to_what_its_format_can_hold(image_format: str, most: int) -> None:
+    renditions = [Rendition("all", scale=1, format=image_format), Rendition("same", scale=1)]
+    rendered = render(encoded(Image.new("L", (most, 1)), "PNG"), renditions, limits=LIMITS)
+    assert [(output.width, output.height) for output in rendered.outputs] == 2 * [(most, 1)]
+    assert rendered.lost == ""
+    rendered = render(encoded(Image.new("L", (2 * most, 4)), "PNG"), renditions, limits=LIMITS)
+    assert [(output.width, output.height) for output in rendered.outputs] == [(most, 2), (2 * most, 4)]
+    assert rendered.lost == f"all was scaled down: {image_format.upper()} holds {most} pixels on a side"
 
 
-@pytest.mark.parametrize(("image_format", "most"), [("jpeg", 65500), ("webp", 16383), ("avif", 32768)])
-def test_the_largest_that_its_format_can_hold_is_made(image_format: str, most: int) -> None:
-    source = encoded(Image.new("L", (most, 1)), "PNG")
-    (output,) = render(source, [Rendition("all", scale=1, format=image_format)], limits=LIMITS).outputs
-    assert (output.width, output.height) == (most, 1)
+def test_an_animation_is_scaled_down_to_what_its_own_format_can_hold() -> None:
+    frames = [picture(100, 10), picture(100, 10).rotate(180)]
+    source = bytearray(encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:]))
+    canvas_width = source.index(b"VP8X") + 12
+    source[canvas_width : canvas_width + 3] = (20_000 - 1).to_bytes(3, "little")
+    rendered = render(bytes(source), [Rendition("all", scale=1)], limits=LIMITS)
+    assert (rendered.outputs[0].width, rendered.outputs[0].height) == (16383, 8)
+    assert rendered.lost == "all was scaled down: WEBP holds 16383 pixels on a side"
 
 
 @pytest.mark.usefixtures("undecoded")
@@ -704,5 +710,6 @@ def test_sides_are_those_of_the_image_as_it_is_turned() -> None:
     (output,) = render(narrow, [Rendition("r", width=100, format="webp")], limits=LIMITS).outputs
     assert (output.width, output.height) == (100, 1)
     wide = encoded(Image.new("L", (20000, 100)), "PNG", exif=exif)
-    refused = rejection(wide, renditions=[Rendition("r", width=100, format="webp")])
-    assert refused.message.startswith("the output would have 20000 pixels on a side, WEBP allows 16383")
+    rendered = render(wide, [Rendition("r", width=100, format="webp")], limits=LIMITS)
+    assert (rendered.outputs[0].width, rendered.outputs[0].height) == (82, 16383)
+    assert rendered.lost == "r was scaled down: WEBP holds 16383 pixels on a side"

@@ -308,13 +308,26 @@ def test_limits_are_those_that_are_set(tmp_path: Path) -> None:
 
 
 def test_a_variant_that_cannot_be_written_is_told_and_the_others_are_made(tmp_path: Path) -> None:
-    settings = deployed.settings([var_file(tmp_path, "renditions = { whole = { scale = 1 } }\n")])
-    wide = encoded(picture(16400, 1))
-    photo, (refused,) = make("wide.jpg", wide, settings, Comparison.parse(["format=webp,png"]))
+    text = "function = { memory_size = 256 }\nrenditions = { whole = { scale = 1 } }\n"
+    settings = deployed.settings([var_file(tmp_path, text)])
+    photo, (refused,) = make(
+        "large.jpg", encoded(picture(2500, 2000)), settings, Comparison.parse(["format=avif,jpeg"])
+    )
     assert photo is not None
-    assert [output.name for output in photo.renditions[0].outputs] == [AS_SET, "PNG"]
-    assert refused.name == "wide.jpg: whole, WebP"
-    assert refused.advice.startswith("Choose another format for the rendition")
+    assert [output.name for output in photo.renditions[0].outputs] == [AS_SET, "JPEG"]
+    assert refused.name == "large.jpg: whole, AVIF"
+    assert refused.advice.startswith("Raise memory_size")
+
+
+def test_a_variant_that_holds_fewer_pixels_is_compared_at_its_own_size(tmp_path: Path) -> None:
+    settings = deployed.settings([var_file(tmp_path, "renditions = { whole = { scale = 1 } }\n")])
+    photo, refused = make("wide.jpg", encoded(picture(16400, 8)), settings, Comparison.parse(["format=webp"]))
+    assert photo is not None
+    assert not refused
+    as_set, webp = photo.renditions[0].outputs
+    assert (as_set.picture.width, webp.picture.width) == (16400, 16383)
+    assert webp.psnr is not None
+    assert webp.psnr > 30
 
 
 def test_advice_that_is_the_same_as_above_is_that_above() -> None:

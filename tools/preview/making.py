@@ -57,7 +57,11 @@ class Original:
         """Describe what was made of it, beside what it looks like itself."""
         written = written_format(self.picture, rendition)
         shown = decoded(made.body, rendition)
-        source = displayable(self.picture, self.scaled[rendition.name], written, rendition)
+        frames = self.scaled[rendition.name]
+        if frames[0].image.size != (made.width, made.height):
+            # This format holds fewer pixels on a side than the one that is set.
+            (frames,) = scaled(self.body, [rendition]).frames
+        source = displayable(self.picture, frames, written, rendition)
         alike = likeness.compare(source, shown)
         as_is = Picture(made.body, made.content_type, made.width, made.height)
         return Output(

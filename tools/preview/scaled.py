@@ -11,7 +11,7 @@ from PIL import Image
 from colour import fitted, in_one_mode, regraded
 from decode import Frame
 from decode import Picture as Decoded
-from encode import writable_frames
+from encode import writable_frames, written_format
 from renditions import Rendition
 from tools.preview.contents import Picture
 
@@ -49,11 +49,12 @@ def scaled(source: bytes, renditions: Sequence[Rendition]) -> Scaled:
     """
     sizes: list[tuple[int, int]] = []
     found: list[list[Frame]] = [[] for _ in renditions]
-    for frame in Decoded(source).frames():
+    picture = Decoded(source)
+    for frame in picture.frames():
         image = frame.image if frame.transpose is None else frame.image.transpose(frame.transpose)
         sizes.append(image.size)
         for frames, rendition in zip(found, renditions, strict=True):
-            place = rendition.place(image.size)
+            place = rendition.place(image.size, written_format(picture, rendition))
             resized = image.resize(place.size, Image.Resampling.BICUBIC, box=place.box)
             frames.append(replace(frame, image=resized, full_size=place.size, extent=place.size, transpose=None))
     return Scaled(sizes[0], found)
