@@ -24,6 +24,19 @@ STORAGE_CLASSES = ("STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING
 """Those whose objects can be read at once."""
 
 
+FIRST_OPTIONS = frozenset(
+    {
+        *("name", "scale", "width", "height", "fit", "format", "quality"),
+        *("key", "background", "cache_control", "storage_class"),
+    }
+)
+"""The options that release 0.1.0 had, which digests always cover. They cover later options only where these differ from
+their defaults, so a new option makes no existing output stale."""
+
+DEFAULT_METADATA = "copyright"
+"""The metadata policy that digests do not cover, for it is the default: release 0.1.0 covered none."""
+
+
 class Fit(enum.StrEnum):
     """What becomes of a source whose proportions are not those of ``width`` and ``height``."""
 
@@ -130,8 +143,11 @@ class Rendition:
         return self._cover(source, max(ratios))
 
     def digest(self, metadata: str) -> str:
-        """What an output says of the settings that made it, those and what is kept of metadata: 16 hex digits."""
+        """Return what an output says of the settings that made it, the metadata policy among them: 16 hex digits."""
+        later = {field.name: field.default for field in fields(self) if field.name not in FIRST_OPTIONS}
+        later["metadata"] = DEFAULT_METADATA
         options = {**asdict(self), "metadata": metadata}
+        options = {name: value for name, value in options.items() if name not in later or value != later[name]}
         return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:16]
 
     def _cover(self, source: tuple[int, int], ratio: float) -> Placement:

@@ -1,6 +1,7 @@
 """Renditions: sizes, keys, and what is refused."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from errors import SettingsError
-from renditions import Rendition, check_together
+from renditions import DEFAULT_METADATA, Rendition, check_together
 
 KEYS = st.text("ab-/.", min_size=1, max_size=8).filter(lambda key: not key.endswith("/"))
 TEMPLATES = st.builds(
@@ -156,6 +157,33 @@ def test_the_digest_tells_settings_apart() -> None:
     assert len({one.digest(metadata) for one in renditions for metadata in ("none", "all")}) == 8
     parsed = Rendition.parse("r", json.loads('{"scale": 0.5}'))
     assert renditions[0].digest("none") == parsed.digest("none")
+
+
+@pytest.mark.parametrize(
+    ("options", "metadata", "digest"),
+    [
+        # As release 0.1.0 labelled its outputs.
+        ({"scale": 0.5}, DEFAULT_METADATA, "3ad0529f2d7f178d"),
+        (
+            {"width": 320, "height": 200, "fit": "cover", "format": "webp", "quality": 75},
+            DEFAULT_METADATA,
+            "da8ac4bd42c66353",
+        ),
+        # It did not tell what was kept of metadata.
+        ({"scale": 0.5}, "all", "f51faa457a549499"),
+    ],
+)
+def test_digests_stay_as_they_are(options: dict[str, Any], metadata: str, digest: str) -> None:
+    assert Rendition("r", **options).digest(metadata) == digest
+
+
+def test_a_digest_covers_a_new_option_only_where_it_differs_from_its_default() -> None:
+    @dataclass(frozen=True)
+    class Newer(Rendition):
+        sharpen: int = 0
+
+    old, new = Rendition("r", scale=0.5), Newer("r", scale=0.5)
+    assert new.digest("none") == old.digest("none") != Newer("r", scale=0.5, sharpen=1).digest("none")
 
 
 def test_a_folder_of_an_output_follows_a_folder() -> None:

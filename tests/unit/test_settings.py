@@ -3,7 +3,7 @@
 import pytest
 
 from errors import SettingsError
-from renditions import Rendition
+from renditions import DEFAULT_METADATA, Rendition
 from settings import Filter, MetadataPolicy, Settings
 
 ENVIRONMENT = {
@@ -22,6 +22,7 @@ def test_the_environment_that_terraform_sets() -> None:
     assert settings.failure_queue_url.endswith("Lambda-image-failures")
     assert settings.renditions == (Rendition("resized", scale=0.5),)
     assert settings.limits.memory_bytes == 1769 * 1024 * 1024
+    assert settings.metadata == DEFAULT_METADATA
 
 
 @pytest.mark.parametrize("name", sorted(ENVIRONMENT))
