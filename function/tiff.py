@@ -93,15 +93,20 @@ class _Layout:
         return self.number(body[8:16] if self.is_big else body[4:8])
 
     def directory(self, body: bytes, place: int) -> tuple[list[Entry], int] | None:
-        """The entries of a directory, at most one more than ``MAX_TAGS``, and where the next is; None if cut off."""
+        """The entries of a directory that are there, at most one more than ``MAX_TAGS``, and where the next is.
+
+        None where nothing is there. Pillow takes what is there of one that is cut off.
+        """
         count_bytes, place_bytes = (8, 8) if self.is_big else (2, 4)
         entry = struct.Struct(("<" if self.order == "little" else ">") + ("HHQ8s" if self.is_big else "HHL4s"))
         start = place + count_bytes
-        end = start + entry.size * self.number(body[place:start])
-        if end + place_bytes > len(body):
+        if start > len(body):
             return None
-        entries = itertools.islice(entry.iter_unpack(memoryview(body)[start:end]), MAX_TAGS + 1)
-        return list(entries), self.number(body[end : end + place_bytes])
+        end = start + entry.size * self.number(body[place:start])
+        last = min(end, len(body) - (len(body) - start) % entry.size)
+        entries = itertools.islice(entry.iter_unpack(memoryview(body)[start:last]), MAX_TAGS + 1)
+        is_cut_off = end + place_bytes > len(body)
+        return list(entries), 0 if is_cut_off else self.number(body[end : end + place_bytes])
 
 
 def pages(body: bytes) -> Iterator[Page]:

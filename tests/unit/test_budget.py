@@ -152,6 +152,7 @@ def bmp(width: int, height: int, header: int = 40) -> bytes:
         jpeg(65000, 65000),
         jpeg(40000, 40000, progressive=True),
         tiff(iter([30000])),
+        tiff(iter([30000]))[:-4],
         gif((500, 500), 10_000),
         gif((65535, 65535), 1),
         bmp(30000, 30000),
