@@ -35,13 +35,15 @@ class Box:
 
     Attributes:
         start: Of its content.
-        end: Behind it; the file's own where that is cut off.
+        end: Behind it; that of what it is in where it is cut off.
+        is_whole: Whether it is not.
 
     """
 
     kind: bytes
     start: int
     end: int
+    is_whole: bool = True
 
 
 Steps = Iterator[None]
@@ -64,8 +66,21 @@ def boxes(data: bytes, start: int, end: int, left: Steps) -> Iterator[Box]:
         following = start + size if size else end
         if following < content:
             return
-        yield Box(kind, content, min(following, end))
+        yield Box(kind, content, min(following, end), following <= end)
         start = following
+
+
+def check_whole(data: bytes) -> None:
+    """Refuse what is more or less than one file of boxes that follow each other up to its end.
+
+    Raises:
+        MalformedError: It is not.
+
+    """
+    found = list(boxes(data, 0, len(data), steps()))
+    kinds = [box.kind for box in found]
+    if kinds[:1] != [b"ftyp"] or kinds.count(b"meta") != 1 or not found[-1].is_whole or found[-1].end != len(data):
+        raise MalformedError("it does not consist of boxes up to its end")
 
 
 def plays(data: bytes) -> int | None:

@@ -2,7 +2,6 @@
 
 import bisect
 import io
-import itertools
 import math
 import struct
 import zlib
@@ -13,6 +12,7 @@ from typing import Any
 from PIL import Image, ImageFilter, PngImagePlugin
 
 import avif
+import gif_writer
 import palette
 import tiff
 from colour import MODES, eight_bit, fitted, has_alpha, in_one_mode, regraded
@@ -71,8 +71,7 @@ VP8X, VP8X_FLAGS, VP8X_ALPHA = slice(12, 16), 20, 0x10
 XMP_TAG = 700
 """Of a TIFF (XMP specification, part 3, 3.3)."""
 
-MOST_GIF_MILLISECONDS = 655_350
-MOST_MILLISECONDS = {"GIF": MOST_GIF_MILLISECONDS, "PNG": 65_535_000, "WEBP": (1 << 24) - 1, "AVIF": (1 << 31) - 1}
+MOST_MILLISECONDS = {"GIF": 655_350, "PNG": 65_535_000, "WEBP": (1 << 24) - 1, "AVIF": (1 << 31) - 1}
 """That a frame can be shown: 16 bits of hundredths of a second, of seconds, 24 and 31 bits of milliseconds."""
 
 PNG_STEPS, MOST_IN_PNG_STEPS = (None, 10, 100, 1000), (65_535, 655_350, 6_553_500)
@@ -326,30 +325,8 @@ def _png_sample(image: Image.Image, how: Options) -> bytes:
 
 def _gif(job: Job) -> bytes:
     indexed = palette.shared(job.images, spare=job.is_animated)
-    # What did not change since the last frame is written as transparent, but not where that shall be seen through:
-    # such a frame replaces the last one whole.
-    disposal = {"disposal": 2} if indexed.uncovers else {"disposal": 1, "optimize": True}
-    options: Options = {"palette": indexed.colours, "transparency": indexed.transparent, **disposal, **job.timing}
-    images = indexed.images
-    if job.is_animated and all(image == images[0] for image in images):
-        # Pillow would make one of them, and no animation: a frame in which nothing changes is one too.
-        images[1::2] = len(images[1::2]) * [images[0].point([indexed.transparent or 0] * 256)]
-    if job.is_animated:
-        options["duration"] = _addable(images, options["duration"])
-    return _saved(job, images, options)
-
-
-def _addable(images: Sequence[Image.Image], durations: Sequence[int]) -> list[int]:
-    """The durations, cut where Pillow adds up those of equal neighbours to more than a GIF can hold."""
-    if sum(durations) <= MOST_GIF_MILLISECONDS:
-        return list(durations)
-    cut = [durations[0]]
-    total = durations[0]
-    for (before, image), duration in zip(itertools.pairwise(images), durations[1:], strict=True):
-        total = total if image.tobytes() == before.tobytes() else 0
-        cut.append(min(duration, MOST_GIF_MILLISECONDS - total))
-        total += cut[-1]
-    return cut
+    frames = [gif_writer.Painted(image, indexed.colours, indexed.transparent) for image in indexed.images]
+    return gif_writer.write(frames, job.timing.get("duration", ()), job.timing.get("loop"))
 
 
 def _webp(job: Job) -> bytes:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from errors import MalformedError
 from structure import MAX_PARTS, too_many
 
 SIGNATURES = (b"GIF87a", b"GIF89a")
@@ -28,6 +29,7 @@ class Blocks:
         frame_count: Images whose data is whole.
         is_whole: Whether no block is cut off; a missing trailer alone cuts nothing off.
         unseen: Where comments, and rubbish between blocks, begin and end.
+        end: Behind the trailer; beyond the file's own where there is none.
 
     """
 
@@ -35,6 +37,7 @@ class Blocks:
     frame_count: int
     is_whole: bool
     unseen: tuple[tuple[int, int], ...] = ()
+    end: int = 0
 
 
 def blocks(data: bytes) -> Blocks:
@@ -78,7 +81,20 @@ def blocks(data: bytes) -> Blocks:
             width, height = max(width, left + across), max(height, top + down)
             frames += 1
         position = end
-    return Blocks((width, height), frames, position < len(data) or not image_is_due, tuple(unseen))
+    is_whole = position < len(data) or not image_is_due
+    return Blocks((width, height), frames, is_whole, tuple(unseen), position + 1)
+
+
+def check_whole(data: bytes) -> None:
+    """Refuse what is more or less than one GIF of images, each block in its place up to the trailer.
+
+    Raises:
+        MalformedError: It is not.
+
+    """
+    found = blocks(data) if data.startswith(SIGNATURES) else Blocks((0, 0), 0, is_whole=False)
+    if not found.is_whole or found.unseen or not found.frame_count or found.end != len(data):
+        raise MalformedError("it does not consist of blocks up to its trailer")
 
 
 def without_unseen(data: bytes) -> bytes:

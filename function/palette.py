@@ -38,15 +38,6 @@ class Indexed:
     colours: bytes
     transparent: int | None
 
-    @property
-    def uncovers(self) -> bool:
-        """Whether what one frame shows is transparent in the next."""
-        if self.transparent is None:
-            return False
-        seen = [0 if entry == self.transparent else 255 for entry in range(256)]
-        shown = [image.point(seen, "L") for image in self.images]
-        return any(ImageChops.subtract(*pair).getbbox() for pair in itertools.pairwise(shown))
-
 
 def indexed(image: Image.Image, colours: int = 256) -> Image.Image:
     """``image`` (L, LA, RGB or RGBA) in a palette of its own; not dithered, for noise does not compress."""

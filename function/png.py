@@ -232,20 +232,24 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
 
 
-def first_rows(png: bytes, height: int) -> bytes:
-    """The PNG, but no higher than this; where the rest of it is whole.
+def check_whole(png: bytes) -> None:
+    """Refuse what is more or less than the chunks of one PNG.
 
     Raises:
-        MalformedError: A checksum is wrong, or it does not end as a PNG does.
+        MalformedError: A checksum is wrong, or it does not begin or end as a PNG does.
 
     """
-    last = b""
-    for chunk in chunks(png):
-        last = chunk.kind
+    end, last = 0, b""
+    for chunk in chunks(png) if png.startswith(SIGNATURE) else ():
+        end, last = chunk.end, chunk.kind
         if not _has_checksum(png, chunk):
             raise MalformedError(f"its chunk {last.decode('latin-1')} is damaged")
-    if last != b"IEND":
-        raise MalformedError("it has no end")
+    if last != b"IEND" or end != len(png):
+        raise MalformedError("it does not end as a PNG does")
+
+
+def first_rows(png: bytes, height: int) -> bytes:
+    """The PNG, which is whole, but no higher than this."""
     lower = bytearray(png)
     lower[HEIGHT] = height.to_bytes(4, "big")
     lower[HEADER_CHECK] = zlib.crc32(lower[HEADER]).to_bytes(4, "big")

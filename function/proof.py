@@ -1,13 +1,16 @@
 """Proves an output before it is put: it decodes, and every frame shows what was encoded."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from PIL import Image, ImageChops
 
+import avif
+import gif
 import jpeg
 import png
 import tiff
+import webp
 from colour import eight_bit
 from decode import ANIMATED
 from errors import MalformedError, Reason, RejectedError
@@ -54,6 +57,7 @@ def check(body: bytes, image_format: str, images: Sequence[Image.Image]) -> None
 
     """
     try:
+        CHECKS[image_format](body)
         part, shown = _part(body, image_format, images)
     except MalformedError as error:
         raise RejectedError(Reason.UNFAITHFUL, f"the {image_format} output does not decode: {error}") from error
@@ -61,6 +65,29 @@ def check(body: bytes, image_format: str, images: Sequence[Image.Image]) -> None
         output = Image.open(io.BytesIO(part), formats=(image_format,))
         frame_count = getattr(output, "n_frames", 1)
     _compare(output, frame_count, shown)
+
+
+def _check_bitmap(body: bytes) -> None:
+    """Refuse a bitmap that is not as long as it says.
+
+    Raises:
+        MalformedError: It is not.
+
+    """
+    if body[:6] != b"BM" + len(body).to_bytes(4, "little"):
+        raise MalformedError("it is not as long as it says")
+
+
+CHECKS: dict[str, Callable[[bytes], object]] = {
+    "JPEG": jpeg.Rows.of,
+    "PNG": png.check_whole,
+    "GIF": gif.check_whole,
+    "WEBP": webp.check_whole,
+    "TIFF": tiff.check_whole,
+    "AVIF": avif.check_whole,
+    "BMP": _check_bitmap,
+}
+"""What refuses an output that is not one whole file of its format: browsers stop where Pillow goes on."""
 
 
 def _part(body: bytes, image_format: str, images: Sequence[Image.Image]) -> tuple[bytes, Sequence[Image.Image]]:

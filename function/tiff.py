@@ -18,6 +18,9 @@ WIDTH, HEIGHT, COMPRESSION, STRIPS, ROWS_IN_STRIP, STRIP_LENGTHS = 256, 257, 259
 
 UNCOMPRESSED = 1
 
+VALUE_BYTES = 4
+"""Of an entry, that hold its values, or say where they are if they take more (TIFF 6.0, section 2)."""
+
 SHORT, LONG = 3, 4
 """Kinds of numbers (TIFF 6.0, section 2)."""
 
@@ -171,21 +174,38 @@ def size(body: bytes) -> tuple[int, int]:
     return _number(entries, WIDTH), _number(entries, HEIGHT)
 
 
-def first_rows(body: bytes, most: int) -> tuple[bytes, int]:
-    """The TIFF, as Pillow writes one page, but only about ``most`` pixels high, and how many exactly; else all of it.
+def check_whole(body: bytes) -> None:
+    """Refuse a TIFF, as Pillow writes it, in which a directory, a value or a strip is not all there.
 
     Raises:
-        MalformedError: A strip, or the directory, is not all there.
+        MalformedError: That is so.
 
     """
+    seen, place = {0}, _first(body)
+    if place in seen or not body.startswith(SIGNATURES[0]):
+        raise MalformedError("it has no page")
+    while place not in seen:
+        seen.add(place)
+        entries = _entries(body, place)
+        for tag, entry in entries.items():
+            _, kind, count, value = struct.unpack("<HHII", entry)
+            size = KIND_BYTES.get(kind, 0) * count
+            if size > VALUE_BYTES and value + size > len(body):
+                raise MalformedError(f"the values of tag {tag} are cut off")
+        places, lengths = _numbers(body, entries, STRIPS), _numbers(body, entries, STRIP_LENGTHS)
+        if len(places) != len(lengths) or not _number(entries, ROWS_IN_STRIP):
+            raise MalformedError("its strips contradict each other")
+        if any(start + length > len(body) for start, length in zip(places, lengths, strict=True)):
+            raise MalformedError("a strip is cut off")
+        place = int.from_bytes(body[place + 2 + 12 * len(entries) :][:4], "little")
+
+
+def first_rows(body: bytes, most: int) -> tuple[bytes, int]:
+    """The TIFF, which is one whole page of Pillow's, but only about ``most`` pixels high; how many exactly; or all."""
     first = _first(body)
     entries = _entries(body, first)
     height, rows = (_number(entries, tag) for tag in (HEIGHT, ROWS_IN_STRIP))
-    places, lengths = _numbers(body, entries, STRIPS), _numbers(body, entries, STRIP_LENGTHS)
-    if not rows or len(places) != len(lengths):
-        raise MalformedError("its strips contradict each other")
-    if any(place + length > len(body) for place, length in zip(places, lengths, strict=True)):
-        raise MalformedError("a strip is cut off")
+    lengths = _numbers(body, entries, STRIP_LENGTHS)
     if len(lengths) == 1 and _number(entries, COMPRESSION) != UNCOMPRESSED:
         return body, height
     # The place of a single strip of many would stand in the directory itself.

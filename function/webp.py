@@ -4,6 +4,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from errors import MalformedError
 from structure import bounded
 
 SIGNATURE = b"RIFF"
@@ -18,7 +19,7 @@ class Chunk:
 
     Attributes:
         start: Of its content.
-        end: Of its content; the file's own where that is cut off.
+        end: Of its content; beyond the file's own where that is cut off.
 
     """
 
@@ -42,5 +43,20 @@ def _chunks(webp: bytes) -> Iterator[Chunk]:
     while position + 8 <= len(webp):
         kind, size = struct.unpack_from("<4sI", webp, position)
         position += 8
-        yield Chunk(kind, position, min(position + size, len(webp)))
+        yield Chunk(kind, position, position + size)
         position += FRAME_HEADER if kind == FRAME else size + size % 2
+
+
+def check_whole(webp: bytes) -> None:
+    """Refuse what is more or less than one file of chunks that follow each other up to its end.
+
+    Raises:
+        MalformedError: It is not.
+
+    """
+    end = 0
+    for chunk in chunks(webp):
+        end = chunk.end + (chunk.end - chunk.start) % 2
+    says = int.from_bytes(webp[4:8], "little") + 8
+    if not webp.startswith(SIGNATURE) or webp[8:12] != b"WEBP" or not says == end == len(webp):
+        raise MalformedError("it does not consist of chunks up to its end")

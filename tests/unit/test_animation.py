@@ -273,7 +273,9 @@ def test_a_box_may_have_a_long_size_or_none_and_ends_where_the_file_does() -> No
         avif.Box(b"free", 16, 18),
         avif.Box(b"mdat", 26, 29),
     ]
-    assert list(avif.boxes(b"\0\0\0\x20free" + b"ab", 0, 10, avif.steps())) == [avif.Box(b"free", 8, 10)]
+    assert list(avif.boxes(b"\0\0\0\x20free" + b"ab", 0, 10, avif.steps())) == [
+        avif.Box(b"free", 8, 10, is_whole=False)
+    ]
 
 
 @pytest.mark.parametrize("size", [b"\0\0\0\7free", b"\0\0\0\1free" + (15).to_bytes(8, "big")])

@@ -46,9 +46,12 @@ def gif(screen: tuple[int, int], frames: Iterable[bytes], *, trailer: bytes = b"
 
 
 def shown(source: bytes) -> list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
-    """The output's frames in RGBA."""
-    (output,) = render(source, [Rendition("half", scale=0.5)], limits=LIMITS).outputs
-    image = Image.open(io.BytesIO(output.body))
+    """The output's frames in RGBA, half as large."""
+    return frames_of(render(source, [Rendition("half", scale=0.5)], limits=LIMITS).outputs[0].body)
+
+
+def frames_of(body: bytes) -> list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
+    image = Image.open(io.BytesIO(body))
     frames = []
     for number in range(getattr(image, "n_frames", 1)):
         image.seek(number)
@@ -138,11 +141,17 @@ def test_frames_that_are_seen_through_nowhere_cost_what_changes_and_no_more() ->
     assert len(animated.body) < 1.5 * len(alone.body)
 
 
-def test_what_is_uncovered_again_is_transparent_again() -> None:
-    images = [Image.new("RGBA", (20, 20)) for _ in range(3)]
-    images[1].paste((255, 0, 0, 255), (0, 0, 10, 10))
-    assert palette.shared(images, spare=True).uncovers
-    assert not palette.shared(images[:2], spare=True).uncovers
+@pytest.mark.parametrize("gap", [0, 1, 3])
+def test_what_is_uncovered_again_is_transparent_again(gap: int) -> None:
+    """Frames that show nothing, before, behind and between others: Pillow writes a header in the middle of them."""
+    nothing = frame((0, 0, 8, 8), BLACK, transparent=BLACK, disposal=2)
+    frames = 4 * [nothing]
+    frames[gap] = frame((0, 0, 4, 8), RED, transparent=BLACK, disposal=2)
+    source = gif((8, 8), frames)
+    (output,) = render(source, [Rendition("half", scale=0.5)], limits=LIMITS).outputs
+    assert output.body.count(b"GIF89a") == 1
+    seen = [[bool(pixels[2, 1, 3]), bool(pixels[2, 3, 3])] for pixels in frames_of(output.body)]
+    assert seen == [[number == gap, False] for number in range(4)]
 
 
 def test_frames_that_become_equal_stay_an_animation() -> None:
