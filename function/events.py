@@ -3,13 +3,20 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from urllib.parse import unquote_plus
 
 from errors import EventError, IncompleteError
-from outcomes import Failure, ObjectAddress, Outcome
+from outcomes import Change, Failure, Notice, ObjectAddress, Outcome
 
 Results = Mapping[ObjectAddress, Outcome | Failure]
 """What became of each object; a failure where it could not be looked at now."""
+
+S3_CHANGES = {"ObjectCreated": Change.CREATED}
+"""By what S3's ``eventName`` begins with."""
+
+EVENTBRIDGE_CHANGES = {"Object Created": Change.CREATED}
+"""By EventBridge's ``detail-type``."""
 
 
 @dataclass(frozen=True)
@@ -18,21 +25,26 @@ class Part:
 
     Attributes:
         identity: What its sender calls it; empty where an event has no parts.
-        addresses: The objects that it is about, each once, in its order.
+        notices: What it says of objects, in its order.
         problems: What in it could not be understood, each with its first 200 characters.
 
     """
 
     identity: str
-    addresses: tuple[ObjectAddress, ...]
+    notices: tuple[Notice, ...]
     problems: tuple[EventError, ...]
 
     @classmethod
-    def of(cls, identity: str, found: Iterator[ObjectAddress | EventError]) -> "Part":
+    def of(cls, identity: str, found: Iterator[Notice | EventError]) -> "Part":
         """Sort what was found."""
         things = tuple(found)
-        addresses = dict.fromkeys(thing for thing in things if isinstance(thing, ObjectAddress))
-        return cls(identity, tuple(addresses), tuple(thing for thing in things if isinstance(thing, EventError)))
+        notices = tuple(thing for thing in things if isinstance(thing, Notice))
+        return cls(identity, notices, tuple(thing for thing in things if isinstance(thing, EventError)))
+
+    @property
+    def addresses(self) -> tuple[ObjectAddress, ...]:
+        """The objects that it is about, each once, in its order."""
+        return tuple(dict.fromkeys(notice.address for notice in self.notices))
 
     def failures(self, results: Results) -> list[str]:
         """What keeps it from being done, one sentence each; empty when it is."""
@@ -52,7 +64,16 @@ class Envelope:
     @property
     def addresses(self) -> tuple[ObjectAddress, ...]:
         """The objects that it is about, each once, in its order."""
-        return tuple(dict.fromkeys(address for part in self.parts for address in part.addresses))
+        return tuple(self.notices)
+
+    @property
+    def notices(self) -> dict[ObjectAddress, list[Notice]]:
+        """What it says of each object, in its order."""
+        found: dict[ObjectAddress, list[Notice]] = {}
+        for part in self.parts:
+            for notice in part.notices:
+                found.setdefault(notice.address, []).append(notice)
+        return found
 
     @property
     def problems(self) -> tuple[EventError, ...]:
@@ -122,7 +143,7 @@ class Tasks(Envelope):
 def parse(event: object) -> Envelope:
     """Tell by its shape what an event is.
 
-    What happened to its objects does not matter: whoever looks, looks at an object as it is now.
+    What it says of an object never decides what becomes of it: it helps to understand S3's answer.
 
     Raises:
         EventError: It is of no known shape; the message shows its first 200 characters.
@@ -143,15 +164,16 @@ def parse(event: object) -> Envelope:
             return Envelope((part,))
 
 
-def _in(event: object) -> Iterator[ObjectAddress | EventError]:
+def _in(event: object) -> Iterator[Notice | EventError]:
     """The objects that an event is about, or one inside of another."""
     match event:
         case {"Records": [*records]}:
             for record in records:
                 yield from _in_record(record)
-        case {"source": "aws.s3", "detail": {"bucket": {"name": str(bucket)}, "object": {"key": str(key)}}}:
+        case {"source": "aws.s3", "detail": {"bucket": {"name": str(bucket)}, "object": {"key": str(key), **about}}}:
             # EventBridge gives keys as they are: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
-            yield ObjectAddress(bucket, key)
+            change = EVENTBRIDGE_CHANGES.get(str(_member(event, "detail-type")))
+            yield _notice(ObjectAddress(bucket, key), change, about.get("version-id"), _member(event, "time"))
         case {"Service": "Amazon S3", "Event": "s3:TestEvent"}:
             # Sent by S3 itself when a notification is configured; about nothing.
             pass
@@ -164,21 +186,23 @@ def _in(event: object) -> Iterator[ObjectAddress | EventError]:
             yield from _in(payload)
         case {"bucket": str(bucket), "key": str(key), "etag": str(), "reason": str()}:
             # Our own record of a rejection.
-            yield ObjectAddress(bucket, key)
+            yield Notice(ObjectAddress(bucket, key))
         case _:
             yield EventError(f"An event of no known shape: {_excerpt(event)}")
 
 
-def _in_record(record: object) -> Iterator[ObjectAddress | EventError]:
+def _in_record(record: object) -> Iterator[Notice | EventError]:
     match record:
         case {
             "eventSource": "aws:s3",
             "eventVersion": str(version),
-            "s3": {"bucket": {"name": str(bucket)}, "object": {"key": str(key)}},
+            "s3": {"bucket": {"name": str(bucket)}, "object": {"key": str(key), **about}},
         } if version.partition(".")[0] == "2":
             # Keys in S3 notifications are form-encoded: "+" is a space.
             # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
-            yield ObjectAddress(bucket, unquote_plus(key))
+            change = S3_CHANGES.get(str(_member(record, "eventName")).partition(":")[0])
+            address = ObjectAddress(bucket, unquote_plus(key))
+            yield _notice(address, change, about.get("versionId"), _member(record, "eventTime"))
         case {"eventSource": "aws:sqs", "messageId": str(), "body": str(body)}:
             yield from _in_text(body)
         case {"EventSource": "aws:sns", "Sns": {"Message": str(message)}}:
@@ -187,24 +211,37 @@ def _in_record(record: object) -> Iterator[ObjectAddress | EventError]:
             yield EventError(f"A record that is no S3 notification of version 2: {_excerpt(record)}")
 
 
-def _in_task(task: object) -> Iterator[ObjectAddress | EventError]:
+def _in_task(task: object) -> Iterator[Notice | EventError]:
     match task:
         # Keys of tasks are form-encoded too, whatever the manifest's are.
         case {"taskId": str(), "s3Key": str(key), "s3BucketArn": str(arn)}:
-            yield ObjectAddress(arn.rpartition(":")[2], unquote_plus(key))
+            yield Notice(ObjectAddress(arn.rpartition(":")[2], unquote_plus(key)))
         case {"taskId": str(), "s3Key": str(key), "s3Bucket": str(bucket)}:
-            yield ObjectAddress(bucket, unquote_plus(key))
+            yield Notice(ObjectAddress(bucket, unquote_plus(key)))
         case _:
             yield EventError(f"A task of no known shape: {_excerpt(task)}")
 
 
-def _in_text(text: str) -> Iterator[ObjectAddress | EventError]:
+def _in_text(text: str) -> Iterator[Notice | EventError]:
     try:
         event = json.loads(text)
     except (ValueError, RecursionError):
         yield EventError(f"A message that is no JSON: {text[:200]}")
     else:
         yield from _in(event)
+
+
+def _notice(address: ObjectAddress, change: Change | None, version_id: object, time: object) -> Notice:
+    """What an event says of an object; what is not as S3 sends it says nothing."""
+    return Notice(address, change, version_id if isinstance(version_id, str) else None, _moment(time))
+
+
+def _moment(time: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(time))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _task_result(part: Part, results: Results) -> dict[str, object]:

@@ -85,11 +85,11 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, object]:
         left = seconds_left()
         if left < LATE_SHARE * settings.timeout_seconds:
             raise LateError(f"only {left:.1f} s are left of the invocation")
-        return reconciler.reconcile(address, seconds_left)
+        return reconciler.reconcile(address, seconds_left, notices[address])
 
+    notices = envelope.notices
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        outcomes = pool.map(functools.partial(_tried, look), envelope.addresses)
-        results = dict(zip(envelope.addresses, outcomes, strict=True))
+        results = dict(zip(notices, pool.map(functools.partial(_tried, look), notices), strict=True))
     # Only now: what comes again with a neighbour that failed would be recorded again each time.
     for outcome in envelope.done(results):
         results[outcome.address] = _tried(functools.partial(_recorded, outcome), outcome.address)

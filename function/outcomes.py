@@ -1,8 +1,9 @@
-"""An object's address, and what became of the object."""
+"""An object's address, what an event says of the object, and what became of it."""
 
 import enum
 import json
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
 from errors import EventError, Reason
 
@@ -18,6 +19,29 @@ class ObjectAddress:
 
     bucket: str
     key: str
+
+
+class Change(enum.Enum):
+    """What happened to a version of an object, as far as it makes a difference."""
+
+    CREATED = enum.auto()
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What an event says of an object.
+
+    Attributes:
+        change: None where the event does not say, or where it makes no difference.
+        version_id: The version that it happened to; None where the bucket keeps none, or the event does not name it.
+        at: When it happened; None where the event does not say. Never naive.
+
+    """
+
+    address: ObjectAddress
+    change: Change | None = None
+    version_id: str | None = None
+    at: datetime | None = None
 
 
 class Status(enum.StrEnum):

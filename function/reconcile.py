@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +15,10 @@ import source
 from content_encoding import decoded
 from destination import Destination
 from errors import BrokenOffError, EventError, LateError, Reason, RejectedError, UnsettledError
-from outcomes import ObjectAddress, Outcome, Rejection, Status
+from outcomes import Change, Notice, ObjectAddress, Outcome, Rejection, Status
 from render import Output, Rendered, render
 from settings import Settings
-from source import Identity
+from source import Absence, Identity
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -33,6 +33,12 @@ SMALL_SHARE = 128
 
 WHOLE_SHARE = 0.9
 """Of the function's timeout, what an object must have had to be rejected as too slow; with less, it is retried."""
+
+PROPAGATION = timedelta(minutes=20)
+"""How long S3 may not know a version that is there: up to 15 minutes after a bucket first keeps versions, and a margin.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/manage-versioning-examples.html
+"""
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +75,7 @@ class Reconciler:
         settings = self.settings
         return Destination(self.s3, settings.destination_bucket, settings.renditions, settings.metadata)
 
-    def reconcile(self, address: ObjectAddress, seconds_left: SecondsLeft) -> Outcome:
+    def reconcile(self, address: ObjectAddress, seconds_left: SecondsLeft, notices: Sequence[Notice] = ()) -> Outcome:
         """Make the destination agree with the object at ``address``, however often it changes meanwhile.
 
         A handler that was slow may have written an older image after a faster one wrote the newer. So each looks again
@@ -78,11 +84,12 @@ class Reconciler:
         Args:
             address: Where the object is, if it still is.
             seconds_left: How long the invocation may still take.
+            notices: What the event says of it.
 
         Raises:
             EventError: The object is not in the source bucket.
             LateError: What came before left too little time.
-            UnsettledError: The object changed, or broke off, at every look.
+            UnsettledError: At every look, the object changed, broke off, or was missing though it should be there.
             botocore.exceptions.BotoCoreError, ClientError: S3 could not do it; a retry may.
 
         """
@@ -91,21 +98,27 @@ class Reconciler:
         if address.bucket == self.settings.source_bucket and not self.settings.wants(address.key):
             # Whoever notifies us of a whole bucket may; nor does a backfill of a folder know what is wanted of it.
             return _concluded(Outcome(Status.IGNORED, address), why="no filter fits its key")
-        refused: Identity | None = None
+        refused: Identity | Absence | None = None
+        seen = _last_seen(notices)
         for _ in range(LOOKS):
             try:
                 response = source.get(self.s3, address)
             except RejectedError as rejection:
                 # Whose identity that was, only a second refusal tells: the object may be another by now.
                 before, refused = refused, source.identity(self.s3, address)
-                if refused is not None and refused == before:
+                if isinstance(refused, Identity) and refused == before:
                     return _rejected(address, refused, rejection)
                 continue
-            outcome = self._remove(address) if response is None else self._agree(address, response, seconds_left)
+            if isinstance(response, Absence):
+                outcome = self._remove(address, response, seen)
+            else:
+                outcome = self._agree(address, response, seconds_left)
+                seen = datetime.now(UTC) if "VersionId" in response else seen
             if outcome is not None:
                 return outcome
         raise UnsettledError(
-            f"s3://{address.bucket}/{address.key} changed {LOOKS} times, or broke off, while it was read"
+            f"At each of {LOOKS} looks s3://{address.bucket}/{address.key} changed, broke off, "
+            "or was missing without a delete marker, although a version of it was there a few minutes ago"
         )
 
     def record(self, rejection: Rejection) -> None:
@@ -143,8 +156,22 @@ class Reconciler:
         _log("changed", address)
         return None
 
-    def _remove(self, address: ObjectAddress) -> Outcome | None:
-        """Remove the outputs of an object that is gone, if they are to be; None where it is there again by then."""
+    def _remove(self, address: ObjectAddress, absence: Absence, seen: datetime | None) -> Outcome | None:
+        """Remove the outputs of an object that is gone, if they are to be.
+
+        Args:
+            address: The object's.
+            absence: How S3 says that it is gone.
+            seen: When a version of it was last known to be there. As long as one is, S3 should say that what hides it
+                is a delete marker.
+
+        Returns:
+            None where it is there again by then, or may be there all the time.
+
+        """
+        if absence is Absence.UNMARKED and seen is not None and datetime.now(UTC) - seen < PROPAGATION:
+            _log("missing", address)
+            return None
         if not self.settings.mirror_deletes:
             return _concluded(Outcome(Status.GONE, address))
         self._check_bucket(address)
@@ -154,7 +181,7 @@ class Reconciler:
             # Under a key that is too long there never was one.
             return _concluded(Outcome(Status.GONE, address))
         self.destination.remove(keys)
-        if source.identity(self.s3, address) is None:
+        if source.identity(self.s3, address) is absence:
             return _concluded(Outcome(Status.REMOVED, address, keys), outputs=[{"key": key} for key in keys])
         _log("changed", address)
         return None
@@ -248,6 +275,12 @@ class Reconciler:
     def _is_small(self, byte_count: int) -> bool:
         """Whether that much may be held beside another object that is rendered: the budget's margin covers it."""
         return byte_count <= self.settings.limits.memory_bytes // SMALL_SHARE
+
+
+def _last_seen(notices: Sequence[Notice]) -> datetime | None:
+    """When events say that a version was last there; None where they say it of none."""
+    created = (one for one in notices if one.change is Change.CREATED and one.version_id is not None)
+    return max((one.at for one in created if one.at is not None), default=None)
 
 
 def _read(response: "GetObjectOutputTypeDef", watch: Watch) -> bytes:

@@ -1,5 +1,6 @@
 """The source object as S3 answers for it: its identity, its bytes, and why it may not be read at all."""
 
+import enum
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -40,8 +41,24 @@ class Identity:
         )
 
 
-def get(s3: "S3Client", address: ObjectAddress) -> "GetObjectOutputTypeDef | None":
-    """Begin to read an object; None where there is none.
+class Absence(enum.Enum):
+    """How S3 says that there is no object."""
+
+    MARKED = enum.auto()
+    """Its current version is a delete marker: it is deleted."""
+
+    UNMARKED = enum.auto()
+    """S3 knows of no version of it."""
+
+    @classmethod
+    def of(cls, error: ClientError) -> "Absence":
+        """How S3 says it in answer to a GET or HEAD."""
+        headers = error.response["ResponseMetadata"]["HTTPHeaders"]
+        return cls.MARKED if headers.get("x-amz-delete-marker") == "true" else cls.UNMARKED
+
+
+def get(s3: "S3Client", address: ObjectAddress) -> "GetObjectOutputTypeDef | Absence":
+    """Begin to read an object, if there is one.
 
     Raises:
         RejectedError: It is archived, or encrypted with a key that only its uploader has.
@@ -54,7 +71,7 @@ def get(s3: "S3Client", address: ObjectAddress) -> "GetObjectOutputTypeDef | Non
         code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
         # The status is all that is left where the key, which the answer repeats, makes it XML that cannot be parsed.
         if code in {"NoSuchKey", "404"}:
-            return None
+            return Absence.of(error)
         if code == "InvalidObjectState":
             raise RejectedError(
                 Reason.ARCHIVED, "the object is archived: restore it, then send the event again"
@@ -79,8 +96,8 @@ def read(response: "GetObjectOutputTypeDef") -> bytes:
         raise BrokenOffError(str(error)) from error
 
 
-def identity(s3: "S3Client", address: ObjectAddress) -> Identity | None:
-    """Ask for the identity of an object as it is now; None where there is none.
+def identity(s3: "S3Client", address: ObjectAddress) -> Identity | Absence:
+    """Ask for the identity of an object as it is now, if there is one.
 
     Raises:
         botocore.exceptions.BotoCoreError, ClientError: S3 could not do it; a retry may.
@@ -91,17 +108,17 @@ def identity(s3: "S3Client", address: ObjectAddress) -> Identity | None:
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code == "404":
-            return None
+            return Absence.of(error)
         if code == "400":
             # S3 tells nothing of an object whose encryption key it was not given, but lists it.
             return _listed(s3, address)
         raise
 
 
-def _listed(s3: "S3Client", address: ObjectAddress) -> Identity | None:
+def _listed(s3: "S3Client", address: ObjectAddress) -> Identity | Absence:
     # Of all keys that begin with this one, it is listed first.
     listing = s3.list_objects_v2(Bucket=address.bucket, Prefix=address.key, MaxKeys=1)
     for found in listing.get("Contents", []):
         if found["Key"] == address.key:
             return Identity(None, found["ETag"], found["LastModified"], size=found["Size"])
-    return None
+    return Absence.UNMARKED

@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -103,9 +104,10 @@ def _meet_everything(patch: pytest.MonkeyPatch) -> None:
     def upload(key: str, body: bytes, **options: Any) -> None:
         others.put_object(Bucket=SOURCE, Key=key, Body=body, **options)
 
-    def tell(key: str, bucket: str = SOURCE) -> None:
-        about = {"bucket": {"name": bucket}, "object": {"key": quote_plus(key)}}
-        handler.lambda_handler({"Records": [{"eventVersion": "2.1", "eventSource": "aws:s3", "s3": about}]}, _Context())
+    def tell(key: str, bucket: str = SOURCE, **more: object) -> None:
+        about = {"bucket": {"name": bucket}, "object": {"key": quote_plus(key), "versionId": "1"}}
+        record = {"eventVersion": "2.1", "eventSource": "aws:s3", "s3": about, **more}
+        handler.lambda_handler({"Records": [record]}, _Context())
 
     photo = encoded(picture(1000, 750))
     upload("written.jpg", photo, Metadata={"large": "x" * 1990})
@@ -119,6 +121,8 @@ def _meet_everything(patch: pytest.MonkeyPatch) -> None:
     upload("rejected.jpg", b"no image")
     tell("rejected.jpg")
     tell("removed.jpg")
+    with contextlib.suppress(IncompleteError):
+        tell("missing.jpg", eventName="ObjectCreated:Put", eventTime=datetime.now(UTC).isoformat())
     # Under so long a key there was never an output.
     tell("gone" * 255)
     tell("ignored/")

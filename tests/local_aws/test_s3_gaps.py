@@ -40,6 +40,26 @@ def test_a_bucket_with_delete_markers_can_be_emptied(account: Account) -> None:
     s3.delete_bucket(Bucket=bucket)
 
 
+def test_of_what_is_deleted_and_of_what_never_was_only_the_former_has_a_delete_marker(account: Account) -> None:
+    bucket = account.bucket()
+    s3 = account.client("s3")
+    s3.put_object(Bucket=bucket, Key="deleted")
+    marker = s3.delete_object(Bucket=bucket, Key="deleted")["VersionId"]
+    version = s3.put_object(Bucket=bucket, Key="erased")["VersionId"]
+    s3.delete_object(Bucket=bucket, Key="erased", VersionId=version)
+
+    def told(call: str, key: str) -> tuple[str, str | None, str | None]:
+        with pytest.raises(ClientError) as refused:
+            getattr(s3, call)(Bucket=bucket, Key=key)
+        headers = refused.value.response["ResponseMetadata"]["HTTPHeaders"]
+        code = refused.value.response["Error"]["Code"]
+        return code, headers.get("x-amz-delete-marker"), headers.get("x-amz-version-id")
+
+    for call, code in (("get_object", "NoSuchKey"), ("head_object", "404")):
+        assert told(call, "deleted") == (code, "true", marker)
+        assert told(call, "erased") == told(call, "never") == (code, None, None)
+
+
 SECRET: dict[str, Any] = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": b"0" * 32}
 OTHER_SECRET: dict[str, Any] = {**SECRET, "SSECustomerKey": b"1" * 32}
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from reconcile import LOOKS
 from tests.images import decoded, encoded, picture
 from tests.pipeline.conftest import Pipeline, awaited
 from tools.local_aws.faults import Fault, await_held, inject, release
@@ -31,6 +32,27 @@ def test_a_failing_write_is_retried_until_it_works(pipeline: Pipeline) -> None:
     pipeline.upload("retried.jpg", encoded(picture()))
     assert pipeline.image("retried.jpg").size == (160, 120)
     assert pipeline.log_line("failed", "retried.jpg")["level"] == "ERROR"
+
+
+def test_a_version_that_s3_does_not_know_yet_is_read_when_it_does(pipeline: Pipeline) -> None:
+    key = "unknown-yet.jpg"
+    # As for up to 15 minutes after a bucket first keeps versions: no delete marker is spoken of.
+    unknown = Fault("GET", pipeline.stack.source_bucket, key, status=404, code="NoSuchKey", times=LOOKS)
+    inject(pipeline.stack.aws, unknown)
+    pipeline.upload(key, encoded(picture()))
+    assert pipeline.image(key).size == (160, 120)
+    pipeline.log_line("missing", key, times=LOOKS)
+    assert "was missing without a delete marker" in pipeline.log_line("failed", key)["errorMessage"]
+
+
+def test_an_upload_that_is_deleted_by_its_turn_is_gone(pipeline: Pipeline) -> None:
+    key = "deleted-soon.jpg"
+    slow = inject(pipeline.stack.aws, Fault("GET", pipeline.stack.source_bucket, key, hold=True))
+    pipeline.upload(key, encoded(picture()))
+    await_held(pipeline.stack.aws, slow)
+    pipeline.client("s3").delete_object(Bucket=pipeline.stack.source_bucket, Key=key)
+    release(pipeline.stack.aws, slow)
+    pipeline.log_line("gone", key)
 
 
 def test_an_event_that_fails_for_good_ends_in_the_failure_queue(pipeline: Pipeline) -> None:

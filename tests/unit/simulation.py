@@ -7,13 +7,14 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 
 from errors import UnsettledError
-from outcomes import ObjectAddress
+from outcomes import Change, Notice, ObjectAddress
 from reconcile import Reconciler
 from settings import Settings
 
@@ -21,6 +22,22 @@ CORRUPT, ARCHIVED, LOCKED = b"corrupt", b"archived", b"locked"
 """What is no image; what GET refuses; what HEAD refuses too, as it does where the key is its uploader's."""
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+UNSURE = timedelta(minutes=15)
+"""How long from ``EPOCH``, when versions are first kept, S3 may not know a version that is there."""
+
+
+class Clock:
+    """The time of the simulation, in place of ``datetime``."""
+
+    moment = EPOCH
+
+    def now(self, _: object) -> datetime:
+        return self.moment
+
+
+FORGETFULNESS = 0.2
+"""The share of requests to which S3, as long as it is unsure, says that what is there is not."""
 
 
 class CrashError(BaseException):
@@ -54,35 +71,58 @@ class State:
 
 @dataclass
 class Store:
-    """Both buckets and the failure queue; strongly consistent, as S3 is.
+    """Both buckets and the failure queue; strongly consistent, as S3 is once it knows that versions are kept.
 
     Attributes:
-        states: Every state that each source key ever had; None where it was deleted.
+        chance: Decides whether S3 knows a version, as long as it is unsure; None where it knows them from the start.
+        states: Of each source key all that is kept, the current state last; None is a delete marker.
         outputs: The destination: body and metadata by key.
         records: What was sent to the queue.
 
     """
 
     versioned: bool
+    clock: Clock = field(default_factory=Clock)
+    chance: Random | None = None
     states: dict[str, list[State | None]] = field(default_factory=dict)
     outputs: dict[str, tuple[bytes, dict[str, str]]] = field(default_factory=dict)
     records: list[str] = field(default_factory=list)
     _changes: int = 0
 
-    def change(self, key: str, body: bytes | None, album: str = "") -> None:
+    @property
+    def unsure(self) -> bool:
+        """Whether S3 may not know a version that is there."""
+        return self.chance is not None and self.versioned and self.clock.moment - EPOCH < UNSURE
+
+    def change(self, key: str, body: bytes | None, album: str = "") -> Notice:
         """Upload to a source key, or delete it. A second passes, which is what S3's dates tell."""
         self._changes += 1
+        self.clock.moment += timedelta(seconds=1)
         version = str(self._changes) if self.versioned else None
-        moment = EPOCH + timedelta(seconds=self._changes)
-        state = None if body is None else State(body, album, version, moment)
-        self.states.setdefault(key, []).append(state)
+        state = None if body is None else State(body, album, version, self.clock.moment)
+        kept = self.states.setdefault(key, [])
+        if not self.versioned:
+            kept.clear()
+        if state or self.versioned:
+            kept.append(state)
+        return Notice(ObjectAddress("in", key), Change.CREATED if state else None, version, self.clock.moment)
 
     def current(self, key: str) -> State | None:
-        return self.states[key][-1] if key in self.states else None
+        return self.states[key][-1] if self.states.get(key) else None
+
+    def look(self, key: str, code: str) -> State:
+        """What S3 answers with; an error with this code where it says that there is nothing."""
+        state = self.current(key)
+        forgets = self.unsure and self.chance and self.chance.random() < FORGETFULNESS
+        if state and not forgets:
+            return state
+        is_marked = not state and bool(self.states.get(key))
+        raise _refusal(code, headers={"x-amz-delete-marker": "true"} if is_marked else {})
 
 
-def _refusal(code: str, message: str = "") -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": message}}, "")
+def _refusal(code: str, message: str = "", headers: dict[str, str] | None = None) -> ClientError:
+    response: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPHeaders": headers or {}}}
+    return ClientError(response, "")
 
 
 class Client:
@@ -94,9 +134,7 @@ class Client:
 
     def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803, ARG002 - boto3's names
         self._pause()
-        state = self._store.current(Key)
-        if state is None:
-            raise _refusal("NoSuchKey")
+        state = self._store.look(Key, "NoSuchKey")
         if state.body == ARCHIVED:
             raise _refusal("InvalidObjectState")
         if state.body == LOCKED:
@@ -105,9 +143,7 @@ class Client:
 
     def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803, ARG002 - boto3's names
         self._pause()
-        state = self._store.current(Key)
-        if state is None:
-            raise _refusal("404")
+        state = self._store.look(Key, "404")
         if state.body == LOCKED:
             raise _refusal("400")
         return state.described()
@@ -158,7 +194,7 @@ class CarelessClient(Client):
 
     def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
         if self._removed:
-            raise _refusal("404")
+            raise _refusal("404", headers={"x-amz-delete-marker": "true"})
         return super().head_object(Bucket, Key)
 
 
@@ -166,14 +202,14 @@ class Invocation:
     """One look at one object, in a thread of its own that runs only while :meth:`step` waits for it.
 
     Attributes:
-        address: The object.
+        notice: What it is told.
         ended: Whether there is nothing more to do.
         failed: Whether it is to be tried again, once it has ended.
 
     """
 
-    def __init__(self, store: Store, settings: Settings, address: ObjectAddress, client: type[Client] = Client) -> None:
-        self.address = address
+    def __init__(self, store: Store, settings: Settings, notice: Notice, client: type[Client] = Client) -> None:
+        self.notice = notice
         self.ended = False
         self.failed = False
         self._crashing = False
@@ -209,7 +245,7 @@ class Invocation:
     def _run(self) -> None:
         self._go.acquire()
         try:
-            outcome = self._reconciler.reconcile(self.address, lambda: math.inf)
+            outcome = self._reconciler.reconcile(self.notice.address, lambda: math.inf, [self.notice])
             if outcome.rejection:
                 self._reconciler.record(outcome.rejection)
         except (CrashError, UnsettledError):

@@ -1,6 +1,7 @@
 """Envelopes: which objects an event is about, and the reply that its sender wants."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from errors import EventError, IncompleteError, Reason, UnsettledError
 from events import Envelope, Messages, Results, Tasks, parse
-from outcomes import Failure, ObjectAddress, Outcome, Rejection, Status
+from outcomes import Change, Failure, Notice, ObjectAddress, Outcome, Rejection, Status
 
 EVENTS = Path(__file__).parents[2] / "events"
 CAKE = ObjectAddress("src-bucket-image-in", "cake.jpg")
@@ -75,10 +76,49 @@ def test_every_envelope_may_come_inside_of_a_message_a_topic_or_a_record(name: s
     assert [parse(one).addresses for one in wrapped] == [addresses] * 4
 
 
-def test_what_happened_to_an_object_does_not_matter() -> None:
-    event = load("eventbridge")
-    for kind in ("Object Deleted", "Object Restore Completed"):
-        assert parse(event | {"detail-type": kind}).addresses == (ODD,)
+VERSION, EB_VERSION = "096fKKXTRTtl3on89fVO.nfljtsv6qko", "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e"
+WINTER, AUTUMN = datetime(2026, 1, 31, 12, tzinfo=UTC), datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("name", "notices"),
+    [
+        (
+            "put-several",
+            [
+                Notice(ODD, Change.CREATED, VERSION, WINTER),
+                # A bucket without versions.
+                Notice(CAKE, Change.CREATED, None, WINTER + timedelta(seconds=1)),
+            ],
+        ),
+        ("put", [Notice(CAKE, Change.CREATED)]),
+        ("sns-in-sqs", [Notice(CAKE, Change.CREATED, VERSION, WINTER)]),
+        ("on-failure", [Notice(CAKE, Change.CREATED, VERSION, WINTER)]),
+        ("eventbridge", [Notice(ODD, Change.CREATED, EB_VERSION, AUTUMN)]),
+        ("eventbridge-deleted", [Notice(CAKE, None, EB_VERSION, AUTUMN)]),
+        ("rejection", [Notice(CAKE)]),
+        ("batch-operations-1", [Notice(CAKE)]),
+    ],
+)
+def test_it_is_known_what_happened_to_which_version_and_when(name: str, notices: list[Notice]) -> None:
+    assert [one for found in parse(load(name)).notices.values() for one in found] == notices
+
+
+@pytest.mark.parametrize(
+    ("time", "at"),
+    [
+        ("2026-01-31T12:00:00", WINTER),
+        ("2026-01-31T13:00:00.000+01:00", WINTER),
+        ("yesterday", None),
+        (12, None),
+        (None, None),
+    ],
+)
+def test_a_time_that_a_person_wrote_is_a_time_or_none(time: object, at: datetime | None) -> None:
+    event = load("put")
+    event["Records"][0]["eventTime"] = time
+    event["Records"][0]["s3"]["object"]["versionId"] = None
+    assert parse(event).notices == {CAKE: [Notice(CAKE, Change.CREATED, None, at)]}
 
 
 @pytest.mark.parametrize("change", [{"source": "aws.ec2"}, {"detail": {"object": {"key": "cake.jpg"}}}])

@@ -3,13 +3,14 @@
 import importlib
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 from errors import EventError, IncompleteError, Reason, UnsettledError
-from outcomes import ObjectAddress, Outcome, Rejection, Status
+from outcomes import Change, Notice, ObjectAddress, Outcome, Rejection, Status
 
 
 class Reconciler:
@@ -17,11 +18,16 @@ class Reconciler:
 
     def __init__(self) -> None:
         self.seen: list[str] = []
+        self.told: list[Change | None] = []
         self.recorded: list[str] = []
 
-    def reconcile(self, address: ObjectAddress, seconds_left: Callable[[], float]) -> Outcome:
+    def reconcile(
+        self, address: ObjectAddress, seconds_left: Callable[[], float], notices: Sequence[Notice]
+    ) -> Outcome:
         assert seconds_left() == 12.5
+        assert {notice.address for notice in notices} == {address}
         self.seen.append(address.key)
+        self.told += [notice.change for notice in notices]
         if "bad" in address.key:
             raise UnsettledError("changed 3 times")
         if "no-image" in address.key:
@@ -78,6 +84,13 @@ def test_the_reply_says_what_was_written(module: ModuleType) -> None:
     }
 
 
+def test_all_that_an_event_says_of_an_object_is_passed_on(module: ModuleType) -> None:
+    twice: Any = event("cake.jpg", "cake.jpg")
+    twice["Records"][0]["eventName"] = "ObjectCreated:Put"
+    module.lambda_handler(twice, Context())
+    assert (module.reconciler.seen, module.reconciler.told) == (["cake.jpg"], [Change.CREATED, None])
+
+
 def test_all_are_finished_then_the_failed_are_named_once(module: ModuleType) -> None:
     with pytest.raises(IncompleteError, match=r"^2 of 4 objects failed: bad-1 \(UnsettledError: .*\); bad-2 \("):
         module.lambda_handler(event("bad-1", "good-1", "bad-2", "good-2"), Context())
@@ -88,9 +101,11 @@ def test_two_objects_are_looked_at_at_once(module: ModuleType, monkeypatch: pyte
     meeting = threading.Barrier(2, timeout=20)
 
     class Meeting(Reconciler):
-        def reconcile(self, address: ObjectAddress, seconds_left: Callable[[], float]) -> Outcome:
+        def reconcile(
+            self, address: ObjectAddress, seconds_left: Callable[[], float], notices: Sequence[Notice]
+        ) -> Outcome:
             meeting.wait()
-            return super().reconcile(address, seconds_left)
+            return super().reconcile(address, seconds_left, notices)
 
     monkeypatch.setattr(module, "reconciler", Meeting())
     reply = module.lambda_handler(event("a", "b", "c", "d"), Context())

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from random import Random
 from typing import Any
 from unittest.mock import patch
@@ -13,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 import reconcile
 from errors import Reason, RejectedError
-from outcomes import ObjectAddress
+from outcomes import Notice
 from render import Output, Rendered
 from renditions import Rendition
 from settings import Limits, MetadataPolicy, Settings
@@ -21,9 +22,12 @@ from source import Identity
 from tests.unit.simulation import (
     ARCHIVED,
     CORRUPT,
+    EPOCH,
     LOCKED,
+    UNSURE,
     CarelessClient,
     Client,
+    Clock,
     ForgetfulClient,
     Invocation,
     State,
@@ -37,6 +41,8 @@ ALBUMS = st.sampled_from(["", "summer"])
 WHICH = st.integers(0, 9)
 SELDOM = st.sampled_from([False, False, False, False, True])
 REASONS = {CORRUPT: Reason.CORRUPT, ARCHIVED: Reason.ARCHIVED, LOCKED: Reason.CUSTOMER_KEY}
+
+clock = Clock()
 
 PATIENCE = 1000
 """Turns until all is settled, and more than it takes."""
@@ -66,7 +72,9 @@ class Race(RuleBasedStateMachine):
 
     @initialize(seed=st.integers(0, 1_000_000), versioned=st.booleans(), mirror_deletes=st.booleans())
     def deploy(self, seed: int, *, versioned: bool, mirror_deletes: bool) -> None:
-        self.store = Store(versioned)
+        clock.moment = EPOCH
+        self.chance = Random(seed)  # noqa: S311 - no secret
+        self.store = Store(versioned, clock, self.chance)
         self.settings = Settings(
             "in",
             "out",
@@ -76,8 +84,7 @@ class Race(RuleBasedStateMachine):
             Limits(1 << 30),
             mirror_deletes=mirror_deletes or self.always_mirrors,
         )
-        self.chance = Random(seed)  # noqa: S311 - no secret
-        self.events: list[ObjectAddress] = []
+        self.events: list[Notice] = []
         self.running: list[Invocation] = []
 
     @rule(key=KEYS, body=BODIES, album=ALBUMS)
@@ -92,17 +99,22 @@ class Race(RuleBasedStateMachine):
 
     @rule(key=KEYS)
     def delete(self, key: str) -> None:
-        if self.store.current(key) is not None:
+        if self.store.current(key) is not None and not self.store.unsure:
             self._change(key, None)
+
+    @rule()
+    def time_passes(self) -> None:
+        """S3 knows every version from now on."""
+        clock.moment += UNSURE
 
     @precondition(lambda self: self.events)
     @rule(which=WHICH, comes_again=SELDOM)
     def invoke(self, which: int, *, comes_again: bool) -> None:
         """Any event may be the next."""
-        address = self.events[which % len(self.events)]
+        notice = self.events[which % len(self.events)]
         if not comes_again:
-            self.events.remove(address)
-        self.running.append(Invocation(self.store, self.settings, address, self.client))
+            self.events.remove(notice)
+        self.running.append(Invocation(self.store, self.settings, notice, self.client))
 
     @precondition(lambda self: self.running)
     @rule(which=WHICH, calls=st.integers(1, 4), dies=SELDOM)
@@ -157,11 +169,13 @@ class Race(RuleBasedStateMachine):
             self.go_on(which, chance.choice([1, 2, 3, 9]), dies=False)
 
     def _change(self, key: str, body: bytes | None, album: str = "") -> None:
-        self.store.change(key, body, album)
-        self.events.append(ObjectAddress("in", key))
+        self.events.append(self.store.change(key, body, album))
 
     def _collect(self) -> None:
-        self.events += [one.address for one in self.running if one.ended and one.failed]
+        failed = [one.notice for one in self.running if one.ended and one.failed]
+        self.events += failed
+        # Lambda waits before it tries again.
+        clock.moment += timedelta(minutes=len(failed))
         self.running = [one for one in self.running if not one.ended]
 
     def _check(self, key: str) -> None:
@@ -201,7 +215,11 @@ class CarelessRace(Race):
 
 @pytest.fixture(autouse=True)
 def no_pillow() -> Iterator[None]:
-    with patch.object(reconcile, "render", rendered), patch.object(reconcile.logger, "disabled", new=True):
+    with (
+        patch.object(reconcile, "render", rendered),
+        patch.object(reconcile, "datetime", clock),
+        patch.object(reconcile.logger, "disabled", new=True),
+    ):
         yield
 
 
@@ -213,6 +231,11 @@ def test_in_the_end_the_destination_is_what_the_source_says(pytestconfig: pytest
 def test_who_does_not_look_again_is_found_out(race: type[Race]) -> None:
     with pytest.raises(AssertionError):
         run_state_machine_as_test(race, settings=UNTIL_FOUND)
+
+
+def test_who_takes_whatever_is_missing_for_gone_is_found_out() -> None:
+    with patch.object(reconcile, "PROPAGATION", timedelta(0)), pytest.raises(AssertionError):
+        run_state_machine_as_test(Race, settings=UNTIL_FOUND)
 
 
 def test_who_compares_etags_alone_is_found_out() -> None:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
@@ -27,16 +28,19 @@ import reconcile
 import render
 from budget import RUNTIME_BYTES
 from errors import EventError, LateError, Reason, UnsettledError
-from outcomes import ObjectAddress, Outcome, Status
+from outcomes import Change, Notice, ObjectAddress, Outcome, Status
 from reconcile import Reconciler
 from render import Rendered
 from renditions import Rendition
 from settings import Filter, Limits, MetadataPolicy, Settings
 from tests.images import UPRIGHT_CORNERS, corners, decoded, encoded, picture
+from tools.local_aws import s3_gaps
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
+
+s3_gaps.tell_of_delete_markers()
 
 SOURCE, DESTINATION = "src-bucket-image-in", "dest-bucket-image-out"
 CAKE = ObjectAddress(SOURCE, "cake.jpg")
@@ -64,9 +68,9 @@ class Pipeline:
     def reconciler(self) -> Reconciler:
         return Reconciler(s3=self.s3, sqs=lambda: self.sqs, settings=self.settings)
 
-    def reconcile(self, address: ObjectAddress = CAKE) -> Outcome:
+    def reconcile(self, address: ObjectAddress = CAKE, *notices: Notice) -> Outcome:
         """Do what the handler does with one object."""
-        outcome = self.reconciler.reconcile(address, endless)
+        outcome = self.reconciler.reconcile(address, endless, notices)
         if outcome.rejection:
             self.reconciler.record(outcome.rejection)
         return outcome
@@ -394,7 +398,7 @@ def test_an_object_that_never_settles_is_handed_back(pipeline: Pipeline) -> None
     pipeline.s3.meta.events.register(
         "before-call.s3.HeadObject", lambda **_: newer.upload(body=encoded(picture(next(sizes), 50)))
     )
-    with pytest.raises(UnsettledError, match="changed 3 times"):
+    with pytest.raises(UnsettledError, match="At each of 3 looks s3://src-bucket-image-in/cake"):
         pipeline.reconcile()
 
 
@@ -445,7 +449,7 @@ def test_a_body_that_breaks_off_is_read_again(pipeline: Pipeline) -> None:
 def test_a_body_that_always_breaks_off_is_handed_back(pipeline: Pipeline) -> None:
     pipeline.upload()
     pipeline.s3.meta.events.register("after-call.s3.GetObject", lambda parsed, **_: parsed.update(Body=BrokenBody()))
-    with pytest.raises(UnsettledError, match="changed 3 times, or broke off"):
+    with pytest.raises(UnsettledError, match="changed, broke off, or"):
         pipeline.reconcile()
     assert pipeline.records() == []
 
@@ -571,6 +575,88 @@ def test_a_deletion_leaves_outputs_alone_unless_they_are_to_follow(pipeline: Pip
     pipeline.s3.delete_object(Bucket=SOURCE, Key="cake.jpg")
     assert pipeline.reconcile().status is Status.GONE
     assert pipeline.outputs() == ["resized-cake.jpg"]
+
+
+def created(minutes: float, version_id: str | None = "1") -> Notice:
+    """What S3 tells of an upload so many minutes later."""
+    return Notice(CAKE, Change.CREATED, version_id, datetime.now(UTC) - timedelta(minutes=minutes))
+
+
+def with_output(pipeline: Pipeline) -> Pipeline:
+    """A pipeline that mirrors deletions, with the output of an upload that is deleted by now."""
+    mirror = mirroring(pipeline, "resized")
+    mirror.upload()
+    mirror.reconcile()
+    mirror.s3.delete_object(Bucket=SOURCE, Key="cake.jpg")
+    return mirror
+
+
+@pytest.mark.parametrize("minutes", [-1, 0, 19])
+def test_a_new_version_that_s3_does_not_know_is_handed_back_and_keeps_its_outputs(
+    pipeline: Pipeline, caplog: pytest.LogCaptureFixture, minutes: float
+) -> None:
+    caplog.set_level(logging.INFO, "reconcile")
+    mirror = with_output(pipeline)
+    caplog.clear()
+    with pytest.raises(UnsettledError, match="was missing without a delete marker"):
+        # Whatever else the event says of it.
+        mirror.reconcile(CAKE, created(60), created(minutes), Notice(CAKE))
+    assert mirror.outputs() == ["resized-cake.jpg"]
+    assert [record.message for record in caplog.records] == ["missing"] * 3
+
+
+@pytest.mark.parametrize(
+    "notice",
+    [created(21), created(0, version_id=None), Notice(CAKE, Change.CREATED, "1"), Notice(CAKE)],
+    ids=["old", "without versions", "sent by hand", "of no upload"],
+)
+def test_what_s3_should_know_by_now_is_gone(pipeline: Pipeline, notice: Notice) -> None:
+    mirror = with_output(pipeline)
+    assert mirror.reconcile(CAKE, notice).status is Status.REMOVED
+    assert mirror.outputs() == []
+
+
+def test_a_new_version_under_a_delete_marker_is_gone(pipeline: Pipeline) -> None:
+    pipeline.s3.put_bucket_versioning(Bucket=SOURCE, VersioningConfiguration={"Status": "Enabled"})
+    mirror = with_output(pipeline)
+    assert mirror.reconcile(CAKE, created(0)).status is Status.REMOVED
+    assert mirror.outputs() == []
+
+
+def deny_it_is_there(s3: "S3Client", operation: str) -> None:
+    """Let S3 answer the next such request as if it knew of no version."""
+    missing: Any = {"Error": {"Code": "404"}, "ResponseMetadata": {"HTTPHeaders": {}}}
+    before_next(s3, operation, Mock(side_effect=ClientError(missing, operation)))
+
+
+def test_a_new_version_that_s3_knows_at_the_next_look_is_written(pipeline: Pipeline) -> None:
+    pipeline.upload()
+    deny_it_is_there(pipeline.s3, "GetObject")
+    assert pipeline.reconcile(CAKE, created(0)).status is Status.WRITTEN
+
+
+def test_what_was_read_a_moment_ago_is_not_gone_because_s3_does_not_know_it(pipeline: Pipeline) -> None:
+    pipeline.s3.put_bucket_versioning(Bucket=SOURCE, VersioningConfiguration={"Status": "Enabled"})
+    mirror = mirroring(pipeline, "resized")
+    mirror.upload()
+    before_next(mirror.s3, "PutObject", lambda: deny_it_is_there(mirror.s3, "GetObject"))
+    deny_it_is_there(mirror.s3, "HeadObject")
+    before_next(mirror.s3, "DeleteObject", lambda: pytest.fail("was removed"))
+    assert mirror.reconcile().status is Status.WRITTEN
+
+
+def test_outputs_are_removed_only_if_s3_says_twice_in_one_way_that_their_source_is_gone(pipeline: Pipeline) -> None:
+    pipeline.s3.put_bucket_versioning(Bucket=SOURCE, VersioningConfiguration={"Status": "Enabled"})
+    mirror = with_output(pipeline)
+    newer = another(mirror)
+
+    def upload_and_deny() -> None:
+        newer.upload()
+        deny_it_is_there(mirror.s3, "HeadObject")
+
+    before_next(mirror.s3, "DeleteObject", upload_and_deny)
+    assert mirror.reconcile(CAKE, created(60)).status is Status.WRITTEN
+    assert mirror.outputs() == ["resized-cake.jpg"]
 
 
 @pytest.mark.parametrize(("share", "too_late"), [(0.8, True), (1.0, False)])

@@ -7,7 +7,8 @@ from urllib.parse import quote_plus
 import moto.s3.models
 import moto.s3.responses
 from flask import request
-from moto.s3.exceptions import S3AccessDeniedError, S3ClientError
+from moto.core.responses import ActionResult
+from moto.s3.exceptions import MissingKey, S3AccessDeniedError, S3ClientError
 
 # Any, for they are patched.
 FakeDeleteMarker: Any = moto.s3.models.FakeDeleteMarker
@@ -71,6 +72,27 @@ def list_versions_without_bodies() -> None:
 def dispose_of_delete_markers() -> None:
     """Let a bucket with delete markers be emptied; moto disposes of every version alike, and markers can't be."""
     FakeDeleteMarker.dispose = lambda _marker: None
+
+
+def tell_of_delete_markers() -> None:
+    """Say in answer to a GET, too, that what hides an object is a delete marker; moto says so to a HEAD alone.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html
+    """
+    get = S3Response.get_object
+
+    def get_object(response: Any) -> Any:
+        try:
+            return get(response)
+        except MissingKey as missing:
+            bucket, key = response.bucket_name, response.parse_key_name()
+            found = response.backend.get_object(bucket, key, return_delete_marker=True)
+            status, headers, body = response.serialized(ActionResult(missing))
+            if isinstance(found, FakeDeleteMarker):
+                headers |= {"x-amz-delete-marker": "true", "x-amz-version-id": found.version_id}
+            return status, headers, body
+
+    S3Response.get_object = get_object
 
 
 def ask_for_customer_keys() -> None:
