@@ -93,9 +93,10 @@ class Reconciler:
             botocore.exceptions.BotoCoreError, ClientError: S3 could not do it; a retry may.
 
         """
+        self._check_bucket(address)
         if address.key.endswith("/"):
             return _concluded(Outcome(Status.IGNORED, address), why="a folder, not an object")
-        if address.bucket == self.settings.source_bucket and not self.settings.wants(address.key):
+        if not self.settings.wants(address.key):
             # Whoever notifies us of a whole bucket may; nor does a backfill of a folder know what is wanted of it.
             return _concluded(Outcome(Status.IGNORED, address), why="no filter fits its key")
         refused: Identity | Absence | None = None
@@ -137,7 +138,6 @@ class Reconciler:
         if self.destination.holds_as_output(address.bucket, address.key, response["Metadata"]):
             response["Body"].close()
             return _concluded(Outcome(Status.IGNORED, address), why="an output of ours")
-        self._check_bucket(address)
         identity = Identity.of(response)
         try:
             keys = self._write(address, response, identity, seconds_left)
@@ -174,7 +174,6 @@ class Reconciler:
             return None
         if not self.settings.mirror_deletes:
             return _concluded(Outcome(Status.GONE, address))
-        self._check_bucket(address)
         try:
             keys = self.destination.keys(address.key)
         except RejectedError:
@@ -187,6 +186,7 @@ class Reconciler:
         return None
 
     def _check_bucket(self, address: ObjectAddress) -> None:
+        """Refuse another bucket's object without a request to S3, whose answer would be about our permissions."""
         if address.bucket != self.settings.source_bucket:
             raise EventError(
                 f"The event is about the bucket {address.bucket!r}, "

@@ -126,7 +126,6 @@ def _meet_everything(patch: pytest.MonkeyPatch) -> None:
     # Under so long a key there was never an output.
     tell("gone" * 255)
     tell("ignored/")
-    tell("half-written.jpg", DESTINATION)
     with contextlib.suppress(IncompleteError):
         tell("failed.jpg", "another-bucket")
     with contextlib.suppress(IncompleteError):
