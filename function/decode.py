@@ -321,21 +321,21 @@ class Picture:
                 compression=self._image.info.get("compression"),
                 predictor=self._tag(PREDICTOR, 1) if self.format == "TIFF" else 1,
             )
+        if self._may_lack_rows() and png.lacks_rows(self._file, self.frame_count):
+            raise RejectedError(Reason.CORRUPT, "the image cannot be decoded: the PNG has fewer rows than it says")
 
     def _readable(self) -> bytes:
         """The source as Pillow can read it."""
         if BEGINNINGS["GIF"].match(self.source):
             return gif.without_unseen(self.source)
-        if not BEGINNINGS["PNG"].match(self.source):
+        if BEGINNINGS["JPEG"].match(self.source):
+            readable, losses = jpeg.readable(self.source)
+        elif BEGINNINGS["PNG"].match(self.source):
+            readable, losses = _readable_png(self.source)
+        else:
             return self.source
-        try:
-            readable, damaged = png.readable(self.source)
-        except MalformedError as error:
-            raise RejectedError(
-                Reason.CORRUPT, f"the PNG header is damaged, or of a kind that cannot be read: {error}"
-            ) from error
-        for kind in damaged:
-            self.note_loss(f"the chunk {kind} is damaged and was ignored")
+        for loss in losses:
+            self.note_loss(loss)
         return readable
 
     def _load(self) -> None:
@@ -361,6 +361,16 @@ class Picture:
             opened.load()
         self._image = opened
 
+    def _may_lack_rows(self) -> bool:
+        """Whether a PNG, once it is read, may have had fewer rows than it says: Pillow leaves the others black."""
+        if self.format != "PNG":
+            return False
+        if self.is_animated or self.source[png.INTERLACE]:
+            return True
+        with decoding():
+            last = self._image.crop((0, self._image.height - 1, *self._image.size))
+            return last.getbbox(alpha_only=False) is None
+
     def _mended(self) -> Image.Image | None:
         """The picture, opened again without damage that browsers ignore; None if that is not what is wrong with it."""
         self._image = None
@@ -380,10 +390,10 @@ class Picture:
         It is decoded twice for that, in the size of the picture, but a progressive one at half size at least: smaller
         ones do not show all of its scans.
         """
-        if not jpeg.has_all_scans(self.source):
+        if not jpeg.has_all_scans(self._file):
             return None
         divisor = min(self._divisor, 2) if self.is_progressive else self._divisor
-        mended, *others = jpeg.ended(self.source)
+        mended, *others = jpeg.ended(self._file)
         shown = _digest(mended, divisor)
         return mended if all(_digest(other, divisor) == shown for other in others) else None
 
@@ -486,6 +496,15 @@ class Picture:
                 kinds[self._image.mode, self._image.size] += 1
             self._image.seek(0)
         return kinds
+
+
+def _readable_png(source: bytes) -> tuple[bytes, list[str]]:
+    try:
+        return png.readable(source)
+    except MalformedError as error:
+        raise RejectedError(
+            Reason.CORRUPT, f"the PNG header is damaged, or of a kind that cannot be read: {error}"
+        ) from error
 
 
 def _opened(source: bytes) -> Image.Image:

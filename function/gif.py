@@ -19,6 +19,9 @@ LEAST_SUB_BLOCK = 64
 BLOCK = re.compile(b"[,!;]")
 """How each block begins."""
 
+UNFINISHED = re.compile(rb"(\x0bNETSCAPE2\.0)?\0")
+"""The sub-blocks of an extension that Pillow reads beyond its end: it says nothing, not even how often to play."""
+
 
 @dataclass(frozen=True)
 class Blocks:
@@ -28,7 +31,7 @@ class Blocks:
         canvas: Width and height that hold every frame, which may reach over the edge of the screen.
         frame_count: Images whose data is whole.
         is_whole: Whether no block is cut off; a missing trailer alone cuts nothing off.
-        unseen: Where comments, and rubbish between blocks, begin and end.
+        unseen: Where comments, unfinished extensions and rubbish between blocks begin and end.
         end: Behind the trailer; beyond the file's own where there is none.
 
     """
@@ -75,7 +78,7 @@ def blocks(data: bytes) -> Blocks:
         end = _after_sub_blocks(data, start, steps)
         if end is None:
             return Blocks((width, height), frames, is_whole=False)
-        if data[position : position + 2] == bytes([EXTENSION, COMMENT]):
+        if kind == EXTENSION and (data[start - 1] == COMMENT or UNFINISHED.fullmatch(data, start, end)):
             _add(unseen, position, end)
         if kind == IMAGE:
             width, height = max(width, left + across), max(height, top + down)

@@ -20,6 +20,15 @@ PROGRESSIVE_FRAMES, LOSSLESS_FRAMES = frozenset({0xC2, 0xC6, 0xCA, 0xCE}), froze
 
 BASELINE_FRAME, SCAN, TABLES, APP_1, APP_13 = 0xC0, 0xDA, 0xDB, 0xE1, 0xED
 
+BREAKING = {
+    0xE0: ("JFIF", re.compile(rb"JFIF.{0,2}\Z", re.DOTALL)),
+    0xE2: ("ICC_PROFILE", re.compile(rb"ICC_PROFILE\0.?\Z", re.DOTALL)),
+    0xED: ("Photoshop 3.0", re.compile(rb"Photoshop 3\.0\0.*8BIM..\Z", re.DOTALL)),
+    0xEE: ("Adobe", re.compile(rb"Adobe.?\Z", re.DOTALL)),
+}
+"""Of segments of these kinds, the names and the whole content at which Pillow fails: they are cut off. Browsers ignore
+them, and so does libjpeg."""
+
 VALUES = FRAMES | {TABLES, APP_13}
 """Segments that Pillow takes apart value by value; ``APP_13`` holds Photoshop's blocks."""
 
@@ -220,6 +229,29 @@ def _components(frame: bytes) -> tuple[dict[int, float], int, int]:
     for (number, _), (one, other) in zip(components, factors, strict=True):
         shares[number] = shares.get(number, 0) + one * other / blocks
     return shares, len(components), -(-width // (8 * across)) * -(-height // (8 * down)) * 64 * blocks
+
+
+def readable(body: bytes) -> tuple[bytes, list[str]]:
+    """Rename the segments at which Pillow fails, to be no one's: no pixel needs them.
+
+    Returns:
+        The JPEG, a copy only if a segment is renamed, and a sentence about each that is.
+
+    Raises:
+        RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS``.
+
+    """
+    names = {
+        segment.start: BREAKING[segment.kind][0]
+        for segment in itertools.takewhile(lambda segment: segment.kind != SCAN, _segments(body))
+        if segment.kind in BREAKING and BREAKING[segment.kind][1].match(body, segment.start, segment.end)
+    }
+    if not names:
+        return body, []
+    renamed = bytearray(body)
+    for start in names:
+        renamed[start] = 0
+    return bytes(renamed), [f"the segment {name} is damaged and was ignored" for name in dict.fromkeys(names.values())]
 
 
 def is_lossless(body: bytes) -> bool:

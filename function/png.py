@@ -1,6 +1,7 @@
 """A PNG's structure, read without decoding a pixel: its chunks, those that matter, and its first rows as a PNG."""
 
 import io
+import itertools
 import re
 import struct
 import zlib
@@ -42,10 +43,13 @@ ANCILLARY = 0x20
 ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
 """Ancillary chunks that hold frames, and say how many there are and how they are shown."""
 
-COLOURS = frozenset({b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP"})
+COLOURS = frozenset({b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP"})
 """Ancillary chunks that say what the pixels' values mean; the first of each kind counts, and only before the pixels."""
 
-SIZES = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1}
+SRGB_CODES = bytes([1, 13, 0, 1])
+"""A ``cICP`` chunk that says what a PNG without it means (ITU-T H.273; PNG specification, 11.3.2.6)."""
+
+SIZES = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4}
 """Of the data of those that have a fixed size, in bytes."""
 
 PROFILE = re.compile(rb"[^\0]{1,79}\0\0")
@@ -112,7 +116,7 @@ def readable(png: bytes) -> tuple[bytes, list[str]]:
     ``transparency`` for its own entry of that name. Memory: one copy of ``png``.
 
     Returns:
-        The PNG, and the kinds of the chunks that were left out because they are damaged.
+        The PNG, and a sentence about each chunk that was left out although it matters.
 
     Raises:
         MalformedError: It does not begin with a header, has no palette though its pixels are entries of one, or
@@ -125,7 +129,7 @@ def readable(png: bytes) -> tuple[bytes, list[str]]:
     view, kept = memoryview(png), io.BytesIO()
     kept.write(SIGNATURE)
     seen: set[bytes] = set()
-    damaged: list[str] = []
+    losses: list[str] = []
     for chunk in chunks(png):
         if not chunk.kind.isalpha():
             if b"IDAT" in seen:
@@ -137,11 +141,16 @@ def readable(png: bytes) -> tuple[bytes, list[str]]:
         if not _is_wanted(png, chunk, seen):
             continue
         if not _is_sound(png, chunk):
-            damaged.append(chunk.kind.decode())
+            losses.append(f"the chunk {chunk.kind.decode()} is damaged and was ignored")
+            continue
+        seen.add(chunk.kind)
+        if chunk.kind == b"cICP":
+            codes = png[chunk.start + 8 : chunk.end - 4]
+            if codes != SRGB_CODES:
+                losses.append(f"the chunk cICP (primaries {codes[0]}, transfer function {codes[1]}) was ignored")
             continue
         kept.write(_key(png, chunk) if chunk.kind == b"tRNS" else view[chunk.start : chunk.end])
-        seen.add(chunk.kind)
-    return kept.getvalue(), damaged
+    return kept.getvalue(), losses
 
 
 def with_checksum(png: bytes) -> bytes | None:
@@ -154,26 +163,77 @@ def with_checksum(png: bytes) -> bytes | None:
     if not pixels or not all(_has_checksum(png, chunk) for chunk in pixels):
         return None
     stream = b"".join(view[chunk.start + 8 : chunk.end - 4] for chunk in pixels)
-    inflater, adler, left = zlib.decompressobj(-zlib.MAX_WBITS), zlib.adler32(b""), _filtered_bytes(png)
-    end = ZLIB_HEADER
-    while end < len(stream) and left >= 0 and not inflater.eof:
-        piece = stream[end : end + PIECE]
-        try:
-            inflated = inflater.decompress(piece, left + 1)
-        except zlib.error:
-            return None
-        adler = zlib.adler32(inflated, adler)
-        left -= len(inflated)
-        end += len(piece) - len(inflater.unused_data)
-    if left or not inflater.eof:
+    wanted = _filtered_bytes(png, size(png))
+    inflated = _inflated(stream, wanted)
+    if not inflated.is_whole or inflated.byte_count != wanted:
         return None
-    whole = _chunk(b"IDAT", stream[:end] + adler.to_bytes(4, "big"))
+    whole = _chunk(b"IDAT", stream[: inflated.end] + inflated.adler.to_bytes(4, "big"))
     return b"".join([view[: pixels[0].start], whole, view[pixels[-1].end :]])
 
 
-def _filtered_bytes(png: bytes) -> int:
-    """How many bytes the pixels take before they are deflated: each row begins with its filter (sections 7.2, 8.2)."""
-    width, height = size(png)
+def lacks_rows(png: bytes, frame_count: int) -> bool:
+    """Whether one of the first frames holds fewer rows than it has.
+
+    Pillow takes the end of the zlib stream for the end of the frame. Time: each stream is inflated once, in pieces.
+    """
+    streams = itertools.islice(_streams(png), frame_count)
+    return any(_inflated(stream, wanted).byte_count < wanted for stream, wanted in streams)
+
+
+def _streams(png: bytes) -> Iterator[tuple[bytes, int]]:
+    """The zlib stream of each frame, and how many bytes it should hold."""
+    view, sides = memoryview(png), size(png)
+    parts: list[memoryview] = []
+    for chunk in chunks(png):
+        data = view[chunk.start + 8 : chunk.end - 4]
+        if chunk.kind == b"fcTL":
+            if parts:
+                yield b"".join(parts), _filtered_bytes(png, sides)
+            sides, parts = (int.from_bytes(data[4:8], "big"), int.from_bytes(data[8:12], "big")), []
+        elif chunk.kind == b"IDAT":
+            parts.append(data)
+        elif chunk.kind == b"fdAT":
+            parts.append(data[4:])
+    yield b"".join(parts), _filtered_bytes(png, sides)
+
+
+@dataclass(frozen=True)
+class _Inflated:
+    """What a zlib stream holds.
+
+    Attributes:
+        byte_count: Of the data, inflated.
+        adler: Their checksum.
+        end: Where the deflated data end in the stream.
+        is_whole: Whether they have an end.
+
+    """
+
+    byte_count: int
+    adler: int
+    end: int
+    is_whole: bool
+
+
+def _inflated(stream: bytes, most: int) -> _Inflated:
+    """Inflate a zlib stream until it ends, is damaged, or has brought more than ``most`` bytes."""
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    byte_count, adler, end = 0, zlib.adler32(b""), ZLIB_HEADER
+    while end < len(stream) and byte_count <= most and not inflater.eof:
+        piece = stream[end : end + PIECE]
+        try:
+            data = inflater.decompress(piece, most + 1 - byte_count)
+        except zlib.error:
+            break
+        byte_count += len(data)
+        adler = zlib.adler32(data, adler)
+        end += len(piece) - len(inflater.unused_data)
+    return _Inflated(byte_count, adler, end, inflater.eof)
+
+
+def _filtered_bytes(png: bytes, sides: tuple[int, int]) -> int:
+    """How many bytes a frame takes before it is deflated: each row begins with its filter (sections 7.2, 8.2)."""
+    width, height = sides
     bits = png[DEPTH] * CHANNELS.get(png[COLOUR_TYPE], 0)
     passes = ADAM7 if png[INTERLACE] else ((0, 0, 1, 1),)
     sizes = [(-(-(width - left) // across), -(-(height - top) // down)) for left, top, across, down in passes]

@@ -109,6 +109,17 @@ def test_a_profile_is_applied_however_often_it_is_stored(chromium: Chromium, tim
     check(chromium, stored[:2] + part * times + stored[2:])
 
 
+def test_segments_that_are_cut_off_are_ignored(chromium: Chromium) -> None:
+    stored = encoded(picture(*SIZE), quality=90)
+    cut_off = [
+        (0xE0, b"JFIF\0\1"),
+        (0xE2, b"ICC_PROFILE\0\1"),
+        (0xED, b"Photoshop 3.0\0008BIM\4\4"),
+        (0xEE, b"Adobe\0"),
+    ]
+    check(chromium, stored[:2] + b"".join(segment(*one) for one in cut_off) + stored[2:], shown_as=stored)
+
+
 @pytest.mark.parametrize("cut", [1, 2])
 @pytest.mark.parametrize("is_progressive", [False, True])
 def test_one_without_an_end_marker_shows_what_it_would_with_it(

@@ -178,10 +178,18 @@ def test_what_nobody_sees_is_not_given_to_the_decoder() -> None:
     comment = b"\x21\xfe" + b"\x02ab" * 1000 + b"\0"
     plain = gif((8, 8), [frame((0, 0, 8, 8), RED), frame((0, 0, 8, 8), BLUE)])
     start = len(gif((8, 8), [], trailer=b""))
-    source = plain[:start] + comment + b"rubbish" + plain[start:-1] + comment + comment + b"\x3b"
+    empty = b"\x21\0\0" + b"\x21\xff\0" + b"\x21\xff\x0bNETSCAPE2.0\0"
+    source = plain[:start] + comment + b"rubbish" + empty + plain[start:-1] + empty + comment + comment + b"\x3b"
     assert without_unseen(source) == plain
     assert without_unseen(plain) is plain
     assert len(shown(source)) == 2
+
+
+@pytest.mark.parametrize("blocks", [b"", b"\x21\xfe\1a\0", b"\x21\0\0\x2crubbish"])
+def test_one_without_a_frame_is_rejected(blocks: bytes) -> None:
+    with pytest.raises(RejectedError) as caught:
+        render(gif((8, 8), [blocks]), [Rendition("half", scale=0.5)], limits=LIMITS)
+    assert caught.value.reason is Reason.CORRUPT
 
 
 def test_a_missing_trailer_cuts_nothing_off() -> None:

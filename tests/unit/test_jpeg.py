@@ -108,6 +108,46 @@ def test_the_first_profile_of_several_is_applied(count: int) -> None:
         assert decoded(output.body).info.get("icc_profile") == (profile if is_kept else None)
 
 
+def segment(kind: int, content: bytes) -> bytes:
+    return bytes([0xFF, kind]) + struct.pack(">H", 2 + len(content)) + content
+
+
+BLOCKS = b"Photoshop 3.0\0" + b"8BIM\4\4\0\0\0\0\0\0"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "contents"),
+    [
+        ("JFIF", 0xE0, [b"JFIF", b"JFIF\0", b"JFIF\0\1"]),
+        ("ICC_PROFILE", 0xE2, [b"ICC_PROFILE\0", b"ICC_PROFILE\0\1"]),
+        ("Photoshop 3.0", 0xED, [BLOCKS + b"8BIM\4\4", b"Photoshop 3.0\0" + b"8BIM\4\4"]),
+        ("Adobe", 0xEE, [b"Adobe", b"Adobe\0"]),
+    ],
+)
+@pytest.mark.parametrize("missing", [0, 2])
+def test_a_segment_that_is_cut_off_is_ignored_and_said(
+    name: str, kind: int, contents: list[bytes], missing: int
+) -> None:
+    whole = encoded(NOISE)
+    for content in contents:
+        # Two, for what stands before and between them.
+        cut_off = whole[:2] + segment(0xFE, b"us") + 2 * segment(kind, content) + whole[2 : len(whole) - missing]
+        forgiven = made(cut_off, width=18)
+        assert forgiven.outputs == made(whole, width=18).outputs
+        assert f"the segment {name} is damaged and was ignored" in forgiven.lost
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"JFIF\0\1\2", b"JFXX", b"ICC_PROFILE\0\1\1", b"ICC_PROFILE", BLOCKS, b"8BIM\4\4", b"Adobe\0\x64", b"Adob", b""],
+)
+def test_a_segment_that_pillow_takes_is_kept(content: bytes) -> None:
+    for kind in jpeg.BREAKING:
+        source = b"\xff\xd8" + segment(kind, content) + encoded(NOISE)[2:]
+        assert jpeg.readable(source) == (source, [])
+        assert made(source, width=18).lost == ""
+
+
 @given(st.data())
 def test_any_damage_is_survived(data: st.DataObject) -> None:
     source = bytearray(encoded(picture(40, 30), progressive=data.draw(st.booleans())))
@@ -115,6 +155,9 @@ def test_any_damage_is_survived(data: st.DataObject) -> None:
         source[place] = data.draw(st.integers(0, 255))
     damaged = bytes(source[: data.draw(st.integers(2, len(source)))])
     jpeg.has_all_scans(damaged)
+    readable, losses = jpeg.readable(damaged)
+    assert jpeg.readable(readable) == (readable, [])
+    assert (readable == damaged) == (not losses)
     jpeg.lacks_end(damaged)
     jpeg.is_lossless(damaged)
     assert all(ended.endswith(b"\xff\xd9") for ended in jpeg.ended(damaged))

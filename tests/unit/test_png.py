@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import ImageCms
+from PIL import Image, ImageCms
 
 import png
 from errors import MalformedError, Reason, RejectedError
@@ -15,7 +15,7 @@ from render import Rendered, render
 from renditions import Rendition
 from settings import Limits
 from tests import pngs
-from tests.images import decoded
+from tests.images import decoded, encoded
 from tests.pngs import Samples, chunk
 
 LIMITS = Limits(1769 << 20)
@@ -171,6 +171,60 @@ def test_a_wrong_checksum_of_good_pixels_is_ignored_and_said(colour_type: int, d
 )
 def test_what_loses_pixels_is_a_rejection(source: bytes) -> None:
     assert rejection(source).reason is Reason.CORRUPT
+
+
+def without_a_row(apng: bytes, number: int) -> bytes:
+    """The animation with one row less in one of its frames, as announced in ``fdAT`` chunks."""
+    parts, found = [apng[:8]], 0
+    for part in png.chunks(apng):
+        data = apng[part.start + 8 : part.end - 4]
+        if part.kind == b"fdAT" and (found := found + 1) == number + 1:
+            rows = zlib.decompress(data[4:])
+            sides = apng[apng.rindex(b"fcTL", 0, part.start) + 8 :][:8]
+            row = len(rows) // struct.unpack(">II", sides)[1]
+            data = data[:4] + zlib.compress(rows[:-row])
+        parts.append(chunk(part.kind, data))
+    return b"".join(parts)
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize(("colour_type", "depth"), [(0, 1), (0, 16), (2, 8), (3, 4), (4, 8), (6, 16)])
+def test_a_stream_that_ends_between_two_rows_is_a_rejection(colour_type: int, depth: int, interlaced: bool) -> None:
+    # Of bright samples, so that the black of a missing row is none of them.
+    samples = pngs.blocks(colour_type, depth) | 1
+    palette = chunk(b"PLTE", bytes(range(48))) if colour_type == 3 else b""
+    rows = pngs.filtered(samples, depth, interlaced=interlaced)
+    for stream in (zlib.compress(rows[: -len(rows) // len(samples)]), zlib.compress(b"")):
+        source = pngs.png(samples, colour_type, depth, interlaced=interlaced, before=palette, stream=stream)
+        assert rejection(source).reason is Reason.CORRUPT
+
+
+def test_what_is_black_at_its_bottom_is_an_image() -> None:
+    for interlaced in (False, True):
+        assert not shown(pngs.png(SAMPLES * 0, 2, 8, interlaced=interlaced))[..., :3].any()
+    assert not whole(encoded(Image.new("RGBA", (9, 9)), "PNG")).lost
+
+
+@pytest.mark.parametrize("has_default", [False, True])
+def test_a_frame_that_lacks_a_row_is_a_rejection(has_default: bool) -> None:
+    frames = [Image.fromarray(SAMPLES.astype(np.uint8)).rotate(90 * turn) for turn in range(3)]
+    source = encoded(frames[0], "PNG", save_all=True, append_images=frames[1:], default_image=has_default)
+    assert len(whole(source).outputs) == 1
+    for number in range(2):
+        assert rejection(without_a_row(source, number)).reason is Reason.CORRUPT
+
+
+@pytest.mark.parametrize(
+    ("codes", "lost"),
+    [
+        (b"\x09\x10\0\1", "the chunk cICP (primaries 9, transfer function 16) was ignored"),
+        # As if it were not there.
+        (b"\x01\x0d\0\1", ""),
+        (b"\x09\x10", "the chunk cICP is damaged and was ignored"),
+    ],
+)
+def test_colours_that_are_given_by_numbers_are_said_to_be_lost(codes: bytes, lost: str) -> None:
+    assert whole(pngs.png(SAMPLES, 2, 8, before=chunk(b"cICP", codes))).lost == lost
 
 
 @given(st.data())
