@@ -1,0 +1,322 @@
+"""Structure bombs: files whose parts are repeated, nested or overlapping cost no more than the clock predicted."""
+
+import json
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.images import encoded, picture
+from tests.pngs import chunk
+from tools.paths import FUNCTION
+
+MEMORY_MIB = 512
+MOST_BYTES = 8_000_000
+"""The size of a bomb. What is quadratic takes minutes at this size."""
+
+WORKER = """
+import json, resource, sys, time
+sys.path.insert(0, sys.argv[1])
+import boto3
+import budget, memory
+from errors import RejectedError
+from render import render
+from renditions import Rendition
+from settings import Limits
+
+SECONDS_LEFT, SLACK = 3.0, 1.0
+
+def allow(seconds):
+    # CPU, not wall time. Beyond it the kernel ends the process.
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time() + seconds) + 1, hard))
+
+def check(clock, step, nanoseconds):
+    allow(SLACK + 2 * budget.SLOWNESS * nanoseconds / 1e9)
+    return checked(clock, step, nanoseconds)
+
+checked, budget.Clock._check = budget.Clock._check, check
+boto3.client("s3", region_name="eu-west-2")
+limits = Limits(int(sys.argv[2]) << 20)
+memory.cap(limits.memory_bytes)
+while header := sys.stdin.buffer.readline():
+    size, options = json.loads(header)
+    source = sys.stdin.buffer.read(size)
+    allow(SLACK)
+    try:
+        render(source, [Rendition("asked", **options)], limits=limits, seconds_left=lambda: SECONDS_LEFT)
+    except RejectedError:
+        pass
+    peak = next(int(line.split()[1]) >> 10 for line in open("/proc/self/status") if line.startswith("VmHWM"))
+    print(peak, flush=True)
+"""
+"""Renders what it is sent, capped as in Lambda, and answers with the most memory it ever used, in MiB.
+
+``SLACK`` is the CPU that a rejection may take, in seconds, and the kernel counts in whole ones: 0.5 s are promised.
+"""
+
+IMAGE, MOVED = picture(16, 16), picture(16, 16).rotate(90)
+COUNTS = st.sampled_from([1, 2, 30, 1000, 49_000, 60_000, 10_000_000])
+NUMBERS = st.sampled_from([0, 1, 2, 8, 200, 65_535, 1 << 20, (1 << 31) - 1, (1 << 32) - 1])
+SIDES = st.sampled_from([1, 16, 300, 4000, 65_535])
+FILLING = st.builds(lambda byte, size: byte * size, st.sampled_from([b"\0", b"\xff", b"\x01"]), st.integers(0, 9000))
+DEFLATED = st.sampled_from([b"x\0\0" + zlib.compress(bytes(size), 9) for size in (0, 1 << 20, 8 << 20)])
+PAGE = [(256, 3, 1, 16), (257, 3, 1, 16), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 1, 8)]
+PAGE += [(277, 3, 1, 1), (278, 3, 1, 16), (279, 4, 1, 256)]
+"""The tags of 16 by 16 grey pixels: number, type, count, value or offset."""
+
+
+@st.composite
+def tiffs(draw: st.DrawFn, most: int = MOST_BYTES) -> bytes:
+    """Directories that may overlap, loop or lead nowhere, with tags of any count that share their values."""
+    kinds = st.sampled_from([256, 258, 273, 274, 279, 322, 324, 325, 330, 33432, 34665, 34675, 700, 40_000])
+    more = draw(st.lists(st.tuples(kinds, st.integers(1, 18), NUMBERS, NUMBERS), max_size=20))
+    more *= min(draw(COUNTS), 3000)
+    # Tags in order, the later of the same number last, which is the one that counts.
+    tags = sorted([*PAGE, *more], key=lambda tag: tag[0])[:65_535]
+    directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    count = min(draw(COUNTS), 1 + most // (len(directory) + 4))
+    first = 8 + 256
+    length = len(directory) + 4
+    following = draw(st.sampled_from([0, first, first + 2, None]))
+    pages = (
+        directory + struct.pack("<I", first + length * (number + 1) if following is None else following)
+        for number in range(count)
+    )
+    filling: bytes = draw(FILLING)
+    return b"II*\0" + struct.pack("<I", first) + bytes(256) + b"".join(pages) + filling
+
+
+EXIF = st.one_of(FILLING, tiffs(65_000).map(lambda tags: tags[:65_000]))
+
+
+def segment(kind: int, data: bytes) -> bytes:
+    data = data[:65_533]
+    return bytes([0xFF, kind]) + struct.pack(">H", 2 + len(data)) + data
+
+
+def box(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(data), kind) + data
+
+
+def riff(kind: bytes, data: bytes) -> bytes:
+    return kind + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
+
+
+def frames(count: int, side: int) -> bytes:
+    """Frames of an APNG, all of one size; the first is the image itself."""
+    rows = zlib.compress(bytes((1 + 3 * side) * side), 9)
+    parts = (
+        chunk(b"fcTL", struct.pack(">IIIIIHHBB", 2 * number + 1, side, side, 0, 0, 1, 10, 2, 1))
+        + chunk(b"fdAT", struct.pack(">I", 2 * number + 2) + rows)
+        for number in range(min(count, MOST_BYTES // (len(rows) + 70)))
+    )
+    return b"".join(parts)
+
+
+CHUNKS = st.one_of(
+    st.builds(
+        chunk,
+        st.sampled_from([b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"acTL", b"fcTL", b"fdAT", b"tEXt", b"zTXt", b"iTXt"])
+        | st.sampled_from([b"iCCP", b"eXIf", b"gAMA", b"prVt", b"IEND"]),
+        st.one_of(FILLING, DEFLATED, EXIF, st.just(struct.pack(">IIIIIHHBB", 0, 16, 16, 0, 0, 1, 10, 0, 0))),
+    ),
+    st.builds(frames, COUNTS, st.sampled_from([1, 16])),
+)
+SEGMENTS = st.one_of(
+    st.builds(
+        segment,
+        st.sampled_from([0xC0, 0xC2, 0xC4, 0xDA, 0xDB, 0xDD, 0xE0, 0xE1, 0xE2, 0xED, 0xEE, 0xFE]),
+        st.one_of(
+            FILLING,
+            EXIF.map(lambda tags: b"Exif\0\0" + tags),
+            FILLING.map(lambda data: b"ICC_PROFILE\0\x01\xff" + data),
+            FILLING.map(lambda data: b"Photoshop 3.0\0" + (b"8BIM\4\4" + bytes(6)) * 5000 + data),
+            EXIF.map(lambda tags: b"MPF\0" + tags),
+            st.just(b"\x01\x01\0\x01\x3f\x10"),
+        ),
+    ),
+    st.sampled_from([b"\xff", b"\0", b"\xff\xd9", b"\xff\xd8", b"\xff\xd0", b"\xff\x01"]),
+)
+BLOCKS = st.one_of(
+    st.builds(
+        lambda label, data, count: bytes([0x21, label]) + data * count + b"\0",
+        st.sampled_from([0xFE, 0xFF, 0xF9, 0x01]),
+        st.sampled_from([b"", b"\x01\0", b"\x0bNETSCAPE2.0\3\1\0\0", b"\x04\x04\0\0\0", b"\xff" + bytes(255)]),
+        COUNTS.map(lambda count: min(count, 1000)),
+    ),
+    st.builds(
+        lambda sides, data: b"\x2c" + struct.pack("<HHHHB", 0, 0, *sides, 0) + data,
+        st.tuples(SIDES, SIDES),
+        st.sampled_from([b"\x02\0", b"\x02\x02\x44\x01\0", b"\x08" + b"\x01\0" * 300 + b"\0"]),
+    ),
+)
+PIECES = st.builds(
+    riff,
+    st.sampled_from(
+        [b"VP8X", b"ICCP", b"ANIM", b"ANMF", b"ALPH", b"VP8 ", b"VP8L", b"EXIF", b"XMP ", b"RIFF", b"junk"]
+    ),
+    st.one_of(FILLING, EXIF, st.just(bytes(16) + encoded(picture(1, 1), "WEBP", lossless=True)[12:])),
+)
+BOXES = st.builds(
+    box,
+    st.sampled_from([b"meta", b"iprp", b"ipco", b"ipma", b"iloc", b"iinf", b"infe", b"idat", b"moov", b"trak", b"mdia"])
+    | st.sampled_from([b"minf", b"stbl", b"stco", b"co64", b"stsz", b"av1C", b"edts", b"elst", b"tkhd", b"free"]),
+    st.one_of(
+        FILLING,
+        EXIF,
+        st.builds(lambda version, rest: bytes([version, 0, 0, 0]) + rest, st.integers(0, 2), FILLING),
+        st.builds(lambda count: bytes(4) + struct.pack(">I", count) + bytes(4 * min(count, 60_000)), NUMBERS),
+    ),
+) | st.builds(
+    # Items whose extents all are the whole file.
+    lambda items, extents: box(
+        b"iloc", struct.pack(">IHI", 2 << 24, 0, items) + struct.pack(">IHHH", 1, 0, 0, extents) * min(items, 60_000)
+    ),
+    NUMBERS,
+    st.sampled_from([1, 300, 65_535]),
+)
+ANIMATED = {"save_all": True, "append_images": [MOVED], "duration": 50}
+CONTAINERS = {
+    "PNG": (CHUNKS, (33, -12), encoded(IMAGE, "PNG")),
+    "APNG": (CHUNKS, (33, -12), encoded(picture(400, 400).quantize(2), "PNG", **ANIMATED)),
+    "JPEG": (SEGMENTS, (2, -2), encoded(IMAGE)),
+    "progressive JPEG": (SEGMENTS, (2, -2), encoded(picture(640, 480), progressive=True)),
+    "GIF": (BLOCKS, (-1,), encoded(IMAGE, "GIF", **ANIMATED)),
+    "WEBP": (PIECES, (30,), encoded(IMAGE, "WEBP", exif=b"Exif\0\0II*\0")),
+    "animated WEBP": (PIECES, (30,), encoded(IMAGE, "WEBP", **ANIMATED)),
+    "AVIF": (BOXES, (), encoded(IMAGE, "AVIF")),
+    "animated AVIF": (BOXES, (), encoded(IMAGE, "AVIF", **ANIMATED)),
+}
+"""The parts of each container, where beside its end they are put into a good file, and that file."""
+
+
+@dataclass(frozen=True)
+class Bomb:
+    """A bomb, and what a failing test prints of it."""
+
+    container: str
+    size: int
+    body: bytes = field(repr=False)
+
+
+def bombs() -> st.SearchStrategy[Bomb]:
+    """Bombs in every container."""
+    sources = {"TIFF": tiffs(), "BMP": bitmaps()} | {name: repeating(name) for name in CONTAINERS}
+    return st.sampled_from(sorted(sources)).flatmap(
+        lambda name: sources[name].map(lambda body: Bomb(name, len(body), body))
+    )
+
+
+@st.composite
+def repeating(draw: st.DrawFn, container: str) -> bytes:
+    """A good file with some of its container's parts, each repeated or in itself many times."""
+    parts, places, source = CONTAINERS[container]
+    if container == "GIF":
+        source = source[:6] + struct.pack("<HH", draw(SIDES), draw(SIDES)) + source[10:]
+    for part in draw(st.lists(parts, min_size=1, max_size=3)):
+        count = max(1, min(draw(COUNTS), (MOST_BYTES - len(source)) // max(1, len(part))))
+        repeated = part * count
+        if "AVIF" in container and draw(st.booleans()):
+            repeated = nested(part, min(count, 2000))
+        place = draw(st.sampled_from([*places, len(source)]))
+        source = source[:place] + repeated + source[place:]
+    return source[:4] + struct.pack("<I", len(source) - 8) + source[8:] if "WEBP" in container else source
+
+
+def nested(part: bytes, depth: int) -> bytes:
+    """A box in boxes of its kind."""
+    for _ in range(depth):
+        part = box(part[4:8], bytes(4) * (part[4:8] == b"meta") + part)
+    return part
+
+
+@st.composite
+def bitmaps(draw: st.DrawFn) -> bytes:
+    """Run-length bitmaps, which Pillow decodes in Python."""
+    width, height = draw(SIDES), draw(SIDES)
+    part = draw(st.sampled_from([b"\0\0", b"\x01\0", b"\xff\0", b"\0\x02\0\0", b"\0\x02\xff\0", b"\0\x04\0\0\0\0"]))
+    data = part * min(draw(COUNTS), MOST_BYTES // len(part)) + draw(st.sampled_from([b"", b"\0\x01"]))
+    start = 54 + 1024
+    header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(data), 0, 0, 256, 0)
+    return b"BM" + struct.pack("<IHHI", start + len(data), 0, 0, start) + header + bytes(1024) + data
+
+
+class Worker:
+    """A process that renders, started anew after it has died."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def peak_mib(self, source: bytes, options: dict[str, float]) -> int:
+        """The most memory that the process has used, in MiB, once it has rendered ``source``.
+
+        Raises:
+            ChildProcessError: It died: of its CPU limit (status -24), of a crash, or of an exception of ours.
+
+        """
+        if self._process is None:
+            command = [sys.executable, "-c", WORKER, str(FUNCTION), str(MEMORY_MIB)]
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self._process.stdin
+        assert self._process.stdout
+        try:
+            self._process.stdin.write(json.dumps([len(source), options]).encode() + b"\n" + source)
+            self._process.stdin.flush()
+            answer = self._process.stdout.readline()
+        except BrokenPipeError:
+            answer = b""
+        if not answer:
+            status = self._process.wait()
+            self._process = None
+            raise ChildProcessError(status)
+        return int(answer)
+
+    def close(self) -> None:
+        if self._process:
+            self._process.communicate()
+            self._process = None
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Worker]:
+    made = Worker()
+    yield made
+    made.close()
+
+
+def full_of(container: str, part: bytes, place: int) -> bytes:
+    """A good file with ``part`` as often as it fits."""
+    _, _, source = CONTAINERS[container]
+    return source[:place] + part * (MOST_BYTES // len(part)) + source[place:]
+
+
+SMALLEST = [
+    full_of("PNG", chunk(b"prVt"), 33),
+    full_of("APNG", chunk(b"fdAT", bytes(4)), -12),
+    full_of("JPEG", b"\xff", 2),
+    full_of("JPEG", segment(0xFE, b""), 2),
+    full_of("progressive JPEG", segment(0xDA, b"\x01\x01\0\x01\x3f\x10"), -2),
+    full_of("GIF", b"\x21\xfe\0", -1),
+    full_of("GIF", b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\0", -1),
+    full_of("AVIF", box(b"free", b""), 32),
+    full_of("AVIF", box(b"stco", struct.pack(">III", 0, 1, 0)), len(CONTAINERS["AVIF"][2])),
+]
+"""The smallest parts of each container, as many as there can be."""
+
+
+@pytest.mark.parametrize("source", SMALLEST, ids=range(len(SMALLEST)))
+def test_a_file_full_of_the_smallest_parts_ends_within_what_was_predicted(worker: Worker, source: bytes) -> None:
+    assert worker.peak_mib(source, {"scale": 0.5}) <= MEMORY_MIB
+
+
+@settings(max_examples=70, deadline=None, suppress_health_check=list(HealthCheck))
+@given(bomb=bombs(), options=st.sampled_from([{"scale": 0.5}, {"width": 320}]))
+def test_a_bomb_ends_within_what_was_predicted(worker: Worker, bomb: Bomb, options: dict[str, float]) -> None:
+    assert worker.peak_mib(bomb.body, options) <= MEMORY_MIB
