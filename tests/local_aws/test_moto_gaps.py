@@ -3,13 +3,16 @@
 import base64
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
 import urllib3
 from botocore.exceptions import ClientError
+from moto.sqs.models import Message, Queue, sqs_backends
 
 from tests.local_aws.conftest import Account, zipped
+from tools.local_aws import moto_gaps
 
 
 def test_a_functions_logging_configuration_is_kept(account: Account) -> None:
@@ -147,3 +150,29 @@ def test_a_queue_keeps_its_policy_when_something_else_is_set(account: Account) -
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "60"})
     found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     assert (json.loads(found["Policy"]), found["VisibilityTimeout"]) == (policy, "60")
+
+
+def test_two_messages_that_are_deleted_at_once_are_both_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Queue, "delete_message", Queue.delete_message)
+    moto_gaps.delete_messages_one_at_a_time()
+    queue: Any = sqs_backends["123456789012"]["eu-west-2"].create_queue("busy")
+    messages: list[Any] = [Message(name, name) for name in ("first", "second")]
+    for message in messages:
+        queue.add_message(message)
+        message.mark_received()
+    first, second = (message.receipt_handle for message in messages)
+
+    class Deleted(set[str]):
+        """Handles of deleted messages; while the first gets in, the second message is deleted too."""
+
+        def update(self, *handles: Any) -> None:
+            is_first = not self
+            super().update(*handles)
+            if is_first:
+                # The second deletion waits for the first, or ends at once.
+                wait([pool.submit(queue.delete_message, second)], timeout=0.2)
+
+    queue.deleted_messages = Deleted()
+    with ThreadPoolExecutor() as pool:
+        queue.delete_message(first)
+    assert queue.messages == []

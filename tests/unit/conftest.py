@@ -11,6 +11,7 @@ from moto import mock_aws
 
 from renditions import Rendition
 from settings import Limits, MetadataPolicy, Settings
+from tools.local_aws.moto_gaps import delete_messages_one_at_a_time
 from tools.operations.deployment import Deployment
 
 REGION = "eu-west-2"
@@ -18,6 +19,7 @@ FUNCTION = f"arn:aws:lambda:{REGION}:123456789012:function:images"
 SETTINGS = Settings(
     "uploads", "resized", "", (Rendition("resized", scale=0.5),), MetadataPolicy.COPYRIGHT, Limits(512 << 20)
 )
+delete_messages_one_at_a_time()
 # What it has read of AWS's models serves every test.
 SESSION: Any = boto3.Session("testing", "testing", region_name=REGION)
 

@@ -138,3 +138,14 @@ def keep_policies_of_queues() -> None:
         set_attributes(queue, attributes | kept, now)
 
     Queue._set_attributes = set_attributes_but_for_policy
+
+
+def delete_messages_one_at_a_time() -> None:
+    """Lock a queue while a message is deleted: moto copies the list, so two deletions at once undo each other."""
+    delete = Queue.delete_message
+
+    def delete_message(queue: Any, receipt_handle: str) -> None:
+        with queue._messages_lock:
+            delete(queue, receipt_handle)
+
+    Queue.delete_message = delete_message

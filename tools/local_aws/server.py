@@ -141,6 +141,7 @@ class Server:
         moto_gaps.take_code_from_s3()
         moto_gaps.change_keys_of_log_groups()
         moto_gaps.keep_policies_of_queues()
+        moto_gaps.delete_messages_one_at_a_time()
         s3_gaps.list_versions_without_bodies()
         s3_gaps.list_versions_encoded()
         s3_gaps.dispose_of_delete_markers()
