@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 from moto import mock_aws
-from PIL import Image
+from PIL import Image, ImageCms
 
 import clients
 from errors import IncompleteError
@@ -33,7 +33,18 @@ RENDITIONS = '{"half": {"scale": 0.5}, "icon": {"width": 16, "height": 16, "fit"
 
 
 class InjectedError(
-    KeyError, IndexError, ValueError, TypeError, ArithmeticError, RuntimeError, EOFError, struct.error, zlib.error
+    KeyError,
+    IndexError,
+    UnicodeError,
+    TypeError,
+    ArithmeticError,
+    RuntimeError,
+    AssertionError,
+    EOFError,
+    OSError,
+    struct.error,
+    zlib.error,
+    ImageCms.PyCMSError,
 ):
     """What a bug may raise: whatever handler is too wide for it catches this."""
 
