@@ -182,14 +182,16 @@ def lacks_rows(png: bytes, frame_count: int) -> bool:
 
 def _streams(png: bytes) -> Iterator[tuple[bytes, int]]:
     """The zlib stream of each frame, and how many bytes it should hold."""
-    view, sides = memoryview(png), size(png)
-    parts: list[memoryview] = []
+    view, canvas = memoryview(png), size(png)
+    sides, parts = canvas, list[memoryview]()
     for chunk in chunks(png):
         data = view[chunk.start + 8 : chunk.end - 4]
         if chunk.kind == b"fcTL":
             if parts:
                 yield b"".join(parts), _filtered_bytes(png, sides)
-            sides, parts = (int.from_bytes(data[4:8], "big"), int.from_bytes(data[8:12], "big")), []
+            width, height = (int.from_bytes(data[start : start + 4], "big") for start in (4, 8))
+            # None is larger than the canvas, whatever it says.
+            sides, parts = (min(width, canvas[0]), min(height, canvas[1])), []
         elif chunk.kind == b"IDAT":
             parts.append(data)
         elif chunk.kind == b"fdAT":
