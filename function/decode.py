@@ -7,7 +7,7 @@ import re
 import struct
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,6 @@ from PIL import (
     JpegImagePlugin,
     MpoImagePlugin,  # noqa: F401
     PngImagePlugin,
-    TiffImagePlugin,  # noqa: F401
     UnidentifiedImageError,
     WebPImagePlugin,  # noqa: F401
 )
@@ -30,6 +29,7 @@ import gif
 import jpeg
 import png
 import tiff
+import tiff_page
 import webp
 from errors import MalformedError, Reason, RejectedError
 from metadata import Metadata, mend, without_exif
@@ -101,8 +101,11 @@ SRGB_GAMMA = 1 / 2.2
 DIGEST_ROWS = 64
 """So many rows of pixels are digested at once."""
 
-BITS_PER_SAMPLE, PREDICTOR = 258, 317
-"""Tags of a TIFF (TIFF 6.0, sections 8 and 14)."""
+PROFILE = 34675
+"""A tag of a TIFF (ICC.1:2022, B.4)."""
+
+MIF3 = b"ftypmif3"
+"""The first box, behind its length, of an AVIF that has a `mini` box in place of all others."""
 
 # The budget refuses by memory, with both numbers; Pillow's own limit is one fixed number of pixels.
 Image.MAX_IMAGE_PIXELS = None
@@ -128,6 +131,8 @@ class Frame:
         icc: The colour profile of ``image``, byte for byte.
         compression: A TIFF page's own.
         predictor: What a TIFF page's values are stored as differences to: 1 is nothing, 2 the pixel to their left.
+        quantization: A JPEG's quantisation tables, or a TIFF page's of JPEGs, the first component's first; none of
+            other formats, or where there is no loss.
 
     """
 
@@ -139,6 +144,7 @@ class Frame:
     icc: bytes | None
     compression: str | None
     predictor: int
+    quantization: Mapping[int, Sequence[int]]
 
     @property
     def displayed_size(self) -> tuple[int, int]:
@@ -170,13 +176,10 @@ class Picture:
         """Read the header.
 
         Raises:
-            RejectedError: NOT_AN_IMAGE, HEIC_NOT_BUILT_IN or CORRUPT.
+            RejectedError: NOT_AN_IMAGE, HEIC_NOT_BUILT_IN, UNSUPPORTED or CORRUPT.
 
         """
-        if not HEIC and HEIC_BRANDS & _brands(source):
-            raise RejectedError(
-                Reason.HEIC_NOT_BUILT_IN, "HEIC needs a decoder: build the function with `invoke build --heic`"
-            )
+        _check_kind(source)
         self.source = source
         self.lost: list[str] = []
         self._file = self._readable()
@@ -184,8 +187,9 @@ class Picture:
         self._canvas: tuple[int, int] | None = None
         self.source_format = str(self._image.format)
         self.format = WRITTEN_AS.get(self.source_format, self.source_format)
-        self.frame_count = self._counted_frames()
+        self._pages: Sequence[int] = range(self._counted_frames())
         self.kinds = self._counted_kinds()
+        self.frame_count = len(self._pages)
         self.full_size = self.size
         self._divisor = 1
         self._extent: tuple[float, float] | None = None
@@ -263,13 +267,6 @@ class Picture:
             return JpegImagePlugin.get_sampling(self._image)
 
     @property
-    def quantization(self) -> dict[int, list[int]]:
-        """A JPEG's quantisation tables, the first component's first; none in a lossless JPEG and in other formats."""
-        tables, components = (getattr(self._image, name, {}) for name in ("quantization", "layer"))
-        # A component is Pillow's tuple of its identifier, both sampling factors and the number of its table.
-        return {component[3]: tables[component[3]] for component in components if component[3] in tables}
-
-    @property
     def gamma(self) -> float | None:
         """What the pixels of a PNG without a profile were raised to; None where that is sRGB's, or not said."""
         gamma = self._image.info.get("gamma") if b"gAMA" in self.colour_chunks else None
@@ -293,20 +290,23 @@ class Picture:
                 with the pixels of the first half.
 
         """
-        for index in range(self.frame_count):
+        for index, page in enumerate(self._pages):
             with decoding():
                 if index:
                     # Else Pillow reads the next page's at once, before it is mended.
                     self._image._exif = None
-                    self._image.seek(index)
+                    self._image.seek(page)
             if self.format == "TIFF":
                 mend(self._image)
+                tiff_page.prepare(self._image)
             self._load()
             if len(self._image.info.get(EXIF_TEXT, "")) > MOST_EXIF_TEXT:
                 del self._image.info[EXIF_TEXT]
                 self.note_loss(f"EXIF in a text of more than {MOST_EXIF_TEXT} characters was not read")
             # Pages of a TIFF may differ in depth.
             self.note_loss(self._lost_bits())
+            if 0 in self._numbers(tiff.EXTRA_SAMPLES):
+                self.note_loss("a channel that is neither colour nor alpha was left out")
             metadata = Metadata.of(self._image)
             if index == 0:
                 self.metadata = metadata
@@ -319,7 +319,8 @@ class Picture:
                 duration=self._image.info.get("duration", 0),
                 icc=self._profile(),
                 compression=self._image.info.get("compression"),
-                predictor=self._tag(PREDICTOR, 1) if self.format == "TIFF" else 1,
+                predictor=max(self._numbers(tiff.PREDICTOR), default=1),
+                quantization=self._quantization(),
             )
         if self._may_lack_rows() and png.lacks_rows(self._file, self.frame_count):
             raise RejectedError(Reason.CORRUPT, "the image cannot be decoded: the PNG has fewer rows than it says")
@@ -377,6 +378,9 @@ class Picture:
         if self.source_format == "PNG" and (mended := png.with_checksum(self._file)) is not None:
             self.note_loss("the checksum of the pixels (Adler-32) is wrong and was ignored")
             return _opened(mended)
+        if self.format == "TIFF" and (mended := tiff.without_coefficients(self._file)) is not None:
+            self.note_loss("the YCbCr coefficients are wrong and were ignored")
+            return _opened(mended)
         if self._is_jpeg and (mended := self._with_end()) is not None:
             self.note_loss("the end marker is missing and was added")
             opened = _opened(mended)
@@ -397,14 +401,24 @@ class Picture:
         shown = _digest(mended, divisor)
         return mended if all(_digest(other, divisor) == shown for other in others) else None
 
-    def _tag(self, number: int, default: object) -> Any:
-        """What the current page of a TIFF says under this number, of whatever type the file gives it."""
-        with decoding():
-            return self._image.tag_v2.get(number, default)
+    def _numbers(self, tag: int) -> tuple[int, ...]:
+        """What the current page of a TIFF says under a tag; nothing in other formats."""
+        return tiff_page.numbers(self._image, tag) if self.format == "TIFF" else ()
+
+    def _quantization(self) -> dict[int, list[int]]:
+        if self.format == "TIFF":
+            return tiff_page.quantization(self._image, self.source)
+        tables, components = (getattr(self._image, name, {}) for name in ("quantization", "layer"))
+        # A component is Pillow's tuple of its identifier, both sampling factors and the number of its table.
+        return {component[3]: tables[component[3]] for component in components if component[3] in tables}
 
     def _profile(self) -> bytes | None:
         """The colour profile, where it is one: it says so itself, and how long it is (ICC.1:2022, 7.2)."""
-        icc = self._image.info.get("icc_profile")
+        with decoding():
+            # In a TIFF's ``info`` is the profile of whichever page had the last.
+            icc = (self._image.tag_v2 if self.format == "TIFF" else self._image.info).get(
+                PROFILE if self.format == "TIFF" else "icc_profile"
+            )
         if not icc:
             return None
         if not isinstance(icc, bytes) or icc[36:40] != b"acsp" or int.from_bytes(icc[:4], "big") != len(icc):
@@ -429,7 +443,7 @@ class Picture:
         if self.format == "PNG":
             depth = self._png_depth
         elif self.format == "TIFF":
-            depth = max(self._tag(BITS_PER_SAMPLE, None) or (8,))
+            depth = max(self._numbers(tiff.BITS), default=8)
         elif self.source_format == "HEIF":
             depth = self._image.info["bit_depth"]
         is_reduced = self._image.mode in {"L", "LA", "RGB", "RGBA", "CMYK"} or self.has_colour_key or self.is_animated
@@ -450,7 +464,7 @@ class Picture:
         """The current frame in a mode whose pixels can be averaged."""
         if self._has_wide_key and not self.is_animated:
             return _keyed(self._image, self._low_bytes(), self._image.info["transparency"])
-        return _resizable(self._image)
+        return _resizable(tiff_page.corrected(self._image) if self.format == "TIFF" else self._image)
 
     def _narrow_colour_key(self) -> None:
         """Let a transparent colour of 16 bits be one of the 8 bits to which Pillow reduces the colours of an APNG."""
@@ -488,14 +502,40 @@ class Picture:
 
     def _counted_kinds(self) -> Counter[tuple[str, tuple[int, int]]]:
         if self.format != "TIFF":
-            return Counter({(self._image.mode, self.size): self.frame_count})
-        kinds: Counter[tuple[str, tuple[int, int]]] = Counter()
+            return Counter({(self._image.mode, self.size): len(self._pages)})
+        kinds, pictures = {}, []
+        for page in self._pages:
+            with decoding():
+                self._image.seek(page)
+            kinds[page] = self._image.mode, self._image.size
+            if tiff_page.is_picture(self._image):
+                pictures.append(page)
+        # A thumbnail of nothing is a picture.
+        self._pages = pictures or self._pages
         with decoding():
-            for index in range(self.frame_count):
-                self._image.seek(index)
-                kinds[self._image.mode, self._image.size] += 1
-            self._image.seek(0)
-        return kinds
+            self._image.seek(self._pages[0])
+        return Counter(kinds[page] for page in self._pages)
+
+
+def _check_kind(source: bytes) -> None:
+    """Refuse what is known not to be readable, or of which Pillow would read something else.
+
+    Raises:
+        RejectedError: HEIC_NOT_BUILT_IN or UNSUPPORTED.
+
+    """
+    if not HEIC and HEIC_BRANDS & _brands(source):
+        raise RejectedError(
+            Reason.HEIC_NOT_BUILT_IN, "HEIC needs a decoder: build the function with `invoke build --heic`"
+        )
+    if source.startswith(MIF3, 4):
+        raise RejectedError(
+            Reason.UNSUPPORTED, "the AVIF has the brand mif3, a short form: save it with the brand avif"
+        )
+    if source.startswith(tiff.SIGNATURES) and tiff.is_raw(source):
+        raise RejectedError(
+            Reason.UNSUPPORTED, "the file is a camera's raw file, such as DNG, NEF, CR2 or ARW: upload it developed"
+        )
 
 
 def _readable_png(source: bytes) -> tuple[bytes, list[str]]:

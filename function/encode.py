@@ -16,7 +16,7 @@ import gif_writer
 import palette
 import tiff
 from colour import MODES, eight_bit, fitted, has_alpha, in_one_mode, regraded
-from decode import ANIMATED, PREDICTOR, Frame, Picture
+from decode import ANIMATED, Frame, Picture
 from metadata import copied
 from pillow import encoding
 from renditions import Rendition
@@ -28,7 +28,7 @@ Options = dict[str, Any]
 QUALITY = {"JPEG": 80, "WEBP": 80, "TIFF": 80, "AVIF": 75}
 """Of lossy formats, on their own scales; a JPEG's own quality is never exceeded unasked."""
 
-QUALITY_PER_OCTAVE, MOST_PER_OCTAVE = {"AVIF": 20.0, "WEBP": 35.0}, 80.0
+QUALITY_PER_OCTAVE, MOST_PER_OCTAVE = {"AVIF": 20.0, "WEBP": 35.0, "TIFF": 30.0}, 80.0
 """How much less quality halves the bytes: until it is measured, and at most, whatever is measured."""
 
 AIMED_SHARE = 0.96
@@ -37,7 +37,7 @@ AIMED_SHARE = 0.96
 LEAST_QUALITY, MOST_TRIES = 10, 3
 """The lowest that is tried, and how often: each takes as long as the first."""
 
-CONTAINER_BYTES = {"AVIF": 300, "WEBP": 20}
+CONTAINER_BYTES = {"AVIF": 300, "WEBP": 20, "TIFF": 900}
 """What a still takes beside its pixels and metadata, whatever its quality."""
 
 CONTENT_TYPES = {name: f"image/{name.lower()}" for name in MODES}
@@ -111,7 +111,7 @@ class Job:
         """The one asked for, else the format's own or a coarser source's."""
         if self.rendition.quality is not None:
             return self.rendition.quality
-        return min(QUALITY[self.format], _jpeg_quality(self.picture.quantization))
+        return min(QUALITY[self.format], max(_jpeg_quality(frame.quantization) for frame in self.frames))
 
     def grows(self, body: bytes) -> bool:
         """Whether ``body`` is larger than a source of the same format."""
@@ -366,11 +366,23 @@ def _bled(image: Image.Image) -> Image.Image:
 
 
 def _tiff(job: Job) -> bytes:
-    for frame in job.frames:
-        # Pages may differ in everything, so each brings its own options.
-        frame.image.encoderinfo = _tiff_options(job, frame)
-    body = _saved(job, job.images, _tiff_options(job, job.frames[0]))
+    has_jpegs = any(frame.compression == "jpeg" for frame in job.frames)
+    body = _no_larger(job, lambda quality: _pages(job, quality)) if has_jpegs else _pages(job, job.quality)
     return tiff.tagged(body, _tiff_tags(job.kept)) if job.kept else body
+
+
+def _pages(job: Job, quality: int) -> bytes:
+    """The pages; those of JPEGs in this quality, or lower where they had a lower one."""
+    images = []
+    for frame in job.frames:
+        options = _tiff_options(job, frame, quality)
+        # As RGB a JPEG would have twice the bytes.
+        is_converted = frame.image.mode == "RGB" and "quality" in options
+        image = frame.image.convert("YCbCr") if is_converted else frame.image
+        # Pages may differ in everything, so each brings its own options.
+        image.encoderinfo = options
+        images.append(image)
+    return _saved(job, images, {})
 
 
 def _tiff_tags(kept: Options) -> Image.Exif:
@@ -386,13 +398,15 @@ def _tiff_tags(kept: Options) -> Image.Exif:
     return tags
 
 
-def _tiff_options(job: Job, frame: Frame) -> Options:
-    options: Options = {"icc_profile": frame.icc} if frame.icc else {}
+def _tiff_options(job: Job, frame: Frame, quality: int) -> Options:
+    options: Options = {"icc_profile": frame.icc}
     if frame.compression == "jpeg" and frame.image.mode in {"L", "RGB"}:
-        return options | {"compression": "jpeg", "quality": job.quality}
+        if job.rendition.quality is None:
+            quality = min(quality, _jpeg_quality(frame.quantization))
+        return options | {"compression": "jpeg", "quality": quality}
     compression = frame.compression if frame.compression in TIFF_COMPRESSIONS else "tiff_adobe_deflate"
     if frame.predictor == DIFFERENCES and compression in PREDICTABLE and frame.image.mode not in {"I", "F"}:
-        options["tiffinfo"] = {PREDICTOR: DIFFERENCES}
+        options["tiffinfo"] = {tiff.PREDICTOR: DIFFERENCES}
     return options | {"compression": compression}
 
 

@@ -40,6 +40,7 @@ class Reason(enum.StrEnum):
 
     NOT_AN_IMAGE = "not_an_image"
     HEIC_NOT_BUILT_IN = "heic_not_built_in"
+    UNSUPPORTED = "unsupported"
     CORRUPT = "corrupt"
     TOO_LARGE = "too_large"
     TOO_SLOW = "too_slow"

@@ -254,6 +254,25 @@ def readable(body: bytes) -> tuple[bytes, list[str]]:
     return bytes(renamed), [f"the segment {name} is damaged and was ignored" for name in dict.fromkeys(names.values())]
 
 
+def tables(body: bytes) -> dict[int, list[int]]:
+    """Return the quantisation tables before the first scan, by number (ITU-T T.81, B.2.4.1); a TIFF has them alone.
+
+    Raises:
+        RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS`` segments.
+
+    """
+    found = {}
+    for segment in itertools.takewhile(lambda segment: segment.kind != SCAN, _segments(body)):
+        position = segment.start
+        while segment.kind == TABLES and position < min(segment.end, len(body)):
+            width, number = 1 + (body[position] >> 4 == 1), body[position] & 15
+            values = body[position + 1 : position + 1 + 64 * width]
+            if len(values) == 64 * width:
+                found[number] = list(struct.unpack(">64H" if width == 2 else "64B", values))
+            position += 1 + 64 * width
+    return found
+
+
 def is_lossless(body: bytes) -> bool:
     """Whether the pixels are stored without loss, which no decoder can shrink as it reads them."""
     segments = itertools.takewhile(lambda segment: segment.kind != SCAN, _segments(body))

@@ -3,11 +3,13 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 from PIL import Image
 
 import budget
 import proof
+import tiff
 from colour import WIDE
 from decode import SWAPPING, Frame, Picture
 from encode import CONTENT_TYPES, encode, writable_frames, written_format
@@ -34,6 +36,10 @@ fewer, ``FILTER`` would only blur it: shrinking was the filter."""
 
 DIVISORS = (8, 4, 2, 1)
 """What a JPEG's decoder can divide an image by."""
+
+MOST_BEYOND = {"F": 2.0**126, "I": 2**29}
+"""Numbers up to which the modes of wide grey have room for what a filter overshoots. Maps mark with the largest where
+they have no data."""
 
 MEAN_DIVISOR, MEAN_GAP = 8, 2
 """A JPEG that is divided by the first keeps the mean of each block, so fine detail aliases. Such an image must have
@@ -99,6 +105,10 @@ def render(
         clock = budget.Clock(seconds_left, limits.memory_bytes)
         budget.check_opening(source, limits, clock)
         return _rendered(Picture(source), renditions, limits, metadata, clock)
+    except RejectedError as error:
+        if error.reason is Reason.CORRUPT and source.startswith(tiff.SIGNATURES):
+            raise RejectedError(Reason.CORRUPT, f"{error.message} (the TIFF has {tiff.description(source)})") from error
+        raise
     except MemoryError:
         raise RejectedError(Reason.TOO_LARGE, "resizing ran out of memory: raise memory_size") from None
 
@@ -226,8 +236,17 @@ def _scaled(frame: Frame, placement: Placement) -> Frame:
     # Pillow can't reduce 16 bits.
     gap = None if image.mode == "I;16" else REDUCING_GAP
     wanted = SHARP_FILTER if is_sharp else FILTER
+    if image.mode in MOST_BEYOND and _most(image) > MOST_BEYOND[image.mode]:
+        # Its results lie between the numbers that it is given.
+        wanted, gap = Image.Resampling.BILINEAR, None
     resized = image.resize(placement.size, wanted, box=_box(frame, placement), reducing_gap=gap)
     return replace(frame, image=resized, extent=placement.size)
+
+
+def _most(image: Image.Image) -> float:
+    """How far from zero an image of one band reaches."""
+    lowest, highest = cast(tuple[float, float], image.getextrema())
+    return max(-lowest, highest)
 
 
 def _output(

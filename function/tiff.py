@@ -2,7 +2,7 @@
 
 import itertools
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,7 +14,54 @@ EXIF_HEADER = 6 + 8
 """Bytes before the first directory of EXIF: its name, and a TIFF's header."""
 
 WIDTH, HEIGHT, COMPRESSION, STRIPS, ROWS_IN_STRIP, STRIP_LENGTHS = 256, 257, 259, 273, 278, 279
-"""Tags (TIFF 6.0, section 8)."""
+SUBFILE_TYPE, BITS, PHOTOMETRIC, PLANAR, PREDICTOR, COLOUR_MAP, EXTRA_SAMPLES, SAMPLE_FORMAT = (
+    254,
+    258,
+    262,
+    284,
+    317,
+    320,
+    338,
+    339,
+)
+"""Tags (TIFF 6.0, sections 8, 14, 18 and 19)."""
+
+SUB_IFDS = 330
+"""A tag (TIFF technical note 1)."""
+
+COEFFICIENTS, UNDEFINED = 529, 528
+"""The tag of YCbCr coefficients (TIFF 6.0, section 21), and one that means nothing."""
+
+THUMBNAIL_OR_MASK = 1 | 4
+"""Bits of ``SUBFILE_TYPE``: the page is a smaller copy of another, or says where another is transparent."""
+
+MIN_IS_WHITE = 0
+"""A value of ``PHOTOMETRIC``."""
+
+RAW_PHOTOMETRICS = frozenset({32803, 34892})
+"""Values of ``PHOTOMETRIC`` of what a sensor saw (Digital Negative Specification 1.7): CFA and LinearRaw."""
+
+CR2 = b"CR"
+"""What a raw file of Canon's has behind its header."""
+
+NAMES: dict[int, tuple[str, dict[int, str]]] = {
+    PHOTOMETRIC: (
+        "photometric interpretation",
+        {0: "min-is-white", 1: "grey", 2: "RGB", 3: "palette", 4: "mask", 5: "CMYK", 6: "YCbCr", 8: "CIELab"},
+    ),
+    BITS: ("bits", {}),
+    SAMPLE_FORMAT: ("sample format", {1: "unsigned", 2: "signed", 3: "float"}),
+    EXTRA_SAMPLES: ("extra samples", {0: "unspecified", 1: "premultiplied alpha", 2: "alpha"}),
+    PLANAR: ("planes", {1: "together", 2: "separate"}),
+    COMPRESSION: (
+        "compression",
+        {1: "none", 5: "LZW", 6: "old JPEG", 7: "JPEG", 8: "deflate", 34712: "JPEG 2000", 50001: "WebP"},
+    ),
+}
+"""What is told of a page that cannot be read, and the names of the usual values."""
+
+MAX_VALUES, MAX_DESCRIBED = 8, 3
+"""Values of a tag, and kinds of pages, that are told."""
 
 UNCOMPRESSED = 1
 
@@ -24,14 +71,15 @@ VALUE_BYTES = 4
 SHORT, LONG = 3, 4
 """Kinds of numbers (TIFF 6.0, section 2)."""
 
-SIGNATURES = (b"II*\0", b"MM\0*", b"II\0*", b"MM*\0", b"II+\0")
-"""How a TIFF begins; Pillow opens the third and fourth too, whose bytes are in the wrong order."""
+SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0")
+"""How a TIFF begins."""
 
 BIG = b"II+\0"
 """How a BigTIFF begins, whose places have eight bytes."""
 
-MISREAD = b"MM\0+"
-"""How a BigTIFF of the other byte order begins; Pillow takes its places for shorter ones, libtiff does not."""
+MISREAD = (b"MM\0+", b"II\0*", b"MM*\0")
+"""How a BigTIFF of the other byte order begins, and headers with their bytes in the wrong order. Of these Pillow reads
+other directories than libtiff, which decodes."""
 
 TILE_WIDTH, TILE_HEIGHT = 322, 323
 """Tags (TIFF 6.0, section 15)."""
@@ -39,8 +87,9 @@ TILE_WIDTH, TILE_HEIGHT = 322, 323
 KIND_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 """How many bytes a value of each kind has."""
 
-PARTS: tuple[frozenset[int], ...] = (frozenset({34665, 34853}), frozenset({40965}), frozenset())
-"""Tags that say where a directory in a directory is: EXIF and GPS, in EXIF interoperability (Exif 2.32, 4.6.3)."""
+PARTS: tuple[frozenset[int], ...] = (frozenset({34665, 34853, SUB_IFDS}), frozenset({40965}), frozenset())
+"""Tags that say where a directory in a directory is: EXIF and GPS, in EXIF interoperability (Exif 2.32, 4.6.3), and
+further pictures, of which raw files keep what the sensor saw."""
 
 MAX_PAGES = 2000
 """Pillow compares each with all before it when it counts, reads and writes them."""
@@ -63,6 +112,8 @@ class Page:
             in it, as is all that follows.
         number_bytes: Of those which become numbers.
         tags: How many entries it has.
+        values: The first values of the tags in ``NAMES``.
+        is_raw: Whether it is part of a raw file of a camera.
 
     """
 
@@ -71,6 +122,8 @@ class Page:
     plain_bytes: int
     number_bytes: int
     tags: int
+    values: Mapping[int, tuple[int, ...]]
+    is_raw: bool
 
 
 Entry = tuple[int, int, int, bytes]
@@ -88,6 +141,20 @@ class _Layout:
     def of(cls, body: bytes) -> "_Layout":
         return cls("little" if body.startswith(b"II") else "big", body.startswith(BIG))
 
+    @property
+    def sign(self) -> str:
+        """The byte order, as ``struct`` has it."""
+        return "<" if self.order == "little" else ">"
+
+    @property
+    def count_bytes(self) -> int:
+        """How many bytes say how many entries a directory has."""
+        return 8 if self.is_big else 2
+
+    @property
+    def entry(self) -> struct.Struct:
+        return struct.Struct(self.sign + ("HHQ8s" if self.is_big else "HHL4s"))
+
     def number(self, data: bytes) -> int:
         return int.from_bytes(data, self.order)
 
@@ -95,19 +162,30 @@ class _Layout:
         """Where the first directory is."""
         return self.number(body[8:16] if self.is_big else body[4:8])
 
+    def values(self, body: bytes, entry: "Entry") -> tuple[int, ...]:
+        """The first whole numbers of an entry; none where it has others."""
+        _, kind, count, value = entry
+        code = {1: "B", SHORT: "H", LONG: "L", 13: "L", 16: "Q", 18: "Q"}.get(kind)
+        if code is None:
+            return ()
+        if KIND_BYTES[kind] * count > len(value):
+            place = self.number(value)
+            value = body[place : place + KIND_BYTES[kind] * min(count, MAX_VALUES)]
+        count = min(count, MAX_VALUES, len(value) // KIND_BYTES[kind])
+        return struct.unpack_from(f"{self.sign}{count}{code}", value)
+
     def directory(self, body: bytes, place: int) -> tuple[list[Entry], int] | None:
         """The entries of a directory that are there, at most one more than ``MAX_TAGS``, and where the next is.
 
         None where nothing is there. Pillow takes what is there of one that is cut off.
         """
-        count_bytes, place_bytes = (8, 8) if self.is_big else (2, 4)
-        entry = struct.Struct(("<" if self.order == "little" else ">") + ("HHQ8s" if self.is_big else "HHL4s"))
-        start = place + count_bytes
+        place_bytes = 8 if self.is_big else 4
+        start = place + self.count_bytes
         if start > len(body):
             return None
-        end = start + entry.size * self.number(body[place:start])
-        last = min(end, len(body) - (len(body) - start) % entry.size)
-        entries = itertools.islice(entry.iter_unpack(memoryview(body)[start:last]), MAX_TAGS + 1)
+        end = start + self.entry.size * self.number(body[place:start])
+        last = min(end, len(body) - (len(body) - start) % self.entry.size)
+        entries = itertools.islice(self.entry.iter_unpack(memoryview(body)[start:last]), MAX_TAGS + 1)
         is_cut_off = end + place_bytes > len(body)
         return list(entries), 0 if is_cut_off else self.number(body[end : end + place_bytes])
 
@@ -126,26 +204,67 @@ def pages(body: bytes) -> Iterator[Page]:
         yield _page(body, layout, entries)
 
 
+def without_coefficients(body: bytes) -> bytes | None:
+    """Return the TIFF without the YCbCr coefficients of its first page; None where it has none.
+
+    libtiff refuses pixels for wrong ones, such as 1/0. Without any it takes the usual ones.
+    """
+    layout = _Layout.of(body)
+    place = layout.first(body)
+    entries, _ = layout.directory(body, place) or ((), 0)
+    for number, (tag, *_) in enumerate(entries):
+        if tag == COEFFICIENTS:
+            start = place + layout.count_bytes + number * layout.entry.size
+            return body[:start] + UNDEFINED.to_bytes(2, layout.order) + body[start + 2 :]
+    return None
+
+
 def _page(body: bytes, layout: _Layout, entries: Sequence[Entry], depth: int = 0) -> Page:
     """What the entries of a directory say, and those in it; a value that is larger than the file is not there."""
     sides = {TILE_WIDTH: 0, TILE_HEIGHT: 0}
     sizes = {True: 0, False: 0}
+    values: dict[int, tuple[int, ...]] = {}
     tags = len(entries)
-    for tag, kind, count, value in entries:
+    is_raw = False
+    for entry in entries:
+        tag, kind, count, value = entry
         if tag in sides:
             # Of entries that contradict each other each reader may believe another.
             sides[tag] = max(sides[tag], layout.number(value[:2] if kind == SHORT else value))
         size = KIND_BYTES.get(kind, 0) * count
         if len(value) < size <= len(body):
             sizes[kind in PLAIN] += size
-        if tag in PARTS[depth]:
-            entries_in_it, _ = layout.directory(body, layout.number(value)) or ((), 0)
-            part = _page(body, layout, entries_in_it, depth + 1)
-            sizes = {True: sizes[True] + part.plain_bytes, False: sizes[False] + part.number_bytes}
-            tags += part.tags
+        if tag in NAMES:
+            values[tag] = layout.values(body, entry)
+            is_raw = is_raw or (tag == PHOTOMETRIC and not RAW_PHOTOMETRICS.isdisjoint(values[tag]))
+        if tag not in PARTS[depth]:
+            continue
+        for place in layout.values(body, entry) if tag == SUB_IFDS else (layout.number(value),):
             if tags > MAX_TAGS:
                 break
-    return Page(sides[TILE_WIDTH], sides[TILE_HEIGHT], sizes[True], sizes[False], tags)
+            entries_in_it, _ = layout.directory(body, place) or ((), 0)
+            part = _page(body, layout, entries_in_it, depth + 1)
+            sizes = {True: sizes[True] + part.plain_bytes, False: sizes[False] + part.number_bytes}
+            tags, is_raw = tags + part.tags, is_raw or part.is_raw
+    return Page(sides[TILE_WIDTH], sides[TILE_HEIGHT], sizes[True], sizes[False], tags, values, is_raw)
+
+
+def is_raw(body: bytes) -> bool:
+    """Whether ``body``, which begins with a signature, is a raw file of a camera, with a small picture beside it."""
+    return body.startswith(CR2, 8) or any(page.is_raw for page in pages(body))
+
+
+def description(body: bytes) -> str:
+    """Say of what kinds the pages of ``body`` are, which begins with a signature."""
+    kinds = {
+        ", ".join(
+            f"{name} {'/'.join(str(names.get(value, value)) for value in sorted(set(page.values[tag])))}"
+            for tag, (name, names) in NAMES.items()
+            if page.values.get(tag)
+        )
+        for page in pages(body)
+    }
+    return "; ".join(sorted(kinds)[:MAX_DESCRIBED])
 
 
 def tagged(body: bytes, tags: Image.Exif) -> bytes:

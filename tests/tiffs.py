@@ -1,0 +1,162 @@
+"""TIFFs of every kind, written without Pillow and libtiff: any bits, planes, tiles, compression and byte order."""
+
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import imagecodecs
+import numpy as np
+
+Samples = np.ndarray[Any, np.dtype[Any]]
+
+NONE, LZW, JPEG, DEFLATE, PACKBITS, OLD_DEFLATE, LZMA, ZSTD, WEBP = 1, 5, 7, 8, 32773, 32946, 34925, 50000, 50001
+"""Compressions (TIFF 6.0, section 8, and libtiff's own)."""
+
+MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE, MASK, SEPARATED, YCBCR, CIELAB, ICCLAB, LOG_L = (
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    8,
+    9,
+    32844,
+)
+"""Photometric interpretations (TIFF 6.0, section 8)."""
+
+UNSIGNED, SIGNED, FLOAT = 1, 2, 3
+"""Sample formats (TIFF 6.0, section 19)."""
+
+PREDICTABLE = frozenset({LZW, DEFLATE, OLD_DEFLATE, ZSTD, LZMA})
+"""Compressions before which samples may become differences."""
+
+KINDS = {UNSIGNED: "u", SIGNED: "i", FLOAT: "f"}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is written of the samples.
+
+    Attributes:
+        extra: What each sample after those of the photometric interpretation is: 0 nothing that is said, 1 alpha that
+            was multiplied into the colours, 2 alpha.
+        predictor: 1 is none, 2 differences to the left, 3 the same of floats.
+        order: ``<`` or ``>``.
+        tile: Its side in pixels; 0 for strips.
+        rows: In a strip.
+        tags: More of them: number to kind of values and values; ``2L`` are fractions.
+
+    """
+
+    bits: int
+    photometric: int = MIN_IS_BLACK
+    sample_format: int = UNSIGNED
+    extra: tuple[int, ...] = ()
+    planar: int = 1
+    compression: int = NONE
+    predictor: int = 1
+    order: Literal["<", ">"] = "<"
+    tile: int = 0
+    rows: int = 16
+    tags: Mapping[int, tuple[str, Sequence[int]]] = field(default_factory=dict)
+
+
+def tiff(samples: Samples, kind: Kind) -> bytes:
+    """One page of height by width by samples."""
+    height, width, count = samples.shape
+    layers = [samples] if kind.planar == 1 else [samples[..., [layer]] for layer in range(count)]
+    segments = [_compressed(part, kind) for layer in layers for part in _parts(layer, kind)]
+    tags: dict[int, tuple[str, Sequence[int]]] = {
+        256: ("L", [width]),
+        257: ("L", [height]),
+        258: ("H", count * [kind.bits]),
+        259: ("H", [kind.compression]),
+        262: ("H", [kind.photometric]),
+        277: ("H", [count]),
+        284: ("H", [kind.planar]),
+        **({322: ("H", [kind.tile]), 323: ("H", [kind.tile])} if kind.tile else {278: ("L", [kind.rows])}),
+        (325 if kind.tile else 279): ("L", [len(segment) for segment in segments]),
+        **({317: ("H", [kind.predictor])} if kind.predictor != 1 else {}),
+        **({338: ("H", kind.extra)} if kind.extra else {}),
+        **({339: ("H", count * [kind.sample_format])} if kind.sample_format != UNSIGNED else {}),
+        **kind.tags,
+    }
+    body = bytearray(8)
+    offsets = []
+    for segment in segments:
+        offsets.append(len(body))
+        body += segment + bytes(len(segment) % 2)
+    tags[324 if kind.tile else 273] = ("L", offsets)
+    directory = b""
+    for tag, (code, values) in sorted(tags.items()):
+        data = struct.pack(f"{kind.order}{len(values)}{code[-1]}", *values)
+        if len(data) > 4:
+            place = struct.pack(f"{kind.order}L", len(body))
+            body += data + bytes(len(data) % 2)
+            data = place
+        number = {"B": 1, "H": 3, "L": 4, "2L": 5}[code]
+        directory += struct.pack(f"{kind.order}HHL4s", tag, number, len(values) // len(code), data)
+    body[:8] = struct.pack(f"{kind.order}2sHL", b"II" if kind.order == "<" else b"MM", 42, len(body))
+    return bytes(body + struct.pack(f"{kind.order}H", len(tags)) + directory + bytes(4))
+
+
+def _parts(layer: Samples, kind: Kind) -> Iterator[Samples]:
+    """The strips of samples, or the tiles, which are filled up at the edges."""
+    side = kind.tile
+    for top in range(0, len(layer), side or kind.rows):
+        if not side:
+            yield layer[top : top + kind.rows]
+            continue
+        for left in range(0, layer.shape[1], side):
+            part = layer[top : top + side, left : left + side]
+            yield np.pad(part, ((0, side - part.shape[0]), (0, side - part.shape[1]), (0, 0)))
+
+
+def _compressed(part: Samples, kind: Kind) -> bytes:
+    if kind.compression == JPEG:
+        # Named the same on both sides, so that none is converted.
+        space = {1: "GRAYSCALE", 3: "YCBCR" if kind.photometric == YCBCR else "RGB", 4: "CMYK"}[part.shape[2]]
+        return bytes(
+            imagecodecs.jpeg8_encode(
+                np.uint8(part).squeeze(), level=98, colorspace=space, outcolorspace=space, subsampling="444"
+            )
+        )
+    if kind.compression == WEBP:
+        return bytes(imagecodecs.webp_encode(np.uint8(part), lossless=True))
+    data = _packed(part, kind)
+    match kind.compression:
+        case 5:
+            return bytes(imagecodecs.lzw_encode(data))
+        case 8 | 32946:
+            return bytes(imagecodecs.zlib_encode(data))
+        case 32773:
+            rows = len(part)
+            return b"".join(
+                imagecodecs.packbits_encode(data[row * len(data) // rows : (row + 1) * len(data) // rows])
+                for row in range(rows)
+            )
+        case 34925:
+            return bytes(imagecodecs.lzma_encode(data))
+        case 50000:
+            return bytes(imagecodecs.zstd_encode(data))
+    return data
+
+
+def _packed(part: Samples, kind: Kind) -> bytes:
+    """The samples as bytes: rows of bits, each filled up to a byte, or numbers in the file's order."""
+    height = len(part)
+    if kind.bits % 8 or kind.bits == 24:
+        shifts = np.arange(kind.bits - 1, -1, -1)
+        bits = (part.astype(np.uint32)[..., None] >> shifts) & 1
+        return np.packbits(bits.reshape(height, -1).astype(np.uint8), axis=1).tobytes()
+    values = part.astype(f"{KINDS[kind.sample_format]}{kind.bits // 8}")
+    if kind.predictor == 2:
+        values = values.copy()
+        as_integers = values.view(f"u{kind.bits // 8}")
+        as_integers[:, 1:] = as_integers[:, 1:] - as_integers[:, :-1]
+    if kind.predictor == 3:
+        return bytes(imagecodecs.floatpred_encode(values.astype(f"{kind.order}f{kind.bits // 8}"), axis=1).tobytes())
+    return values.astype(values.dtype.newbyteorder(kind.order)).tobytes()
