@@ -12,12 +12,6 @@ from outcomes import Change, Failure, Notice, ObjectAddress, Outcome
 Results = Mapping[ObjectAddress, Outcome | Failure]
 """What became of each object; a failure where it could not be looked at now."""
 
-S3_CHANGES = {"ObjectCreated": Change.CREATED}
-"""By what S3's ``eventName`` begins with."""
-
-EVENTBRIDGE_CHANGES = {"Object Created": Change.CREATED}
-"""By EventBridge's ``detail-type``."""
-
 
 @dataclass(frozen=True)
 class Part:
@@ -172,8 +166,8 @@ def _in(event: object) -> Iterator[Notice | EventError]:
                 yield from _in_record(record)
         case {"source": "aws.s3", "detail": {"bucket": {"name": str(bucket)}, "object": {"key": str(key), **about}}}:
             # EventBridge gives keys as they are: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
-            change = EVENTBRIDGE_CHANGES.get(str(_member(event, "detail-type")))
-            yield _notice(ObjectAddress(bucket, key), change, about.get("version-id"), _member(event, "time"))
+            address = ObjectAddress(bucket, key)
+            yield _notice(address, _member(event, "detail-type"), about.get("version-id"), _member(event, "time"))
         case {"Service": "Amazon S3", "Event": "s3:TestEvent"}:
             # Sent by S3 itself when a notification is configured; about nothing.
             pass
@@ -200,9 +194,8 @@ def _in_record(record: object) -> Iterator[Notice | EventError]:
         } if version.partition(".")[0] == "2":
             # Keys in S3 notifications are form-encoded: "+" is a space.
             # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
-            change = S3_CHANGES.get(str(_member(record, "eventName")).partition(":")[0])
             address = ObjectAddress(bucket, unquote_plus(key))
-            yield _notice(address, change, about.get("versionId"), _member(record, "eventTime"))
+            yield _notice(address, _member(record, "eventName"), about.get("versionId"), _member(record, "eventTime"))
         case {"eventSource": "aws:sqs", "messageId": str(), "body": str(body)}:
             yield from _in_text(body)
         case {"EventSource": "aws:sns", "Sns": {"Message": str(message)}}:
@@ -231,9 +224,17 @@ def _in_text(text: str) -> Iterator[Notice | EventError]:
         yield from _in(event)
 
 
-def _notice(address: ObjectAddress, change: Change | None, version_id: object, time: object) -> Notice:
-    """What an event says of an object; what is not as S3 sends it says nothing."""
-    return Notice(address, change, version_id if isinstance(version_id, str) else None, _moment(time))
+def _notice(address: ObjectAddress, name: object, version_id: object, time: object) -> Notice:
+    """What an event says of an object; what is not as S3 or EventBridge sends it says nothing."""
+    return Notice(address, _change(str(name)), version_id if isinstance(version_id, str) else None, _moment(time))
+
+
+def _change(name: str) -> Change | None:
+    match name.split(":"):
+        case ["ObjectCreated", _] | ["ObjectRestore", "Completed"] | ["Object Created"] | ["Object Restore Completed"]:
+            return Change.ARRIVED
+        case _:
+            return None
 
 
 def _moment(time: object) -> datetime | None:

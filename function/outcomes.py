@@ -24,7 +24,8 @@ class ObjectAddress:
 class Change(enum.Enum):
     """What happened to a version of an object, as far as it makes a difference."""
 
-    CREATED = enum.auto()
+    ARRIVED = enum.auto()
+    """It was uploaded, or restored from an archive: it is there."""
 
 
 @dataclass(frozen=True)

@@ -279,7 +279,7 @@ class Reconciler:
 
 def _last_seen(notices: Sequence[Notice]) -> datetime | None:
     """When events say that a version was last there; None where they say it of none."""
-    created = (one for one in notices if one.change is Change.CREATED and one.version_id is not None)
+    created = (one for one in notices if one.change is Change.ARRIVED and one.version_id is not None)
     return max((one.at for one in created if one.at is not None), default=None)
 
 

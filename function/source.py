@@ -73,9 +73,7 @@ def get(s3: "S3Client", address: ObjectAddress) -> "GetObjectOutputTypeDef | Abs
         if code in {"NoSuchKey", "404"}:
             return Absence.of(error)
         if code == "InvalidObjectState":
-            raise RejectedError(
-                Reason.ARCHIVED, "the object is archived: restore it, then send the event again"
-            ) from error
+            raise RejectedError(Reason.ARCHIVED, "the object is archived: restore it") from error
         if code == "InvalidRequest" and "Server Side Encryption" in message:
             raise RejectedError(
                 Reason.CUSTOMER_KEY, "the object is encrypted with a key that only its uploader has: upload it without"

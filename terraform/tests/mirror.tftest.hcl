@@ -26,8 +26,8 @@ run "not_asked_for" {
 
   assert {
     condition = (
-      jsonencode([for one in output.lambda_notification : one.events]) == jsonencode([["s3:ObjectCreated:*"], ["s3:ObjectCreated:*"]])
-      && jsondecode(aws_cloudwatch_event_rule.uploads[0].event_pattern)["detail-type"] == ["Object Created"]
+      jsonencode([for one in output.lambda_notification : one.events]) == jsonencode([["s3:ObjectCreated:*", "s3:ObjectRestore:Completed"], ["s3:ObjectCreated:*", "s3:ObjectRestore:Completed"]])
+      && jsondecode(aws_cloudwatch_event_rule.uploads[0].event_pattern)["detail-type"] == ["Object Created", "Object Restore Completed"]
     )
     error_message = "By default nobody may tell the function of deletions."
   }
@@ -56,7 +56,7 @@ run "by_s3" {
     condition = jsonencode(output.lambda_notification) == jsonencode([{
       id                  = "Lambda-image-0"
       lambda_function_arn = "arn:aws:lambda:eu-west-2:123456789012:function:Lambda-image"
-      events              = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"]
+      events              = ["s3:ObjectCreated:*", "s3:ObjectRestore:Completed", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"]
       filter_prefix       = null
       filter_suffix       = null
     }])
@@ -94,10 +94,10 @@ run "by_eventbridge" {
   assert {
     condition = jsondecode(aws_cloudwatch_event_rule.uploads[0].event_pattern) == {
       source        = ["aws.s3"]
-      "detail-type" = ["Object Created", "Object Deleted"]
+      "detail-type" = ["Object Created", "Object Restore Completed", "Object Deleted"]
       detail        = { bucket = { name = ["src-bucket-image-in"] } }
     }
-    error_message = "The rule must be for every new object of the bucket, and for every one that is gone."
+    error_message = "The rule must be for every object of the bucket that is new, restored or gone."
   }
 
   assert {
@@ -123,8 +123,8 @@ run "by_both_in_one_bucket_with_two_folders" {
 
   assert {
     condition = jsonencode([for one in output.lambda_notification : [one.id, one.events, one.filter_prefix, one.filter_suffix]]) == jsonencode([
-      ["Lambda-image-0", ["s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"], "uploads/a/", null],
-      ["Lambda-image-1", ["s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"], "uploads/b/", ".PNG"],
+      ["Lambda-image-0", ["s3:ObjectCreated:*", "s3:ObjectRestore:Completed", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"], "uploads/a/", null],
+      ["Lambda-image-1", ["s3:ObjectCreated:*", "s3:ObjectRestore:Completed", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"], "uploads/b/", ".PNG"],
     ])
     error_message = "The filters must hold for deletions, too."
   }
@@ -132,7 +132,7 @@ run "by_both_in_one_bucket_with_two_folders" {
   assert {
     condition = jsondecode(aws_cloudwatch_event_rule.uploads[0].event_pattern) == {
       source        = ["aws.s3"]
-      "detail-type" = ["Object Created", "Object Deleted"]
+      "detail-type" = ["Object Created", "Object Restore Completed", "Object Deleted"]
       detail        = { bucket = { name = ["one"] }, object = { key = [{ prefix = "uploads/a/" }, { wildcard = "uploads/b/*.PNG" }] } }
     }
     error_message = "The rule's filters must hold for deletions, too."
@@ -182,7 +182,7 @@ run "the_whole_pipeline" {
   }
 
   assert {
-    condition     = jsonencode(module.function.lambda_notification[0].events) == jsonencode(["s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"])
+    condition     = jsonencode(module.function.lambda_notification[0].events) == jsonencode(["s3:ObjectCreated:*", "s3:ObjectRestore:Completed", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"])
     error_message = "The pipeline must hand on what it is asked for."
   }
 }
@@ -196,7 +196,7 @@ run "the_whole_pipeline_by_default" {
   }
 
   assert {
-    condition     = jsonencode(module.function.lambda_notification[0].events) == jsonencode(["s3:ObjectCreated:*"])
+    condition     = jsonencode(module.function.lambda_notification[0].events) == jsonencode(["s3:ObjectCreated:*", "s3:ObjectRestore:Completed"])
     error_message = "By default the pipeline must follow no deletions."
   }
 }

@@ -21,11 +21,11 @@ run "every_upload" {
     condition = jsonencode(output.lambda_notification) == jsonencode([{
       id                  = "Lambda-image-0"
       lambda_function_arn = "arn:aws:lambda:eu-west-2:123456789012:function:Lambda-image"
-      events              = ["s3:ObjectCreated:*"]
+      events              = ["s3:ObjectCreated:*", "s3:ObjectRestore:Completed"]
       filter_prefix       = null
       filter_suffix       = null
     }])
-    error_message = "By default S3 tells the function of every new object."
+    error_message = "By default S3 tells the function of every object that is new or restored."
   }
 
   assert {
@@ -77,10 +77,10 @@ run "eventbridge" {
   assert {
     condition = jsondecode(aws_cloudwatch_event_rule.uploads[0].event_pattern) == {
       source        = ["aws.s3"]
-      "detail-type" = ["Object Created"]
+      "detail-type" = ["Object Created", "Object Restore Completed"]
       detail        = { bucket = { name = ["src-bucket-image-in"] } }
     }
-    error_message = "The rule must be for every new object of the bucket."
+    error_message = "The rule must be for every object of the bucket that is new or restored."
   }
 
   assert {

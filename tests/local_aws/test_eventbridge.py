@@ -115,6 +115,20 @@ def test_a_deletion_is_told_to_whoever_wants_to_know(account: Account) -> None:
     assert event["detail"]["object"].keys() == {"key", "etag", "version-id", "sequencer"}
 
 
+def test_a_restore_is_told_once_when_it_is_complete(account: Account) -> None:
+    made = rule(account, detail_types=("Object Restore Completed", "Object Deleted"))
+    s3 = account.client("s3")
+    put = s3.put_object(Bucket=made.bucket, Key="a", Body=b"12345", StorageClass="GLACIER")
+    restore = {"Days": 1, "GlacierJobParameters": {"Tier": "Expedited"}}
+    s3.restore_object(Bucket=made.bucket, Key="a", RestoreRequest=restore)
+    assert s3.get_object(Bucket=made.bucket, Key="a")["Body"].read() == b"12345"
+    # Which would come after another.
+    s3.delete_object(Bucket=made.bucket, Key="a")
+    found = {event["detail-type"]: event["detail"]["object"] for event in made.events(2)}
+    assert found.keys() == {"Object Restore Completed", "Object Deleted"}
+    assert found["Object Restore Completed"]["version-id"] == put["VersionId"]
+
+
 def test_creations_and_deletions_are_told_to_who_wants_both(account: Account) -> None:
     made = rule(account, detail_types=("Object Created", "Object Deleted"))
     s3 = account.client("s3")

@@ -64,10 +64,12 @@ EXPECTED = {
     "eventbridge": Expected((ODD,), outcomes(ODD), asynchronous=True),
     # It is there again by now.
     "eventbridge-deleted": Expected((CAKE,), outcomes(CAKE), asynchronous=True),
+    "eventbridge-restored": Expected((CAKE,), outcomes(CAKE), asynchronous=True),
     "on-failure": Expected((CAKE,), outcomes(CAKE), asynchronous=True),
     "put": Expected((CAKE,), outcomes(CAKE), asynchronous=True),
     "put-several": Expected((ODD, CAKE), outcomes(ODD, CAKE), asynchronous=True),
     "rejection": Expected((CAKE,), outcomes(CAKE), asynchronous=True),
+    "restored": Expected((CAKE,), outcomes(CAKE), asynchronous=True),
     "sns": Expected((CAKE,), outcomes(CAKE), asynchronous=True),
     "sns-in-sqs": Expected((CAKE,), NO_FAILURES),
     "sqs": Expected((CAKE, ODD), NO_FAILURES),
@@ -180,6 +182,9 @@ def test_records_that_are_sent_back_do_the_work(pipeline: Pipeline) -> None:
     assert (rejection["reason"], failure["responsePayload"]["errorType"]) == ("archived", "IncompleteError")
     restore = {"Days": 1, "GlacierJobParameters": {"Tier": "Expedited"}}
     pipeline.client("s3").restore_object(Bucket=pipeline.stack.source_bucket, Key=ARCHIVED, RestoreRequest=restore)
+    # Which is an event, too.
+    pipeline.image(ARCHIVED)
+    pipeline.remove_outputs(ARCHIVED)
     records = {ARCHIVED: rejection, HOPELESS: failure}
     for key, record in records.items():
         assert pipeline.send(record) == outcomes(key)

@@ -17,6 +17,15 @@ def test_what_only_its_uploader_has_the_key_of_is_a_rejection(pipeline: Pipeline
     assert (record["reason"], record["etag"]) == ("customer_key", head["ETag"])
 
 
+def test_what_is_archived_becomes_an_image_once_it_is_restored(pipeline: Pipeline) -> None:
+    key = "unreadable/archived.jpg"
+    pipeline.upload(key, encoded(picture()), StorageClass="GLACIER")
+    assert pipeline.failure(key)["reason"] == "archived"
+    restore = {"Days": 1, "GlacierJobParameters": {"Tier": "Expedited"}}
+    pipeline.client("s3").restore_object(Bucket=pipeline.stack.source_bucket, Key=key, RestoreRequest=restore)
+    assert pipeline.image(key).size == (160, 120)
+
+
 def test_an_object_of_5_gb_is_refused_by_its_size_and_never_read(pipeline: Pipeline) -> None:
     key, size = "unreadable/large.jpg", 5 << 30
     # S3 says so, and what follows its first bytes never comes.

@@ -105,7 +105,7 @@ class Store:
             kept.clear()
         if state or self.versioned:
             kept.append(state)
-        return Notice(ObjectAddress("in", key), Change.CREATED if state else None, version, self.clock.moment)
+        return Notice(ObjectAddress("in", key), Change.ARRIVED if state else None, version, self.clock.moment)
 
     def current(self, key: str) -> State | None:
         return self.states[key][-1] if self.states.get(key) else None

@@ -20,10 +20,12 @@ SAMPLES: dict[str, tuple[type[Envelope], list[tuple[ObjectAddress, ...]]]] = {
     "batch-operations-2": (Tasks, [(ODD,)]),
     "eventbridge": (Envelope, [(ODD,)]),
     "eventbridge-deleted": (Envelope, [(CAKE,)]),
+    "eventbridge-restored": (Envelope, [(CAKE,)]),
     "on-failure": (Envelope, [(CAKE,)]),
     "put": (Envelope, [(CAKE,)]),
     "put-several": (Envelope, [(ODD, CAKE)]),
     "rejection": (Envelope, [(CAKE,)]),
+    "restored": (Envelope, [(CAKE,)]),
     "sns": (Envelope, [(CAKE,)]),
     "sns-in-sqs": (Messages, [(CAKE,)]),
     "sqs": (Messages, [(CAKE,), (ODD,), ()]),
@@ -86,17 +88,19 @@ WINTER, AUTUMN = datetime(2026, 1, 31, 12, tzinfo=UTC), datetime(2026, 11, 25, 1
         (
             "put-several",
             [
-                Notice(ODD, Change.CREATED, VERSION, WINTER),
+                Notice(ODD, Change.ARRIVED, VERSION, WINTER),
                 # A bucket without versions.
-                Notice(CAKE, Change.CREATED, None, WINTER + timedelta(seconds=1)),
+                Notice(CAKE, Change.ARRIVED, None, WINTER + timedelta(seconds=1)),
             ],
         ),
-        ("put", [Notice(CAKE, Change.CREATED)]),
-        ("sns-in-sqs", [Notice(CAKE, Change.CREATED, VERSION, WINTER)]),
-        ("on-failure", [Notice(CAKE, Change.CREATED, VERSION, WINTER)]),
-        ("eventbridge", [Notice(ODD, Change.CREATED, EB_VERSION, AUTUMN)]),
+        ("put", [Notice(CAKE, Change.ARRIVED)]),
+        ("sns-in-sqs", [Notice(CAKE, Change.ARRIVED, VERSION, WINTER)]),
+        ("on-failure", [Notice(CAKE, Change.ARRIVED, VERSION, WINTER)]),
+        ("eventbridge", [Notice(ODD, Change.ARRIVED, EB_VERSION, AUTUMN)]),
         ("eventbridge-deleted", [Notice(CAKE, None, EB_VERSION, AUTUMN)]),
+        ("eventbridge-restored", [Notice(CAKE, Change.ARRIVED, EB_VERSION, AUTUMN)]),
         ("rejection", [Notice(CAKE)]),
+        ("restored", [Notice(CAKE, Change.ARRIVED, VERSION, WINTER)]),
         ("batch-operations-1", [Notice(CAKE)]),
     ],
 )
@@ -118,7 +122,7 @@ def test_a_time_that_a_person_wrote_is_a_time_or_none(time: object, at: datetime
     event = load("put")
     event["Records"][0]["eventTime"] = time
     event["Records"][0]["s3"]["object"]["versionId"] = None
-    assert parse(event).notices == {CAKE: [Notice(CAKE, Change.CREATED, None, at)]}
+    assert parse(event).notices == {CAKE: [Notice(CAKE, Change.ARRIVED, None, at)]}
 
 
 @pytest.mark.parametrize("change", [{"source": "aws.ec2"}, {"detail": {"object": {"key": "cake.jpg"}}}])

@@ -88,7 +88,7 @@ def test_all_that_an_event_says_of_an_object_is_passed_on(module: ModuleType) ->
     twice: Any = event("cake.jpg", "cake.jpg")
     twice["Records"][0]["eventName"] = "ObjectCreated:Put"
     module.lambda_handler(twice, Context())
-    assert (module.reconciler.seen, module.reconciler.told) == (["cake.jpg"], [Change.CREATED, None])
+    assert (module.reconciler.seen, module.reconciler.told) == (["cake.jpg"], [Change.ARRIVED, None])
 
 
 def test_all_are_finished_then_the_failed_are_named_once(module: ModuleType) -> None:

@@ -577,7 +577,7 @@ def test_a_deletion_leaves_outputs_alone_unless_they_are_to_follow(pipeline: Pip
 
 def created(minutes: float, version_id: str | None = "1") -> Notice:
     """What S3 tells of an upload so many minutes later."""
-    return Notice(CAKE, Change.CREATED, version_id, datetime.now(UTC) - timedelta(minutes=minutes))
+    return Notice(CAKE, Change.ARRIVED, version_id, datetime.now(UTC) - timedelta(minutes=minutes))
 
 
 def with_output(pipeline: Pipeline) -> Pipeline:
@@ -605,7 +605,7 @@ def test_a_new_version_that_s3_does_not_know_is_handed_back_and_keeps_its_output
 
 @pytest.mark.parametrize(
     "notice",
-    [created(21), created(0, version_id=None), Notice(CAKE, Change.CREATED, "1"), Notice(CAKE)],
+    [created(21), created(0, version_id=None), Notice(CAKE, Change.ARRIVED, "1"), Notice(CAKE)],
     ids=["old", "without versions", "sent by hand", "of no upload"],
 )
 def test_what_s3_should_know_by_now_is_gone(pipeline: Pipeline, notice: Notice) -> None:

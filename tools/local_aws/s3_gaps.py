@@ -95,6 +95,18 @@ def tell_of_delete_markers() -> None:
     S3Response.get_object = get_object
 
 
+def complete_restores() -> None:
+    """End a restore at once, and tell of it; moto does so only when somebody asks for the object."""
+    begin = FakeKey.restore
+
+    def restore(key: Any, days: int) -> None:
+        begin(key, days)
+        # Asking is what completes it.
+        _ = key.status
+
+    FakeKey.restore = restore
+
+
 def ask_for_customer_keys() -> None:
     """Give what is encrypted with a customer's key (SSE-C) only to who sends it again; moto gives it to everybody."""
     create, copy = FakeKey.__init__, S3Backend.copy_object

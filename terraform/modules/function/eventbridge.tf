@@ -5,7 +5,7 @@ locals {
   event_pattern = jsonencode({
     source = ["aws.s3"]
     # Here, what a lifecycle rule removes is deleted like all else.
-    "detail-type" = concat(["Object Created"], var.mirror_deletes ? ["Object Deleted"] : [])
+    "detail-type" = concat(["Object Created", "Object Restore Completed"], var.mirror_deletes ? ["Object Deleted"] : [])
     detail = merge(
       { bucket = { name = [var.source_bucket.name] } },
       # None where a filter fits every key.

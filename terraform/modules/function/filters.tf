@@ -31,10 +31,10 @@ locals {
     for i, filter in local.filters : {
       id                  = "${var.name}-${i}"
       lambda_function_arn = aws_lambda_function.this.arn
-      # Not only Put: uploads over 8 MB by the CLI and the SDKs are multipart, and copies are uploads too. What a lifecycle
-      # rule removes is no ObjectRemoved:
+      # Not only Put: uploads over 8 MB by the CLI and the SDKs are multipart, and copies are uploads too. What is restored
+      # from an archive can be read only now. What a lifecycle rule removes is no ObjectRemoved:
       # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html
-      events        = concat(["s3:ObjectCreated:*"], var.mirror_deletes ? ["s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"] : [])
+      events        = concat(["s3:ObjectCreated:*", "s3:ObjectRestore:Completed"], var.mirror_deletes ? ["s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"] : [])
       filter_prefix = filter.prefix == "" ? null : replace(urlencode(filter.prefix), "%2F", "/")
       filter_suffix = filter.suffix == "" ? null : replace(urlencode(filter.suffix), "%2F", "/")
     }
