@@ -116,13 +116,13 @@ ENDLESS_TIMES = 4
 RUN_NANOSECONDS = 200
 """For each pixel and each byte of a run-length bitmap, which Pillow decodes in Python."""
 
-ENCODE_NANOSECONDS = {"JPEG": 4, "PNG": 160, "GIF": 260, "WEBP": 270, "TIFF": 40, "BMP": 3, "AVIF": 130}
+ENCODE_NANOSECONDS = {"JPEG": 4, "PNG": 160, "GIF": 300, "WEBP": 270, "TIFF": 40, "BMP": 3, "AVIF": 130}
 """To encode and prove an output pixel, likewise."""
 
 DECODE_FRAME_NANOSECONDS = defaultdict(lambda: 150_000, TIFF=600_000)
 """What a frame takes beside its pixels, to decode and resize; a page of a TIFF brings a directory of its own."""
 
-ENCODE_FRAME_NANOSECONDS = defaultdict(lambda: 500_000, AVIF=1_000_000, TIFF=3_000_000)
+ENCODE_FRAME_NANOSECONDS = defaultdict(lambda: 500_000, GIF=2_500_000, AVIF=1_000_000, TIFF=3_000_000)
 """The same, to encode and prove it; the more pages a TIFF has, the longer each takes: this is of 3000."""
 
 SLOWNESS = 2.5

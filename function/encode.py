@@ -261,12 +261,10 @@ def _indexed(job: Job, images: Sequence[Image.Image], options: Options) -> bytes
     """An animation in one palette; None where that is seen, or cannot be."""
     if any(image.mode in {"LA", "RGBA"} and image.getchannel("A").getextrema()[0] != 255 for image in images):
         return None
-    indexed = palette.shared(images, spare=False).images
-    if any(
-        palette.fidelity(image, reduced) < palette.TOLERABLE for image, reduced in zip(images, indexed, strict=True)
-    ):
+    painted = [frame.image for frame in palette.in_one(images, has_transparent=False)]
+    if not all(palette.fidelity(*pair).reaches(palette.TOLERABLE) for pair in zip(images, painted, strict=True)):
         return None
-    return _saved(job, indexed, options)
+    return _saved(job, painted, options)
 
 
 def _smallest(job: Job, options: Options) -> bytes:
@@ -284,18 +282,18 @@ def _smallest(job: Job, options: Options) -> bytes:
     full = _saved(job, [image], options | (_deflation(picture, image) if job.format == "PNG" else {}))
     best = min(best or full, full, key=len)
     if job.grows(best):
-        least = palette.TOLERABLE if picture.has_few_colours or picture.shows_few_colours else palette.FAITHFUL
-        best = min(best, _in_palette(job, options, least) or best, key=len)
+        bound = palette.TOLERABLE if picture.has_few_colours or picture.shows_few_colours else palette.FAITHFUL
+        best = min(best, _in_palette(job, options, bound) or best, key=len)
     return best
 
 
-def _in_palette(job: Job, options: Options, least: float) -> bytes | None:
+def _in_palette(job: Job, options: Options, bound: palette.Fidelity) -> bytes | None:
     """A still in the largest palette in which it does not grow, else the smallest; None where all are too rough."""
     (image,) = job.images
     best = None
-    for colours in (16,) if image.mode == "L" else (256, 64, 16, 8):
-        reduced = palette.indexed(image, colours)
-        if palette.fidelity(image, reduced) < least:
+    for colours in (16,) if image.mode == "L" else (256, 128, 64, 32, 16, 8):
+        reduced = palette.reduced(image, colours)
+        if not palette.fidelity(image, reduced).reaches(bound):
             break
         body = _saved(job, [reduced], options)
         best = min(best or body, body, key=len)
@@ -324,9 +322,8 @@ def _png_sample(image: Image.Image, how: Options) -> bytes:
 
 
 def _gif(job: Job) -> bytes:
-    indexed = palette.shared(job.images, spare=job.is_animated)
-    frames = [gif_writer.Painted(image, indexed.colours, indexed.transparent) for image in indexed.images]
-    return gif_writer.write(frames, job.timing.get("duration", ()), job.timing.get("loop"))
+    frames = palette.in_several(job.images)
+    return gif_writer.write(job.images, frames, job.timing.get("duration", ()), job.timing.get("loop"))
 
 
 def _webp(job: Job) -> bytes:

@@ -7,11 +7,11 @@ and has one palette and one disposal for all frames.
 import functools
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from PIL import GifImagePlugin, Image, ImageChops
 
 from gif import EXTENSION, GRAPHIC_CONTROL, IMAGE, TRAILER
+from palette import Painted, seen
 from pillow import encoding
 
 KEEP, CLEAR = 1, 2
@@ -23,60 +23,53 @@ MILLISECONDS = 10
 HAS_TABLE = 0x80
 """That a colour table follows (sections 18 and 20)."""
 
-
-@dataclass(frozen=True)
-class Painted:
-    """A frame in a palette.
-
-    Attributes:
-        image: Its pixels are entries of the palette.
-        colours: Red, green and blue of up to 256 entries.
-        transparent: The entry that is no colour; None where there is none.
-
-    """
-
-    image: Image.Image
-    colours: bytes
-    transparent: int | None
-
-    @property
-    def shown(self) -> Image.Image:
-        """What a viewer sees, in RGBA; what is transparent has no colour."""
-        entries = [self.colours[start : start + 3] + b"\xff" for start in range(0, len(self.colours), 3)]
-        if self.transparent is not None:
-            entries[self.transparent] = bytes(4)
-        coloured = self.image.copy()
-        coloured.putpalette(b"".join(entries), "RGBA")
-        return coloured.convert("RGBA")
+Box = tuple[int, int, int, int]
 
 
-def write(frames: Sequence[Painted], milliseconds: Sequence[int], plays: int | None) -> bytes:
+def write(
+    images: Sequence[Image.Image], frames: Sequence[Painted], milliseconds: Sequence[int], plays: int | None
+) -> bytes:
     """Write frames of one size, the first one's palette as that of all.
 
     Args:
-        frames: At least one. If there are several, each has a transparent entry.
+        images: The frames in full colour (L, LA, RGB or RGBA), at least one.
+        frames: The same in palettes. If there are several, each palette has a transparent entry.
         milliseconds: How long each is shown; empty for a still.
         plays: How often an animation is repeated: 0 is for ever, None says nothing.
 
     """
-    first = frames[0]
-    width, height = first.image.size
+    first = frames[0].palette
+    width, height = images[0].size
     parts = [b"GIF89a", struct.pack("<HHBBB", width, height, _table_flags(first.colours), 0, 0), _table(first.colours)]
     if plays is not None:
         parts.append(b"\x21\xff\x0bNETSCAPE2.0" + struct.pack("<BBHB", 3, 1, plays, 0))
-    blank = Image.new("RGBA", first.image.size)
-    before, shown = blank, first.shown
-    for index, frame in enumerate(frames):
-        following = frames[index + 1].shown if index + 1 < len(frames) else shown
+    shown = wanted = Image.new("RGBA", images[0].size)
+    for index, (image, frame) in enumerate(zip(images, frames, strict=True)):
+        before, wanted = wanted, seen(image)
+        # What does not change keeps the colour that another palette gave it.
+        changed = ImageChops.darker(_difference(before, wanted), _difference(shown, frame.shown))
         # What is seen can be covered, and uncovered only if the frame that covers it is cleared.
-        is_cleared = ImageChops.subtract(shown.getchannel("A"), following.getchannel("A")).getbbox() is not None
-        if milliseconds or frame.transparent is not None:
+        is_cleared = index + 1 < len(images) and _uncovers(wanted, seen(images[index + 1]))
+        if milliseconds or frame.palette.transparent is not None:
             time = milliseconds[index] // MILLISECONDS if milliseconds else 0
-            parts.append(_control(CLEAR if is_cleared else KEEP, time, frame.transparent))
-        table = b"" if frame.colours == first.colours else frame.colours
-        parts += _image(frame, before, shown, table, is_whole=is_cleared or index == 0)
-        before, shown = blank if is_cleared else shown, following
+            parts.append(_control(CLEAR if is_cleared else KEEP, time, frame.palette.transparent))
+        box = (0, 0, width, height) if is_cleared or not index else changed.getbbox()
+        parts += _image(frame, changed, box, is_first_palette=frame.palette == first)
+        if is_cleared:
+            shown = wanted = Image.new("RGBA", images[0].size)
+        else:
+            shown.paste(frame.shown, mask=changed.point([0] + 255 * [255]))
     return b"".join([*parts, bytes([TRAILER])])
+
+
+def _difference(one: Image.Image, other: Image.Image) -> Image.Image:
+    """How much two images differ, in the channel that differs most."""
+    return functools.reduce(ImageChops.lighter, ImageChops.difference(one, other).split())
+
+
+def _uncovers(one: Image.Image, other: Image.Image) -> bool:
+    """Whether what ``one`` shows is transparent in ``other``."""
+    return ImageChops.subtract(one.getchannel("A"), other.getchannel("A")).getbbox() is not None
 
 
 def _control(disposal: int, time: int, transparent: int | None) -> bytes:
@@ -84,22 +77,20 @@ def _control(disposal: int, time: int, transparent: int | None) -> bytes:
     return struct.pack("<BBBBHBB", EXTENSION, GRAPHIC_CONTROL, 4, flags, time, transparent or 0, 0)
 
 
-def _image(frame: Painted, before: Image.Image, shown: Image.Image, table: bytes, *, is_whole: bool) -> list[bytes]:
+def _image(frame: Painted, changed: Image.Image, box: Box | None, *, is_first_palette: bool) -> list[bytes]:
     """The block of a frame, of all of it or of the part that changes; transparent where nothing changes."""
-    differs = functools.reduce(ImageChops.lighter, ImageChops.difference(before, shown).split())
-    image, box = frame.image, (0, 0, *frame.image.size)
-    if frame.transparent is not None:
+    image, palette = frame.image, frame.palette
+    if palette.transparent is not None:
         image = image.copy()
-        image.paste(frame.transparent, mask=differs.point([255] + 255 * [0]))
-    if not is_whole:
-        # An image of no pixel is none.
-        box = differs.getbbox() or (0, 0, 1, 1)
-    left, top, right, bottom = box
+        image.paste(palette.transparent, mask=changed.point([255] + 255 * [0]))
+    # An image of no pixel is none.
+    left, top, right, bottom = box or (0, 0, 1, 1)
+    table = b"" if is_first_palette else palette.colours
     flags = _table_flags(table) if table else 0
     position = struct.pack("<BHHHHB", IMAGE, left, top, right - left, bottom - top, flags)
     with encoding("GIF"):
         # The first is such a position.
-        _, *coded = GifImagePlugin.getdata(image.crop(box))
+        _, *coded = GifImagePlugin.getdata(image.crop((left, top, right, bottom)))
     return [position, _table(table), *coded]
 
 

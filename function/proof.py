@@ -14,7 +14,7 @@ import webp
 from colour import eight_bit
 from decode import ANIMATED
 from errors import MalformedError, Reason, RejectedError
-from palette import UNSEEN, stacked
+from palette import seen, stacked
 from pillow import proving
 
 MOST_CELLS = 8
@@ -125,7 +125,7 @@ def _compare(output: Image.Image, frame_count: int, images: Sequence[Image.Image
     image_format = str(output.format)
     shown = [_shown(output, image_format, index, image.size) for index, image in enumerate(images[:frame_count])]
     is_gif = image_format == "GIF"
-    wanted = [_coarse(_seen_or_not(image) if is_gif else image) for image in images]
+    wanted = [_coarse(seen(image) if is_gif else image) for image in images]
     is_rough = is_gif or min(images[0].size) < CELL_SIDE
     _check_order(shown, wanted, MAX_ROUGH_DIFFERENCE if is_rough else MAX_DIFFERENCE)
 
@@ -162,15 +162,6 @@ def _shown(output: Image.Image, image_format: str, index: int, size: tuple[int, 
 def _check_size(size: tuple[int, int], wanted: tuple[int, int]) -> None:
     if size != wanted:
         raise RejectedError(Reason.UNFAITHFUL, f"the output has {size} pixels in place of {wanted}")
-
-
-def _seen_or_not(image: Image.Image) -> Image.Image:
-    """The image with what a GIF can hold of its alpha."""
-    if image.mode not in {"LA", "RGBA"}:
-        return image
-    opaque = image.convert("RGB")
-    opaque.putalpha(image.getchannel("A").point(UNSEEN[::-1]))
-    return opaque
 
 
 def _coarse(image: Image.Image) -> Image.Image:

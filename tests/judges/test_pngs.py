@@ -15,8 +15,8 @@ from tests.judges.chromium import Chromium
 from tests.pngs import Samples, chunk
 
 LIMITS = Limits(1769 << 20)
-MOST = 40
-"""Of 255: the error of a palette, made more by a gamma, and what the filter rings where blocks meet."""
+MOST = 16
+"""Of 255: the error of a palette, and what the filter rings where blocks meet."""
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 COLOURS = {
     "nothing": b"",

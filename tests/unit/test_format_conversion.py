@@ -260,12 +260,40 @@ def test_what_is_opaque_stays_so_in_a_palette() -> None:
     image = Image.new("RGBA", (400, 400), (200, 30, 30, 255))
     draw = ImageDraw.Draw(image)
     draw.ellipse((100, 100, 300, 300), fill=(0, 0, 0, 0))
-    made = palette.indexed(image.resize((200, 200)), 16).convert("RGBA").getchannel("A")
+    made = palette.reduced(image.resize((200, 200)), 16).convert("RGBA").getchannel("A")
     assert (made.getpixel((5, 5)), made.getpixel((100, 100))) == (255, 0)
 
 
+@pytest.mark.parametrize("image_format", ["PNG", "BMP", "GIF"])
+def test_dots_of_a_rare_colour_keep_it_in_a_palette(image_format: str) -> None:
+    """A peak signal-to-noise ratio of all of the image hardly sees them; the ground has more greys than entries."""
+    image = Image.radial_gradient("L").resize((600, 400)).convert("RGB")
+    draw = ImageDraw.Draw(image)
+    dots = {(60 * number + 30, 60): (255, 16 * number, 128 - 14 * number) for number in range(9)}
+    for (left, top), colour in dots.items():
+        draw.rectangle((left, top, left + 11, top + 11), fill=colour)
+    source = encoded(image.quantize(256, method=Image.Quantize.MAXCOVERAGE), image_format)
+    (output,) = render(source, [Rendition("half", scale=0.5)], limits=LIMITS).outputs
+    shown, wanted = decoded(output.body), decoded(source).convert("RGB")
+    assert image_format == "GIF" or shown.mode == "P"
+    for left, top in dots:
+        place, whole = ((left + 6) // 2, (top + 6) // 2), (left + 6, top + 6)
+        got, want = shown.convert("RGB").getpixel(place), wanted.getpixel(whole)
+        assert max(abs(one - other) for one, other in zip(got, want, strict=True)) <= 4  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_few_colours_with_alpha_are_exact_in_a_palette(mode: str) -> None:
+    image = Image.new(mode, (16, 16))
+    for place in range(200):
+        image.putpixel(
+            (place % 16, place // 16), (3 * (place % 60), *(place, 9)[: len(mode) - 2], 255 - 40 * (place % 7))
+        )
+    assert list(palette.reduced(image).convert("RGBA").tobytes()) == list(image.convert("RGBA").tobytes())
+
+
 def test_grey_with_alpha_keeps_both_in_a_palette() -> None:
-    assert palette.indexed(Image.new("LA", (8, 8), (100, 60))).convert("RGBA").getpixel((4, 4)) == (100, 100, 100, 60)
+    assert palette.reduced(Image.new("LA", (8, 8), (100, 60))).convert("RGBA").getpixel((4, 4)) == (100, 100, 100, 60)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])

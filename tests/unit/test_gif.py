@@ -3,11 +3,13 @@
 import io
 import struct
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import gif_writer
 import palette
 from decode import Picture
 from errors import Reason, RejectedError
@@ -115,8 +117,8 @@ def test_equal_frames_may_become_one_that_is_shown_as_long() -> None:
 
 @pytest.mark.parametrize(("level", "is_seen"), [(100, False), (127, False), (128, True), (200, True)])
 def test_alpha_becomes_seen_or_not(level: int, is_seen: bool) -> None:
-    indexed = palette.shared([Image.new("RGBA", (20, 20), (200, 100, 50, level))], spare=False)
-    assert (indexed.images[0].getpixel((5, 5)) != indexed.transparent) == is_seen
+    (painted,) = palette.in_several([Image.new("RGBA", (20, 20), (200, 100, 50, level))])
+    assert (painted.image.getpixel((5, 5)) != painted.palette.transparent) == is_seen
 
 
 def test_a_small_change_costs_little() -> None:
@@ -172,6 +174,65 @@ def test_each_of_many_frames_has_its_colours() -> None:
     source = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=50)
     for got, want in zip(shown(source), colours, strict=True):
         assert np.abs(got[50, 50, :3].astype(int) - want).max() <= 2
+
+
+COLOURS = [(60 + 130 * (place & 1), 60 + 65 * (place & 2), 60 + 33 * (place & 4)) for place in range(8)]
+
+
+def noisy(colour: tuple[int, int, int], seed: int) -> Image.Image:
+    """Hues of a colour, more than a palette has, on a white ground."""
+    levels = np.random.default_rng(seed).integers(-60, 60, (96, 96, 3)) + colour
+    levels[:, :40] = 255
+    return Image.fromarray(levels.clip(0, 255).astype(np.uint8))
+
+
+def test_a_scene_has_a_palette_of_its_own_where_one_for_all_is_too_rough() -> None:
+    scenes = [noisy(colour, 7).quantize(256).convert("RGB") for colour in COLOURS for _ in range(2)]
+    alone = [gif_writer.write([scene], palette.in_several([scene]), (), None) for scene in scenes[::2]]
+    frames = palette.in_several(scenes)
+    assert len({frame.palette.colours for frame in frames}) == 8
+    body = gif_writer.write(scenes, frames, 16 * [50], 0)
+    for shown, wanted in zip(frames_of(body), scenes, strict=True):
+        assert (shown[:, :40] == 255).all()
+        assert palette.fidelity(wanted, Image.fromarray(shown)).reaches(palette.FAITHFUL)
+    # What did not change is not written again.
+    assert len(body) < 1.1 * sum(map(len, alone))
+
+
+def test_no_more_palettes_are_made_than_time_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(palette, "PALETTES", 3)
+    monkeypatch.setattr(palette, "PALETTE_PIXELS", 1 << 30)
+    frames = palette.in_several([noisy(colour, 7).quantize(256).convert("RGB") for colour in COLOURS])
+    kinds = [frame.palette.colours for frame in frames]
+    assert len(set(kinds[:4])) == 4
+    assert set(kinds[3:]) == {kinds[3]}
+
+
+def test_palettes_that_bring_nothing_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(palette, "VAIN", palette.PALETTES // 2)
+    monkeypatch.setattr(palette, "PALETTE_PIXELS", 1 << 30)
+    made = []
+    make = palette.in_one
+
+    def counted(*args: Any, **options: Any) -> list[palette.Painted]:
+        made.append(args)
+        return make(*args, **options)
+
+    monkeypatch.setattr(palette, "in_one", counted)
+    noise = np.random.default_rng(7).integers(0, 256, (96, 96, 3), np.uint8)
+    frames = palette.in_several([Image.fromarray(np.roll(noise, shift, 0)) for shift in range(6)])
+    assert len({frame.palette.colours for frame in frames}) == 1
+    assert len(made) == 3
+
+
+def test_a_large_still_keeps_its_rarest_colour() -> None:
+    image = Image.new("RGB", (1200, 900), "white")
+    for level in range(200):
+        image.paste((level, level, 255), (6 * level, 0, 6 * level + 6, 800))
+        image.paste((level, 255, level), (6 * level, 800, 6 * level + 6, 899))
+    image.paste("red", (3, 3, 5, 5))
+    (painted,) = palette.in_several([image])
+    assert painted.shown.getpixel((4, 4)) == (255, 0, 0, 255)
 
 
 def test_what_nobody_sees_is_not_given_to_the_decoder() -> None:
