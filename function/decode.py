@@ -25,6 +25,7 @@ from PIL import (
 )
 
 import avif
+import bmp
 import gif
 import jpeg
 import png
@@ -76,6 +77,8 @@ WRITTEN_AS = {"MPO": "JPEG", "DIB": "BMP", "HEIF": "JPEG"}
 """A multi-picture JPEG is its main picture, a headerless bitmap a bitmap, and HEIC is what few can show."""
 
 JPEGS = frozenset({"JPEG", "MPO"})
+
+BITMAPS = frozenset({"BMP", "DIB"})
 
 ANIMATED = frozenset({"GIF", "PNG", "WEBP", "AVIF"})
 
@@ -187,6 +190,8 @@ class Picture:
         self._canvas: tuple[int, int] | None = None
         self.source_format = str(self._image.format)
         self.format = WRITTEN_AS.get(self.source_format, self.source_format)
+        if self.source_format == "BMP":
+            bmp.prepare(self._image, source)
         self._pages: Sequence[int] = range(self._counted_frames())
         self.kinds = self._counted_kinds()
         self.frame_count = len(self._pages)
@@ -233,7 +238,7 @@ class Picture:
     @property
     def is_run_length(self) -> bool:
         """Whether it is a bitmap of runs (RLE8 or RLE4), which Pillow decodes in Python."""
-        return self.source_format in {"BMP", "DIB"} and self._image.info["compression"] in RUN_LENGTH
+        return self.source_format in BITMAPS and self._image.info["compression"] in RUN_LENGTH
 
     @property
     def is_lossless_webp(self) -> bool:
@@ -329,6 +334,8 @@ class Picture:
         """The source as Pillow can read it."""
         if BEGINNINGS["GIF"].match(self.source):
             return gif.without_unseen(self.source)
+        if BEGINNINGS["BMP"].match(self.source):
+            return bmp.readable(self.source)
         if BEGINNINGS["JPEG"].match(self.source):
             readable, losses = jpeg.readable(self.source)
         elif BEGINNINGS["PNG"].match(self.source):
@@ -464,7 +471,12 @@ class Picture:
         """The current frame in a mode whose pixels can be averaged."""
         if self._has_wide_key and not self.is_animated:
             return _keyed(self._image, self._low_bytes(), self._image.info["transparency"])
-        return _resizable(tiff_page.corrected(self._image) if self.format == "TIFF" else self._image)
+        image = self._image
+        if self.format == "TIFF":
+            image = tiff_page.corrected(image)
+        elif self.source_format in BITMAPS:
+            image = bmp.corrected(image, self.source)
+        return _resizable(image)
 
     def _narrow_colour_key(self) -> None:
         """Let a transparent colour of 16 bits be one of the 8 bits to which Pillow reduces the colours of an APNG."""
@@ -603,7 +615,7 @@ def _resizable(image: Image.Image) -> Image.Image:
         return _converted(image, "LA") if has_key else image if image.mode == "L" else _converted(image, "L")
     if image.mode in {"P", "PA"}:
         return _converted(image, "RGBA" if has_key or image.mode == "PA" else "RGB")
-    if image.mode in {"RGBX", "YCbCr", "HSV"} or _is_bitmap_without_alpha(image):
+    if image.mode in {"RGBX", "YCbCr", "HSV"}:
         return _converted(image, "RGB")
     if image.mode == "La":
         return _converted(image, "LA")
@@ -620,11 +632,6 @@ def _converted(image: Image.Image, *modes: str) -> Image.Image:
         for mode in modes:
             image = image.convert(mode)
     return image
-
-
-def _is_bitmap_without_alpha(image: Image.Image) -> bool:
-    """Whether a bitmap has an alpha channel that its writer left empty, as many do, meaning opaque."""
-    return image.format in {"BMP", "DIB"} and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0)
 
 
 def _keyed_grey(image: Image.Image) -> Image.Image:

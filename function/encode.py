@@ -3,7 +3,6 @@
 import bisect
 import io
 import math
-import struct
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from typing import Any
 from PIL import Image, ImageFilter, PngImagePlugin
 
 import avif
+import bmp
 import gif_writer
 import palette
 import tiff
@@ -408,22 +408,11 @@ def _tiff_options(job: Job, frame: Frame, quality: int) -> Options:
 
 
 def _bmp(job: Job) -> bytes:
-    if job.images[0].mode == "RGBA":
-        return _with_alpha(_saved(job, job.images, {}))
-    return _smallest(job, {}) if job.picture.has_few_colours else _saved(job, job.images, {})
-
-
-def _with_alpha(body: bytes) -> bytes:
-    """Pillow's 32-bit bitmap with the header that says that the fourth byte is alpha, BITMAPV4HEADER.
-
-    https://learn.microsoft.com/en-us/windows/win32/api/wingdi/ns-wingdi-bitmapv4header
-    """
-    file_header, header, pixels = body[:14], body[14:54], body[54:]
-    length, bitfields = 108, 3
-    masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
-    longer = struct.pack("<I", length) + header[4:16] + struct.pack("<I", bitfields) + header[20:] + masks + b"BGRs"
-    start = file_header[:2] + struct.pack("<I4xI", 14 + length + len(pixels), 14 + length)
-    return start + longer.ljust(length, b"\0") + pixels
+    has_alpha = job.images[0].mode == "RGBA"
+    has_few = job.picture.has_few_colours and not has_alpha
+    body = _smallest(job, {}) if has_few else _saved(job, job.images, {})
+    icc = job.frames[0].icc
+    return bmp.described(body, icc, has_alpha=has_alpha) if icc or has_alpha else body
 
 
 ENCODERS: dict[str, Callable[[Job], bytes]] = {

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageDraw, JpegImagePlugin
 
+import bmp
 import decode
-import encode
 import palette
 from render import Rendered, render
 from renditions import Rendition
@@ -300,7 +300,7 @@ def test_grey_with_alpha_keeps_both_in_a_palette() -> None:
 def test_a_bitmap_keeps_its_alpha(mode: str) -> None:
     source = picture().convert(mode)
     source.putalpha(Image.linear_gradient("L").resize(source.size))
-    bitmap = encode._with_alpha(encoded(source.convert("RGBA"), "BMP"))
+    bitmap = bmp.described(encoded(source.convert("RGBA"), "BMP"), None, has_alpha=True)
     assert decoded(bitmap).getchannel("A").getextrema() == (0, 255)
     got, want = (np.asarray(image, dtype=int) for image in (converted(bitmap, None), source.convert("RGBA").reduce(2)))
     assert np.abs(got - want)[..., 3].max() <= 2

@@ -1,0 +1,89 @@
+"""Bitmaps of every header and layout of pixels: what we write of them shows in Chromium what the source shows there."""
+
+import itertools
+import struct
+
+import numpy as np
+from PIL import ImageCms
+
+import bmp
+from render import render
+from renditions import Rendition
+from settings import Limits
+from tests.images import decoded, encoded, picture
+from tests.judges.chromium import Chromium
+
+LIMITS = Limits(1769 << 20)
+MASKS = {
+    "X1R5G5B5": (16, 0x7C00, 0x3E0, 0x1F, 0),
+    "A1R5G5B5": (16, 0x7C00, 0x3E0, 0x1F, 0x8000),
+    "R5G6B5": (16, 0xF800, 0x7E0, 0x1F, 0),
+    "A4R4G4B4": (16, 0xF00, 0xF0, 0xF, 0xF000),
+    "A4B4G4R4": (16, 0xF, 0xF0, 0xF00, 0xF000),
+    "X4R4G4B4": (16, 0xF00, 0xF0, 0xF, 0),
+    "A8R8G8B8": (32, 0xFF0000, 0xFF00, 0xFF, 0xFF000000),
+    "X8R8G8B8": (32, 0xFF0000, 0xFF00, 0xFF, 0),
+    "A8B8G8R8": (32, 0xFF, 0xFF00, 0xFF0000, 0xFF000000),
+    "X8B8G8R8": (32, 0xFF, 0xFF00, 0xFF0000, 0),
+    "R8G8B8A8": (32, 0xFF000000, 0xFF0000, 0xFF00, 0xFF),
+}
+HEADERS = (40, 52, bmp.V3, bmp.V4, bmp.V5)
+MOST = 4
+"""Of 255: what rounding makes of five bits, and of colours of which little is seen."""
+
+
+def bitmap(name: str, header: int, compression: int, *, profile: bytes = b"", colours: bytes = bmp.SRGB) -> bytes:
+    """Blocks of random pixels, from the bottom to the top, as few programs write them."""
+    bits, *masks = MASKS[name]
+    blocks = np.random.default_rng(bits).integers(0, 1 << bits, (3, 4), dtype=np.uint64)
+    data = np.kron(blocks, np.ones((8, 8), np.uint64)).astype(f"<u{bits // 8}").tobytes()
+    fields = struct.pack("<LllHHLLllLL", header, 32, 24, 1, bits, compression, len(data), 2835, 2835, 0, 0)
+    fields += struct.pack("<4L", *masks)
+    if header < bmp.V3:
+        fields = fields[: 40 if compression == bmp.PLAIN and header == 40 else 52]
+    elif header > bmp.V3:
+        fields += colours + bytes(48)
+        fields += struct.pack("<4L", 4, header + len(data), len(profile), 0)[: header - bmp.V4]
+    size = 14 + len(fields) + len(data) + len(profile)
+    return struct.pack("<2sL4xL", b"BM", size, 14 + len(fields)) + fields + data + profile
+
+
+def swapped() -> bytes:
+    """A profile in which red is blue: its tags have changed places."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return profile.replace(b"rXYZ", b"none").replace(b"bXYZ", b"rXYZ").replace(b"none", b"bXYZ")
+
+
+def check(chromium: Chromium, source: bytes) -> str:
+    """Tell how far what is written is from what the source shows."""
+    (output,) = render(source, [Rendition("same", scale=1)], limits=LIMITS).outputs
+    wanted, got = (chromium.still(body) for body in (source, output.body))
+    assert wanted is not None
+    assert got is not None
+    difference = np.abs(got.pixels.astype(int) - wanted.pixels)
+    difference[..., :3] = difference[..., :3] * (wanted.pixels[..., 3:] / 255)
+    return f"it differs by {difference.max()}" if difference.max() > MOST else ""
+
+
+def test_every_layout_is_shown(chromium: Chromium) -> None:
+    wrong = []
+    for name, header, compression in itertools.product(MASKS, HEADERS, (bmp.PLAIN, bmp.MASKED)):
+        if name == "A4B4G4R4" and header < bmp.V3 and compression == bmp.MASKED:
+            # Without a mask of alpha it is another layout, which is rejected.
+            continue
+        if fault := check(chromium, bitmap(name, header, compression)):
+            wrong.append((name, header, compression, fault))
+    assert wrong == []
+
+
+def test_a_profile_is_shown_and_kept(chromium: Chromium) -> None:
+    profile = swapped()
+    for name, space in itertools.product(("A1R5G5B5", "X8R8G8B8"), (bmp.EMBEDDED, bmp.SRGB)):
+        source = bitmap(name, bmp.V5, bmp.MASKED, profile=profile, colours=space)
+        assert check(chromium, source) == ""
+        (output,) = render(source, [Rendition("same", scale=1)], limits=LIMITS).outputs
+        assert output.body.endswith(profile) is (space == bmp.EMBEDDED)
+    few = bmp.described(encoded(picture().quantize(16), "BMP"), profile, has_alpha=False)
+    assert check(chromium, few) == ""
+    (output,) = render(few, [Rendition("half", scale=0.5)], limits=LIMITS).outputs
+    assert (decoded(output.body).mode, output.body[-len(profile) :]) == ("P", profile)
