@@ -24,58 +24,31 @@ RUNTIME_BYTES = 120 * MIB
 SOURCE_COPIES = 2
 """The source itself, and what its decoder makes of it or reads."""
 
-STORED_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}
-"""How Pillow stores a pixel; four bytes in every other mode."""
-
-ROW_BYTES = 8
-"""What Pillow takes for a row beside its pixels; more than them, where an image is one pixel wide."""
-
-SIDE_BYTES = 64
-"""What resizing takes for the filter's weights, a pixel of either side: bicubic 40, Lanczos 56, rounded up."""
+PIXEL_BYTES, STORED_BYTES = 4, {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}
+"""How Pillow stores a pixel; the first in every mode that is not in the second."""
 
 DECODER_BYTES = {
     "JPEG": 0,
     "MPO": 0,
     "PNG": 0,
     "GIF": 1,
-    "WEBP": 13,
-    "TIFF": 3,
+    "WEBP": 10,
+    "TIFF": 0,
     "BMP": 0,
     "DIB": 0,
     "AVIF": 8,
     "HEIF": 12,
 }
-"""What a decoder holds beside its image, a source pixel: measured, and rounded up."""
+"""What a decoder holds beside its image, per source pixel; measured with photos."""
 
-ANIMATION_DECODER_BYTES = {"PNG": 8, "GIF": 8, "WEBP": 4, "AVIF": 24}
-"""The same, in addition, of an animation's decoder, a pixel of one frame; AVIF's works on several at once."""
+ENCODER_BYTES = {"JPEG": 5, "PNG": 6, "GIF": 14, "WEBP": 14, "TIFF": 3, "BMP": 3, "AVIF": 30}
+"""What encoding and proving an output hold beside its image, per pixel of a frame; measured with photos.
 
-ANIMATED_AVIF_BYTES = 12 * MIB
-"""What the coders of an animated AVIF hold at least, for frames of any size."""
+AVIF's is the most that was measured: its encoder crashes where an allocation fails.
+"""
 
-LOSSLESS = "lossless WebP"
-"""Its encoder takes more than twice as much."""
-
-JPEG_VALUE_BYTES = 2.2
-"""What encoding and proving a JPEG hold beside its image, for each of its values: measured, and rounded up."""
-
-JPEG_VALUES = {0: 3.0, 1: 2.0, 2: 1.5}
-"""Values a pixel of a JPEG in colour, by its chroma subsampling as Pillow numbers it."""
-
-ENCODER_BYTES = {"PNG": 16, "GIF": 17, "WEBP": 14, LOSSLESS: 34, "TIFF": 9, "BMP": 14, "AVIF": 30}
-"""What encoding and proving an output hold beside its image, a pixel of one frame: measured, and rounded up."""
-
-ANIMATION_ENCODER_BYTES = {"PNG": 7, "GIF": 6, "WEBP": 3, LOSSLESS: 3, "TIFF": 0, "AVIF": 12}
-"""The same, in addition, a pixel of all frames."""
-
-FRAME_BYTES = 2_000
-"""What each frame after the first takes beside its pixels, resized: measured, and rounded up."""
-
-ENCODER_FRAME_BYTES = 11_000
-"""The same, in addition, of encoding and proving it; a GIF's, whose encoder keeps a palette for each."""
-
-MARGIN = 1.1
-"""By which every prediction is raised, for what was not measured."""
+ENCODED_AT_ONCE = {"AVIF": 35}
+"""The most frames of an animation that an encoder holds at once; one where nothing is said."""
 
 ONE_PROCESSOR_BYTES = 1769 * MIB
 """The memory at which Lambda gives one whole processor; with less, that much less of it.
@@ -156,32 +129,29 @@ class Demand:
             formats: What each of them writes, in Pillow's names.
 
         """
-        frames = picture.frame_count
+        kinds = picture.kinds
         decoded = _decoded_sizes(picture)
-        pixels = sum(count * math.prod(decoded[kind]) for kind, count in picture.kinds.items())
-        decoding = max(_decoding_bytes(picture, mode, size) for (mode, _), size in decoded.items())
+        pixels = sum(count * math.prod(decoded[kind]) for kind, count in kinds.items())
+        decoding = max(_decoding_bytes(picture, mode, math.prod(size)) for (mode, _), size in decoded.items())
         # Of several scans a JPEG's decoder holds two bytes of each coefficient, however far it shrinks the image.
         scans = jpeg.structure(picture.source) if picture.source_format in JPEGS else None
         coefficients = 2 * scans.coefficients if scans and scans.keeps_coefficients else 0
         shrunk = math.prod(picture.size) / math.prod(picture.full_size)
-        encoding, held = 0.0, 0
+        encoding = held = 0
         for rendition, image_format in zip(renditions, formats, strict=True):
-            kinds = picture.kinds.items()
-            outputs = {size: _output_pixels(rendition, image_format, size) for (_, size), _ in kinds}
-            total = sum(count * outputs[size] for (_, size), count in kinds)
-            encoding = max(encoding, _encoder_bytes(picture, image_format, max(outputs.values()), total))
-            # All frames are resized before the first is encoded; outputs have a byte a pixel.
-            made = sum(count * _output_bytes(rendition, image_format, size) for (_, size), count in kinds)
-            held += made + total + FRAME_BYTES * (frames - 1)
+            outputs = {size: _output_pixels(rendition, image_format, size) for _, size in kinds}
+            at_once = min(picture.frame_count, ENCODED_AT_ONCE.get(image_format, 1))
+            encoding = max(encoding, ENCODER_BYTES[image_format] * at_once * max(outputs.values()))
+            # All frames are resized before the first is encoded.
+            held += PIXEL_BYTES * sum(count * outputs[size] for (_, size), count in kinds.items())
         if picture.size != picture.full_size and any(
             picture.size in _outputs(rendition, image_format, picture.full_size)
             for rendition, image_format in zip(renditions, formats, strict=True)
         ):
             # What the decoder shrank is that output itself.
-            held -= _image_bytes(picture.size, 4)
-        encoding += ENCODER_FRAME_BYTES * (frames - 1)
+            decoding = 0
         peak_bytes = SOURCE_COPIES * len(picture.source) + shrunk * decoding + max(coefficients, encoding) + held
-        return cls(pixels, frames, _decoding_nanoseconds(picture, pixels, scans), round(MARGIN * peak_bytes))
+        return cls(pixels, picture.frame_count, _decoding_nanoseconds(picture, pixels, scans), round(peak_bytes))
 
 
 def _decoding_nanoseconds(picture: Picture, pixels: int, scans: jpeg.Structure | None) -> float:
@@ -207,20 +177,9 @@ def _output_pixels(rendition: Rendition, image_format: str, size: tuple[int, int
     return max(math.prod(output) for output in _outputs(rendition, image_format, size))
 
 
-def _output_bytes(rendition: Rendition, image_format: str, size: tuple[int, int]) -> int:
-    """What Pillow takes for such a frame, whichever way it is turned."""
-    return max(_image_bytes(output, 4) for output in _outputs(rendition, image_format, size))
-
-
 def _outputs(rendition: Rendition, image_format: str, size: tuple[int, int]) -> tuple[tuple[int, int], ...]:
     """What a frame of this stored size becomes: as it is stored, and turned, which may then be turned back."""
     return tuple(rendition.place(way, image_format).size for way in (size, size[::-1]))
-
-
-def _image_bytes(size: tuple[int, int], pixel_bytes: int) -> int:
-    """What Pillow takes for an image: each row has a pointer, and is rounded up to four bytes."""
-    width, height = size
-    return height * (ROW_BYTES + -(-width * pixel_bytes // 4) * 4) if pixel_bytes else 0
 
 
 def _decoded_sizes(picture: Picture) -> dict[tuple[str, tuple[int, int]], tuple[int, int]]:
@@ -235,37 +194,15 @@ def _decoded_sizes(picture: Picture) -> dict[tuple[str, tuple[int, int]], tuple[
     return {kind: (max(kind[1][0], least[0]), max(kind[1][1], least[1])) for kind in picture.kinds}
 
 
-def _decoding_bytes(picture: Picture, mode: str, size: tuple[int, int]) -> int:
-    """What a frame takes at most until it is resized."""
-    stored = STORED_BYTES.get(mode, 4)
+def _decoding_bytes(picture: Picture, mode: str, pixels: int) -> int:
+    """What a frame takes until it is resized."""
+    stored = STORED_BYTES.get(mode, PIXEL_BYTES)
     converted = premultiplied = 0
     if picture.has_colour_key or mode not in RESIZABLE:
-        converted = stored if mode == "1" else 4
+        converted = stored if mode == "1" else PIXEL_BYTES
     if picture.has_colour_key or mode in {"LA", "RGBA", "PA"}:
-        premultiplied = 4
-    decoder = DECODER_BYTES[picture.source_format]
-    if picture.is_animated:
-        decoder += ANIMATION_DECODER_BYTES[picture.source_format]
-    images = sum(_image_bytes(size, pixel_bytes) for pixel_bytes in (stored, converted, premultiplied))
-    return images + decoder * math.prod(size) + SIDE_BYTES * sum(size)
-
-
-def _encoder_bytes(picture: Picture, image_format: str, pixels: int, total: int) -> float:
-    """What encoding takes at most, beside the frames: of so many pixels in the largest, and in all of them."""
-    if image_format == "JPEG":
-        return JPEG_VALUE_BYTES * pixels * max(_jpeg_values(picture, mode) for mode, _ in picture.kinds)
-    encoder = LOSSLESS if image_format == "WEBP" and picture.is_lossless_webp else image_format
-    if total == pixels:
-        return ENCODER_BYTES[encoder] * pixels
-    least = ANIMATED_AVIF_BYTES if encoder == "AVIF" else 0
-    return least + ENCODER_BYTES[encoder] * pixels + ANIMATION_ENCODER_BYTES.get(encoder, 0) * total
-
-
-def _jpeg_values(picture: Picture, mode: str) -> float:
-    """How many values a pixel has in a JPEG of such a picture."""
-    if mode in {"1", "L", "LA", "I;16", "I", "F"}:
-        return 1
-    return 4 if mode == "CMYK" else JPEG_VALUES.get(picture.subsampling, 1.5)
+        premultiplied = PIXEL_BYTES
+    return (stored + converted + premultiplied + DECODER_BYTES[picture.source_format]) * pixels
 
 
 def check_size(demand: Demand, limits: Limits) -> None:

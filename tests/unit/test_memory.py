@@ -99,51 +99,20 @@ def animation(image_format: str, mode: str) -> bytes:
     return encoded(frames[0], image_format, save_all=True, append_images=frames[1:], duration=50)
 
 
-def specks(image_format: str) -> bytes:
-    """Many frames of hardly a pixel."""
-    turns = [picture(8, 8).rotate(90 * turn) for turn in range(4)]
-    return encoded(turns[0], image_format, save_all=True, append_images=(turns * 500)[1:], duration=20)
-
-
 def still(image_format: str, mode: str, **options: object) -> bytes:
     return encoded(photo(mode), image_format, **options)
 
 
-CASES: dict[str, tuple[Callable[[], bytes], dict[str, Any]]] = {
-    "JPEG": (lambda: still("JPEG", "RGB"), HALF),
-    "JPEG, whole": (lambda: still("JPEG", "RGB"), WHOLE),
-    "JPEG, progressive": (lambda: still("JPEG", "RGB", progressive=True, subsampling=0), TINY),
-    "JPEG, progressive CMYK": (lambda: still("JPEG", "CMYK", progressive=True), TINY),
-    "JPEG to PNG": (lambda: still("JPEG", "RGB"), HALF | {"format": "png"}),
-    "PNG, RGBA": (lambda: still("PNG", "RGBA"), WHOLE),
-    "PNG, palette": (lambda: still("PNG", "P"), WHOLE),
-    "PNG, palette with transparency": (lambda: still("PNG", "P", transparency=3), TINY),
-    "PNG, colour key": (lambda: still("PNG", "RGB", transparency=(1, 2, 3)), TINY),
-    "PNG, 16 bits": (lambda: still("PNG", "I;16"), HALF),
-    "PNG, grey and alpha": (lambda: still("PNG", "LA"), TINY),
-    "PNG, bilevel": (lambda: still("PNG", "1"), TINY),
-    "WebP": (lambda: still("WEBP", "RGB"), TINY),
-    "WebP, lossless": (lambda: still("WEBP", "RGB", lossless=True), HALF),
-    "AVIF": (lambda: still("AVIF", "RGBA"), TINY),
-    "to WebP": (lambda: still("TIFF", "RGBA"), WHOLE | {"format": "webp"}),
-    "to AVIF": (lambda: still("TIFF", "RGBA"), WHOLE | {"format": "avif"}),
-    "TIFF": (lambda: still("TIFF", "RGBA", compression="tiff_lzw"), WHOLE),
-    "TIFF, one strip": (lambda: still("TIFF", "CMYK", compression="tiff_lzw", strip_size=1 << 30), TINY),
-    "BMP": (lambda: still("BMP", "RGB"), WHOLE),
-    "GIF": (lambda: still("GIF", "P"), WHOLE),
-    "animated GIF": (lambda: animation("GIF", "RGBA"), WHOLE),
-    "animated WebP": (lambda: animation("WEBP", "RGBA"), WHOLE),
-    "animated PNG": (lambda: animation("PNG", "RGBA"), WHOLE),
-    "tiny GIF": (lambda: specks("GIF"), HALF),
-    "tiny WebP": (lambda: specks("WEBP"), HALF),
-    "tiny PNG": (lambda: specks("PNG"), HALF),
-    "animated AVIF": (lambda: animation("AVIF", "RGBA"), WHOLE),
+AVIFS: dict[str, tuple[Callable[[], bytes], dict[str, Any]]] = {
+    "still": (lambda: still("TIFF", "RGBA"), WHOLE | {"format": "avif"}),
+    "animated": (lambda: animation("AVIF", "RGBA"), WHOLE),
 }
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_no_more_memory_is_used_than_predicted(case: str) -> None:
-    make, options = CASES[case]
+@pytest.mark.parametrize("case", AVIFS)
+def test_an_avif_is_encoded_in_no_more_memory_than_predicted(case: str) -> None:
+    """Its encoder crashes where an allocation fails, so the cap alone would not do."""
+    make, options = AVIFS[case]
     source = make()
     small = encoded(picture(16, 16), decoded(source).format or "")
     command = [sys.executable, "-c", MEASURE, str(FUNCTION), repr(options), str(len(small))]
@@ -161,6 +130,11 @@ def square(image_format: str, side: int, **options: object) -> bytes:
     return encoded(Image.new("RGB", (side, side), "teal"), image_format, **options)
 
 
+def moving(image_format: str) -> bytes:
+    frames = [Image.new("RGB", (2000, 2000), colour) for colour in ("teal", "gold", "navy", "pink", "olive", "plum")]
+    return encoded(frames[0], image_format, save_all=True, append_images=frames[1:] * 2, duration=50)
+
+
 BEYOND: dict[str, tuple[Callable[[], bytes], dict[str, Any]]] = {
     "JPEG": (lambda: square("JPEG", 4500), WHOLE),
     "JPEG, progressive": (lambda: square("JPEG", 4500, progressive=True, subsampling=0), TINY),
@@ -175,6 +149,10 @@ BEYOND: dict[str, tuple[Callable[[], bytes], dict[str, Any]]] = {
     "TIFF, dictionary": (greedy, HALF),
     "to WebP": (lambda: square("PNG", 2500), WHOLE | {"format": "webp"}),
     "to AVIF": (lambda: square("PNG", 2500), WHOLE | {"format": "avif"}),
+    "animated GIF": (lambda: moving("GIF"), WHOLE),
+    "animated WebP": (lambda: moving("WEBP"), WHOLE),
+    "animated PNG": (lambda: moving("PNG"), WHOLE),
+    "one pixel wide": (lambda: encoded(Image.new("L", (1, 6_000_000)), "PNG"), {"scale": 0.001}),
 }
 """Images that take more than 150 MiB."""
 
