@@ -153,6 +153,7 @@ def test_a_wrong_checksum_of_good_pixels_is_ignored_and_said(colour_type: int, d
     "source",
     [
         pngs.png(SAMPLES, 2, 8, stream=STREAM[: len(STREAM) // 2]),
+        pngs.png(SAMPLES, 2, 8, stream=STREAM[:2] + b"\x07" + STREAM[3:]),
         GOOD[: START + len(STREAM) // 2],
         pngs.png(SAMPLES, 2, 8, stream=zlib.compress(pngs.filtered(SAMPLES, 8)[:-5])),
         GOOD[:START] + chunk(b"IDAT", WRONG, damage=1) + chunk(b"IEND"),
@@ -165,7 +166,7 @@ def test_a_wrong_checksum_of_good_pixels_is_ignored_and_said(colour_type: int, d
         GOOD[:20],
     ],
     ids=[
-        *("stream cut", "file cut", "bytes missing", "both checksums", "header", "between chunks"),
+        *("stream cut", "stream damaged", "file cut", "bytes missing", "both checksums", "header", "between chunks"),
         *("no palette", "short palette", "damaged palette", "no header", "header cut"),
     ],
 )
