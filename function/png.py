@@ -43,6 +43,9 @@ ANCILLARY = 0x20
 ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
 """Ancillary chunks that hold frames, and say how many there are and how they are shown."""
 
+ONCE = frozenset({b"IHDR", b"PLTE"})
+"""Critical chunks that a PNG has once, before its pixels: of two of them each decoder would believe another."""
+
 COLOURS = frozenset({b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP"})
 """Ancillary chunks that say what the pixels' values mean; the first of each kind counts, and only before the pixels."""
 
@@ -119,8 +122,8 @@ def readable(png: bytes) -> tuple[bytes, list[str]]:
         The PNG, and a sentence about each chunk that was left out although it matters.
 
     Raises:
-        MalformedError: It does not begin with a header, has no palette though its pixels are entries of one, or
-            something that is no chunk before the pixels.
+        MalformedError: It does not begin with a header, has two headers or palettes, or no palette though its pixels
+            are entries of one, or something that is no chunk before the pixels.
         RejectedError: TOO_LARGE: there are more chunks than ``structure.MAX_PARTS``.
 
     """
@@ -131,13 +134,11 @@ def readable(png: bytes) -> tuple[bytes, list[str]]:
     seen: set[bytes] = set()
     losses: list[str] = []
     for chunk in chunks(png):
-        if not chunk.kind.isalpha():
-            if b"IDAT" in seen:
-                # Nothing behind the pixels is needed.
-                break
-            raise MalformedError(f"{chunk.kind!r} is in the place of a chunk's kind")
-        if chunk.kind == b"IDAT" and png[COLOUR_TYPE] == PALETTE and b"PLTE" not in seen:
-            raise MalformedError("it has no palette")
+        if b"IDAT" not in seen:
+            _check_before_pixels(png, chunk, seen)
+        elif not chunk.kind.isalpha():
+            # Nothing behind the pixels is needed.
+            break
         if not _is_wanted(png, chunk, seen):
             continue
         if not _is_sound(png, chunk):
@@ -242,8 +243,20 @@ def _filtered_bytes(png: bytes, sides: tuple[int, int]) -> int:
     return sum(rows * (1 + -(-columns * bits // 8)) for columns, rows in sizes if columns > 0 and rows > 0)
 
 
+def _check_before_pixels(png: bytes, chunk: Chunk, seen: set[bytes]) -> None:
+    """Refuse what no decoder gets beyond."""
+    if not chunk.kind.isalpha():
+        raise MalformedError(f"{chunk.kind!r} is in the place of a chunk's kind")
+    if chunk.kind in ONCE & seen:
+        raise MalformedError(f"it has two {chunk.kind.decode()} chunks")
+    if chunk.kind == b"IDAT" and png[COLOUR_TYPE] == PALETTE and b"PLTE" not in seen:
+        raise MalformedError("it has no palette")
+
+
 def _is_wanted(png: bytes, chunk: Chunk, seen: set[bytes]) -> bool:
     """Whether a chunk matters, where it is."""
+    if chunk.kind in ONCE & seen:
+        return False
     if not chunk.kind[0] & ANCILLARY or chunk.kind in ANIMATION:
         return True
     if chunk.kind in TEXTS:

@@ -162,12 +162,14 @@ def test_a_wrong_checksum_of_good_pixels_is_ignored_and_said(colour_type: int, d
         pngs.png(pngs.blocks(3, 2), 3, 2),
         pngs.png(pngs.blocks(3, 2), 3, 2, before=chunk(b"PLTE", b"\1\2")),
         pngs.png(pngs.blocks(3, 2), 3, 2, before=chunk(b"PLTE", bytes(12), damage=1)),
+        pngs.png(pngs.blocks(3, 2), 3, 2, before=2 * chunk(b"PLTE", bytes(12))),
+        pngs.png(SAMPLES, 2, 8, before=pngs.header(SAMPLES, 0, 8)),
         pngs.SIGNATURE + chunk(b"IDAT", STREAM) + chunk(b"IEND"),
         GOOD[:20],
     ],
     ids=[
         *("stream cut", "stream damaged", "file cut", "bytes missing", "both checksums", "header", "between chunks"),
-        *("no palette", "short palette", "damaged palette", "no header", "header cut"),
+        *("no palette", "short palette", "damaged palette", "two palettes", "two headers", "no header", "header cut"),
     ],
 )
 def test_what_loses_pixels_is_a_rejection(source: bytes) -> None:
@@ -226,6 +228,13 @@ def test_a_frame_that_lacks_a_row_is_a_rejection(has_default: bool) -> None:
 )
 def test_colours_that_are_given_by_numbers_are_said_to_be_lost(codes: bytes, lost: str) -> None:
     assert whole(pngs.png(SAMPLES, 2, 8, before=chunk(b"cICP", codes))).lost == lost
+
+
+def test_what_stands_behind_the_pixels_changes_nothing() -> None:
+    samples, palette = pngs.blocks(3, 2), chunk(b"PLTE", bytes(range(12)))
+    late = chunk(b"PLTE", bytes(12)) + pngs.header(samples, 0, 8) + chunk(b"IEND")
+    plain, source = (pngs.png(samples, 3, 2, before=palette, end=end) for end in (None, late))
+    assert whole(source).outputs == whole(plain).outputs
 
 
 @given(st.data())
