@@ -14,6 +14,7 @@ from typing import Any
 from PIL import (
     AvifImagePlugin,  # noqa: F401 - registers its format, as do the others
     BmpImagePlugin,  # noqa: F401
+    ExifTags,
     GifImagePlugin,
     Image,
     ImageChops,
@@ -33,7 +34,7 @@ import tiff
 import tiff_page
 import webp
 from errors import MalformedError, Reason, RejectedError
-from metadata import Metadata, mend, without_exif
+from metadata import Metadata, mend, resolution, without_exif
 from pillow import decoding, tolerating
 
 try:
@@ -136,6 +137,7 @@ class Frame:
         predictor: What a TIFF page's values are stored as differences to: 1 is nothing, 2 the pixel to their left.
         quantization: A JPEG's quantisation tables, or a TIFF page's of JPEGs, the first component's first; none of
             other formats, or where there is no loss.
+        resolution: Pixels an inch, across and down as they are stored, where these differ.
 
     """
 
@@ -148,6 +150,7 @@ class Frame:
     compression: str | None
     predictor: int
     quantization: Mapping[int, Sequence[int]]
+    resolution: tuple[float, float] | None
 
     @property
     def displayed_size(self) -> tuple[int, int]:
@@ -304,6 +307,7 @@ class Picture:
             if self.format == "TIFF":
                 mend(self._image)
                 tiff_page.prepare(self._image)
+            dense = self._resolution()
             self._load()
             if len(self._image.info.get(EXIF_TEXT, "")) > MOST_EXIF_TEXT:
                 del self._image.info[EXIF_TEXT]
@@ -326,6 +330,7 @@ class Picture:
                 compression=self._image.info.get("compression"),
                 predictor=max(self._numbers(tiff.PREDICTOR), default=1),
                 quantization=self._quantization(),
+                resolution=dense,
             )
         if self._may_lack_rows() and png.lacks_rows(self._file, self.frame_count):
             raise RejectedError(Reason.CORRUPT, "the image cannot be decoded: the PNG has fewer rows than it says")
@@ -411,6 +416,12 @@ class Picture:
     def _numbers(self, tag: int) -> tuple[int, ...]:
         """What the current page of a TIFF says under a tag; nothing in other formats."""
         return tiff_page.numbers(self._image, tag) if self.format == "TIFF" else ()
+
+    def _resolution(self) -> tuple[float, float] | None:
+        """The resolution of pixels that are not square; a TIFF's as it is once Pillow has read, and so turned, it."""
+        found = resolution(self._image)
+        is_turned = self.format == "TIFF" and max(self._numbers(ExifTags.Base.Orientation), default=1) >= 5
+        return (found[1], found[0]) if found and is_turned else found
 
     def _quantization(self) -> dict[int, list[int]]:
         if self.format == "TIFF":

@@ -40,6 +40,9 @@ LEAST_QUALITY, MOST_TRIES = 10, 3
 CONTAINER_BYTES = {"AVIF": 300, "WEBP": 20, "TIFF": 900}
 """What a still takes beside its pixels and metadata, whatever its quality."""
 
+WITH_RESOLUTION = frozenset({"JPEG", "PNG", "TIFF", "BMP"})
+"""Formats that say how many pixels an inch has."""
+
 CONTENT_TYPES = {name: f"image/{name.lower()}" for name in MODES}
 
 STANDARD_LUMINANCE_SUM = 3688
@@ -120,7 +123,7 @@ class Job:
     @property
     def colour(self) -> Options:
         """The options that every format with colour profiles and metadata takes."""
-        return {"icc_profile": self.frames[0].icc, **self.kept}
+        return {"icc_profile": self.frames[0].icc, "dpi": self.frames[0].resolution, **self.kept}
 
     @property
     def timing(self) -> Options:
@@ -171,6 +174,9 @@ def encode(
 
     """
     kept = picture.metadata.kept(policy, frames[0].image.size)
+    if frames[0].resolution and image_format not in WITH_RESOLUTION:
+        across, down = frames[0].resolution
+        picture.note_loss(f"the resolution of {across:.0f} x {down:.0f} was left out: {image_format} has none")
     return ENCODERS[image_format](Job(picture, frames, image_format, rendition, kept))
 
 
@@ -396,7 +402,7 @@ def _tiff_tags(kept: Options) -> Image.Exif:
 
 
 def _tiff_options(job: Job, frame: Frame, quality: int) -> Options:
-    options: Options = {"icc_profile": frame.icc}
+    options: Options = {"icc_profile": frame.icc, "dpi": frame.resolution}
     if frame.compression == "jpeg" and frame.image.mode in {"L", "RGB"}:
         if job.rendition.quality is None:
             quality = min(quality, _jpeg_quality(frame.quantization))
@@ -410,7 +416,8 @@ def _tiff_options(job: Job, frame: Frame, quality: int) -> Options:
 def _bmp(job: Job) -> bytes:
     has_alpha = job.images[0].mode == "RGBA"
     has_few = job.picture.has_few_colours and not has_alpha
-    body = _smallest(job, {}) if has_few else _saved(job, job.images, {})
+    options = {"dpi": job.frames[0].resolution}
+    body = _smallest(job, options) if has_few else _saved(job, job.images, options)
     icc = job.frames[0].icc
     return bmp.described(body, icc, has_alpha=has_alpha) if icc or has_alpha else body
 

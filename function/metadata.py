@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 from PIL import ExifTags, Image, TiffImagePlugin, TiffTags
@@ -35,6 +36,13 @@ PARTS: dict[int | None, set[int]] = {
 XMP_READ_FIRST, NO_XMP = "XML:com.adobe.xmp", "none"
 """Where ``Image.getexif`` looks for XMP before it looks into ``xmp``, which every decoder writes; and a text without an
 orientation."""
+
+RESOLUTION, RESOLUTION_UNIT = (ExifTags.Base.XResolution, ExifTags.Base.YResolution), ExifTags.Base.ResolutionUnit
+NO_UNIT, INCH, CENTIMETRE = 1, 2, 3
+"""Tags of a TIFF, and values of the last (TIFF 6.0, section 8)."""
+
+USUAL, MOST_DENSE, NEARLY = 72, 65535, 0.01
+"""Pixels an inch where only their ratio is known, the most that a JPEG can say, and what ratio is one of squares."""
 
 AVIF_EXIF = re.compile(rb"(infe\x02.{3}.{4}|infe\x03.{3}.{6})Exif", re.DOTALL)
 """What announces EXIF among the items of a file (ISO/IEC 14496-12, 8.11.6)."""
@@ -102,6 +110,28 @@ class Metadata:
             if tag in details:
                 details[tag] = side
         return kept
+
+
+def resolution(image: Any) -> tuple[float, float] | None:
+    """Tell how many pixels an inch has, across and down as stored; None where they are square, or nothing says it."""
+    said: tuple[object, ...] = ()
+    unit: Any = None
+    with tolerating():
+        if image.format == "TIFF":
+            # In ``info`` may be that of another page.
+            said = tuple(image.tag_v2.get(tag) for tag in RESOLUTION)
+            unit = image.tag_v2.get(RESOLUTION_UNIT)
+        else:
+            known = [name for name in ("dpi", "aspect", "jfif_density") if name in image.info]
+            said = image.info[known[0]] if known else said
+            unit = INCH if "dpi" in known else NO_UNIT
+    numbers = [float(number) for number in said if isinstance(number, Real)]
+    if len(numbers) != 2 or not min(numbers) > 0:
+        return None
+    factor = USUAL / min(numbers) if unit == NO_UNIT else 2.54 if unit == CENTIMETRE else 1
+    across, down = (factor * number for number in numbers)
+    is_square = abs(across / down - 1) < NEARLY
+    return None if is_square or min(across, down) < 1 or max(across, down) > MOST_DENSE else (across, down)
 
 
 def without_exif(avif: bytes) -> bytes:

@@ -46,13 +46,14 @@ ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
 ONCE = frozenset({b"IHDR", b"PLTE"})
 """Critical chunks that a PNG has once, before its pixels: of two of them each decoder would believe another."""
 
-COLOURS = frozenset({b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP"})
-"""Ancillary chunks that say what the pixels' values mean; the first of each kind counts, and only before the pixels."""
+PIXELS = frozenset({b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"pHYs"})
+"""Ancillary chunks that say what the pixels' values mean, and what shape they have; the first of each kind counts, and
+only before the pixels."""
 
 SRGB_CODES = bytes([1, 13, 0, 1])
 """A ``cICP`` chunk that says what a PNG without it means (ITU-T H.273; PNG specification, 11.3.2.6)."""
 
-SIZES = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4}
+SIZES = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"pHYs": 9}
 """Of the data of those that have a fixed size, in bytes."""
 
 PROFILE = re.compile(rb"[^\0]{1,79}\0\0")
@@ -263,7 +264,7 @@ def _is_wanted(png: bytes, chunk: Chunk, seen: set[bytes]) -> bool:
         return png.startswith(TEXTS_READ, chunk.start + 8)
     if chunk.kind == b"tRNS" and png[COLOUR_TYPE] == PALETTE and b"PLTE" not in seen:
         return False
-    is_in_place = chunk.kind == b"eXIf" or (chunk.kind in COLOURS and b"IDAT" not in seen)
+    is_in_place = chunk.kind == b"eXIf" or (chunk.kind in PIXELS and b"IDAT" not in seen)
     return is_in_place and chunk.kind not in seen
 
 

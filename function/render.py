@@ -179,6 +179,8 @@ def _resized(frame: Frame, placements: Sequence[Placement]) -> list[Frame]:
     images = _all_scaled(frame, [_turned(placement) if swaps else placement for placement in placements])
     if frame.transpose is not None:
         images = [image.transpose(frame.transpose) for image in images]
+    if swaps and frame.resolution:
+        frame = replace(frame, resolution=frame.resolution[::-1])
     return [replace(frame, image=image, full_size=image.size, extent=image.size, transpose=None) for image in images]
 
 

@@ -111,7 +111,7 @@ def test_a_damaged_chunk_is_ignored_and_named(kind: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "before", [chunk(b"pHYs", b"\0"), chunk(b"bKGD"), chunk(b"prVt", b"x", damage=1), chunk(b"tEXt", b"a\0b", damage=1)]
+    "before", [chunk(b"bKGD", b"\0"), chunk(b"bKGD"), chunk(b"prVt", b"x", damage=1), chunk(b"tEXt", b"a\0b", damage=1)]
 )
 def test_what_is_not_used_may_be_damaged(before: bytes) -> None:
     made = whole(pngs.png(SAMPLES, 2, 8, before=before))

@@ -1,0 +1,88 @@
+"""Pixels that are not square, as a fax has, stay so: viewers that heed it show the proportions that the source has."""
+
+import struct
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from render import Rendered, render
+from renditions import Rendition
+from settings import Limits
+from tests.images import decoded, encoded, picture, turned
+from tests.pngs import chunk
+
+LIMITS = Limits(1769 << 20)
+FAX = (204, 98)
+FORMATS = ["JPEG", "PNG", "TIFF", "BMP"]
+
+
+def rendered(source: bytes, to: str | None = None) -> Rendered:
+    return render(source, [Rendition("x", scale=0.5, format=to)], limits=LIMITS)
+
+
+def resolution(source: bytes, to: str | None = None) -> tuple[float, ...] | None:
+    """What the output says, rounded: a PNG has pixels a metre."""
+    said = decoded(rendered(source, to).outputs[0].body).info.get("dpi")
+    return said and tuple(round(float(number)) for number in said)
+
+
+@pytest.mark.parametrize("to", [None, "jpeg", "png"])
+@pytest.mark.parametrize("image_format", FORMATS)
+def test_pixels_that_are_not_square_stay_so(image_format: str, to: str | None) -> None:
+    assert resolution(encoded(picture(), image_format, dpi=FAX), to) == FAX
+
+
+@pytest.mark.parametrize("to", ["webp", "avif"])
+def test_a_format_without_resolution_loses_it(to: str) -> None:
+    made = rendered(encoded(picture(), "TIFF", dpi=FAX), to)
+    assert made.lost == f"the resolution of 204 x 98 was left out: {to.upper()} has none"
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "TIFF", "PNG"])
+def test_they_are_turned_with_the_image(image_format: str) -> None:
+    for orientation in (3, 6):
+        source = turned(picture(), orientation, image_format, dpi=FAX)
+        assert resolution(source) == (FAX if orientation == 3 else FAX[::-1])
+
+
+def test_pages_have_their_own() -> None:
+    pages: list[tuple[Image.Image, dict[str, Any]]] = [
+        (picture(), {"dpi": FAX}),
+        (picture(), {"dpi": (72, 72)}),
+        (picture(), {"compression": "jpeg", "dpi": (100, 200)}),
+    ]
+    for page, options in pages:
+        page.encoderinfo = options
+    source = encoded(pages[0][0], "TIFF", save_all=True, append_images=[page for page, _ in pages[1:]])
+    image = decoded(rendered(source).outputs[0].body)
+    seen = []
+    for number in range(3):
+        image.seek(number)
+        seen.append(tuple(image.tag_v2.get(tag) for tag in (282, 283)))  # type: ignore[attr-defined]
+    assert seen == [FAX, (None, None), (100, 200)]
+
+
+@pytest.mark.parametrize(
+    ("options", "there"),
+    [
+        ({}, None),
+        ({"dpi": (200, 199)}, None),
+        ({"dpi": (70000, 100)}, None),
+        ({"dpi": (0.2, 0.4)}, None),
+        ({"tiffinfo": {282: 2.0, 283: 1.0, 296: 1}}, (144, 72)),
+        ({"tiffinfo": {282: 100.0, 283: 50.0, 296: 3}}, (254, 127)),
+        ({"tiffinfo": {282: 0.0, 283: 50.0}}, None),
+        ({"tiffinfo": {282: 100.0}}, None),
+    ],
+)
+def test_only_what_makes_sense_is_kept(options: dict[str, Any], there: tuple[int, int] | None) -> None:
+    assert resolution(encoded(picture(), "TIFF", **options), "png") == there
+
+
+def test_a_ratio_without_a_unit_is_kept() -> None:
+    jpeg = bytearray(encoded(picture()))
+    jpeg[13:18] = struct.pack(">BHH", 0, 1, 3)
+    assert resolution(bytes(jpeg)) == (72, 216)
+    png = encoded(picture(), "PNG")
+    assert resolution(png[:33] + chunk(b"pHYs", struct.pack(">IIB", 4, 2, 0)) + png[33:]) == (144, 72)
