@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from errors import Reason, RejectedError
 from render import Output
 from renditions import Rendition
@@ -79,15 +81,47 @@ class Destination:
                 **_headers(key, rendition, source),
             )
 
-    def remove(self, keys: Sequence[str]) -> None:
-        """Remove outputs, whether they are there or not; where the bucket keeps versions, it keeps them.
+    def holds_outputs_of(self, source_key: str, identity: Identity) -> bool:
+        """Whether every output is there, and made of its source as it is now.
 
         Raises:
             botocore.exceptions.BotoCoreError, ClientError: S3 could not do it; a retry may.
 
         """
-        for key in keys:
-            self.s3.delete_object(Bucket=self.bucket, Key=key)
+        wanted = _origin(identity).items()
+        keys = (rendition.output_key(source_key) for rendition in self.renditions)
+        return all(wanted <= self._metadata_of(key).items() for key in keys)
+
+    def remove(self, keys: Sequence[str]) -> tuple[str, ...]:
+        """Remove outputs; where the bucket keeps versions, it keeps them.
+
+        Returns:
+            The keys of those that were there.
+
+        Raises:
+            botocore.exceptions.BotoCoreError, ClientError: S3 could not do it; a retry may.
+
+        """
+        return tuple(key for key in keys if self._remove(key))
+
+    def _metadata_of(self, key: str) -> Mapping[str, str]:
+        try:
+            return self.s3.head_object(Bucket=self.bucket, Key=key)["Metadata"]
+        except ClientError as error:
+            # 403: S3 does not tell that an object is missing to whom may not list. 400: its key is too long.
+            if error.response["Error"]["Code"] in {"400", "403", "404"}:
+                return {}
+            raise
+
+    def _remove(self, key: str) -> bool:
+        try:
+            # Unconditionally, S3 makes a delete marker for what was never there, too.
+            self.s3.delete_object(Bucket=self.bucket, Key=key, IfMatch="*")
+        except ClientError as error:
+            if error.response["Error"]["Code"] in {"PreconditionFailed", "412", "NoSuchKey", "404"}:
+                return False
+            raise
+        return True
 
 
 def _checked_key(key: str) -> str:
@@ -123,14 +157,18 @@ def _sendable(value: str) -> str | None:
     return None if any(letter.isspace() and not letter.isascii() for letter in text) else text
 
 
-def _metadata(key: str, source: Mapping[str, str], digest: str, identity: Identity) -> dict[str, str]:
-    """The output's user metadata: where it came from, and as much of the source's as S3 takes, which is all or none."""
-    ours = {
-        MARKER: digest,
+def _origin(identity: Identity) -> dict[str, str]:
+    """What an output's metadata says of the state of its source."""
+    return {
         "resized-from-etag": identity.etag.strip('"'),
         "resized-from-modified": identity.last_modified.astimezone(UTC).isoformat(),
         "resized-from-version": identity.version_id or "null",
     }
+
+
+def _metadata(key: str, source: Mapping[str, str], digest: str, identity: Identity) -> dict[str, str]:
+    """The output's user metadata: where it came from, and as much of the source's as S3 takes, which is all or none."""
+    ours = {MARKER: digest, **_origin(identity)}
     theirs = {name: value for name, value in source.items() if name not in ours}
     size = sum(len(name.encode()) + len(value.encode()) for name, value in (ours | theirs).items())
     # Not ASCII: S3 hands out such values in an encoding of its own, which it does not take back.

@@ -166,8 +166,8 @@ def _in(event: object) -> Iterator[Notice | EventError]:
                 yield from _in_record(record)
         case {"source": "aws.s3", "detail": {"bucket": {"name": str(bucket)}, "object": {"key": str(key), **about}}}:
             # EventBridge gives keys as they are: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
-            address = ObjectAddress(bucket, key)
-            yield _notice(address, _member(event, "detail-type"), about.get("version-id"), _member(event, "time"))
+            address, change = ObjectAddress(bucket, key), _eventbridge_change(event)
+            yield _notice(address, change, about.get("version-id"), _member(event, "time"))
         case {"Service": "Amazon S3", "Event": "s3:TestEvent"}:
             # Sent by S3 itself when a notification is configured; about nothing.
             pass
@@ -194,8 +194,8 @@ def _in_record(record: object) -> Iterator[Notice | EventError]:
         } if version.partition(".")[0] == "2":
             # Keys in S3 notifications are form-encoded: "+" is a space.
             # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
-            address = ObjectAddress(bucket, unquote_plus(key))
-            yield _notice(address, _member(record, "eventName"), about.get("versionId"), _member(record, "eventTime"))
+            address, change = ObjectAddress(bucket, unquote_plus(key)), _s3_change(_member(record, "eventName"))
+            yield _notice(address, change, about.get("versionId"), _member(record, "eventTime"))
         case {"eventSource": "aws:sqs", "messageId": str(), "body": str(body)}:
             yield from _in_text(body)
         case {"EventSource": "aws:sns", "Sns": {"Message": str(message)}}:
@@ -224,15 +224,31 @@ def _in_text(text: str) -> Iterator[Notice | EventError]:
         yield from _in(event)
 
 
-def _notice(address: ObjectAddress, name: object, version_id: object, time: object) -> Notice:
+def _notice(address: ObjectAddress, change: Change | None, version_id: object, time: object) -> Notice:
     """What an event says of an object; what is not as S3 or EventBridge sends it says nothing."""
-    return Notice(address, _change(str(name)), version_id if isinstance(version_id, str) else None, _moment(time))
+    return Notice(address, change, version_id if isinstance(version_id, str) else None, _moment(time))
 
 
-def _change(name: str) -> Change | None:
-    match name.split(":"):
-        case ["ObjectCreated", _] | ["ObjectRestore", "Completed"] | ["Object Created"] | ["Object Restore Completed"]:
+def _s3_change(name: object) -> Change | None:
+    match str(name).split(":"):
+        case ["ObjectCreated", _] | ["ObjectRestore", "Completed"]:
             return Change.ARRIVED
+        case ["ObjectRemoved", "Delete"]:
+            return Change.DELETED
+        case ["LifecycleExpiration", "Delete"]:
+            return Change.EXPIRED
+        case _:
+            return None
+
+
+def _eventbridge_change(event: object) -> Change | None:
+    match event:
+        case {"detail-type": "Object Created" | "Object Restore Completed"}:
+            return Change.ARRIVED
+        case {"detail": {"deletion-type": "Permanently Deleted", "reason": "DeleteObject"}}:
+            return Change.DELETED
+        case {"detail": {"deletion-type": "Permanently Deleted", "reason": "Lifecycle Expiration"}}:
+            return Change.EXPIRED
         case _:
             return None
 

@@ -27,6 +27,12 @@ class Change(enum.Enum):
     ARRIVED = enum.auto()
     """It was uploaded, or restored from an archive: it is there."""
 
+    DELETED = enum.auto()
+    """It was deleted for good; whether it was the current version, or a delete marker, is not told."""
+
+    EXPIRED = enum.auto()
+    """A lifecycle rule deleted it for good, which it never does to the current version of a bucket that keeps any."""
+
 
 @dataclass(frozen=True)
 class Notice:

@@ -94,11 +94,8 @@ class Reconciler:
 
         """
         self._check_bucket(address)
-        if address.key.endswith("/"):
-            return _concluded(Outcome(Status.IGNORED, address), why="a folder, not an object")
-        if not self.settings.wants(address.key):
-            # Whoever notifies us of a whole bucket may; nor does a backfill of a folder know what is wanted of it.
-            return _concluded(Outcome(Status.IGNORED, address), why="no filter fits its key")
+        if why := self._why_ignored(address, notices):
+            return _concluded(Outcome(Status.IGNORED, address), why=why)
         refused: Identity | Absence | None = None
         seen = _last_seen(notices)
         for _ in range(LOOKS):
@@ -130,6 +127,31 @@ class Reconciler:
 
         """
         self.sqs().send_message(QueueUrl=self.settings.failure_queue_url, MessageBody=rejection.to_json())
+
+    def _why_ignored(self, address: ObjectAddress, notices: Sequence[Notice]) -> str | None:
+        if address.key.endswith("/"):
+            return "a folder, not an object"
+        if not self.settings.wants(address.key):
+            # Whoever notifies us of a whole bucket may; nor does a backfill of a folder know what is wanted of it.
+            return "no filter fits its key"
+        if self._is_unchanged(address, notices):
+            return "a version was deleted that was not the current one"
+        return None
+
+    def _is_unchanged(self, address: ObjectAddress, notices: Sequence[Notice]) -> bool:
+        """Whether all that happened is that versions were deleted that were not the current one.
+
+        Where somebody deleted one, S3 does not say which it was. If it was the current one, or its delete marker, then
+        another has become current, of which the outputs are not.
+        """
+        changes = {one.change if one.version_id else None for one in notices}
+        if not changes or not changes <= {Change.DELETED, Change.EXPIRED}:
+            return False
+        current = source.identity(self.s3, address)
+        if not isinstance(current, Identity):
+            return False
+        may_look = self.settings.mirror_deletes
+        return changes == {Change.EXPIRED} or (may_look and self.destination.holds_outputs_of(address.key, current))
 
     def _agree(
         self, address: ObjectAddress, response: "GetObjectOutputTypeDef", seconds_left: SecondsLeft
@@ -179,9 +201,11 @@ class Reconciler:
         except RejectedError:
             # Under a key that is too long there never was one.
             return _concluded(Outcome(Status.GONE, address))
-        self.destination.remove(keys)
+        removed = self.destination.remove(keys)
         if source.identity(self.s3, address) is absence:
-            return _concluded(Outcome(Status.REMOVED, address, keys), outputs=[{"key": key} for key in keys])
+            if not removed:
+                return _concluded(Outcome(Status.GONE, address))
+            return _concluded(Outcome(Status.REMOVED, address, removed), outputs=[{"key": key} for key in removed])
         _log("changed", address)
         return None
 

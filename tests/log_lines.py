@@ -120,6 +120,8 @@ def _meet_everything(patch: pytest.MonkeyPatch) -> None:
     tell("broken off.jpg")
     upload("rejected.jpg", b"no image")
     tell("rejected.jpg")
+    for key in ("half-removed.jpg", "tile-removed.jpg"):
+        others.put_object(Bucket=DESTINATION, Key=key)
     tell("removed.jpg")
     with contextlib.suppress(IncompleteError):
         tell("missing.jpg", eventName="ObjectCreated:Put", eventTime=datetime.now(UTC).isoformat())

@@ -69,13 +69,21 @@ run "by_s3" {
   }
 
   assert {
-    condition = slice(jsondecode(aws_iam_policy.this.policy).Statement, 5, length(jsondecode(aws_iam_policy.this.policy).Statement)) == [{
-      Sid      = "RemoveImagesOfDeletedSources"
-      Effect   = "Allow"
-      Action   = "s3:DeleteObject"
-      Resource = "arn:aws:s3:::dest-bucket-image-out/*"
-    }]
-    error_message = "The function may remove outputs, none of their versions, and nothing of the source."
+    condition = slice(jsondecode(aws_iam_policy.this.policy).Statement, 5, length(jsondecode(aws_iam_policy.this.policy).Statement)) == [
+      {
+        Sid      = "RemoveImagesOfDeletedSources"
+        Effect   = "Allow"
+        Action   = "s3:DeleteObject"
+        Resource = "arn:aws:s3:::dest-bucket-image-out/*"
+      },
+      {
+        Sid      = "TellWhatImagesAreMadeOf"
+        Effect   = "Allow"
+        Action   = "s3:GetObject"
+        Resource = "arn:aws:s3:::dest-bucket-image-out/*"
+      },
+    ]
+    error_message = "The function may remove and read outputs, none of their versions, and remove nothing of the source."
   }
 }
 
@@ -139,12 +147,10 @@ run "by_both_in_one_bucket_with_two_folders" {
   }
 
   assert {
-    condition = [for one in jsondecode(aws_iam_policy.this.policy).Statement : one if one.Action == "s3:DeleteObject"] == [{
-      Sid      = "RemoveImagesOfDeletedSources"
-      Effect   = "Allow"
-      Action   = "s3:DeleteObject"
-      Resource = "arn:aws:s3:::one/resized/*"
-    }]
+    condition = [for one in slice(jsondecode(aws_iam_policy.this.policy).Statement, 5, 7) : [one.Action, one.Resource]] == [
+      ["s3:DeleteObject", "arn:aws:s3:::one/resized/*"],
+      ["s3:GetObject", "arn:aws:s3:::one/resized/*"],
+    ]
     error_message = "In one bucket the function may remove what is below the destination's prefix alone: never an upload."
   }
 }

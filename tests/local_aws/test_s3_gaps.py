@@ -72,6 +72,16 @@ def code(call: Any, **arguments: Any) -> str:
     return found
 
 
+def test_what_is_to_be_deleted_only_if_it_is_there_leaves_no_marker_where_it_is_not(account: Account) -> None:
+    bucket = account.bucket()
+    s3 = account.client("s3")
+    s3.put_object(Bucket=bucket, Key="there")
+    s3.delete_object(Bucket=bucket, Key="there", IfMatch="*")
+    for key in ("there", "never"):
+        assert code(s3.delete_object, Bucket=bucket, Key=key, IfMatch="*") == "PreconditionFailed"
+    assert [one["Key"] for one in s3.list_object_versions(Bucket=bucket)["DeleteMarkers"]] == ["there"]
+
+
 @pytest.mark.parametrize("size", [5, 20 << 20], ids=["at once", "in parts"])
 def test_what_is_encrypted_with_a_customers_key_is_read_with_that_key_only(account: Account, size: int) -> None:
     bucket = account.bucket()

@@ -65,6 +65,8 @@ EXPECTED = {
     # It is there again by now.
     "eventbridge-deleted": Expected((CAKE,), outcomes(CAKE), asynchronous=True),
     "eventbridge-restored": Expected((CAKE,), outcomes(CAKE), asynchronous=True),
+    # It has another version by now.
+    "expired": Expected((), {"outcomes": [{"status": "ignored", "key": CAKE, "outputs": []}]}),
     "on-failure": Expected((CAKE,), outcomes(CAKE), asynchronous=True),
     "put": Expected((CAKE,), outcomes(CAKE), asynchronous=True),
     "put-several": Expected((ODD, CAKE), outcomes(ODD, CAKE), asynchronous=True),

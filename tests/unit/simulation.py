@@ -107,6 +107,16 @@ class Store:
             kept.append(state)
         return Notice(ObjectAddress("in", key), Change.ARRIVED if state else None, version, self.clock.moment)
 
+    def delete_version(self, key: str, which: int, *, by_rule: bool) -> Notice:
+        """Delete a version or a delete marker for good; a lifecycle rule deletes only what is not current."""
+        self.clock.moment += timedelta(seconds=1)
+        kept = self.states[key]
+        index = which % (len(kept) - by_rule)
+        state = kept.pop(index)
+        version = state.version_id if state else "a delete marker's"
+        change = Change.EXPIRED if by_rule else Change.DELETED
+        return Notice(ObjectAddress("in", key), change, version, self.clock.moment)
+
     def current(self, key: str) -> State | None:
         return self.states[key][-1] if self.states.get(key) else None
 
@@ -141,8 +151,12 @@ class Client:
             raise _refusal("InvalidRequest", "The object was stored using a form of Server Side Encryption.")
         return {**state.described(), "Body": StreamingBody(io.BytesIO(state.body), len(state.body))}
 
-    def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803, ARG002 - boto3's names
+    def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
         self._pause()
+        if Bucket == "out":
+            if Key not in self._store.outputs:
+                raise _refusal("403")
+            return {"Metadata": self._store.outputs[Key][1]}
         state = self._store.look(Key, "404")
         if state.body == LOCKED:
             raise _refusal("400")
@@ -160,9 +174,10 @@ class Client:
         self._pause()
         self._store.outputs[Key] = Body, Metadata
 
-    def delete_object(self, Bucket: str, Key: str) -> None:  # noqa: N803, ARG002 - boto3's names
+    def delete_object(self, Bucket: str, Key: str, IfMatch: str) -> None:  # noqa: N803, ARG002 - boto3's names
         self._pause()
-        self._store.outputs.pop(Key, None)
+        if self._store.outputs.pop(Key, None) is None:
+            raise _refusal("PreconditionFailed")
 
     def send_message(self, QueueUrl: str, MessageBody: str) -> None:  # noqa: N803, ARG002 - boto3's names
         self._pause()
@@ -180,7 +195,7 @@ class ForgetfulClient(Client):
         return self._seen
 
     def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
-        return self._seen or super().head_object(Bucket, Key)
+        return (Bucket == "in" and self._seen) or super().head_object(Bucket, Key)
 
 
 class CarelessClient(Client):
@@ -188,8 +203,8 @@ class CarelessClient(Client):
 
     _removed = False
 
-    def delete_object(self, Bucket: str, Key: str) -> None:  # noqa: N803 - boto3's names
-        super().delete_object(Bucket, Key)
+    def delete_object(self, Bucket: str, Key: str, IfMatch: str) -> None:  # noqa: N803 - boto3's names
+        super().delete_object(Bucket, Key, IfMatch)
         self._removed = True
 
     def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 - boto3's names

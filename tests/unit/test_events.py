@@ -21,6 +21,7 @@ SAMPLES: dict[str, tuple[type[Envelope], list[tuple[ObjectAddress, ...]]]] = {
     "eventbridge": (Envelope, [(ODD,)]),
     "eventbridge-deleted": (Envelope, [(CAKE,)]),
     "eventbridge-restored": (Envelope, [(CAKE,)]),
+    "expired": (Envelope, [(CAKE,)]),
     "on-failure": (Envelope, [(CAKE,)]),
     "put": (Envelope, [(CAKE,)]),
     "put-several": (Envelope, [(ODD, CAKE)]),
@@ -98,6 +99,7 @@ WINTER, AUTUMN = datetime(2026, 1, 31, 12, tzinfo=UTC), datetime(2026, 11, 25, 1
         ("on-failure", [Notice(CAKE, Change.ARRIVED, VERSION, WINTER)]),
         ("eventbridge", [Notice(ODD, Change.ARRIVED, EB_VERSION, AUTUMN)]),
         ("eventbridge-deleted", [Notice(CAKE, None, EB_VERSION, AUTUMN)]),
+        ("expired", [Notice(CAKE, Change.EXPIRED, VERSION, WINTER)]),
         ("eventbridge-restored", [Notice(CAKE, Change.ARRIVED, EB_VERSION, AUTUMN)]),
         ("rejection", [Notice(CAKE)]),
         ("restored", [Notice(CAKE, Change.ARRIVED, VERSION, WINTER)]),
@@ -106,6 +108,24 @@ WINTER, AUTUMN = datetime(2026, 1, 31, 12, tzinfo=UTC), datetime(2026, 11, 25, 1
 )
 def test_it_is_known_what_happened_to_which_version_and_when(name: str, notices: list[Notice]) -> None:
     assert [one for found in parse(load(name)).notices.values() for one in found] == notices
+
+
+@pytest.mark.parametrize(
+    ("s3", "reason", "kind", "change"),
+    [
+        ("ObjectRemoved:Delete", "DeleteObject", "Permanently Deleted", Change.DELETED),
+        ("LifecycleExpiration:Delete", "Lifecycle Expiration", "Permanently Deleted", Change.EXPIRED),
+        ("ObjectRemoved:DeleteMarkerCreated", "DeleteObject", "Delete Marker Created", None),
+        ("LifecycleExpiration:DeleteMarkerCreated", "Lifecycle Expiration", "Delete Marker Created", None),
+    ],
+)
+def test_s3_and_eventbridge_tell_of_the_same_deletions(s3: str, reason: str, kind: str, change: Change | None) -> None:
+    by_s3, by_eventbridge = load("expired"), load("eventbridge-deleted")
+    by_s3["Records"][0]["eventName"] = s3
+    by_eventbridge["detail"] |= {"reason": reason, "deletion-type": kind}
+    for event in (by_s3, by_eventbridge):
+        ((notice,),) = parse(event).notices.values()
+        assert notice.change is change
 
 
 @pytest.mark.parametrize(

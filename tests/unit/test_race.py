@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 import reconcile
+from destination import Destination
 from errors import Reason, RejectedError
 from outcomes import Notice
 from render import Output, Rendered
@@ -68,11 +69,16 @@ class Race(RuleBasedStateMachine):
     """Uploads, deletions and the events of both, with invocations that are interleaved call by call."""
 
     client: type[Client] = Client
-    always_mirrors = False
+    mirrors_versions = False
+    """Whether deletions are mirrored, and versions kept for long, in every history."""
 
-    @initialize(seed=st.integers(0, 1_000_000), versioned=st.booleans(), mirror_deletes=st.booleans())
-    def deploy(self, seed: int, *, versioned: bool, mirror_deletes: bool) -> None:
-        clock.moment = EPOCH
+    @initialize(
+        seed=st.integers(0, 1_000_000), versioned=st.booleans(), unsure=st.booleans(), mirror_deletes=st.booleans()
+    )
+    def deploy(self, seed: int, *, versioned: bool, unsure: bool, mirror_deletes: bool) -> None:
+        if self.mirrors_versions:
+            versioned, unsure, mirror_deletes = True, False, True
+        clock.moment = EPOCH if unsure else EPOCH + UNSURE
         self.chance = Random(seed)  # noqa: S311 - no secret
         self.store = Store(versioned, clock, self.chance)
         self.settings = Settings(
@@ -82,7 +88,7 @@ class Race(RuleBasedStateMachine):
             RENDITIONS,
             MetadataPolicy.NONE,
             Limits(1 << 30),
-            mirror_deletes=mirror_deletes or self.always_mirrors,
+            mirror_deletes=mirror_deletes,
         )
         self.events: list[Notice] = []
         self.running: list[Invocation] = []
@@ -101,6 +107,14 @@ class Race(RuleBasedStateMachine):
     def delete(self, key: str) -> None:
         if self.store.current(key) is not None and not self.store.unsure:
             self._change(key, None)
+
+    @rule(key=KEYS, which=WHICH, by_rule=st.booleans(), settled=st.booleans())
+    def delete_version(self, key: str, which: int, *, by_rule: bool, settled: bool = False) -> None:
+        if settled:
+            # Else, what is told of other changes mends what this one would break.
+            self.settle()
+        if self.store.versioned and len(self.store.states.get(key, [])) > by_rule and not self.store.unsure:
+            self.events.append(self.store.delete_version(key, which, by_rule=by_rule))
 
     @rule()
     def time_passes(self) -> None:
@@ -145,15 +159,23 @@ class Race(RuleBasedStateMachine):
                 self.upload(key, chance.choice([b"one", b"two", CORRUPT]), album)
             elif chance.random() < 0.15:
                 chance.choice([self.delete, self.delete, self.upload_the_same_bytes_again])(key)
+            elif chance.random() < 0.1:
+                self.delete_version(key, chance.randrange(10), by_rule=chance.random() < 0.5)
             else:
                 self._turn(chance)
 
+    def settle(self) -> None:
+        """Handle all events that are left, in any order."""
+        for _ in range(PATIENCE):
+            if not self.events + self.running:
+                return
+            self._turn(self.chance)
+        raise AssertionError("It never settles.")
+
     def teardown(self) -> None:
-        """Handle all events that are left, in any order, and look."""
+        """Look at what is there in the end."""
         try:
-            for _ in range(PATIENCE):
-                self._turn(self.chance)
-            assert not self.events + self.running
+            self.settle()
             for key in self.store.states:
                 self._check(key)
         finally:
@@ -210,7 +232,13 @@ class CarelessRace(Race):
     """Without a look after a removal."""
 
     client = CarelessClient
-    always_mirrors = True
+    mirrors_versions = True
+
+
+class CredulousRace(Race):
+    """Without a look at the outputs when a version is deleted, for all would be of the current one."""
+
+    mirrors_versions = True
 
 
 @pytest.fixture(autouse=True)
@@ -236,6 +264,11 @@ def test_who_does_not_look_again_is_found_out(race: type[Race]) -> None:
 def test_who_takes_whatever_is_missing_for_gone_is_found_out() -> None:
     with patch.object(reconcile, "PROPAGATION", timedelta(0)), pytest.raises(AssertionError):
         run_state_machine_as_test(Race, settings=UNTIL_FOUND)
+
+
+def test_who_takes_every_version_that_is_deleted_for_an_old_one_is_found_out() -> None:
+    with patch.object(Destination, "holds_outputs_of", return_value=True), pytest.raises(AssertionError):
+        run_state_machine_as_test(CredulousRace, settings=UNTIL_FOUND)
 
 
 def test_who_compares_etags_alone_is_found_out() -> None:

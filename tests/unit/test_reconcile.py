@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 s3_gaps.tell_of_delete_markers()
+s3_gaps.delete_what_is_there()
 
 SOURCE, DESTINATION = "src-bucket-image-in", "dest-bucket-image-out"
 CAKE = ObjectAddress(SOURCE, "cake.jpg")
@@ -578,6 +579,106 @@ def test_a_deletion_leaves_outputs_alone_unless_they_are_to_follow(pipeline: Pip
 def created(minutes: float, version_id: str | None = "1") -> Notice:
     """What S3 tells of an upload so many minutes later."""
     return Notice(CAKE, Change.ARRIVED, version_id, datetime.now(UTC) - timedelta(minutes=minutes))
+
+
+@pytest.fixture
+def versioned(pipeline: Pipeline) -> Pipeline:
+    """A pipeline that mirrors deletions, with versions in both buckets."""
+    for bucket in (SOURCE, DESTINATION):
+        pipeline.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    return mirroring(pipeline, "a", "b")
+
+
+def two_versions(versioned: Pipeline) -> list[str]:
+    """Upload twice, 100 and 200 pixels wide, and make the outputs of each; gives both versions, the older first."""
+    for width in (100, 200):
+        versioned.upload(body=encoded(picture(width, 100)))
+        versioned.reconcile()
+    found = versioned.s3.list_object_versions(Bucket=SOURCE)["Versions"]
+    return [version["VersionId"] for version in reversed(found)]
+
+
+def delete_version(versioned: Pipeline, version_id: str, change: Change = Change.DELETED) -> Outcome:
+    """Delete a version, and do what the handler does when it is told."""
+    versioned.s3.delete_object(Bucket=SOURCE, Key="cake.jpg", VersionId=version_id)
+    return versioned.reconcile(CAKE, Notice(CAKE, change, version_id, datetime.now(UTC)))
+
+
+@pytest.mark.parametrize("change", [Change.DELETED, Change.EXPIRED])
+def test_an_old_version_that_is_deleted_changes_nothing(versioned: Pipeline, change: Change) -> None:
+    older, _ = two_versions(versioned)
+    before_next(versioned.s3, "GetObject", lambda: pytest.fail("was read"))
+    assert delete_version(versioned, older, change).status is Status.IGNORED
+
+
+def test_an_old_version_that_expires_does_not_bring_a_rejection_again(versioned: Pipeline) -> None:
+    older, _ = two_versions(versioned)
+    versioned.upload(body=b"no image")
+    assert delete_version(versioned, older, Change.EXPIRED).status is Status.IGNORED
+    # Nor where deletions are not mirrored, and a queue of somebody's own tells of them.
+    versioned.settings = replace(versioned.settings, mirror_deletes=False)
+    assert delete_version(versioned, older, Change.EXPIRED).status is Status.IGNORED
+
+
+def test_where_the_current_version_is_deleted_the_one_before_has_its_outputs_again(versioned: Pipeline) -> None:
+    _, newer = two_versions(versioned)
+    assert delete_version(versioned, newer).status is Status.WRITTEN
+    assert [decoded(versioned.output(key)).size for key in versioned.outputs()] == [(50, 50)] * 2
+
+
+def test_where_a_delete_marker_is_deleted_the_version_below_has_its_outputs_again(versioned: Pipeline) -> None:
+    two_versions(versioned)
+    marker = versioned.s3.delete_object(Bucket=SOURCE, Key="cake.jpg")["VersionId"]
+    assert versioned.reconcile().status is Status.REMOVED
+    assert delete_version(versioned, marker).status is Status.WRITTEN
+    assert [decoded(versioned.output(key)).size for key in versioned.outputs()] == [(100, 50)] * 2
+
+
+def test_where_the_last_version_is_deleted_the_outputs_go_too(versioned: Pipeline) -> None:
+    older, newer = two_versions(versioned)
+    assert delete_version(versioned, older).status is Status.IGNORED
+    assert delete_version(versioned, newer).status is Status.REMOVED
+    assert versioned.outputs() == []
+
+
+@pytest.mark.parametrize(
+    "other", [Notice(CAKE), Notice(CAKE, Change.DELETED), created(0)], ids=["by hand", "without versions", "upload"]
+)
+def test_what_else_an_event_says_of_an_object_is_looked_at(versioned: Pipeline, other: Notice) -> None:
+    older, _ = two_versions(versioned)
+    assert versioned.reconcile(CAKE, Notice(CAKE, Change.EXPIRED, older), other).status is Status.WRITTEN
+
+
+@pytest.mark.parametrize("code", ["400", "403", "404"])
+def test_an_output_that_s3_does_not_describe_is_made(versioned: Pipeline, code: str) -> None:
+    older, _ = two_versions(versioned)
+    refusal = Mock(side_effect=ClientError({"Error": {"Code": code}}, "HeadObject"))
+    # The source's comes first.
+    before_next(versioned.s3, "HeadObject", lambda: before_next(versioned.s3, "HeadObject", refusal))
+    assert delete_version(versioned, older).status is Status.WRITTEN
+
+
+def test_trouble_with_the_destination_is_raised(versioned: Pipeline) -> None:
+    older, newer = two_versions(versioned)
+    trouble = Mock(side_effect=ClientError({"Error": {"Code": "500"}}, "HeadObject"))
+    before_next(versioned.s3, "HeadObject", lambda: before_next(versioned.s3, "HeadObject", trouble))
+    with pytest.raises(ClientError, match="500"):
+        delete_version(versioned, older)
+    versioned.s3.delete_object(Bucket=SOURCE, Key="cake.jpg", VersionId=newer)
+    denied = Mock(side_effect=ClientError({"Error": {"Code": "AccessDenied"}}, "DeleteObject"))
+    before_next(versioned.s3, "DeleteObject", denied)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        versioned.reconcile()
+
+
+@pytest.mark.parametrize("code", [None, "412", "NoSuchKey", "404"])
+def test_what_never_had_outputs_is_gone_and_leaves_no_delete_marker(versioned: Pipeline, code: str | None) -> None:
+    if code:
+        # As S3 may say it, too.
+        missing = Mock(side_effect=ClientError({"Error": {"Code": code}}, "DeleteObject"))
+        versioned.s3.meta.events.register("before-call.s3.DeleteObject", missing)
+    assert versioned.reconcile().status is Status.GONE
+    assert "DeleteMarkers" not in versioned.s3.list_object_versions(Bucket=DESTINATION)
 
 
 def with_output(pipeline: Pipeline) -> Pipeline:

@@ -8,7 +8,8 @@ import moto.s3.models
 import moto.s3.responses
 from flask import request
 from moto.core.responses import ActionResult
-from moto.s3.exceptions import MissingKey, S3AccessDeniedError, S3ClientError
+from moto.s3.exceptions import MissingKey, PreconditionFailed, S3AccessDeniedError, S3ClientError
+from werkzeug.datastructures import Headers
 
 # Any, for they are patched.
 FakeDeleteMarker: Any = moto.s3.models.FakeDeleteMarker
@@ -93,6 +94,24 @@ def tell_of_delete_markers() -> None:
             return status, headers, body
 
     S3Response.get_object = get_object
+
+
+def delete_what_is_there() -> None:
+    """Let ``If-Match: *`` of a DELETE mean any ETag, as S3 does; to moto no object has that one.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
+    """
+    delete = S3Response.delete_object
+
+    def delete_object(response: Any) -> Any:
+        if response.headers.get("If-Match") == "*":
+            if response.backend.get_object(response.bucket_name, response.parse_key_name()) is None:
+                raise PreconditionFailed("If-Match")
+            response.headers = Headers(list(response.headers.items()))
+            response.headers.remove("If-Match")
+        return delete(response)
+
+    S3Response.delete_object = delete_object
 
 
 def complete_restores() -> None:

@@ -146,6 +146,7 @@ class Server:
         s3_gaps.list_versions_encoded()
         s3_gaps.dispose_of_delete_markers()
         s3_gaps.tell_of_delete_markers()
+        s3_gaps.delete_what_is_there()
         s3_gaps.complete_restores()
         s3_gaps.ask_for_customer_keys()
         s3_gaps.drop_checksums_of_parts()

@@ -53,6 +53,14 @@ locals {
         Action   = "s3:DeleteObject"
         Resource = "${local.destination_arn}/${var.destination_bucket.prefix}*"
       },
+      {
+        # For S3 does not say which version somebody deleted, but the outputs say which they are made of. Without the right
+        # to list, a missing one looks denied, and is made again.
+        Sid      = "TellWhatImagesAreMadeOf"
+        Effect   = "Allow"
+        Action   = "s3:GetObject"
+        Resource = "${local.destination_arn}/${var.destination_bucket.prefix}*"
+      },
     ] : statement
     if var.mirror_deletes
   ]

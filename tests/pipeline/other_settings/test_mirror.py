@@ -42,23 +42,46 @@ def test_who_is_uploaded_again_has_outputs_again(configured: Pipeline) -> None:
         awaited(lambda: not outputs(configured, "mirror-again") or None, "removal")
 
 
-def test_an_old_version_that_expires_takes_nothing_away(configured: Pipeline) -> None:
+def versions(pipeline: Pipeline, key: str, count: int) -> list[str]:
+    """Upload so many versions, each once the one before has its outputs; gives their ids."""
+    for width in range(100, 100 + count):
+        pipeline.upload(key, encoded(picture(width, 100)))
+        found = pipeline.client("s3").list_object_versions(Bucket=pipeline.stack.source_bucket, Prefix=key)["Versions"]
+        # Of all renditions, the last that is written.
+        pipeline.object(f"web/{key}.webp", of=found[0]["VersionId"])
+    return [one["VersionId"] for one in reversed(found)]
+
+
+def test_an_old_version_that_is_deleted_changes_nothing(configured: Pipeline) -> None:
     s3, source, key = configured.client("s3"), configured.stack.source_bucket, "mirror-versions/cake.jpg"
-    for width in (100, 200):
-        configured.upload(key, encoded(picture(width, 100)))
-        newest, *older = s3.list_object_versions(Bucket=source, Prefix=key)["Versions"]
-        configured.object(f"tile/{key}", of=newest["VersionId"])
-    (old,) = older
-    # As the bucket's life cycle does: S3 tells of it as of any other deletion.
-    s3.delete_object(Bucket=source, Key=key, VersionId=old["VersionId"])
-    # The upload's own and this one.
-    configured.log_line("written", key, times=2)
+    old, _ = versions(configured, key, 2)
+    before = s3.list_object_versions(Bucket=configured.stack.destination_bucket, Prefix=f"tile/{key}")["Versions"]
+    s3.delete_object(Bucket=source, Key=key, VersionId=old)
+    configured.log_line("ignored", key)
     assert outputs(configured, "mirror-versions") == {f"mini/{key}.jpg", f"tile/{key}", f"web/{key}.webp"}
+    after = s3.list_object_versions(Bucket=configured.stack.destination_bucket, Prefix=f"tile/{key}")["Versions"]
+    assert before == after
+
+
+def test_what_becomes_current_by_a_deletion_has_its_outputs_again(
+    configured: Pipeline,
+) -> None:
+    s3, source, key = configured.client("s3"), configured.stack.source_bucket, "mirror-back/cake.jpg"
+    old, new = versions(configured, key, 2)
+    s3.delete_object(Bucket=source, Key=key, VersionId=new)
+    configured.object(f"web/{key}.webp", of=old)
+    marker = s3.delete_object(Bucket=source, Key=key)["VersionId"]
+    awaited(lambda: not outputs(configured, "mirror-back") or None, "removal")
+    s3.delete_object(Bucket=source, Key=key, VersionId=marker)
+    configured.object(f"web/{key}.webp", of=old)
 
 
 def test_without_the_permission_a_removal_fails(configured: Pipeline) -> None:
     event, policy = configured.notification("mirror/never-was.jpg"), Policy.of(configured, configured.role_arn)
-    assert sorted(policy.actions) == sorted([*SYMPTOMS, *LOGGING, "s3:DeleteObject"])
+    assert sorted(policy.actions) == sorted([*SYMPTOMS, *LOGGING, "s3:DeleteObject", "s3:GetObject"])
     with policy.without("s3:DeleteObject"):
         assert "(AccessDenied) when calling the DeleteObject operation" in configured.send(event)["errorMessage"]
-    assert configured.send(event)["outcomes"][0]["status"] == "removed"
+    assert configured.send(event)["outcomes"][0]["status"] == "gone"
+    destination = configured.stack.destination_bucket
+    markers = configured.client("s3").list_object_versions(Bucket=destination, Prefix="tile/mirror/never")
+    assert "DeleteMarkers" not in markers
