@@ -11,7 +11,8 @@ Not as on AWS:
 - CloudWatch keeps metric filters, alarms and dashboards, and measures nothing; Lambda's own lines are never JSON.
 - S3 Batch Operations has only jobs that call a function, tries each task three times at most, and fails at once where
   their role may not call it.
-- A restore of an archived object is complete at once. No lifecycle rule ever deletes, and a key of KMS is told as it was named.
+- A restore of an archived object is complete at once, no lifecycle rule ever deletes, and a key of KMS is told as it
+  was named.
 - An environment's start counts against the function's timeout, and its network and file system are this machine's.
 """
 
