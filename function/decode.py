@@ -105,9 +105,6 @@ SRGB_GAMMA = 1 / 2.2
 DIGEST_ROWS = 64
 """So many rows of pixels are digested at once."""
 
-PROFILE = 34675
-"""A tag of a TIFF (ICC.1:2022, B.4)."""
-
 MIF3 = b"ftypmif3"
 """The first box, behind its length, of an AVIF that has a `mini` box in place of all others."""
 
@@ -432,11 +429,7 @@ class Picture:
 
     def _profile(self) -> bytes | None:
         """The colour profile, where it is one: it says so itself, and how long it is (ICC.1:2022, 7.2)."""
-        with decoding():
-            # In a TIFF's ``info`` is the profile of whichever page had the last.
-            icc = (self._image.tag_v2 if self.format == "TIFF" else self._image.info).get(
-                PROFILE if self.format == "TIFF" else "icc_profile"
-            )
+        icc = self._image.info.get("icc_profile")
         if not icc:
             return None
         if not isinstance(icc, bytes) or icc[36:40] != b"acsp" or int.from_bytes(icc[:4], "big") != len(icc):

@@ -37,9 +37,9 @@ fewer, ``FILTER`` would only blur it: shrinking was the filter."""
 DIVISORS = (8, 4, 2, 1)
 """What a JPEG's decoder can divide an image by."""
 
-MOST_BEYOND = {"F": 2.0**126, "I": 2**29}
-"""Numbers up to which the modes of wide grey have room for what a filter overshoots. Maps mark with the largest where
-they have no data."""
+MOST_USUAL = {"F": 2.0**100, "I": 2**29}
+"""Numbers up to which the modes of wide grey have room for what a filter overshoots, and for sums of pixels. Maps mark
+with the largest where they have no data."""
 
 MEAN_DIVISOR, MEAN_GAP = 8, 2
 """A JPEG that is divided by the first keeps the mean of each block, so fine detail aliases. Such an image must have
@@ -235,10 +235,10 @@ def _scaled(frame: Frame, placement: Placement) -> Frame:
         return replace(frame, image=image.reduce(2), extent=placement.size)
     is_shrunk = frame.extent != frame.full_size
     is_sharp = image.mode in WITH_ALPHA or (is_shrunk and _excess(frame, placement) < SHARP_GAP)
-    # Pillow can't reduce 16 bits.
-    gap = None if image.mode == "I;16" else REDUCING_GAP
+    # Pillow can't reduce 16 bits, and its sums of 32 bits overflow.
+    gap = None if image.mode in {"I;16", "I"} else REDUCING_GAP
     wanted = SHARP_FILTER if is_sharp else FILTER
-    if image.mode in MOST_BEYOND and _most(image) > MOST_BEYOND[image.mode]:
+    if image.mode in MOST_USUAL and _most(image) > MOST_USUAL[image.mode]:
         # Its results lie between the numbers that it is given.
         wanted, gap = Image.Resampling.BILINEAR, None
     resized = image.resize(placement.size, wanted, box=_box(frame, placement), reducing_gap=gap)

@@ -41,8 +41,8 @@ MIN_IS_WHITE = 0
 RAW_PHOTOMETRICS = frozenset({32803, 34892})
 """Values of ``PHOTOMETRIC`` of what a sensor saw (Digital Negative Specification 1.7): CFA and LinearRaw."""
 
-CR2 = b"CR"
-"""What a raw file of Canon's has behind its header."""
+CR2 = b"\x10\0\0\0CR\2\0"
+"""How a raw file of Canon's goes on behind the signature."""
 
 NAMES: dict[int, tuple[str, dict[int, str]]] = {
     PHOTOMETRIC: (
@@ -251,7 +251,7 @@ def _page(body: bytes, layout: _Layout, entries: Sequence[Entry], depth: int = 0
 
 def is_raw(body: bytes) -> bool:
     """Whether ``body``, which begins with a signature, is a raw file of a camera, with a small picture beside it."""
-    return body.startswith(CR2, 8) or any(page.is_raw for page in pages(body))
+    return body.startswith(CR2, 4) or any(page.is_raw for page in pages(body))
 
 
 def description(body: bytes) -> str:

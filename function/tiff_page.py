@@ -20,8 +20,8 @@ _libtiff.TIFFSetWarningHandler(None)
 NATIVE = {"I;16BS": "I;16S", "I;32BS": "I;32S", "F;32BF": "F;32F"}
 """libtiff turns numbers into the processor's byte order, little-endian; Pillow knows it only of other raw modes."""
 
-JPEG, JPEG_TABLES, TILES, TILE_LENGTHS = 7, 347, 324, 325
-"""A compression, and tags (TIFF technical note 2; TIFF 6.0, section 15)."""
+JPEG, JPEG_TABLES, TILES, TILE_LENGTHS, PROFILE = 7, 347, 324, 325, 34675
+"""A compression, and tags (TIFF technical note 2; TIFF 6.0, section 15; ICC.1:2022, B.4)."""
 
 SIGNED = 2
 """A value of the sample format (TIFF 6.0, section 19)."""
@@ -73,6 +73,8 @@ def prepare(image: Any) -> None:
             Reason.UNSUPPORTED, "the TIFF has separate planes of CIELab, or of alpha without RGB: save it without"
         )
     with decoding():
+        # Else it would be that of whichever page had one last.
+        image.info["icc_profile"] = image.tag_v2.get(PROFILE)
         image.tile = [
             tile._replace(args=(NATIVE.get(tile.args[0], tile.args[0]), *tile.args[1:])) for tile in image.tile
         ]

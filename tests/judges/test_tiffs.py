@@ -310,10 +310,32 @@ def test_raw_files_are_refused(places: int) -> None:
     for source in (
         in_directories + SENSOR,
         tiff(values, Kind(8, 32803)),
-        plain[:4] + struct.pack("<L4s", 16 + len(plain), b"CR\2\0"),
+        b"II*\0" + struct.pack("<L4sL", 16, b"CR\2\0", 0) + struct.pack("<HL", 0, 0),
     ):
         error = rejection(source)
         assert (error.reason, error.message[:30]) == (Reason.UNSUPPORTED, "the file is a camera's raw fil")
+
+
+def test_directories_that_overlap_are_counted() -> None:
+    values = samples(GREY)
+    place = len(tiff(values, GREY)) + 64
+    source = tiff(values, Kind(8, tags={330: ("L", 8 * [place])})).ljust(place) + struct.pack("<H", 65535)
+    assert rejection(source + bytes(12 * 65535 + 4)).message.startswith(
+        "the TIFF has more than 2000 pages or 200000 tags"
+    )
+
+
+def test_what_says_nothing_of_a_page_is_not_told() -> None:
+    error = rejection(tiff(samples(GREY), Kind(8, 77, tags={339: ("2L", [1, 1])})))
+    assert (
+        error.message[-87:] == "(the TIFF has photometric interpretation 77, bits 8, planes together, compression none)"
+    )
+
+
+def test_sums_of_many_pixels_do_not_overflow() -> None:
+    source = encoded(Image.new("I", (640, 640), 1 << 28), "TIFF")
+    (output,) = render(source, [Rendition("x", width=1)], limits=LIMITS).outputs
+    assert libvips.pixels(output.body).item() == 1 << 28
 
 
 def test_nothing_but_what_is_logged_is_written(capfd: pytest.CaptureFixture[str]) -> None:

@@ -171,3 +171,8 @@ def test_all_scans_of_every_encoder_are_found() -> None:
     assert jpeg.has_all_scans(target.getvalue())
     assert jpeg.has_all_scans(encoded(NOISE.convert("CMYK"), progressive=True))
     assert not jpeg.has_all_scans(b"\xff\xd8")
+
+
+def test_tables_that_are_cut_off_are_none() -> None:
+    whole = b"\xff\xdb\0\x43\1" + bytes(range(64))
+    assert jpeg.tables(b"\xff\xd8" + whole + b"\xff\xdb\0\x43\2" + bytes(9)) == {1: list(range(64))}
