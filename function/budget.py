@@ -140,8 +140,7 @@ class Demand:
         encoding = held = 0
         for rendition, image_format in zip(renditions, formats, strict=True):
             outputs = {size: _output_pixels(rendition, image_format, size) for _, size in kinds}
-            at_once = min(picture.frame_count, ENCODED_AT_ONCE.get(image_format, 1))
-            encoding = max(encoding, ENCODER_BYTES[image_format] * at_once * max(outputs.values()))
+            encoding = max(encoding, encoder_bytes(image_format, max(outputs.values()), picture.frame_count))
             # All frames are resized before the first is encoded.
             held += PIXEL_BYTES * sum(count * outputs[size] for (_, size), count in kinds.items())
         if picture.size != picture.full_size and any(
@@ -152,6 +151,11 @@ class Demand:
             decoding = 0
         peak_bytes = SOURCE_COPIES * len(picture.source) + shrunk * decoding + max(coefficients, encoding) + held
         return cls(pixels, picture.frame_count, _decoding_nanoseconds(picture, pixels, scans), round(peak_bytes))
+
+
+def encoder_bytes(image_format: str, pixels: int, frame_count: int) -> int:
+    """What encoding and proving an output of so many pixels a frame holds beside its frames."""
+    return ENCODER_BYTES[image_format] * min(frame_count, ENCODED_AT_ONCE.get(image_format, 1)) * pixels
 
 
 def _decoding_nanoseconds(picture: Picture, pixels: int, scans: jpeg.Structure | None) -> float:

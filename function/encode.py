@@ -12,7 +12,9 @@ from PIL import Image, ImageFilter, PngImagePlugin
 
 import avif
 import bmp
+import budget
 import gif_writer
+import memory
 import palette
 import tiff
 from colour import MODES, eight_bit, fitted, has_alpha, in_one_mode, regraded
@@ -36,6 +38,10 @@ AIMED_SHARE = 0.96
 
 LEAST_QUALITY, MOST_TRIES = 10, 3
 """The lowest that is tried, and how often: each takes as long as the first."""
+
+AVIF_LEAST_BYTES = 8 << 20
+"""What its encoder takes for the smallest image, rounded up. It crashes where an allocation fails, so all that it may
+take must be there."""
 
 CONTAINER_BYTES = {"AVIF": 300, "WEBP": 20, "TIFF": 900}
 """What a still takes beside its pixels and metadata, whatever its quality."""
@@ -347,7 +353,9 @@ def _webp(job: Job) -> bytes:
 
 def _avif(job: Job) -> bytes:
     images = [_bled(image) for image in in_one_mode(job.images)]
-    options = {"speed": 8, **job.colour, **job.timing}
+    memory.require(AVIF_LEAST_BYTES + budget.encoder_bytes("AVIF", math.prod(images[0].size), len(images)))
+    # Each thread would need a stack beside it, and none makes it faster where there is one processor.
+    options = {"speed": 8, "max_threads": 1, **job.colour, **job.timing}
     if job.is_animated:
         # Chromium paints frames of the full range in wrong colours.
         options["range"] = "limited"

@@ -11,8 +11,10 @@ CODE_BYTES = 40 << 20
 """Memory of the process that ``RLIMIT_DATA`` does not count, but Lambda does: pages of programs and libraries, 20 MiB,
 and 16 MiB for the daemon that runs beside the function where tracing is on."""
 
-_errno_location = ctypes.CDLL(None).__errno_location
+_c = ctypes.CDLL(None)
+_errno_location, _malloc, _free = _c.__errno_location, _c.malloc, _c.free
 _errno_location.restype = ctypes.POINTER(ctypes.c_int)
+_malloc.restype, _malloc.argtypes, _free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
 
 
 def cap(memory_bytes: int) -> None:
@@ -27,6 +29,19 @@ def cap(memory_bytes: int) -> None:
     """
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (max(0, memory_bytes - CODE_BYTES), hard))
+
+
+def require(byte_count: int) -> None:
+    """Allocate so much, and give it back untouched.
+
+    Raises:
+        MemoryError: There is not so much: native code that would crash for it is not to be called.
+
+    """
+    block = _malloc(byte_count)
+    if not block:
+        raise MemoryError
+    _free(block)
 
 
 def forget() -> None:

@@ -11,6 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import memory
+from errors import RejectedError
+from render import render
+from renditions import Rendition
+from settings import Limits
 from tests.images import decoded, encoded, greedy, picture
 from tools.benchmarks.peers import DEPLOYED
 from tools.paths import FUNCTION
@@ -174,6 +179,20 @@ def test_what_does_not_fit_is_rejected_by_a_process_that_lives_on(case: str) -> 
     assert second.startswith("corrupt: the image cannot be decoded: ")
     assert third == "rendered"
     assert int(resident) <= 150 << 20
+
+
+def test_the_encoder_that_crashes_is_not_called_where_it_lacks_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Rendition("r", scale=1)
+    source = encoded(picture(16, 16), "AVIF")
+    wanted: list[int] = []
+    monkeypatch.setattr(memory, "_malloc", wanted.append)
+    with pytest.raises(RejectedError, match=r"^too_large: resizing ran out of memory: raise memory_size$"):
+        render(source, [whole], limits=Limits(1769 << 20))
+    assert wanted == [(8 << 20) + 30 * 16 * 16]
+    monkeypatch.undo()
+    assert render(source, [whole], limits=Limits(1769 << 20)).outputs
+    with pytest.raises(MemoryError):
+        memory.require(1 << 62)
 
 
 SHOW_LIMIT = "print(resource.getrlimit(resource.RLIMIT_DATA))"
