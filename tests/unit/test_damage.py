@@ -50,7 +50,7 @@ def damaged(source: bytes, edits: list[tuple[float, int, str, bool, bytes]]) -> 
     return source
 
 
-@settings(max_examples=800, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=500, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(source=st.sampled_from(FILES), edits=st.lists(edit, min_size=1, max_size=4))
 def test_damage_is_a_rejection_or_nothing(source: bytes, edits: list[tuple[float, int, str, bool, bytes]]) -> None:
     with contextlib.suppress(RejectedError):
