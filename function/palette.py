@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from PIL import Image, ImageChops
 
+from pillow import quantizing
+
 
 class Fidelity(NamedTuple):
     """How near one image is to another.
@@ -80,7 +82,9 @@ class Palette:
         rounded = bytes(level & CELL for level in colours)
         lookup = Image.new("P", (1, 1))
         lookup.putpalette(rounded + rounded[:3] * (256 - len(rounded) // 3))
-        return self.pierced(image.convert("RGB").quantize(palette=lookup, dither=Image.Dither.NONE), image)
+        with quantizing():
+            indexed = image.convert("RGB").quantize(palette=lookup, dither=Image.Dither.NONE)
+        return self.pierced(indexed, image)
 
     def pierced(self, indexed: Image.Image, image: Image.Image) -> "Painted":
         """Make of entries what they show: transparent where ``image`` is, else their colours."""
@@ -138,7 +142,8 @@ def reduced(image: Image.Image, colours: int = 256) -> Image.Image:
         made = _paired(numbers, image.getchannel("A"), entries, colours)
     else:
         # The octree is the only method that Pillow has for colour with alpha.
-        made = image.quantize(colours, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        with quantizing():
+            made = image.quantize(colours, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     levels = bytearray(made.getpalette("RGBA") or [])
     # An entry is a mean, in which the edge of what is opaque makes all of it shine through.
     levels[3::4] = bytes(255 if alpha >= 255 - NEARLY else 0 if alpha <= NEARLY else alpha for alpha in levels[3::4])
@@ -161,7 +166,8 @@ def _quantized(image: Image.Image, colours: int) -> Image.Image:
     is_plain = found is None or len(found) <= colours
     method = Image.Quantize.MEDIANCUT if is_plain else Image.Quantize.MAXCOVERAGE
     settled = max(1, math.prod(image.size) // SETTLED)
-    return image.quantize(colours, method=method, kmeans=settled, dither=Image.Dither.NONE)
+    with quantizing():
+        return image.quantize(colours, method=method, kmeans=settled, dither=Image.Dither.NONE)
 
 
 def fidelity(image: Image.Image, other: Image.Image) -> Fidelity:

@@ -86,6 +86,23 @@ def tolerating() -> Iterator[None]:
             raise MemoryError from error
 
 
+@contextlib.contextmanager
+def quantizing() -> Iterator[None]:
+    """Let a wrong call stay an error of ours: all else that fails is an allocation.
+
+    Raises:
+        MemoryError: Memory ran out, for which Pillow has a ``ValueError``.
+
+    """
+    memory.forget()
+    try:
+        yield
+    except ValueError as error:
+        if _is_out_of_memory(error):
+            raise MemoryError from error
+        raise
+
+
 def _is_out_of_memory(error: Exception) -> bool:
     """Tell whether an allocation failed: native code says so in words of its own, as of a damaged file."""
     return isinstance(error, MemoryError) or memory.ran_out()

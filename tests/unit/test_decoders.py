@@ -1,5 +1,6 @@
 """What may be opened and how it fails: every decoder's exception at every step, and never a second chance after one."""
 
+import errno
 import gzip
 import io
 import re
@@ -12,6 +13,7 @@ from PIL import Image, ImageFile
 
 import decode
 import encode
+import memory
 from errors import Reason, RejectedError
 from render import render
 from renditions import Rendition
@@ -142,6 +144,20 @@ def test_what_it_raises_at_other_steps_is_a_rejection(
     else:
         monkeypatch.setattr(type(Image.open(io.BytesIO(source))), step, raising(error))
     assert rejection(source).reason is reason
+
+
+def test_a_palette_that_lacks_memory_is_a_rejection_and_a_wrong_call_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def quantize(*_: object, **__: object) -> None:
+        memory._errno_location()[0] = number
+        raise ValueError("quantization error")
+
+    monkeypatch.setattr(Image.Image, "quantize", quantize)
+    source = encoded(picture(20, 20), "GIF")
+    number = errno.ENOMEM
+    assert rejection(source).reason is Reason.TOO_LARGE
+    number = 0
+    with pytest.raises(ValueError, match="quantization error"):
+        rejection(source)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
