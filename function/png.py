@@ -124,7 +124,7 @@ def readable(png: bytes) -> tuple[bytes, list[str]]:
 
     Raises:
         MalformedError: It does not begin with a header, has two headers or palettes, or no palette though its pixels
-            are entries of one, or something that is no chunk before the pixels.
+            are entries of one, or something that is no chunk before the pixels, or something between them.
         RejectedError: TOO_LARGE: there are more chunks than ``structure.MAX_PARTS``.
 
     """
@@ -134,7 +134,12 @@ def readable(png: bytes) -> tuple[bytes, list[str]]:
     kept.write(SIGNATURE)
     seen: set[bytes] = set()
     losses: list[str] = []
+    previous = b""
     for chunk in chunks(png):
+        if chunk.kind == b"IDAT" and chunk.kind in seen and previous != chunk.kind:
+            # Decoders stop there (section 5.6): the rest of the image would be missing.
+            raise MalformedError("it has another chunk between its IDAT chunks")
+        previous = chunk.kind
         if b"IDAT" not in seen:
             _check_before_pixels(png, chunk, seen)
         elif not chunk.kind.isalpha():

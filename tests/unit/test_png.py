@@ -165,11 +165,15 @@ def test_a_wrong_checksum_of_good_pixels_is_ignored_and_said(colour_type: int, d
         pngs.png(pngs.blocks(3, 2), 3, 2, before=2 * chunk(b"PLTE", bytes(12))),
         pngs.png(SAMPLES, 2, 8, before=pngs.header(SAMPLES, 0, 8)),
         pngs.SIGNATURE + chunk(b"IDAT", STREAM) + chunk(b"IEND"),
+        pngs.png(
+            SAMPLES, 2, 8, stream=STREAM[:9], end=chunk(b"tIME", bytes(7)) + chunk(b"IDAT", STREAM[9:]) + GOOD[-12:]
+        ),
         GOOD[:20],
     ],
     ids=[
         *("stream cut", "stream damaged", "file cut", "bytes missing", "both checksums", "header", "between chunks"),
-        *("no palette", "short palette", "damaged palette", "two palettes", "two headers", "no header", "header cut"),
+        *("no palette", "short palette", "damaged palette", "two palettes", "two headers", "no header"),
+        *("pixels in two places", "header cut"),
     ],
 )
 def test_what_loses_pixels_is_a_rejection(source: bytes) -> None:
