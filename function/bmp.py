@@ -13,14 +13,14 @@ HEADER = struct.Struct("<2s8xLLllHHL20x4L")
 https://learn.microsoft.com/en-us/windows/win32/api/wingdi/ns-wingdi-bitmapv5header
 """
 
-COMPRESSION_AT, MASKS_AT, COLOUR_SPACE_AT, PROFILE_AT = 30, 54, 70, 126
+MASKS_AT, COLOUR_SPACE_AT, PROFILE_AT = 54, 70, 126
 """Where these stand, the last as how far behind the header's beginning the profile is, and its size."""
 
 PLAIN, MASKED = 0, 3
 """Compressions: BI_RGB and BI_BITFIELDS."""
 
-V3, V4, V5 = 56, 108, 124
-"""Lengths of the headers from which on there are a mask for alpha, a colour space, and a profile."""
+V3, V5 = 56, 124
+"""Lengths of the headers from which on there are a mask for alpha, and a profile."""
 
 EMBEDDED, SRGB = b"DEBM", b"BGRs"
 """The colour spaces PROFILE_EMBEDDED, whose profile is in the file, and LCS_sRGB."""
@@ -62,22 +62,17 @@ def layout(source: bytes) -> Layout | None:
     if not source.startswith(b"BM") or len(source) < HEADER.size:
         return None
     _, _, length, _, _, _, bits, compression, red, green, blue, alpha = HEADER.unpack_from(source)
-    if compression == MASKED:
-        return LAYOUTS.get((bits, red, green, blue, alpha if length >= V3 else 0))
-    has_alpha = compression == PLAIN and bits == 32 and length >= V4 and alpha
-    # As browsers have it; the other masks mean nothing then.
-    return Layout("RGBA", "BGRA", is_swapped=False) if has_alpha else None
+    if compression != MASKED:
+        return None
+    return LAYOUTS.get((bits, red, green, blue, alpha if length >= V3 else 0))
 
 
 def readable(source: bytes) -> bytes:
     """Return the bitmap with masks that Pillow takes, a copy only where it needs others."""
     if layout(source) is None:
         return source
-    _, _, length, _, _, _, bits, compression, *_ = HEADER.unpack_from(source)
-    if compression == PLAIN:
-        return source
+    _, _, length, _, _, _, bits, *_ = HEADER.unpack_from(source)
     usual = bytearray(source)
-    struct.pack_into("<L", usual, COMPRESSION_AT, MASKED)
     struct.pack_into("<3L", usual, MASKS_AT, *USUAL[bits])
     if length >= V3:
         struct.pack_into("<L", usual, MASKS_AT + 12, 0)
