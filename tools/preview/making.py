@@ -91,7 +91,9 @@ class Original:
     def _quality(self, written: str, rendition: Rendition) -> str:
         if written == "WEBP" and self.picture.is_lossless_webp:
             return "lossless"
-        return str(encode.Job(self.picture, (), written, rendition, {}).quality) if written in WITH_QUALITY else ""
+        if written not in WITH_QUALITY:
+            return ""
+        return str(encode.Job(self.picture, self.scaled[rendition.name], written, rendition, {}).quality)
 
 
 def make(name: str, body: bytes, settings: Settings, comparison: Comparison) -> tuple[Photo | None, list[Refused]]:
