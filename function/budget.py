@@ -41,6 +41,9 @@ DECODER_BYTES = {
 }
 """What a decoder holds beside its image, per source pixel; measured with photos."""
 
+LAYERED_BYTES = 12
+"""What the frame before, its copy and what is laid over that hold, per pixel of the canvas."""
+
 ENCODER_BYTES = {"JPEG": 5, "PNG": 6, "GIF": 14, "WEBP": 14, "TIFF": 3, "BMP": 3, "AVIF": 30}
 """What encoding and proving an output hold beside its image, per pixel of a frame; measured with photos.
 
@@ -191,6 +194,8 @@ def _decoded_sizes(picture: Picture) -> dict[tuple[str, tuple[int, int]], tuple[
     least = 0, 0
     if picture.source_format == "AVIF":
         least = avif.coded(picture.source).size
+    elif picture.source_format == "GIF":
+        least = gif.blocks(picture.source).largest
     elif picture.source_format == "TIFF":
         # A tile is decoded whole, however small its page is.
         pages = list(tiff.pages(picture.source))
@@ -206,7 +211,8 @@ def _decoding_bytes(picture: Picture, mode: str, pixels: int) -> int:
         converted = stored if mode == "1" else PIXEL_BYTES
     if picture.has_colour_key or mode in {"LA", "RGBA", "PA"}:
         premultiplied = PIXEL_BYTES
-    return (stored + converted + premultiplied + DECODER_BYTES[picture.source_format]) * pixels
+    layered = LAYERED_BYTES if picture.is_animated and picture.format in {"GIF", "PNG"} else 0
+    return (stored + converted + premultiplied + layered + DECODER_BYTES[picture.source_format]) * pixels
 
 
 def check_size(demand: Demand, limits: Limits) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from decode import SRGB_GAMMA, Frame
+from decode import SRGB_GAMMA, Frame, eight_bit
 
 MODES = {
     "JPEG": {"L", "RGB", "CMYK"},
@@ -93,11 +93,6 @@ def _srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
         # A profile that is broken or of another colour space says nothing of these pixels.
         return image.convert("RGB")
     return converted or image.convert("RGB")
-
-
-def eight_bit(image: Image.Image) -> Image.Image:
-    """16-bit grey as 8 bits."""
-    return image.convert("I").point(lambda value: value * (1 / 257) + 0.5).convert("L")
 
 
 def has_alpha(images: Sequence[Image.Image]) -> bool:

@@ -34,6 +34,7 @@ import tiff
 import tiff_page
 import webp
 from errors import MalformedError, Reason, RejectedError
+from layers import Canvas, Layer
 from metadata import Metadata, mend, resolution, without_exif
 from pillow import decoding, tolerating
 
@@ -101,6 +102,8 @@ RESIZABLE = frozenset({"L", "LA", "RGB", "RGBA", "CMYK", "LAB", "I;16", "I", "F"
 """The modes that frames have: their pixels can be averaged."""
 
 SRGB_GAMMA = 1 / 2.2
+
+LACKS_ROWS = "the image cannot be decoded: the PNG has fewer rows than it says"
 
 DIGEST_ROWS = 64
 """So many rows of pixels are digested at once."""
@@ -206,7 +209,6 @@ class Picture:
         self.has_default_image = bool(self._image.info.get("default_image"))
         self.is_progressive = bool(self._image.info.get("progressive"))
         self.colour_chunks = self._described_colours()
-        self._narrow_colour_key()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -236,6 +238,11 @@ class Picture:
         return self.frame_count > 1 and self.format in ANIMATED
 
     @property
+    def _has_layers(self) -> bool:
+        """Whether its frames are put together here: Pillow clears to a colour, and blends into what it restores."""
+        return self.format == "GIF" or (self.format == "PNG" and self.is_animated)
+
+    @property
     def is_run_length(self) -> bool:
         """Whether it is a bitmap of runs (RLE8 or RLE4), which Pillow decodes in Python."""
         return self.source_format in BITMAPS and self._image.info["compression"] in RUN_LENGTH
@@ -250,7 +257,7 @@ class Picture:
         """Whether the source stores its pixels in fewer than eight bits, or as entries of a palette."""
         if self.format == "PNG":
             return self.source[25] == 3 or self._png_depth < 8
-        return self._image.mode in {"1", "P"}
+        return self.format == "GIF" or self._image.mode in {"1", "P"}
 
     @property
     def shows_few_colours(self) -> bool:
@@ -295,6 +302,30 @@ class Picture:
                 with the pixels of the first half.
 
         """
+        yield from self._composed() if self._has_layers else self._stored()
+
+    def _composed(self) -> Iterator[Frame]:
+        """Each frame of a GIF or an APNG, put together as browsers do."""
+        canvas, dense = Canvas(self.size), self._resolution()
+        if self.format == "PNG":
+            # Behind the first pixels there may be metadata.
+            self._load()
+        self.metadata = self._described()
+        layers = gif.layers(self._file) if self.format == "GIF" else png.layers(self._file)
+        for index in range(self.frame_count):
+            try:
+                layer = next(layers, None)
+            except MalformedError as error:
+                raise RejectedError(Reason.CORRUPT, f"the image cannot be decoded: {error}") from error
+            if layer is None:
+                raise RejectedError(Reason.CORRUPT, f"the file has {index} frames in place of {self.frame_count}")
+            image = _layer_image(layer)
+            if index or not self.has_default_image:
+                image = canvas.show(image, layer)
+            yield self._frame(image, self.metadata, layer.milliseconds, dense)
+
+    def _stored(self) -> Iterator[Frame]:
+        """Each frame that Pillow puts together, page, or still."""
         for index, page in enumerate(self._pages):
             with decoding():
                 if index:
@@ -306,31 +337,47 @@ class Picture:
                 tiff_page.prepare(self._image)
             dense = self._resolution()
             self._load()
-            if len(self._image.info.get(EXIF_TEXT, "")) > MOST_EXIF_TEXT:
-                del self._image.info[EXIF_TEXT]
-                self.note_loss(f"EXIF in a text of more than {MOST_EXIF_TEXT} characters was not read")
-            # Pages of a TIFF may differ in depth.
-            self.note_loss(self._lost_bits())
-            if 0 in self._numbers(tiff.EXTRA_SAMPLES):
-                self.note_loss("a channel that is neither colour nor alpha was left out")
-            metadata = Metadata.of(self._image)
+            metadata = self._described()
             if index == 0:
                 self.metadata = metadata
-            image = _on_canvas(self._resizable(), self._canvas)
-            yield Frame(
-                image=image,
-                full_size=self.full_size if self.format == "JPEG" else self.size,
-                extent=self._extent or image.size,
-                transpose=UPRIGHT.get(metadata.orientation),
-                duration=self._image.info.get("duration", 0),
-                icc=self._profile(),
-                compression=self._image.info.get("compression"),
-                predictor=max(self._numbers(tiff.PREDICTOR), default=1),
-                quantization=self._quantization(),
-                resolution=dense,
-            )
-        if self._may_lack_rows() and png.lacks_rows(self._file, self.frame_count):
-            raise RejectedError(Reason.CORRUPT, "the image cannot be decoded: the PNG has fewer rows than it says")
+            if 0 in self._numbers(tiff.EXTRA_SAMPLES):
+                self.note_loss("a channel that is neither colour nor alpha was left out")
+            image = _resizable(self._corrected(), self._file)
+            yield self._frame(image, metadata, self._image.info.get("duration", 0), dense)
+        if self._may_lack_rows() and png.lacks_rows(self._file):
+            raise RejectedError(Reason.CORRUPT, LACKS_ROWS)
+
+    def _corrected(self) -> Image.Image:
+        """The current page or still, put right where Pillow misreads it."""
+        image: Image.Image = self._image
+        if self.format == "TIFF":
+            return tiff_page.corrected(image)
+        return bmp.corrected(image, self.source) if self.source_format in BITMAPS else image
+
+    def _described(self) -> Metadata:
+        """What the current frame says of itself; what is lost of it is noted."""
+        if len(self._image.info.get(EXIF_TEXT, "")) > MOST_EXIF_TEXT:
+            del self._image.info[EXIF_TEXT]
+            self.note_loss(f"EXIF in a text of more than {MOST_EXIF_TEXT} characters was not read")
+        # Pages of a TIFF may differ in depth.
+        self.note_loss(self._lost_bits())
+        return Metadata.of(self._image)
+
+    def _frame(
+        self, image: Image.Image, metadata: Metadata, milliseconds: float, dense: tuple[float, float] | None
+    ) -> Frame:
+        return Frame(
+            image=image,
+            full_size=self.full_size if self.format == "JPEG" else self.size,
+            extent=self._extent or image.size,
+            transpose=UPRIGHT.get(metadata.orientation),
+            duration=milliseconds,
+            icc=self._profile(),
+            compression=self._image.info.get("compression"),
+            predictor=max(self._numbers(tiff.PREDICTOR), default=1),
+            quantization=self._quantization(),
+            resolution=dense,
+        )
 
     def _readable(self) -> bytes:
         """The source as Pillow can read it."""
@@ -375,7 +422,7 @@ class Picture:
         """Whether a PNG, once it is read, may have had fewer rows than it says: Pillow leaves the others black."""
         if self.format != "PNG":
             return False
-        if self.is_animated or self.source[png.INTERLACE]:
+        if self.source[png.INTERLACE]:
             return True
         with decoding():
             last = self._image.crop((0, self._image.height - 1, *self._image.size))
@@ -470,38 +517,6 @@ class Picture:
             for name, numbers in values.items()
             if numbers
         }
-
-    def _resizable(self) -> Image.Image:
-        """The current frame in a mode whose pixels can be averaged."""
-        if self._has_wide_key and not self.is_animated:
-            return _keyed(self._image, self._low_bytes(), self._image.info["transparency"])
-        image = self._image
-        if self.format == "TIFF":
-            image = tiff_page.corrected(image)
-        elif self.source_format in BITMAPS:
-            image = bmp.corrected(image, self.source)
-        return _resizable(image)
-
-    def _narrow_colour_key(self) -> None:
-        """Let a transparent colour of 16 bits be one of the 8 bits to which Pillow reduces the colours of an APNG."""
-        if self._has_wide_key and self.is_animated:
-            self._image.info["transparency"] = tuple(level >> 8 for level in self._image.info["transparency"])
-
-    @property
-    def _has_wide_key(self) -> bool:
-        """Whether a PNG has a transparent colour of 16 bits a channel."""
-        is_colour = isinstance(self._image.info.get("transparency"), tuple)
-        return self.format == "PNG" and is_colour and self._png_depth == 16
-
-    def _low_bytes(self) -> Image.Image:
-        """The lower bytes of a PNG's colours of 16 bits: Pillow keeps the upper ones."""
-        opened: Any = _opened(self._file)
-        with decoding():
-            # Of a pair of bytes Pillow keeps the one that would be the upper one if the lower one came first.
-            opened.tile = [tile._replace(args="RGB;16L") for tile in opened.tile]
-            opened.load()
-        low: Image.Image = opened
-        return low
 
     def _counted_frames(self) -> int:
         if self.format == "GIF":
@@ -609,9 +624,38 @@ def _digest(source: bytes, divisor: int) -> bytes:
     return digest.digest()
 
 
-def _resizable(image: Image.Image) -> Image.Image:
-    """``image`` in a mode whose pixels can be averaged: no palette, no colour key, no single bits."""
+def _layer_image(layer: Layer) -> Image.Image:
+    """The pixels of a layer, in eight bits."""
+    opened = _opened(layer.source)
+    with decoding():
+        opened.load()
+    if opened.format == "PNG" and png.lacks_rows(layer.source):
+        raise RejectedError(Reason.CORRUPT, LACKS_ROWS)
+    image = _resizable(opened, layer.source)
+    return eight_bit(image) if image.mode == "I;16" else image
+
+
+def eight_bit(image: Image.Image) -> Image.Image:
+    """16-bit grey as 8 bits."""
+    return image.convert("I").point(lambda value: value * (1 / 257) + 0.5).convert("L")
+
+
+def _low_bytes(source: bytes) -> Image.Image:
+    """The lower bytes of a PNG's colours of 16 bits: Pillow keeps the upper ones."""
+    opened: Any = _opened(source)
+    with decoding():
+        # Of a pair of bytes Pillow keeps the one that would be the upper one if the lower one came first.
+        opened.tile = [tile._replace(args="RGB;16L") for tile in opened.tile]
+        opened.load()
+    low: Image.Image = opened
+    return low
+
+
+def _resizable(image: Image.Image, source: bytes) -> Image.Image:
+    """``image``, read from ``source``, with pixels that can be averaged: no palette, no colour key, no single bits."""
     has_key = "transparency" in image.info
+    if image.format == "PNG" and source[png.DEPTH] == 16 and isinstance(image.info.get("transparency"), tuple):
+        return _keyed(image, _low_bytes(source), image.info["transparency"])
     if image.mode.startswith("I;16"):
         # Pillow's encoders write the other byte orders wrongly, and its direct conversions clip at 255.
         return _keyed_grey(image) if has_key else image if image.mode == "I;16" else _converted(image, "I", "I;16")
@@ -656,15 +700,6 @@ def _keyed(high: Image.Image, low: Image.Image, key: Sequence[int]) -> Image.Ima
 
 def _differs(band: Image.Image, value: int) -> Image.Image:
     return band.point([0 if level == value else 255 for level in range(256)])
-
-
-def _on_canvas(image: Image.Image, canvas: tuple[int, int] | None) -> Image.Image:
-    """A GIF's frame on the canvas that the file grows to, transparent where the frame does not reach."""
-    if canvas is None or image.size == canvas:
-        return image
-    grown = Image.new("RGBA", canvas, (0, 0, 0, 0))
-    grown.paste(image.convert("RGBA"))
-    return grown
 
 
 def _brands(data: bytes) -> set[bytes]:

@@ -17,7 +17,7 @@ import gif_writer
 import memory
 import palette
 import tiff
-from colour import MODES, eight_bit, fitted, has_alpha, in_one_mode, regraded
+from colour import MODES, fitted, has_alpha, in_one_mode, regraded
 from decode import ANIMATED, Frame, Picture
 from metadata import copied
 from pillow import encoding
@@ -256,8 +256,7 @@ def _png(job: Job) -> bytes:
     options["pnginfo"] = chunks
     if not job.is_animated:
         return _smallest(job, options)
-    # Pillow takes all levels above 255 for white where it looks for what changed between frames.
-    images = in_one_mode([eight_bit(image) if image.mode == "I;16" else image for image in job.images])
+    images = in_one_mode(job.images)
     has_default = job.picture.has_default_image
     timing = replace(job, frames=job.frames[1:]).timing if has_default else job.timing
     if has_default and not timing:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from errors import MalformedError
+from layers import Disposal, Layer
 from structure import bounded
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -49,6 +50,15 @@ ONCE = frozenset({b"IHDR", b"PLTE"})
 PIXELS = frozenset({b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"pHYs"})
 """Ancillary chunks that say what the pixels' values mean, and what shape they have; the first of each kind counts, and
 only before the pixels."""
+
+FRAMES = frozenset({b"IDAT", b"fcTL", b"fdAT"})
+"""Chunks that hold pixels, or say where they are shown."""
+
+CONTROL = struct.Struct(">5I2H2B")
+"""Of a frame: its number, width, height, left, top, time as a fraction of a second, disposal and blending."""
+
+DISPOSALS = {1: Disposal.CLEAR, 2: Disposal.RESTORE}
+"""What is done with a frame (PNG specification, 11.3.6.2)."""
 
 SRGB_CODES = bytes([1, 13, 0, 1])
 """A ``cICP`` chunk that says what a PNG without it means (ITU-T H.273; PNG specification, 11.3.2.6)."""
@@ -178,32 +188,63 @@ def with_checksum(png: bytes) -> bytes | None:
     return b"".join([view[: pixels[0].start], whole, view[pixels[-1].end :]])
 
 
-def lacks_rows(png: bytes, frame_count: int) -> bool:
-    """Whether one of the first frames holds fewer rows than it has.
+def lacks_rows(png: bytes) -> bool:
+    """Whether a still holds fewer rows than it says.
 
-    Pillow takes the end of the zlib stream for the end of the frame. Time: each stream is inflated once, in pieces.
+    Pillow takes the end of the zlib stream for the end of the pixels. Time: the stream is inflated once, in pieces.
     """
-    streams = itertools.islice(_streams(png), frame_count)
-    return any(_inflated(stream, wanted).byte_count < wanted for stream, wanted in streams)
+    view = memoryview(png)
+    stream = b"".join(view[chunk.start + 8 : chunk.end - 4] for chunk in chunks(png) if chunk.kind == b"IDAT")
+    wanted = _filtered_bytes(png, size(png))
+    return _inflated(stream, wanted).byte_count < wanted
 
 
-def _streams(png: bytes) -> Iterator[tuple[bytes, int]]:
-    """The zlib stream of each frame, and how many bytes it should hold."""
-    view, canvas = memoryview(png), size(png)
-    sides, parts = canvas, list[memoryview]()
+def layers(png: bytes) -> Iterator[Layer]:
+    """Each frame of an animation as a PNG of its own; the first may be a picture that is no frame.
+
+    Raises:
+        MalformedError: A frame is damaged, out of order, or reaches over the edge.
+        RejectedError: TOO_LARGE: there are more chunks than ``structure.MAX_PARTS``.
+
+    """
+    view = memoryview(png)
+    control: bytes | None = None
+    parts: list[memoryview] = []
+    colours: list[memoryview] = []
+    numbers = itertools.count()
     for chunk in chunks(png):
         data = view[chunk.start + 8 : chunk.end - 4]
-        if chunk.kind == b"fcTL":
+        if chunk.kind in {b"PLTE", b"tRNS"}:
+            colours.append(view[chunk.start : chunk.end])
+        elif chunk.kind in FRAMES:
+            if not _has_checksum(png, chunk):
+                raise MalformedError(f"its chunk {chunk.kind.decode()} is damaged")
+            if chunk.kind != b"IDAT" and int.from_bytes(data[:4], "big") != next(numbers):
+                raise MalformedError("its frames are out of order")
+            if chunk.kind != b"fcTL":
+                parts.append(data if chunk.kind == b"IDAT" else data[4:])
+                continue
             if parts:
-                yield b"".join(parts), _filtered_bytes(png, sides)
-            width, height = (int.from_bytes(data[start : start + 4], "big") for start in (4, 8))
-            # None is larger than the canvas, whatever it says.
-            sides, parts = (min(width, canvas[0]), min(height, canvas[1])), []
-        elif chunk.kind == b"IDAT":
-            parts.append(data)
-        elif chunk.kind == b"fdAT":
-            parts.append(data[4:])
-    yield b"".join(parts), _filtered_bytes(png, sides)
+                yield _layer(png, control, colours, parts)
+            control, parts = bytes(data), []
+    if parts:
+        yield _layer(png, control, colours, parts)
+
+
+def _layer(png: bytes, control: bytes | None, colours: list[memoryview], parts: list[memoryview]) -> Layer:
+    """What one ``fcTL`` chunk and pixels make (PNG specification, 11.3.6.2); all of the canvas without the former."""
+    canvas = size(png)
+    if control is None:
+        control = CONTROL.pack(0, *canvas, 0, 0, 0, 0, 0, 0)
+    if len(control) != CONTROL.size:
+        raise MalformedError("a frame's size is damaged")
+    _, width, height, left, top, numerator, denominator, disposal, blending = CONTROL.unpack(control)
+    if not (0 < width <= canvas[0] - left and 0 < height <= canvas[1] - top):
+        raise MalformedError("a frame reaches over the edge")
+    header = _chunk(b"IHDR", struct.pack(">II", width, height) + png[SIZE.stop : HEADER.stop])
+    source = b"".join([SIGNATURE, header, *colours, _chunk(b"IDAT", b"".join(parts)), _chunk(b"IEND", b"")])
+    milliseconds = 1000 * numerator / (denominator or 100)
+    return Layer(source, left, top, DISPOSALS.get(disposal, Disposal.KEEP), blending == 1, milliseconds)
 
 
 @dataclass(frozen=True)

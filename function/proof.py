@@ -11,8 +11,7 @@ import jpeg
 import png
 import tiff
 import webp
-from colour import eight_bit
-from decode import ANIMATED
+from decode import ANIMATED, eight_bit
 from errors import MalformedError, Reason, RejectedError
 from palette import seen, stacked
 from pillow import proving

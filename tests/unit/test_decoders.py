@@ -6,7 +6,7 @@ import io
 import re
 import struct
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from PIL import Image, ImageFile
@@ -14,6 +14,7 @@ from PIL import Image, ImageFile
 import decode
 import encode
 import memory
+from decode import Picture
 from errors import Reason, RejectedError
 from render import render
 from renditions import Rendition
@@ -243,16 +244,17 @@ def test_a_later_frame_that_fails_fails_them_all(monkeypatch: pytest.MonkeyPatch
     frames = [picture(40, 40).rotate(90 * turn) for turn in range(4)]
     source = encoded(frames[0], image_format, save_all=True, append_images=frames[1:])
     kind = type(Image.open(io.BytesIO(source)))
-    load = kind.load
 
-    def failing(self: Any) -> Any:
-        if self.tell() == 2:
-            raise OSError("broken")
-        return load(self)
+    def failing(_: object) -> NoReturn:
+        raise OSError("broken")
 
+    opened = Picture(source).frames()
+    next(opened)
     monkeypatch.setattr(kind, "load", failing)
+    with pytest.raises(RejectedError) as caught:
+        list(opened)
     # Of a TIFF it says of what kind it is.
-    assert re.fullmatch(r"the image cannot be decoded: broken( \(the TIFF has .*\))?", rejection(source).message)
+    assert re.fullmatch(r"the image cannot be decoded: broken( \(the TIFF has .*\))?", caught.value.message)
 
 
 def test_a_first_rejection_does_not_touch_the_next_image() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image, ImageCms, ImageDraw, ImageFile, ImageFont, ImageOps
 
-from colour import eight_bit
+from decode import eight_bit
 from errors import RejectedError
 from tools.before_and_after.cases import Case, cases
 from tools.benchmarks.contestants import classic, ours
