@@ -108,14 +108,14 @@ class Destination:
         try:
             return self.s3.head_object(Bucket=self.bucket, Key=key)["Metadata"]
         except ClientError as error:
-            # 403: S3 does not tell that an object is missing to whom may not list. 400: its key is too long.
+            # Without s3:ListBucket, S3 answers 403 for a missing key. It answers 400 for a key that is too long.
             if error.response["Error"]["Code"] in {"400", "403", "404"}:
                 return {}
             raise
 
     def _remove(self, key: str) -> bool:
         try:
-            # Unconditionally, S3 makes a delete marker for what was never there, too.
+            # Without the condition, S3 makes a delete marker even for a key that never existed.
             self.s3.delete_object(Bucket=self.bucket, Key=key, IfMatch="*")
         except ClientError as error:
             if error.response["Error"]["Code"] in {"PreconditionFailed", "412", "NoSuchKey", "404"}:

@@ -28,10 +28,10 @@ class Change(enum.Enum):
     """It was uploaded, or restored from an archive: it is there."""
 
     DELETED = enum.auto()
-    """It was deleted for good; whether it was the current version, or a delete marker, is not told."""
+    """It was deleted for good. S3 does not say whether it was the current version, or a delete marker."""
 
     EXPIRED = enum.auto()
-    """A lifecycle rule deleted it for good, which it never does to the current version of a bucket that keeps any."""
+    """A lifecycle rule deleted it for good. In a bucket with versions, a rule does so only to noncurrent ones."""
 
 
 @dataclass(frozen=True)

@@ -141,8 +141,8 @@ class Reconciler:
     def _is_unchanged(self, address: ObjectAddress, notices: Sequence[Notice]) -> bool:
         """Whether all that happened is that versions were deleted that were not the current one.
 
-        Where somebody deleted one, S3 does not say which it was. If it was the current one, or its delete marker, then
-        another has become current, of which the outputs are not.
+        S3 does not say whether a version that somebody deleted was the current one, or the delete marker. If it was, an
+        older version has become current, and the outputs are not made of it.
         """
         changes = {one.change if one.version_id else None for one in notices}
         if not changes or not changes <= {Change.DELETED, Change.EXPIRED}:
@@ -150,8 +150,9 @@ class Reconciler:
         current = source.identity(self.s3, address)
         if not isinstance(current, Identity):
             return False
-        may_look = self.settings.mirror_deletes
-        return changes == {Change.EXPIRED} or (may_look and self.destination.holds_outputs_of(address.key, current))
+        # Without mirror_deletes the role may not read outputs.
+        may_read = self.settings.mirror_deletes
+        return changes == {Change.EXPIRED} or (may_read and self.destination.holds_outputs_of(address.key, current))
 
     def _agree(
         self, address: ObjectAddress, response: "GetObjectOutputTypeDef", seconds_left: SecondsLeft
@@ -184,8 +185,7 @@ class Reconciler:
         Args:
             address: The object's.
             absence: How S3 says that it is gone.
-            seen: When a version of it was last known to be there. As long as one is, S3 should say that what hides it
-                is a delete marker.
+            seen: When a version of it was last known to be there. While one is, only a delete marker can hide it.
 
         Returns:
             None where it is there again by then, or may be there all the time.

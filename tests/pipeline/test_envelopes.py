@@ -162,13 +162,16 @@ def test_each_task_of_a_job_has_its_own_result(uploaded: Pipeline) -> None:
         {"taskId": key, "s3Key": quote_plus(key, safe="/"), "s3Bucket": uploaded.stack.source_bucket}
         for key in (FINE, "batch/missing é.jpg", NO_IMAGE, FAILING)
     ]
+    tasks.insert(0, {"taskId": "foreign", "s3Key": quote_plus(FINE, safe="/"), "s3Bucket": "another-bucket"})
     with unreadable(uploaded, FAILING):
         reply = uploaded.send({"invocationSchemaVersion": "2.0", "invocationId": JOB, "job": {}, "tasks": tasks})
     record = uploaded.failure(NO_IMAGE)
-    (*_, failed) = reply["results"]
+    (foreign, *_, failed) = reply["results"]
+    assert "about the bucket 'another-bucket', but" in foreign["resultString"]
     assert "(AccessDenied) when calling the GetObject operation" in failed["resultString"]
     assert reply == results(
         "2.0",
+        ("foreign", "PermanentFailure", foreign["resultString"]),
         (FINE, "Succeeded", "written: batch/resized-fine é+.jpg"),
         ("batch/missing é.jpg", "Succeeded", "gone"),
         (NO_IMAGE, "PermanentFailure", f"not_an_image: {record['message']}"),

@@ -54,8 +54,8 @@ locals {
         Resource = "${local.destination_arn}/${var.destination_bucket.prefix}*"
       },
       {
-        # For S3 does not say which version somebody deleted, but the outputs say which they are made of. Without the right
-        # to list, a missing one looks denied, and is made again.
+        # S3 does not say whether a deleted version was the current one. The outputs' metadata says which version they are
+        # made of.
         Sid      = "TellWhatImagesAreMadeOf"
         Effect   = "Allow"
         Action   = "s3:GetObject"
