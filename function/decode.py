@@ -103,8 +103,6 @@ RESIZABLE = frozenset({"L", "LA", "RGB", "RGBA", "CMYK", "LAB", "I;16", "I", "F"
 
 SRGB_GAMMA = 1 / 2.2
 
-LACKS_ROWS = "the image cannot be decoded: the PNG has fewer rows than it says"
-
 DIGEST_ROWS = 64
 """So many rows of pixels are digested at once."""
 
@@ -345,7 +343,7 @@ class Picture:
             image = _resizable(self._corrected(), self._file)
             yield self._frame(image, metadata, self._image.info.get("duration", 0), dense)
         if self._may_lack_rows() and png.lacks_rows(self._file):
-            raise RejectedError(Reason.CORRUPT, LACKS_ROWS)
+            raise _lacks_rows()
 
     def _corrected(self) -> Image.Image:
         """The current page or still, put right where Pillow misreads it."""
@@ -630,9 +628,13 @@ def _layer_image(layer: Layer) -> Image.Image:
     with decoding():
         opened.load()
     if opened.format == "PNG" and png.lacks_rows(layer.source):
-        raise RejectedError(Reason.CORRUPT, LACKS_ROWS)
+        raise _lacks_rows()
     image = _resizable(opened, layer.source)
     return eight_bit(image) if image.mode == "I;16" else image
+
+
+def _lacks_rows() -> RejectedError:
+    return RejectedError(Reason.CORRUPT, "the image cannot be decoded: the PNG has fewer rows than it says")
 
 
 def eight_bit(image: Image.Image) -> Image.Image:

@@ -30,6 +30,9 @@ SAMPLED_ROWS = 8
 """Of a JPEG with at least twice as many rows of blocks about so many are decoded, from top to bottom; the others are
 only known to be there. It is a tenth of the work."""
 
+EXACT = frozenset({"I", "F"})
+"""Modes whose numbers have no white to compare them by; what is written of them has no loss."""
+
 REDUCING_GAP = 3.0
 """How many times as many cells as are compared a frame is first shrunk to, by a whole number: half the work."""
 
@@ -122,7 +125,7 @@ def _compare(output: Image.Image, frame_count: int, images: Sequence[Image.Image
     if frame_count > len(images) or (frame_count < len(images) and not merges):
         raise RejectedError(Reason.UNFAITHFUL, f"the output has {frame_count} frames in place of {len(images)}")
     image_format = str(output.format)
-    shown = [_shown(output, image_format, index, image.size) for index, image in enumerate(images[:frame_count])]
+    shown = [_shown(output, image_format, index, image) for index, image in enumerate(images[:frame_count])]
     is_gif = image_format == "GIF"
     wanted = [_coarse(seen(image) if is_gif else image) for image in images]
     is_rough = is_gif or min(images[0].size) < CELL_SIDE
@@ -149,13 +152,22 @@ def _difference(one: Image.Image, other: Image.Image) -> int:
     return max(ImageChops.difference(one, other).convert("L", MEAN).tobytes())
 
 
-def _shown(output: Image.Image, image_format: str, index: int, size: tuple[int, int]) -> Image.Image:
+def _shown(output: Image.Image, image_format: str, index: int, wanted: Image.Image) -> Image.Image:
     with proving(image_format):
         output.seek(index)
-    _check_size(output.size, size)
+    _check_size(output.size, wanted.size)
     with proving(image_format):
         output.load()
+    if wanted.mode in EXACT:
+        _check_equal(output, wanted)
     return _coarse(output)
+
+
+def _check_equal(output: Image.Image, wanted: Image.Image) -> None:
+    for top in range(0, wanted.height, FIRST_ROWS):
+        box = 0, top, wanted.width, min(top + FIRST_ROWS, wanted.height)
+        if output.mode != wanted.mode or output.crop(box).tobytes() != wanted.crop(box).tobytes():
+            raise RejectedError(Reason.UNFAITHFUL, "the output differs from its image, whose numbers are of 32 bits")
 
 
 def _check_size(size: tuple[int, int], wanted: tuple[int, int]) -> None:

@@ -129,6 +129,24 @@ def test_lost_transparency_is_a_rejection(image_format: str) -> None:
         proof.check(encoded(half.convert("RGB"), image_format), image_format, [half])
 
 
+@pytest.mark.parametrize("size", [(40, 30), (300, 700)])
+@pytest.mark.parametrize("kind", [np.int32, np.float32])
+def test_numbers_of_32_bits_must_be_equal(kind: type, size: tuple[int, int]) -> None:
+    """All of these are above 255, and some are no numbers."""
+    levels: Any = np.random.default_rng(7).integers(300, 90_000, size[::-1]).astype(kind)
+    if kind is np.float32:
+        levels[:3] = [[np.nan], [np.inf], [-3.4e38]]
+    image = Image.fromarray(levels)
+    proof.check(encoded(image, "TIFF"), "TIFF", [image])
+    proof.check(written([image, picture(9, 9), image], "TIFF"), "TIFF", [image, picture(9, 9), image])
+    levels[5, 7] += 1
+    for spoilt in (Image.fromarray(levels), Image.new("L", size, 255)):
+        with pytest.raises(RejectedError, match="differs from its image, whose numbers are of 32 bits"):
+            proof.check(encoded(spoilt, "TIFF"), "TIFF", [image])
+        with pytest.raises(RejectedError, match="differs from its image, whose numbers are of 32 bits"):
+            proof.check(written([image, spoilt], "TIFF"), "TIFF", [image, image])
+
+
 def half_grey(image: Image.Image) -> Image.Image:
     """What many decoders make of the first half of a file."""
     spoilt = image.copy()
