@@ -8,6 +8,7 @@ from typing import Any
 from PIL import Image
 
 from decode import SRGB_GAMMA, Frame, eight_bit
+from pillow import tolerating
 
 MODES = {
     "JPEG": {"L", "RGB", "CMYK"},
@@ -74,24 +75,23 @@ def _in_colour(frame: Frame) -> Image.Image:
 
 
 def _srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
+    if not icc and image.mode != "LAB":
+        return image.convert("RGB")
     # Few images need it; no start waits for it.
     from PIL import ImageCms  # noqa: PLC0415
 
-    try:
-        if icc:
-            profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-        elif image.mode == "LAB":
-            profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
-        else:
-            return image.convert("RGB")
-        srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-        flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
+    converted = None
+    # A profile that is broken or of another colour space says nothing of these pixels.
+    with tolerating():
+        described: Any = io.BytesIO(icc) if icc else ImageCms.createProfile("LAB")
         converted = ImageCms.profileToProfile(
-            image, profile, srgb, renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC, outputMode="RGB", flags=flags
+            image,
+            ImageCms.ImageCmsProfile(described),
+            ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")),
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            outputMode="RGB",
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
-    except (ImageCms.PyCMSError, OSError, ValueError):
-        # A profile that is broken or of another colour space says nothing of these pixels.
-        return image.convert("RGB")
     return converted or image.convert("RGB")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 import pytest
-from PIL import Image, ImageFile
+from PIL import Image, ImageCms, ImageFile
 
 import decode
 import encode
@@ -159,6 +159,23 @@ def test_a_palette_that_lacks_memory_is_a_rejection_and_a_wrong_call_an_error(mo
     number = 0
     with pytest.raises(ValueError, match="quantization error"):
         rejection(source)
+
+
+def test_a_profile_is_not_taken_for_broken_where_memory_ran_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def convert(*_: object, **__: object) -> NoReturn:
+        memory._errno_location()[0] = number
+        raise ImageCms.PyCMSError("cannot build transform")
+
+    monkeypatch.setattr(ImageCms, "profileToProfile", convert)
+    source = encoded(
+        picture(20, 20, "CMYK"), icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    )
+    png = [Rendition("r", scale=0.5, format="png")]
+    number = 0
+    assert render(source, png, limits=LIMITS).outputs
+    number = errno.ENOMEM
+    with pytest.raises(RejectedError, match=r"^too_large"):
+        render(source, png, limits=LIMITS)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
