@@ -159,9 +159,9 @@ def test_each_metric_has_the_value_that_the_line_has(planned: Planned, lines: li
 
     looked_at = [line for line in lines if line.get("message") in {"written", "rejected", "failed"}]
     assert len(of("output_count")) == 4
-    assert len(looked_at) == 6
+    assert len(looked_at) == 7
     assert found == {
-        "Seen": [({}, 1.0)] * 6,
+        "Seen": [({}, 1.0)] * 7,
         "Rejected": [({}, 1.0)],
         "RejectedByReason": [({"Reason": "not_an_image"}, 1.0)],
         "Outputs": of("output_count"),
