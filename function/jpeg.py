@@ -37,6 +37,9 @@ EXIF = b"Exif\0\0"
 SEGMENT = re.compile(rb"\xff[\xc0-\xc7\xc9-\xcf\xd9-\xef\xfe]")
 """A marker with data, or the end. Pillow takes all others for markers that stand alone (ITU-T T.81, table B.1)."""
 
+MAX_COMPONENTS = 4
+"""Pillow opens no JPEG with more."""
+
 FRAME_BYTES = 10
 """Of a frame's header with its marker, before its components (ITU-T T.81, B.2.2)."""
 
@@ -221,7 +224,8 @@ def _components(frame: bytes) -> tuple[dict[int, float], int, int]:
     if len(frame) < 6:
         return {}, 0, 0
     height, width, count = struct.unpack_from(">HHB", frame, 1)
-    components = [frame[start : start + 2] for start in range(6, len(frame) - 1, 3)][:count]
+    last = min(len(frame) - 1, 6 + 3 * min(count, MAX_COMPONENTS))
+    components = [frame[start : start + 2] for start in range(6, last, 3)]
     factors = [(max(1, sampling >> 4), max(1, sampling & 15)) for _, sampling in components]
     across, down = (max((factor[side] for factor in factors), default=1) for side in (0, 1))
     blocks = sum(one * other for one, other in factors)

@@ -1,5 +1,6 @@
 """A TIFF's structure, read without decoding a pixel: its directories, and its first rows as a TIFF of their own."""
 
+import functools
 import itertools
 import struct
 from collections.abc import Iterator, Mapping, Sequence
@@ -151,7 +152,7 @@ class _Layout:
         """How many bytes say how many entries a directory has."""
         return 8 if self.is_big else 2
 
-    @property
+    @functools.cached_property
     def entry(self) -> struct.Struct:
         return struct.Struct(self.sign + ("HHQ8s" if self.is_big else "HHL4s"))
 
@@ -245,7 +246,8 @@ def _page(body: bytes, layout: _Layout, entries: Sequence[Entry], depth: int = 0
             entries_in_it, _ = layout.directory(body, place) or ((), 0)
             part = _page(body, layout, entries_in_it, depth + 1)
             sizes = {True: sizes[True] + part.plain_bytes, False: sizes[False] + part.number_bytes}
-            tags, is_raw = tags + part.tags, is_raw or part.is_raw
+            # A directory without entries takes time, too.
+            tags, is_raw = tags + 1 + part.tags, is_raw or part.is_raw
     return Page(sides[TILE_WIDTH], sides[TILE_HEIGHT], sizes[True], sizes[False], tags, values, is_raw)
 
 
