@@ -1,8 +1,9 @@
 """Predicts what an image will cost, so that what does not fit is refused before it is begun."""
 
+import itertools
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import avif
@@ -252,7 +253,7 @@ def _opening_nanoseconds(source: bytes) -> float:
 
     """
     if source.startswith(tiff.SIGNATURES):
-        return _tag_nanoseconds(source)
+        return _tag_nanoseconds([source])
     if source.startswith(jpeg.SIGNATURE):
         structure = jpeg.structure(source)
         return (
@@ -260,32 +261,35 @@ def _opening_nanoseconds(source: bytes) -> float:
             + STRAY_NANOSECONDS * structure.stray_bytes
             + VALUE_NANOSECONDS * structure.value_bytes
             + COPY_NANOSECONDS * structure.copied_bytes
-            + _tag_nanoseconds(structure.exif)
+            + _tag_nanoseconds([structure.exif])
         )
     if source.startswith(png.SIGNATURE):
         chunks = list(png.chunks(source))
         exif = (source[chunk.start + 8 : chunk.end - 4] for chunk in chunks if chunk.kind == b"eXIf")
-        return CHUNK_NANOSECONDS * len(chunks) + sum(map(_tag_nanoseconds, exif))
+        return CHUNK_NANOSECONDS * len(chunks) + _tag_nanoseconds(exif)
     if source.startswith(webp.SIGNATURE):
-        return sum(
-            _tag_nanoseconds(source[chunk.start : chunk.end].removeprefix(jpeg.EXIF))
-            for chunk in webp.chunks(source)
-            if chunk.kind == b"EXIF"
-        )
+        exif = (source[chunk.start : chunk.end] for chunk in webp.chunks(source) if chunk.kind == b"EXIF")
+        return _tag_nanoseconds(tags.removeprefix(jpeg.EXIF) for tags in exif)
     if source.startswith(b"ftyp", 4):
-        return sum(map(_tag_nanoseconds, avif.coded(source).exif))
+        return _tag_nanoseconds(avif.coded(source).exif)
     return 0
 
 
-def _tag_nanoseconds(source: bytes) -> float:
-    """What reading the tags of all pages of a TIFF takes, or of EXIF, which is one; 0 of anything else."""
+def _tag_nanoseconds(sources: Iterable[bytes]) -> float:
+    """What reading the tags of all pages of a TIFF takes, or of EXIF, which is one; 0 of anything else.
+
+    Raises:
+        RejectedError: TOO_LARGE: there are more than ``tiff.MAX_PAGES`` or ``tiff.MAX_TAGS`` in all of them.
+
+    """
     tags = 0
     nanoseconds = 0.0
-    for count, page in enumerate(tiff.pages(source) if source.startswith(tiff.SIGNATURES) else (), 1):
+    pages = itertools.chain.from_iterable(tiff.pages(one) for one in sources if one.startswith(tiff.SIGNATURES))
+    for count, page in enumerate(pages, 1):
         tags += page.tags
         if count > tiff.MAX_PAGES or tags > tiff.MAX_TAGS:
             raise RejectedError(
-                Reason.TOO_LARGE, f"the TIFF has more than {tiff.MAX_PAGES} pages or {tiff.MAX_TAGS} tags: divide it"
+                Reason.TOO_LARGE, f"the file has more than {tiff.MAX_PAGES} pages or {tiff.MAX_TAGS} tags: divide it"
             )
         nanoseconds += ENTRY_NANOSECONDS * page.tags
         nanoseconds += TAG_NANOSECONDS * page.plain_bytes + NUMBER_NANOSECONDS * page.number_bytes

@@ -321,7 +321,7 @@ def test_directories_that_overlap_are_counted() -> None:
     place = len(tiff(values, GREY)) + 64
     source = tiff(values, Kind(8, tags={330: ("L", 8 * [place])})).ljust(place) + struct.pack("<H", 65535)
     assert rejection(source + bytes(12 * 65535 + 4)).message.startswith(
-        "the TIFF has more than 2000 pages or 200000 tags"
+        "the file has more than 2000 pages or 200000 tags"
     )
 
 

@@ -228,7 +228,7 @@ def test_a_tiff_of_too_many_pages_is_not_opened(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(decode, "_opened", lambda _: pytest.fail("it was opened"))
     refused = rejection(tiff(sides))
     assert refused.reason is Reason.TOO_LARGE
-    assert refused.message == "the TIFF has more than 2000 pages or 200000 tags: divide it"
+    assert refused.message == "the file has more than 2000 pages or 200000 tags: divide it"
 
 
 def test_directories_that_overlap_are_not_read_over_and_over(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,7 +238,7 @@ def test_directories_that_overlap_are_not_read_over_and_over(monkeypatch: pytest
     for place in range(8, 208, 4):
         struct.pack_into("<H", body, place, 0xFFFF)
         struct.pack_into("<L", body, place + 2 + 12 * 0xFFFF, place + 4)
-    assert rejection(bytes(body)).message.startswith("the TIFF has more than ")
+    assert rejection(bytes(body)).message.startswith("the file has more than ")
 
 
 @pytest.mark.parametrize("following", [8, 7_000_000])

@@ -227,7 +227,7 @@ def repeating(draw: st.DrawFn, container: str) -> bytes:
             repeated = nested(part, min(count, 2000))
         place = draw(st.sampled_from([*places, len(source)]))
         source = source[:place] + repeated + source[place:]
-    return source[:4] + struct.pack("<I", len(source) - 8) + source[8:] if "WEBP" in container else source
+    return sized(container, source)
 
 
 def nested(part: bytes, depth: int) -> bytes:
@@ -294,9 +294,15 @@ def worker() -> Iterator[Worker]:
 def full_of(container: str, part: bytes, place: int) -> bytes:
     """A good file with ``part`` as often as it fits."""
     _, _, source = CONTAINERS[container]
-    return source[:place] + part * (MOST_BYTES // len(part)) + source[place:]
+    return sized(container, source[:place] + part * (MOST_BYTES // len(part)) + source[place:])
 
 
+def sized(container: str, source: bytes) -> bytes:
+    """The file with its size where its container has it."""
+    return source[:4] + struct.pack("<I", len(source) - 8) + source[8:] if "WEBP" in container else source
+
+
+MANY_TAGS = b"II*\0\x08\0\0\0" + struct.pack("<H", 5000) + struct.pack("<HHII", 40_000, 1, 1, 0) * 5000 + bytes(4)
 SMALLEST = [
     full_of("PNG", chunk(b"prVt"), 33),
     full_of("APNG", chunk(b"fdAT", bytes(4)), -12),
@@ -305,10 +311,12 @@ SMALLEST = [
     full_of("progressive JPEG", segment(0xDA, b"\x01\x01\0\x01\x3f\x10"), -2),
     full_of("GIF", b"\x21\xfe\0", -1),
     full_of("GIF", b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\0", -1),
+    full_of("WEBP", riff(b"EXIF", MANY_TAGS), 30),
+    full_of("PNG", chunk(b"eXIf", MANY_TAGS), 33),
     full_of("AVIF", box(b"free", b""), 32),
     full_of("AVIF", box(b"stco", struct.pack(">III", 0, 1, 0)), len(CONTAINERS["AVIF"][2])),
 ]
-"""The smallest parts of each container, as many as there can be."""
+"""The smallest parts of each container, and EXIF, as many as there can be."""
 
 
 @pytest.mark.parametrize("source", SMALLEST, ids=range(len(SMALLEST)))
