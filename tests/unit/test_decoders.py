@@ -6,6 +6,7 @@ import io
 import re
 import struct
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, NoReturn
 
 import pytest
@@ -16,6 +17,7 @@ import encode
 import memory
 from decode import Picture
 from errors import Reason, RejectedError
+from pillow import encoding, proving
 from render import render
 from renditions import Rendition
 from settings import Limits
@@ -176,6 +178,20 @@ def test_a_profile_is_not_taken_for_broken_where_memory_ran_out(monkeypatch: pyt
     number = errno.ENOMEM
     with pytest.raises(RejectedError, match=r"^too_large"):
         render(source, png, limits=LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("manager", "message"), [(encoding, "cannot be encoded: odd"), (proving, "does not decode: odd")]
+)
+def test_an_output_that_pillow_cannot_write_or_read_is_a_rejection_unless_memory_ran_out(
+    manager: Callable[[str], AbstractContextManager[None]], message: str
+) -> None:
+    with pytest.raises(RejectedError, match=message) as caught, manager("PNG"):
+        raise SystemError("odd")
+    assert caught.value.reason is Reason.UNFAITHFUL
+    with pytest.raises(MemoryError), manager("PNG"):
+        memory._errno_location()[0] = errno.ENOMEM
+        raise SystemError("odd")
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
