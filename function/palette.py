@@ -39,7 +39,7 @@ BLOCK = 4
 MOST_COLOURS = 4096
 """Up to so many different colours the rarest is kept, by a method whose time grows with their number."""
 
-MOST_SAMPLES, FRAME_SAMPLES = 1 << 19, 1 << 14
+MOST_SAMPLES, FRAME_SAMPLES = 1 << 18, 1 << 14
 """Pixels that one palette of all frames is made from, and one of a single frame with more than ``MOST_COLOURS``."""
 
 SETTLED = 4
@@ -48,8 +48,8 @@ SETTLED = 4
 PALETTES, PALETTE_PIXELS = 8, 1 << 15
 """How many palettes an animation may have, and one more for so many pixels: to make one takes up to 25 ms."""
 
-GAIN, VAIN = 1.0, 8
-"""Decibels that make another palette worth while, and as how many one counts that brought less."""
+GAIN = Fidelity(1, 8)
+"""What makes another palette worth while."""
 
 NEARLY = 3
 """How far from opaque, or from nothing, alpha is taken for it."""
@@ -215,23 +215,32 @@ def in_several(images: Sequence[Image.Image]) -> list[Painted]:
     frames = in_one(images, has_transparent=len(images) > 1 or has_holes(images[0]))
     left = PALETTES + len(images) * math.prod(images[0].size) // PALETTE_PIXELS
     scene: Palette | None = None
+    bound, before = FAITHFUL, math.inf
     for index, image in enumerate(images if len(images) > 1 else ()):
         shared = frames[index]
         if scene is not None:
             frames[index] = scene.paint(image)
+        elif left <= 0:
+            break
         wanted = seen(image) if has_holes(image) else image.convert("RGB")
         got = fidelity(wanted, frames[index].shown)
-        if got.reaches(FAITHFUL):
+        if abs(got.decibels - before) > GAIN.decibels:
+            # Something else is shown.
+            bound = FAITHFUL
+        before = got.decibels
+        if got.reaches(bound):
             continue
-        scene, frames[index] = None, shared
         if left > 0:
+            left -= 1
             (own,) = in_one([image], FRAME_SAMPLES, has_transparent=True)
-            brought = fidelity(wanted, own.shown)
-            if brought.reaches(FAITHFUL) or brought.decibels >= got.decibels + GAIN:
-                scene, frames[index] = own.palette, own
-                left -= 1
-            else:
-                left -= VAIN
+            reached = fidelity(wanted, own.shown)
+            # No palette is nearer than the frame's own.
+            decibels, block = reached.decibels - GAIN.decibels, reached.block + GAIN.block
+            bound = Fidelity(min(bound.decibels, decibels), max(bound.block, block))
+            if not got.reaches(bound):
+                scene, frames[index], before = own.palette, own, reached.decibels
+        elif fidelity(wanted, shared.shown).decibels > got.decibels:
+            scene, frames[index] = None, shared
     return frames
 
 

@@ -196,17 +196,17 @@ def test_a_scene_has_a_palette_of_its_own_where_one_for_all_is_too_rough() -> No
 
 
 def test_no_more_palettes_are_made_than_time_allows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(palette, "PALETTES", 3)
+    monkeypatch.setattr(palette, "PALETTES", 1)
     monkeypatch.setattr(palette, "PALETTE_PIXELS", 1 << 30)
-    frames = palette.in_several([noisy(colour, 7).quantize(256).convert("RGB") for colour in COLOURS])
-    kinds = [frame.palette.colours for frame in frames]
-    assert len(set(kinds[:4])) == 4
-    assert set(kinds[3:]) == {kinds[3]}
+    scenes = [noisy(COLOURS[0], 7), noisy(COLOURS[0], 8), *(noisy(colour, 7) for colour in COLOURS[1:])]
+    frames = palette.in_several([scene.quantize(256).convert("RGB") for scene in scenes])
+    first, second, *others = [frame.palette.colours for frame in frames]
+    assert first == second
+    assert len(set(others)) == 1
+    assert first not in others
 
 
-def test_palettes_that_bring_nothing_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(palette, "VAIN", palette.PALETTES // 2)
-    monkeypatch.setattr(palette, "PALETTE_PIXELS", 1 << 30)
+def test_a_palette_that_brings_nothing_is_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
     make = palette.in_one
 
@@ -218,7 +218,16 @@ def test_palettes_that_bring_nothing_are_few(monkeypatch: pytest.MonkeyPatch) ->
     noise = np.random.default_rng(7).integers(0, 256, (96, 96, 3), np.uint8)
     frames = palette.in_several([Image.fromarray(np.roll(noise, shift, 0)) for shift in range(6)])
     assert len({frame.palette.colours for frame in frames}) == 1
-    assert len(made) == 3
+    assert len(made) == 2
+
+
+def test_a_scene_keeps_its_palette_though_none_is_near() -> None:
+    """Of each of two scenes of noise no palette is near enough; one for both is farther."""
+    levels = np.random.default_rng(7).integers(0, 110, (96, 96, 3), np.uint8)
+    scenes = [Image.fromarray(np.roll(levels + added, shift, 0)) for added in (0, 140) for shift in range(4)]
+    kinds = [frame.palette.colours for frame in palette.in_several(scenes)]
+    assert (len(set(kinds[:4])), len(set(kinds[4:]))) == (1, 1)
+    assert kinds[0] != kinds[4]
 
 
 def test_a_large_still_keeps_its_rarest_colour() -> None:
