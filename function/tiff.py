@@ -266,7 +266,7 @@ def description(body: bytes) -> str:
         )
         for page in pages(body)
     }
-    return "; ".join(sorted(kinds)[:MAX_DESCRIBED])
+    return "; ".join(sorted(kinds - {""})[:MAX_DESCRIBED]) or "no tags that describe its pixels"
 
 
 def tagged(body: bytes, tags: Image.Exif) -> bytes:

@@ -330,6 +330,7 @@ def test_what_says_nothing_of_a_page_is_not_told() -> None:
     assert (
         error.message[-87:] == "(the TIFF has photometric interpretation 77, bits 8, planes together, compression none)"
     )
+    assert rejection(b"II*\0\x08" + bytes(9)).message.endswith("(the TIFF has no tags that describe its pixels)")
 
 
 def test_sums_of_many_pixels_do_not_overflow() -> None:
