@@ -44,25 +44,26 @@ class Peer:
 
 
 def peers(cache: Path, say: Callable[[str], None]) -> tuple[Peer, ...]:
-    """Find all contestants; sharp and pyvips are installed below ``cache`` where they are not there yet."""
+    """Find all contestants; sharp is installed below ``cache`` where it is not there yet."""
     pillow = f"Pillow {PIL.__version__}, libjpeg-turbo {features.version('libjpeg_turbo')}"
     return (
         _python(OURS, pillow, environment=DEPLOYED),
         _python("classic", pillow),
         _sharp(cache / "sharp", say),
-        _pyvips(cache / "pyvips", say),
+        _pyvips(),
         _limit(),
         _python("parts", pillow, environment=DEPLOYED),
     )
 
 
 def _python(
-    name: str, version: str, *, module: str = "", path: str = "", environment: Mapping[str, str] = MappingProxyType({})
+    name: str, version: str, *, module: str = "", environment: Mapping[str, str] = MappingProxyType({})
 ) -> Peer:
-    folders = [str(ROOT), str(FUNCTION), *([path] if path else [])]
     command = (sys.executable, "-m", "tools.benchmarks.worker", module or name)
     return Peer(
-        Contestant(name, version), command, {"PYTHONPATH": os.pathsep.join(folders), **ONE_THREAD, **environment}
+        Contestant(name, version),
+        command,
+        {"PYTHONPATH": os.pathsep.join((str(ROOT), str(FUNCTION))), **ONE_THREAD, **environment},
     )
 
 
@@ -95,18 +96,12 @@ def _sharp(folder: Path, say: Callable[[str], None]) -> Peer:
     return Peer(Contestant("sharp", f"{version}, Node.js {node}"), ("node", str(SHARP_WORKER)), environment)
 
 
-def _pyvips(folder: Path, say: Callable[[str], None]) -> Peer:
-    # Beside the environment, not in it: the project itself has no use for it.
-    if not (folder / "pyvips").exists():
-        say("Installing pyvips")
-        pip = (sys.executable, "-m", "pip", "install", "--quiet", "--only-binary", ":all:")
-        if not _runs(*pip, "--target", str(folder), "pyvips", "pyvips-binary"):
-            return _missing("pyvips", "not installed: pip could not install pyvips and pyvips-binary")
+def _pyvips() -> Peer:
     ask = "import pyvips as v; print(f'pyvips {v.__version__}, libvips', '.'.join(str(v.version(i)) for i in range(3)))"
-    version = _answer([sys.executable, "-c", ask], {"PYTHONPATH": str(folder)})
+    version = _answer([sys.executable, "-c", ask], {})
     if not version:
-        return _missing("pyvips", "not installed: it does not run")
-    return _python("pyvips", version, module="libvips", path=str(folder))
+        return _missing("pyvips", "not installed: pip install -r tests/requirements.txt")
+    return _python("pyvips", version, module="libvips")
 
 
 def _runs(*command: str) -> bool:
