@@ -15,10 +15,10 @@ ROOT = Path(__file__).resolve().parent
 # The tools share the function's own settings and events.
 sys.path.insert(0, str(ROOT / "function"))
 
-from tools.cli import FilesTask, answers, readable_errors, say  # noqa: E402
-from tools.errors import ToolError  # noqa: E402
+from tools.common.cli import FilesTask, answers, readable_errors, say  # noqa: E402
+from tools.common.errors import ToolError  # noqa: E402
+from tools.common.paths import DIST, LOCAL, TERRAFORM  # noqa: E402
 from tools.operations import CONCURRENCY, GRACE_SECONDS, MAX_OBJECTS  # noqa: E402
-from tools.paths import DIST, LOCAL, TERRAFORM  # noqa: E402
 
 OPERATED = {
     "function": "The pipeline's function, by name (default: Lambda-image, or that of `invoke up`).",
@@ -65,7 +65,7 @@ def publish(
     _: Context, bucket: str, prefix: str = "", python: str = "3.13", heic: bool = False, local: bool = False
 ) -> None:
     """Build for both processors, put the zips into a bucket, and print the `package` of each for Terraform."""
-    from tools import publish as publishing
+    from tools.build import publish as publishing
 
     # Standard output is for what is pasted, or piped, alone.
     progress = functools.partial(print, file=sys.stderr, flush=True)
@@ -93,7 +93,7 @@ def test(
     browser: bool = False,
 ) -> None:
     """Run the tests, all of them unless told which."""
-    from tools import checks
+    from tools.dev import checks
 
     checks.test(unit=unit, judges=judges, terraform=terraform, pipeline=pipeline, browser=browser)
 
@@ -108,7 +108,7 @@ def test(
 @readable_errors
 def soak(_: Context, only: str = "", count: int = 0, write: bool = False) -> None:
     """Try to lose an upload, or memory, in long runs: half an hour for all."""
-    from tools.soak import run as soaking
+    from tests.soak import run as soaking
 
     for name, said in soaking.soak(say, only=only, count=count, write=write).items():
         print(f"{name}: {said}")
@@ -147,7 +147,7 @@ def bench(
 @readable_errors
 def lint(_: Context) -> None:
     """Check style and types: ruff, mypy --strict, terraform fmt and validate."""
-    from tools import checks
+    from tools.dev import checks
 
     checks.lint()
 
@@ -156,7 +156,7 @@ def lint(_: Context) -> None:
 @readable_errors
 def scan(_: Context) -> None:
     """Scan terraform/ with checkov: what is insecure, and which skips are no longer needed."""
-    from tools import scan as scanning
+    from tools.dev import scan as scanning
 
     found = scanning.scan(TERRAFORM)
     objections = list(found.objections())
@@ -174,7 +174,7 @@ def scan(_: Context) -> None:
 @readable_errors
 def demo(_: Context, files: list[Path], output: str = str(LOCAL / "demo"), heic: bool = False) -> None:
     """Run the main job on a local AWS: `invoke demo [PHOTO ...]`, then take it down again."""
-    from tools import demo as demonstration
+    from tools.local import demo as demonstration
 
     results = demonstration.demo(files, Path(output), say, heic=heic)
     print("\n" + demonstration.table(results))
@@ -219,7 +219,7 @@ def preview(
 @readable_errors
 def up(_: Context, port: int = 0, var_file: str = "", heic: bool = False) -> None:
     """Start a local AWS in the background with the pipeline deployed; deploy again where it is up."""
-    from tools import stack
+    from tools.local import stack
 
     running = stack.up(say, port=port, var_file=Path(var_file) if var_file else None, heic=heic)
     print(stack.how_to_try(running))
@@ -229,7 +229,7 @@ def up(_: Context, port: int = 0, var_file: str = "", heic: bool = False) -> Non
 @readable_errors
 def down(_: Context) -> None:
     """Destroy what `up` deployed and stop its local AWS."""
-    from tools import stack
+    from tools.local import stack
 
     stack.down(say)
 
@@ -243,7 +243,7 @@ def down(_: Context) -> None:
 @readable_errors
 def send(_: Context, event: str, function: str = "") -> None:
     """Send an event to the function; prints its reply and its log."""
-    from tools import invocation
+    from tools.local import invocation
 
     answer = invocation.send(event, function)
     print(answer.log, end="")
@@ -256,7 +256,7 @@ def send(_: Context, event: str, function: str = "") -> None:
 @readable_errors
 def logs(_: Context) -> None:
     """Print the log of the function of `invoke up`."""
-    from tools import invocation
+    from tools.local import invocation
 
     for line in invocation.logs():
         print(line)
@@ -390,7 +390,7 @@ def backfill(
 @readable_errors
 def docs(_: Context) -> None:
     """Renew the tables of inputs and outputs in the READMEs of the Terraform modules."""
-    from tools import module_docs
+    from tools.dev import module_docs
 
     for path in module_docs.renew():
         say(f"Renewed {path}")
@@ -400,7 +400,7 @@ def docs(_: Context) -> None:
 @readable_errors
 def pictures(_: Context) -> None:
     """Draw docs/before-and-after.png: what the usual handler and this function make of the same uploads."""
-    from tools import before_and_after as showing
+    from tools.dev import before_and_after as showing
 
     say(f"Drew {showing.renew()}")
 
@@ -409,7 +409,7 @@ def pictures(_: Context) -> None:
 @readable_errors
 def lock(_: Context) -> None:
     """Renew the lock files from pyproject.toml."""
-    from tools import lock as locking
+    from tools.dev import lock as locking
 
     locking.lock()
 
@@ -418,7 +418,7 @@ def lock(_: Context) -> None:
 @readable_errors
 def record(_: Context, version: str) -> None:
     """Keep the state of what `up` deployed as a release's, for tests of upgrades from it."""
-    from tools import upgrade
+    from tools.dev import upgrade
 
     say(str(upgrade.record(version)))
 
@@ -434,7 +434,7 @@ def record(_: Context, version: str) -> None:
 @readable_errors
 def release(_: Context, version: str, artifacts: str | bool = "", heic: bool = False) -> None:
     """Check that this clone is a release: version, changelog, lock files, documents, commit and tag."""
-    from tools import release as releasing
+    from tools.dev import release as releasing
 
     objections = releasing.objections(version)
     for objection in objections:
@@ -453,6 +453,6 @@ def release(_: Context, version: str, artifacts: str | bool = "", heic: bool = F
 @readable_errors
 def clean(_: Context) -> None:
     """Remove everything that the other tasks made: .local/ and dist/."""
-    from tools import stack
+    from tools.local import stack
 
     stack.clean()

@@ -13,13 +13,12 @@ gc.disable()
 
 from botocore.config import Config  # noqa: E402
 
-import clients  # noqa: E402
-import events  # noqa: E402
-import memory  # noqa: E402
+from aws import clients, events  # noqa: E402
+from aws.outcomes import Failure, ObjectAddress, Outcome  # noqa: E402
+from aws.reconcile import Reconciler  # noqa: E402
+from aws.settings import Settings  # noqa: E402
 from errors import LateError  # noqa: E402
-from outcomes import Failure, ObjectAddress, Outcome  # noqa: E402
-from reconcile import Reconciler  # noqa: E402
-from settings import Settings  # noqa: E402
+from imaging import memory  # noqa: E402
 
 logger = logging.getLogger(__name__)
 logging.getLogger().setLevel(logging.INFO)

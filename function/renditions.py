@@ -37,6 +37,14 @@ DEFAULT_METADATA = "copyright"
 """The metadata policy that digests do not cover, for it is the default: release 0.1.0 covered none."""
 
 
+class MetadataPolicy(enum.StrEnum):
+    """What an output keeps of its source's EXIF and XMP; what colour needs is always kept."""
+
+    NONE = "none"
+    COPYRIGHT = "copyright"
+    ALL = "all"
+
+
 class Fit(enum.StrEnum):
     """What becomes of a source whose proportions are not those of ``width`` and ``height``."""
 

@@ -9,9 +9,9 @@ from typing import NoReturn
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tools.errors import ToolError
-from tools.paths import TERRAFORM
-from tools.terraform import Terraform, copy_code
+from tools.common.errors import ToolError
+from tools.common.paths import TERRAFORM
+from tools.common.terraform import Terraform, copy_code
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -14,8 +14,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from aws.reconcile import Reconciler
 from errors import IncompleteError
-from reconcile import Reconciler
 from tests.images import encoded, picture
 from tests.unit.test_reconcile import BrokenBody, before_next, spoil_once
 

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tools.paths import ROOT
+from tools.common.paths import ROOT
 
 WHO = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.com")
 

@@ -8,9 +8,9 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from tools import locked
-from tools.errors import ToolError
-from tools.paths import LOCAL
+from tools.common import locked
+from tools.common.errors import ToolError
+from tools.common.paths import LOCAL
 
 VERSION = "4.14.1"
 INTEGRITY = "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="

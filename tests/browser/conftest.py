@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page
 from tests.browser import axe
 from tests.conftest import missing
 from tests.images import encoded, picture
-from tools.errors import ToolError
+from tools.common.errors import ToolError
 from tools.preview import run
 from tools.preview.contents import Step
 from tools.preview.page import page

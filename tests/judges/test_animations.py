@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from render import render
+from imaging.limits import Limits
+from imaging.render import render
 from renditions import Rendition
-from settings import Limits
 from tests.images import encoded
 from tests.judges.chromium import Animation, Chromium
 from tests.unit import test_animation as animations

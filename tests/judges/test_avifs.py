@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from render import Output, render
+from imaging.limits import Limits
+from imaging.render import Output, render
 from renditions import Rendition
-from settings import Limits
 from tests.images import encoded, picture
 from tests.judges.chromium import Chromium
 

@@ -6,10 +6,10 @@ import struct
 import numpy as np
 from PIL import ImageCms
 
-import bmp
-from render import render
+from imaging.formats import bmp
+from imaging.limits import Limits
+from imaging.render import render
 from renditions import Rendition
-from settings import Limits
 from tests.images import decoded, encoded, picture
 from tests.judges.chromium import Chromium
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from render import render
+from imaging.limits import Limits
+from imaging.render import render
 from renditions import Rendition
-from settings import Limits
 from tests.images import encoded, picture
 from tests.judges import libvips
 from tests.judges.chromium import Chromium

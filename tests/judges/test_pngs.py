@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import ImageCms
 
-from render import render
+from imaging.limits import Limits
+from imaging.render import render
 from renditions import Rendition
-from settings import Limits
 from tests import pngs
 from tests.judges.chromium import Chromium
 from tests.pngs import Samples, chunk

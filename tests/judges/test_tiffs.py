@@ -14,9 +14,9 @@ import tifffile
 from PIL import Image, ImageCms
 
 from errors import Reason, RejectedError
-from render import Rendered, render
+from imaging.limits import Limits
+from imaging.render import Rendered, render
 from renditions import Rendition
-from settings import Limits
 from tests import tiffs
 from tests.images import decoded, encoded, picture
 from tests.judges import libvips

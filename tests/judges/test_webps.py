@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from render import render
+from imaging.limits import Limits
+from imaging.render import render
 from renditions import Rendition
-from settings import Limits
 from tests.images import encoded, picture
 from tests.judges.chromium import Chromium
 

@@ -12,7 +12,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from tools.local_aws import LocalAws, local_aws
+from tools.local.aws import LocalAws, local_aws
 
 T = TypeVar("T")
 

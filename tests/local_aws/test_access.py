@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.local_aws.conftest import PROBE, Account
-from tools.local_aws.policy import decide
+from tools.local.aws.policy import decide
 
 
 @pytest.mark.parametrize(

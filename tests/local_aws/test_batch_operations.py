@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.local_aws.conftest import Account, awaited
-from tools.local_aws.faults import Fault, await_held, inject, release
+from tools.local.aws.faults import Fault, await_held, inject, release
 from tools.operations.batch_files import FailedTask, failed_tasks, manifest_lines, upload_manifest
 from tools.operations.batch_job import CsvManifest, GeneratedManifest, Job, JobStatus, create, status
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tools.local_aws.batch_run import THRESHOLD_TASKS, JobRun, Means
-from tools.local_aws.environment import Reply
+from tools.local.aws.batch_run import THRESHOLD_TASKS, JobRun, Means
+from tools.local.aws.environment import Reply
 from tools.operations.batch_job import GeneratedManifest, Job
 
 ARNS = ("arn:aws:lambda:eu-west-2:123456789012:function:f", "arn:aws:iam::123456789012:role/r")

@@ -13,8 +13,8 @@ import pytest
 from botocore.exceptions import ClientError, ResponseStreamingError
 
 from tests.local_aws.conftest import Account, awaited
-from tools.local_aws import local_aws
-from tools.local_aws.faults import Fault, await_held, inject, kill, release
+from tools.local.aws import local_aws
+from tools.local.aws.faults import Fault, await_held, inject, kill, release
 
 CALL = """
 import boto3

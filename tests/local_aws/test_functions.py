@@ -13,11 +13,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.local_aws.conftest import LOGS, PATIENCE, TRUST, Account, awaited
-from tools.local_aws import asynchronous, start, stop
-from tools.local_aws.asynchronous import AsynchronousQueue, Terms
-from tools.local_aws.environment import FunctionSpec
-from tools.local_aws.faults import Fault, await_held, inject, release
-from tools.local_aws.pool import Pool
+from tools.local.aws import asynchronous, start, stop
+from tools.local.aws.asynchronous import AsynchronousQueue, Terms
+from tools.local.aws.environment import FunctionSpec
+from tools.local.aws.faults import Fault, await_held, inject, release
+from tools.local.aws.pool import Pool
 
 ECHO = """
 def handler(event, context):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.local_aws.conftest import Account
-from tools.local_aws import local_aws
+from tools.local.aws import local_aws
 
 MIB = 1 << 20
 

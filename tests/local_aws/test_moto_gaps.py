@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from moto.sqs.models import Message, Queue, sqs_backends
 
 from tests.local_aws.conftest import Account, zipped
-from tools.local_aws import moto_gaps
+from tools.local.aws import moto_gaps
 
 
 def test_a_functions_logging_configuration_is_kept(account: Account) -> None:

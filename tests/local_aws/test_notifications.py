@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.local_aws.conftest import ECHO, Account, awaited
-from tools.local_aws import start, stop
+from tools.local.aws import start, stop
 
 
 def events(account: Account, function: str, count: int = 1) -> list[dict[str, Any]]:

@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 
 from tests.local_aws.conftest import TRUST, Account
-from tools import publish as publishing
-from tools import stack
 from tools.build import Package, Target, build
-from tools.errors import ToolError
-from tools.local_aws.faults import Fault, inject
-from tools.paths import DIST, ROOT
-from tools.publish import ARCHITECTURES, Place, Published, publish
-from tools.stack import Stack
+from tools.build import publish as publishing
+from tools.build.publish import ARCHITECTURES, Place, Published, publish
+from tools.common.errors import ToolError
+from tools.common.paths import DIST, ROOT
+from tools.local import stack
+from tools.local.aws.faults import Fault, inject
+from tools.local.stack import Stack
 
 NO_ACCOUNT = {
     "AWS_CONFIG_FILE": os.devnull,

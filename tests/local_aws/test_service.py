@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.local_aws.conftest import Account, awaited
-from tools.errors import ToolError
-from tools.local_aws import LocalAws, local_aws, start, stop
-from tools.local_aws.client import local_client
-from tools.local_aws.faults import Fault, await_held, inject
-from tools.paths import ROOT
+from tools.common.errors import ToolError
+from tools.common.paths import ROOT
+from tools.local.aws import LocalAws, local_aws, start, stop
+from tools.local.aws.client import local_client
+from tools.local.aws.faults import Fault, await_held, inject
 
 ECHO = "def handler(event, context):\n    return event\n"
 
@@ -91,7 +91,7 @@ def test_a_function_that_runs_is_ended_with_everything(scratch: Path) -> None:
 
 def test_a_killed_parent_takes_everything_with_it(scratch: Path) -> None:
     script = (
-        "from tests.local_aws.conftest import Account; from tools.local_aws import local_aws; import sys\n"
+        "from tests.local_aws.conftest import Account; from tools.local.aws import local_aws; import sys\n"
         "with local_aws() as aws:\n"
         "    account = Account(aws)\n"
         f"    account.invoke(account.function({ECHO!r}))\n"

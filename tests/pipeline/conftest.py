@@ -13,12 +13,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.images import decoded
-from tools import stack as stacks
-from tools.cli import say
-from tools.errors import ToolError
-from tools.invocation import log_events
-from tools.stack import RENDITION, Stack
-from tools.terraform import Terraform
+from tools.common.cli import say
+from tools.common.errors import ToolError
+from tools.common.terraform import Terraform
+from tools.local import stack as stacks
+from tools.local.invocation import log_events
+from tools.local.stack import RENDITION, Stack
 
 T = TypeVar("T")
 

@@ -7,9 +7,9 @@ import pytest
 
 from tests.images import encoded, picture
 from tests.pipeline.conftest import Pipeline
-from tools import demo
-from tools.pictures import Upload
-from tools.stack import RENDITION
+from tools.imaging.pictures import Upload
+from tools.local import demo
+from tools.local.stack import RENDITION
 
 
 @pytest.fixture(scope="module")

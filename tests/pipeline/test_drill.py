@@ -11,13 +11,13 @@ import pytest
 from tests.images import encoded, picture
 from tests.pipeline.conftest import Pipeline
 from tests.pipeline.console import Console, Told, console
-from tools import stack as stacks
+from tests.soak.ledger import account, settle, upload
+from tests.soak.pictures import pictures
+from tools.local import stack as stacks
+from tools.local.stack import RENDITION
 from tools.operations import failure_queue
 from tools.operations.deployment import Target, find
 from tools.operations.permissions import PERMISSIONS
-from tools.soak.ledger import account, settle, upload
-from tools.soak.pictures import pictures
-from tools.stack import RENDITION
 
 __all__ = ["console"]
 

@@ -11,9 +11,9 @@ import pytest
 
 from tests.images import encoded, picture
 from tests.pipeline.conftest import Pipeline, awaited
-from tools.local_aws.faults import Fault, inject, release
-from tools.paths import EVENTS
-from tools.stack import RENDITION
+from tools.common.paths import EVENTS
+from tools.local.aws.faults import Fault, inject, release
+from tools.local.stack import RENDITION
 
 CAKE, ODD = "cake.jpg", "a/b c+d%é.jpg"
 SIZES = {CAKE: (120, 40), ODD: (40, 120)}

@@ -17,11 +17,11 @@ import pytest
 from tests.images import UPRIGHT_CORNERS, corners, decoded, encoded, picture
 from tests.pipeline.conftest import awaited
 from tools.build import Package, Target, build
-from tools.errors import ToolError
-from tools.local_aws import LocalAws, local_aws
-from tools.paths import TERRAFORM
-from tools.stack import PROVIDER
-from tools.terraform import Terraform, copy_code
+from tools.common.errors import ToolError
+from tools.common.paths import TERRAFORM
+from tools.common.terraform import Terraform, copy_code
+from tools.local.aws import LocalAws, local_aws
+from tools.local.stack import PROVIDER
 
 EXAMPLES = sorted(path.name for path in (TERRAFORM / "examples").iterdir())
 

@@ -11,7 +11,7 @@ import urllib3
 
 from tests.images import decoded, encoded, greedy, picture
 from tests.pipeline.conftest import Pipeline
-from tools.stack import RENDITION
+from tools.local.stack import RENDITION
 
 KEYS = {
     "longest": "k" * 1016,

@@ -14,8 +14,8 @@ import pytest
 
 from tests.images import encoded, picture
 from tests.pipeline.conftest import Pipeline, awaited
-from tools import stack as stacks
-from tools.invocation import log_events
+from tools.local import stack as stacks
+from tools.local.invocation import log_events
 
 IMAGE, NO_IMAGE, MISSING = "iam/image.jpg", "iam/no-image.jpg", "iam/missing.jpg"
 

@@ -12,7 +12,7 @@ import tasks
 from errors import Reason
 from tests.pipeline.conftest import Pipeline
 from tests.terraform.test_monitoring import ANCHORS
-from tools.paths import ROOT
+from tools.common.paths import ROOT
 
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", RUNBOOK, re.MULTILINE | re.DOTALL)

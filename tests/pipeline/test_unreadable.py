@@ -4,8 +4,8 @@ import json
 
 from tests.images import encoded, picture
 from tests.pipeline.conftest import Pipeline
-from tools.invocation import log_events
-from tools.local_aws.faults import Fault, inject, release
+from tools.local.aws.faults import Fault, inject, release
+from tools.local.invocation import log_events
 
 
 def test_what_only_its_uploader_has_the_key_of_is_a_rejection(pipeline: Pipeline) -> None:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools import hcl, module_docs
-from tools.errors import ToolError
-from tools.paths import ROOT, TERRAFORM
-from tools.terraform import Terraform
+from tools.common import hcl
+from tools.common.errors import ToolError
+from tools.common.paths import ROOT, TERRAFORM
+from tools.common.terraform import Terraform
+from tools.dev import module_docs
 
 BUCKETS = {"source_bucket": '"my-images-in"', "destination_bucket": '"my-images-out"'}
 """What a block of arguments alone need not repeat."""

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tools.errors import ToolError
-from tools.paths import TERRAFORM
-from tools.terraform import Terraform
+from tools.common.errors import ToolError
+from tools.common.paths import TERRAFORM
+from tools.common.terraform import Terraform
 
 ROOT, FUNCTION, BUCKET, NOTIFICATION, MONITORING = "", "function", "bucket", "notification", "monitoring"
 

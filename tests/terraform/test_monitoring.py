@@ -14,10 +14,10 @@ from tests.log_lines import COMMON, logged
 from tests.terraform.cloudwatch import fits, published, reckoned, selectors
 from tests.terraform.dashboards import Account
 from tests.unit.test_logs import described, documented, quoted, section
-from tools import module_docs
-from tools.benchmarks import pricing
-from tools.paths import TERRAFORM
-from tools.terraform import Terraform
+from tools.common import pricing
+from tools.common.paths import TERRAFORM
+from tools.common.terraform import Terraform
+from tools.dev import module_docs
 
 MODULE = TERRAFORM / "modules" / "monitoring"
 README = (MODULE / "README.md").read_text()

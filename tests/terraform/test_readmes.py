@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.terraform.blocks import Block, blocks, plan
-from tools import module_docs
-from tools.paths import ROOT
+from tools.common.paths import ROOT
+from tools.dev import module_docs
 
 DOCUMENTS = sorted(
     path

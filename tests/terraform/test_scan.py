@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tools import locked
-from tools.errors import ToolError
-from tools.paths import TERRAFORM
-from tools.scan import REQUIREMENTS, Scan, Skip, scan
+from tools.common import locked
+from tools.common.errors import ToolError
+from tools.common.paths import TERRAFORM
+from tools.dev.scan import REQUIREMENTS, Scan, Skip, scan
 
 MAIN = """\
 resource "aws_sqs_queue" "open" {

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tools.errors import ToolError
-from tools.local_aws import LocalAws, local_aws
-from tools.stack import PROVIDER
-from tools.terraform import Terraform
-from tools.upgrade import STATES, record
+from tools.common.errors import ToolError
+from tools.common.terraform import Terraform
+from tools.dev.upgrade import STATES, record
+from tools.local.aws import LocalAws, local_aws
+from tools.local.stack import PROVIDER
 
 PRECIOUS = {"aws_s3_bucket", "aws_sqs_queue", "aws_kms_key", "aws_cloudwatch_log_group"}
 """Whose contents go with them."""

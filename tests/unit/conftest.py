@@ -9,9 +9,10 @@ import pytest
 from botocore.config import Config
 from moto import mock_aws
 
-from renditions import Rendition
-from settings import Limits, MetadataPolicy, Settings
-from tools.local_aws.moto_gaps import delete_messages_one_at_a_time
+from aws.settings import Settings
+from imaging.limits import Limits
+from renditions import MetadataPolicy, Rendition
+from tools.local.aws.moto_gaps import delete_messages_one_at_a_time
 from tools.operations.deployment import Deployment
 
 REGION = "eu-west-2"

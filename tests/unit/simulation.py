@@ -13,10 +13,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 
+from aws.outcomes import Change, Notice, ObjectAddress
+from aws.reconcile import Reconciler
+from aws.settings import Settings
 from errors import UnsettledError
-from outcomes import Change, Notice, ObjectAddress
-from reconcile import Reconciler
-from settings import Settings
 
 CORRUPT, ARCHIVED, LOCKED = b"corrupt", b"archived", b"locked"
 """What is no image; what GET refuses; what HEAD refuses too, as it does where the key is its uploader's."""

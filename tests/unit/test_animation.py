@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import pytest
 from PIL import Image
 
-import avif
 from errors import Reason, RejectedError
-from render import render
+from imaging.formats import avif
+from imaging.limits import Limits
+from imaging.render import render
 from renditions import Rendition
-from settings import Limits
 from tests.images import UPRIGHT_CORNERS, corners, decoded, encoded, picture
 
 LIMITS = Limits(1769 << 20)

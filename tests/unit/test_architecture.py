@@ -5,23 +5,29 @@ import re
 
 import pytest
 
-from tools.paths import FUNCTION, ROOT
+from tools.common.paths import FUNCTION, ROOT
 
 SECTION = (ROOT / "docs" / "architecture.md").read_text().partition("## The function\n")[2].partition("\n## ")[0]
-ROWS = [re.findall(r"`(\w+)`", row) for row in re.findall(r"^\| (`[^|]*) \|", SECTION, re.MULTILINE)]
+ROWS = [re.findall(r"`([\w.]+)`", row) for row in re.findall(r"^\| (`[^|]*) \|", SECTION, re.MULTILINE)]
 LAYERS = {module: number for number, row in enumerate(ROWS) for module in row}
 
 
 def imported(module: str) -> set[str]:
     """The function's own modules that one imports, also for types alone."""
-    nodes = list(ast.walk(ast.parse((FUNCTION / f"{module}.py").read_text())))
+    nodes = list(ast.walk(ast.parse((FUNCTION / f"{module.replace('.', '/')}.py").read_text())))
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    froms = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+    names |= {str(node.module) for node in froms}
+    names |= {f"{node.module}.{alias.name}" for node in froms for alias in node.names}
     return names & LAYERS.keys()
 
 
 def test_every_module_has_one_place() -> None:
-    assert sorted(module for row in ROWS for module in row) == sorted(path.stem for path in FUNCTION.glob("*.py"))
+    assert sorted(module for row in ROWS for module in row) == sorted(
+        ".".join(path.relative_to(FUNCTION).with_suffix("").parts)
+        for path in FUNCTION.rglob("*.py")
+        if path.name != "__init__.py"
+    )
 
 
 @pytest.mark.parametrize("module", LAYERS)

@@ -14,19 +14,20 @@ from hypothesis import given
 from hypothesis import settings as options
 from hypothesis import strategies as st
 
-from outcomes import ObjectAddress, Status
-from reconcile import Reconciler
-from renditions import Rendition, check_together
-from settings import Filter, Limits, MetadataPolicy, Settings
+from aws.outcomes import ObjectAddress, Status
+from aws.reconcile import Reconciler
+from aws.settings import Filter, Settings
+from imaging.limits import Limits
+from renditions import MetadataPolicy, Rendition, check_together
 from tests.images import encoded, picture
-from tools.errors import ToolError
+from tools.common.errors import ToolError
+from tools.common.paths import ROOT
 from tools.operations import audit as auditing
 from tools.operations import expected
 from tools.operations.audit import Audit, Finding, Kind, Known
 from tools.operations.deployment import Deployment
 from tools.operations.failure_queue import Record
 from tools.operations.listing import Listed
-from tools.paths import ROOT
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -12,9 +12,9 @@ import pytest
 from botocore.config import Config
 from botocore.stub import ANY, Stubber
 
+from aws.settings import Filter
 from renditions import Rendition
-from settings import Filter
-from tools.errors import ToolError
+from tools.common.errors import ToolError
 from tools.operations import backfill as backfilling
 from tools.operations.backfill import Wanted, backfill, follow
 from tools.operations.deployment import Deployment

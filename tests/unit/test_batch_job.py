@@ -16,9 +16,10 @@ from botocore.response import StreamingBody
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from renditions import Rendition
-from settings import Limits, MetadataPolicy, Settings
-from tools.errors import ToolError
+from aws.settings import Settings
+from imaging.limits import Limits
+from renditions import MetadataPolicy, Rendition
+from tools.common.errors import ToolError
 from tools.operations.batch_files import FailedTask, failed_tasks, manifest_lines, upload_manifest
 from tools.operations.batch_job import TERMINAL, CsvManifest, GeneratedManifest, Job, JobStatus, create, follow, status
 from tools.operations.deployment import Deployment

@@ -9,7 +9,7 @@ from PIL import Image
 
 from tests.images import encoded, picture
 from tools.benchmarks.peers import DEPLOYED
-from tools.paths import FUNCTION
+from tools.common.paths import FUNCTION
 
 ENVIRONMENT = {
     "AWS_DEFAULT_REGION": "eu-west-2",

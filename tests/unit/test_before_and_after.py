@@ -9,11 +9,11 @@ from PIL import Image, ImageChops, ImageCms
 
 from errors import Reason, RejectedError
 from tests.images import decoded
-from tools.before_and_after import DOCUMENT, drawn, renew
-from tools.before_and_after.cases import FRAMES, Case, cases
-from tools.before_and_after.profile import PRO_PHOTO
-from tools.before_and_after.sheet import made, this_one, usual
 from tools.benchmarks.contestants import classic, ours
+from tools.dev.before_and_after import DOCUMENT, drawn, renew
+from tools.dev.before_and_after.cases import FRAMES, Case, cases
+from tools.dev.before_and_after.profile import PRO_PHOTO
+from tools.dev.before_and_after.sheet import made, this_one, usual
 
 CASES = {case.title: case for case in cases()}
 PHONE, EDITOR, LOGO, ANIMATION, X_RAY, BROKEN = CASES.values()

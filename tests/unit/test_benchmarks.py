@@ -12,18 +12,19 @@ import pytest
 from PIL import Image
 
 from tests.images import encoded, picture
-from tools.benchmarks import document, measure, peers, plot, quality, report, run, targets
+from tools.benchmarks import document, measure, peers, plot, report, run, targets
 from tools.benchmarks.inputs import INPUTS, Input
 from tools.benchmarks.job import Job, Wanted
 from tools.benchmarks.measure import Bench
-from tools.benchmarks.photos import Size, enlarged
-from tools.benchmarks.pricing import Workload
-from tools.benchmarks.quality import Judge, Quality
 from tools.benchmarks.results import Cold, Contestant, Measured, Report, RowResult, Target
 from tools.benchmarks.rows import ROWS, Row, chosen
-from tools.benchmarks.table import Table
-from tools.errors import ToolError
-from tools.paths import ROOT
+from tools.common.errors import ToolError
+from tools.common.paths import ROOT
+from tools.common.pricing import Workload
+from tools.common.table import Table
+from tools.imaging import quality
+from tools.imaging.photos import Size, enlarged
+from tools.imaging.quality import Judge, Quality
 
 
 def photograph(_: str, size: Size) -> Image.Image:

@@ -11,18 +11,17 @@ from typing import Any
 import pytest
 from PIL import Image, ImageFile
 
-import avif as avif_boxes
-import decode
-import encode
-import png as png_chunks
-from budget import ENCODE_NANOSECONDS, Clock, Demand, check_opening
-from decode import Picture
 from errors import Reason, RejectedError
-from render import render
+from imaging import decode, encode
+from imaging.budget import ENCODE_NANOSECONDS, Clock, Demand, check_opening
+from imaging.decode import Picture
+from imaging.formats import avif as avif_boxes
+from imaging.formats import png as png_chunks
+from imaging.formats.tiff import pages
+from imaging.limits import Limits
+from imaging.render import render
 from renditions import Rendition
-from settings import Limits
 from tests.images import encoded, picture
-from tiff import pages
 
 MIB = 1 << 20
 HALF = Rendition("half", scale=0.5)

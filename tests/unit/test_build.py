@@ -17,8 +17,8 @@ import pytest
 
 from tools.build import Package, Target, build, interpreter, wheels
 from tools.build.archive import contents_digest, unpack
-from tools.errors import ToolError
-from tools.paths import FUNCTION, ROOT
+from tools.common.errors import ToolError
+from tools.common.paths import FUNCTION, ROOT
 
 HERE = Target.of_this_machine()
 NOT_HERE = Target("3.12" if HERE.python != "3.12" else "3.13", HERE.architecture)
@@ -56,7 +56,7 @@ def function_with(folder: Path, files: dict[str, bytes], tags: tuple[str, ...] =
 
 def test_the_zip_holds_the_function_pillow_and_its_licence_and_nothing_of_pips(package: Package) -> None:
     names = set(entries(package))
-    assert {path.name for path in FUNCTION.glob("*.py")} <= names
+    assert {path.relative_to(FUNCTION).as_posix() for path in FUNCTION.rglob("*.py")} <= names
     assert "PIL/Image.py" in names
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
     assert not [name for name in names if re.search(r"^bin/|/$|RECORD|INSTALLER|REQUESTED|direct_url|boto", name)]
@@ -76,7 +76,7 @@ def test_every_entry_is_plain_sorted_and_dateless(package: Package) -> None:
 def test_byte_code_is_complete_unchecked_and_shows_lambdas_paths(package: Package) -> None:
     bodies = entries(package)
     modules = [Path(name) for name in bodies if name.endswith(".py")]
-    assert len(modules) > len(list(FUNCTION.glob("*.py")))
+    assert len(modules) > len(list(FUNCTION.rglob("*.py")))
     for module in modules:
         code = bodies[str(module.parent / "__pycache__" / f"{module.stem}.cpython-{HERE.version_tag}.pyc")]
         assert code[4:8] == bytes([1, 0, 0, 0])  # PEP 552: by hash, not checked
@@ -267,7 +267,7 @@ def test_a_package_that_relies_on_this_machines_own_is_not_built(package: Packag
 def test_a_function_that_renders_wrongly_is_not_built(package: Package, tmp_path: Path) -> None:
     earlier_is_kept = kept(package, tmp_path / "dist")
     source = shutil.copytree(FUNCTION, tmp_path / "source")
-    with (source / "render.py").open("a") as module:
+    with (source / "imaging" / "render.py").open("a") as module:
         module.write("\n\ndef render(source, *_, **__):\n    return Rendered([Output(source, '', 0, 0)], '', 0)\n")
     with pytest.raises(ToolError, match=r"not kept: a JPEG of 256 x 256 became a JPEG of \(256, 256\)$"):
         build(HERE, tmp_path / "dist", for_aws=False, source=source)

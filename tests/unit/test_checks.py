@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from invoke.exceptions import Exit
 
-from tools import checks
+from tools.dev import checks
 
 
 def script(code: str) -> list[str]:
@@ -42,7 +42,7 @@ def test_unit_tests_that_leave_out_too_much_of_the_function_fail(
         checks.test(unit=True, terraform=False, pipeline=others)
     output = capfd.readouterr()
     assert re.search(r"total of \d\d\.\d\d is less than fail-under=99", output.out + output.err)
-    assert "function/decode.py" in output.out
+    assert "function/imaging/decode.py" in output.out
     assert caught.value.code
 
 

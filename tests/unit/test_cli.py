@@ -9,9 +9,9 @@ import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from tools.cli import FilesTask, readable_errors
-from tools.errors import ToolError
-from tools.paths import ROOT
+from tools.common.cli import FilesTask, readable_errors
+from tools.common.errors import ToolError
+from tools.common.paths import ROOT
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -126,7 +126,7 @@ def test_wrong_input_is_one_line_that_says_what_to_do(arguments: list[str], mess
 ENDLESS = """
 import sys
 from invoke.exceptions import Exit
-from tools.cli import readable_errors
+from tools.common.cli import readable_errors
 
 @readable_errors
 def endless():

@@ -7,7 +7,7 @@ import pytest
 
 from tools.benchmarks import cold, cold_tables, run
 from tools.benchmarks.results import Cold, Import, Zip
-from tools.errors import ToolError
+from tools.common.errors import ToolError
 
 COLD = Cold(
     cpu={"ours": (0.2, 0.3, 0.2), "ours without .pyc": (0.5, 0.5, 0.5), "plain": (0.25, 0.5, 0.4)},

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, TiffImagePlugin
 
-from render import Rendered, render
+from imaging.limits import Limits
+from imaging.render import Rendered, render
 from renditions import Rendition
-from settings import Limits
 from tests.images import corners, decoded, encoded, picture
 
 LIMITS = Limits(1769 << 20)

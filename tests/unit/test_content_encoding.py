@@ -4,10 +4,10 @@ import gzip
 
 import pytest
 
-from budget import RUNTIME_BYTES
-from content_encoding import decoded
+from aws.content_encoding import decoded
 from errors import Reason, RejectedError
-from settings import Limits
+from imaging.budget import RUNTIME_BYTES
+from imaging.limits import Limits
 
 LIMITS = Limits(512 << 20)
 BODY = bytes(range(256)) * 400

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from budget import MIB, RUNTIME_BYTES
+from imaging.budget import MIB, RUNTIME_BYTES
 from tests.images import encoded, picture
 from tools.benchmarks import cost
-from tools.benchmarks.pricing import Workload
-from tools.benchmarks.quality import Quality
 from tools.benchmarks.results import Measured, RowResult
-from tools.paths import ROOT
+from tools.common.paths import ROOT
+from tools.common.pricing import Workload
+from tools.imaging.quality import Quality
 
 OURS = Workload("ours", cpu=0.1, gets=2, puts=1, moved=7_500_000, needed=100 * MIB)
 CLASSIC = Workload("classic", cpu=0.4, gets=1, puts=1, moved=7_500_000, needed=300 * MIB)

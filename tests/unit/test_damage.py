@@ -6,9 +6,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from errors import RejectedError
-from render import render
-from renditions import Rendition
-from settings import Limits, MetadataPolicy
+from imaging.limits import Limits
+from imaging.render import render
+from renditions import MetadataPolicy, Rendition
 from tests.images import encoded, picture
 from tests.unit.test_own_errors import SOURCES
 

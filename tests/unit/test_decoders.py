@@ -12,15 +12,13 @@ from typing import Any, NoReturn
 import pytest
 from PIL import Image, ImageCms, ImageFile
 
-import decode
-import encode
-import memory
-from decode import Picture
 from errors import Reason, RejectedError
-from pillow import encoding, proving
-from render import render
+from imaging import decode, encode, memory
+from imaging.decode import Picture
+from imaging.limits import Limits
+from imaging.pillow import encoding, proving
+from imaging.render import render
 from renditions import Rendition
-from settings import Limits
 from tests.images import HEIC_PICTURE, UPRIGHT_CORNERS, corners, decoded, encoded, picture
 
 HALF = [Rendition("half", scale=0.5)]
@@ -91,7 +89,7 @@ def test_a_good_image_of_a_format_that_is_closed_is_rejected(image_format: str) 
     "source",
     [
         *(b"", b"\0", b"\xff\xd8", b"<!DOCTYPE html><html></html>", b"PK\3\4", b"\x7fELF", b"MZ", bytes(5000)),
-        gzip.compress(encoded(picture(9, 9))),
+        gzip.compress(encoded(picture(9, 9)), mtime=0),
         b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'><image href='https://example.com/x.png'/></svg>",
         b"push graphic-context\nfill 'url(https://example.com/x.jpg|ls)'\npop graphic-context",
         b"\xc5\xd0\xd3\xc6" + struct.pack("<6I", 30, 9, 0, 0, 0, 0) + b"%!PS-Adobe",

@@ -10,10 +10,11 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from renditions import Rendition
-from settings import Filter, Limits, MetadataPolicy
-from tools import aws
-from tools.errors import ToolError
+from aws.settings import Filter
+from imaging.limits import Limits
+from renditions import MetadataPolicy, Rendition
+from tools.common import aws
+from tools.common.errors import ToolError
 from tools.operations.deployment import Deployment, Target, find
 from tools.operations.operator import at_work
 from tools.operations.permissions import PERMISSIONS, explained

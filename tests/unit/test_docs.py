@@ -16,7 +16,7 @@ from invoke.program import Program
 
 import tasks
 from tests.markdown import Document
-from tools.paths import ROOT
+from tools.common.paths import ROOT
 
 DOCUMENTS = {
     str(path.relative_to(ROOT)): Document.read(path)

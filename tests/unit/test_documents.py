@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.paths import ROOT
+from tools.common.paths import ROOT
 
 LEAST = {"reliability.md": 20, "security.md": 30, "architecture.md": 5}
 """How many tests each document names at least."""

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from aws.events import Envelope, Messages, Results, Tasks, parse
+from aws.outcomes import Change, Failure, Notice, ObjectAddress, Outcome, Rejection, Status
 from errors import EventError, IncompleteError, Reason, UnsettledError
-from events import Envelope, Messages, Results, Tasks, parse
-from outcomes import Change, Failure, Notice, ObjectAddress, Outcome, Rejection, Status
 
 EVENTS = Path(__file__).parents[2] / "events"
 CAKE = ObjectAddress("src-bucket-image-in", "cake.jpg")

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from outcomes import ObjectAddress
+from aws.outcomes import ObjectAddress
+from tools.common.paths import ROOT
 from tools.operations.deployment import Deployment
 from tools.operations.failure_queue import NOT_UNDERSTOOD, UNDELIVERED, Choice, Depth, FailureQueue, Record
-from tools.paths import ROOT
 
 BUCKET = "src-bucket-image-in"
 CAKE, ODD = ObjectAddress(BUCKET, "cake.jpg"), ObjectAddress(BUCKET, "a/b c+d%é.jpg")

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageDraw, JpegImagePlugin
 
-import bmp
-import decode
-import palette
-from render import Rendered, render
+from imaging import decode, palette
+from imaging.formats import bmp
+from imaging.limits import Limits
+from imaging.render import Rendered, render
 from renditions import Rendition
-from settings import Limits
 from tests.images import UPRIGHT_CORNERS, corners, decoded, encoded, picture
 
 LIMITS = Limits(1769 << 20)

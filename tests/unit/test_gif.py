@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import gif_writer
-import palette
 from errors import Reason, RejectedError
-from gif import without_unseen
-from render import render
+from imaging import palette
+from imaging.formats import gif_writer
+from imaging.formats.gif import without_unseen
+from imaging.limits import Limits
+from imaging.render import render
 from renditions import Rendition
-from settings import Limits
 from tests.images import encoded, picture
 
 LIMITS = Limits(1769 << 20)

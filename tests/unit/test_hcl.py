@@ -2,8 +2,8 @@
 
 import pytest
 
-from tools import hcl
-from tools.errors import ToolError
+from tools.common import hcl
+from tools.common.errors import ToolError
 
 LITERALS = r"""
 # A comment.

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from errors import Reason, RejectedError
-from render import render
+from imaging.limits import Limits
+from imaging.render import render
 from renditions import Rendition
-from settings import Limits
 from tests.images import HEIC_PICTURE
 from tools.build import Target, build
 from tools.build.archive import unpack
@@ -20,9 +20,9 @@ import io, json, sys
 sys.path.insert(0, sys.argv[1])
 from PIL import Image
 from errors import RejectedError
-from render import render
+from imaging.render import render
 from renditions import Rendition
-from settings import Limits
+from imaging.limits import Limits
 
 body = sys.stdin.buffer.read()
 try:

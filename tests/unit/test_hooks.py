@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import repository
-from tools.paths import ROOT
+from tools.common.paths import ROOT
 
 PYTHON = {"function/one.py", "tools/one.py", "tests/one.py", "tasks.py"}
 

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-import jpeg
 from errors import Reason, RejectedError
-from render import Rendered, render
+from imaging.formats import jpeg
+from imaging.limits import Limits
+from imaging.render import Rendered, render
 from renditions import Rendition
-from settings import Limits
 from tests.images import decoded, encoded, picture
 
 LIMITS = Limits(1769 << 20)

@@ -9,12 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from destination import Destination
+from aws.destination import Destination
+from aws.events import parse
+from aws.outcomes import ObjectAddress
 from errors import Reason, RejectedError
-from events import parse
-from outcomes import ObjectAddress
-from renditions import Rendition
-from settings import MetadataPolicy
+from renditions import MetadataPolicy, Rendition
 
 PIECES = ("a", "é", "e\u0301", "E", ".", "./", "../", "/", " ", "+", "%20", "%2B", "resized-", ".jpg", "\n", "\0", "🎂")
 KEYS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40) | st.lists(

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from aws.outcomes import Change, Notice, ObjectAddress, Outcome, Rejection, Status
 from errors import EventError, IncompleteError, Reason, UnsettledError
-from outcomes import Change, Notice, ObjectAddress, Outcome, Rejection, Status
 
 
 class Reconciler:

@@ -9,9 +9,9 @@ import pytest
 from moto import mock_aws
 
 from tests.images import encoded, picture
-from tools.local_aws import LocalAws
-from tools.soak.ledger import account
-from tools.stack import Stack
+from tests.soak.ledger import account
+from tools.local.aws import LocalAws
+from tools.local.stack import Stack
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from aws.settings import Filter, Settings
 from renditions import Rendition
-from settings import Filter, Settings
 from tools.operations.deployment import Deployment
 from tools.operations.listing import outputs, uploads
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tools import lock
-from tools.errors import ToolError
-from tools.paths import ROOT
+from tools.common.errors import ToolError
+from tools.common.paths import ROOT
+from tools.dev import lock
 
 
 @pytest.fixture
@@ -53,12 +53,12 @@ def test_whatever_pip_is_told_to_take_is_told_by_its_hash() -> None:
             r"function/requirements-heic\.txt still has pillow-heif, which pyproject\.toml no longer asks for",
         ),
         (
-            "tools/local_aws/runtime.txt",
+            "tools/local/aws/runtime.txt",
             r"(?s)(boto3==[\d.]+) .*?\n    #",
             r"\1\n    #",
-            r"tools/local_aws/runtime\.txt does not say which file 'boto3==[\d.]+' must be",
+            r"tools/local/aws/runtime\.txt does not say which file 'boto3==[\d.]+' must be",
         ),
-        ("tools/scan.txt", r"(?s).*", "", r"tools/scan\.txt lacks checkov==[\d.]+"),
+        ("tools/dev/scan.txt", r"(?s).*", "", r"tools/dev/scan\.txt lacks checkov==[\d.]+"),
     ],
 )
 def test_what_is_not_in_step_is_told_with_its_cure(

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tools import locked
-from tools.errors import ToolError
-from tools.paths import ROOT
+from tools.common import locked
+from tools.common.errors import ToolError
+from tools.common.paths import ROOT
 
 WHEEL = "example-1.0-py3-none-any.whl"
 
@@ -89,7 +89,7 @@ def test_after_a_kill_the_next_one_waits_for_the_pip_that_is_still_at_it(tmp_pat
     code = f"""
 import sys
 from pathlib import Path
-from tools import locked
+from tools.common import locked
 sys.executable = {str(pip)!r}
 locked.LOCAL = Path({str(local)!r})
 with locked.only_one() as lock:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.log_lines import COMMON, logged
-from tools.paths import ROOT
+from tools.common.paths import ROOT
 
 DOCUMENT = (ROOT / "docs" / "logs.md").read_text()
 

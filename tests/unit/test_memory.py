@@ -11,23 +11,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import memory
 from errors import RejectedError
-from render import render
+from imaging import memory
+from imaging.limits import Limits
+from imaging.render import render
 from renditions import Rendition
-from settings import Limits
 from tests.images import decoded, encoded, greedy, picture
 from tools.benchmarks.peers import DEPLOYED
-from tools.paths import FUNCTION
+from tools.common.paths import FUNCTION
 
 MEASURE = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from budget import Demand
-from decode import Picture
-from render import render
+from imaging.budget import Demand
+from imaging.decode import Picture
+from imaging.render import render
 from renditions import Rendition
-from settings import Limits
+from imaging.limits import Limits
 
 def resident(name):
     return next(int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith(name))
@@ -53,9 +53,9 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import lambda_function
 from errors import RejectedError
-from render import render
+from imaging.render import render
 from renditions import Rendition
-from settings import Limits
+from imaging.limits import Limits
 
 def ending(source, options):
     try:

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin, TiffImagePlugin
 
-from metadata import STRUCTURE, Metadata
-from render import render
-from renditions import Rendition
-from settings import Limits, MetadataPolicy
+from imaging.limits import Limits
+from imaging.metadata import STRUCTURE, Metadata
+from imaging.render import render
+from renditions import MetadataPolicy, Rendition
 from tests.images import UPRIGHT_CORNERS, corners, decoded, encoded, picture
 
 LIMITS = Limits(1769 << 20)

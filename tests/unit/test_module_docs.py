@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tools import marks, module_docs
-from tools.errors import ToolError
+from tools.common import marks
+from tools.common.errors import ToolError
+from tools.dev import module_docs
 
 BEGIN, END = marks.places(module_docs.PLACE)
 

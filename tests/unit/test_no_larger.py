@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import encode
-import jpeg
-from render import render
+from imaging import encode
+from imaging.formats import jpeg
+from imaging.limits import Limits
+from imaging.render import render
 from renditions import Rendition
-from settings import Limits
 from tests.images import decoded, encoded, picture
 
 LIMITS = Limits(1769 << 20)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from invoke.exceptions import Exit
 
-from tools.cli import answers
-from tools.errors import ToolError
+from tools.common.cli import answers
+from tools.common.errors import ToolError
 from tools.operations import failures, missing
 from tools.operations.deployment import Deployment
 from tools.operations.failure_queue import Choice

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-import png
 from errors import MalformedError, Reason, RejectedError
-from render import Rendered, render
+from imaging.formats import png
+from imaging.limits import Limits
+from imaging.render import Rendered, render
 from renditions import Rendition
-from settings import Limits
 from tests import pngs
 from tests.images import decoded, encoded
 from tests.pngs import Samples, chunk

@@ -17,21 +17,21 @@ import pytest
 from PIL import Image
 
 from errors import Reason
-from render import render
-from renditions import Rendition
-from settings import Limits, MetadataPolicy
+from imaging.limits import Limits
+from imaging.render import render
+from renditions import MetadataPolicy, Rendition
 from tests.images import HEIC_PICTURE, corners, decoded, encoded, picture
-from tools import demo, hcl
-from tools.benchmarks import pricing
-from tools.errors import ToolError
-from tools.paths import TERRAFORM
-from tools.pictures import Upload
+from tools.common import hcl, pricing
+from tools.common.errors import ToolError
+from tools.common.paths import TERRAFORM
+from tools.imaging.pictures import Upload
+from tools.imaging.scaled import LONGEST_SIDE
+from tools.local import demo
 from tools.preview import advice, deployed, rejections, run
 from tools.preview.contents import Contents, Cost, Output, Photo, Picture, Refused, Rendered, Step
 from tools.preview.cost import MOST_RUNS, cost, timed
 from tools.preview.making import make
 from tools.preview.page import page
-from tools.preview.scaled import LONGEST_SIDE
 from tools.preview.variants import AS_SET, Comparison
 
 NOTHING_ELSE = Comparison()

@@ -5,15 +5,16 @@ import re
 
 import pytest
 
-from outcomes import ObjectAddress
-from reconcile import Reconciler
-from renditions import Rendition
-from settings import Limits, MetadataPolicy, Settings
+from aws.outcomes import ObjectAddress
+from aws.reconcile import Reconciler
+from aws.settings import Settings
+from imaging.limits import Limits
+from renditions import MetadataPolicy, Rendition
 from tests.images import encoded, picture
 from tests.unit.simulation import Client, Store
-from tools.benchmarks import pricing
-from tools.benchmarks.pricing import Workload
-from tools.paths import ROOT
+from tools.common import pricing
+from tools.common.paths import ROOT
+from tools.common.pricing import Workload
 
 COST, SCALE, BENCHMARKS = ((ROOT / "docs" / name).read_text() for name in ("cost.md", "scale.md", "benchmarks.md"))
 MEMORY_MIB = 1769

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-import encode
-import proof
 from errors import Reason, RejectedError
-from render import render
+from imaging import encode, proof
+from imaging.limits import Limits
+from imaging.render import render
 from renditions import Rendition
-from settings import Limits
 from tests.images import encoded, picture
 
 LIMITS = Limits(1769 << 20)

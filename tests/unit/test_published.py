@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tools.build import Package
-from tools.errors import ToolError
-from tools.publish import PREFIX_BYTES, Place, Published
-from tools.terraform import Terraform
+from tools.build.publish import PREFIX_BYTES, Place, Published
+from tools.common.errors import ToolError
+from tools.common.terraform import Terraform
 
 DIGEST = "0ce8bHL9xBgXyPcX3XWfm3bvkBc8cGPhGSnVTKRRVZs="
 

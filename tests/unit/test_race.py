@@ -12,14 +12,15 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-import reconcile
-from destination import Destination
+from aws import reconcile
+from aws.destination import Destination
+from aws.outcomes import Notice
+from aws.settings import Settings
+from aws.source import Identity
 from errors import Reason, RejectedError
-from outcomes import Notice
-from render import Output, Rendered
-from renditions import Rendition
-from settings import Limits, MetadataPolicy, Settings
-from source import Identity
+from imaging.limits import Limits
+from imaging.render import Output, Rendered
+from renditions import MetadataPolicy, Rendition
 from tests.unit.simulation import (
     ARCHIVED,
     CORRUPT,

@@ -6,12 +6,12 @@ from collections import Counter
 import pytest
 from PIL import Image
 
-from budget import RUNTIME_BYTES, Demand
-from decode import Picture
-from jpeg import SIGNATURE
+from imaging.budget import RUNTIME_BYTES, Demand
+from imaging.decode import Picture
+from imaging.formats.jpeg import SIGNATURE
 from renditions import Rendition
 from tests.images import encoded
-from tools.paths import ROOT
+from tools.common.paths import ROOT
 
 SIDE = 8000
 """Of an image of the table's order: what its sides take is little beside what its pixels take."""

@@ -25,17 +25,18 @@ from moto import mock_aws
 from moto.server import ThreadedMotoServer
 from PIL import Image
 
-import reconcile
-import render
-from budget import RUNTIME_BYTES
+from aws import reconcile
+from aws.outcomes import Change, Notice, ObjectAddress, Outcome, Status
+from aws.reconcile import Reconciler
+from aws.settings import Filter, Settings
 from errors import EventError, LateError, Reason, UnsettledError
-from outcomes import Change, Notice, ObjectAddress, Outcome, Status
-from reconcile import Reconciler
-from render import Rendered
-from renditions import Rendition
-from settings import Filter, Limits, MetadataPolicy, Settings
+from imaging import render
+from imaging.budget import RUNTIME_BYTES
+from imaging.limits import Limits
+from imaging.render import Rendered
+from renditions import MetadataPolicy, Rendition
 from tests.images import UPRIGHT_CORNERS, corners, decoded, encoded, picture
-from tools.local_aws import s3_gaps
+from tools.local.aws import s3_gaps
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -5,12 +5,12 @@ import re
 from collections.abc import Iterator
 
 from errors import Reason
-from tools.paths import FUNCTION, ROOT
+from tools.common.paths import FUNCTION, ROOT
 
 
 def raised() -> Iterator[tuple[str, str]]:
     """Reason and message of every rejection in the function's code, ``…`` for what is filled in."""
-    for path in sorted(FUNCTION.glob("*.py")):
+    for path in sorted(FUNCTION.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "RejectedError":
                 reason, message = node.args

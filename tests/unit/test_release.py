@@ -12,8 +12,8 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from tests import repository
-from tools import release
-from tools.errors import ToolError
+from tools.common.errors import ToolError
+from tools.dev import release
 
 DATED = "## 1.0.0, 2026-01-31"
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tools import marks
-from tools.errors import ToolError
-from tools.soak import report
-from tools.soak.run import SOAKS
+from tests.soak import report
+from tests.soak.run import SOAKS
+from tools.common import marks
+from tools.common.errors import ToolError
 
 
 @pytest.mark.parametrize("name", SOAKS)

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image, ImageCms
 
 from errors import Reason, RejectedError
-from render import Output, render
+from imaging.limits import Limits
+from imaging.render import Output, render
 from renditions import Rendition
-from settings import Limits
 from tests.images import UPRIGHT_CORNERS, corners, decoded, encoded, picture
 
 LIMITS = Limits(1769 << 20)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from errors import RejectedError
-from render import render
-from renditions import Rendition
-from settings import Limits, MetadataPolicy
+from imaging.limits import Limits
+from imaging.render import render
+from renditions import MetadataPolicy, Rendition
 from tests.images import decoded, encoded
 
 LIMITS = Limits(512 << 20)

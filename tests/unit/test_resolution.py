@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from render import Rendered, render
+from imaging.limits import Limits
+from imaging.render import Rendered, render
 from renditions import Rendition
-from settings import Limits
 from tests.images import decoded, encoded, picture, turned
 from tests.pngs import chunk
 

@@ -13,11 +13,10 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from tools import sbom
-from tools.build import Package, Target, build, wheels
+from tools.build import Package, Target, build, sbom, wheels
 from tools.build.wheels import Wheel
-from tools.lock import LOCKS
-from tools.paths import ROOT
+from tools.common.paths import ROOT
+from tools.dev.lock import LOCKS
 
 ORIGIN = sbom.Origin("1.0.0", "0123456789abcdef0123456789abcdef01234567", datetime(2026, 1, 31, tzinfo=UTC))
 
@@ -120,7 +119,7 @@ def test_it_is_the_same_bytes_in_another_process(package: Package, chosen: dict[
     script = f"""
 import datetime, sys
 from pathlib import PosixPath
-from tools import sbom
+from tools.build import sbom
 from tools.build import Package
 from tools.build.wheels import Wheel
 origin = sbom.Origin("1.0.0", {ORIGIN.commit!r}, datetime.datetime(2026, 1, 31, tzinfo=datetime.UTC))

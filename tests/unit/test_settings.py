@@ -2,9 +2,9 @@
 
 import pytest
 
+from aws.settings import Filter, Settings
 from errors import SettingsError
-from renditions import DEFAULT_METADATA, Rendition
-from settings import Filter, MetadataPolicy, Settings
+from renditions import DEFAULT_METADATA, MetadataPolicy, Rendition
 
 ENVIRONMENT = {
     "SOURCE_BUCKET": "src-bucket-image-in",

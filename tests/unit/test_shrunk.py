@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from render import render
+from imaging.limits import Limits
+from imaging.render import render
 from renditions import Rendition
-from settings import Limits
 from tests.images import STORED, decoded, encoded, turned
 
 LIMITS = Limits(1769 << 20)

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from tools.errors import ToolError
+from tests.soak import audit, images
+from tools.common.errors import ToolError
 from tools.operations.audit import Audit
-from tools.soak import audit, images
 
 
 def test_most_images_are_written_and_none_raises() -> None:

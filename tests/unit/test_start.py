@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tools.paths import FUNCTION
+from tools.common.paths import FUNCTION
 
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "key",

@@ -7,11 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import jpeg
-import png
-import proof
-import tiff
 from errors import Reason, RejectedError
+from imaging import proof
+from imaging.formats import jpeg, png, tiff
 from tests.images import decoded, encoded, picture
 
 LARGE = picture(300, 700)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.images import encoded, picture
 from tests.pngs import chunk
-from tools.paths import FUNCTION
+from tools.common.paths import FUNCTION
 
 MEMORY_MIB = 512
 MOST_BYTES = 8_000_000
@@ -24,11 +24,11 @@ WORKER = """
 import json, resource, sys, time
 sys.path.insert(0, sys.argv[1])
 import boto3
-import budget, memory
+from imaging import budget, memory
 from errors import RejectedError
-from render import render
+from imaging.render import render
 from renditions import Rendition
-from settings import Limits
+from imaging.limits import Limits
 
 SECONDS_LEFT, SLACK = 3.0, 1.0
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.errors import ToolError
-from tools.terraform import PROVIDER, Terraform
+from tools.common.errors import ToolError
+from tools.common.terraform import PROVIDER, Terraform
 
 FAKE = """#!{python}
 import json, os, subprocess, sys
@@ -127,7 +127,7 @@ def test_a_named_mirror_is_used_and_must_hold_the_provider(path: Path, monkeypat
 
 def test_a_mirror_among_add_on_software_is_found(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TF_PLUGIN_DIR", raising=False)
-    monkeypatch.setattr("tools.terraform.ADD_ON_FOLDERS", [str(path)])
+    monkeypatch.setattr("tools.common.terraform.ADD_ON_FOLDERS", [str(path)])
     fake(path, ONLY_FROM_A_MIRROR)
     with pytest.raises(ToolError, match=r"^terraform init: No network \(Without a network, set TF_PLUGIN_DIR to "):
         Terraform(path).init()

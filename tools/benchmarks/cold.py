@@ -14,9 +14,9 @@ from pathlib import Path
 from tools.benchmarks.results import OURS, PLAIN, Cold, Import, Zip
 from tools.build import Package, Target, build
 from tools.build.archive import unpack
-from tools.errors import ToolError
-from tools.local_aws.runtime import prepare
-from tools.publish import built
+from tools.build.publish import built
+from tools.common.errors import ToolError
+from tools.local.aws.runtime import prepare
 
 START = Path(__file__).with_name("start.py")
 MARK = "the handler begins here"
@@ -112,7 +112,7 @@ def measure(folder: Path, rounds: int, say: Callable[[str], None]) -> Cold:
     say("Measuring the cold start")
     modules = {name: handler.start(python).modules for name, handler in handlers.items()}
     ours, plain = (modules[name] for name in (OURS, PLAIN))
-    own = {path.stem for path in handlers[OURS].folder.glob("*.py")} | {"PIL"}
+    own = {path.stem for path in handlers[OURS].folder.iterdir()}
     return Cold(
         cpu=_rounds(handlers, python, rounds),
         imports=imports([handlers[OURS].import_times(python) for _ in range(IMPORT_RUNS)]),

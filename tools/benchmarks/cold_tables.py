@@ -3,7 +3,7 @@
 import statistics
 
 from tools.benchmarks.results import OURS, PLAIN, Cold, Target
-from tools.benchmarks.table import Table
+from tools.common.table import Table
 
 MOST_OF_PLAIN = 0.85
 MOST_BYTES = 8_000_000

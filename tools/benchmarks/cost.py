@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from budget import MIB, ONE_PROCESSOR_BYTES, Demand
-from decode import Picture
+from imaging.budget import MIB, ONE_PROCESSOR_BYTES, Demand
+from imaging.decode import Picture
 from renditions import Rendition
-from tools.benchmarks.pricing import (
+from tools.benchmarks.results import OURS, RowResult
+from tools.common.pricing import (
     GIB_SECOND,
     NETWORK_BYTES_PER_SECOND,
     OUR_GETS,
@@ -16,8 +17,7 @@ from tools.benchmarks.pricing import (
     SLOWNESS,
     Workload,
 )
-from tools.benchmarks.results import OURS, RowResult
-from tools.benchmarks.table import Table
+from tools.common.table import Table
 
 ROW = "jpeg-12mp"
 """The row whose CPU is priced."""

@@ -1,8 +1,8 @@
 """docs/benchmarks.md: a run's tables with how they came about."""
 
-from tools.benchmarks.photos import PACKAGE, SUBJECTS
 from tools.benchmarks.report import contestants, tables
 from tools.benchmarks.results import Report
+from tools.imaging.photos import PACKAGE, SUBJECTS
 
 HOW = """\
 Each figure is of the work inside the function: bytes in, resized bytes out. Ours is `render.render` as it is deployed,

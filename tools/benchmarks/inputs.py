@@ -9,8 +9,8 @@ from typing import Any
 from PIL import Image
 
 from tools.benchmarks import drawings
-from tools.benchmarks.photos import Photographer, Size
-from tools.pictures import turned_right
+from tools.imaging.photos import Photographer, Size
+from tools.imaging.pictures import turned_right
 
 PREDICTOR = 317
 HORIZONTAL = 2

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from tools.benchmarks.job import Job
 from tools.benchmarks.peers import Peer
-from tools.benchmarks.photos import Photographer
-from tools.benchmarks.quality import Judge, Quality
 from tools.benchmarks.results import OURS, Measured, RowResult
 from tools.benchmarks.rows import Row
-from tools.errors import ToolError
-from tools.paths import ROOT
+from tools.common.errors import ToolError
+from tools.common.paths import ROOT
+from tools.imaging.photos import Photographer
+from tools.imaging.quality import Judge, Quality
 
 DEFLATE_LEVELS = range(1, 10)
 

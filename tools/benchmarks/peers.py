@@ -13,7 +13,7 @@ import PIL
 from PIL import features
 
 from tools.benchmarks.results import OURS, Contestant
-from tools.paths import FUNCTION, ROOT
+from tools.common.paths import FUNCTION, ROOT
 
 SHARP_WORKER = Path(__file__).parent / "contestants" / "sharp.js"
 

@@ -4,10 +4,10 @@ import json
 import math
 from dataclasses import asdict
 
-from budget import MIB
+from imaging.budget import MIB
 from tools.benchmarks import cold_tables, cost
 from tools.benchmarks.results import OURS, Measured, Report, RowResult
-from tools.benchmarks.table import Table
+from tools.common.table import Table
 
 
 def tables(report: Report) -> list[Table]:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tools.benchmarks.job import Wanted
-from tools.benchmarks.pricing import Workload
-from tools.benchmarks.quality import Quality
+from tools.common.pricing import Workload
+from tools.imaging.quality import Quality
 
 OURS, PLAIN = "ours", "plain"
 

@@ -8,7 +8,7 @@ from tools.benchmarks import targets
 from tools.benchmarks.inputs import INPUTS, Input
 from tools.benchmarks.job import Wanted
 from tools.benchmarks.results import Target
-from tools.errors import ToolError
+from tools.common.errors import ToolError
 
 QUICK_DIVISOR = 4
 """Of both sides, in a quick run."""

@@ -10,11 +10,11 @@ from pathlib import Path
 from tools.benchmarks import cold, cost, document, plot, report
 from tools.benchmarks.measure import Bench
 from tools.benchmarks.peers import peers
-from tools.benchmarks.photos import photographer
 from tools.benchmarks.results import Cold, Report
 from tools.benchmarks.rows import chosen
-from tools.errors import ToolError
-from tools.paths import LOCAL, ROOT
+from tools.common.errors import ToolError
+from tools.common.paths import LOCAL, ROOT
+from tools.imaging.photos import photographer
 
 FOLDER = LOCAL / "bench"
 DOCUMENT = ROOT / "docs" / "benchmarks.md"

@@ -10,8 +10,8 @@ from pathlib import Path
 from tools.build import archive, interpreter, wheels
 from tools.build.package import MANIFEST, ZIP, Package
 from tools.build.target import Target
-from tools.errors import ToolError
-from tools.paths import FUNCTION
+from tools.common.errors import ToolError
+from tools.common.paths import FUNCTION
 
 __all__ = ["Package", "Target", "build"]
 
@@ -37,8 +37,10 @@ def build(
         tree = scratch / "tree"
         requirements = source / ("requirements-heic.txt" if heic else "requirements.txt")
         packages = wheels.install(target, requirements, tree)
-        for module in source.glob("*.py"):
-            shutil.copyfile(module, tree / module.name)
+        for module in source.rglob("*.py"):
+            copy = tree / module.relative_to(source)
+            copy.parent.mkdir(exist_ok=True)
+            shutil.copyfile(module, copy)
         python = interpreter.find(target)
         if python:
             interpreter.compile_all(python, tree)

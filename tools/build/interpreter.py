@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from tools.build.target import Target
-from tools.errors import ToolError
+from tools.common.errors import ToolError
 
 IN_LAMBDA = "/var/task"
 """Where Lambda unpacks the zip; tracebacks show this path."""

@@ -11,13 +11,13 @@ sys.path.insert(0, str(PACKAGE))
 
 from PIL import Image, ImageCms  # noqa: E402
 
-import events  # noqa: E402, F401 - importing it is the test
-from decode import HEIC  # noqa: E402
-from render import render  # noqa: E402
+from aws import events  # noqa: E402, F401 - importing it is the test
+from imaging.decode import HEIC  # noqa: E402
+from imaging.limits import Limits  # noqa: E402
+from imaging.render import render  # noqa: E402
 from renditions import Rendition  # noqa: E402
-from settings import Limits  # noqa: E402
 
-for module in (Image, sys.modules["render"]):
+for module in (Image, sys.modules["imaging.render"]):
     if not Path(str(module.__file__)).is_relative_to(PACKAGE):
         sys.exit(f"{module.__name__} was imported from {module.__file__}, not from the package")
 

@@ -3,7 +3,7 @@
 import platform
 from dataclasses import dataclass
 
-from tools.errors import ToolError
+from tools.common.errors import ToolError
 
 AWS_PYTHONS = {
     "3.11": "its Lambda runtime has glibc 2.26, and Pillow's wheels need 2.28",

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from tools.build.archive import files
 from tools.build.target import Target
-from tools.errors import ToolError
+from tools.common.errors import ToolError
 
 LEFT_BY_PIP = re.compile(r"bin/|[^/]+\.dist-info/(RECORD|INSTALLER|REQUESTED|direct_url\.json)$")
 """It depends on the machine, or serves only pip; licences stay."""

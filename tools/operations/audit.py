@@ -14,10 +14,10 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from destination import MARKER
+from aws.destination import MARKER
+from aws.settings import Settings
 from renditions import Rendition
-from settings import Settings
-from tools.errors import ToolError
+from tools.common.errors import ToolError
 from tools.operations.deployment import Deployment
 from tools.operations.expected import Expected, sorted_outputs
 from tools.operations.failure_queue import Record

@@ -10,8 +10,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tools.benchmarks.pricing import PRICES_AS_KNOWN_ON, REGION
-from tools.errors import ToolError
+from tools.common.errors import ToolError
+from tools.common.pricing import PRICES_AS_KNOWN_ON, REGION
 from tools.operations import MAX_OBJECTS, batch_job
 from tools.operations.audit import TO_SEND
 from tools.operations.batch_files import failed_tasks, manifest_lines, upload_manifest

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote_plus
 
-from tools.errors import ToolError
+from tools.common.errors import ToolError
 from tools.operations.batch_job import CsvManifest, JobStatus
 
 

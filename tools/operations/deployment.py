@@ -8,12 +8,12 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from aws.settings import Settings
 from errors import SettingsError
-from settings import Settings
-from tools import aws
-from tools.aws import DENIED, SIGN_IN, SIGN_IN_AGAIN
-from tools.errors import ToolError
-from tools.stack import Stack
+from tools.common import aws
+from tools.common.aws import DENIED, SIGN_IN, SIGN_IN_AGAIN
+from tools.common.errors import ToolError
+from tools.local.stack import Stack
 
 DEFAULT_FUNCTION = "Lambda-image"
 """The module's default name."""

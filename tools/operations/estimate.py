@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tools.benchmarks.pricing import BATCH_OPERATIONS_JOB, BATCH_OPERATIONS_OBJECT, OUR_GETS, Workload
+from tools.common.pricing import BATCH_OPERATIONS_JOB, BATCH_OPERATIONS_OBJECT, OUR_GETS, Workload
 
 BYTES_PER_PIXEL = 0.4
 """Of a photo as JPEG, which is what all objects are taken for."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from renditions import Rendition
-from tools.errors import ToolError
+from tools.common.errors import ToolError
 from tools.operations.listing import Listed
 
 CACHE_KIB = 65536

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-import events
+from aws import events
+from aws.outcomes import ObjectAddress
 from errors import EventError
-from outcomes import ObjectAddress
 from tools.operations.deployment import Deployment
 
 BATCH = 10

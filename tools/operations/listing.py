@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from settings import Settings
+from aws.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

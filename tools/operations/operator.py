@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tools.aws import reached
-from tools.errors import ToolError
+from tools.common.aws import reached
+from tools.common.errors import ToolError
 from tools.operations import CONCURRENCY
 from tools.operations.deployment import Deployment, Target, find
 from tools.operations.function import Function

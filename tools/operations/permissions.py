@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
-from tools.aws import DENIED, SIGN_IN, SIGN_IN_AGAIN, reached
-from tools.errors import ToolError
+from tools.common.aws import DENIED, SIGN_IN, SIGN_IN_AGAIN, reached
+from tools.common.errors import ToolError
 from tools.operations.deployment import Deployment
 
 Resource = Callable[[Deployment], str | list[str]]

@@ -7,7 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from outcomes import ObjectAddress
+from aws.outcomes import ObjectAddress
 from tools.operations import CONCURRENCY
 from tools.operations.deployment import Deployment
 from tools.operations.failure_queue import Choice, FailureQueue, Record

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tools.benchmarks.pricing import S3_GB_MONTH
+from tools.common.pricing import S3_GB_MONTH
 from tools.preview.contents import Output, Photo
 from tools.preview.variants import AS_SET
 

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from settings import Settings
-from tools.benchmarks.pricing import OUR_GETS, Workload
+from aws.settings import Settings
+from tools.common.pricing import OUR_GETS, Workload
 from tools.preview.contents import Cost
 
 T = TypeVar("T")

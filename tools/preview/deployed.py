@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from aws.settings import Settings
 from errors import SettingsError
-from settings import Settings
-from tools import hcl
-from tools.errors import ToolError
-from tools.paths import TERRAFORM
+from tools.common import hcl
+from tools.common.errors import ToolError
+from tools.common.paths import TERRAFORM
 
 DEFAULTS: Mapping[str, Any] = {
     "function": {"memory_size": 1769, "timeout": 120},

@@ -5,20 +5,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import budget
-import encode
-import render as renderer
-from decode import Frame
-from decode import Picture as Decoded
-from encode import written_format
+from aws.settings import Settings
 from errors import RejectedError
-from render import render
+from imaging import budget, encode
+from imaging import render as renderer
+from imaging.decode import Frame
+from imaging.decode import Picture as Decoded
+from imaging.encode import written_format
+from imaging.render import render
 from renditions import Rendition
-from settings import Settings
-from tools.preview import likeness, rejections
+from tools.imaging import likeness
+from tools.imaging.scaled import BROWSERS_SHOW, as_png, decoded, displayable, scaled, stand_in
+from tools.preview import rejections
 from tools.preview.contents import Cost, Output, Photo, Picture, Refused, Rendered
 from tools.preview.cost import cost, timed
-from tools.preview.scaled import BROWSERS_SHOW, as_png, decoded, displayable, scaled, stand_in
 from tools.preview.variants import AS_SET, Comparison, format_name
 
 WITH_QUALITY = frozenset({"JPEG", "WEBP", "AVIF"})

@@ -1,9 +1,9 @@
 """How the figures of a page came about, in words for its reader."""
 
-from settings import Settings
-from tools.benchmarks.pricing import PRICES_AS_KNOWN_ON, REGION, SLOWNESS
+from aws.settings import Settings
+from tools.common.pricing import PRICES_AS_KNOWN_ON, REGION, SLOWNESS
+from tools.imaging.likeness import MOST_FRAMES
 from tools.preview.cost import ARCHITECTURE, MOST_RUNS
-from tools.preview.likeness import MOST_FRAMES
 
 LIKENESS = (
     "SSIM and PSNR compare each output to its photo, decoded in full and scaled to the same size in one step by a "

@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from encode import CONTENT_TYPES, written_format
+from aws.settings import Settings
 from errors import RejectedError
-from render import Output
+from imaging.encode import CONTENT_TYPES, written_format
+from imaging.render import Output
 from renditions import Rendition
-from settings import Settings
+from tools.imaging.scaled import decoded
 from tools.preview import method
 from tools.preview.contents import Contents, Photo, Refused, Step
 from tools.preview.cost import cost
 from tools.preview.making import Original
 from tools.preview.page import page
-from tools.preview.scaled import decoded
 from tools.preview.variants import AS_SET
 
 

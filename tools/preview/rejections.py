@@ -3,7 +3,7 @@
 import re
 from functools import cache
 
-from tools.paths import ROOT
+from tools.common.paths import ROOT
 
 DOCUMENT = ROOT / "docs" / "rejections.md"
 

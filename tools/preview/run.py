@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from settings import Settings
-from tools.benchmarks.table import Table
-from tools.errors import ToolError
-from tools.paths import ROOT
+from aws.settings import Settings
+from tools.common.errors import ToolError
+from tools.common.paths import ROOT
+from tools.common.table import Table
 from tools.preview import deployed, method
 from tools.preview.advice import figure, verdicts
 from tools.preview.contents import Contents, Output

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from renditions import EXTENSIONS, Rendition
-from tools.errors import ToolError
+from tools.common.errors import ToolError
 
 AS_SET = "as set"
 """Names the variant that would be deployed."""

@@ -4,7 +4,7 @@
 data "aws_region" "current" {}
 
 locals {
-  # US$ by list prices, the same as in tools/benchmarks/pricing.py, which says whence; a test compares them.
+  # US$ by list prices, the same as in tools/common/pricing.py, which says whence; a test compares them.
   prices_as_known_on = "2026-11-25"
   prices_of          = "us-east-1"
   gib_second         = { arm64 = 0.0000133334, x86_64 = 0.0000166667 }

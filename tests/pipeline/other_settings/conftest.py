@@ -6,8 +6,8 @@ import pytest
 
 from renditions import Rendition
 from tests.pipeline.conftest import Pipeline
-from tools import stack as stacks
-from tools.cli import say
+from tools.common.cli import say
+from tools.local import stack as stacks
 
 SETTINGS = """
 metadata         = "all"

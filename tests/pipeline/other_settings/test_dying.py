@@ -12,7 +12,7 @@ from PIL import Image
 from tests.images import decoded, encoded, picture
 from tests.pipeline.conftest import Pipeline
 from tests.pipeline.other_settings.conftest import TILE
-from tools import stack as stacks
+from tools.local import stack as stacks
 
 DYING = Path(__file__).with_name("dying.py")
 DEATHS = ("abort", "killed", "out-of-memory", "timeout")

@@ -9,12 +9,12 @@ from tests.images import encoded, picture
 from tests.pipeline.conftest import Pipeline
 from tests.pipeline.console import Console, console
 from tests.pipeline.other_settings.conftest import TILE
-from tools import stack as stacks
-from tools.local_aws.faults import Fault, await_held, inject, release
+from tests.soak.ledger import account, settle, upload
+from tests.soak.pictures import pictures
+from tools.common.paths import FUNCTION, ROOT
+from tools.local import stack as stacks
+from tools.local.aws.faults import Fault, await_held, inject, release
 from tools.operations import backfill, redrive
-from tools.paths import FUNCTION, ROOT
-from tools.soak.ledger import account, settle, upload
-from tools.soak.pictures import pictures
 
 __all__ = ["console"]
 
@@ -26,7 +26,7 @@ import sys
 from pathlib import Path
 
 sys.path[:0] = {[str(ROOT), str(FUNCTION)]!r}
-from tools import stack
+from tools.local import stack
 from tools.operations import redrive
 
 stack.STACK_FILE = Path(sys.argv[1])

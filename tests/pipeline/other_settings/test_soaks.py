@@ -2,7 +2,7 @@
 
 from tests.pipeline.conftest import Pipeline
 from tests.pipeline.other_settings.conftest import TILE
-from tools.soak import faults, storm
+from tests.soak import faults, storm
 
 
 def test_no_upload_is_lost_while_one_request_in_five_goes_wrong(configured: Pipeline) -> None:

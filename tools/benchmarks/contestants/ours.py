@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from render import render
+from imaging.limits import Limits
+from imaging.render import render
 from renditions import Rendition
-from settings import Limits
 from tools.benchmarks.job import Job, Wanted
 
 LIMITS = Limits(1769 << 20)

@@ -1,0 +1,1 @@
+"""Image bytes in, image bytes out: nothing in here knows of AWS."""

@@ -1,0 +1,1 @@
+"""What several tools share: paths, errors, Terraform, AWS clients, prices and tables."""

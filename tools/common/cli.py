@@ -1,0 +1,115 @@
+"""What Invoke itself lacks: tasks that take any number of files, and errors that are one line."""
+
+import contextlib
+import functools
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from invoke.exceptions import Exit, ParseError
+from invoke.parser.argument import Argument
+from invoke.tasks import Task
+
+from tools.common.errors import ToolError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _set_value(argument: Argument, value: str, cast: bool = True) -> None:
+    """Refuse what is no number in one line; Invoke itself shows where in its own code it found that out."""
+    try:
+        _set_any_value(argument, value, cast)
+    except ValueError:
+        raise ParseError(f"Error: --{argument.name} is {value!r}: it must be a whole number") from None
+
+
+_set_any_value = Argument.set_value
+Argument.set_value = _set_value  # type: ignore[assignment, method-assign]  # for all tasks, wherever they are parsed
+
+
+class FilesTask(Task):  # type: ignore[type-arg]  # generic for type checkers only
+    """A task whose words on the command line, up to the first option, become its parameter ``files``.
+
+    Invoke takes a fixed number of positional arguments, so this one asks for as many as there are.
+    """
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
+        arguments = [argument for argument in super().get_arguments(ignore_unknown_help) if argument.name != "files"]
+        return [Argument(name=name, positional=True, help="A file.") for name in self._words()] + arguments
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        files = [Path(kwargs.pop(name)) for name in self._words() if name in kwargs]
+        return super().__call__(*args, files=files, **kwargs)
+
+    def _words(self) -> list[str]:
+        """Names for the words that follow this task's name."""
+        if self.name not in sys.argv:
+            return []
+        words = sys.argv[sys.argv.index(self.name) + 1 :]
+        count = next((index for index, word in enumerate(words) if word.startswith("-")), len(words))
+        return [f"file-{number}" for number in range(count)]
+
+
+def say(line: str) -> None:
+    """Show a line of progress, at once also where the output is a pipe."""
+    print(line, flush=True)
+
+
+@contextlib.contextmanager
+def _every_end_is_an_interrupt() -> Iterator[None]:
+    """Clean up also when told to end, or when the terminal is closed: both would end Python where it stands."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def readable_errors(body: Callable[P, R], code: int = 1) -> Callable[P, R]:
+    """End a task whose user can mend something with that one line, and one that was interrupted quietly.
+
+    Args:
+        body: The task's.
+        code: What the task exits with then.
+
+    """
+
+    @functools.wraps(body)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            with _every_end_is_an_interrupt():
+                return body(*args, **kwargs)
+        except ToolError as error:
+            raise Exit(f"Error: {error}", code=code) from error
+        except ModuleNotFoundError as error:
+            raise Exit(
+                f"Error: this task needs the package {error.name}: run `pip install -r requirements.txt`", code=code
+            ) from error
+        except KeyboardInterrupt:
+            raise Exit("Interrupted", code=130) from None
+        except BrokenPipeError:
+            # Who reads has had enough, as `head` does. Python would say so once more when it ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise Exit(code=141) from None
+
+    return wrapped
+
+
+def answers(body: Callable[P, bool]) -> Callable[P, None]:
+    """End a task that answers a question with 0 for yes, 1 for no, and 2 where it could not find out."""
+
+    @functools.wraps(body)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        if not readable_errors(body, 2)(*args, **kwargs):
+            raise Exit(code=1)
+
+    return wrapped

@@ -1,0 +1,213 @@
+"""Runs Terraform in one working directory: found, checked, and never left running."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from tools.common.errors import ToolError
+
+OLDEST = (1, 11)
+
+PROVIDER = Path("registry.terraform.io") / "hashicorp" / "aws"
+"""Where a filesystem mirror keeps the provider."""
+
+ADD_ON_FOLDERS = ("/opt", "/usr/local", "/usr/local/share", "/usr/share", "~/.local/share", "~/.terraform.d")
+"""The usual places for add-on software; a mirror is one level below one of them."""
+
+PATIENCE = 30
+"""Seconds that an interrupted Terraform gets to write its state before it is killed."""
+
+Show = Callable[[str], None]
+
+
+class Terraform:
+    """The ``terraform`` program, for one working directory.
+
+    Args:
+        directory: The root module; also an attribute.
+        environment: Variables that it gets beside this process's own.
+
+    Raises:
+        ToolError: There is no Terraform, or it is too old.
+
+    """
+
+    def __init__(self, directory: Path, *, environment: Mapping[str, str] | None = None) -> None:
+        self.directory = directory
+        self._environment = _environment(environment or {})
+        self._program = _program()
+
+    def init(self, *options: str) -> None:
+        """Make the provider available: from a mirror on this machine where one has it, else from the network."""
+        for mirror in _mirrors():
+            with contextlib.suppress(ToolError):
+                self.run("init", "-input=false", f"-plugin-dir={mirror}", *options)
+                return
+        try:
+            self.run("init", "-input=false", *options)
+        except ToolError as error:
+            raise ToolError(
+                f"{error} (Without a network, set TF_PLUGIN_DIR to a folder that holds {PROVIDER} "
+                "in the version that .terraform.lock.hcl names.)"
+            ) from error
+
+    def apply(self, *var_files: Path, show: Show) -> None:
+        """Apply without asking; ``show`` gets a line for each thing that is made or changed."""
+        options = [f"-var-file={path}" for path in var_files]
+        self.run("apply", "-auto-approve", "-input=false", *options, show=_only_progress(show))
+
+    def destroy(self, *, show: Show) -> None:
+        """Destroy without asking; ``show`` gets a line for each thing that is destroyed."""
+        self.run("destroy", "-auto-approve", "-input=false", show=_only_progress(show))
+
+    def output(self) -> dict[str, Any]:
+        """Read the root module's outputs: name to value."""
+        return {name: output["value"] for name, output in json.loads(self.run("output", "-json")).items()}
+
+    def run(self, command: str, *options: str, show: Show | None = None) -> str:
+        """Run a command of Terraform's and return what it printed.
+
+        Args:
+            command: Such as ``plan``.
+            options: What follows it.
+            show: Gets every line as soon as it is printed.
+
+        Raises:
+            ToolError: It failed; the message is Terraform's own errors on one line.
+
+        """
+        printed = []
+        with tempfile.TemporaryFile("w+", errors="replace") as errors:
+            with self._running([command, *options, "-no-color"], errors) as process:
+                for line in process.stdout or ():
+                    printed.append(line)
+                    if show:
+                        show(line.rstrip("\n"))
+            errors.seek(0)
+            if process.returncode:
+                raise ToolError(f"terraform {command}: {_condensed(errors.read() or ''.join(printed))}")
+        return "".join(printed)
+
+    @contextlib.contextmanager
+    def _running(self, arguments: list[str], errors: IO[str]) -> Iterator[subprocess.Popen[str]]:
+        """Start it with its errors going to a file; nothing of it outlives the block, however that is left."""
+        with subprocess.Popen(
+            [self._program, *arguments],
+            cwd=self.directory,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            errors="replace",
+            # Its own group: Ctrl-C reaches us alone, and we end it in our own time, with its providers.
+            start_new_session=True,
+        ) as process:
+            try:
+                yield process
+                process.wait()
+            except BaseException:
+                # Once: at a second interrupt Terraform would leave without waiting for what it has begun.
+                process.send_signal(signal.SIGINT)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.communicate(timeout=PATIENCE)
+                raise
+            finally:
+                # Providers are of the same group; Terraform that ended well has ended them.
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def copy_code(folder: Path, copy: Path, *without: str) -> None:
+    """Copy Terraform code, over an earlier copy too, without what is a user's own: providers, state and settings.
+
+    Args:
+        folder: With the code.
+        copy: Made where it does not exist.
+        without: Patterns of what else is left out.
+
+    """
+    left_out = shutil.ignore_patterns(".terraform", "*.tfstate*", "*.tfvars*", *without)
+    shutil.copytree(folder, copy, ignore=left_out, dirs_exist_ok=True)
+
+
+def _program() -> str:
+    program = shutil.which("terraform")
+    if program is None:
+        raise ToolError(
+            f"No terraform on PATH: install Terraform {_dotted(OLDEST)} or newer, developer.hashicorp.com/terraform"
+        )
+    try:
+        answer = subprocess.run(
+            [program, "version", "-json"], capture_output=True, text=True, check=True, env=_environment({})
+        ).stdout
+        version: str = json.loads(answer)["terraform_version"]
+    except (OSError, subprocess.CalledProcessError, ValueError, KeyError):
+        raise ToolError(f"{program} does not run: install Terraform {_dotted(OLDEST)} or newer") from None
+    if tuple(int(part) for part in version.split("-", maxsplit=1)[0].split(".")[:2]) < OLDEST:
+        raise ToolError(f"Terraform {version} is too old: install {_dotted(OLDEST)} or newer")
+    return program
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
+
+
+def _environment(own: Mapping[str, str]) -> dict[str, str]:
+    """Give the child this process's variables, without what would make it ask, fail, or reach another AWS."""
+    inherited = dict(os.environ)
+    if any(name.startswith("AWS_") for name in own):
+        # A profile, a session's token or the end point of one service would win over what is meant.
+        inherited = {name: value for name, value in inherited.items() if not name.startswith("AWS_")}
+    configuration = inherited.get("TF_CLI_CONFIG_FILE")
+    if configuration and not os.access(configuration, os.R_OK):
+        del inherited["TF_CLI_CONFIG_FILE"]
+    return inherited | {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"} | dict(own)
+
+
+def _mirrors() -> list[Path]:
+    """Find folders laid out as a filesystem mirror that have the AWS provider; one that is named excludes others."""
+    if named := os.environ.get("TF_PLUGIN_DIR"):
+        if not (Path(named) / PROVIDER).is_dir():
+            raise ToolError(f"TF_PLUGIN_DIR is {named}, which does not hold {PROVIDER}")
+        return [Path(named).resolve()]
+    places = [Path(place).expanduser() for place in ADD_ON_FOLDERS]
+    return [folder for place in places for folder in sorted(place.glob("*")) if (folder / PROVIDER).is_dir()]
+
+
+def _only_progress(show: Show) -> Show:
+    """Keep a plan's many lines from ``show``, and pass on what happens to each thing."""
+    happening = re.compile(r"^[\w.\[\]\"-]+: (Creat|Destr|Modif|Still )|^(Apply|Destroy) complete")
+
+    def filtered(line: str) -> None:
+        if happening.match(line):
+            show(re.sub(r" \[id=.*", "", line))
+
+    return filtered
+
+
+def _condensed(text: str) -> str:
+    """One line of all errors that Terraform reported, without the code that they show."""
+    reports = re.split(r"^(?=Error: |Warning: )", text, flags=re.MULTILINE)
+    errors = [_error(report) for report in reports if report.startswith("Error: ")]
+    return "; ".join(dict.fromkeys(errors)) or _one_line(text)
+
+
+def _error(report: str) -> str:
+    """Headline and explanation of one error; what is indented is code, and where it is."""
+    paragraphs = [_one_line(part) for part in report.removeprefix("Error: ").split("\n\n") if not part.startswith(" ")]
+    headline, *details = [part for part in paragraphs if part and not part.startswith("This was checked by")]
+    return f"{headline}: {' '.join(details)}" if details else headline
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

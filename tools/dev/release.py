@@ -1,0 +1,124 @@
+"""Tells what keeps this clone from being a release, and makes a release's artifacts: zips, bills and checksums."""
+
+import hashlib
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from tools.build import Target, sbom, wheels
+from tools.build.publish import built, file_name
+from tools.common.errors import ToolError
+from tools.common.paths import ROOT
+from tools.dev import lock, module_docs
+from tools.local.stack import Say
+
+CHECKSUMS = "SHA256SUMS"
+
+
+def objections(version: str) -> list[str]:
+    """Tell all that keeps this clone from being a release: a line for each, which says what to do.
+
+    Args:
+        version: Of the release, such as ``1.0.0``.
+
+    Raises:
+        ToolError: That is no version, or this is no clone.
+
+    """
+    if not re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}", version):
+        raise ToolError(f"{version!r} is no version: give one such as 1.0.0")
+    return [*_changelog(version), *_references(version), *lock.objections(), *_documents(), *_commit(version)]
+
+
+def make(version: str, directory: Path, say: Say, *, heic: bool = False) -> list[Path]:
+    """Make the zip of each processor, its bill of materials, and the checksums of all: the same bytes every time.
+
+    Args:
+        version: Of the release, such as ``1.0.0``.
+        directory: Where to; made where it does not exist.
+        say: Shows progress.
+        heic: Whether the function reads HEIC.
+
+    Raises:
+        ToolError: A package can't be built, or the directory can't be written or holds something else.
+
+    """
+    commit, time = _git("show", "--no-patch", "--format=%H %cI", "HEAD").split()
+    origin = sbom.Origin(version, commit, datetime.fromisoformat(time))
+    with tempfile.TemporaryDirectory(prefix="release-") as scratch:
+        made = Path(scratch) / "made"
+        made.mkdir()
+        for package in built(Path(scratch), say, heic=heic):
+            chosen = wheels.chosen(
+                Target(architecture=package.architecture), lock.LOCKS["heic" if heic else "function"]
+            )
+            archive = made / file_name(package)
+            archive.with_suffix(".cdx.json").write_text(sbom.bill(package, origin, chosen))
+            package.path.rename(archive)
+        sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(made.iterdir())]
+        (made / CHECKSUMS).write_text("".join(sums))
+        return _moved(made, directory)
+
+
+def _moved(made: Path, directory: Path) -> list[Path]:
+    """Move the files to where they belong, so that what is there is the release and nothing else."""
+    names = sorted(path.name for path in made.iterdir())
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if others := sorted({path.name for path in directory.iterdir()} - set(names)):
+            raise ToolError(f"{directory} holds {others[0]}, which is not of this release: give an empty folder")
+        for name in names:
+            shutil.move(made / name, directory / name)
+    except OSError as error:
+        raise ToolError(
+            f"Cannot write to {directory}: {error.strerror}: make it a folder that you may write to"
+        ) from error
+    return [directory / name for name in names]
+
+
+def _changelog(version: str) -> Iterator[str]:
+    text = (ROOT / "CHANGELOG.md").read_text()
+    found = re.search(r"^## (.*)$", text, re.MULTILINE)
+    heading = found[1] if found else "nothing"
+    if not re.fullmatch(rf"{re.escape(version)}, \d{{4}}-\d\d-\d\d", heading):
+        yield f"CHANGELOG.md begins with {heading!r}: make that '{version}, ' and the date, such as 2026-01-31"
+
+
+def _references(version: str) -> Iterator[str]:
+    for name in _git("ls-files", "*.md").splitlines():
+        found = set(re.findall(r"\?ref=(v\d[\w.]*)", (ROOT / name).read_text()))
+        if others := sorted(found - {f"v{version}"}):
+            yield f"{name} refers to {' and '.join(others)}: write ?ref=v{version} there"
+
+
+def _documents() -> Iterator[str]:
+    for module in module_docs.MODULES:
+        path = module / "README.md"
+        if module_docs.renewed(module) != path.read_text():
+            yield f"{path.relative_to(ROOT)} is not what the code says: run `invoke docs`"
+
+
+def _commit(version: str) -> Iterator[str]:
+    tag = f"v{version}"
+    if lines := _git("status", "--porcelain").splitlines():
+        others = f" and {len(lines) - 1} more" if lines[1:] else ""
+        yield f"Not committed: {lines[0][3:]}{others}: run `git status`, and commit"
+    if tag not in _git("tag", "--points-at", "HEAD").split():
+        if _git("tag", "--list", tag):
+            yield f"{tag} is another commit's tag: run `git checkout {tag}`, or take another version"
+        else:
+            yield f"This commit has no tag {tag}: once all else is in order, run `git tag -a {tag} -m {tag}`"
+
+
+def _git(*arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise ToolError("No git on PATH: install it") from None
+    if done.returncode:
+        raise ToolError(f"{ROOT} is no clone with a commit: git says: {done.stderr.strip().splitlines()[-1]}")
+    return done.stdout

@@ -1,0 +1,119 @@
+"""A source scaled to an output's size, and both as browsers show them: what is compared, by eye and in figures."""
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from PIL import Image
+
+from imaging.colour import fitted, in_one_mode, regraded
+from imaging.decode import Frame
+from imaging.decode import Picture as Decoded
+from imaging.encode import writable_frames, written_format
+from renditions import Rendition
+from tools.preview.contents import Picture
+
+BROWSERS_SHOW = frozenset({"JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP"})
+
+LONGEST_SIDE = 2000
+"""Pixels that a scaled source has on the page at most: it is there to be looked at, and is no output."""
+
+EXACT_PIXELS = 500_000
+"""Of all frames, up to which it is stored without loss."""
+
+NEARLY_EXACT: dict[str, Any] = {"quality": 95, "subsampling": 0}
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """A source, upright.
+
+    Attributes:
+        displayed_size: Width and height of its first frame, in pixels.
+        frames: For each rendition, all frames at its size.
+
+    """
+
+    displayed_size: tuple[int, int]
+    frames: Sequence[list[Frame]]
+
+
+def scaled(source: bytes, renditions: Sequence[Rendition]) -> Scaled:
+    """Decode a source in full, and scale it in one step for each rendition.
+
+    Raises:
+        RejectedError: It does not decode.
+
+    """
+    sizes: list[tuple[int, int]] = []
+    found: list[list[Frame]] = [[] for _ in renditions]
+    picture = Decoded(source)
+    for frame in picture.frames():
+        image = frame.image if frame.transpose is None else frame.image.transpose(frame.transpose)
+        sizes.append(image.size)
+        for frames, rendition in zip(found, renditions, strict=True):
+            place = rendition.place(image.size, written_format(picture, rendition))
+            resized = image.resize(place.size, Image.Resampling.BICUBIC, box=place.box)
+            frames.append(replace(frame, image=resized, full_size=place.size, extent=place.size, transpose=None))
+    return Scaled(sizes[0], found)
+
+
+def displayable(picture: Decoded, frames: Sequence[Frame], image_format: str, rendition: Rendition) -> list[Frame]:
+    """What ``image_format`` holds of the frames of ``picture``, in colours that a browser shows as they are."""
+    shown = writable_frames(picture, frames, image_format, rendition)
+    if picture.gamma is not None and image_format == "PNG":
+        shown = [replace(frame, image=regraded(frame.image, picture.gamma)) for frame in shown]
+    return [fitted(frame, "WEBP", rendition.background) for frame in shown]
+
+
+def decoded(body: bytes, rendition: Rendition) -> list[Frame]:
+    """The frames of an output, likewise."""
+    picture = Decoded(body)
+    # The decoder draws the next frame into the same image.
+    frames = [replace(frame, image=frame.image.copy()) for frame in picture.frames()]
+    return displayable(picture, frames, picture.format, rendition)
+
+
+def stand_in(frames: Sequence[Frame]) -> Picture:
+    """What the page shows of a scaled source.
+
+    Args:
+        frames: Displayable; of an animation, which is shown for ever, all, else only one.
+
+    """
+    width, height = frames[0].image.size
+    share = min(1.0, LONGEST_SIDE / max(width, height))
+    size = max(1, round(width * share)), max(1, round(height * share))
+    images = in_one_mode([frame.image for frame in frames])
+    if share < 1:
+        images = [image.resize(size, Image.Resampling.BICUBIC) for image in images]
+    image_format, options = _stored(images)
+    if len(images) > 1:
+        durations = [max(1, round(frame.duration)) for frame in frames]
+        options |= {"save_all": True, "append_images": images[1:], "duration": durations, "loop": 0}
+    target = io.BytesIO()
+    images[0].save(target, image_format, icc_profile=frames[0].icc or b"", **options)
+    notes = [
+        *([f"shown with {size[0]} x {size[1]} pixels"] if share < 1 else []),
+        *([] if options.get("lossless") else [f"stored as {image_format} at quality {options['quality']}"]),
+    ]
+    return Picture(target.getvalue(), f"image/{image_format.lower()}", *size, note=", ".join(notes))
+
+
+def as_png(frames: Sequence[Frame], image_format: str) -> Picture:
+    """What the page shows of an output that browsers do not show: its first page."""
+    target = io.BytesIO()
+    image = frames[0].image
+    image.save(target, "PNG", icc_profile=frames[0].icc)
+    note = f"browsers do not show {image_format}: this is its {'first page' if len(frames) > 1 else 'image'} as a PNG"
+    return Picture(target.getvalue(), "image/png", *image.size, note=note)
+
+
+def _stored(images: Sequence[Image.Image]) -> tuple[str, dict[str, Any]]:
+    if sum(math.prod(image.size) for image in images) <= EXACT_PIXELS:
+        return "WEBP", {"lossless": True, "exact": True, "quality": 50, "method": 2}
+    if len(images) > 1 or images[0].mode == "RGBA":
+        return "WEBP", {**NEARLY_EXACT, "method": 2}
+    return "JPEG", {**NEARLY_EXACT}

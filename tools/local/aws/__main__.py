@@ -1,0 +1,61 @@
+"""The local AWS's process: says where it listens, then serves until it is told to stop."""
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from tools.local.aws.runtime import Runtime
+from tools.local.aws.server import REGION, Server
+
+
+def main() -> None:
+    """Serve until SIGTERM, or until standard input ends, where a parent holds its other end."""
+    parser = argparse.ArgumentParser(prog="python -m tools.local.aws", description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--concurrency", type=int, required=True)
+    parser.add_argument("--retry-delays", type=float, nargs="+", required=True)
+    parser.add_argument("--emulator", type=Path, required=True)
+    parser.add_argument("--python", type=Path, required=True)
+    parser.add_argument("--with-parent", action="store_true", help="stop when standard input ends")
+    arguments = parser.parse_args()
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+
+    stopping = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stopping.set())
+    try:
+        server = Server(
+            arguments.port,
+            arguments.concurrency,
+            tuple(arguments.retry_delays),
+            Runtime(arguments.emulator, arguments.python),
+        )
+    except SystemExit:
+        # werkzeug ends the process in place of raising.
+        sys.exit(f"Port {arguments.port} is in use: choose another, or none")
+    server.start()
+    described = {
+        "endpoint": server.endpoint,
+        "region": REGION,
+        "access_key_id": server.access_key_id,
+        "secret_access_key": server.secret_access_key,
+        "pid": os.getpid(),
+    }
+    print(json.dumps(described), flush=True)
+    if arguments.with_parent:
+        threading.Thread(target=_await_parent, args=(stopping,), daemon=True).start()
+    stopping.wait()
+    server.stop()
+
+
+def _await_parent(stopping: threading.Event) -> None:
+    sys.stdin.read()
+    stopping.set()
+
+
+main()

@@ -1,0 +1,169 @@
+"""An S3 that fails as it is told to: stands before an application, and lets the faults of tests happen."""
+
+import fnmatch
+import io
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+from urllib.parse import unquote
+
+from tools.local.aws.control import Application, Environ, StartResponse
+from tools.local.aws.faults import Fault
+
+HOLD_SECONDS = 120
+"""After which a request that nobody releases goes on."""
+
+LOOK_SECONDS = 0.05
+"""How often it looks whether the client of a request that waits is still there."""
+
+
+class _Active:
+    """A fault that is set up."""
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+        self.left = fault.times
+        self.chance = random.Random(fault.seed)  # noqa: S311 - no secret
+        self.released = threading.Event()
+        self._held = 0
+        self._changed = threading.Condition()
+
+    def hits(self, method: str, bucket: str, key: str, *, by_administrator: bool) -> bool:
+        """Whether it hits a request, which then is one less that it can hit."""
+        fault = self.fault
+        matches = (
+            self.left > 0
+            and fault.method in {"*", method}
+            and (method == "GET" or not fault.cut)
+            and (method in {"GET", "HEAD"} or fault.length is None)
+            and bucket == fault.bucket
+            and fnmatch.fnmatchcase(key, fault.key)
+            and not (fault.functions_only and by_administrator)
+        )
+        hit = matches and self.chance.random() < fault.rate
+        self.left -= hit
+        return hit
+
+    def wait(self, connection: socket.socket) -> None:
+        """Wait as long as a request is to wait.
+
+        Raises:
+            ConnectionAbortedError: Its client has hung up; to werkzeug that is the end of the request, and no error.
+
+        """
+        seconds = self.fault.delay + (HOLD_SECONDS if self.fault.hold else 0)
+        if seconds:
+            self.wait_for_release(connection, seconds)
+
+    def wait_for_release(self, connection: socket.socket, seconds: float = HOLD_SECONDS) -> None:
+        with self._changed:
+            self._held += 1
+            self._changed.notify_all()
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            released = self.released.wait(min(left, LOOK_SECONDS))
+            if _has_hung_up(connection):
+                raise ConnectionAbortedError
+            if released:
+                return
+
+    def await_held(self, count: int) -> bool:
+        """Wait until so many requests wait, or have waited; tells whether they came."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._held >= count, HOLD_SECONDS)
+
+
+class FlakyS3:
+    """Stands before an application and lets faults happen.
+
+    Args:
+        application: What answers the requests.
+        is_administrator: Tells from a request's Authorization header whether an administrator sent it.
+
+    """
+
+    def __init__(self, application: Application, is_administrator: Callable[[str], bool]) -> None:
+        self._application = application
+        self._is_administrator = is_administrator
+        self._active: dict[str, _Active] = {}
+        self._lock = threading.Lock()
+
+    def inject(self, _: str, content: Any) -> str:
+        """Set up the fault that is described; returns its id."""
+        with self._lock:
+            identity = str(len(self._active))
+            self._active[identity] = _Active(Fault(**content))
+            return identity
+
+    def await_held(self, identity: str, count: int) -> None:
+        if not self._active[identity].await_held(count):
+            raise TimeoutError
+
+    def release(self, identity: str, _: Any) -> None:
+        self._active[identity].left = 0
+        self._active[identity].released.set()
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        hit = self._hit(environ)
+        if hit is None:
+            return self._application(environ, start_response)
+        if environ["REQUEST_METHOD"] in {"GET", "HEAD"} and not hit.fault.status:
+            return self._read(hit, environ, start_response)
+        _take_content(environ)
+        hit.wait(environ["werkzeug.socket"])
+        if hit.fault.status:
+            return _error(hit.fault, start_response)
+        return self._application(environ, start_response)
+
+    def _hit(self, environ: Environ) -> _Active | None:
+        bucket, _, key = environ["PATH_INFO"].lstrip("/").partition("/")
+        by_administrator = self._is_administrator(environ.get("HTTP_AUTHORIZATION", ""))
+        request = (environ["REQUEST_METHOD"], bucket, unquote(key))
+        with self._lock:
+            active = self._active.values()
+            return next((one for one in active if one.hits(*request, by_administrator=by_administrator)), None)
+
+    def _read(self, hit: _Active, environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+        answers: list[tuple[str, list[tuple[str, str]]]] = []
+        content = b"".join(self._application(environ, lambda status, headers, *_: answers.append((status, headers))))
+        status, headers = answers[-1]
+        hit.wait(environ["werkzeug.socket"])
+        length = hit.fault.length
+        if length is not None:
+            headers = [(name, value) for name, value in headers if not _describes_content(name)]
+            headers.append(("Content-Length", str(length)))
+        start_response(status, headers)
+        # Nothing needs to end the connection: werkzeug ends each after one answer, and says so in all of them.
+        yield content[: len(content) // 2] if hit.fault.cut else content[:length]
+        if environ["REQUEST_METHOD"] == "GET" and length is not None and length > len(content):
+            hit.wait_for_release(environ["werkzeug.socket"])
+
+
+def _take_content(environ: Environ) -> None:
+    """Read what a client sends: only behind that can be seen that it has hung up."""
+    source = environ["wsgi.input"]
+    ends_by_itself = environ.get("wsgi.input_terminated", False)
+    content = source.read() if ends_by_itself else source.read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = io.BytesIO(content)
+
+
+def _has_hung_up(connection: socket.socket) -> bool:
+    try:
+        return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+
+
+def _describes_content(header: str) -> bool:
+    return header.lower() == "content-length" or header.lower().startswith("x-amz-checksum-")
+
+
+def _error(fault: Fault, start_response: StartResponse) -> list[bytes]:
+    body = f"<?xml version='1.0'?><Error><Code>{fault.code}</Code><Message>A fault of the tests.</Message></Error>"
+    start_response(f"{fault.status} Fault", [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
+    return [body.encode()]

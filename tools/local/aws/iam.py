@@ -1,0 +1,224 @@
+"""IAM as AWS enforces it, on top of moto's: everyone but the administrator may do what a policy allows, and no more."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+import moto.awslambda.responses
+from moto.core import authorization
+from moto.core.exceptions import AccessDeniedError
+from moto.iam import access_control
+from moto.iam.access_control import PermissionResult, S3IAMRequest
+from moto.iam.exceptions import NotFoundException
+from moto.iam.models import iam_backends
+from moto.s3.exceptions import S3AccessDeniedError
+from moto.s3.models import FakeDeleteMarker, s3_backends
+from moto.sts.models import sts_backends
+
+from tools.local.aws.kms import key_uses
+from tools.local.aws.policy import decide, listed, trusts
+
+# Any, for they are patched.
+ActionAuthenticatorMixin: Any = authorization.ActionAuthenticatorMixin
+LambdaResponse: Any = moto.awslambda.responses.LambdaResponse
+IAMPolicy: Any = access_control.IAMPolicy
+IAMPolicyStatement: Any = access_control.IAMPolicyStatement
+AssumedRoleAccessKey: Any = access_control.AssumedRoleAccessKey
+
+LAMBDA = "lambda.amazonaws.com"
+
+ACTIONS = {
+    "ChangeMessageVisibilityBatch": "ChangeMessageVisibility",
+    "HeadBucket": "ListBucket",
+    "HeadObject": "GetObject",
+    "Invoke": "InvokeFunction",
+    "SendMessageBatch": "SendMessage",
+}
+"""Operations whose permission has another name than moto takes for it."""
+
+
+class AccessControl:
+    """Decides about every request.
+
+    Args:
+        administrator: The access key that stands for the account's root: it may do everything.
+        account_id: Of the account.
+        region: Where all of its services are.
+
+    """
+
+    def __init__(self, administrator: str, account_id: str, region: str) -> None:
+        self.administrator = administrator
+        self._account_id = account_id
+        self._region = region
+
+    def install(self) -> None:
+        """Take the place of moto's own decision, which would also refuse Terraform: it computes signatures wrongly."""
+        control = self
+
+        def authorize(request: Any, iam_request_class: type, resource: str = "*") -> None:
+            control.authorize(request, iam_request_class, resource)
+
+        ActionAuthenticatorMixin._authenticate_and_authorize_action = authorize
+
+        check_trust = IAMPolicyStatement.is_action_permitted
+
+        def is_action_permitted(
+            statement: Any, action: str, resource: str = "*", principal: str | None = None, values: Any = None
+        ) -> PermissionResult:
+            if principal is None:
+                return decide(statement._statement, action, resource, frozenset())
+            result: PermissionResult = check_trust(statement, action, resource, principal, values)
+            return result
+
+        IAMPolicyStatement.is_action_permitted = is_action_permitted
+        LambdaResponse._determine_resource = lambda response: control._function_arn(response.path)
+
+    def is_administrator(self, authorization: str) -> bool:
+        """Whether a request with this Authorization header is the administrator's."""
+        return f"Credential={self.administrator}/" in authorization
+
+    def authorize(self, request: Any, iam_request_class: type, resource: str) -> None:
+        """Let a request pass, or raise what AWS would answer."""
+        authorization = request.headers.get("Authorization", "")
+        if not authorization:
+            # A presigned URL says the same in its query.
+            authorization = f"Credential={request.querystring.get('X-Amz-Credential', [''])[0]}"
+        if self.is_administrator(authorization):
+            return
+        if "Authorization" not in request.headers:
+            raise S3AccessDeniedError if iam_request_class is S3IAMRequest else AccessDeniedError("anonymous", "any")
+        action = request._get_action()
+        checked = iam_request_class(
+            account_id=request.current_account,
+            method=request.method,
+            path=request.raw_path,
+            data=request.data,
+            body=request.raw_body,
+            headers=request.headers,
+            action=ACTIONS.get(action, action),
+        )
+        if iam_request_class is not S3IAMRequest:
+            checked.check_action_permitted(resource)
+        else:
+            self._check_s3(checked._access_key, checked._action, resource)
+            if checked._action == "s3:GetObject" and self._is_missing(resource):
+                # Whoever may not list a bucket is not told what it lacks.
+                self._check_s3(checked._access_key, "s3:ListBucket", resource.partition("/")[0])
+        if not (
+            self._is_within_boundary(checked._access_key, checked._action, resource)
+            and self._may_use_keys(checked._access_key, checked._action, resource, request)
+        ):
+            checked._raise_access_denied()
+
+    def role_keys(self, role_arn: str, service: str = LAMBDA) -> tuple[str, str, str]:
+        """Assume a role, as a service does: access key id, secret access key and session token.
+
+        Raises:
+            PermissionError: The role's trust policy does not let the service, or there is no such role.
+
+        """
+        try:
+            role = iam_backends[self._account_id]["aws"].get_role_by_arn(role_arn)
+        except NotFoundException:
+            raise PermissionError(f"{service} may not assume {role_arn}: there is no such role") from None
+        if not trusts(json.loads(role.assume_role_policy_document), service):
+            raise PermissionError(f"{service} may not assume {role_arn}: its trust policy does not let it")
+        backend: Any = sts_backends[self._account_id]["aws"]
+        assumed = backend.assume_role(
+            region_name=self._region,
+            role_session_name="local",
+            role_arn=role_arn,
+            policy=None,
+            duration=12 * 60 * 60,
+            external_id=None,
+        )
+        return assumed.access_key_id, assumed.secret_access_key, assumed.session_token
+
+    def role_may(self, role_arn: str, action: str, resource: str) -> bool:
+        """Whether a role allows what a service does with it of its own accord."""
+        try:
+            role = iam_backends[self._account_id]["aws"].get_role_by_arn(role_arn)
+        except NotFoundException:
+            return False
+        policies = (*role.policies.values(), *role.managed_policies.values())
+        documents = [IAMPolicy(policy)._policy_json for policy in policies]
+        return _allow(documents, action, resource) and self._boundary_allows(role, action, resource)
+
+    def _check_s3(self, caller: Any, action: str, resource: str) -> None:
+        """Raise, unless a policy of caller or bucket allows it, none denies it, and it is within the boundary."""
+        documents = _documents(caller)
+        bucket = s3_backends[self._account_id]["aws"].buckets.get(resource.rpartition(":::")[2].partition("/")[0])
+        if bucket is not None and bucket.policy:
+            documents.append(json.loads(bucket.policy))
+        arns = {caller.arn}
+        if isinstance(caller, AssumedRoleAccessKey):
+            arns.add(self._role(caller).arn)
+        may = _allow(documents, action, resource, callers=frozenset(arns))
+        if not may or not self._is_within_boundary(caller, action, resource):
+            raise S3AccessDeniedError
+
+    def _is_within_boundary(self, caller: Any, action: str, resource: str) -> bool:
+        """Whether the permissions boundary of a role, where it has one, allows it too; moto does not ask."""
+        return not isinstance(caller, AssumedRoleAccessKey) or self._boundary_allows(
+            self._role(caller), action, resource
+        )
+
+    def _boundary_allows(self, role: Any, action: str, resource: str) -> bool:
+        arn = role.permissions_boundary_arn
+        if not arn:
+            return True
+        boundary = IAMPolicy(iam_backends[self._account_id]["aws"].get_policy(arn))._policy_json
+        return _allow([boundary], action, resource)
+
+    def _may_use_keys(self, caller: Any, action: str, resource: str, request: Any) -> bool:
+        """Whether the caller's policies allow what the service does with keys on its behalf.
+
+        Policies of keys are not asked: every key's leaves it to the account's, and none of ours says more of a role.
+        """
+        documents = _documents(caller)
+        return all(
+            _allow(documents, key_action, use.key_arn, context={"kms:viaservice": use.via})
+            and self._is_within_boundary(caller, key_action, use.key_arn)
+            for use in key_uses(action, resource, request, self._account_id, self._region)
+            for key_action in use.actions
+        )
+
+    def _function_arn(self, path: str) -> str:
+        """The function that a request to Lambda is about; moto takes each for one about all."""
+        found = re.search(r"/functions/([^/]+)", unquote(path))
+        if found is None:
+            return "*"
+        return f"arn:aws:lambda:{self._region}:{self._account_id}:function:{found[1].rpartition(':')[2]}"
+
+    def _role(self, caller: Any) -> Any:
+        return iam_backends[self._account_id]["aws"].get_role(caller._owner_role_name)
+
+    def _is_missing(self, object_arn: str) -> bool:
+        bucket_name, _, key = object_arn.rpartition(":::")[2].partition("/")
+        bucket = s3_backends[self._account_id]["aws"].buckets.get(bucket_name)
+        return bucket is not None and isinstance(bucket.keys.get(key), FakeDeleteMarker | None)
+
+
+def _documents(caller: Any) -> list[dict[str, Any]]:
+    """The policies of a user or a role."""
+    return [IAMPolicy(policy)._policy_json for policy in caller.collect_policies()]
+
+
+def _allow(
+    documents: list[dict[str, Any]],
+    action: str,
+    resource: str,
+    *,
+    callers: frozenset[str] = frozenset(),
+    context: Mapping[str, str] | None = None,
+) -> bool:
+    """Whether a statement allows it and none denies it."""
+    decisions = {
+        decide(statement, action, resource, callers, context)
+        for document in documents
+        for statement in listed(document["Statement"])
+    }
+    return PermissionResult.PERMITTED in decisions and PermissionResult.DENIED not in decisions

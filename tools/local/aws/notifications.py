@@ -1,0 +1,250 @@
+"""S3's notifications: which of them moto sends, what they say, when they come, and which configurations S3 refuses."""
+
+import itertools
+import json
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+from urllib.parse import quote_plus, unquote_plus
+
+import moto.s3.models
+import moto.s3.notifications
+import moto.s3.responses
+from moto.s3.exceptions import S3ClientError
+
+from tools.local.aws.control import Application, Environ, StartResponse
+from tools.local.aws.deletions import DELETED, MARKED, tell_of_deletions
+
+logger = logging.getLogger(__name__)
+
+# Any, for they are patched.
+Bucket: Any = moto.s3.models.FakeBucket
+Notification: Any = moto.s3.models.Notification
+S3Response: Any = moto.s3.responses.S3Response
+notifications: Any = moto.s3.notifications
+
+Notify = Callable[[str, bytes], None]
+"""Takes a function's ARN and an event for it."""
+
+Publish = Callable[[dict[str, Any]], None]
+"""Takes an event for EventBridge."""
+
+MayNotify = Callable[[str, str], bool]
+"""Tells whether a bucket may notify a function or a queue; takes the ARNs of both."""
+
+REASONS = {
+    "s3:ObjectCreated:Put": "PutObject",
+    "s3:ObjectCreated:Post": "POST Object",
+    "s3:ObjectCreated:Copy": "CopyObject",
+    "s3:ObjectCreated:CompleteMultipartUpload": "CompleteMultipartUpload",
+    DELETED: "DeleteObject",
+    MARKED: "DeleteObject",
+}
+"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html"""
+
+DELETIONS = {DELETED: "Permanently Deleted", MARKED: "Delete Marker Created"}
+
+
+class InvalidArgumentError(S3ClientError):
+    """S3 refuses a notification configuration."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("InvalidArgument", message)
+
+
+class Notifications:
+    """Collects the S3 notifications of a request, and dispatches them when it is answered.
+
+    moto sends them in the middle of a PUT: the uploader would wait for the function, which would not yet find the
+    object's metadata.
+
+    Args:
+        application: moto's.
+        notify: Gets each function's ARN and its event.
+        publish: Gets each event for EventBridge.
+        may_notify: Asked for each function and queue that a bucket is to notify.
+
+    """
+
+    def __init__(self, application: Application, notify: Notify, publish: Publish, may_notify: MayNotify) -> None:
+        self._application = application
+        self._notify = notify
+        self._publish = publish
+        self._may_notify = may_notify
+        self._collected = threading.local()
+        self._sequence = itertools.count(0x0055AED6DCD90281E5)
+        self._install()
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        deliveries: list[Callable[[], None]] = []
+        self._collected.deliveries = deliveries
+        answer = list(self._application(environ, start_response))
+        for deliver in deliveries:
+            try:
+                deliver()
+            except Exception:
+                # It is no fault of the uploader, who has been told that all is well.
+                logger.exception("a notification is lost")
+        return answer
+
+    def _install(self) -> None:
+        send, describe = notifications.send_event, notifications._get_s3_event
+        configure = Bucket.set_notification_configuration
+
+        def send_event(account_id: str, event_name: Any, bucket: Any, key: Any) -> None:
+            # moto sends a Put too for a multipart upload that is complete, so each would be resized twice.
+            if key.multipart is None or event_name != notifications.S3NotificationEvent.OBJECT_CREATED_PUT_EVENT:
+                send(account_id, event_name, bucket, key)
+
+        def get_s3_event(event_name: str, bucket: Any, key: Any, notification_id: str) -> Any:
+            event = describe(event_name, bucket, key, notification_id)
+            self._complete(event["Records"][0], bucket, key)
+            return event
+
+        def invoke_awslambda(_account_id: str, event_body: Any, fn_arn: str, _region_name: str) -> None:
+            self._collected.deliveries.append(partial(self._notify, fn_arn, json.dumps(event_body).encode()))
+
+        def after_the_answer(send: Callable[..., None]) -> Callable[..., None]:
+            return lambda *arguments: self._collected.deliveries.append(partial(send, *arguments))
+
+        def send_event_bridge_message(account_id: str, bucket: Any, event_name: str, key: Any) -> None:
+            message = describe(event_name, bucket, key, "")["Records"][0]
+            self._complete(message, bucket, key)
+            event = _eventbridge_event(account_id, bucket, event_name, key, message)
+            self._collected.deliveries.append(partial(self._publish, event))
+
+        def set_notification_configuration(bucket: Any, configuration: dict[str, Any] | None) -> None:
+            before = bucket.notification_configuration
+            try:
+                configure(bucket, configuration)
+                self._check(bucket)
+            except S3ClientError:
+                bucket.notification_configuration = before
+                # Nor are its queues told that it works.
+                self._collected.deliveries.clear()
+                raise
+
+        notifications.send_event = send_event
+        notifications._get_s3_event = get_s3_event
+        notifications._invoke_awslambda = invoke_awslambda
+        notifications._send_sqs_message = after_the_answer(notifications._send_sqs_message)
+        notifications._send_sns_message = after_the_answer(notifications._send_sns_message)
+        notifications._send_event_bridge_message = send_event_bridge_message
+        Bucket.set_notification_configuration = set_notification_configuration
+        Notification._key_matches = _key_matches
+        tell_of_deletions()
+        _tell_whether_eventbridge_is_told()
+
+    def _complete(self, record: dict[str, Any], bucket: Any, key: Any) -> None:
+        """Add what S3 says and moto does not."""
+        record["userIdentity"] = {"principalId": "AWS:LOCAL"}
+        record["requestParameters"] = {"sourceIPAddress": "127.0.0.1"}
+        record["responseElements"] = {"x-amz-request-id": "LOCAL", "x-amz-id-2": "LOCAL"}
+        described = record["s3"]["object"]
+        # S3 leaves slashes as they are.
+        described["key"] = quote_plus(key.name, safe="/")
+        described["sequencer"] = f"{next(self._sequence):018X}"
+        if bucket.is_versioned:
+            described["versionId"] = key.version_id
+        event_name = f"s3:{record['eventName']}"
+        if event_name in DELETIONS:
+            # What is gone has no size, and only a marker has an ETag.
+            del described["size"]
+        if event_name == DELETED:
+            del described["eTag"]
+
+    def _check(self, bucket: Any) -> None:
+        """Refuse what S3 refuses when it is configured: what it could not do, or would have to do twice."""
+        configuration = bucket.notification_configuration
+        if configuration is None:
+            return
+        for notification in (*configuration.cloud_function, *configuration.queue):
+            if not self._may_notify(bucket.arn, notification.arn):
+                raise InvalidArgumentError("Unable to validate the following destination configurations")
+        every = (*configuration.cloud_function, *configuration.queue, *configuration.topic)
+        if any(_overlap(one, other) for one, other in itertools.combinations(every, 2)):
+            raise InvalidArgumentError(
+                "Configurations overlap. Configurations on the same bucket cannot share a common event type."
+            )
+
+
+def _tell_whether_eventbridge_is_told() -> None:
+    """Tell whether a bucket sends its events to EventBridge; moto does not, and a second plan would enable it again."""
+    get = S3Response.get_bucket_notification
+
+    def get_bucket_notification(response: Any) -> Any:
+        serialize = response.serialized
+
+        def with_eventbridge(result: Any) -> Any:
+            configuration = response.backend.get_bucket_notification_configuration(response.bucket_name)
+            if configuration and configuration.event_bridge is not None:
+                result.result["EventBridgeConfiguration"] = {}
+            return serialize(result)
+
+        response.serialized = with_eventbridge
+        return get(response)
+
+    S3Response.get_bucket_notification = get_bucket_notification
+
+
+def _eventbridge_event(
+    account_id: str, bucket: Any, event_name: str, key: Any, record: dict[str, Any]
+) -> dict[str, Any]:
+    """The same as EventBridge has it: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html."""
+    described = record["s3"]["object"]
+    # Keys are as they are.
+    names = {"size": "size", "eTag": "etag", "versionId": "version-id", "sequencer": "sequencer"}
+    about = {"key": key.name, **{names[name]: described[name] for name in names.keys() & described.keys()}}
+    event: dict[str, Any] = {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": notifications._detail_type(event_name),
+        "source": "aws.s3",
+        "account": account_id,
+        "time": record["eventTime"].partition(".")[0] + "Z",
+        "region": bucket.region_name,
+        "resources": [bucket.arn],
+        "detail": {
+            "version": "0",
+            "bucket": {"name": bucket.name},
+            "object": about,
+            "request-id": "LOCAL",
+            "requester": account_id,
+            "source-ip-address": "127.0.0.1",
+        },
+    }
+    if event_name in REASONS:
+        event["detail"]["reason"] = REASONS[event_name]
+    if event_name in DELETIONS:
+        event["detail"]["deletion-type"] = DELETIONS[event_name]
+    return event
+
+
+def _filter(notification: Any) -> dict[str, str]:
+    """What the key must begin and end with: S3 takes it form-encoded."""
+    rules = notification.filters.get("S3Key", {}).get("FilterRule", [])
+    return {rule["Name"]: unquote_plus(rule["Value"] or "") for rule in rules}
+
+
+def _key_matches(notification: Any, key: str) -> bool:
+    wanted = _filter(notification)
+    return key.startswith(wanted.get("prefix", "")) and key.endswith(wanted.get("suffix", ""))
+
+
+def _overlap(one: Any, other: Any) -> bool:
+    first, second = _filter(one), _filter(other)
+    prefixes = first.get("prefix", ""), second.get("prefix", "")
+    suffixes = first.get("suffix", ""), second.get("suffix", "")
+    return (
+        any(_covers(a, b) or _covers(b, a) for a in one.events for b in other.events)
+        and (prefixes[0].startswith(prefixes[1]) or prefixes[1].startswith(prefixes[0]))
+        and (suffixes[0].endswith(suffixes[1]) or suffixes[1].endswith(suffixes[0]))
+    )
+
+
+def _covers(events: str, event: str) -> bool:
+    """Whether ``s3:ObjectCreated:*`` is told of ``s3:ObjectCreated:Put``, and each of itself."""
+    return events == event or (events.endswith(":*") and event.startswith(events.removesuffix("*")))

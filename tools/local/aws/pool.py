@@ -1,0 +1,158 @@
+"""The execution environments of all functions: reused, replaced when stale or broken, and limited in number."""
+
+import contextlib
+import http.client
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+
+from tools.local.aws.environment import Environment, FunctionSpec, LogLine, Reply
+from tools.local.aws.guard import Guard
+from tools.local.aws.runtime import Runtime
+
+Credentials = Callable[[FunctionSpec], Mapping[str, str]]
+"""Gives the environment variables that let a function act as its role."""
+
+Log = Callable[[FunctionSpec, str, tuple[LogLine, ...]], None]
+"""Takes a function, the name of a log stream, and lines for it."""
+
+
+class TooManyInvocationsError(Exception):
+    """As many functions run as may; whoever waits for a reply is told to come back."""
+
+
+class ReservedError(TooManyInvocationsError):
+    """As many of this function run as are reserved for it."""
+
+
+class StoppingError(Exception):
+    """Nothing runs any more, for all of this is being stopped."""
+
+
+class Pool:
+    """Runs functions, at most ``concurrency`` at a time.
+
+    Args:
+        concurrency: The limit, over all functions, as an account on AWS has one.
+        runtime: What environments are made of.
+        guard: Ends them when this process is gone.
+        credentials: Asked for each new environment.
+        log: Told the lines of each invocation, when it has ended.
+
+    """
+
+    def __init__(self, concurrency: int, runtime: Runtime, guard: Guard, credentials: Credentials, log: Log) -> None:
+        self._slots = threading.BoundedSemaphore(concurrency)
+        self._lock = threading.Lock()
+        self._idle: list[Environment] = []
+        self._busy: set[Environment] = set()
+        self._concurrency = concurrency
+        self._runtime = runtime
+        self._credentials = credentials
+        self._log = log
+        self._guard = guard
+        self._running: Counter[str] = Counter()
+        self._closing = False
+
+    def invoke(self, spec: FunctionSpec, payload: bytes, request_id: str, *, patience: float = 0) -> Reply:
+        """Run a function.
+
+        Args:
+            spec: The function as it is now.
+            payload: The event, as JSON.
+            request_id: Shown in its log.
+            patience: Seconds to wait for a free slot, as asynchronous invocations do.
+
+        Raises:
+            ReservedError: As many of it run as may; nobody waits for that, for others must not.
+            TooManyInvocationsError: There was no free slot.
+
+        """
+        with self._counted(spec):
+            if not self._slots.acquire(timeout=patience):
+                raise TooManyInvocationsError
+            return self._invoke_in_slot(spec, payload, request_id)
+
+    @contextlib.contextmanager
+    def _counted(self, spec: FunctionSpec) -> Iterator[None]:
+        with self._lock:
+            if spec.reserved is not None and self._running[spec.arn] >= spec.reserved:
+                raise ReservedError
+            self._running[spec.arn] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running[spec.arn] -= 1
+
+    def _invoke_in_slot(self, spec: FunctionSpec, payload: bytes, request_id: str) -> Reply:
+        try:
+            environment = self._take(spec)
+        except PermissionError as error:
+            return Reply.of_platform("AccessDeniedException", str(error))
+        except StoppingError:
+            return Reply.of_platform("ServiceException", "the local AWS is being stopped")
+        else:
+            return self._invoke(environment, payload, request_id)
+        finally:
+            self._slots.release()
+
+    def kill(self, name: str) -> None:
+        """Kill every invocation of a function that is under way; its environments are replaced."""
+        with self._lock:
+            environments = [one for one in self._busy if one.spec.name == name]
+        for environment in environments:
+            environment.kill()
+
+    def close(self) -> None:
+        """End all environments, busy ones too."""
+        with self._lock:
+            self._closing = True
+            environments = [*self._idle, *self._busy]
+        for environment in environments:
+            environment.close()
+
+    def _invoke(self, environment: Environment, payload: bytes, request_id: str) -> Reply:
+        try:
+            reply = environment.invoke(payload, request_id)
+        except (OSError, http.client.HTTPException) as error:
+            # It could not start, or was ended because all of this is.
+            reply = Reply.of_platform("Sandbox.Failure", f"the emulator did not answer: {error!r}")
+        self._log(environment.spec, environment.log_stream, reply.log)
+        if reply.broken:
+            self._drop(environment)
+        else:
+            self._put_back(environment)
+        return reply
+
+    def _take(self, spec: FunctionSpec) -> Environment:
+        with self._lock:
+            fitting = next((environment for environment in self._idle if environment.spec == spec), None)
+            # An earlier state of this function never runs again; another function may have to make room.
+            stale = [one for one in self._idle if one.spec.arn == spec.arn and one.spec != spec]
+            if fitting is None and len(self._idle) - len(stale) + len(self._busy) >= self._concurrency:
+                stale += [one for one in self._idle if one not in stale][:1]
+            taken = [fitting] if fitting else []
+            self._idle = [one for one in self._idle if one not in stale + taken]
+            self._busy |= set(taken)
+        for environment in stale:
+            environment.close()
+        if fitting:
+            return fitting
+        variables = self._credentials(spec)
+        with self._lock:
+            if self._closing:
+                raise StoppingError
+            environment = Environment(spec, self._runtime, variables, self._guard)
+            self._busy.add(environment)
+            return environment
+
+    def _put_back(self, environment: Environment) -> None:
+        with self._lock:
+            self._busy.discard(environment)
+            self._idle.append(environment)
+
+    def _drop(self, environment: Environment) -> None:
+        environment.close()
+        with self._lock:
+            self._busy.discard(environment)

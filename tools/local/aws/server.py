@@ -1,0 +1,309 @@
+"""The local AWS's one process: moto's APIs on a loopback port, and the functions that they invoke."""
+
+import base64
+import contextlib
+import io
+import json
+import logging
+import secrets
+import string
+import tempfile
+import threading
+import uuid
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from moto.awslambda.exceptions import UnknownFunctionException
+from moto.awslambda.models import LambdaFunction, lambda_backends
+from moto.core.exceptions import JsonRESTError
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.logs.models import logs_backends
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.sqs.models import sqs_backends
+from werkzeug.serving import make_server
+
+from tools.local.aws import eventbridge, moto_gaps, s3_gaps
+from tools.local.aws.asynchronous import THROTTLE_SECONDS, AsynchronousQueue, Terms
+from tools.local.aws.batch_operations import BatchOperations, keys_of
+from tools.local.aws.batch_run import Means
+from tools.local.aws.client import local_client
+from tools.local.aws.control import Control
+from tools.local.aws.environment import FunctionSpec, LogLine, Reply
+from tools.local.aws.flaky import FlakyS3
+from tools.local.aws.guard import Guard
+from tools.local.aws.iam import AccessControl
+from tools.local.aws.notifications import Notifications
+from tools.local.aws.pool import Pool, TooManyInvocationsError
+from tools.local.aws.resource_policy import Service, permits
+from tools.local.aws.runtime import Runtime
+
+REGION = "eu-west-2"
+LOG_TAIL_BYTES = 4096
+
+TURN_SECONDS = 1
+"""How long a job's task waits for its turn before it looks whether it is to stop."""
+
+logger = logging.getLogger(__name__)
+
+
+class RequestHandler(MotoRequestHandler):
+    """moto's, without waiting for small packets to become large ones: a PUT takes 11 ms in place of 54."""
+
+    disable_nagle_algorithm = True
+
+    def log_request(self, *_: Any) -> None:
+        """Say nothing of each request."""
+
+
+class TooManyRequestsError(JsonRESTError):
+    """What Lambda answers when as many functions run as may."""
+
+    code = 429
+
+    def __init__(self) -> None:
+        super().__init__("TooManyRequestsException", "Rate Exceeded.")
+
+
+class InvalidRequestContentError(JsonRESTError):
+    """What Lambda answers to an event that is no JSON."""
+
+    code = 400
+
+    def __init__(self, error: ValueError) -> None:
+        super().__init__("InvalidRequestContentException", f"Could not parse request body into json: {error}")
+
+
+class Server:
+    """The local AWS.
+
+    Args:
+        port: To listen on; 0 for any that is free.
+        concurrency: How many functions may run at a time.
+        retry_delays: Seconds before the retries of an asynchronous invocation.
+        runtime: What functions run in.
+
+    """
+
+    def __init__(self, port: int, concurrency: int, retry_delays: tuple[float, ...], runtime: Runtime) -> None:
+        self.access_key_id = "AKIA" + "".join(secrets.choice(string.ascii_uppercase) for _ in range(16))
+        self.secret_access_key = secrets.token_urlsafe(30)
+        self._control = AccessControl(self.access_key_id, DEFAULT_ACCOUNT_ID, REGION)
+        notifying = Notifications(
+            DomainDispatcherApplication(create_backend_app), self._notify, self._publish, _bucket_may_notify
+        )
+        flaky = FlakyS3(notifying, self._control.is_administrator)
+        means = Means(self._run_task, keys_of, concurrency)
+        self._batch = BatchOperations(flaky, self._control, REGION, lambda: self.endpoint, means)
+        application = Control(
+            self._batch,
+            {
+                ("POST", "faults"): flaky.inject,
+                ("GET", "faults"): flaky.await_held,
+                ("DELETE", "faults"): flaky.release,
+                ("POST", "kill"): lambda name, _: self._pool.kill(name),
+                ("GET", "backlog"): lambda name, _: self._queue.backlog(_arn(name)),
+            },
+        )
+        # First of all: where the port is in use, there is nothing to clean up.
+        self._http = make_server("127.0.0.1", port, application, threaded=True, request_handler=RequestHandler)
+        self.endpoint = f"http://127.0.0.1:{self._http.server_port}"
+        # How often it looks whether it should end.
+        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05})
+        self._scratch = Path(tempfile.mkdtemp(prefix="local-aws-"))
+        self._guard = Guard(self._scratch)
+        self._pool = Pool(concurrency, runtime, self._guard, self._variables, self._write_log)
+        self._queue = AsynchronousQueue(self._pool, concurrency, retry_delays, self._lookup, self._send_record)
+        self._install()
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End everything: nothing new begins, what runs is ended, the API goes last, for functions may need it."""
+        self._queue.close()
+        self._batch.close()
+        self._pool.close()
+        self._queue.join()
+        self._batch.join()
+        self._http.shutdown()
+        self._thread.join()
+        self._http.server_close()
+        self._guard.close()
+
+    def _install(self) -> None:
+        self._control.install()
+        moto_gaps.forget_what_is_deleted()
+        moto_gaps.run_functions(self._invoke)
+        moto_gaps.keep_function_settings()
+        moto_gaps.take_code_from_s3()
+        moto_gaps.change_keys_of_log_groups()
+        moto_gaps.keep_policies_of_queues()
+        moto_gaps.delete_messages_one_at_a_time()
+        s3_gaps.list_versions_without_bodies()
+        s3_gaps.list_versions_encoded()
+        s3_gaps.dispose_of_delete_markers()
+        s3_gaps.tell_of_delete_markers()
+        s3_gaps.delete_what_is_there()
+        s3_gaps.complete_restores()
+        s3_gaps.ask_for_customer_keys()
+        s3_gaps.drop_checksums_of_parts()
+        s3_gaps.limit_metadata()
+
+    def _notify(self, arn: str, event: bytes) -> None:
+        bucket_arn = json.loads(event)["Records"][0]["s3"]["bucket"]["arn"]
+        # It might when it was configured, but may not any more.
+        if _bucket_may_notify(bucket_arn, arn):
+            self._queue.accept(arn, event)
+        else:
+            logger.warning("%s may not invoke %s: the notification is dropped, as S3 would", bucket_arn, arn)
+
+    def _publish(self, event: dict[str, Any]) -> None:
+        def invoke(rule_arn: str, arn: str, payload: bytes) -> bool:
+            may = _may_invoke(arn, eventbridge.SERVICE, rule_arn)
+            if may:
+                self._queue.accept(arn, payload)
+            return may
+
+        eventbridge.publish(event, REGION, invoke)
+
+    def _invoke(self, function: LambdaFunction, payload: bytes, kind: str, headers: dict[str, str]) -> bytes:
+        if kind == "DryRun":
+            return b""
+        try:
+            json.loads(payload)
+        except ValueError as error:
+            raise InvalidRequestContentError(error) from None
+        if kind == "Event":
+            self._queue.accept(function.function_arn, payload)
+            return b""
+        try:
+            reply = self._pool.invoke(self._spec(function), payload, str(uuid.uuid4()))
+        except TooManyInvocationsError:
+            raise TooManyRequestsError from None
+        if reply.failed:
+            headers["x-amz-function-error"] = "Unhandled"
+        tail = "".join(f"{line.text}\n" for line in reply.log).encode()[-LOG_TAIL_BYTES:]
+        headers["x-amz-log-result"] = base64.b64encode(tail).decode()
+        return reply.payload
+
+    def _run_task(self, arn: str, payload: bytes, stop: threading.Event) -> Reply | None:
+        """Invoke a function for a job, which waits for its turn as long as it is not told to stop."""
+        while not stop.is_set():
+            function = _function(arn)
+            if function is None:
+                return Reply.of_platform("ResourceNotFoundException", f"Function not found: {arn}")
+            try:
+                return self._pool.invoke(self._spec(function), payload, str(uuid.uuid4()), patience=TURN_SECONDS)
+            except TooManyInvocationsError:
+                stop.wait(THROTTLE_SECONDS)
+        return None
+
+    def _lookup(self, arn: str) -> tuple[FunctionSpec, Terms] | None:
+        function = _function(arn)
+        return (self._spec(function), _terms(function)) if function else None
+
+    def _spec(self, function: LambdaFunction) -> FunctionSpec:
+        logging_config = function.get_configuration()["LoggingConfig"]
+        variables = dict(function.environment_vars) | {"AWS_LAMBDA_LOG_FORMAT": logging_config["LogFormat"]}
+        if logging_config["LogFormat"] == "JSON":
+            variables["AWS_LAMBDA_LOG_LEVEL"] = logging_config.get("ApplicationLogLevel", "INFO")
+        return FunctionSpec(
+            arn=function.function_arn,
+            name=function.function_name,
+            code=self._unpacked(function),
+            handler=str(function.handler),
+            memory_size=int(function.memory_size),
+            timeout=int(function.timeout),
+            role=function.role,
+            log_group=logging_config["LogGroup"],
+            variables=tuple(sorted(variables.items())),
+            reserved=None if function.reserved_concurrency is None else int(function.reserved_concurrency),
+        )
+
+    def _unpacked(self, function: LambdaFunction) -> Path:
+        folder = self._scratch / function.code_digest
+        if not folder.exists():
+            scratch = Path(tempfile.mkdtemp(dir=self._scratch))
+            with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as archive:
+                archive.extractall(scratch)
+            # Another thread may have been faster, with the same content.
+            with contextlib.suppress(OSError):
+                scratch.rename(folder)
+        return folder
+
+    def _variables(self, spec: FunctionSpec) -> dict[str, str]:
+        access_key_id, secret_access_key, session_token = self._control.role_keys(spec.role)
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            # What a function leaves there goes with the rest.
+            "TMPDIR": str(self._scratch),
+            "AWS_ACCESS_KEY_ID": access_key_id,
+            "AWS_SECRET_ACCESS_KEY": secret_access_key,
+            "AWS_SESSION_TOKEN": session_token,
+        }
+
+    def _write_log(self, spec: FunctionSpec, stream: str, lines: tuple[LogLine, ...]) -> None:
+        """Write as the function's role, which may not be allowed to; a log group that is gone is not made again."""
+        backend = logs_backends[DEFAULT_ACCOUNT_ID][REGION]
+        arn = f"arn:aws:logs:{REGION}:{DEFAULT_ACCOUNT_ID}:log-group:{spec.log_group}:log-stream:{stream}"
+        may = all(self._control.role_may(spec.role, f"logs:{one}", arn) for one in ("CreateLogStream", "PutLogEvents"))
+        if spec.log_group not in backend.groups or not lines or not may:
+            return
+        group = backend.groups[spec.log_group]
+        if stream not in group.streams:
+            group.create_log_stream(stream)
+        group.put_log_events(stream, [{"timestamp": line.at, "message": line.text} for line in lines])
+
+    def _send_record(self, spec: FunctionSpec, queue_arn: str, record: str) -> None:
+        """Send with the credentials of the function's role, whose policy must allow it, as on AWS."""
+        try:
+            sqs = local_client("sqs", self.endpoint, REGION, *self._control.role_keys(spec.role))
+            name = queue_arn.rpartition(":")[2]
+            sqs.send_message(QueueUrl=f"{self.endpoint}/{DEFAULT_ACCOUNT_ID}/{name}", MessageBody=record)
+        except (BotoCoreError, ClientError, PermissionError) as error:
+            logger.warning("%s cannot tell %s of a failed event: %s", spec.name, queue_arn, error)
+
+
+def _function(arn: str) -> LambdaFunction | None:
+    try:
+        return lambda_backends[DEFAULT_ACCOUNT_ID][REGION].get_function(arn)
+    except UnknownFunctionException:
+        return None
+
+
+def _arn(name: str) -> str:
+    return f"arn:aws:lambda:{REGION}:{DEFAULT_ACCOUNT_ID}:function:{name}"
+
+
+def _bucket_may_notify(bucket_arn: str, arn: str) -> bool:
+    service = "s3.amazonaws.com"
+    if ":sqs:" not in arn:
+        return _may_invoke(arn, service, bucket_arn)
+    queue = sqs_backends[DEFAULT_ACCOUNT_ID][REGION].queues.get(arn.rpartition(":")[2])
+    statements = json.loads(queue.policy or "{}").get("Statement", []) if queue else []
+    return permits(statements, Service(service, bucket_arn, DEFAULT_ACCOUNT_ID), "sqs:SendMessage", arn)
+
+
+def _may_invoke(arn: str, service: str, source_arn: str) -> bool:
+    """Whether a function is there, and its policy lets a service invoke it; moto asks for neither."""
+    function = _function(arn)
+    asker = Service(service, source_arn, DEFAULT_ACCOUNT_ID)
+    return function is not None and permits(
+        function.policy.statements, asker, "lambda:InvokeFunction", function.function_arn
+    )
+
+
+def _terms(function: LambdaFunction) -> Terms:
+    if not function.event_invoke_config:
+        return Terms()
+    config = function.event_invoke_config[-1].config
+    return Terms(
+        retries=config.get("MaximumRetryAttempts", Terms.retries),
+        max_age=config.get("MaximumEventAgeInSeconds", Terms.max_age),
+        on_failure=config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"),
+    )

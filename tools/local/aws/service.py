@@ -1,0 +1,168 @@
+"""Starts and stops the local AWS: for the length of a block, or in the background."""
+
+import contextlib
+import functools
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from botocore.config import Config
+
+from tools.common.errors import ToolError
+from tools.common.paths import ROOT
+from tools.local.aws.client import local_client
+from tools.local.aws.runtime import prepare
+
+STOP_SECONDS = 30
+"""How long it may take to end; it takes less than one."""
+
+
+@dataclass(frozen=True)
+class LocalAws:
+    """A running local AWS; the keys are those of the account's administrator."""
+
+    endpoint: str
+    region: str
+    access_key_id: str
+    secret_access_key: str
+    pid: int
+
+    def client(self, service: str, config: Config | None = None) -> Any:
+        """Make a boto3 client, as administrator."""
+        return _client(self, service, config)
+
+    def environment(self) -> dict[str, str]:
+        """The variables that send Terraform, or any other program, here."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+        }
+
+
+@functools.cache
+def _client(aws: LocalAws, service: str, config: Config | None) -> Any:
+    return local_client(service, aws.endpoint, aws.region, aws.access_key_id, aws.secret_access_key, config=config)
+
+
+@contextlib.contextmanager
+def local_aws(*, port: int = 0, concurrency: int = 2, retry_delays: tuple[float, ...] = (1, 2)) -> Iterator[LocalAws]:
+    """Run a local AWS for the length of a block; it ends with this process too, however that ends.
+
+    Args:
+        port: To listen on, on loopback; 0 for any that is free.
+        concurrency: How many functions may run at a time.
+        retry_delays: Seconds before the first and the second retry of an asynchronous invocation, which are 60 and 120
+            on AWS.
+
+    Raises:
+        ToolError: It can't run on this machine, or the port is in use.
+
+    """
+    with (
+        tempfile.TemporaryFile("w+") as log,
+        _launch(port, concurrency, retry_delays, with_parent=True, log=log) as process,
+    ):
+        try:
+            yield _ready(process, log)
+        finally:
+            # It holds its end of the pipe: closing ours tells it to stop.
+            if process.stdin:
+                process.stdin.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_SECONDS)
+            process.kill()
+
+
+def start(*, port: int = 0, concurrency: int = 2, retry_delays: tuple[float, ...] = (1, 2), log_file: Path) -> LocalAws:
+    """Start a local AWS that outlives this process; returns when it answers.
+
+    Raises:
+        ToolError: It can't run on this machine, or the port is in use.
+
+    """
+    with log_file.open("w+") as log:
+        process = _launch(port, concurrency, retry_delays, with_parent=False, log=log)
+        aws = _ready(process, log)
+    if process.stdout:
+        process.stdout.close()
+    # It is not ours to wait for any more.
+    process.returncode = 0
+    return aws
+
+
+def stop(pid: int) -> None:
+    """End a local AWS and all that it started; one that has ended already is no error."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        # What was noted long ago may be the number of another process by now.
+        if not _is_server(pid):
+            return
+        signal.pidfd_send_signal(process, signal.SIGTERM)
+        # A process that ends makes its descriptor readable.
+        if not select.select([process], [], [], STOP_SECONDS)[0]:
+            signal.pidfd_send_signal(process, signal.SIGKILL)
+            select.select([process], [], [], STOP_SECONDS)
+    finally:
+        os.close(process)
+        # Where it is a child of ours, it waits to be collected.
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+
+
+def _is_server(pid: int) -> bool:
+    try:
+        return b"-m\0tools.local.aws\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return False
+
+
+def _launch(
+    port: int, concurrency: int, retry_delays: tuple[float, ...], *, with_parent: bool, log: IO[str]
+) -> subprocess.Popen[str]:
+    runtime = prepare()
+    command = [
+        *(sys.executable, "-m", "tools.local.aws", "--port", str(port), "--concurrency", str(concurrency)),
+        *("--retry-delays", *map(str, retry_delays)),
+        *("--emulator", str(runtime.emulator), "--python", str(runtime.python)),
+    ]
+    return subprocess.Popen(
+        [*command, "--with-parent"] if with_parent else command,
+        cwd=ROOT,
+        env=_without_aws(),
+        stdin=subprocess.PIPE if with_parent else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
+        # Ctrl-C is for us; it stops when we tell it to.
+        start_new_session=True,
+    )
+
+
+def _ready(process: subprocess.Popen[str], log: IO[str]) -> LocalAws:
+    """Wait until it says where it listens, or why it does not."""
+    line = process.stdout.readline() if process.stdout else ""
+    if not line:
+        # Its pipes and itself are collected here, also where nobody else will.
+        process.communicate()
+        log.seek(0)
+        reason = log.read().strip().splitlines() or ["the local AWS did not start"]
+        raise ToolError(reason[-1])
+    return LocalAws(**json.loads(line))
+
+
+def _without_aws() -> dict[str, str]:
+    """Leave out of the environment whatever is of an account that its user may have."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOTO_"))}
