@@ -85,7 +85,7 @@ def logged() -> list[dict[str, Any]]:
             root.removeHandler(log)
             root.setLevel(level)
             sys.modules.pop("lambda_function", None)
-    return [one for one in log.lines if one["logger"] in {"lambda_function", "reconcile", "destination"}]
+    return [one for one in log.lines if one["logger"] in {"lambda_function", "aws.reconcile", "aws.destination"}]
 
 
 def _meet_everything(patch: pytest.MonkeyPatch) -> None:

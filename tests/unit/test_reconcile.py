@@ -129,7 +129,7 @@ def test_an_upload_becomes_a_resized_image(pipeline: Pipeline) -> None:
 def test_the_line_of_what_is_written_has_the_sums_of_its_outputs_and_all_frames_pixels(
     pipeline: Pipeline, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "reconcile")
+    caplog.set_level(logging.INFO, "aws.reconcile")
     renditions = (Rendition("half", scale=0.5), Rendition("tile", width=10))
     pipeline.settings = replace(pipeline.settings, renditions=renditions)
     frames = [picture(300, 250, mode="L"), picture(300, 250, mode="L").rotate(180)]
@@ -144,7 +144,7 @@ def test_the_line_of_what_is_written_has_the_sums_of_its_outputs_and_all_frames_
 def test_a_jpegs_megapixels_are_those_before_its_decoder_shrinks_it(
     pipeline: Pipeline, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "reconcile")
+    caplog.set_level(logging.INFO, "aws.reconcile")
     pipeline.upload(body=encoded(picture(1000, 1234)))
     pipeline.reconcile()
     (written,) = [record.__dict__ for record in caplog.records if record.message == "written"]
@@ -155,7 +155,7 @@ def test_a_jpegs_megapixels_are_those_before_its_decoder_shrinks_it(
 def test_the_times_of_reading_and_of_rendering_are_each_their_own(
     pipeline: Pipeline, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, share: int
 ) -> None:
-    caplog.set_level(logging.INFO, "reconcile")
+    caplog.set_level(logging.INFO, "aws.reconcile")
     monkeypatch.setattr(reconcile, "SMALL_SHARE", share)
     now = [0.0]
 
@@ -695,7 +695,7 @@ def with_output(pipeline: Pipeline) -> Pipeline:
 def test_a_new_version_that_s3_does_not_know_is_handed_back_and_keeps_its_outputs(
     pipeline: Pipeline, caplog: pytest.LogCaptureFixture, minutes: float
 ) -> None:
-    caplog.set_level(logging.INFO, "reconcile")
+    caplog.set_level(logging.INFO, "aws.reconcile")
     mirror = with_output(pipeline)
     caplog.clear()
     with pytest.raises(UnsettledError, match="was missing without a delete marker"):
