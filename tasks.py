@@ -388,16 +388,6 @@ def backfill(
 
 @task
 @readable_errors
-def docs(_: Context) -> None:
-    """Renew the tables of inputs and outputs in the READMEs of the Terraform modules."""
-    from tools.dev import module_docs
-
-    for path in module_docs.renew():
-        say(f"Renewed {path}")
-
-
-@task
-@readable_errors
 def pictures(_: Context) -> None:
     """Draw docs/before-and-after.png: what the usual handler and this function make of the same uploads."""
     from tools.dev import before_and_after as showing

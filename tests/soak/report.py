@@ -1,23 +1,28 @@
-"""docs/reliability.md: the last result of each soak, in its place between two marks."""
+"""Keeps the last result of each soak in docs/reliability.md, between two comments that name the soak."""
 
+import re
 from pathlib import Path
 
-from tools.common import marks
+from tools.common.errors import ToolError
 from tools.common.paths import ROOT
 
 DOCUMENT = ROOT / "docs" / "reliability.md"
 
 
-def renew(part: str, text: str, path: Path = DOCUMENT) -> None:
-    """Put a result where the last one of its kind is.
+def renew(name: str, result: str, document: Path = DOCUMENT) -> None:
+    """Replace the last result of a soak.
 
     Raises:
-        ToolError: The document has no place for it.
+        ToolError: The document lacks the soak's comments.
 
     """
-    marks.renew(path, {part: text}, maker(part))
+    text, count = place(name).subn(lambda found: f"{found[1]}\n\n{result}\n\n{found[3]}", document.read_text())
+    if not count:
+        raise ToolError(f"{document} lacks the comments of the soak {name!r}: add them where its result belongs")
+    document.write_text(text)
 
 
-def maker(part: str) -> str:
-    """What makes a result again."""
-    return f"invoke soak --only {part} --write"
+def place(name: str) -> re.Pattern[str]:
+    """Return a pattern of three groups: the comment before a soak's result, the result, and the comment after it."""
+    begin, end = f"<!-- {name}: made by invoke soak --only {name} --write -->", f"<!-- end of {name} -->"
+    return re.compile(f"({begin})(.*?)({end})", re.DOTALL)

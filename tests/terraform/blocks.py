@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.terraform.modules import MODULES, declarations
 from tools.common import hcl
 from tools.common.errors import ToolError
 from tools.common.paths import ROOT, TERRAFORM
 from tools.common.terraform import Terraform
-from tools.dev import module_docs
 
 BUCKETS = {"source_bucket": '"my-images-in"', "destination_bucket": '"my-images-out"'}
 """What a block of arguments alone need not repeat."""
@@ -130,7 +130,7 @@ def _edits(call: hcl.Block, text: str, block: Block) -> Iterator[tuple[slice, st
     if "package" in call.arguments:
         where = call.arguments["package"]
         yield where, re.sub(r'\bpath\s*=\s*"[^"]*"', package, text[where])
-    elif "package" in {one.name for one in module_docs.inputs(module)}:
+    elif "package" in declarations(module, "variable"):
         added = f"\n  package = {{ {package} }}"
     yield source, f'"../../{module.relative_to(ROOT)}"{added}'
 
@@ -139,7 +139,7 @@ def _module(source: str, block: Block) -> Path:
     """The folder of this repository that a reader's ``source`` means."""
     copied = re.search(r"(?:^|/)(terraform(?:/modules/[\w-]+)?)/?(?:\?|$)", source)
     module = ROOT / copied[1] if copied else (block.document.parent / source).resolve()
-    if module not in module_docs.MODULES:
+    if module not in MODULES:
         raise ValueError(f"{block}: {source} is none of the modules in {TERRAFORM}")
     return module
 

@@ -13,11 +13,11 @@ import pytest
 from tests.log_lines import COMMON, logged
 from tests.terraform.cloudwatch import fits, published, reckoned, selectors
 from tests.terraform.dashboards import Account
+from tests.terraform.modules import declarations
 from tests.unit.test_logs import described, documented, quoted, section
 from tools.common import pricing
 from tools.common.paths import TERRAFORM
 from tools.common.terraform import Terraform
-from tools.dev import module_docs
 
 MODULE = TERRAFORM / "modules" / "monitoring"
 README = (MODULE / "README.md").read_text()
@@ -402,6 +402,6 @@ def test_the_readme_counts_what_is_paid_for(plans: dict[str, Planned]) -> None:
 
 
 def test_the_pipeline_passes_on_every_threshold() -> None:
-    root = {one.name: one.type for one in module_docs.inputs(TERRAFORM)}["monitoring"]
-    module = {one.name: one.type for one in module_docs.inputs(MODULE)}["thresholds"]
+    root = declarations(TERRAFORM, "variable")["monitoring"]["type"]
+    module = declarations(MODULE, "variable")["thresholds"]["type"]
     assert "".join(module.split()) in "".join(root.split())

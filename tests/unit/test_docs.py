@@ -188,7 +188,7 @@ def test_every_file_that_is_named_is_there(name: str) -> None:
         ("docs/runbook.md#x", ["docs/runbook.md"]),
         ("tools/", ["tools/"]),
         ("pytest tests/unit docs/runbook.md", ["tests/unit", "docs/runbook.md"]),
-        ("invoke docs", []),
+        ("invoke demo", []),
         ("photos/docs/cake.jpg", []),
     ],
 )

@@ -13,7 +13,7 @@ from tools.build import Target, sbom, wheels
 from tools.build.publish import built, file_name
 from tools.common.errors import ToolError
 from tools.common.paths import ROOT
-from tools.dev import lock, module_docs
+from tools.dev import lock
 from tools.local.stack import Say
 
 CHECKSUMS = "SHA256SUMS"
@@ -31,7 +31,7 @@ def objections(version: str) -> list[str]:
     """
     if not re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}", version):
         raise ToolError(f"{version!r} is no version: give one such as 1.0.0")
-    return [*_changelog(version), *_references(version), *lock.objections(), *_documents(), *_commit(version)]
+    return [*_changelog(version), *_references(version), *lock.objections(), *_commit(version)]
 
 
 def make(version: str, directory: Path, say: Say, *, heic: bool = False) -> list[Path]:
@@ -93,13 +93,6 @@ def _references(version: str) -> Iterator[str]:
         found = set(re.findall(r"\?ref=(v\d[\w.]*)", (ROOT / name).read_text()))
         if others := sorted(found - {f"v{version}"}):
             yield f"{name} refers to {' and '.join(others)}: write ?ref=v{version} there"
-
-
-def _documents() -> Iterator[str]:
-    for module in module_docs.MODULES:
-        path = module / "README.md"
-        if module_docs.renewed(module) != path.read_text():
-            yield f"{path.relative_to(ROOT)} is not what the code says: run `invoke docs`"
 
 
 def _commit(version: str) -> Iterator[str]:
