@@ -61,7 +61,7 @@ def test_the_recommended_size_is_the_cheapest_that_fits_and_is_fast_enough() -> 
 
 
 def test_from_the_common_size_on_every_common_format_of_48_megapixels_fits() -> None:
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "docs" / "images.md").read_text()
     rows = re.findall(r"^\| (\d+) ((?:\| \d+ )+)\|$", text, re.MULTILINE)
     least = {int(memory): min(map(int, re.findall(r"\d+", cells))) for memory, cells in rows}
     assert min(memory for memory, megapixels in least.items() if megapixels >= 48) == cost.COMMON_MIB

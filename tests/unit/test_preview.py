@@ -290,7 +290,7 @@ def test_what_the_function_rejects_is_told_with_its_reason_and_what_to_do() -> N
     assert photo is None
     assert (refused.name, refused.byte_count, refused.reason) == ("a.txt", 4, Reason.NOT_AN_IMAGE)
     assert refused.message.startswith("the content is no JPEG")
-    assert refused.advice.startswith("Nothing, or keep such files out")
+    assert refused.advice.startswith("Exclude such files with filters")
     _, (heic,) = make("a.heic", HEIC_PICTURE.read_bytes(), settings, NOTHING_ELSE)
     assert (heic.reason, heic.advice[:18]) == (Reason.HEIC_NOT_BUILT_IN, "Build with --heic,")
 
@@ -316,7 +316,7 @@ def test_a_variant_that_cannot_be_written_is_told_and_the_others_are_made(tmp_pa
     assert photo is not None
     assert [output.name for output in photo.renditions[0].outputs] == [AS_SET, "JPEG"]
     assert refused.name == "large.jpg: whole, AVIF"
-    assert refused.advice.startswith("Raise memory_size")
+    assert refused.advice.startswith("Raise function.memory_size")
 
 
 def test_a_variant_that_holds_fewer_pixels_is_compared_at_its_own_size(tmp_path: Path) -> None:
@@ -330,10 +330,13 @@ def test_a_variant_that_holds_fewer_pixels_is_compared_at_its_own_size(tmp_path:
     assert webp.psnr > 30
 
 
-def test_advice_that_is_the_same_as_above_is_that_above() -> None:
-    above = rejections.advice("corrupt", "the gzip content cannot be unpacked: invalid")
-    assert above == rejections.advice("corrupt", "the gzip content ends too early")
-    assert above.startswith("The object is stored with Content-Encoding: gzip")
+def test_messages_of_one_row_have_its_advice_as_plain_text() -> None:
+    advice = rejections.advice("corrupt", "the gzip content cannot be unpacked: invalid")
+    assert advice == rejections.advice("corrupt", "the gzip content ends too early")
+    assert advice.startswith("The object is stored with Content-Encoding: gzip")
+    message = "decoding needs about 9 MiB, this function has 1 MiB for it: raise memory_size"
+    advice = rejections.advice("too_large", message)
+    assert advice.startswith("Raise function.memory_size; docs/images.md says how far. ")
     assert rejections.advice("corrupt", "no such message") == ""
 
 

@@ -1,4 +1,4 @@
-"""Every reason for a rejection, and every message, stands in docs/rejections.md; and nothing else does."""
+"""docs/rejections.md lists every reason and message of a rejection, and no others."""
 
 import ast
 import re
@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from errors import Reason
 from tools.common.paths import FUNCTION, ROOT
 
+MESSAGE = re.compile(r"(`{1,2})(.+?)\1(?!`)")
+"""A message in single or double back-quotes."""
+
 
 def raised() -> Iterator[tuple[str, str]]:
-    """Reason and message of every rejection in the function's code, ``…`` for what is filled in."""
+    """Yield the reason and message of every rejection in the function's code, with ``…`` for each value."""
     for path in sorted(FUNCTION.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "RejectedError":
@@ -21,10 +24,8 @@ def raised() -> Iterator[tuple[str, str]]:
 
 
 def documented() -> set[tuple[str, str]]:
-    rows = re.findall(
-        r"^\| `(\w+)` \| (?:`` (.+?) ``|`(.+?)`) \|", (ROOT / "docs" / "rejections.md").read_text(), re.MULTILINE
-    )
-    return {(reason, quoted or plain) for reason, quoted, plain in rows}
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| ", (ROOT / "docs" / "rejections.md").read_text(), re.MULTILINE)
+    return {(reason, message.strip()) for reason, messages in rows for _, message in MESSAGE.findall(messages)}
 
 
 def test_the_document_lists_every_rejection_and_no_other() -> None:

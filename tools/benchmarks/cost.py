@@ -25,7 +25,7 @@ ROW = "jpeg-12mp"
 SIZES_MIB = (256, 512, 1024, 1769, 3008)
 
 COMMON_MIB = 1769
-"""From which on 48 MP, which phones take, fit in every common format; the README has the table."""
+"""From which on 48 MP, which phones take, fit in every common format; docs/images.md has the table."""
 
 SANE_SECONDS = 1.0
 """That one image may take."""

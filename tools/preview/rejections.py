@@ -1,4 +1,4 @@
-"""What to do about a rejection, as docs/rejections.md says it."""
+"""Advice for rejections, read from docs/rejections.md."""
 
 import re
 from functools import cache
@@ -9,20 +9,24 @@ DOCUMENT = ROOT / "docs" / "rejections.md"
 
 
 def advice(reason: str, message: str) -> str:
-    """What the document advises where a file is rejected with this reason and message; empty where it says nothing."""
-    before = ""
+    """Return the document's advice for a rejection, or an empty string if it has none."""
     for row_reason, pattern, text in _rows():
-        # A row that says "The same" means the row above.
-        before = text if not text.startswith("The same") else before
         if row_reason == reason and re.fullmatch(pattern, message):
-            return before.replace("`", "")
+            return text
     return ""
 
 
 @cache
 def _rows() -> list[tuple[str, str, str]]:
-    """Each reason, a pattern of its messages, and the advice."""
-    found = re.findall(r"^\| `(\w+)` \| (?:`` (.+?) ``|`(.+?)`) \| (.+) \|$", DOCUMENT.read_text(), re.MULTILINE)
+    """Return the reason, a pattern for one message, and the advice as plain text, for each message in the table."""
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", DOCUMENT.read_text(), re.MULTILINE)
     return [
-        (reason, ".*".join(map(re.escape, (quoted or plain).split("…"))), text) for reason, quoted, plain, text in found
+        (reason, ".*".join(map(re.escape, message.strip().split("…"))), _plain(text))
+        for reason, messages, text in rows
+        for _, message in re.findall(r"(`{1,2})(.+?)\1(?!`)", messages)
     ]
+
+
+def _plain(text: str) -> str:
+    """Remove Markdown's back-quotes and link targets."""
+    return re.sub(r"\[(.+?)\]\(.+?\)", r"\1", text).replace("`", "")

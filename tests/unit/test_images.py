@@ -1,4 +1,4 @@
-"""What the README states in figures that the code can check."""
+"""docs/images.md: the table of the largest images agrees with the memory estimate."""
 
 import re
 from collections import Counter
@@ -14,13 +14,13 @@ from tests.images import encoded
 from tools.common.paths import ROOT
 
 SIDE = 8000
-"""Of an image of the table's order: what its sides take is little beside what its pixels take."""
+"""Pixels a side, large enough that the memory per row and column is negligible."""
 
 MANY = 1_000_000
-"""Bytes behind an image, by which a prediction grows as by bytes in it."""
+"""Bytes appended to an image, to measure the memory per byte of the file."""
 
 NOISE = Image.merge("RGB", [Image.effect_noise((800, 800), 99) for _ in range(3)])
-"""Of which the header is as little a part as of a large image."""
+"""An image whose header is a negligible part of the file, as in a large image."""
 
 TYPICAL = {
     "JPEG": (encoded(NOISE), 0.4),
@@ -30,12 +30,12 @@ TYPICAL = {
     "AVIF": (encoded(NOISE, "AVIF"), 0.1),
     "TIFF, LZW": (encoded(NOISE, "TIFF", compression="tiff_lzw"), 3.0),
 }
-"""An image of each kind, and how many bytes a pixel a file of a photo typically has."""
+"""An image of each kind, and the bytes per pixel that a photo typically takes."""
 
 
 def stated() -> dict[tuple[str, int], int]:
-    """The README's table: kind and ``memory_size`` to megapixels."""
-    text = (ROOT / "README.md").read_text()
+    """Return the table's megapixels by kind and ``memory_size``."""
+    text = (ROOT / "docs" / "images.md").read_text()
     header, _, *rows = re.findall(r"^\|(.*)\|$", text[text.index("| `memory_size` | JPEG") :], re.MULTILINE)[:6]
     kinds = [cell.strip() for cell in header.split("|")][1:]
     table: dict[tuple[str, int], int] = {}
@@ -46,7 +46,7 @@ def stated() -> dict[tuple[str, int], int]:
 
 
 def claiming(source: bytes, side: int) -> bytes:
-    """The source; a JPEG's header says that it is a square of this side."""
+    """Return the source; in a JPEG, set the header's width and height to ``side``."""
     for frame in (b"\xff\xc0", b"\xff\xc2"):
         before, marker, behind = source.partition(frame)
         if source.startswith(SIGNATURE) and marker:
@@ -55,7 +55,7 @@ def claiming(source: bytes, side: int) -> bytes:
 
 
 @pytest.mark.parametrize("kind", TYPICAL)
-def test_the_largest_image_for_each_memory_size_is_what_the_budget_allows(kind: str) -> None:
+def test_the_largest_image_for_each_memory_size_is_what_the_estimate_allows(kind: str) -> None:
     source, bytes_per_pixel = TYPICAL[kind]
     image = Picture(source)
     image.shrink_on_load(2)
