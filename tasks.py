@@ -389,10 +389,10 @@ def backfill(
 @task
 @readable_errors
 def pictures(_: Context) -> None:
-    """Draw docs/before-and-after.png: what the usual handler and this function make of the same uploads."""
-    from tools.dev import before_and_after as showing
+    """Draw docs/before-and-after.png: six uploads, resized by the usual handler and by this function."""
+    from tools.dev.before_and_after import DOCUMENT, draw
 
-    say(f"Drew {showing.renew()}")
+    draw().save(DOCUMENT, optimize=True)
 
 
 @task
