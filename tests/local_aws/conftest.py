@@ -12,7 +12,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from tools.local.aws import LocalAws, local_aws
+from tools.common.local_stack import LocalAws
+from tools.local.aws import local_aws
 
 T = TypeVar("T")
 

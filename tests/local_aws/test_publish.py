@@ -17,11 +17,11 @@ from tests.local_aws.conftest import TRUST, Account
 from tools.build import Package, Target, build
 from tools.build import publish as publishing
 from tools.build.publish import ARCHITECTURES, Place, Published, publish
+from tools.common import local_stack
 from tools.common.errors import ToolError
+from tools.common.local_stack import Stack
 from tools.common.paths import DIST, ROOT
-from tools.local import stack
 from tools.local.aws.faults import Fault, inject
-from tools.local.stack import Stack
 
 NO_ACCOUNT = {
     "AWS_CONFIG_FILE": os.devnull,
@@ -195,7 +195,7 @@ def test_an_object_that_is_gone_when_it_is_looked_at_is_an_error(publisher: Publ
 def test_the_version_null_is_not_relied_on(
     publisher: Publisher, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(stack, "STACK_FILE", tmp_path / "stack.json")
+    monkeypatch.setattr(local_stack, "STACK_FILE", tmp_path / "stack.json")
     Stack(publisher.account.aws, "", "", "", "", "").save()
     bucket = publisher.bucket(versioned=False)
     events = publisher.account.client("s3").meta.events
@@ -217,7 +217,7 @@ def test_local_is_the_local_aws_whatever_account_there_is(
 ) -> None:
     bucket = publisher.bucket(versioned=False)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    monkeypatch.setattr(stack, "STACK_FILE", tmp_path / "stack.json")
+    monkeypatch.setattr(local_stack, "STACK_FILE", tmp_path / "stack.json")
     with pytest.raises(ToolError, match=r"^The local AWS is not up: run `invoke up` first$"):
         publisher(bucket, local=True)
     Stack(publisher.account.aws, "", "", "", "", "").save()

@@ -13,12 +13,14 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.images import decoded
+from tools.common import local_stack
 from tools.common.cli import say
 from tools.common.errors import ToolError
+from tools.common.local_stack import Stack
 from tools.common.terraform import Terraform
 from tools.local import stack as stacks
 from tools.local.invocation import log_events
-from tools.local.stack import RENDITION, Stack
+from tools.local.stack import RENDITION
 
 T = TypeVar("T")
 
@@ -197,7 +199,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
         pytest.skip(str(error))
     directory = tmp_path_factory.mktemp("local")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stacks, "STACK_FILE", directory / "stack.json")
+        patch.setattr(local_stack, "STACK_FILE", directory / "stack.json")
         patch.setattr(stacks, "DEPLOYMENT", directory / "deployment")
         patch.setattr(stacks, "SERVER_LOG", directory / "server.log")
         stacks.up(say)

@@ -13,7 +13,7 @@ from tests.pipeline.conftest import Pipeline
 from tests.pipeline.console import Console, Told, console
 from tests.soak.ledger import account, settle, upload
 from tests.soak.pictures import pictures
-from tools.local import stack as stacks
+from tools.common import local_stack
 from tools.local.stack import RENDITION
 from tools.operations import failure_queue
 from tools.operations.deployment import Target, find
@@ -179,7 +179,7 @@ def test_without_a_permission_the_statement_that_is_needed_is_named(
     pipeline.upload("permitted/picture.jpg", encoded(picture()))
     pipeline.upload("permitted/notes.txt", b"a text file")
     settle(pipeline.stack, 60)
-    monkeypatch.setattr(stacks, "STACK_FILE", tmp_path / "stack.json")
+    monkeypatch.setattr(local_stack, "STACK_FILE", tmp_path / "stack.json")
     user.stack.save()
     statements = {name: PERMISSIONS[name][0].statement(deployment) for name in TASKS}
     name, options = TASKS[request_name]

@@ -18,9 +18,10 @@ from tests.images import UPRIGHT_CORNERS, corners, decoded, encoded, picture
 from tests.pipeline.conftest import awaited
 from tools.build import Package, Target, build
 from tools.common.errors import ToolError
+from tools.common.local_stack import LocalAws
 from tools.common.paths import TERRAFORM
 from tools.common.terraform import Terraform, copy_code
-from tools.local.aws import LocalAws, local_aws
+from tools.local.aws import local_aws
 from tools.local.stack import PROVIDER
 
 EXAMPLES = sorted(path.name for path in (TERRAFORM / "examples").iterdir())

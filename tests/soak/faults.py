@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from renditions import Rendition
 from tests.soak.ledger import Ledger, account, settle, upload
 from tests.soak.pictures import pictures
+from tools.common.local_stack import Stack
 from tools.local.aws.faults import Fault, inject, release
-from tools.local.stack import RENDITION, Stack
+from tools.local.stack import RENDITION
 
 BROKEN = 0.05
 """The share of uploads that is no whole image."""

@@ -14,8 +14,9 @@ from PIL import Image, UnidentifiedImageError
 
 from renditions import Rendition
 from tools.common.errors import ToolError
+from tools.common.local_stack import Stack
 from tools.local.aws.faults import backlog
-from tools.local.stack import RENDITION, Stack
+from tools.local.stack import RENDITION
 
 UPLOADERS = 8
 """How many upload at once."""

@@ -12,9 +12,10 @@ from imaging.budget import MIB
 from tests.soak import audit, faults, report, storm
 from tests.soak.images import mixed_images
 from tests.soak.ledger import Ledger
+from tools.common.cli import Say
 from tools.common.errors import ToolError
 from tools.common.paths import LOCAL, ROOT
-from tools.local.stack import Say, temporary_stack
+from tools.local.stack import temporary_stack
 
 
 def _images(say: Say, count: int) -> str:

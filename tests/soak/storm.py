@@ -9,7 +9,8 @@ from pathlib import Path
 from renditions import Rendition
 from tests.soak.ledger import Ledger, account, settle, upload
 from tests.soak.pictures import pictures
-from tools.local.stack import RENDITION, Stack
+from tools.common.local_stack import Stack
+from tools.local.stack import RENDITION
 
 SETTINGS = "function = { reserved_concurrent_executions = 2, memory_size = 512 }\n"
 

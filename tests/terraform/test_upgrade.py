@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from tools.common.errors import ToolError
+from tools.common.local_stack import LocalAws
 from tools.common.terraform import Terraform
 from tools.dev.upgrade import STATES, record
-from tools.local.aws import LocalAws, local_aws
+from tools.local.aws import local_aws
 from tools.local.stack import PROVIDER
 
 PRECIOUS = {"aws_s3_bucket", "aws_sqs_queue", "aws_kms_key", "aws_cloudwatch_log_group"}

@@ -133,21 +133,21 @@ def test_outputs_are_judged_upright_and_by_their_format_size_and_frames() -> Non
     exif = Image.Exif()
     exif[0x0112] = 6
     judge = Judge(encoded(picture(64, 48).transpose(Image.Transpose.ROTATE_90), exif=exif))
-    wanted = Wanted("JPEG", 32, 24, 0.5)
-    good = judge.judge(encoded(picture(32, 24), quality=95), wanted)
+    wanted = ("JPEG", 32, 24)
+    good = judge.judge(encoded(picture(32, 24), quality=95), *wanted)
     assert not good.fault
     assert (good.psnr or 0) > 30
     assert (good.ssim or 0) > 0.95
-    assert judge.judge(encoded(picture(24, 32)), wanted).fault == "is 24 x 32, not 32 x 24"
-    assert judge.judge(encoded(picture(32, 24), "PNG"), wanted).fault == "is PNG"
-    assert judge.judge(encoded(Image.new("RGB", (32, 24))), wanted).fault == "does not show its source"
-    assert judge.judge(b"nothing", wanted).fault.startswith("does not decode")
+    assert judge.judge(encoded(picture(24, 32)), *wanted).fault == "is 24 x 32, not 32 x 24"
+    assert judge.judge(encoded(picture(32, 24), "PNG"), *wanted).fault == "is PNG"
+    assert judge.judge(encoded(Image.new("RGB", (32, 24))), *wanted).fault == "does not show its source"
+    assert judge.judge(b"nothing", *wanted).fault.startswith("does not decode")
 
 
 def test_missing_frames_are_a_fault() -> None:
     frames = [picture(64, 48).rotate(90 * turn) for turn in range(4)]
     judge = Judge(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]))
-    assert judge.judge(encoded(picture(32, 24), "GIF"), Wanted("GIF", 32, 24)).fault == "has 1 of 4 frames"
+    assert judge.judge(encoded(picture(32, 24), "GIF"), "GIF", 32, 24).fault == "has 1 of 4 frames"
 
 
 # --- a run

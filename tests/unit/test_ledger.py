@@ -10,8 +10,7 @@ from moto import mock_aws
 
 from tests.images import encoded, picture
 from tests.soak.ledger import account
-from tools.local.aws import LocalAws
-from tools.local.stack import Stack
+from tools.common.local_stack import LocalAws, Stack
 
 
 @dataclass(frozen=True)

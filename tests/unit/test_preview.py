@@ -25,10 +25,10 @@ from tools.common import hcl, pricing
 from tools.common.errors import ToolError
 from tools.common.paths import TERRAFORM
 from tools.imaging.pictures import Upload
-from tools.imaging.scaled import LONGEST_SIDE
+from tools.imaging.scaled import LONGEST_SIDE, Picture
 from tools.local import demo
 from tools.preview import advice, deployed, rejections, run
-from tools.preview.contents import Contents, Cost, Output, Photo, Picture, Refused, Rendered, Step
+from tools.preview.contents import Contents, Cost, Output, Photo, Refused, Rendered, Step
 from tools.preview.cost import MOST_RUNS, cost, timed
 from tools.preview.making import make
 from tools.preview.page import page

@@ -206,5 +206,8 @@ def _bodies(job: Job) -> tuple[bytes, ...]:
 
 def _worst(judge: Judge, row: Row, bodies: Sequence[bytes]) -> Quality:
     """The quality of the output that is furthest from the reference."""
-    found = [judge.judge(body, wanted) for body, wanted in zip(bodies, row.outputs, strict=True)]
+    found = [
+        judge.judge(body, wanted.format, wanted.width, wanted.height)
+        for body, wanted in zip(bodies, row.outputs, strict=True)
+    ]
     return min(found, key=lambda quality: (not quality.fault, quality.psnr or 0))

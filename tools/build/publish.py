@@ -15,8 +15,9 @@ from botocore.exceptions import ClientError
 
 from tools.build import Package, Target, build
 from tools.common.aws import DENIED, SIGN_IN, SIGN_IN_AGAIN, client, reached
+from tools.common.cli import Say
 from tools.common.errors import ToolError
-from tools.local.stack import Say, Stack
+from tools.common.local_stack import Stack
 
 ARCHITECTURES = ("arm64", "x86_64")
 

@@ -54,8 +54,12 @@ class FilesTask(Task):  # type: ignore[type-arg]  # generic for type checkers on
         return [f"file-{number}" for number in range(count)]
 
 
+Say = Callable[[str], None]
+"""Shows the user one line of progress."""
+
+
 def say(line: str) -> None:
-    """Show a line of progress, at once also where the output is a pipe."""
+    """Print a line of progress; flush, so that a reader of a pipe sees it at once."""
     print(line, flush=True)
 
 

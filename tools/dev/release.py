@@ -11,10 +11,10 @@ from pathlib import Path
 
 from tools.build import Target, sbom, wheels
 from tools.build.publish import built, file_name
+from tools.common.cli import Say
 from tools.common.errors import ToolError
 from tools.common.paths import ROOT
 from tools.dev import lock
-from tools.local.stack import Say
 
 CHECKSUMS = "SHA256SUMS"
 

@@ -5,8 +5,9 @@ import re
 from pathlib import Path
 
 from tools.common.errors import ToolError
+from tools.common.local_stack import Stack
 from tools.common.paths import ROOT
-from tools.local.stack import DEPLOYMENT, Stack
+from tools.local.stack import DEPLOYMENT
 
 STATES = ROOT / "tests" / "terraform" / "states"
 

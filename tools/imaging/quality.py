@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from tools.benchmarks.job import Wanted
-
 Pixels = NDArray[np.float32]
 """Height, width, and red, green, blue (premultiplied) and alpha, each 0 to 255."""
 
@@ -57,8 +55,8 @@ class Judge:
         self._frames = upright_frames(source)
         self._references: dict[tuple[int, int], list[Pixels]] = {}
 
-    def judge(self, body: bytes, wanted: Wanted) -> Quality:
-        """Compare one output."""
+    def judge(self, body: bytes, image_format: str, width: int, height: int) -> Quality:
+        """Compare one output, which should have this format, in Pillow's name, and this displayed size."""
         try:
             with Image.open(io.BytesIO(body)) as image:
                 written = str(image.format)
@@ -66,11 +64,11 @@ class Judge:
         except (OSError, SyntaxError, ValueError) as error:
             return Quality(None, None, f"does not decode: {error}")
         size = frames[0].size
-        if written != wanted.format:
+        if written != image_format:
             return Quality(None, None, f"is {written}")
         # Rounding the half of an odd side down is no fault, not turning a picture upright is one.
-        if abs(size[0] - wanted.width) > 1 or abs(size[1] - wanted.height) > 1:
-            return Quality(None, None, f"is {size[0]} x {size[1]}, not {wanted.width} x {wanted.height}")
+        if abs(size[0] - width) > 1 or abs(size[1] - height) > 1:
+            return Quality(None, None, f"is {size[0]} x {size[1]}, not {width} x {height}")
         references = self._reference(size)
         shown = [pixels(frame) for frame in frames]
         shared = list(zip(shown, references, strict=False))

@@ -13,7 +13,6 @@ from imaging.decode import Frame
 from imaging.decode import Picture as Decoded
 from imaging.encode import writable_frames, written_format
 from renditions import Rendition
-from tools.preview.contents import Picture
 
 BROWSERS_SHOW = frozenset({"JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP"})
 
@@ -24,6 +23,26 @@ EXACT_PIXELS = 500_000
 """Of all frames, up to which it is stored without loss."""
 
 NEARLY_EXACT: dict[str, Any] = {"quality": 95, "subsampling": 0}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image as a page holds it.
+
+    Attributes:
+        body: In a format that browsers show.
+        media_type: Such as ``image/webp``.
+        width: In pixels, as displayed.
+        height: In pixels, as displayed.
+        note: How it differs from the image that it shows; empty where the bytes are the image's own.
+
+    """
+
+    body: bytes
+    media_type: str
+    width: int
+    height: int
+    note: str = ""
 
 
 @dataclass(frozen=True)

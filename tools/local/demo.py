@@ -11,10 +11,12 @@ from typing import Any
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from tools.common.cli import Say
 from tools.common.errors import ToolError
+from tools.common.local_stack import Stack
 from tools.imaging.pictures import Upload, demo_uploads
 from tools.local.invocation import log_events
-from tools.local.stack import RENDITION, Say, Stack, temporary_stack
+from tools.local.stack import RENDITION, temporary_stack
 from tools.preview import deployed, rejections, run
 from tools.preview.contents import Refused, Step
 from tools.preview.pipeline import Written, report

@@ -11,8 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.common import aws
 from tools.common.errors import ToolError
+from tools.common.local_stack import Stack
 from tools.common.paths import EVENTS
-from tools.local.stack import Stack
 
 
 @dataclass(frozen=True)

@@ -2,23 +2,23 @@
 
 import contextlib
 import json
-import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from renditions import Rendition
 from tools.build import Target, build
+from tools.common import local_stack
+from tools.common.cli import Say
 from tools.common.errors import ToolError
+from tools.common.local_stack import LocalAws, Stack
 from tools.common.paths import DIST, LOCAL, TERRAFORM
 from tools.common.terraform import Terraform, copy_code
 from tools.local import aws as local_aws
-from tools.local.aws import LocalAws
 
-STACK_FILE = LOCAL / "stack.json"
 DEPLOYMENT = LOCAL / "deployment"
 """Working directory of the stack that ``invoke up`` keeps running."""
 SERVER_LOG = LOCAL / "server.log"
@@ -34,49 +34,6 @@ VARIABLES = {
 
 RENDITION = Rendition("resized", scale=0.5)
 """The one that the module makes by default."""
-
-Say = Callable[[str], None]
-"""Shows its user one line of progress."""
-
-
-@dataclass(frozen=True)
-class Stack:
-    """A deployed pipeline and the local AWS that it is on."""
-
-    aws: LocalAws
-    source_bucket: str
-    destination_bucket: str
-    function_name: str
-    failure_queue_url: str
-    log_group: str
-
-    @classmethod
-    def running(cls) -> "Stack":
-        """Find the stack that ``invoke up`` left running.
-
-        Raises:
-            ToolError: There is none.
-
-        """
-        try:
-            described = json.loads(STACK_FILE.read_text())
-            os.kill(described["pid"], 0)
-        except (OSError, ValueError, KeyError):
-            raise ToolError("The local AWS is not up: run `invoke up` first") from None
-        of_aws = {field.name: described.pop(field.name) for field in fields(LocalAws)}
-        return cls(aws=LocalAws(**of_aws), **described)
-
-    def save(self) -> None:
-        """Describe this stack in ``.local/stack.json``, flat, for this and for other programs."""
-        described = asdict(self)
-        flat = described.pop("aws") | described
-        STACK_FILE.parent.mkdir(parents=True, exist_ok=True)
-        STACK_FILE.touch(mode=0o600)
-        STACK_FILE.write_text(json.dumps(flat, indent=2) + "\n")
-
-    def client(self, service: str) -> Any:
-        """Make a boto3 client of ``service``, as the administrator."""
-        return self.aws.client(service)
 
 
 @contextlib.contextmanager
@@ -147,7 +104,7 @@ def down(say: Say) -> None:
         _destroy(stack.aws, DEPLOYMENT, say)
     finally:
         local_aws.stop(stack.aws.pid)
-        STACK_FILE.unlink()
+        local_stack.STACK_FILE.unlink()
         SERVER_LOG.unlink()
         shutil.rmtree(DEPLOYMENT)
 

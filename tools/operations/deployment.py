@@ -13,7 +13,7 @@ from errors import SettingsError
 from tools.common import aws
 from tools.common.aws import DENIED, SIGN_IN, SIGN_IN_AGAIN
 from tools.common.errors import ToolError
-from tools.local.stack import Stack
+from tools.common.local_stack import Stack
 
 DEFAULT_FUNCTION = "Lambda-image"
 """The module's default name."""

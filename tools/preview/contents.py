@@ -3,25 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class Picture:
-    """An image as the page holds it.
-
-    Attributes:
-        body: In a format that browsers show.
-        media_type: Such as ``image/webp``.
-        width: In pixels, as displayed.
-        height: In pixels, as displayed.
-        note: In what it differs from what it stands for; empty where it is that, byte for byte.
-
-    """
-
-    body: bytes
-    media_type: str
-    width: int
-    height: int
-    note: str = ""
+from tools.imaging.scaled import Picture
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from imaging.encode import written_format
 from imaging.render import render
 from renditions import Rendition
 from tools.imaging import likeness
-from tools.imaging.scaled import BROWSERS_SHOW, as_png, decoded, displayable, scaled, stand_in
+from tools.imaging.scaled import BROWSERS_SHOW, Picture, as_png, decoded, displayable, scaled, stand_in
 from tools.preview import rejections
-from tools.preview.contents import Cost, Output, Photo, Picture, Refused, Rendered
+from tools.preview.contents import Cost, Output, Photo, Refused, Rendered
 from tools.preview.cost import cost, timed
 from tools.preview.variants import AS_SET, Comparison, format_name
 

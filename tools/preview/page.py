@@ -8,8 +8,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from tools.imaging.scaled import Picture
 from tools.preview.advice import ENOUGH, RULE, capital, figure, verdicts
-from tools.preview.contents import Contents, Output, Picture, Rendered
+from tools.preview.contents import Contents, Output, Rendered
 from tools.preview.variants import AS_SET
 
 FOLDER = Path(__file__).parent

@@ -11,8 +11,8 @@ from tests.pipeline.console import Console, console
 from tests.pipeline.other_settings.conftest import TILE
 from tests.soak.ledger import account, settle, upload
 from tests.soak.pictures import pictures
+from tools.common import local_stack
 from tools.common.paths import FUNCTION, ROOT
-from tools.local import stack as stacks
 from tools.local.aws.faults import Fault, await_held, inject, release
 from tools.operations import backfill, redrive
 
@@ -26,10 +26,10 @@ import sys
 from pathlib import Path
 
 sys.path[:0] = {[str(ROOT), str(FUNCTION)]!r}
-from tools.local import stack
+from tools.common import local_stack
 from tools.operations import redrive
 
-stack.STACK_FILE = Path(sys.argv[1])
+local_stack.STACK_FILE = Path(sys.argv[1])
 redrive.MARGIN_SECONDS = {MARGIN_SECONDS}
 import tasks
 from invoke.context import Context
@@ -53,7 +53,7 @@ def test_what_a_redrive_that_is_killed_leaves_the_next_one_does(
 
     # Of twelve, the fifth and the sixth get stuck while they are read.
     held = [inject(stack.aws, Fault("GET", stack.source_bucket, key, hold=True)) for key in list(bodies)[4:6]]
-    with subprocess.Popen([sys.executable, "-c", REDRIVE, str(stacks.STACK_FILE)]) as process:
+    with subprocess.Popen([sys.executable, "-c", REDRIVE, str(local_stack.STACK_FILE)]) as process:
         for fault in held:
             await_held(stack.aws, fault)
         process.kill()

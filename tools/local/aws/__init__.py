@@ -17,6 +17,6 @@ Not as on AWS:
 """
 
 from tools.local.aws.runtime import prepare
-from tools.local.aws.service import LocalAws, local_aws, start, stop
+from tools.local.aws.service import local_aws, start, stop
 
-__all__ = ["LocalAws", "local_aws", "prepare", "start", "stop"]
+__all__ = ["local_aws", "prepare", "start", "stop"]

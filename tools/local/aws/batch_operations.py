@@ -13,8 +13,8 @@ from moto.core.serialize import get_serializer_class
 from moto.core.utils import get_service_model
 from moto.s3.models import FakeDeleteMarker, s3_backends
 
+from tools.common.local_stack import local_client
 from tools.local.aws.batch_run import JobRun, Means
-from tools.local.aws.client import local_client
 from tools.local.aws.control import Application, Environ, StartResponse
 from tools.local.aws.iam import AccessControl
 

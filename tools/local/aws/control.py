@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tools.local.aws.service import LocalAws
+    from tools.common.local_stack import LocalAws
 
 PATH = "/_local/"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tools.local.aws.control import ask
 
 if TYPE_CHECKING:
-    from tools.local.aws.service import LocalAws
+    from tools.common.local_stack import LocalAws
 
 
 @dataclass(frozen=True)

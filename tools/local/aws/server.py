@@ -24,11 +24,11 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from moto.sqs.models import sqs_backends
 from werkzeug.serving import make_server
 
+from tools.common.local_stack import local_client
 from tools.local.aws import eventbridge, moto_gaps, s3_gaps
 from tools.local.aws.asynchronous import THROTTLE_SECONDS, AsynchronousQueue, Terms
 from tools.local.aws.batch_operations import BatchOperations, keys_of
 from tools.local.aws.batch_run import Means
-from tools.local.aws.client import local_client
 from tools.local.aws.control import Control
 from tools.local.aws.environment import FunctionSpec, LogLine, Reply
 from tools.local.aws.flaky import FlakyS3

@@ -1,7 +1,6 @@
 """Starts and stops the local AWS: for the length of a block, or in the background."""
 
 import contextlib
-import functools
 import json
 import os
 import select
@@ -10,48 +9,16 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
-
-from botocore.config import Config
+from typing import IO
 
 from tools.common.errors import ToolError
+from tools.common.local_stack import LocalAws
 from tools.common.paths import ROOT
-from tools.local.aws.client import local_client
 from tools.local.aws.runtime import prepare
 
 STOP_SECONDS = 30
 """How long it may take to end; it takes less than one."""
-
-
-@dataclass(frozen=True)
-class LocalAws:
-    """A running local AWS; the keys are those of the account's administrator."""
-
-    endpoint: str
-    region: str
-    access_key_id: str
-    secret_access_key: str
-    pid: int
-
-    def client(self, service: str, config: Config | None = None) -> Any:
-        """Make a boto3 client, as administrator."""
-        return _client(self, service, config)
-
-    def environment(self) -> dict[str, str]:
-        """The variables that send Terraform, or any other program, here."""
-        return {
-            "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_REGION": self.region,
-            "AWS_ACCESS_KEY_ID": self.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
-        }
-
-
-@functools.cache
-def _client(aws: LocalAws, service: str, config: Config | None) -> Any:
-    return local_client(service, aws.endpoint, aws.region, aws.access_key_id, aws.secret_access_key, config=config)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,41 @@
+"""tools/README.md: each folder of tools/ has its line, and imports only what that allows."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from tools.common.paths import ROOT
+
+TOOLS = ROOT / "tools"
+ROWS = re.findall(r"^\| `(\w+)` \|.*\|(.*)\|$", (TOOLS / "README.md").read_text(), re.MULTILINE)
+ALLOWED = {folder: set(re.findall(r"`(\w+)`", cell)) for folder, cell in ROWS}
+
+EXCEPTIONS = {
+    # The demo draws its uploads, and its report is a page of the preview.
+    "local/demo.py": {"preview", "imaging"},
+    # A cold start is measured in Lambda's own runtime, which the local AWS fetches.
+    "benchmarks/cold.py": {"local"},
+}
+
+
+def imported_folders(path: Path) -> set[str]:
+    """The folders of tools/ that a module imports from."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {
+        f"{node.module}.{alias.name}" for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    return {name.split(".")[1] for name in names if name.startswith("tools.")}
+
+
+def test_every_folder_has_its_line() -> None:
+    assert {path.parent.name for path in TOOLS.glob("*/__init__.py")} == ALLOWED.keys()
+
+
+@pytest.mark.parametrize("folder", ALLOWED)
+def test_a_folder_imports_only_what_it_may(folder: str) -> None:
+    for path in (TOOLS / folder).rglob("*.py"):
+        name = path.relative_to(TOOLS).as_posix()
+        assert imported_folders(path) - {folder} <= ALLOWED[folder] | EXCEPTIONS.get(name, set()), name
