@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent
 # The tools share the function's own settings and events.
 sys.path.insert(0, str(ROOT / "function"))
 
-from tools.common.cli import FilesTask, answers, readable_errors, say  # noqa: E402
+from tools.common.cli import FilesTask, answers, readable_errors, save, say  # noqa: E402
 from tools.common.errors import ToolError  # noqa: E402
 from tools.common.paths import DIST, LOCAL, TERRAFORM  # noqa: E402
 from tools.operations import CONCURRENCY, GRACE_SECONDS, MAX_OBJECTS  # noqa: E402
@@ -204,7 +204,7 @@ def preview(
 
     settings = Path(var_file) if var_file else None
     made = previewing.preview(files, say, var_file=settings, compare=compare)
-    previewing.save(made.html, Path(output))
+    save(made.html, Path(output))
     print("\n" + previewing.text(made.contents))
     print(f"\nSaved to {output}: open it in a browser")
 

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page
 from tests.browser import axe
 from tests.conftest import missing
 from tests.images import encoded, picture
+from tools.common.cli import save
 from tools.common.errors import ToolError
 from tools.preview import run
 from tools.preview.contents import Step
@@ -65,7 +66,7 @@ def preview(tmp_path_factory: pytest.TempPathFactory) -> Path:
     first, *others = made.contents.photos
     steps = [Step("uploaded", 0), Step("invoked", 45), Step("written", 1234)]
     html = page(replace(made.contents, photos=[replace(first, steps=steps), *others]))
-    run.save(html, folder / "preview.html")
+    save(html, folder / "preview.html")
     return folder / "preview.html"
 
 

@@ -22,6 +22,7 @@ from imaging.render import render
 from renditions import MetadataPolicy, Rendition
 from tests.images import HEIC_PICTURE, corners, decoded, encoded, picture
 from tools.common import hcl, pricing
+from tools.common.cli import save
 from tools.common.errors import ToolError
 from tools.common.paths import TERRAFORM
 from tools.imaging.pictures import Upload
@@ -554,7 +555,7 @@ def test_a_preview_is_made_of_files(tmp_path: Path) -> None:
     )
     assert "\nb.txt is rejected: not_an_image: the content is no JPEG" in text
     assert "--compare" not in found.html
-    run.save(found.html, tmp_path / "new" / "page.html")
+    save(found.html, tmp_path / "new" / "page.html")
     assert (tmp_path / "new" / "page.html").read_text() == found.html
 
 
@@ -562,7 +563,7 @@ def test_a_name_that_is_no_text_is_shown_as_far_as_it_is(tmp_path: Path) -> None
     odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/a\xff.jpg"))
     odd.write_bytes(encoded(picture()))
     found = run.preview([odd], quiet)
-    run.save(found.html, tmp_path / "page.html")
+    save(found.html, tmp_path / "page.html")
     assert found.contents.photos[0].name == "a\ufffd.jpg"
     assert "a\ufffd.jpg" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
@@ -585,7 +586,7 @@ def test_what_cannot_be_read_is_said_before_anything_is_rendered(tmp_path: Path)
 
 def test_a_page_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match=r"^Cannot write .*: Is a directory: choose another --output$"):
-        run.save("", tmp_path)
+        save("", tmp_path)
 
 
 def test_a_demo_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

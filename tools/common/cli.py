@@ -63,6 +63,20 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
+def save(content: str | bytes, output: Path) -> None:
+    """Write a file that the user asked for, with the folders above it.
+
+    Raises:
+        ToolError: The file can't be written there.
+
+    """
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_bytes(content.encode() if isinstance(content, str) else content)
+    except OSError as error:
+        raise ToolError(f"Cannot write {output}: {error.strerror}: choose another --output") from None
+
+
 @contextlib.contextmanager
 def _every_end_is_an_interrupt() -> Iterator[None]:
     """Clean up also when told to end, or when the terminal is closed: both would end Python where it stands."""

@@ -11,13 +11,13 @@ from typing import Any
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from tools.common.cli import Say
+from tools.common.cli import Say, save
 from tools.common.errors import ToolError
 from tools.common.local_stack import Stack
 from tools.imaging.pictures import Upload, demo_uploads
 from tools.local.invocation import log_events
 from tools.local.stack import RENDITION, temporary_stack
-from tools.preview import deployed, rejections, run
+from tools.preview import deployed, rejections
 from tools.preview.contents import Refused, Step
 from tools.preview.pipeline import Written, report
 
@@ -73,10 +73,10 @@ def demo(photos: Sequence[Path], directory: Path, say: Say, *, heic: bool = Fals
     with temporary_stack(say, heic=heic) as stack:
         results = run_through(stack, uploads, say)
     for result in results:
-        run.save(result.upload.body, directory / result.upload.key)
+        save(result.upload.body, directory / result.upload.key)
         if result.output is not None:
-            run.save(result.output, directory / result.output_key)
-    run.save(page(results), directory / REPORT)
+            save(result.output, directory / result.output_key)
+    save(page(results), directory / REPORT)
     return results
 
 

@@ -2,14 +2,9 @@
 
 from aws.settings import Settings
 from tools.common.pricing import PRICES_AS_KNOWN_ON, REGION, SLOWNESS
-from tools.imaging.likeness import MOST_FRAMES
 from tools.preview.cost import ARCHITECTURE, MOST_RUNS
 
-LIKENESS = (
-    "SSIM and PSNR compare each output to its photo, decoded in full and scaled to the same size in one step by a "
-    "bicubic filter: the scaled source. SSIM is of the brightness; of an animation, the mean of up to "
-    f"{MOST_FRAMES} frames."
-)
+NO_LIKENESS = "This page does not compare pixels: `invoke preview` measures SSIM and PSNR."
 
 CPU = (
     f"CPU is the median of up to {MOST_RUNS} runs on this machine, of the variant alone; all renditions at once take "

@@ -12,7 +12,7 @@ from tools.imaging.scaled import decoded
 from tools.preview import method
 from tools.preview.contents import Contents, Photo, Refused, Step
 from tools.preview.cost import cost
-from tools.preview.making import Original
+from tools.preview.original import Original
 from tools.preview.page import page
 from tools.preview.variants import AS_SET
 
@@ -57,7 +57,7 @@ def report(written: Sequence[Written], refused: Sequence[Refused], settings: Set
         title=f"What became of {len(written) + len(refused)} uploads",
         origin=origin,
         clock="Render, ms",
-        how=[method.LIKENESS, method.RENDER, method.million(settings), method.BYTES],
+        how=[method.NO_LIKENESS, method.RENDER, method.million(settings), method.BYTES],
         photos=photos,
         refused=[*refused, *unseen],
     )

@@ -9,6 +9,7 @@ from aws.settings import Settings
 from tools.common.errors import ToolError
 from tools.common.paths import ROOT
 from tools.common.table import Table
+from tools.imaging.likeness import MOST_FRAMES
 from tools.preview import deployed, method
 from tools.preview.advice import figure, verdicts
 from tools.preview.contents import Contents, Output
@@ -17,6 +18,12 @@ from tools.preview.page import page
 from tools.preview.variants import Comparison
 
 HINT = "To choose a quality or a format, run it again with --compare quality=60,75,85 or --compare format=webp,avif."
+
+LIKENESS = (
+    "SSIM and PSNR compare each output to its photo, decoded in full and scaled to the same size in one step by a "
+    "bicubic filter: the scaled source. SSIM is of the brightness; of an animation, the mean of up to "
+    f"{MOST_FRAMES} frames."
+)
 
 
 @dataclass(frozen=True)
@@ -56,26 +63,12 @@ def preview(
         title=f"Preview of {made[0].name if len(made) == 1 else f'{len(bodies)} photos'}",
         origin=_origin(settings, files),
         clock="CPU, ms",
-        how=[method.LIKENESS, method.CPU, method.million(settings), method.BYTES],
+        how=[LIKENESS, method.CPU, method.million(settings), method.BYTES],
         photos=made,
         refused=refused,
         hint="" if comparison != Comparison() else HINT,
     )
     return Preview(contents, page(contents))
-
-
-def save(content: str | bytes, output: Path) -> None:
-    """Write a file that was asked for.
-
-    Raises:
-        ToolError: It cannot be written there.
-
-    """
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_bytes(content.encode() if isinstance(content, str) else content)
-    except OSError as error:
-        raise ToolError(f"Cannot write {output}: {error.strerror}: choose another --output") from None
 
 
 def text(contents: Contents) -> str:
