@@ -1,4 +1,4 @@
-"""docs/cost.md and docs/scale.md: their tables agree with the prices and the measurements that the tools use."""
+"""docs/cost.md and docs/scale.md: their tables agree with the tools' prices and measurements."""
 
 import math
 import re
@@ -22,14 +22,14 @@ SOURCE_BYTES = 2_246_416
 
 
 def cells(document: str, first: str) -> list[str]:
-    """The cells of the one table row that begins with ``first``."""
+    """Return the cells of the one table row that starts with ``first``."""
     (row,) = re.findall(rf"^\| {re.escape(first)} \|(.*)\|$", document, re.MULTILINE)
     return [cell.strip() for cell in row.split("|")]
 
 
 def workload() -> Workload:
-    """The JPEG of 12 MP that both documents are about."""
-    cpu = re.search(r"One takes ([\d.]+) s of CPU, as measured on", COST)
+    """Return the workload of both documents: a JPEG of 12 MP."""
+    cpu = re.search(r"An image takes ([\d.]+) s of CPU, measured on", COST)
     output = re.search(r"^\| JPEG, 12 MP \| ours \|.*\| ([\d,]+) \|(?:[^|]*\|){2}$", BENCHMARKS, re.MULTILINE)
     assert cpu
     assert output
@@ -50,8 +50,8 @@ def workload() -> Workload:
     ],
 )
 def test_a_price_is_the_one_that_the_tools_use(what: str, price: float) -> None:
-    assert float(cells(SCALE, what)[-1]) == pytest.approx(price)
-    assert f"Prices in {pricing.REGION}, as known on {pricing.PRICES_AS_KNOWN_ON}" in SCALE
+    assert float(cells(COST, what)[-1]) == pytest.approx(price)
+    assert f"Prices in {pricing.REGION}, as known on {pricing.PRICES_AS_KNOWN_ON}" in COST
 
 
 def test_a_million_uploads_cost_what_was_measured() -> None:
@@ -61,7 +61,7 @@ def test_a_million_uploads_cost_what_was_measured() -> None:
     assert float(cells(COST, "S3, reading")[0]) == pytest.approx(2e6 * pricing.S3_GET)
     assert float(cells(COST, "S3, writing")[0]) == pytest.approx(1e6 * pricing.S3_PUT)
     parts = ("Lambda, time", "Lambda, calls", "S3, reading", "S3, writing", "logs")
-    assert float(cells(COST, "in all")[0]) == pytest.approx(
+    assert float(cells(COST, "total")[0]) == pytest.approx(
         sum(float(cells(COST, part)[0]) for part in parts), abs=0.011
     )
 
