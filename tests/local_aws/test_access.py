@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.local_aws.conftest import PROBE, Account
-from tools.local.aws.policy import decide
+from tools.local.aws.policy import decide, trusts
 
 
 @pytest.mark.parametrize(
@@ -247,3 +247,12 @@ def test_a_boundary_bounds_what_is_asked_for_on_the_way(account: Account) -> Non
     # The key is beyond it, and so is to learn what is missing.
     assert account.probe(function, "get_object", Bucket=bucket, Key="there") == "AccessDenied"
     assert account.probe(function, "get_object", Bucket=bucket, Key="missing") == "AccessDenied"
+
+
+@pytest.mark.parametrize(
+    ("effects", "result"), [(["Allow"], True), (["Deny"], False), (["Allow", "Deny"], False), ([], False)]
+)
+def test_a_service_may_assume_a_role_that_allows_it_and_does_not_deny_it(effects: list[str], result: bool) -> None:
+    service = {"Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = {"Statement": [{"Effect": effect, **service} for effect in effects]}
+    assert trusts(document, "lambda.amazonaws.com") == result

@@ -1,6 +1,7 @@
 """The demo: what it tells, and shows in its report, is what the pipeline did."""
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,6 +56,17 @@ def test_the_report_shows_what_was_written_and_says_what_was_not(
     assert "SSIM -" not in html
     assert "<b>demo/notes.jpg</b> <code>not_an_image</code>" in html
     assert "The content is no JPEG" in html
+
+
+def test_a_photo_keeps_the_folders_that_are_below_the_current_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    photos = [Path("a/b.jpg"), Path("a/c/b.jpg"), Path.cwd() / "a" / "d.jpg", Path("a/../e.jpg")]
+    for photo in photos:
+        photo.parent.mkdir(parents=True, exist_ok=True)
+        photo.write_bytes(b"")
+    assert [upload.key for upload in demo._uploads_of(photos)] == ["a/b.jpg", "a/c/b.jpg", "d.jpg", "e.jpg"]
 
 
 def test_the_table_has_a_line_for_each(results: list[demo.Result]) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import stat
 import uuid
 import zipfile
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 
 from tests.images import encoded, picture
 from tests.pipeline.conftest import Pipeline, awaited
+from tools.common import local_stack
 from tools.local import stack as stacks
 from tools.local.invocation import log_events
 
@@ -270,6 +272,11 @@ def neighbours(pipeline: Pipeline, names: dict[str, str]) -> Iterator[None]:
     sqs.delete_queue(QueueUrl=url)
     logs.delete_log_group(logGroupName=f"{names['log']}-2")
     iam.delete_role(RoleName=f"{names['role']}-2")
+
+
+def test_only_its_owner_may_read_the_administrators_key(pipeline: Pipeline) -> None:
+    assert pipeline.stack.aws.secret_access_key in local_stack.STACK_FILE.read_text()
+    assert stat.S_IMODE(local_stack.STACK_FILE.stat().st_mode) == 0o600
 
 
 def test_it_is_known_what_every_permission_is_for(policy: Policy) -> None:

@@ -46,6 +46,14 @@ def test_unit_tests_that_leave_out_too_much_of_the_function_fail(
     assert caught.value.code
 
 
+def test_lint_checks_style_format_and_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[tuple[str, ...]] = []
+    monkeypatch.setattr(checks, "_run", lambda *command: commands.append(command[2:]))
+    monkeypatch.setattr(checks, "_lint_terraform", lambda: None)
+    checks.lint()
+    assert commands == [("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",)]
+
+
 def test_other_tests_alone_are_not_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(checks, "SUITES", {"unit": [], "terraform": ["tests/unit/test_keys.py"], "pipeline": []})
     monkeypatch.setenv("COVERAGE_FILE", str(tmp_path / "coverage"))

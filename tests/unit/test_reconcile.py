@@ -262,16 +262,21 @@ def test_what_a_rendition_says_of_its_object_goes_before_what_the_source_says(pi
     assert (output["CacheControl"], output["StorageClass"]) == ("no-store", "STANDARD_IA")
 
 
+@pytest.mark.parametrize("excess", [0, 1])
 def test_metadata_that_does_not_fit_beside_ours_is_dropped_whole(
-    pipeline: Pipeline, caplog: pytest.LogCaptureFixture
+    pipeline: Pipeline, caplog: pytest.LogCaptureFixture, excess: int
 ) -> None:
-    pipeline.upload(Metadata={"small": "x", "large": "x" * 1900})
-    pipeline.reconcile()
-    metadata = pipeline.s3.head_object(Bucket=DESTINATION, Key="resized-cake.jpg")["Metadata"]
-    assert {"small", "large"}.isdisjoint(metadata)
-    assert "resized-by" in metadata
-    (dropped,) = [record for record in caplog.records if record.message == "metadata_dropped"]
-    assert dropped.__dict__["entries"] == ["large", "small"]
+    def metadata() -> dict[str, str]:
+        pipeline.reconcile()
+        return pipeline.s3.head_object(Bucket=DESTINATION, Key="resized-cake.jpg")["Metadata"]
+
+    pipeline.upload()
+    ours = sum(len(name) + len(value) for name, value in metadata().items())
+    theirs = {"small": "x", "large": "x" * (2048 - ours - len("smallxlarge") + excess)}
+    pipeline.upload(Metadata=theirs)
+    assert (theirs.items() <= metadata().items(), not theirs.keys() & metadata().keys()) == (not excess, bool(excess))
+    dropped = [record.__dict__["entries"] for record in caplog.records if record.message == "metadata_dropped"]
+    assert dropped == [["large", "small"]] * 2 * excess
 
 
 @pytest.mark.parametrize(
@@ -295,10 +300,14 @@ def test_what_can_never_become_an_image_is_recorded_once(pipeline: Pipeline, bod
     assert pipeline.outputs() == []
 
 
-def test_what_is_larger_than_the_memory_is_not_even_downloaded(pipeline: Pipeline) -> None:
+def test_what_is_larger_than_the_memory_is_not_even_downloaded(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pipeline.upload()
     pipeline.settings = replace(pipeline.settings, limits=Limits(RUNTIME_BYTES + 1000))
+    calls = spy_on_body(monkeypatch)
     assert pipeline.reconcile().status is Status.REJECTED
+    assert calls == ["close"]
     (record,) = pipeline.records()
     assert record["reason"] == "too_large"
     assert "this function has 0 MiB for it" in record["message"]
@@ -356,16 +365,29 @@ def test_what_no_filter_fits_is_ignored_unread(pipeline: Pipeline) -> None:
         assert reconciler.reconcile(ObjectAddress(SOURCE, key), endless).status is Status.IGNORED
 
 
-def test_in_one_bucket_our_outputs_end_the_loop_but_copies_of_them_and_others_images_do_not(pipeline: Pipeline) -> None:
+def test_in_one_bucket_our_outputs_end_the_loop_but_copies_of_them_and_others_images_do_not(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reconciler = in_one_bucket(pipeline, Filter("", ""))
     pipeline.upload("cake.jpg")
     (output,) = reconciler.reconcile(CAKE, endless).output_keys
-    assert reconciler.reconcile(ObjectAddress(SOURCE, output), endless).status is Status.IGNORED
+    with monkeypatch.context() as patch:
+        calls = spy_on_body(patch)
+        assert reconciler.reconcile(ObjectAddress(SOURCE, output), endless).status is Status.IGNORED
+    assert calls == ["close"]
     # Under our key without our marker, and with our marker under another key.
     pipeline.upload("resized/theirs.jpg")
     pipeline.s3.copy_object(Bucket=SOURCE, Key="copy.jpg", CopySource={"Bucket": SOURCE, "Key": output})
     for key in ("resized/theirs.jpg", "copy.jpg"):
         assert reconciler.reconcile(ObjectAddress(SOURCE, key), endless).status is Status.WRITTEN
+
+
+def spy_on_body(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """List how the bodies of objects are read and closed."""
+    calls: list[str] = []
+    for name in ("read", "close"):
+        monkeypatch.setattr(StreamingBody, name, lambda _, *__, name=name: calls.append(name))
+    return calls
 
 
 def test_another_bucket_than_the_source_is_an_error_before_s3_is_asked(pipeline: Pipeline) -> None:
@@ -778,7 +800,7 @@ def spy_on_reads(monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) 
     def spied(self: StreamingBody, amt: int | None = None) -> bytes:
         data = read(self, amt)
         # Other answers of S3 are read through this too.
-        if amt is None and data.startswith(b"\x89PNG"):
+        if amt is None and data.startswith((b"\x89PNG", b"\xff\xd8")):
             action()
         return data
 
@@ -827,15 +849,22 @@ def test_while_one_object_is_rendered_another_is_read_and_put(
     assert sorted(pipeline.outputs()) == ["resized-one.png", "resized-two.png"]
 
 
-def test_what_is_large_is_read_and_put_only_in_its_turn(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconcile, "SMALL_SHARE", 1 << 40)
-    for key in ("one.png", "two.png"):
-        pipeline.upload(key, encoded(picture(64, 48), "PNG"))
-    held = []
-    lock = threading.Lock()
-    reconciler = replace(pipeline.reconciler, rendering=lock)
-    spy_on_reads(monkeypatch, lambda: held.append(lock.locked()))
-    pipeline.s3.meta.events.register("before-call.s3.PutObject", lambda **_: held.append(lock.locked()))
-    for key in ("one.png", "two.png"):
-        reconciler.reconcile(ObjectAddress(SOURCE, key), endless)
-    assert held == [True] * 4
+@pytest.mark.parametrize(
+    ("size", "share", "held"),
+    [
+        (4 << 20, reconcile.SMALL_SHARE, [False, False]),
+        ((4 << 20) + 1, reconcile.SMALL_SHARE, [True, False]),
+        (0, 1 << 30, [True, True]),
+    ],
+    ids=["small", "large source", "large output"],
+)
+def test_what_is_large_is_read_and_put_only_in_its_turn(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, size: int, share: int, held: list[bool]
+) -> None:
+    monkeypatch.setattr(reconcile, "SMALL_SHARE", share)
+    lock, found = threading.Lock(), []
+    pipeline.upload(body=encoded(picture(64, 48)).ljust(size, b"\0"))
+    spy_on_reads(monkeypatch, lambda: found.append(lock.locked()))
+    pipeline.s3.meta.events.register("before-call.s3.PutObject", lambda **_: found.append(lock.locked()))
+    replace(pipeline.reconciler, rendering=lock).reconcile(CAKE, endless)
+    assert found == held

@@ -6,11 +6,15 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
+from moto.core.botocore_stubber import MockRawResponse
 
 from tools.operations.deployment import Deployment
 from tools.operations.function import Function, Look
@@ -69,6 +73,20 @@ def test_what_lambda_has_no_room_for_is_no_error_of_its_own(invoked: tuple[Funct
     stubber.add_client_error("invoke", "AccessDeniedException")
     with pytest.raises(ClientError, match="AccessDenied"):
         function.send({})
+
+
+def test_a_throttled_invocation_is_tried_eight_times(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
+    headers: Any = {"x-amzn-errortype": "TooManyRequestsException"}
+    throttle = Mock(return_value=AWSResponse("", 429, headers, MockRawResponse(b"")))
+
+    def client(service: str, config: Config | None) -> Any:
+        made = deployment.client(service, config)
+        made.meta.events.register_first("before-send.lambda.Invoke", throttle)
+        return made
+
+    look = Function(replace(deployment, client=client)).send({})
+    assert (look.error, throttle.call_count) == ("throttled: as many functions run as may", 8)
 
 
 def test_no_answer_in_time_is_no_error_of_its_own(deployment: Deployment) -> None:
