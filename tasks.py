@@ -155,7 +155,7 @@ def lint(_: Context) -> None:
 @task
 @readable_errors
 def scan(_: Context) -> None:
-    """Scan terraform/ with checkov: what is insecure, and which skips are no longer needed."""
+    """Scan terraform/ with checkov: list insecure resources, and skips that are no longer needed."""
     from tools.dev import scan as scanning
 
     found = scanning.scan(TERRAFORM)
@@ -164,7 +164,7 @@ def scan(_: Context) -> None:
         print(objection)
     if objections:
         raise Exit("Error: the scan is not clean; what to do is above", code=1)
-    say(f"{found.passed} checks pass, {len(found.skipped)} are skipped with a reason")
+    say(f"{found.passed} checks pass, {len(found.skips)} are skipped with a reason")
 
 
 @task(
