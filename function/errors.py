@@ -1,42 +1,42 @@
-"""Every error that the function raises on purpose: one tree."""
+"""All exceptions that the function raises on purpose."""
 
 import enum
 
 
 class ResizeError(Exception):
-    """Base of all errors raised on purpose."""
+    """Base class of the function's own exceptions."""
 
 
 class SettingsError(ResizeError):
-    """The function's environment is not what Terraform sets: names the variable and the fix."""
+    """An environment variable is missing or invalid. The message names it and says what to set."""
 
 
 class EventError(ResizeError):
-    """The event is of no known shape, or is about a bucket that is not ours."""
+    """The event has an unknown shape, or is about a bucket other than the source."""
 
 
 class UnsettledError(ResizeError):
-    """The source object kept changing, or breaking off, while it was read; raised so that the event is retried."""
+    """The source object changed or could not be read in every attempt; Lambda retries the event."""
 
 
 class BrokenOffError(ResizeError):
-    """The source object could not be read to its end."""
+    """The connection broke while the source object was read."""
 
 
 class MalformedError(ResizeError):
-    """A file does not have the structure that its format prescribes."""
+    """A file does not have the structure that its format requires."""
 
 
 class LateError(ResizeError):
-    """What came before left too little time for this object; raised so that it is retried with a whole invocation's."""
+    """The invocation's other objects left too little time for this one; Lambda retries the event."""
 
 
 class IncompleteError(ResizeError):
-    """Some objects of an event could not be looked at; raised so that the event is retried."""
+    """Some objects of an event failed; its sender delivers the event again."""
 
 
 class Reason(enum.StrEnum):
-    """Why an object has no image: the closed set that failure records and logs use."""
+    """Why an object can't be resized: the closed set that records and logs use."""
 
     NOT_AN_IMAGE = "not_an_image"
     HEIC_NOT_BUILT_IN = "heic_not_built_in"
@@ -51,11 +51,10 @@ class Reason(enum.StrEnum):
 
 
 class RejectedError(ResizeError):
-    """The object will never become an image, however often it is tried.
+    """The object can't be resized; a retry would fail in the same way.
 
     Attributes:
-        reason: One of the closed set.
-        message: What is wrong, in a sentence for a person.
+        message: What is wrong and what to do, in one sentence.
 
     """
 

@@ -1,4 +1,4 @@
-"""The Lambda function's entry point: an event in, every object it names reconciled, a reply out."""
+"""The Lambda function's entry point: reconciles every object that an event names, and replies to the event's sender."""
 
 import functools
 import gc
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-# What the start makes stays: to look through it for garbage again and again takes a seventh of the start.
+# The objects that imports create all stay. Searching them for garbage takes a seventh of the cold start.
 gc.disable()
 
 from botocore.config import Config  # noqa: E402
@@ -22,89 +22,91 @@ from imaging import memory  # noqa: E402
 
 logger = logging.getLogger(__name__)
 logging.getLogger().setLevel(logging.INFO)
-# At INFO it tells at every start where it found its credentials.
+# At INFO, botocore logs the source of its credentials at every cold start.
 logging.getLogger("botocore").setLevel(logging.WARNING)
 
-AT_ONCE = 2
-"""Objects of one event that are looked at at once: while one is rendered, another is read or written."""
+CONCURRENCY = 2
+"""Objects of an event that are processed concurrently: while one is rendered, another is read or written."""
 
-ATTEMPTS = 3
-"""How often a request is made. All of them may hang, and half of the invocation is left."""
+REQUEST_ATTEMPTS = 3
+"""Attempts of each request to AWS. If all of them hang, half of the invocation's time is left."""
 
-LATE_SHARE = 0.1
-"""Of the timeout, what must be left to begin with another object: what is done by then is not to be done again."""
+MIN_TIME_SHARE = 0.1
+"""Share of the timeout that must be left to start another object. With less, the event is delivered again."""
 
 
-def _client_config(timeout_seconds: int) -> Config:
-    """Standard mode backs off from what throttles, with jitter; adaptive mode would hold back other objects too."""
-    patience = timeout_seconds / (2 * ATTEMPTS)
+def _make_client_config(timeout_seconds: int) -> Config:
+    """Use botocore's standard retries: the adaptive mode would delay requests for other objects too."""
+    attempt_seconds = timeout_seconds / (2 * REQUEST_ATTEMPTS)
     return Config(
-        connect_timeout=max(1, min(3, patience)),
-        read_timeout=max(1, min(20, patience)),
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        connect_timeout=max(1, min(3, attempt_seconds)),
+        read_timeout=max(1, min(20, attempt_seconds)),
+        retries={"mode": "standard", "total_max_attempts": REQUEST_ATTEMPTS},
     )
 
 
 settings = Settings.from_environment(os.environ)
+# Only Lambda's runtime sets this variable: tests and tools that import this module must not have their memory limited.
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    # Set by Lambda's runtime alone: a test or a tool that imports this module has a memory of its own.
-    memory.cap(settings.limits.memory_bytes)
-config = _client_config(settings.timeout_seconds)
-reconciler = Reconciler(s3=clients.s3(config), sqs=functools.cache(lambda: clients.sqs(config)), settings=settings)
+    memory.limit(settings.limits.memory_bytes)
+config = _make_client_config(settings.timeout_seconds)
+reconciler = Reconciler(
+    s3=clients.make_s3(config), sqs=functools.cache(lambda: clients.make_sqs(config)), settings=settings
+)
 
-# Nor is it looked through later.
+# Exempt everything allocated so far from later collections.
 gc.freeze()
 gc.enable()
 
 
 class LambdaContext(Protocol):
-    """What is used of the context that Lambda passes."""
+    """The part of Lambda's context object that the handler uses."""
 
     def get_remaining_time_in_millis(self) -> int:
-        """Tell how long this invocation may still take."""
+        """Return how long this invocation may still take."""
 
 
 def lambda_handler(event: object, context: LambdaContext) -> dict[str, object]:
-    """Look at every object that ``event`` names; finish all of them before saying that some failed.
+    """Reconcile every object that ``event`` names, then report those that failed.
 
     Raises:
-        EventError: The event is of no known shape.
-        IncompleteError: Some objects could not be looked at now; the whole event is to be delivered again, which is
-            harmless.
+        EventError: The event has an unknown shape.
+        IncompleteError: Some objects failed. Its sender delivers the whole event again, which is harmless.
 
     """
     envelope = events.parse(event)
-    for problem in envelope.problems:
-        logger.error("not_understood", extra={"why": str(problem)})
+    for error in envelope.errors:
+        logger.error("not_understood", extra={"why": str(error)})
 
     def seconds_left() -> float:
         return context.get_remaining_time_in_millis() / 1000
 
-    def look(address: ObjectAddress) -> Outcome:
-        left = seconds_left()
-        if left < LATE_SHARE * settings.timeout_seconds:
-            raise LateError(f"only {left:.1f} s are left of the invocation")
-        return reconciler.reconcile(address, seconds_left, notices[address])
+    def reconcile(address: ObjectAddress) -> Outcome:
+        seconds = seconds_left()
+        if seconds < MIN_TIME_SHARE * settings.timeout_seconds:
+            raise LateError(f"only {seconds:.1f} s are left of the invocation")
+        return reconciler.reconcile(address, seconds_left, object_events[address])
 
-    notices = envelope.notices
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        results = dict(zip(notices, pool.map(functools.partial(_tried, look), notices), strict=True))
-    # Only now: what comes again with a neighbour that failed would be recorded again each time.
-    for outcome in envelope.done(results):
-        results[outcome.address] = _tried(functools.partial(_recorded, outcome), outcome.address)
+    object_events = envelope.events
+    with ThreadPoolExecutor(CONCURRENCY) as pool:
+        found = pool.map(functools.partial(_attempt, reconcile), object_events)
+        results = dict(zip(object_events, found, strict=True))
+    # Record rejections last, and only those that no retry repeats. This thread alone makes the client of SQS.
+    for outcome in envelope.completed_outcomes(results):
+        results[outcome.address] = _attempt(functools.partial(_record, outcome), outcome.address)
     return envelope.reply(results)
 
 
-def _recorded(outcome: Outcome, _: ObjectAddress) -> Outcome:
+def _record(outcome: Outcome, _: ObjectAddress) -> Outcome:
     if outcome.rejection:
         reconciler.record(outcome.rejection)
     return outcome
 
 
-def _tried(action: Callable[[ObjectAddress], Outcome], address: ObjectAddress) -> Outcome | Failure:
-    """What became of an object; a failure, logged, where that is not known."""
+def _attempt(action: Callable[[ObjectAddress], Outcome], address: ObjectAddress) -> Outcome | Failure:
+    """Return the outcome of ``action``, or log why it failed and return that."""
     try:
         return action(address)
     except Exception as error:
         logger.exception("failed", extra={"bucket": address.bucket, "key": address.key})
-        return Failure.of(error)
+        return Failure.from_exception(error)

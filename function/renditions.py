@@ -209,7 +209,7 @@ class Rendition:
             yield f".storage_class is {self.storage_class!r}: use one of {', '.join(STORAGE_CLASSES)}"
 
 
-def check_together(renditions: Sequence[Rendition]) -> None:
+def check_no_collisions(renditions: Sequence[Rendition]) -> None:
     """Refuse renditions that could write one key.
 
     Raises:

@@ -1,4 +1,4 @@
-"""An object's Content-Encoding, undone: what is stored compressed, for browsers to unpack, is an image all the same."""
+"""Decompresses objects that are stored with ``Content-Encoding: gzip``."""
 
 import zlib
 
@@ -9,30 +9,30 @@ from imaging.limits import Limits
 GZIP = b"\x1f\x8b"
 
 SLICE_BYTES = 1 << 14
-"""How much is unpacked, to at most a thousand times as much, before it is checked that all still fits."""
+"""Input between two checks of the memory. gzip expands it at most a thousandfold."""
 
 
-def decoded(body: bytes, encoding: str, limits: Limits) -> bytes:
-    """Unpack a body that is labelled as gzip, and is; the label alone is not believed.
+def decompress(body: bytes, encoding: str, limits: Limits) -> bytes:
+    """Decompress a body whose header and first bytes both say gzip; return any other body unchanged.
 
     Args:
         body: As S3 stores it.
-        encoding: The Content-Encoding header; empty where there is none.
-        limits: What one image may cost.
+        encoding: The Content-Encoding header; empty if there is none.
+        limits: The memory that it may take.
 
     Raises:
-        RejectedError: CORRUPT, or TOO_LARGE for the memory before all is unpacked.
+        RejectedError: CORRUPT, or TOO_LARGE as soon as the result exceeds the memory.
 
     """
     if "gzip" not in encoding.lower() or not body.startswith(GZIP):
         return body
-    member, unpacked = zlib.decompressobj(wbits=31), bytearray()
+    decompressor, decompressed = zlib.decompressobj(wbits=31), bytearray()
     for start in range(0, len(body), SLICE_BYTES):
         try:
-            unpacked += member.decompress(body[start : start + SLICE_BYTES])
+            decompressed += decompressor.decompress(body[start : start + SLICE_BYTES])
         except zlib.error as error:
             raise RejectedError(Reason.CORRUPT, f"the gzip content cannot be unpacked: {error}") from error
-        budget.check_download(len(body) + len(unpacked), limits)
-        if member.eof:
-            return bytes(unpacked)
+        budget.check_download(len(body) + len(decompressed), limits)
+        if decompressor.eof:
+            return bytes(decompressed)
     raise RejectedError(Reason.CORRUPT, "the gzip content ends too early")

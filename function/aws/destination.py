@@ -1,4 +1,4 @@
-"""The destination's objects: outputs with what they keep of their source's headers and metadata, put and removed."""
+"""The destination bucket: writes outputs, with headers and metadata copied from the source, and removes them."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -24,18 +24,18 @@ MAX_METADATA_BYTES = 2048
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html"""
 
 MARKER = "resized-by"
-"""The user metadata entry that only our outputs have: the digest of the rendition that made them."""
+"""Name of the user metadata entry that marks outputs: its value is the digest of the settings that made them."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Destination:
-    """The bucket of the outputs.
+    """The bucket that outputs are written to.
 
     Attributes:
-        renditions: One output each, of every source.
-        metadata: What outputs keep of their sources', which is a part of the settings that made them.
+        renditions: Every source has one output of each.
+        metadata: The policy for EXIF and XMP; outputs are marked with it.
 
     """
 
@@ -44,17 +44,24 @@ class Destination:
     renditions: tuple[Rendition, ...]
     metadata: MetadataPolicy
 
-    def keys(self, source_key: str) -> tuple[str, ...]:
-        """The outputs' keys, in the renditions' order.
+    def output_keys(self, source_key: str) -> tuple[str, ...]:
+        """Return the keys of a source's outputs, in the renditions' order.
 
         Raises:
-            RejectedError: KEY_TOO_LONG: S3 would refuse one.
+            RejectedError: KEY_TOO_LONG: S3 would refuse one of them.
 
         """
-        return tuple(_checked_key(rendition.output_key(source_key)) for rendition in self.renditions)
+        keys = tuple(rendition.output_key(source_key) for rendition in self.renditions)
+        longest = max(len(key.encode()) for key in keys)
+        if longest > MAX_KEY_BYTES:
+            raise RejectedError(
+                Reason.KEY_TOO_LONG,
+                f"the output's key has {longest} bytes, S3 allows {MAX_KEY_BYTES}: shorten the source's key",
+            )
+        return keys
 
-    def holds_as_output(self, bucket: str, key: str, metadata: Mapping[str, str]) -> bool:
-        """Whether an object is what we wrote; a marker alone proves nothing, for copies keep it."""
+    def is_output(self, bucket: str, key: str, metadata: Mapping[str, str]) -> bool:
+        """Tell whether an object is an output. The marker alone does not prove it, because copies keep it."""
         return (
             bucket == self.bucket
             and MARKER in metadata
@@ -67,7 +74,7 @@ class Destination:
         """Write the outputs of one source.
 
         Raises:
-            botocore.exceptions.BotoCoreError, ClientError: S3 could not do it; a retry may.
+            botocore.exceptions.BotoCoreError, ClientError: A request failed; a retry may succeed.
 
         """
         for key, rendition, output in zip(keys, self.renditions, outputs, strict=True):
@@ -76,38 +83,38 @@ class Destination:
                 Key=key,
                 Body=output.body,
                 ContentType=output.content_type,
-                Metadata=_metadata(key, source["Metadata"], rendition.digest(self.metadata), identity),
-                **_headers(key, rendition, source),
+                Metadata=_make_metadata(key, source["Metadata"], rendition.digest(self.metadata), identity),
+                **_make_headers(key, rendition, source),
             )
 
-    def holds_outputs_of(self, source_key: str, identity: Identity) -> bool:
-        """Whether every output is there, and made of its source as it is now.
+    def has_outputs_of(self, source_key: str, identity: Identity) -> bool:
+        """Tell whether every output exists and was made from this state of the source.
 
         Raises:
-            botocore.exceptions.BotoCoreError, ClientError: S3 could not do it; a retry may.
+            botocore.exceptions.BotoCoreError, ClientError: A request failed; a retry may succeed.
 
         """
-        wanted = _origin(identity).items()
+        expected = _make_origin(identity).items()
         keys = (rendition.output_key(source_key) for rendition in self.renditions)
-        return all(wanted <= self._metadata_of(key).items() for key in keys)
+        return all(expected <= self._read_metadata(key).items() for key in keys)
 
     def remove(self, keys: Sequence[str]) -> tuple[str, ...]:
-        """Remove outputs; where the bucket keeps versions, it keeps them.
+        """Remove outputs. A versioned bucket keeps their versions.
 
         Returns:
-            The keys of those that were there.
+            The keys of the outputs that existed.
 
         Raises:
-            botocore.exceptions.BotoCoreError, ClientError: S3 could not do it; a retry may.
+            botocore.exceptions.BotoCoreError, ClientError: A request failed; a retry may succeed.
 
         """
         return tuple(key for key in keys if self._remove(key))
 
-    def _metadata_of(self, key: str) -> Mapping[str, str]:
+    def _read_metadata(self, key: str) -> Mapping[str, str]:
         try:
             return self.s3.head_object(Bucket=self.bucket, Key=key)["Metadata"]
         except ClientError as error:
-            # Without s3:ListBucket, S3 answers 403 for a missing key. It answers 400 for a key that is too long.
+            # Without s3:ListBucket, S3 answers 403 for a missing key. For a key that is too long it answers 400.
             if error.response["Error"]["Code"] in {"400", "403", "404"}:
                 return {}
             raise
@@ -123,31 +130,22 @@ class Destination:
         return True
 
 
-def _checked_key(key: str) -> str:
-    size = len(key.encode())
-    if size > MAX_KEY_BYTES:
-        raise RejectedError(
-            Reason.KEY_TOO_LONG, f"the output's key has {size} bytes, S3 allows {MAX_KEY_BYTES}: shorten the source's"
-        )
-    return key
-
-
-def _headers(key: str, rendition: Rendition, source: Mapping[str, Any]) -> dict[str, Any]:
-    """What an output keeps of its source's headers, and what its rendition sets instead."""
+def _make_headers(key: str, rendition: Rendition, source: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the rendition's own headers, and those of the source that it does not replace."""
     own = {"CacheControl": rendition.cache_control, "StorageClass": rendition.storage_class}
     own = {name: value for name, value in own.items() if value is not None}
     names = ("CacheControl", "ContentDisposition", "ContentLanguage")
-    copied = {name: _sendable(source[name]) for name in names if name in source and name not in own}
+    copied = {name: _decode_header(source[name]) for name in names if name in source and name not in own}
     if dropped := sorted(name for name, value in copied.items() if value is None):
         logger.warning("metadata_dropped", extra={"key": key, "entries": dropped})
     return {name: value for name, value in copied.items() if value is not None} | own
 
 
-def _sendable(value: str) -> str | None:
-    """The text that botocore sends as the bytes that it received as ``value``; None where it can send no such bytes.
+def _decode_header(value: str) -> str | None:
+    """Return a header that botocore read in the form in which it sends equal bytes; None if there is no such form.
 
-    It reads a header as Latin-1 and writes it as UTF-8. It signs every kind of space as an ASCII space, so S3 would
-    refuse the signature of any other.
+    botocore reads headers as Latin-1 and writes them as UTF-8. It signs every kind of space as an ASCII space, so S3
+    would refuse the signature of any other.
     """
     try:
         text = value.encode("latin-1").decode()
@@ -156,8 +154,8 @@ def _sendable(value: str) -> str | None:
     return None if any(letter.isspace() and not letter.isascii() for letter in text) else text
 
 
-def _origin(identity: Identity) -> dict[str, str]:
-    """What an output's metadata says of the state of its source."""
+def _make_origin(identity: Identity) -> dict[str, str]:
+    """Return the metadata entries that name the state of the source that an output was made from."""
     return {
         "resized-from-etag": identity.etag.strip('"'),
         "resized-from-modified": identity.last_modified.astimezone(UTC).isoformat(),
@@ -165,12 +163,12 @@ def _origin(identity: Identity) -> dict[str, str]:
     }
 
 
-def _metadata(key: str, source: Mapping[str, str], digest: str, identity: Identity) -> dict[str, str]:
-    """The output's user metadata: where it came from, and as much of the source's as S3 takes, which is all or none."""
-    ours = {MARKER: digest, **_origin(identity)}
+def _make_metadata(key: str, source: Mapping[str, str], digest: str, identity: Identity) -> dict[str, str]:
+    """Return an output's user metadata: the function's entries, and all of the source's or none."""
+    ours = {MARKER: digest, **_make_origin(identity)}
     theirs = {name: value for name, value in source.items() if name not in ours}
     size = sum(len(name.encode()) + len(value.encode()) for name, value in (ours | theirs).items())
-    # Not ASCII: S3 hands out such values in an encoding of its own, which it does not take back.
+    # S3 returns values that are not ASCII in an encoding that it does not accept in a PUT.
     if size > MAX_METADATA_BYTES or not all(value.isascii() for value in theirs.values()):
         logger.warning("metadata_dropped", extra={"key": key, "entries": sorted(theirs)})
         return ours

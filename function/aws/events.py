@@ -1,4 +1,4 @@
-"""Every envelope that can reach the function: which objects it is about, and the reply that its sender wants."""
+"""Every envelope that can reach the function: the objects it names, and the reply that its sender expects."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,109 +6,104 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import unquote_plus
 
-from aws.outcomes import Change, Failure, Notice, ObjectAddress, Outcome
+from aws.outcomes import EventType, Failure, ObjectAddress, ObjectEvent, Outcome
 from errors import EventError, IncompleteError
 
 Results = Mapping[ObjectAddress, Outcome | Failure]
-"""What became of each object; a failure where it could not be looked at now."""
+"""The result for each object; a failure if the object has to be tried again."""
 
 
 @dataclass(frozen=True)
-class Part:
-    """What its sender would deliver again as a whole.
+class BatchItem:
+    """The smallest unit that the sender delivers again: a message, a task, or else the whole event.
 
     Attributes:
-        identity: What its sender calls it; empty where an event has no parts.
-        notices: What it says of objects, in its order.
-        problems: What in it could not be understood, each with its first 200 characters.
+        identifier: The ID of the message or task; empty for a whole event.
+        events: What it reports about objects, in its order.
+        errors: Its parts that are not understood.
 
     """
 
-    identity: str
-    notices: tuple[Notice, ...]
-    problems: tuple[EventError, ...]
+    identifier: str
+    events: tuple[ObjectEvent, ...]
+    errors: tuple[EventError, ...]
 
     @classmethod
-    def of(cls, identity: str, found: Iterator[Notice | EventError]) -> "Part":
-        """Sort what was found."""
-        things = tuple(found)
-        notices = tuple(thing for thing in things if isinstance(thing, Notice))
-        return cls(identity, notices, tuple(thing for thing in things if isinstance(thing, EventError)))
+    def of(cls, identifier: str, parsed: Iterator[ObjectEvent | EventError]) -> "BatchItem":
+        """Make an item of what a parser found."""
+        found = tuple(parsed)
+        events = tuple(one for one in found if isinstance(one, ObjectEvent))
+        return cls(identifier, events, tuple(one for one in found if isinstance(one, EventError)))
 
     @property
     def addresses(self) -> tuple[ObjectAddress, ...]:
-        """The objects that it is about, each once, in its order."""
-        return tuple(dict.fromkeys(notice.address for notice in self.notices))
+        """The objects that it names, without duplicates, in its order."""
+        return tuple(dict.fromkeys(event.address for event in self.events))
 
-    def failures(self, results: Results) -> list[str]:
-        """What keeps it from being done, one sentence each; empty when it is."""
-        keyed = ((address.key, results[address]) for address in self.addresses)
+    def list_failures(self, results: Results) -> list[str]:
+        """Return why the item has to be delivered again, one sentence each; empty if it succeeded."""
+        by_key = ((address.key, results[address]) for address in self.addresses)
         return [
-            *(str(problem) for problem in self.problems),
-            *(f"{key} ({result.error})" for key, result in keyed if isinstance(result, Failure)),
+            *(str(error) for error in self.errors),
+            *(f"{key} ({result.error})" for key, result in by_key if isinstance(result, Failure)),
         ]
 
 
 @dataclass(frozen=True)
 class Envelope:
-    """An event whose sender delivers all of it again, or nothing: S3, SNS, EventBridge, Lambda, a person."""
+    """An event that is delivered again as a whole: from S3, SNS, EventBridge, Lambda or a person."""
 
-    parts: tuple[Part, ...]
-
-    @property
-    def addresses(self) -> tuple[ObjectAddress, ...]:
-        """The objects that it is about, each once, in its order."""
-        return tuple(self.notices)
+    items: tuple[BatchItem, ...]
 
     @property
-    def notices(self) -> dict[ObjectAddress, list[Notice]]:
-        """What it says of each object, in its order."""
-        found: dict[ObjectAddress, list[Notice]] = {}
-        for part in self.parts:
-            for notice in part.notices:
-                found.setdefault(notice.address, []).append(notice)
-        return found
+    def events(self) -> dict[ObjectAddress, list[ObjectEvent]]:
+        """What the event reports about each object, in its order."""
+        events: dict[ObjectAddress, list[ObjectEvent]] = {}
+        for item in self.items:
+            for event in item.events:
+                events.setdefault(event.address, []).append(event)
+        return events
 
     @property
-    def problems(self) -> tuple[EventError, ...]:
-        """What in it could not be understood."""
-        return tuple(problem for part in self.parts for problem in part.problems)
+    def errors(self) -> tuple[EventError, ...]:
+        """The parts of the event that are not understood."""
+        return tuple(error for item in self.items for error in item.errors)
 
-    def done(self, results: Results) -> tuple[Outcome, ...]:
-        """The outcomes of the parts that will not be delivered again, each once."""
-        parts = (part for part in self.parts if not part.failures(results))
-        outcomes = (results[address] for address in dict.fromkeys(a for part in parts for a in part.addresses))
-        return tuple(outcome for outcome in outcomes if isinstance(outcome, Outcome))
+    def completed_outcomes(self, results: Results) -> tuple[Outcome, ...]:
+        """Return the outcomes of the items that will not be delivered again, without duplicates."""
+        completed = (item for item in self.items if not item.list_failures(results))
+        addresses = dict.fromkeys(address for item in completed for address in item.addresses)
+        return tuple(outcome for address in addresses if isinstance(outcome := results[address], Outcome))
 
     def reply(self, results: Results) -> dict[str, object]:
-        """The reply, which nobody reads but a person who sent the event by hand.
+        """Return all outcomes. Only a person who sent the event by hand reads them.
 
         Raises:
-            IncompleteError: Some objects could not be looked at; names them all.
+            IncompleteError: Names every object that failed.
 
         """
-        failures = [failure for part in self.parts for failure in part.failures(results)]
+        failures = [failure for item in self.items for failure in item.list_failures(results)]
         if failures:
-            raise _incomplete(failures, len(self.addresses) + len(self.problems), "objects")
-        outcomes = (results[address] for address in self.addresses)
-        return {"outcomes": [_described(outcome) for outcome in outcomes if isinstance(outcome, Outcome)]}
+            raise _make_incomplete_error(failures, len(results) + len(self.errors), "objects")
+        return {"outcomes": [_describe(outcome) for outcome in results.values() if isinstance(outcome, Outcome)]}
 
 
 class Messages(Envelope):
-    """Messages of an SQS queue: those that failed are delivered again, the others are not."""
+    """Messages of an SQS queue, which delivers only the failed ones again."""
 
     def reply(self, results: Results) -> dict[str, object]:
-        """The messages that failed.
+        """Return the messages that failed.
 
         Raises:
-            IncompleteError: All failed. To SQS that is the same, and also right where its event source mapping does not
-                ask which failed, and would take any reply for a success.
+            IncompleteError: All messages failed. An event source mapping without ReportBatchItemFailures would take any
+                reply for a success.
 
         """
-        failed = {part.identity: why for part in self.parts if (why := part.failures(results))}
-        if len(failed) == len(self.parts):
-            raise _incomplete([one for failures in failed.values() for one in failures], len(self.parts), "messages")
-        return {"batchItemFailures": [{"itemIdentifier": identity} for identity in failed]}
+        failed = {item.identifier: failures for item in self.items if (failures := item.list_failures(results))}
+        if len(failed) == len(self.items):
+            sentences = [failure for failures in failed.values() for failure in failures]
+            raise _make_incomplete_error(sentences, len(self.items), "messages")
+        return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
 
 
 @dataclass(frozen=True)
@@ -116,8 +111,8 @@ class Tasks(Envelope):
     """Tasks of an S3 Batch Operations job: https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-invoke-lambda.html.
 
     Attributes:
-        version: Of the envelope, 1.0 or 2.0.
-        invocation_id: To be given back.
+        version: The envelope's schema version, 1.0 or 2.0.
+        invocation_id: The reply repeats it.
 
     """
 
@@ -125,172 +120,175 @@ class Tasks(Envelope):
     invocation_id: str
 
     def reply(self, results: Results) -> dict[str, object]:
-        """What became of each task, for the job's report; what may work later is tried again before the job ends."""
+        """Return the result of each task for the job's report; the job retries temporary failures itself."""
         return {
             "invocationSchemaVersion": self.version,
             "treatMissingKeysAs": "TemporaryFailure",
             "invocationId": self.invocation_id,
-            "results": [_task_result(part, results) for part in self.parts],
+            "results": [_make_task_result(item, results) for item in self.items],
         }
 
 
 def parse(event: object) -> Envelope:
-    """Tell by its shape what an event is.
-
-    What it says of an object never decides what becomes of it: it helps to understand S3's answer.
+    """Recognise an event's envelope by its shape.
 
     Raises:
-        EventError: It is of no known shape; the message shows its first 200 characters.
+        EventError: The shape is unknown; the message quotes the first 200 characters.
 
     """
     match event:
         case {"invocationSchemaVersion": "1.0" | "2.0" as version, "invocationId": str(invocation), "tasks": [*tasks]}:
-            parts = tuple(Part.of(str(_member(task, "taskId")), _in_task(task)) for task in tasks)
-            return Tasks(parts, version, invocation)
-        case {"Records": [*records]} if records and all(_member(one, "eventSource") == "aws:sqs" for one in records):
-            return Messages(tuple(Part.of(str(_member(one, "messageId")), _in_record(one)) for one in records))
+            items = tuple(BatchItem.of(str(_get(task, "taskId")), _parse_task(task)) for task in tasks)
+            return Tasks(items, version, invocation)
+        case {"Records": [*records]} if records and all(_get(one, "eventSource") == "aws:sqs" for one in records):
+            return Messages(tuple(BatchItem.of(str(_get(one, "messageId")), _parse_record(one)) for one in records))
         case {"Records": [*_]}:
-            return Envelope((Part.of("", _in(event)),))
+            return Envelope((BatchItem.of("", _parse_event(event)),))
         case _:
-            part = Part.of("", _in(event))
-            for problem in part.problems:
-                raise problem
-            return Envelope((part,))
+            item = BatchItem.of("", _parse_event(event))
+            for error in item.errors:
+                raise error
+            return Envelope((item,))
 
 
-def _in(event: object) -> Iterator[Notice | EventError]:
-    """The objects that an event is about, or one inside of another."""
+def _parse_event(event: object) -> Iterator[ObjectEvent | EventError]:
+    """Find the objects in an event, or in an event that another one contains."""
     match event:
         case {"Records": [*records]}:
             for record in records:
-                yield from _in_record(record)
-        case {"source": "aws.s3", "detail": {"bucket": {"name": str(bucket)}, "object": {"key": str(key), **about}}}:
-            # EventBridge gives keys as they are: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
-            address, change = ObjectAddress(bucket, key), _eventbridge_change(event)
-            yield _notice(address, change, about.get("version-id"), _member(event, "time"))
+                yield from _parse_record(record)
+        case {"source": "aws.s3", "detail": {"bucket": {"name": str(bucket)}, "object": {"key": str(key), **details}}}:
+            # EventBridge does not encode keys: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+            event_type = _read_eventbridge_type(event)
+            yield _make_object_event(bucket, key, event_type, details.get("version-id"), _get(event, "time"))
         case {"Service": "Amazon S3", "Event": "s3:TestEvent"}:
-            # Sent by S3 itself when a notification is configured; about nothing.
+            # S3 sends it when a notification is configured. It names no object.
             pass
         case {"Type": "Notification", "Message": str(message)}:
-            # What SNS puts into a queue, unless it is asked for the message alone.
-            yield from _in_text(message)
+            # SNS wraps messages to a queue in this, except with raw message delivery.
+            yield from _parse_text(message)
         case {"requestContext": {"condition": str()}, "requestPayload": payload}:
-            # Lambda's record of an event that it gave up: a redrive is just a resend.
+            # Lambda's record of an event that failed for good, so that a redrive can send the record itself.
             # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
-            yield from _in(payload)
+            yield from _parse_event(payload)
         case {"bucket": str(bucket), "key": str(key), "etag": str(), "reason": str()}:
-            # Our own record of a rejection.
-            yield Notice(ObjectAddress(bucket, key))
+            # The function's own record of a rejection.
+            yield ObjectEvent(ObjectAddress(bucket, key))
         case _:
-            yield EventError(f"An event of no known shape: {_excerpt(event)}")
+            yield EventError(f"The event has an unknown shape: {_excerpt(event)}")
 
 
-def _in_record(record: object) -> Iterator[Notice | EventError]:
+def _parse_record(record: object) -> Iterator[ObjectEvent | EventError]:
     match record:
         case {
             "eventSource": "aws:s3",
             "eventVersion": str(version),
-            "s3": {"bucket": {"name": str(bucket)}, "object": {"key": str(key), **about}},
+            "s3": {"bucket": {"name": str(bucket)}, "object": {"key": str(key), **details}},
         } if version.partition(".")[0] == "2":
             # Keys in S3 notifications are form-encoded: "+" is a space.
             # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
-            address, change = ObjectAddress(bucket, unquote_plus(key)), _s3_change(_member(record, "eventName"))
-            yield _notice(address, change, about.get("versionId"), _member(record, "eventTime"))
+            event_type = _read_s3_type(_get(record, "eventName"))
+            yield _make_object_event(
+                bucket, unquote_plus(key), event_type, details.get("versionId"), _get(record, "eventTime")
+            )
         case {"eventSource": "aws:sqs", "messageId": str(), "body": str(body)}:
-            yield from _in_text(body)
+            yield from _parse_text(body)
         case {"EventSource": "aws:sns", "Sns": {"Message": str(message)}}:
-            yield from _in_text(message)
+            yield from _parse_text(message)
         case _:
-            yield EventError(f"A record that is no S3 notification of version 2: {_excerpt(record)}")
+            yield EventError(f"The record is not an S3 notification of version 2: {_excerpt(record)}")
 
 
-def _in_task(task: object) -> Iterator[Notice | EventError]:
+def _parse_task(task: object) -> Iterator[ObjectEvent | EventError]:
     match task:
-        # Keys of tasks are form-encoded too, whatever the manifest's are.
+        # Tasks have form-encoded keys, however the manifest encodes them.
         case {"taskId": str(), "s3Key": str(key), "s3BucketArn": str(arn)}:
-            yield Notice(ObjectAddress(arn.rpartition(":")[2], unquote_plus(key)))
+            yield ObjectEvent(ObjectAddress(arn.rpartition(":")[2], unquote_plus(key)))
         case {"taskId": str(), "s3Key": str(key), "s3Bucket": str(bucket)}:
-            yield Notice(ObjectAddress(bucket, unquote_plus(key)))
+            yield ObjectEvent(ObjectAddress(bucket, unquote_plus(key)))
         case _:
-            yield EventError(f"A task of no known shape: {_excerpt(task)}")
+            yield EventError(f"The task has an unknown shape: {_excerpt(task)}")
 
 
-def _in_text(text: str) -> Iterator[Notice | EventError]:
+def _parse_text(text: str) -> Iterator[ObjectEvent | EventError]:
     try:
         event = json.loads(text)
     except (ValueError, RecursionError):
-        yield EventError(f"A message that is no JSON: {text[:200]}")
+        yield EventError(f"The message is not JSON: {text[:200]}")
     else:
-        yield from _in(event)
+        yield from _parse_event(event)
 
 
-def _notice(address: ObjectAddress, change: Change | None, version_id: object, time: object) -> Notice:
-    """What an event says of an object; what is not as S3 or EventBridge sends it says nothing."""
-    return Notice(address, change, version_id if isinstance(version_id, str) else None, _moment(time))
+def _make_object_event(
+    bucket: str, key: str, event_type: EventType | None, version_id: object, time: object
+) -> ObjectEvent:
+    """Ignore a version ID or a time that has another form than S3 and EventBridge send."""
+    version = version_id if isinstance(version_id, str) else None
+    return ObjectEvent(ObjectAddress(bucket, key), event_type, version, _parse_time(time))
 
 
-def _s3_change(name: object) -> Change | None:
+def _read_s3_type(name: object) -> EventType | None:
     match str(name).split(":"):
         case ["ObjectCreated", _] | ["ObjectRestore", "Completed"]:
-            return Change.ARRIVED
+            return EventType.AVAILABLE
         case ["ObjectRemoved", "Delete"]:
-            return Change.DELETED
+            return EventType.DELETED
         case ["LifecycleExpiration", "Delete"]:
-            return Change.EXPIRED
+            return EventType.EXPIRED
         case _:
             return None
 
 
-def _eventbridge_change(event: object) -> Change | None:
+def _read_eventbridge_type(event: object) -> EventType | None:
     match event:
         case {"detail-type": "Object Created" | "Object Restore Completed"}:
-            return Change.ARRIVED
+            return EventType.AVAILABLE
         case {"detail": {"deletion-type": "Permanently Deleted", "reason": "DeleteObject"}}:
-            return Change.DELETED
+            return EventType.DELETED
         case {"detail": {"deletion-type": "Permanently Deleted", "reason": "Lifecycle Expiration"}}:
-            return Change.EXPIRED
+            return EventType.EXPIRED
         case _:
             return None
 
 
-def _moment(time: object) -> datetime | None:
+def _parse_time(time: object) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(str(time))
+        parsed = datetime.fromisoformat(str(time))
     except ValueError:
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
-def _task_result(part: Part, results: Results) -> dict[str, object]:
-    outcomes = [results[address] for address in part.addresses]
-    if failures := part.failures(results):
-        is_final = part.problems or any(isinstance(outcome, Failure) and outcome.is_final for outcome in outcomes)
+def _make_task_result(item: BatchItem, results: Results) -> dict[str, object]:
+    item_results = [results[address] for address in item.addresses]
+    if failures := item.list_failures(results):
+        is_final = item.errors or any(isinstance(result, Failure) and result.is_final for result in item_results)
         code, text = "PermanentFailure" if is_final else "TemporaryFailure", "; ".join(failures)
     else:
-        (outcome,) = (outcome for outcome in outcomes if isinstance(outcome, Outcome))
+        (outcome,) = (result for result in item_results if isinstance(result, Outcome))
         if outcome.rejection:
             code, text = "PermanentFailure", f"{outcome.rejection.reason}: {outcome.rejection.message}"
         else:
             code, text = "Succeeded", f"{outcome.status}: {', '.join(outcome.output_keys)}".removesuffix(": ")
-    return {"taskId": part.identity, "resultCode": code, "resultString": text}
+    return {"taskId": item.identifier, "resultCode": code, "resultString": text}
 
 
-def _described(outcome: Outcome) -> dict[str, object]:
-    described: dict[str, object] = {
+def _describe(outcome: Outcome) -> dict[str, object]:
+    description: dict[str, object] = {
         "status": outcome.status,
         "key": outcome.address.key,
         "outputs": list(outcome.output_keys),
     }
     if outcome.rejection:
-        described |= {"reason": outcome.rejection.reason, "message": outcome.rejection.message}
-    return described
+        description |= {"reason": outcome.rejection.reason, "message": outcome.rejection.message}
+    return description
 
 
-def _incomplete(failures: Sequence[str], total: int, what: str) -> IncompleteError:
-    return IncompleteError(f"{len(failures)} of {total} {what} failed: {'; '.join(failures)}")
+def _make_incomplete_error(failures: Sequence[str], total: int, unit: str) -> IncompleteError:
+    return IncompleteError(f"{len(failures)} of {total} {unit} failed: {'; '.join(failures)}")
 
 
-def _member(value: object, name: str) -> object:
+def _get(value: object, name: str) -> object:
     return value.get(name) if isinstance(value, dict) else None
 
 

@@ -1,4 +1,4 @@
-"""An object's address, what an event says of the object, and what became of it."""
+"""An object's address, what an event reports about the object, and the outcome of processing it."""
 
 import enum
 import json
@@ -13,7 +13,7 @@ class ObjectAddress:
     """Where an object is, whatever its current content.
 
     Attributes:
-        key: The key itself, with nothing of an envelope's encoding left in it.
+        key: The decoded key. S3 notifications and Batch Operations encode it.
 
     """
 
@@ -21,38 +21,38 @@ class ObjectAddress:
     key: str
 
 
-class Change(enum.Enum):
-    """What happened to a version of an object, as far as it makes a difference."""
+class EventType(enum.Enum):
+    """What happened to a version of an object: the cases that the function treats differently."""
 
-    ARRIVED = enum.auto()
-    """It was uploaded, or restored from an archive: it is there."""
+    AVAILABLE = enum.auto()
+    """It was uploaded, or restored from an archive."""
 
     DELETED = enum.auto()
-    """It was deleted for good. S3 does not say whether it was the current version, or a delete marker."""
+    """It was deleted permanently. S3 does not say whether it was the current version or a delete marker."""
 
     EXPIRED = enum.auto()
-    """A lifecycle rule deleted it for good. In a bucket with versions, a rule does so only to noncurrent ones."""
+    """A lifecycle rule deleted it permanently. In a versioned bucket, rules do this only to noncurrent versions."""
 
 
 @dataclass(frozen=True)
-class Notice:
-    """What an event says of an object.
+class ObjectEvent:
+    """What an event reports about one object.
 
     Attributes:
-        change: None where the event does not say, or where it makes no difference.
-        version_id: The version that it happened to; None where the bucket keeps none, or the event does not name it.
-        at: When it happened; None where the event does not say. Never naive.
+        type: None if the event does not say, or if the function treats it like no other.
+        version_id: The version that the event is about; None if the bucket is not versioned or the event does not say.
+        time: When it happened; None if the event does not say. Always has a time zone.
 
     """
 
     address: ObjectAddress
-    change: Change | None = None
+    type: EventType | None = None
     version_id: str | None = None
-    at: datetime | None = None
+    time: datetime | None = None
 
 
 class Status(enum.StrEnum):
-    """How the look at an object ended; each is a success for the event's sender."""
+    """How the processing of an object ended. The event's sender sees each of them as a success."""
 
     WRITTEN = "written"
     REJECTED = "rejected"
@@ -63,13 +63,13 @@ class Status(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Rejection:
-    """The record of an object that can have no image, as the failure queue holds it.
+    """The failure queue's record of an object that can't be resized.
 
     Attributes:
-        version_id: None where the bucket keeps no versions, or S3 does not tell.
-        etag: As S3 gives it, in quotation marks.
-        message: What is wrong, in a sentence for a person.
-        at: When it was found, in ISO 8601.
+        version_id: None if the bucket is not versioned, or S3 does not say.
+        etag: As S3 returns it, in quotation marks.
+        message: What is wrong and what to do, in one sentence.
+        at: When the object was rejected, in ISO 8601.
 
     """
 
@@ -82,17 +82,17 @@ class Rejection:
     at: str
 
     def to_json(self) -> str:
-        """The body of the queue's message."""
+        """Return the body of the queue's message."""
         return json.dumps(asdict(self))
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one object.
+    """The result of processing one object.
 
     Attributes:
-        output_keys: What was written or removed, one key a rendition.
-        rejection: What is to be recorded; None unless rejected.
+        output_keys: The outputs that were written or removed, one key for each rendition.
+        rejection: The record for the failure queue; None unless the object was rejected.
 
     """
 
@@ -104,7 +104,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why it is not known what became of an object: what is kept of an exception, whose traceback holds memory.
+    """Why an object has no outcome. It replaces the exception, whose traceback would keep images in memory.
 
     Attributes:
         error: Class and message of the exception.
@@ -116,6 +116,6 @@ class Failure:
     is_final: bool
 
     @classmethod
-    def of(cls, error: Exception) -> "Failure":
-        """Keep what a reply tells of ``error``."""
+    def from_exception(cls, error: Exception) -> "Failure":
+        """Keep the parts of ``error`` that a reply contains."""
         return cls(f"{type(error).__name__}: {error}", isinstance(error, EventError))

@@ -1,4 +1,4 @@
-"""Makes the destination agree with one source object, as that object is now."""
+"""Makes the destination agree with the current state of one source object."""
 
 import logging
 import threading
@@ -10,31 +10,31 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from aws import source
-from aws.content_encoding import decoded
+from aws.content_encoding import decompress
 from aws.destination import Destination
-from aws.outcomes import Change, Notice, ObjectAddress, Outcome, Rejection, Status
+from aws.outcomes import EventType, ObjectAddress, ObjectEvent, Outcome, Rejection, Status
 from aws.settings import Settings
 from aws.source import Absence, Identity
 from errors import BrokenOffError, EventError, LateError, Reason, RejectedError, UnsettledError
 from imaging import budget, memory
-from imaging.render import Output, Rendered, render
+from imaging.render import Output, render
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
     from mypy_boto3_sqs import SQSClient
 
-LOOKS = 3
-"""How often a source object may change under us before the event is handed back to be retried."""
+ATTEMPTS = 3
+"""How often an object is processed if it changes meanwhile. After that, Lambda retries the event."""
 
 SMALL_SHARE = 128
-"""Of the function's memory, what may be held of other objects of the event while one is rendered: a 128th for each."""
+"""A source or its outputs may stay in memory beside another image if they take at most a 128th of the memory."""
 
-WHOLE_SHARE = 0.9
-"""Of the function's timeout, what an object must have had to be rejected as too slow; with less, it is retried."""
+FULL_SHARE = 0.9
+"""Share of the timeout that an image must have had to be rejected as too slow. With less, it is retried."""
 
 PROPAGATION = timedelta(minutes=20)
-"""How long S3 may not know a version that is there: up to 15 minutes after a bucket first keeps versions, and a margin.
+"""How long S3 may answer 404 for a version that exists: 15 minutes after versioning is enabled, and a margin.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/manage-versioning-examples.html
 """
@@ -42,24 +42,16 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/manage-versioning-examples
 logger = logging.getLogger(__name__)
 
 SecondsLeft = Callable[[], float]
-"""Tells how long the invocation may still take."""
-
-
-@dataclass
-class Watch:
-    """How long the parts of one object's work took, in seconds."""
-
-    read: float = 0.0
-    render: float = 0.0
+"""Returns how long the invocation may still take."""
 
 
 @dataclass(frozen=True)
 class Reconciler:
-    """Reads source objects, writes their renditions, and records what can have none.
+    """Writes the outputs of source objects, removes them, and records the objects that can't be resized.
 
     Attributes:
-        sqs: Gives the client that records rejections; called only when there is one, for most invocations have none.
-        rendering: Held by the one object that is rendered.
+        sqs: Returns the client that records rejections. Most invocations have none, so it is made at the first.
+        rendering: Held while an image is rendered, because one image may take all of the memory.
 
     """
 
@@ -70,276 +62,272 @@ class Reconciler:
 
     @cached_property
     def destination(self) -> Destination:
-        """Where outputs go."""
+        """The bucket that outputs are written to."""
         settings = self.settings
         return Destination(self.s3, settings.destination_bucket, settings.renditions, settings.metadata)
 
-    def reconcile(self, address: ObjectAddress, seconds_left: SecondsLeft, notices: Sequence[Notice] = ()) -> Outcome:
-        """Make the destination agree with the object at ``address``, however often it changes meanwhile.
+    def reconcile(
+        self, address: ObjectAddress, seconds_left: SecondsLeft, events: Sequence[ObjectEvent] = ()
+    ) -> Outcome:
+        """Make the destination agree with the object at ``address``.
 
-        A handler that was slow may have written an older image after a faster one wrote the newer. So each looks again
-        after its last write, and whoever writes last also looks last: what stays is the newest image.
+        A slow invocation may overwrite the outputs of a newer upload. So every invocation re-checks the source after
+        its last write, and processes the object again if it changed. The last writer always sees the newest upload.
 
         Args:
-            address: Where the object is, if it still is.
+            address: The object's address; the object need not exist.
             seconds_left: How long the invocation may still take.
-            notices: What the event says of it.
+            events: What the event reports about the object.
 
         Raises:
             EventError: The object is not in the source bucket.
-            LateError: What came before left too little time.
-            UnsettledError: At every look, the object changed, broke off, or was missing though it should be there.
-            botocore.exceptions.BotoCoreError, ClientError: S3 could not do it; a retry may.
+            LateError: The invocation's other objects left too little time.
+            UnsettledError: In every attempt, the object changed, broke off, or was unexpectedly missing.
+            botocore.exceptions.BotoCoreError, ClientError: A request failed; a retry may succeed.
 
         """
         self._check_bucket(address)
-        if why := self._why_ignored(address, notices):
-            return _concluded(Outcome(Status.IGNORED, address), why=why)
+        if why := self._find_reason_to_ignore(address, events):
+            return _log_outcome(Outcome(Status.IGNORED, address), why=why)
+        last_seen = _find_last_seen(events)
         refused: Identity | Absence | None = None
-        seen = _last_seen(notices)
-        for _ in range(LOOKS):
+        for _ in range(ATTEMPTS):
             try:
                 response = source.get(self.s3, address)
-            except RejectedError as rejection:
-                # Whose identity that was, only a second refusal tells: the object may be another by now.
-                before, refused = refused, source.identity(self.s3, address)
-                if isinstance(refused, Identity) and refused == before:
-                    return _rejected(address, refused, rejection)
+            except RejectedError as error:
+                # A newer upload may have replaced the refused object before HEAD. Two refusals with one identity agree.
+                previous, refused = refused, source.head(self.s3, address)
+                if isinstance(refused, Identity) and refused == previous:
+                    return _log_outcome(_make_rejection(address, refused, error))
                 continue
             if isinstance(response, Absence):
-                outcome = self._remove(address, response, seen)
+                outcome = self._process_absence(address, response, last_seen)
             else:
-                outcome = self._agree(address, response, seconds_left)
-                seen = datetime.now(UTC) if "VersionId" in response else seen
+                outcome = self._process_object(address, response, seconds_left)
+                last_seen = datetime.now(UTC) if "VersionId" in response else last_seen
             if outcome is not None:
                 return outcome
         raise UnsettledError(
-            f"At each of {LOOKS} looks s3://{address.bucket}/{address.key} changed, broke off, "
-            "or was missing without a delete marker, although a version of it was there a few minutes ago"
+            f"In each of {ATTEMPTS} attempts s3://{address.bucket}/{address.key} changed, broke off, "
+            "or was missing without a delete marker although a version of it existed a few minutes ago"
         )
 
     def record(self, rejection: Rejection) -> None:
-        """Put into the failure queue why an object has no image.
+        """Send a rejection to the failure queue.
 
         Raises:
-            botocore.exceptions.BotoCoreError, ClientError: SQS could not do it; a retry may.
+            botocore.exceptions.BotoCoreError, ClientError: The request failed; a retry may succeed.
 
         """
         self.sqs().send_message(QueueUrl=self.settings.failure_queue_url, MessageBody=rejection.to_json())
 
-    def _why_ignored(self, address: ObjectAddress, notices: Sequence[Notice]) -> str | None:
-        if address.key.endswith("/"):
-            return "a folder, not an object"
-        if not self.settings.wants(address.key):
-            # Whoever notifies us of a whole bucket may; nor does a backfill of a folder know what is wanted of it.
-            return "no filter fits its key"
-        if self._is_unchanged(address, notices):
-            return "a version was deleted that was not the current one"
-        return None
-
-    def _is_unchanged(self, address: ObjectAddress, notices: Sequence[Notice]) -> bool:
-        """Whether all that happened is that versions were deleted that were not the current one.
-
-        S3 does not say whether a version that somebody deleted was the current one, or the delete marker. If it was, an
-        older version has become current, and the outputs are not made of it.
-        """
-        changes = {one.change if one.version_id else None for one in notices}
-        if not changes or not changes <= {Change.DELETED, Change.EXPIRED}:
-            return False
-        current = source.identity(self.s3, address)
-        if not isinstance(current, Identity):
-            return False
-        # Without mirror_deletes the role may not read outputs.
-        may_read = self.settings.mirror_deletes
-        return changes == {Change.EXPIRED} or (may_read and self.destination.holds_outputs_of(address.key, current))
-
-    def _agree(
-        self, address: ObjectAddress, response: "GetObjectOutputTypeDef", seconds_left: SecondsLeft
-    ) -> Outcome | None:
-        """Write what the object says it should be; None where it is another by then."""
-        if self.destination.holds_as_output(address.bucket, address.key, response["Metadata"]):
-            response["Body"].close()
-            return _concluded(Outcome(Status.IGNORED, address), why="an output of ours")
-        identity = Identity.of(response)
-        try:
-            keys = self._write(address, response, identity, seconds_left)
-        except BrokenOffError as error:
-            _log("broken_off", address, why=str(error))
-            return None
-        except RejectedError as rejection:
-            if source.identity(self.s3, address) == identity:
-                return _rejected(address, identity, rejection)
-        else:
-            if source.identity(self.s3, address) == identity:
-                return Outcome(Status.WRITTEN, address, keys)
-        finally:
-            # Of a large object that is refused by its size, nothing more is to arrive.
-            response["Body"].close()
-        _log("changed", address)
-        return None
-
-    def _remove(self, address: ObjectAddress, absence: Absence, seen: datetime | None) -> Outcome | None:
-        """Remove the outputs of an object that is gone, if they are to be.
-
-        Args:
-            address: The object's.
-            absence: How S3 says that it is gone.
-            seen: When a version of it was last known to be there. While one is, only a delete marker can hide it.
-
-        Returns:
-            None where it is there again by then, or may be there all the time.
-
-        """
-        if absence is Absence.UNMARKED and seen is not None and datetime.now(UTC) - seen < PROPAGATION:
-            _log("missing", address)
-            return None
-        if not self.settings.mirror_deletes:
-            return _concluded(Outcome(Status.GONE, address))
-        try:
-            keys = self.destination.keys(address.key)
-        except RejectedError:
-            # Under a key that is too long there never was one.
-            return _concluded(Outcome(Status.GONE, address))
-        removed = self.destination.remove(keys)
-        if source.identity(self.s3, address) is absence:
-            if not removed:
-                return _concluded(Outcome(Status.GONE, address))
-            return _concluded(Outcome(Status.REMOVED, address, removed), outputs=[{"key": key} for key in removed])
-        _log("changed", address)
-        return None
-
     def _check_bucket(self, address: ObjectAddress) -> None:
-        """Refuse another bucket's object without a request to S3, whose answer would be about our permissions."""
+        """Refuse an object of another bucket. S3 would only answer that the role has no permission."""
         if address.bucket != self.settings.source_bucket:
             raise EventError(
                 f"The event is about the bucket {address.bucket!r}, "
                 f"but this function's source is {self.settings.source_bucket!r}: check which buckets notify it"
             )
 
-    def _write(
-        self, address: ObjectAddress, response: "GetObjectOutputTypeDef", identity: Identity, seconds_left: SecondsLeft
-    ) -> tuple[str, ...]:
-        """Render every rendition of the object that is being read, then put them all.
+    def _find_reason_to_ignore(self, address: ObjectAddress, events: Sequence[ObjectEvent]) -> str | None:
+        if address.key.endswith("/"):
+            return "the key names a folder"
+        # A notification may have no filter, and a backfill may name keys that this function does not handle.
+        if not self.settings.is_upload(address.key):
+            return "no filter matches the key"
+        if self._is_noncurrent_deletion(address, events):
+            return "a noncurrent version was deleted"
+        return None
 
-        One object is rendered at a time, for it may take all of the memory; what is small is read before its turn and
-        put after it, beside another's.
+    def _is_noncurrent_deletion(self, address: ObjectAddress, events: Sequence[ObjectEvent]) -> bool:
+        """Tell whether all events are permanent deletions of noncurrent versions.
+
+        S3 does not say whether a person deleted the current version or a delete marker. If so, an older version has
+        become current, and the outputs are not made from it.
         """
-        started, watch = time.perf_counter(), Watch()
-        keys = self.destination.keys(address.key)
+        types = {event.type if event.version_id else None for event in events}
+        if not types or not types <= {EventType.DELETED, EventType.EXPIRED}:
+            return False
+        current = source.head(self.s3, address)
+        if not isinstance(current, Identity):
+            return False
+        # The role may read outputs only with mirror_deletes.
+        can_read = self.settings.mirror_deletes
+        return types == {EventType.EXPIRED} or (can_read and self.destination.has_outputs_of(address.key, current))
+
+    def _process_absence(self, address: ObjectAddress, absence: Absence, last_seen: datetime | None) -> Outcome | None:
+        """Remove the outputs of a deleted object, with ``mirror_deletes``.
+
+        Args:
+            address: The object's address.
+            absence: How S3 reports that the object does not exist.
+            last_seen: When a version was last known to exist. Shortly after that, only a delete marker proves that the
+                object was deleted.
+
+        Returns:
+            None if the object may exist after all, or exists again.
+
+        """
+        if absence is Absence.NO_VERSION and last_seen is not None and datetime.now(UTC) - last_seen < PROPAGATION:
+            _log("missing", address)
+            return None
+        gone = Outcome(Status.GONE, address)
+        if not self.settings.mirror_deletes:
+            return _log_outcome(gone)
+        try:
+            keys = self.destination.output_keys(address.key)
+        except RejectedError:
+            # Its outputs' keys are too long, so it never had outputs.
+            return _log_outcome(gone)
+        removed = self.destination.remove(keys)
+        if source.head(self.s3, address) is not absence:
+            _log("changed", address)
+            return None
+        if not removed:
+            return _log_outcome(gone)
+        return _log_outcome(Outcome(Status.REMOVED, address, removed), outputs=[{"key": key} for key in removed])
+
+    def _process_object(
+        self, address: ObjectAddress, response: "GetObjectOutputTypeDef", seconds_left: SecondsLeft
+    ) -> Outcome | None:
+        """Write the outputs of an object, or reject it; return None if it changed meanwhile or could not be read."""
+        if self.destination.is_output(address.bucket, address.key, response["Metadata"]):
+            response["Body"].close()
+            return _log_outcome(Outcome(Status.IGNORED, address), why="the object is an output")
+        identity = Identity.of(response)
+        try:
+            outcome = Outcome(Status.WRITTEN, address, self._write_outputs(address, response, seconds_left))
+        except BrokenOffError as error:
+            _log("broken_off", address, why=str(error))
+            return None
+        except RejectedError as error:
+            outcome = _make_rejection(address, identity, error)
+        finally:
+            # A large object that is rejected for its size must not be downloaded further.
+            response["Body"].close()
+        if source.head(self.s3, address) != identity:
+            _log("changed", address)
+            return None
+        return _log_outcome(outcome) if outcome.rejection else outcome
+
+    def _write_outputs(
+        self, address: ObjectAddress, response: "GetObjectOutputTypeDef", seconds_left: SecondsLeft
+    ) -> tuple[str, ...]:
+        """Render all renditions of the object, then write them, and return their keys.
+
+        One image is rendered at a time. Meanwhile a small object is read, or small outputs are written.
+        """
+        started, identity = time.perf_counter(), Identity.of(response)
+        keys = self.destination.output_keys(address.key)
         budget.check_download(identity.size, self.settings.limits)
-        # Nothing here holds what is large for longer than it is rendered.
-        small = _read(response, watch) if self._is_small(identity.size) else None
-        # Pixels live in calls that have ended by the time another object is rendered, even with an exception.
+        line: dict[str, Any] = {"version_id": identity.version_id, "source_bytes": identity.size}
+        small_body = _read(response, line) if self._is_small(identity.size) else None
+        # No large buffer outlives this call: `releasing` clears the frames of an exception that ends it.
         with self.rendering, memory.releasing():
-            details, outputs = self._make(keys, small, response, seconds_left, watch)
+            outputs = self._take_turn(keys, small_body, response, seconds_left, line)
         if outputs:
             self.destination.put(keys, outputs, response, identity)
-        _log(
-            "written",
-            address,
-            version_id=identity.version_id,
-            source_bytes=identity.size,
-            **details,
-            read_milliseconds=round(1000 * watch.read),
-            render_milliseconds=round(1000 * watch.render),
-            milliseconds=round(1000 * (time.perf_counter() - started)),
-        )
+        _log("written", address, **line, milliseconds=_milliseconds_since(started))
         return keys
 
-    def _make(
+    def _take_turn(
         self,
         keys: Sequence[str],
         body: bytes | None,
         response: "GetObjectOutputTypeDef",
         seconds_left: SecondsLeft,
-        watch: Watch,
-    ) -> tuple[dict[str, Any], list[Output]]:
-        """Render every rendition and put them unless they are small; a body that is None is read first.
+        line: dict[str, Any],
+    ) -> list[Output]:
+        """Do everything that needs the memory: read the body if it is None, render it, and write large outputs.
+
+        Args:
+            keys: The outputs' keys.
+            body: The object, if it is small.
+            response: S3's response to GET.
+            seconds_left: How long the invocation may still take.
+            line: Fields of the log line ``written``; those of the image are added.
 
         Returns:
-            What the log says of them, and those that are still to be put.
+            The outputs, if they are small, to be written after this turn.
 
         """
-        rendered = self._render(_read(response, watch) if body is None else body, response, seconds_left, watch)
-        byte_count = sum(len(output.body) for output in rendered.outputs)
-        details: dict[str, Any] = {
-            "lost": rendered.lost,
-            "outputs": _described(keys, rendered.outputs),
-            # A metric filter can add up no list.
-            "output_count": len(rendered.outputs),
-            "output_bytes": byte_count,
-            "megapixels": round(rendered.pixels / 1e6, 3),
-        }
-        if self._is_small(byte_count):
-            return details, rendered.outputs
-        self.destination.put(keys, rendered.outputs, response, Identity.of(response))
-        return details, []
+        outputs = self._render(_read(response, line) if body is None else body, response, seconds_left, line)
+        line["outputs"] = [
+            {"key": key, "width": output.width, "height": output.height, "bytes": len(output.body)}
+            for key, output in zip(keys, outputs, strict=True)
+        ]
+        # CloudWatch's metric filters can't aggregate a list.
+        line["output_count"] = len(outputs)
+        line["output_bytes"] = sum(len(output.body) for output in outputs)
+        if self._is_small(line["output_bytes"]):
+            return outputs
+        self.destination.put(keys, outputs, response, Identity.of(response))
+        return []
 
     def _render(
-        self, body: bytes, response: "GetObjectOutputTypeDef", seconds_left: SecondsLeft, watch: Watch
-    ) -> Rendered:
-        had, began = seconds_left(), time.perf_counter()
+        self, body: bytes, response: "GetObjectOutputTypeDef", seconds_left: SecondsLeft, line: dict[str, Any]
+    ) -> list[Output]:
+        started, seconds_at_start = time.perf_counter(), seconds_left()
         limits = self.settings.limits
         try:
             rendered = render(
-                decoded(body, response.get("ContentEncoding", ""), limits),
+                decompress(body, response.get("ContentEncoding", ""), limits),
                 self.settings.renditions,
                 limits=limits,
                 metadata=self.settings.metadata,
                 seconds_left=seconds_left,
             )
-        except RejectedError as rejection:
-            if rejection.reason is Reason.TOO_SLOW and had < WHOLE_SHARE * self.settings.timeout_seconds:
-                raise LateError(rejection.message) from rejection
+        except RejectedError as error:
+            if error.reason is Reason.TOO_SLOW and seconds_at_start < FULL_SHARE * self.settings.timeout_seconds:
+                raise LateError(error.message) from error
             raise
-        watch.render = time.perf_counter() - began
-        return rendered
+        line["render_milliseconds"] = _milliseconds_since(started)
+        line["lost"] = rendered.lost
+        line["megapixels"] = round(rendered.pixels / 1e6, 3)
+        return rendered.outputs
 
     def _is_small(self, byte_count: int) -> bool:
-        """Whether that much may be held beside another object that is rendered: the budget's margin covers it."""
         return byte_count <= self.settings.limits.memory_bytes // SMALL_SHARE
 
 
-def _last_seen(notices: Sequence[Notice]) -> datetime | None:
-    """When events say that a version was last there; None where they say it of none."""
-    created = (one for one in notices if one.change is Change.ARRIVED and one.version_id is not None)
-    return max((one.at for one in created if one.at is not None), default=None)
+def _find_last_seen(events: Sequence[ObjectEvent]) -> datetime | None:
+    """Return the latest time at which the events report an existing version; None if they report none."""
+    available = (event for event in events if event.type is EventType.AVAILABLE and event.version_id is not None)
+    return max((event.time for event in available if event.time is not None), default=None)
 
 
-def _read(response: "GetObjectOutputTypeDef", watch: Watch) -> bytes:
-    began = time.perf_counter()
+def _read(response: "GetObjectOutputTypeDef", line: dict[str, Any]) -> bytes:
+    started = time.perf_counter()
     body = source.read(response)
-    watch.read = time.perf_counter() - began
+    line["read_milliseconds"] = _milliseconds_since(started)
     return body
 
 
-def _rejected(address: ObjectAddress, identity: Identity, rejection: RejectedError) -> Outcome:
-    record = Rejection(
+def _milliseconds_since(started: float) -> int:
+    return round(1000 * (time.perf_counter() - started))
+
+
+def _make_rejection(address: ObjectAddress, identity: Identity, error: RejectedError) -> Outcome:
+    rejection = Rejection(
         bucket=address.bucket,
         key=address.key,
         version_id=identity.version_id,
         etag=identity.etag,
-        reason=rejection.reason,
-        message=rejection.message,
+        reason=error.reason,
+        message=error.message,
         at=datetime.now(UTC).isoformat(timespec="milliseconds"),
     )
-    outcome = Outcome(Status.REJECTED, address, rejection=record)
-    return _concluded(outcome, reason=rejection.reason, why=rejection.message)
+    return Outcome(Status.REJECTED, address, rejection=rejection)
 
 
-def _described(keys: Sequence[str], outputs: Sequence[Output]) -> list[dict[str, object]]:
-    return [
-        {"key": key, "width": output.width, "height": output.height, "bytes": len(output.body)}
-        for key, output in zip(keys, outputs, strict=True)
-    ]
-
-
-def _concluded(outcome: Outcome, **details: object) -> Outcome:
-    """Log how it ended; what was written has a log line of its own."""
-    level = logging.WARNING if outcome.status is Status.REJECTED else logging.INFO
-    _log(outcome.status.value, outcome.address, level, **details)
+def _log_outcome(outcome: Outcome, **fields: object) -> Outcome:
+    """Log an outcome and return it. ``written`` is logged earlier, before the source is checked again."""
+    if outcome.rejection:
+        fields = {"reason": outcome.rejection.reason, "why": outcome.rejection.message}
+    _log(outcome.status.value, outcome.address, **fields)
     return outcome
 
 
-def _log(message: str, address: ObjectAddress, level: int = logging.INFO, **details: object) -> None:
-    logger.log(level, message, extra={"bucket": address.bucket, "key": address.key, **details})
+def _log(message: str, address: ObjectAddress, **fields: object) -> None:
+    level = logging.WARNING if message == Status.REJECTED else logging.INFO
+    logger.log(level, message, extra={"bucket": address.bucket, "key": address.key, **fields})

@@ -1,4 +1,4 @@
-"""The source object as S3 answers for it: its identity, its bytes, and why it may not be read at all."""
+"""The source object: reads it from S3 and tells one state of it from another."""
 
 import enum
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Identity:
-    """What tells one state of an object from the next.
+    """Distinguishes one state of an object from the next.
 
-    The ETag alone would not: the same bytes uploaded with other metadata keep theirs.
+    The ETag is not enough: an upload of equal bytes with other metadata has an equal ETag.
 
     Attributes:
-        version_id: None where the bucket keeps no versions.
-        etag: With its quotation marks.
-        size: In bytes. Every state has one size, so a read that says another was answered wrongly.
+        version_id: None if the bucket is not versioned.
+        etag: In quotation marks.
+        size: In bytes. It reveals a GET that was answered with a wrong length.
 
     """
 
@@ -35,57 +35,58 @@ class Identity:
 
     @classmethod
     def of(cls, response: "GetObjectOutputTypeDef | HeadObjectOutputTypeDef") -> "Identity":
-        """The identity that S3 answered a GET or HEAD with."""
+        """Read the identity from S3's response to a GET or HEAD."""
         return cls(
             response.get("VersionId"), response["ETag"], response["LastModified"], size=response["ContentLength"]
         )
 
 
 class Absence(enum.Enum):
-    """How S3 says that there is no object."""
+    """How S3 reports that an object does not exist."""
 
-    MARKED = enum.auto()
-    """Its current version is a delete marker: it is deleted."""
+    DELETE_MARKER = enum.auto()
+    """The current version is a delete marker: the object was deleted."""
 
-    UNMARKED = enum.auto()
-    """S3 knows of no version of it."""
+    NO_VERSION = enum.auto()
+    """S3 finds no version. The object was deleted, or S3 does not see a new version yet."""
 
     @classmethod
     def of(cls, error: ClientError) -> "Absence":
-        """How S3 says it in answer to a GET or HEAD."""
+        """Read it from S3's response to a GET or HEAD."""
         headers = error.response["ResponseMetadata"]["HTTPHeaders"]
-        return cls.MARKED if headers.get("x-amz-delete-marker") == "true" else cls.UNMARKED
+        return cls.DELETE_MARKER if headers.get("x-amz-delete-marker") == "true" else cls.NO_VERSION
 
 
 def get(s3: "S3Client", address: ObjectAddress) -> "GetObjectOutputTypeDef | Absence":
-    """Begin to read an object, if there is one.
+    """Start to read an object, if it exists.
 
     Raises:
-        RejectedError: It is archived, or encrypted with a key that only its uploader has.
-        botocore.exceptions.BotoCoreError, ClientError: S3 could not do it; a retry may.
+        RejectedError: It is archived, or encrypted with its uploader's own key.
+        botocore.exceptions.BotoCoreError, ClientError: The request failed; a retry may succeed.
 
     """
     try:
         return s3.get_object(Bucket=address.bucket, Key=address.key)
     except ClientError as error:
         code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
-        # The status is all that is left where the key, which the answer repeats, makes it XML that cannot be parsed.
+        # S3's response repeats the key. If the key makes it invalid XML, botocore reports only the status.
         if code in {"NoSuchKey", "404"}:
             return Absence.of(error)
         if code == "InvalidObjectState":
             raise RejectedError(Reason.ARCHIVED, "the object is archived: restore it") from error
         if code == "InvalidRequest" and "Server Side Encryption" in message:
             raise RejectedError(
-                Reason.CUSTOMER_KEY, "the object is encrypted with a key that only its uploader has: upload it without"
+                Reason.CUSTOMER_KEY,
+                "the object is encrypted with its uploader's own key (SSE-C): upload it with SSE-S3 or SSE-KMS",
             ) from error
         raise
 
 
 def read(response: "GetObjectOutputTypeDef") -> bytes:
-    """Read all of an object.
+    """Read the whole body of a GET.
 
     Raises:
-        BrokenOffError: The connection broke off or stood still, which botocore does not try again.
+        BrokenOffError: The connection broke or timed out, which botocore does not retry.
 
     """
     try:
@@ -94,11 +95,11 @@ def read(response: "GetObjectOutputTypeDef") -> bytes:
         raise BrokenOffError(str(error)) from error
 
 
-def identity(s3: "S3Client", address: ObjectAddress) -> Identity | Absence:
-    """Ask for the identity of an object as it is now, if there is one.
+def head(s3: "S3Client", address: ObjectAddress) -> Identity | Absence:
+    """Return an object's current identity, if it exists.
 
     Raises:
-        botocore.exceptions.BotoCoreError, ClientError: S3 could not do it; a retry may.
+        botocore.exceptions.BotoCoreError, ClientError: The request failed; a retry may succeed.
 
     """
     try:
@@ -108,15 +109,15 @@ def identity(s3: "S3Client", address: ObjectAddress) -> Identity | Absence:
         if code == "404":
             return Absence.of(error)
         if code == "400":
-            # S3 tells nothing of an object whose encryption key it was not given, but lists it.
-            return _listed(s3, address)
+            # S3 answers HEAD for an SSE-C object only if the request has the key. A listing needs no key.
+            return _find_in_listing(s3, address)
         raise
 
 
-def _listed(s3: "S3Client", address: ObjectAddress) -> Identity | Absence:
-    # Of all keys that begin with this one, it is listed first.
+def _find_in_listing(s3: "S3Client", address: ObjectAddress) -> Identity | Absence:
+    # Of all keys with this prefix, S3 lists the key itself first.
     listing = s3.list_objects_v2(Bucket=address.bucket, Prefix=address.key, MaxKeys=1)
     for found in listing.get("Contents", []):
         if found["Key"] == address.key:
             return Identity(None, found["ETag"], found["LastModified"], size=found["Size"])
-    return Absence.UNMARKED
+    return Absence.NO_VERSION

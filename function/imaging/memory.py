@@ -1,4 +1,4 @@
-"""A limit of the process's memory, below what Lambda kills it for, whether it was reached, and what exceptions hold."""
+"""Limits the process's memory, detects failed allocations, and frees the memory that exceptions hold."""
 
 import contextlib
 import ctypes
@@ -8,8 +8,8 @@ import traceback
 from collections.abc import Iterator
 
 CODE_BYTES = 40 << 20
-"""Memory of the process that ``RLIMIT_DATA`` does not count, but Lambda does: pages of programs and libraries, 20 MiB,
-and 16 MiB for the daemon that runs beside the function where tracing is on."""
+"""Memory that Lambda counts and ``RLIMIT_DATA`` does not: 20 MiB for pages of programs and libraries, 16 MiB for the
+daemon that runs beside the function with tracing, and a reserve."""
 
 _c = ctypes.CDLL(None)
 _errno_location, _malloc, _free = _c.__errno_location, _c.malloc, _c.free
@@ -17,11 +17,11 @@ _errno_location.restype = ctypes.POINTER(ctypes.c_int)
 _malloc.restype, _malloc.argtypes, _free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
 
 
-def cap(memory_bytes: int) -> None:
-    """Let allocations fail from now on that would take the process beyond a function's memory.
+def limit(memory_bytes: int) -> None:
+    """Make allocations fail that would exceed the function's memory.
 
-    Without it the kernel kills the process, and with it every other object of the event. With it Python raises
-    ``MemoryError``, and native code fails in its own words: see ``ran_out``.
+    Without this limit, the kernel kills the process, and with it every other object of the event. With it, Python
+    raises ``MemoryError``, and native code reports an error of its own: see ``has_run_out``.
 
     Args:
         memory_bytes: The memory of the whole execution environment.
@@ -32,10 +32,10 @@ def cap(memory_bytes: int) -> None:
 
 
 def require(byte_count: int) -> None:
-    """Allocate so much, and give it back untouched.
+    """Check that this much can be allocated, before a call to native code that crashes if it can't.
 
     Raises:
-        MemoryError: There is not so much: native code that would crash for it is not to be called.
+        MemoryError: It can't be allocated.
 
     """
     block = _malloc(byte_count)
@@ -44,27 +44,27 @@ def require(byte_count: int) -> None:
     _free(block)
 
 
-def forget() -> None:
-    """Prepare ``ran_out``: let it look only at what happens from here on."""
+def clear_errno() -> None:
+    """Make ``has_run_out`` ignore everything before this call."""
     _errno_location()[0] = 0
 
 
-def ran_out() -> bool:
-    """Tell whether an allocation of this thread has failed since ``forget``, and no other system call after it.
+def has_run_out() -> bool:
+    """Tell whether an allocation of this thread has failed since ``clear_errno``.
 
-    Decoders report a failed allocation in the words that they have for a damaged file ("broken data stream", "Decoding
-    of color planes failed"). ``malloc`` leaves ``ENOMEM`` in ``errno`` (malloc(3)), and nothing between it and an
-    exception makes another system call: sources and outputs are in memory.
+    Decoders report a failed allocation with the messages of a damaged file, such as "broken data stream". But
+    ``malloc`` sets ``errno`` to ``ENOMEM`` (malloc(3)), and it stays: sources and outputs are in memory, so no other
+    system call comes between the failure and the exception.
     """
     return bool(_errno_location()[0] == errno.ENOMEM)
 
 
 @contextlib.contextmanager
 def releasing() -> Iterator[None]:
-    """Let an exception pass without the memory that it holds.
+    """Free the memory that an exception holds, and let it propagate.
 
-    Its traceback, and those of the exceptions before it, hold every local variable of the calls that it ended: the
-    source, its pixels and the outputs. The traceback itself stays, to be logged.
+    The tracebacks of an exception and of its causes hold all local variables of the calls that it ended: the source,
+    its pixels and the outputs. The lines of the traceback remain for the log.
     """
     try:
         yield

@@ -21,7 +21,7 @@ def decoding() -> Iterator[None]:
         RejectedError: CORRUPT, or TOO_LARGE where memory ran out.
 
     """
-    memory.forget()
+    memory.clear_errno()
     try:
         yield
     except Exception as error:
@@ -39,7 +39,7 @@ def encoding(image_format: str) -> Iterator[None]:
         MemoryError: Memory ran out, whatever Pillow raised: all of the image's work has.
 
     """
-    memory.forget()
+    memory.clear_errno()
     try:
         yield
     except Exception as error:
@@ -59,7 +59,7 @@ def proving(image_format: str) -> Iterator[None]:
         MemoryError: Memory ran out, whatever Pillow raised: all of the image's work has.
 
     """
-    memory.forget()
+    memory.clear_errno()
     try:
         yield
     except Exception as error:
@@ -78,7 +78,7 @@ def tolerating() -> Iterator[None]:
         MemoryError: Memory ran out, whatever Pillow raised.
 
     """
-    memory.forget()
+    memory.clear_errno()
     try:
         yield
     except Exception as error:
@@ -94,7 +94,7 @@ def quantizing() -> Iterator[None]:
         MemoryError: Memory ran out, for which Pillow has a ``ValueError``.
 
     """
-    memory.forget()
+    memory.clear_errno()
     try:
         yield
     except ValueError as error:
@@ -105,7 +105,7 @@ def quantizing() -> Iterator[None]:
 
 def _is_out_of_memory(error: Exception) -> bool:
     """Tell whether an allocation failed: native code says so in words of its own, as of a damaged file."""
-    return isinstance(error, MemoryError) or memory.ran_out()
+    return isinstance(error, MemoryError) or memory.has_run_out()
 
 
 def _described(error: Exception) -> str:

@@ -140,7 +140,7 @@ def test_what_is_archived_but_at_hand_is_read(uploaded: Pipeline) -> None:
 
 
 def test_a_folder_is_no_object_even_with_an_image_in_it(uploaded: Pipeline) -> None:
-    assert uploaded.log_line("ignored", "folder/")["why"] == "a folder, not an object"
+    assert uploaded.log_line("ignored", "folder/")["why"] == "the key names a folder"
     assert "folder/resized-" not in uploaded.keys(uploaded.stack.destination_bucket)
 
 

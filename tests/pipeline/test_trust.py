@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from aws.reconcile import LOOKS
+from aws.reconcile import ATTEMPTS
 from tests.images import decoded, encoded, picture
 from tests.pipeline.conftest import Pipeline, awaited
 from tools.local.aws.faults import Fault, await_held, inject, release
@@ -37,11 +37,11 @@ def test_a_failing_write_is_retried_until_it_works(pipeline: Pipeline) -> None:
 def test_a_version_that_s3_does_not_know_yet_is_read_when_it_does(pipeline: Pipeline) -> None:
     key = "unknown-yet.jpg"
     # As for up to 15 minutes after a bucket first keeps versions: no delete marker is spoken of.
-    unknown = Fault("GET", pipeline.stack.source_bucket, key, status=404, code="NoSuchKey", times=LOOKS)
+    unknown = Fault("GET", pipeline.stack.source_bucket, key, status=404, code="NoSuchKey", times=ATTEMPTS)
     inject(pipeline.stack.aws, unknown)
     pipeline.upload(key, encoded(picture()))
     assert pipeline.image(key).size == (160, 120)
-    pipeline.log_line("missing", key, times=LOOKS)
+    pipeline.log_line("missing", key, times=ATTEMPTS)
     assert "was missing without a delete marker" in pipeline.log_line("failed", key)["errorMessage"]
 
 

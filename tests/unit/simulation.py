@@ -13,7 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 
-from aws.outcomes import Change, Notice, ObjectAddress
+from aws.outcomes import EventType, ObjectAddress, ObjectEvent
 from aws.reconcile import Reconciler
 from aws.settings import Settings
 from errors import UnsettledError
@@ -94,7 +94,7 @@ class Store:
         """Whether S3 may not know a version that is there."""
         return self.chance is not None and self.versioned and self.clock.moment - EPOCH < UNSURE
 
-    def change(self, key: str, body: bytes | None, album: str = "") -> Notice:
+    def change(self, key: str, body: bytes | None, album: str = "") -> ObjectEvent:
         """Upload to a source key, or delete it. A second passes, which is what S3's dates tell."""
         self._changes += 1
         self.clock.moment += timedelta(seconds=1)
@@ -105,17 +105,17 @@ class Store:
             kept.clear()
         if state or self.versioned:
             kept.append(state)
-        return Notice(ObjectAddress("in", key), Change.ARRIVED if state else None, version, self.clock.moment)
+        return ObjectEvent(ObjectAddress("in", key), EventType.AVAILABLE if state else None, version, self.clock.moment)
 
-    def delete_version(self, key: str, which: int, *, by_rule: bool) -> Notice:
+    def delete_version(self, key: str, which: int, *, by_rule: bool) -> ObjectEvent:
         """Delete a version or a delete marker for good; a lifecycle rule deletes only what is not current."""
         self.clock.moment += timedelta(seconds=1)
         kept = self.states[key]
         index = which % (len(kept) - by_rule)
         state = kept.pop(index)
         version = state.version_id if state else "a delete marker's"
-        change = Change.EXPIRED if by_rule else Change.DELETED
-        return Notice(ObjectAddress("in", key), change, version, self.clock.moment)
+        change = EventType.EXPIRED if by_rule else EventType.DELETED
+        return ObjectEvent(ObjectAddress("in", key), change, version, self.clock.moment)
 
     def current(self, key: str) -> State | None:
         return self.states[key][-1] if self.states.get(key) else None
@@ -217,14 +217,14 @@ class Invocation:
     """One look at one object, in a thread of its own that runs only while :meth:`step` waits for it.
 
     Attributes:
-        notice: What it is told.
+        event: What it is told.
         ended: Whether there is nothing more to do.
         failed: Whether it is to be tried again, once it has ended.
 
     """
 
-    def __init__(self, store: Store, settings: Settings, notice: Notice, client: type[Client] = Client) -> None:
-        self.notice = notice
+    def __init__(self, store: Store, settings: Settings, event: ObjectEvent, client: type[Client] = Client) -> None:
+        self.event = event
         self.ended = False
         self.failed = False
         self._crashing = False
@@ -260,7 +260,7 @@ class Invocation:
     def _run(self) -> None:
         self._go.acquire()
         try:
-            outcome = self._reconciler.reconcile(self.notice.address, lambda: math.inf, [self.notice])
+            outcome = self._reconciler.reconcile(self.event.address, lambda: math.inf, [self.event])
             if outcome.rejection:
                 self._reconciler.record(outcome.rejection)
         except (CrashError, UnsettledError):

@@ -18,7 +18,7 @@ from aws.outcomes import ObjectAddress, Status
 from aws.reconcile import Reconciler
 from aws.settings import Filter, Settings
 from imaging.limits import Limits
-from renditions import MetadataPolicy, Rendition, check_together
+from renditions import MetadataPolicy, Rendition, check_no_collisions
 from tests.images import encoded, picture
 from tools.common.errors import ToolError
 from tools.common.paths import ROOT
@@ -188,7 +188,7 @@ def test_of_a_folder_nothing_of_another_is_an_orphan(
 ) -> None:
     names = ("resized", "other")
     renditions = tuple(replace(RESIZED, name=name, key=key) for name, key in zip(names, templates, strict=False))
-    check_together(renditions)
+    check_no_collisions(renditions)
     uploads = [listed(key) for key in ("1.jpg", "a.jpg", "a/1.jpg", "a/2.jpg", "ab/1.jpg", "b/a.jpg")]
     outputs = [one.output_key(upload.key) for one in renditions for upload in uploads if upload.key != "a/2.jpg"]
     gone = [renditions[0].output_key("a/3.jpg")]
@@ -299,7 +299,7 @@ AGES = st.sampled_from([None, None, -SECOND, timedelta(), SECOND])
 def test_the_findings_are_those_of_two_dictionaries(
     data: st.DataObject, pipeline: Pipeline, folder: str, keys: set[str], others: set[str]
 ) -> None:
-    check_together(pipeline.renditions)
+    check_no_collisions(pipeline.renditions)
     in_folder = {key for key in keys if key.startswith(folder) and not key.endswith("/")}
     outputs = {one.output_key(key): key for one in pipeline.renditions for key in keys if not key.endswith("/")}
     # What is of other folders is there, too, and so is what was of uploads that are gone.

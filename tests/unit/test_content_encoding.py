@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from aws.content_encoding import decoded
+from aws.content_encoding import decompress
 from errors import Reason, RejectedError
 from imaging.budget import RUNTIME_BYTES
 from imaging.limits import Limits
@@ -15,25 +15,25 @@ BODY = bytes(range(256)) * 400
 
 @pytest.mark.parametrize("encoding", ["gzip", "GZIP", "x-gzip", "aws-chunked,gzip"])
 def test_gzip_is_undone(encoding: str) -> None:
-    assert decoded(gzip.compress(BODY), encoding, LIMITS) == BODY
+    assert decompress(gzip.compress(BODY), encoding, LIMITS) == BODY
 
 
 @pytest.mark.parametrize("encoding", ["", "aws-chunked", "br"])
 def test_what_is_not_labelled_is_left_as_it_is(encoding: str) -> None:
     packed = gzip.compress(BODY)
-    assert decoded(packed, encoding, LIMITS) is packed
+    assert decompress(packed, encoding, LIMITS) is packed
 
 
 def test_a_wrong_label_is_not_believed() -> None:
-    assert decoded(BODY, "gzip", LIMITS) is BODY
+    assert decompress(BODY, "gzip", LIMITS) is BODY
 
 
 def test_what_grows_beyond_the_memory_is_refused_before_it_is_all_there() -> None:
     bomb = gzip.compress(bytes(1 << 24))
     with pytest.raises(RejectedError) as caught:
-        decoded(bomb, "gzip", Limits(RUNTIME_BYTES + (20 << 20)))
+        decompress(bomb, "gzip", Limits(RUNTIME_BYTES + (20 << 20)))
     assert caught.value.reason is Reason.TOO_LARGE
-    assert decoded(bomb, "gzip", LIMITS) == bytes(1 << 24)
+    assert decompress(bomb, "gzip", LIMITS) == bytes(1 << 24)
 
 
 @pytest.mark.parametrize(
@@ -47,5 +47,5 @@ def test_what_grows_beyond_the_memory_is_refused_before_it_is_all_there() -> Non
 )
 def test_what_is_damaged_is_a_rejection(packed: bytes, message: str) -> None:
     with pytest.raises(RejectedError, match=message) as caught:
-        decoded(packed, "gzip", LIMITS)
+        decompress(packed, "gzip", LIMITS)
     assert caught.value.reason is Reason.CORRUPT

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from aws.events import Envelope, Messages, Results, Tasks, parse
-from aws.outcomes import Change, Failure, Notice, ObjectAddress, Outcome, Rejection, Status
+from aws.outcomes import EventType, Failure, ObjectAddress, ObjectEvent, Outcome, Rejection, Status
 from errors import EventError, IncompleteError, Reason, UnsettledError
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -32,12 +32,16 @@ SAMPLES: dict[str, tuple[type[Envelope], list[tuple[ObjectAddress, ...]]]] = {
     "sqs": (Messages, [(CAKE,), (ODD,), ()]),
     "test-event": (Envelope, [()]),
 }
-"""What each sample is, and which objects each of its parts is about; odd keys come encoded in four ways."""
+"""What each sample is, and which objects each of its items is about; odd keys come encoded in four ways."""
 
 
 def load(name: str) -> dict[str, Any]:
     event: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
     return event
+
+
+def addresses_in(event: object) -> tuple[ObjectAddress, ...]:
+    return tuple(parse(event).events)
 
 
 def written(address: ObjectAddress) -> Outcome:
@@ -63,20 +67,20 @@ def test_every_sample_is_told_by_its_shape_and_names_its_objects(name: str) -> N
     kind, addresses = SAMPLES[name]
     envelope = parse(load(name))
     assert type(envelope) is kind
-    assert [part.addresses for part in envelope.parts] == addresses
-    assert envelope.problems == ()
+    assert [item.addresses for item in envelope.items] == addresses
+    assert envelope.errors == ()
 
 
 @pytest.mark.parametrize("name", sorted(SAMPLES.keys() - {"batch-operations-1", "batch-operations-2"}))
 def test_every_envelope_may_come_inside_of_a_message_a_topic_or_a_record(name: str) -> None:
-    event, addresses = load(name), parse(load(name)).addresses
+    event, addresses = load(name), addresses_in(load(name))
     wrapped = [
         {"Records": [message(event)]},
         {"Records": [message({"Type": "Notification", "Message": json.dumps(event)})]},
         {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": json.dumps(event)}}]},
         {"requestContext": {"condition": "RetriesExhausted"}, "requestPayload": event},
     ]
-    assert [parse(one).addresses for one in wrapped] == [addresses] * 4
+    assert [addresses_in(one) for one in wrapped] == [addresses] * 4
 
 
 VERSION, EB_VERSION = "096fKKXTRTtl3on89fVO.nfljtsv6qko", "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e"
@@ -84,48 +88,50 @@ WINTER, AUTUMN = datetime(2026, 1, 31, 12, tzinfo=UTC), datetime(2026, 11, 25, 1
 
 
 @pytest.mark.parametrize(
-    ("name", "notices"),
+    ("name", "events"),
     [
         (
             "put-several",
             [
-                Notice(ODD, Change.ARRIVED, VERSION, WINTER),
+                ObjectEvent(ODD, EventType.AVAILABLE, VERSION, WINTER),
                 # A bucket without versions.
-                Notice(CAKE, Change.ARRIVED, None, WINTER + timedelta(seconds=1)),
+                ObjectEvent(CAKE, EventType.AVAILABLE, None, WINTER + timedelta(seconds=1)),
             ],
         ),
-        ("put", [Notice(CAKE, Change.ARRIVED)]),
-        ("sns-in-sqs", [Notice(CAKE, Change.ARRIVED, VERSION, WINTER)]),
-        ("on-failure", [Notice(CAKE, Change.ARRIVED, VERSION, WINTER)]),
-        ("eventbridge", [Notice(ODD, Change.ARRIVED, EB_VERSION, AUTUMN)]),
-        ("eventbridge-deleted", [Notice(CAKE, None, EB_VERSION, AUTUMN)]),
-        ("expired", [Notice(CAKE, Change.EXPIRED, VERSION, WINTER)]),
-        ("eventbridge-restored", [Notice(CAKE, Change.ARRIVED, EB_VERSION, AUTUMN)]),
-        ("rejection", [Notice(CAKE)]),
-        ("restored", [Notice(CAKE, Change.ARRIVED, VERSION, WINTER)]),
-        ("batch-operations-1", [Notice(CAKE)]),
+        ("put", [ObjectEvent(CAKE, EventType.AVAILABLE)]),
+        ("sns-in-sqs", [ObjectEvent(CAKE, EventType.AVAILABLE, VERSION, WINTER)]),
+        ("on-failure", [ObjectEvent(CAKE, EventType.AVAILABLE, VERSION, WINTER)]),
+        ("eventbridge", [ObjectEvent(ODD, EventType.AVAILABLE, EB_VERSION, AUTUMN)]),
+        ("eventbridge-deleted", [ObjectEvent(CAKE, None, EB_VERSION, AUTUMN)]),
+        ("expired", [ObjectEvent(CAKE, EventType.EXPIRED, VERSION, WINTER)]),
+        ("eventbridge-restored", [ObjectEvent(CAKE, EventType.AVAILABLE, EB_VERSION, AUTUMN)]),
+        ("rejection", [ObjectEvent(CAKE)]),
+        ("restored", [ObjectEvent(CAKE, EventType.AVAILABLE, VERSION, WINTER)]),
+        ("batch-operations-1", [ObjectEvent(CAKE)]),
     ],
 )
-def test_it_is_known_what_happened_to_which_version_and_when(name: str, notices: list[Notice]) -> None:
-    assert [one for found in parse(load(name)).notices.values() for one in found] == notices
+def test_it_is_known_what_happened_to_which_version_and_when(name: str, events: list[ObjectEvent]) -> None:
+    assert [one for found in parse(load(name)).events.values() for one in found] == events
 
 
 @pytest.mark.parametrize(
-    ("s3", "reason", "kind", "change"),
+    ("s3", "reason", "kind", "event_type"),
     [
-        ("ObjectRemoved:Delete", "DeleteObject", "Permanently Deleted", Change.DELETED),
-        ("LifecycleExpiration:Delete", "Lifecycle Expiration", "Permanently Deleted", Change.EXPIRED),
+        ("ObjectRemoved:Delete", "DeleteObject", "Permanently Deleted", EventType.DELETED),
+        ("LifecycleExpiration:Delete", "Lifecycle Expiration", "Permanently Deleted", EventType.EXPIRED),
         ("ObjectRemoved:DeleteMarkerCreated", "DeleteObject", "Delete Marker Created", None),
         ("LifecycleExpiration:DeleteMarkerCreated", "Lifecycle Expiration", "Delete Marker Created", None),
     ],
 )
-def test_s3_and_eventbridge_tell_of_the_same_deletions(s3: str, reason: str, kind: str, change: Change | None) -> None:
+def test_s3_and_eventbridge_tell_of_the_same_deletions(
+    s3: str, reason: str, kind: str, event_type: EventType | None
+) -> None:
     by_s3, by_eventbridge = load("expired"), load("eventbridge-deleted")
     by_s3["Records"][0]["eventName"] = s3
     by_eventbridge["detail"] |= {"reason": reason, "deletion-type": kind}
     for event in (by_s3, by_eventbridge):
-        ((notice,),) = parse(event).notices.values()
-        assert notice.change is change
+        ((object_event,),) = parse(event).events.values()
+        assert object_event.type is event_type
 
 
 @pytest.mark.parametrize(
@@ -142,38 +148,38 @@ def test_a_time_that_a_person_wrote_is_a_time_or_none(time: object, at: datetime
     event = load("put")
     event["Records"][0]["eventTime"] = time
     event["Records"][0]["s3"]["object"]["versionId"] = None
-    assert parse(event).notices == {CAKE: [Notice(CAKE, Change.ARRIVED, None, at)]}
+    assert parse(event).events == {CAKE: [ObjectEvent(CAKE, EventType.AVAILABLE, None, at)]}
 
 
 @pytest.mark.parametrize("change", [{"source": "aws.ec2"}, {"detail": {"object": {"key": "cake.jpg"}}}])
 def test_another_event_of_eventbridge_is_an_error_that_shows_it(change: dict[str, object]) -> None:
-    with pytest.raises(EventError, match="no known shape"):
+    with pytest.raises(EventError, match="unknown shape"):
         parse(load("eventbridge") | change)
 
 
 def test_an_object_named_twice_is_looked_at_once() -> None:
     event = load("put")
     event["Records"] *= 3
-    assert parse(event).addresses == (CAKE,)
-    assert parse({"Records": [message(event, "1"), message(event, "2")]}).addresses == (CAKE,)
+    assert addresses_in(event) == (CAKE,)
+    assert addresses_in({"Records": [message(event, "1"), message(event, "2")]}) == (CAKE,)
 
 
 @pytest.mark.parametrize("version", ["2.0", "2.1", "2.6"])
 def test_every_minor_version_is_accepted(version: str) -> None:
     event = load("put")
     event["Records"][0]["eventVersion"] = version
-    assert parse(event).addresses == (CAKE,)
+    assert addresses_in(event) == (CAKE,)
 
 
 @pytest.mark.parametrize("event", [None, {}, [], "cake.jpg", {"Records": "x"}, {"key": "é" * 1000}])
 def test_an_unknown_shape_is_an_error_that_shows_at_most_200_characters(event: object) -> None:
-    with pytest.raises(EventError, match="no known shape") as caught:
+    with pytest.raises(EventError, match="unknown shape") as caught:
         parse(event)
     assert str(caught.value).endswith(json.dumps(event, ensure_ascii=False)[:200])
 
 
 def test_a_job_of_a_later_version_is_of_no_known_shape() -> None:
-    with pytest.raises(EventError, match="no known shape"):
+    with pytest.raises(EventError, match="unknown shape"):
         parse(load("batch-operations-2") | {"invocationSchemaVersion": "3.0"})
 
 
@@ -184,8 +190,8 @@ def test_a_record_of_another_kind_fails_once_its_neighbours_are_done(change: dic
     event = load("put-several")
     event["Records"][0] |= change
     envelope = parse(event)
-    assert envelope.addresses == (CAKE,)
-    with pytest.raises(IncompleteError, match=r"^1 of 2 objects failed: A record that is no S3 notification of versi"):
+    assert tuple(envelope.events) == (CAKE,)
+    with pytest.raises(IncompleteError, match=r"^1 of 2 objects failed: The record is not an S3 notification of versi"):
         envelope.reply({CAKE: written(CAKE)})
 
 
@@ -210,12 +216,12 @@ def test_only_the_messages_that_failed_are_delivered_again() -> None:
     failed = event["Records"][1]["messageId"]
     event["Records"] += [message("no JSON", "a"), message({"hello": "world"}, "b"), message("[" * 100_000, "c")]
     envelope = parse(event)
-    reply = envelope.reply({CAKE: written(CAKE), ODD: Failure.of(UnsettledError("changed"))})
+    reply = envelope.reply({CAKE: written(CAKE), ODD: Failure.from_exception(UnsettledError("changed"))})
     assert reply == {"batchItemFailures": [{"itemIdentifier": one} for one in (failed, "a", "b", "c")]}
-    assert [str(problem)[:40] for problem in envelope.problems] == [
-        "A message that is no JSON: no JSON",
-        'An event of no known shape: {"hello": "w',
-        "A message that is no JSON: [[[[[[[[[[[[[",
+    assert [str(error)[:40] for error in envelope.errors] == [
+        "The message is not JSON: no JSON",
+        'The event has an unknown shape: {"hello"',
+        "The message is not JSON: [[[[[[[[[[[[[",
     ]
 
 
@@ -223,7 +229,7 @@ def test_where_all_messages_failed_nobody_can_take_the_reply_for_a_success() -> 
     envelope = parse(load("sns-in-sqs"))
     assert envelope.reply({CAKE: written(CAKE)}) == {"batchItemFailures": []}
     with pytest.raises(IncompleteError, match=r"^1 of 1 messages failed: cake.jpg \(UnsettledError: changed\)$"):
-        envelope.reply({CAKE: Failure.of(UnsettledError("changed"))})
+        envelope.reply({CAKE: Failure.from_exception(UnsettledError("changed"))})
 
 
 @pytest.mark.parametrize(
@@ -232,8 +238,12 @@ def test_where_all_messages_failed_nobody_can_take_the_reply_for_a_success() -> 
         (written(CAKE), "Succeeded", "written: resized-cake.jpg"),
         (Outcome(Status.GONE, CAKE), "Succeeded", "gone"),
         (rejected(CAKE), "PermanentFailure", "corrupt: it is cut off"),
-        (Failure.of(EventError("another bucket")), "PermanentFailure", "cake.jpg (EventError: another bucket)"),
-        (Failure.of(UnsettledError("changed")), "TemporaryFailure", "cake.jpg (UnsettledError: changed)"),
+        (
+            Failure.from_exception(EventError("another bucket")),
+            "PermanentFailure",
+            "cake.jpg (EventError: another bucket)",
+        ),
+        (Failure.from_exception(UnsettledError("changed")), "TemporaryFailure", "cake.jpg (UnsettledError: changed)"),
     ],
 )
 def test_a_job_is_told_what_became_of_each_task(result: Outcome | Failure, code: str, text: str) -> None:
@@ -252,12 +262,12 @@ def test_a_task_of_no_known_shape_is_a_failure_of_its_own() -> None:
     results: Any = parse(event).reply({ODD: written(ODD)})["results"]
     assert [(one["resultCode"], one["resultString"]) for one in results] == [
         ("Succeeded", f"written: resized-{ODD.key}"),
-        ("PermanentFailure", 'A task of no known shape: {"taskId": "odd"}'),
+        ("PermanentFailure", 'The task has an unknown shape: {"taskId": "odd"}'),
     ]
 
 
 def test_what_comes_again_with_a_failed_neighbour_is_not_done() -> None:
-    results: Results = {ODD: rejected(ODD), CAKE: Failure.of(UnsettledError("changed"))}
+    results: Results = {ODD: rejected(ODD), CAKE: Failure.from_exception(UnsettledError("changed"))}
     # One event that comes again whole; messages that come again each by itself.
-    assert parse(load("put-several")).done(results) == ()
-    assert parse(load("sqs")).done(results) == (rejected(ODD),)
+    assert parse(load("put-several")).completed_outcomes(results) == ()
+    assert parse(load("sqs")).completed_outcomes(results) == (rejected(ODD),)

@@ -49,10 +49,10 @@ def test_an_output_has_a_key_that_s3_takes_or_is_refused(key: str, template: str
     destination = Destination(Mock(), "out", (rendition,), MetadataPolicy.NONE)
     size = len(rendition.output_key(key).encode())
     if size <= 1024:
-        assert destination.keys(key) == (rendition.output_key(key),)
+        assert destination.output_keys(key) == (rendition.output_key(key),)
     else:
         with pytest.raises(RejectedError, match=f"has {size} bytes, S3 allows 1024") as caught:
-            destination.keys(key)
+            destination.output_keys(key)
         assert caught.value.reason is Reason.KEY_TOO_LONG
 
 
@@ -81,4 +81,4 @@ def test_a_key_comes_out_of_every_envelope_as_it_went_in(key: str) -> None:
         {"Records": [{"eventSource": "aws:sqs", "messageId": "1", "body": json.dumps(put)}]},
         {"bucket": "in", "key": key, "etag": '"etag"', "reason": "corrupt"},
     )
-    assert [parse(event).addresses for event in events] == [(ObjectAddress("in", key),)] * len(events)
+    assert [tuple(parse(event).events) for event in events] == [(ObjectAddress("in", key),)] * len(events)

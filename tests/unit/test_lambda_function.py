@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from aws.outcomes import Change, Notice, ObjectAddress, Outcome, Rejection, Status
+from aws.outcomes import EventType, ObjectAddress, ObjectEvent, Outcome, Rejection, Status
 from errors import EventError, IncompleteError, Reason, UnsettledError
 
 
@@ -18,16 +18,16 @@ class Reconciler:
 
     def __init__(self) -> None:
         self.seen: list[str] = []
-        self.told: list[Change | None] = []
+        self.told: list[EventType | None] = []
         self.recorded: list[str] = []
 
     def reconcile(
-        self, address: ObjectAddress, seconds_left: Callable[[], float], notices: Sequence[Notice]
+        self, address: ObjectAddress, seconds_left: Callable[[], float], events: Sequence[ObjectEvent]
     ) -> Outcome:
         assert seconds_left() == 12.5
-        assert {notice.address for notice in notices} == {address}
+        assert {event.address for event in events} == {address}
         self.seen.append(address.key)
-        self.told += [notice.change for notice in notices]
+        self.told += [event.type for event in events]
         if "bad" in address.key:
             raise UnsettledError("changed 3 times")
         if "no-image" in address.key:
@@ -88,7 +88,7 @@ def test_all_that_an_event_says_of_an_object_is_passed_on(module: ModuleType) ->
     twice: Any = event("cake.jpg", "cake.jpg")
     twice["Records"][0]["eventName"] = "ObjectCreated:Put"
     module.lambda_handler(twice, Context())
-    assert (module.reconciler.seen, module.reconciler.told) == (["cake.jpg"], [Change.ARRIVED, None])
+    assert (module.reconciler.seen, module.reconciler.told) == (["cake.jpg"], [EventType.AVAILABLE, None])
 
 
 def test_all_are_finished_then_the_failed_are_named_once(module: ModuleType) -> None:
@@ -102,10 +102,10 @@ def test_two_objects_are_looked_at_at_once(module: ModuleType, monkeypatch: pyte
 
     class Meeting(Reconciler):
         def reconcile(
-            self, address: ObjectAddress, seconds_left: Callable[[], float], notices: Sequence[Notice]
+            self, address: ObjectAddress, seconds_left: Callable[[], float], events: Sequence[ObjectEvent]
         ) -> Outcome:
             meeting.wait()
-            return super().reconcile(address, seconds_left, notices)
+            return super().reconcile(address, seconds_left, events)
 
     monkeypatch.setattr(module, "reconciler", Meeting())
     reply = module.lambda_handler(event("a", "b", "c", "d"), Context())
@@ -143,11 +143,11 @@ def test_what_is_not_understood_is_logged_and_fails_once_all_else_is_done(
     module: ModuleType, caplog: pytest.LogCaptureFixture
 ) -> None:
     both = event("good") | {"Records": [*event("good")["Records"], {"odd": 1}]}  # type: ignore[misc]  # a list
-    with pytest.raises(IncompleteError, match=r"^1 of 2 objects failed: A record that is no S3 notification"):
+    with pytest.raises(IncompleteError, match=r"^1 of 2 objects failed: The record is not an S3 notification"):
         module.lambda_handler(both, Context())
     assert module.reconciler.seen == ["good"]
     (line,) = [record for record in caplog.records if record.message == "not_understood"]
-    assert line.__dict__["why"] == 'A record that is no S3 notification of version 2: {"odd": 1}'
+    assert line.__dict__["why"] == 'The record is not an S3 notification of version 2: {"odd": 1}'
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_what_is_not_understood_is_logged_and_fails_once_all_else_is_done(
 def test_half_of_an_invocation_is_left_when_every_attempt_of_a_request_hangs(
     module: ModuleType, timeout: int, connect: int, read: int
 ) -> None:
-    config = module._client_config(timeout)
+    config = module._make_client_config(timeout)
     assert (config.connect_timeout, config.read_timeout) == (connect, read)
     assert config.retries == {"mode": "standard", "total_max_attempts": 3}
 

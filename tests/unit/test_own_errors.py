@@ -124,7 +124,7 @@ class Pipeline:
             "s3": {"bucket": {"name": "uploads"}, "object": {"key": key}}
         }
         # What an earlier event has made and kept would not run again.
-        sqs = functools.cache(lambda: clients.sqs(self.handler.config))
+        sqs = functools.cache(lambda: clients.make_sqs(self.handler.config))
         self.handler.reconciler = replace(self.handler.reconciler, sqs=sqs)
         return self.handler.lambda_handler({"Records": [record]}, Context())
 
@@ -240,7 +240,7 @@ def test_what_our_own_code_raises_is_a_failed_event(pipeline: Pipeline, caplog: 
     known = functions()
     modules = {function.__module__ for function in known.values()}
     # Botocore has called it already, and kept the answer.
-    del known[clients.KnowingLoader.list_available_services.__code__]
+    del known[clients.TwoServiceLoader.list_available_services.__code__]
     wrong, broken_modules = [], set()
     for key in [*SOURCES, "gone.jpg"]:
         for code in run_through(pipeline, key) & known.keys():

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from aws import reconcile
 from aws.destination import Destination
-from aws.outcomes import Notice
+from aws.outcomes import ObjectEvent
 from aws.settings import Settings
 from aws.source import Identity
 from errors import Reason, RejectedError
@@ -91,7 +91,7 @@ class Race(RuleBasedStateMachine):
             Limits(1 << 30),
             mirror_deletes=mirror_deletes,
         )
-        self.events: list[Notice] = []
+        self.events: list[ObjectEvent] = []
         self.running: list[Invocation] = []
 
     @rule(key=KEYS, body=BODIES, album=ALBUMS)
@@ -126,10 +126,10 @@ class Race(RuleBasedStateMachine):
     @rule(which=WHICH, comes_again=SELDOM)
     def invoke(self, which: int, *, comes_again: bool) -> None:
         """Any event may be the next."""
-        notice = self.events[which % len(self.events)]
+        event = self.events[which % len(self.events)]
         if not comes_again:
-            self.events.remove(notice)
-        self.running.append(Invocation(self.store, self.settings, notice, self.client))
+            self.events.remove(event)
+        self.running.append(Invocation(self.store, self.settings, event, self.client))
 
     @precondition(lambda self: self.running)
     @rule(which=WHICH, calls=st.integers(1, 4), dies=SELDOM)
@@ -195,7 +195,7 @@ class Race(RuleBasedStateMachine):
         self.events.append(self.store.change(key, body, album))
 
     def _collect(self) -> None:
-        failed = [one.notice for one in self.running if one.ended and one.failed]
+        failed = [one.event for one in self.running if one.ended and one.failed]
         self.events += failed
         # Lambda waits before it tries again.
         clock.moment += timedelta(minutes=len(failed))
@@ -268,7 +268,7 @@ def test_who_takes_whatever_is_missing_for_gone_is_found_out() -> None:
 
 
 def test_who_takes_every_version_that_is_deleted_for_an_old_one_is_found_out() -> None:
-    with patch.object(Destination, "holds_outputs_of", return_value=True), pytest.raises(AssertionError):
+    with patch.object(Destination, "has_outputs_of", return_value=True), pytest.raises(AssertionError):
         run_state_machine_as_test(CredulousRace, settings=UNTIL_FOUND)
 
 

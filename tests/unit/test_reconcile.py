@@ -26,7 +26,7 @@ from moto.server import ThreadedMotoServer
 from PIL import Image
 
 from aws import reconcile
-from aws.outcomes import Change, Notice, ObjectAddress, Outcome, Status
+from aws.outcomes import EventType, ObjectAddress, ObjectEvent, Outcome, Status
 from aws.reconcile import Reconciler
 from aws.settings import Filter, Settings
 from errors import EventError, LateError, Reason, UnsettledError
@@ -71,9 +71,9 @@ class Pipeline:
     def reconciler(self) -> Reconciler:
         return Reconciler(s3=self.s3, sqs=lambda: self.sqs, settings=self.settings)
 
-    def reconcile(self, address: ObjectAddress = CAKE, *notices: Notice) -> Outcome:
+    def reconcile(self, address: ObjectAddress = CAKE, *events: ObjectEvent) -> Outcome:
         """Do what the handler does with one object."""
-        outcome = self.reconciler.reconcile(address, endless, notices)
+        outcome = self.reconciler.reconcile(address, endless, events)
         if outcome.rejection:
             self.reconciler.record(outcome.rejection)
         return outcome
@@ -423,7 +423,7 @@ def test_an_object_that_never_settles_is_handed_back(pipeline: Pipeline) -> None
     pipeline.s3.meta.events.register(
         "before-call.s3.HeadObject", lambda **_: newer.upload(body=encoded(picture(next(sizes), 50)))
     )
-    with pytest.raises(UnsettledError, match="At each of 3 looks s3://src-bucket-image-in/cake"):
+    with pytest.raises(UnsettledError, match="In each of 3 attempts s3://src-bucket-image-in/cake"):
         pipeline.reconcile()
 
 
@@ -600,9 +600,9 @@ def test_a_deletion_leaves_outputs_alone_unless_they_are_to_follow(pipeline: Pip
     assert pipeline.outputs() == ["resized-cake.jpg"]
 
 
-def created(minutes: float, version_id: str | None = "1") -> Notice:
+def created(minutes: float, version_id: str | None = "1") -> ObjectEvent:
     """What S3 tells of an upload so many minutes later."""
-    return Notice(CAKE, Change.ARRIVED, version_id, datetime.now(UTC) - timedelta(minutes=minutes))
+    return ObjectEvent(CAKE, EventType.AVAILABLE, version_id, datetime.now(UTC) - timedelta(minutes=minutes))
 
 
 @pytest.fixture
@@ -622,14 +622,14 @@ def two_versions(versioned: Pipeline) -> list[str]:
     return [version["VersionId"] for version in reversed(found)]
 
 
-def delete_version(versioned: Pipeline, version_id: str, change: Change = Change.DELETED) -> Outcome:
+def delete_version(versioned: Pipeline, version_id: str, change: EventType = EventType.DELETED) -> Outcome:
     """Delete a version, and do what the handler does when it is told."""
     versioned.s3.delete_object(Bucket=SOURCE, Key="cake.jpg", VersionId=version_id)
-    return versioned.reconcile(CAKE, Notice(CAKE, change, version_id, datetime.now(UTC)))
+    return versioned.reconcile(CAKE, ObjectEvent(CAKE, change, version_id, datetime.now(UTC)))
 
 
-@pytest.mark.parametrize("change", [Change.DELETED, Change.EXPIRED])
-def test_an_old_version_that_is_deleted_changes_nothing(versioned: Pipeline, change: Change) -> None:
+@pytest.mark.parametrize("change", [EventType.DELETED, EventType.EXPIRED])
+def test_an_old_version_that_is_deleted_changes_nothing(versioned: Pipeline, change: EventType) -> None:
     older, _ = two_versions(versioned)
     before_next(versioned.s3, "GetObject", lambda: pytest.fail("was read"))
     assert delete_version(versioned, older, change).status is Status.IGNORED
@@ -638,10 +638,10 @@ def test_an_old_version_that_is_deleted_changes_nothing(versioned: Pipeline, cha
 def test_an_old_version_that_expires_does_not_bring_a_rejection_again(versioned: Pipeline) -> None:
     older, _ = two_versions(versioned)
     versioned.upload(body=b"no image")
-    assert delete_version(versioned, older, Change.EXPIRED).status is Status.IGNORED
+    assert delete_version(versioned, older, EventType.EXPIRED).status is Status.IGNORED
     # Nor where deletions are not mirrored, and a queue of somebody's own tells of them.
     versioned.settings = replace(versioned.settings, mirror_deletes=False)
-    assert delete_version(versioned, older, Change.EXPIRED).status is Status.IGNORED
+    assert delete_version(versioned, older, EventType.EXPIRED).status is Status.IGNORED
 
 
 def test_where_the_current_version_is_deleted_the_one_before_has_its_outputs_again(versioned: Pipeline) -> None:
@@ -666,11 +666,13 @@ def test_where_the_last_version_is_deleted_the_outputs_go_too(versioned: Pipelin
 
 
 @pytest.mark.parametrize(
-    "other", [Notice(CAKE), Notice(CAKE, Change.DELETED), created(0)], ids=["by hand", "without versions", "upload"]
+    "other",
+    [ObjectEvent(CAKE), ObjectEvent(CAKE, EventType.DELETED), created(0)],
+    ids=["by hand", "without versions", "upload"],
 )
-def test_what_else_an_event_says_of_an_object_is_looked_at(versioned: Pipeline, other: Notice) -> None:
+def test_what_else_an_event_says_of_an_object_is_looked_at(versioned: Pipeline, other: ObjectEvent) -> None:
     older, _ = two_versions(versioned)
-    assert versioned.reconcile(CAKE, Notice(CAKE, Change.EXPIRED, older), other).status is Status.WRITTEN
+    assert versioned.reconcile(CAKE, ObjectEvent(CAKE, EventType.EXPIRED, older), other).status is Status.WRITTEN
 
 
 def test_an_output_that_s3_does_not_describe_is_made(versioned: Pipeline) -> None:
@@ -722,19 +724,19 @@ def test_a_new_version_that_s3_does_not_know_is_handed_back_and_keeps_its_output
     caplog.clear()
     with pytest.raises(UnsettledError, match="was missing without a delete marker"):
         # Whatever else the event says of it.
-        mirror.reconcile(CAKE, created(60), created(minutes), Notice(CAKE))
+        mirror.reconcile(CAKE, created(60), created(minutes), ObjectEvent(CAKE))
     assert mirror.outputs() == ["resized-cake.jpg"]
     assert [record.message for record in caplog.records] == ["missing"] * 3
 
 
 @pytest.mark.parametrize(
-    "notice",
-    [created(21), created(0, version_id=None), Notice(CAKE, Change.ARRIVED, "1"), Notice(CAKE)],
+    "event",
+    [created(21), created(0, version_id=None), ObjectEvent(CAKE, EventType.AVAILABLE, "1"), ObjectEvent(CAKE)],
     ids=["old", "without versions", "sent by hand", "of no upload"],
 )
-def test_what_s3_should_know_by_now_is_gone(pipeline: Pipeline, notice: Notice) -> None:
+def test_what_s3_should_know_by_now_is_gone(pipeline: Pipeline, event: ObjectEvent) -> None:
     mirror = with_output(pipeline)
-    assert mirror.reconcile(CAKE, notice).status is Status.REMOVED
+    assert mirror.reconcile(CAKE, event).status is Status.REMOVED
     assert mirror.outputs() == []
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from errors import SettingsError
-from renditions import DEFAULT_METADATA, Rendition, check_together
+from renditions import DEFAULT_METADATA, Rendition, check_no_collisions
 
 KEYS = st.text("ab-/.", min_size=1, max_size=8).filter(lambda key: not key.endswith("/"))
 TEMPLATES = st.builds(
@@ -57,7 +57,7 @@ def test_the_key_is_what_the_template_says(options: dict[str, str], output: str)
 def test_renditions_that_are_accepted_never_write_one_key(one: str, other: str, first: str, second: str) -> None:
     renditions = [Rendition("one", scale=1, key=one), Rendition("two", scale=1, key=other)]
     try:
-        check_together(renditions)
+        check_no_collisions(renditions)
     except SettingsError:
         return
     assert renditions[0].output_key(first) != renditions[1].output_key(second)

@@ -66,10 +66,10 @@ def test_what_is_optional() -> None:
     )
     assert (settings.metadata, settings.limits.max_pixels) == (MetadataPolicy.NONE, 1_000_000)
     assert settings.filters == (Filter("uploads/", ".jpg"),)
-    assert [settings.wants(key) for key in ("uploads/a.jpg", "a.jpg", "uploads/a.png")] == [True, False, False]
+    assert [settings.is_upload(key) for key in ("uploads/a.jpg", "a.jpg", "uploads/a.png")] == [True, False, False]
     changed = Settings.from_environment(ENVIRONMENT | {"MIRROR_DELETES": "true", "TIMEOUT_SECONDS": "900"})
     assert (changed.mirror_deletes, changed.timeout_seconds) == (True, 900)
     settings = Settings.from_environment(ENVIRONMENT)
     assert (settings.metadata, settings.limits.max_pixels) == (MetadataPolicy.COPYRIGHT, None)
-    assert [settings.wants(key) for key in ("a", "b/c.jpg", "b/")] == [True, True, False]
+    assert [settings.is_upload(key) for key in ("a", "b/c.jpg", "b/")] == [True, True, False]
     assert (settings.mirror_deletes, settings.timeout_seconds) == (False, 120)

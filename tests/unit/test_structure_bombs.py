@@ -44,7 +44,7 @@ def check(clock, step, nanoseconds):
 checked, budget.Clock._check = budget.Clock._check, check
 boto3.client("s3", region_name="eu-west-2")
 limits = Limits(int(sys.argv[2]) << 20)
-memory.cap(limits.memory_bytes)
+memory.limit(limits.memory_bytes)
 while header := sys.stdin.buffer.readline():
     size, options = json.loads(header)
     source = sys.stdin.buffer.read(size)

@@ -59,7 +59,7 @@ class Record:
         identity = message["MessageId"], message["ReceiptHandle"], sent
         try:
             body = json.loads(message["Body"])
-            addresses = events.parse(body).addresses
+            addresses = tuple(events.parse(body).events)
         except (ValueError, RecursionError, EventError):
             return cls(*identity, None, NOT_UNDERSTOOD, (), "", message["Body"][:200])
         match body:

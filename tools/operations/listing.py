@@ -48,7 +48,7 @@ def uploads(s3: Any, settings: Settings, prefix: str) -> Iterator[Listed]:
     beginnings = (filter_.prefix for filter_ in settings.filters)
     for beginning in _disjoint(_narrower(prefix, one) for one in beginnings if _meet(prefix, one)):
         for found in listed(s3, settings.source_bucket, beginning):
-            if settings.wants(found.key):
+            if settings.is_upload(found.key):
                 yield found
 
 
