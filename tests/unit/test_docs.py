@@ -1,9 +1,10 @@
-"""The documents: every link leads somewhere, every command is one, every file is there, a task made every picture."""
+"""The documents: links lead to existing headings, commands and files exist, and a task made every picture."""
 
 import re
 import shlex
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import botocore.session
@@ -27,10 +28,12 @@ DOCUMENTS = {
 FOLDERS = ("docs", "events", "function", "terraform", "tests", "tools")
 
 MAKERS = {"docs/before-and-after.png": "invoke pictures", "docs/benchmarks.svg": "invoke bench --write"}
-"""Each picture, and what makes it."""
+"""Each picture and the task that makes it."""
 
 PROGRAMS = {"aws", "git", "invoke", "pip", "pre-commit", "python3", "terraform"}
-"""What a block of shell may run."""
+"""The programs that a block of shell may run. Except for git, pip and the like, a test checks their arguments."""
+
+VARIABLES = set(re.findall(r'^variable "(\w+)"', (ROOT / "terraform" / "variables.tf").read_text(), re.MULTILINE))
 
 each_document = pytest.mark.parametrize("name", DOCUMENTS)
 
@@ -67,37 +70,41 @@ def test_links_are_found_wherever_github_makes_them(text: str, links: list[str])
     assert Document(text).links == links
 
 
-def leads_there(name: str, link: str) -> bool:
-    """Whether a link in a document, if it leads into the repository, leads to a file and a heading that are there."""
-    if re.match(r"[a-z]+:", link):
+ELSEWHERE = re.compile(r"[a-z]+:|\.\./\.\./actions/")
+"""Links out of the repository: to other sites, and to pages that GitHub has for the repository."""
+
+
+def is_intact(name: str, link: str) -> bool:
+    """Return whether a link leads out of the repository, or to a file and heading in it that exist."""
+    if ELSEWHERE.match(link):
         return True
     path, _, anchor = link.partition("#")
-    place = ((ROOT / name).parent / path).resolve() if path else ROOT / name
-    return place.exists() and (not anchor or anchor in Document.read(place).anchors)
+    target = ((ROOT / name).parent / path).resolve() if path else ROOT / name
+    return target.exists() and (not anchor or anchor in Document.read(target).anchors)
 
 
 @each_document
-def test_links_into_the_repository_lead_to_files_and_headings_that_are_there(name: str) -> None:
-    assert [link for link in DOCUMENTS[name].links if not leads_there(name, link)] == []
+def test_links_into_the_repository_lead_to_existing_files_and_headings(name: str) -> None:
+    assert [link for link in DOCUMENTS[name].links if not is_intact(name, link)] == []
 
 
 @pytest.mark.parametrize("link", ["MISSING.md", "#missing", "docs/runbook.md#missing", "terraform#", "docs/runbook.md"])
-def test_a_link_that_leads_nowhere_is_found(link: str) -> None:
-    assert leads_there("README.md", link) == (link in {"terraform#", "docs/runbook.md"})
+def test_a_broken_link_is_found(link: str) -> None:
+    assert is_intact("README.md", link) == (link in {"terraform#", "docs/runbook.md"})
 
 
-def simple(command: str) -> Iterator[list[str]]:
-    """The words of each command in a line of shell, without the folder of its program."""
-    words = shlex.split(re.sub(r"(?:^|\s)#.*", "", command).replace("&&", " && ").replace("|", " | "))
+def split(line: str) -> Iterator[list[str]]:
+    """Yield the words of each command in a line of shell, without the folder of its program."""
+    words = shlex.split(re.sub(r"(?:^|\s)#.*", "", line).replace("&&", " && ").replace("|", " | "))
     while words:
-        end = next((place for place, word in enumerate(words) if word in {"&&", "|"}), len(words))
+        end = next((index for index, word in enumerate(words) if word in {"&&", "|"}), len(words))
         if words[:end]:
             yield [Path(words[0]).name, *words[1:end]]
         words = words[end + 1 :]
 
 
-def wrong(words: list[str], monkeypatch: pytest.MonkeyPatch) -> str:
-    """What Invoke would object to in a command; empty where there is nothing."""
+def task_error(words: list[str], monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return Invoke's error for a command, or an empty string."""
     monkeypatch.setattr(sys, "argv", words)
     collection = Collection.from_module(tasks)
     try:
@@ -108,18 +115,18 @@ def wrong(words: list[str], monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @each_document
-def test_every_task_and_option_that_is_named_is_there(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_task_and_option_exists(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     document = DOCUMENTS[name]
-    shown = [words for line in document.commands for words in simple(line) if words[0] == "invoke"]
-    assert [said for words in shown if (said := wrong(words, monkeypatch))] == []
-    named = [words for code in document.code if re.match(r"(\S*/)?invoke\s", code) for words in simple(code)]
-    # What is named in a sentence need not be complete.
-    objections = [said for words in named if (said := wrong(words, monkeypatch)) and "required" not in said]
-    assert objections == []
+    commands = [words for line in document.commands for words in split(line) if words[0] == "invoke"]
+    assert [error for words in commands if (error := task_error(words, monkeypatch))] == []
+    inline = [words for code in document.code if re.match(r"(\S*/)?invoke\s", code) for words in split(code)]
+    # A command in a sentence need not be complete.
+    errors = [error for words in inline if (error := task_error(words, monkeypatch)) and "required" not in error]
+    assert errors == []
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("command", "expected"),
     [
         ("invoke nonsense", "No idea what 'nonsense' is!"),
         ("invoke audit --nonsense", "No idea what '--nonsense' is!"),
@@ -130,26 +137,31 @@ def test_every_task_and_option_that_is_named_is_there(name: str, monkeypatch: py
         ("invoke --list", ""),
     ],
 )
-def test_a_command_that_is_none_is_found(monkeypatch: pytest.MonkeyPatch, command: str, said: str) -> None:
-    (words,) = simple(command)
-    found = wrong(words, monkeypatch)
-    assert said in found
-    assert bool(said) == bool(found)
+def test_a_wrong_task_or_option_is_found(monkeypatch: pytest.MonkeyPatch, command: str, expected: str) -> None:
+    (words,) = split(command)
+    error = task_error(words, monkeypatch)
+    assert expected in error
+    assert bool(expected) == bool(error)
 
 
 @each_document
-def test_blocks_of_shell_run_programs_that_are_checked_here(name: str) -> None:
-    commands = [words for line in DOCUMENTS[name].commands for words in simple(line)]
+def test_commands_of_aws_terraform_and_pip_are_right(name: str) -> None:
+    document = DOCUMENTS[name]
+    commands = [words for line in document.commands for words in split(line)]
     assert {words[0] for words in commands} <= PROGRAMS
-    named = [code.split() for code in DOCUMENTS[name].code]
-    assert [words for words in commands + named if words[:2] == ["aws", "s3api"] and not is_of_s3(words)] == []
+    inline = [code.split() for code in document.code if code.startswith("aws ")]
+    # No model describes the commands of `aws s3`.
+    calls = [words for words in [*commands, *inline] if words[0] == "aws" and words[1] != "s3"]
+    assert [words for words in calls if not is_aws_command(words)] == []
+    variables = {word.partition("=")[0] for words in commands for option, word in pairwise(words) if option == "-var"}
+    assert variables <= VARIABLES
     files = [words[at + 1] for words in commands if words[0] == "pip" for at, word in enumerate(words) if word == "-r"]
     assert [file for file in files if not (ROOT / file).is_file()] == []
 
 
-def is_of_s3(words: list[str]) -> bool:
-    """Whether a command of ``aws s3api`` is an operation of S3, with options that it has."""
-    model = botocore.session.get_session().get_service_model("s3")
+def is_aws_command(words: list[str]) -> bool:
+    """Return whether a command of the AWS CLI is an operation of its service, with options that it has."""
+    model = botocore.session.get_session().get_service_model({"s3api": "s3"}.get(words[1], words[1]))
     operations = {xform_name(name, "-"): name for name in model.operation_names}
     if words[2] not in operations:
         return False
@@ -159,24 +171,25 @@ def is_of_s3(words: list[str]) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("command", "fine"),
+    ("command", "expected"),
     [
         ("aws s3api get-bucket-notification-configuration --bucket a", True),
         ("aws s3api get-bucket-notification-configuration --buckets a", False),
         ("aws s3api get-bucket-notifications --bucket a", False),
+        ("aws lambda put-function-concurrency --function-name a --reserved-concurrent-executions 0", True),
     ],
 )
-def test_a_command_of_aws_that_is_none_is_found(command: str, fine: bool) -> None:
-    assert is_of_s3(command.split()) == fine
+def test_a_wrong_command_of_aws_is_found(command: str, expected: bool) -> None:
+    assert is_aws_command(command.split()) == expected
 
 
 def named_files(code: str) -> list[str]:
-    """The files of this repository that stand in back-quotes."""
+    """Return the paths of this repository in a piece of code."""
     return re.findall(rf"(?<!\S)(?:{'|'.join(FOLDERS)})/[\w./-]*", code)
 
 
 @each_document
-def test_every_file_that_is_named_is_there(name: str) -> None:
+def test_every_named_file_exists(name: str) -> None:
     files = {file for code in [*DOCUMENTS[name].code, *DOCUMENTS[name].commands] for file in named_files(code)}
     assert [file for file in sorted(files) if not (ROOT / file).exists()] == []
 
@@ -192,15 +205,16 @@ def test_every_file_that_is_named_is_there(name: str) -> None:
         ("photos/docs/cake.jpg", []),
     ],
 )
-def test_a_file_is_told_from_other_code(code: str, files: list[str]) -> None:
+def test_paths_are_told_from_other_code(code: str, files: list[str]) -> None:
     assert named_files(code) == files
 
 
-def test_every_picture_was_made_by_a_task_that_its_document_names() -> None:
+def test_a_task_that_its_document_names_made_every_picture() -> None:
     shown = {
         str(((ROOT / name).parent / picture).resolve().relative_to(ROOT)): document
         for name, document in DOCUMENTS.items()
         for picture in document.pictures
+        if not ELSEWHERE.match(picture)
     }
     assert shown.keys() == MAKERS.keys()
     for picture, document in shown.items():

@@ -1,0 +1,32 @@
+"""The README's badges, support matrix and costs agree with the module, the build and docs/cost.md."""
+
+import re
+
+from tools.build.target import AWS_PYTHONS
+from tools.common.paths import ROOT
+
+README = (ROOT / "README.md").read_text()
+MODULE = "\n".join(path.read_text() for path in (ROOT / "terraform").glob("*.tf"))
+SUPPORT = dict(re.findall(r"^\| ([^|]+?) \| ([^|]+?) \|", README.partition("## Support")[2], re.MULTILINE))
+
+
+def test_terraform_and_provider_are_those_that_the_module_requires() -> None:
+    terraform = re.search(r'required_version = ">= ([\d.]+)"', MODULE)
+    provider = re.search(r'version = ">= ([\d.]+), < (\d+)"', MODULE)
+    assert terraform
+    assert provider
+    assert f"badge/Terraform-{terraform[1]}%2B-" in README
+    assert SUPPORT["Terraform"] == f"{terraform[1]} or newer"
+    assert SUPPORT["provider `hashicorp/aws`"].startswith(f"{provider[1]} or newer, below {provider[2]};")
+
+
+def test_runtimes_are_those_that_a_package_can_be_built_for() -> None:
+    runtimes = [f"python{version}" for version, obstacle in AWS_PYTHONS.items() if not obstacle]
+    assert f"badge/Lambda-{'_%7C_'.join(runtimes)}-" in README
+    assert re.findall(r"`(python[\d.]+)`", SUPPORT["Lambda runtimes"]) == runtimes
+
+
+def test_monitoring_costs_what_the_cost_document_says() -> None:
+    cost = re.search(r"^\| `monitoring = .* \| -([\d.]+) \|$", (ROOT / "docs" / "cost.md").read_text(), re.MULTILINE)
+    assert cost
+    assert f"about US$ {float(cost[1]):.0f} a month" in " ".join(README.split())
