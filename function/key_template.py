@@ -1,4 +1,4 @@
-"""Templates of output keys: what they give, and whether two of them could ever give the same key."""
+"""Templates of output keys: fills them, and tells whether two of them can ever give equal keys."""
 
 import re
 from collections.abc import Mapping
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class KeyTemplate:
-    """A key template in its parts: ``prefix{dir}infix{name}suffix``.
+    """A parsed key template: ``prefix{dir}infix{name}suffix``.
 
     Attributes:
-        suffix: With the extension of the format, where the rendition has one.
+        suffix: Ends with the extension of the rendition's format, if it sets one.
 
     """
 
@@ -22,12 +22,12 @@ class KeyTemplate:
 
     @classmethod
     def of(cls, key: str, extension: str) -> "KeyTemplate":
-        """Take a checked template apart."""
+        """Parse a template that matches ``PATTERN``."""
         prefix, infix, suffix = cls.PATTERN.fullmatch(key).groups()  # type: ignore[union-attr]
         return cls(prefix, infix, suffix + extension)
 
     def fill(self, values: Mapping[str, str]) -> str:
-        """The key for these values of the placeholders."""
+        """Return the key for these values of the placeholders."""
         return (
             self.prefix
             + values["dir"]
@@ -36,29 +36,29 @@ class KeyTemplate:
             + self.suffix.format_map(values)
         )
 
-    def could_give(self, key: str) -> bool:
-        """Whether :meth:`fill` may give ``key`` for some source."""
+    def can_give(self, key: str) -> bool:
+        """Tell whether :meth:`fill` can return ``key`` for some source."""
         folder, slash, name = key.rpartition("/")
         folder += slash
         below = folder.removeprefix(self.prefix)
         return (
             folder.startswith(self.prefix)
-            and (below == self._folder_end or below.endswith(self._folder_ends_in))
+            and (below == self._folder_end or below.endswith(self._nonempty_folder_end))
             and name.startswith(self._name_start)
             and name.endswith(self._name_end)
         )
 
-    def could_collide(self, other: "KeyTemplate") -> bool:
-        """Whether two sources could get one key, one by this template and one by the other.
+    def can_collide_with(self, other: "KeyTemplate") -> bool:
+        """Tell whether the two templates can give equal keys, for equal or different sources.
 
-        A folder can be anything, and so can a name, so what is literal decides: keys are distinct where neither
-        beginning begins the other, or neither end ends the other.
+        Folders and names are arbitrary, so only literal text can keep keys apart: two texts at the start, of which
+        neither starts with the other, or two texts at the end, of which neither ends with the other.
         """
         return (
-            _one_starts(self.prefix, other.prefix)
-            and _one_ends(self._folder_end, other._folder_end)
-            and _one_starts(self._name_start, other._name_start)
-            and _one_ends(self._name_end, other._name_end)
+            _can_start_alike(self.prefix, other.prefix)
+            and _can_end_alike(self._folder_end, other._folder_end)
+            and _can_start_alike(self._name_start, other._name_start)
+            and _can_end_alike(self._name_end, other._name_end)
         )
 
     @property
@@ -67,8 +67,8 @@ class KeyTemplate:
         return (folder + slash).rpartition("}")[2]
 
     @property
-    def _folder_ends_in(self) -> str:
-        """The same, after the slash in which ``{dir}`` ends, if it comes right before."""
+    def _nonempty_folder_end(self) -> str:
+        """The end of a folder that is not empty: ``{dir}`` ends in a slash, which may come right before."""
         return self._folder_end if "}" in self.infix.rpartition("/")[0] else "/" + self._folder_end
 
     @property
@@ -80,9 +80,9 @@ class KeyTemplate:
         return self.suffix.rpartition("}")[2]
 
 
-def _one_starts(one: str, other: str) -> bool:
+def _can_start_alike(one: str, other: str) -> bool:
     return one.startswith(other) or other.startswith(one)
 
 
-def _one_ends(one: str, other: str) -> bool:
+def _can_end_alike(one: str, other: str) -> bool:
     return one.endswith(other) or other.endswith(one)

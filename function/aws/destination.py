@@ -65,7 +65,7 @@ class Destination:
         return (
             bucket == self.bucket
             and MARKER in metadata
-            and any(rendition.could_write(key) for rendition in self.renditions)
+            and any(rendition.can_write(key) for rendition in self.renditions)
         )
 
     def put(

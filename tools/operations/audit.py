@@ -227,7 +227,7 @@ class Audit:
         """Whether an object that nothing expects may be an output; only a deep audit is sure."""
         if key.startswith(self.reserved_prefix) or key.endswith("/"):
             return False
-        if not any(one.could_write(key) and self._is_of_folder(key, one) for one in self.settings.renditions):
+        if not any(one.can_write(key) and self._is_of_folder(key, one) for one in self.settings.renditions):
             return False
         return not self.deep or MARKER in (self._metadata(key) or {})
 
