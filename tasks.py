@@ -117,10 +117,10 @@ def soak(_: Context, only: str = "", count: int = 0, write: bool = False) -> Non
 @task(
     help={
         "only": "One row, such as jpeg-12mp.",
-        "rounds": "How often each contestant runs, after a warm-up.",
-        "quick": "Small images: to see that all works.",
+        "rounds": "Runs of each contestant after a warm-up.",
+        "quick": "Use small images, to try the benchmark itself.",
         "write": "Renew docs/benchmarks.md and its plot.",
-        "cold": "Only the cold start: its CPU, also import by import.",
+        "cold": "Only the cold start: its CPU in total and by import.",
     }
 )
 @readable_errors
@@ -128,19 +128,15 @@ def bench(
     _: Context, only: str = "", rounds: int = 9, quick: bool = False, write: bool = False, cold: bool = False
 ) -> None:
     """Measure the renderer against other resizers: CPU, memory, bytes, fidelity and cost; and its cold start."""
-    from tools.benchmarks import cold_tables
-    from tools.benchmarks import report as reporting
     from tools.benchmarks import run as benchmarking
 
     if cold:
-        for table in cold_tables.tables(benchmarking.run_cold(only, rounds, say, quick=quick, write=write)):
-            print("\n" + table.text())
-        return
-    report = benchmarking.run(only, rounds, say, quick=quick, write=write)
-    for table in reporting.tables(report):
-        print("\n" + table.text())
-    print("\n" + "\n".join(reporting.contestants(report)))
-    print(f"\nThe plot and the JSON are in {benchmarking.FOLDER}")
+        parts = [table.text() for table in benchmarking.run_cold(only, rounds, say, quick=quick, write=write).tables()]
+    else:
+        report = benchmarking.run(only, rounds, say, quick=quick, write=write)
+        parts = [table.text() for table in report.tables()]
+        parts += ["\n".join(map(str, report.peers)), f"The plot and the JSON are in {benchmarking.FOLDER}"]
+    print("\n" + "\n\n".join(parts))
 
 
 @task

@@ -1,7 +1,8 @@
-"""docs/cost.md and docs/scale.md: their tables agree with the tools' prices and measurements."""
+"""Pricing, and the tables of docs/cost.md and docs/scale.md that follow from it."""
 
 import math
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -22,7 +23,7 @@ SOURCE_BYTES = 2_246_416
 
 
 def cells(document: str, first: str) -> list[str]:
-    """Return the cells of the one table row that starts with ``first``."""
+    """Return the cells of the table row that begins with ``first``."""
     (row,) = re.findall(rf"^\| {re.escape(first)} \|(.*)\|$", document, re.MULTILINE)
     return [cell.strip() for cell in row.split("|")]
 
@@ -34,7 +35,39 @@ def workload() -> Workload:
     assert cpu
     assert output
     moved = SOURCE_BYTES + int(output[1].replace(",", ""))
-    return Workload("ours", cpu=float(cpu[1]), gets=pricing.OUR_GETS, puts=1, moved=moved, needed=0)
+    return Workload(cpu=float(cpu[1]), gets=pricing.OUR_GETS, puts=1, moved=moved)
+
+
+IMAGE = Workload(cpu=0.1, gets=2, puts=1, moved=7_500_000)
+
+
+@pytest.mark.parametrize(
+    ("mib", "seconds"),
+    # Three requests of 30 ms, 7.5 MB at 75 MB/s, and 0.1 s of the CPU that the memory gives.
+    [(1769, 0.19 + 0.1), (3008, 0.19 + 0.1), (1769 // 4, 0.19 + 0.1 * 1769 / 442)],
+)
+def test_cpu_is_slower_below_one_vcpu_and_no_faster_above(mib: int, seconds: float) -> None:
+    assert IMAGE.seconds(mib) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("mib", "architecture", "dollars"),
+    [
+        # 0.29 s of 1.7275 GiB, one invocation, two GETs and a PUT.
+        (1769, "arm64", 0.29 * 1769 / 1024 * 13.3334 + 0.20 + 0.8 + 5),
+        (1769, "x86_64", 0.29 * 1769 / 1024 * 16.6667 + 0.20 + 0.8 + 5),
+        (3008, "arm64", 0.29 * 3008 / 1024 * 13.3334 + 0.20 + 0.8 + 5),
+    ],
+)
+def test_the_price_of_a_million(mib: int, architecture: str, dollars: float) -> None:
+    assert 1e6 * IMAGE.dollars(mib, architecture) == pytest.approx(dollars)
+
+
+def test_lambda_bills_every_started_millisecond() -> None:
+    longer = replace(IMAGE, cpu=0.1001)
+    assert 1e6 * (longer.dollars(1769, "arm64") - IMAGE.dollars(1769, "arm64")) == pytest.approx(
+        0.001 * 1769 / 1024 * 13.3334
+    )
 
 
 @pytest.mark.parametrize(
@@ -49,12 +82,12 @@ def workload() -> Workload:
         ("S3 Batch Operations, million objects", 1e6 * pricing.BATCH_OPERATIONS_OBJECT),
     ],
 )
-def test_a_price_is_the_one_that_the_tools_use(what: str, price: float) -> None:
+def test_documented_prices_are_the_tools_prices(what: str, price: float) -> None:
     assert float(cells(COST, what)[-1]) == pytest.approx(price)
     assert f"Prices in {pricing.REGION}, as known on {pricing.PRICES_AS_KNOWN_ON}" in COST
 
 
-def test_a_million_uploads_cost_what_was_measured() -> None:
+def test_the_cost_of_a_million_uploads_follows_from_the_measured_cpu() -> None:
     image = workload()
     time = 1e6 * (image.lambda_dollars(MEMORY_MIB, "arm64") - pricing.INVOCATION)
     assert float(cells(COST, "Lambda, time")[0]) == pytest.approx(time, abs=0.005)
@@ -66,19 +99,19 @@ def test_a_million_uploads_cost_what_was_measured() -> None:
     )
 
 
-def test_the_environments_of_a_rate_follow_from_the_seconds_of_an_image() -> None:
+def test_concurrency_at_a_rate_follows_from_the_seconds_of_an_image() -> None:
     at_once = 100 * workload().seconds(MEMORY_MIB)
     (row,) = re.findall(r"^\| 100 \| none; .*$", SCALE, re.MULTILINE)
     assert f"| {at_once:.1f} |" in row
 
 
-def test_an_attacker_is_capped_by_environments() -> None:
+def test_the_cost_of_an_attack_is_capped_by_concurrency() -> None:
     hour = 3600 * MEMORY_MIB / 1024 * pricing.GIB_SECOND["arm64"]
     for environments in (10, 100, 1_000):
         assert float(cells(COST, f"{environments:,}")[1]) == pytest.approx(environments * hour, abs=0.005)
 
 
-def test_the_function_makes_as_many_requests_as_are_priced() -> None:
+def test_the_function_makes_the_priced_number_of_requests() -> None:
     store, calls = Store(versioned=True), list[None]()
     store.change("cake.jpg", encoded(picture()))
     api = Client(store, lambda: calls.append(None))

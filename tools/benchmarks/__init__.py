@@ -1,1 +1,1 @@
-"""The benchmark: this function against other resizers, in CPU, memory, bytes and fidelity, on images that it makes."""
+"""The benchmark: this function against other resizers, in CPU, memory, bytes and fidelity."""

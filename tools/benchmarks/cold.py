@@ -1,27 +1,29 @@
-"""The CPU of a cold start: the built zip's against a plain handler's, interleaved, and import by import."""
+"""The CPU of a cold start: the built zip against a plain handler, in turn, and import by import."""
 
-import json
+import functools
 import os
 import re
 import shutil
 import statistics
 import subprocess
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.benchmarks.results import OURS, PLAIN, Cold, Import, Zip
+from tools.benchmarks.job import OURS
+from tools.benchmarks.results import Ratio, take_turns
 from tools.build import Package, Target, build
 from tools.build.archive import unpack
 from tools.build.publish import built
 from tools.common.errors import ToolError
+from tools.common.table import Table
 from tools.local.aws.runtime import prepare
 
 START = Path(__file__).with_name("start.py")
 MARK = "the handler begins here"
 
-BARE = "ours without .pyc"
+BARE, PLAIN = "ours without .pyc", "plain"
 
 PLAIN_HANDLER = """\
 import boto3
@@ -43,48 +45,78 @@ ENVIRONMENT = {
     "AWS_SESSION_TOKEN": "token",
     "DESTINATION_BUCKET": "out",
     "FAILURE_QUEUE_URL": "https://sqs.invalid/",
-    # As in Lambda, where the code can't be written to.
+    # Lambda's file system is read-only.
     "PYTHONDONTWRITEBYTECODE": "1",
     "RENDITIONS": '{"resized": {"scale": 0.5}}',
     "SOURCE_BUCKET": "in",
 }
-"""What Lambda and the Terraform module set."""
+"""The variables that Lambda and the Terraform module set."""
 
 IMPORT_RUNS = 5
 
 IMPORT = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \|\s+(\S+)")
-"""A line of ``python -X importtime``: microseconds of its own, and with what it imports, and the module."""
+"""A line of ``python -X importtime``: microseconds by itself, microseconds in all, and the module."""
 
-PLUGIN = re.compile(r"PIL\.(\w+)ImagePlugin")
+SHOWN_IMPORTS = 25
 
 
 @dataclass(frozen=True)
-class Start:
-    """What one start took: CPU seconds, and the modules that it loaded."""
+class Import:
+    """A module, and the seconds of its import by itself and with all that it imports."""
 
-    cpu: float
-    modules: tuple[str, ...]
+    name: str
+    own: float
+    total: float
+
+
+@dataclass(frozen=True)
+class Cold:
+    """The measurements.
+
+    Attributes:
+        cpu: Seconds that the handler's import took in every round, by handler.
+        imports: Of this function, the slowest first.
+        zips: Target, byte code and bytes, as the table shows them.
+
+    """
+
+    cpu: Mapping[str, tuple[float, ...]]
+    imports: tuple[Import, ...]
+    zips: tuple[tuple[str, str, str], ...]
+
+    def tables(self) -> list[Table]:
+        """Return all tables, the most important first."""
+        starts = []
+        for name, cpu in self.cpu.items():
+            milliseconds = (f"{1000 * seconds:.0f}" for seconds in (statistics.median(cpu), min(cpu), max(cpu)))
+            starts.append((name, *milliseconds, "1" if name == PLAIN else str(Ratio.of(cpu, self.cpu[PLAIN]))))
+        imports = [(one.name, f"{1000 * one.own:.1f}", f"{1000 * one.total:.1f}") for one in self.imports]
+        return [
+            Table("Cold start", ("who", "CPU, ms", "lowest", "highest", f"/ {PLAIN}"), tuple(starts)),
+            Table("Imports", ("module", "by itself, ms", "in all, ms"), tuple(imports[:SHOWN_IMPORTS])),
+            Table("The zip", ("target", ".pyc", "bytes"), self.zips, words=2),
+        ]
 
 
 @dataclass(frozen=True)
 class Handler:
-    """A handler as it is unpacked in Lambda."""
+    """A handler, unpacked as in Lambda."""
 
     folder: Path
     name: str
 
-    def start(self, python: Path) -> Start:
-        """Import it in a process of its own."""
-        return Start(**json.loads(self._run(python).stdout))
+    def start(self, python: Path) -> float:
+        """Import it in a process of its own, and return the CPU seconds."""
+        return float(self._run(python).stdout)
 
     def import_times(self, python: Path) -> str:
-        """What Python reports of the imports of such a process."""
+        """Return Python's report on the imports of such a process."""
         return self._run(python, "-X", "importtime").stderr
 
     def _run(self, python: Path, *options: str) -> subprocess.CompletedProcess[str]:
         variables = {"PATH": os.environ["PATH"], "LAMBDA_TASK_ROOT": str(self.folder), "_HANDLER": self.name}
         done = subprocess.run(
-            # -P: the modules beside the script are not to be found.
+            # -P keeps the modules beside the script off the path.
             [str(python), "-P", *options, str(START), MARK],
             cwd=self.folder,
             env=ENVIRONMENT | variables,
@@ -98,48 +130,32 @@ class Handler:
 
 
 def measure(folder: Path, rounds: int, say: Callable[[str], None]) -> Cold:
-    """Build, and start every handler once a round, after a warm-up.
+    """Build the zips, then start every handler once a round after a warm-up.
 
     Raises:
-        ToolError: Something can't be fetched, built or started.
+        ToolError: A handler can't be downloaded, built or started.
 
     """
     python = prepare().python
     say("Building for this machine")
     package = build(Target.of_this_machine(), folder, for_aws=False)
     packages = [package, *built(folder, say, heic=False)]
-    handlers = _unpacked(package, folder)
+    handlers = _unpack(package, folder)
     say("Measuring the cold start")
-    modules = {name: handler.start(python).modules for name, handler in handlers.items()}
-    ours, plain = (modules[name] for name in (OURS, PLAIN))
-    own = {path.stem for path in handlers[OURS].folder.iterdir()}
+    for handler in handlers.values():
+        handler.start(python)
     return Cold(
-        cpu=_rounds(handlers, python, rounds),
-        imports=imports([handlers[OURS].import_times(python) for _ in range(IMPORT_RUNS)]),
-        plugins=tuple(found[1] for name in ours if (found := PLUGIN.fullmatch(name))),
-        beyond=tuple(sorted(_packages(ours) - _packages(plain) - own)),
-        spared=tuple(sorted(_packages(plain) - _packages(ours) - {"plain"})),
-        zips=tuple(Zip(f"{one.runtime}, {one.architecture}", one.size, one.has_byte_code) for one in packages),
+        cpu=take_turns({name: functools.partial(handler.start, python) for name, handler in handlers.items()}, rounds),
+        imports=parse_imports([handlers[OURS].import_times(python) for _ in range(IMPORT_RUNS)]),
+        zips=tuple(
+            (f"{one.runtime}, {one.architecture}", "with" if one.has_byte_code else "without", f"{one.size:,}")
+            for one in packages
+        ),
     )
 
 
-def _rounds(handlers: Mapping[str, Handler], python: Path, rounds: int) -> dict[str, tuple[float, ...]]:
-    """Start each once a round; who begins changes."""
-    cpu: dict[str, list[float]] = {name: [] for name in handlers}
-    names = list(handlers)
-    for number in range(rounds):
-        first = number % len(names)
-        for name in [*names[first:], *names[:first]]:
-            cpu[name].append(handlers[name].start(python).cpu)
-    return {name: tuple(seconds) for name, seconds in cpu.items()}
-
-
-def _packages(modules: Iterable[str]) -> set[str]:
-    return {name.partition(".")[0] for name in modules if not name.startswith("_")}
-
-
-def imports(reports: Sequence[str]) -> tuple[Import, ...]:
-    """The medians of what Python reported of the handler's imports, by what each took with all that it imports."""
+def parse_imports(reports: Sequence[str]) -> tuple[Import, ...]:
+    """Return the medians of the handler's imports in Python's reports, the slowest first."""
     own, total = defaultdict(list), defaultdict(list)
     for report in reports:
         for microseconds, with_others, name in IMPORT.findall(report.partition(MARK)[2]):
@@ -149,8 +165,8 @@ def imports(reports: Sequence[str]) -> tuple[Import, ...]:
     return tuple(sorted(found, key=lambda one: (-one.total, one.name)))
 
 
-def _unpacked(package: Package, folder: Path) -> dict[str, Handler]:
-    """The handlers: ours as it is built, ours as it would be without a Python to compile it, and the plain one."""
+def _unpack(package: Package, folder: Path) -> dict[str, Handler]:
+    """Unpack the handlers: ours as built, ours without byte code, and a plain one with our Pillow."""
     folders = {name: folder / name.replace(" ", "-") for name in (OURS, BARE, PLAIN)}
     for unpacked in folders.values():
         shutil.rmtree(unpacked, ignore_errors=True)

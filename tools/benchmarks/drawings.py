@@ -1,4 +1,4 @@
-"""Pictures that are no photographs: flat graphics and animations, drawn here or cut from a photograph."""
+"""Flat graphics and animations for the benchmark, drawn or cut from a photograph."""
 
 import math
 from collections.abc import Iterator
@@ -11,17 +11,16 @@ FRAMES = 30
 COLOURS = ("#2563eb", "#f59e0b", "#10b981", "#ef4444", "#8b5cf6", "#0f172a")
 
 
-def chart(size: Size) -> Image.Image:
-    """A slide with bars, a line, a pie and text; edges are smooth, all else is flat."""
+def chart(_: Photographer, size: Size) -> Iterator[Image.Image]:
+    """Draw a slide with bars, a line, a pie and text: smooth edges around flat areas."""
     width, height = size
-    # Drawn at twice the size: ImageDraw's own edges are jagged.
+    # Draw at twice the size, then halve: ImageDraw's edges are jagged.
     image = Image.new("RGB", (2 * width, 2 * height), "#ffffff")
     draw = ImageDraw.Draw(image)
     unit = 2 * height / 100
     draw.rectangle((0, 0, 2 * width, 12 * unit), fill="#0f172a")
-    draw.text(
-        (4 * unit, 3 * unit), "Images resized, month by month", font=ImageFont.load_default(6 * unit), fill="#ffffff"
-    )
+    title = ImageFont.load_default(6 * unit)
+    draw.text((4 * unit, 3 * unit), "Images resized, month by month", font=title, fill="#ffffff")
     points = []
     for bar in range(12):
         left = (8 + 7 * bar) * unit
@@ -37,18 +36,19 @@ def chart(size: Size) -> Image.Image:
         pie = (100 * unit, 20 * unit, 130 * unit, 50 * unit)
         draw.pieslice(pie, start, max(end, start + 1) if slice_ < 5 else 360, fill=colour)
         start = end
-    return image.reduce(2)
+    yield image.reduce(2)
 
 
-def cut_out(photo: Image.Image) -> Image.Image:
-    """The photograph as an oval with a soft edge, transparent around it."""
-    mask = Image.radial_gradient("L").resize(photo.size, Image.Resampling.BICUBIC)
+def cut_out(photograph: Photographer, size: Size) -> Iterator[Image.Image]:
+    """Return a photograph as an oval with a soft edge on a transparent background."""
+    photo = photograph("astronaut", size)
+    mask = Image.radial_gradient("L").resize(size, Image.Resampling.BICUBIC)
     photo.putalpha(mask.point([max(0, min(255, 4 * (200 - level))) for level in range(256)]))
-    return photo
+    yield photo
 
 
 def panning(photograph: Photographer, size: Size) -> Iterator[Image.Image]:
-    """Frames of a camera that moves over a photograph, each with a palette of its own, as converters make them."""
+    """Move a camera over a photograph; each frame has its own palette, as converters write them."""
     width, height = size
     wide = photograph("coffee", (width + 4 * FRAMES, height + 2 * FRAMES))
     for number in range(FRAMES):
@@ -56,8 +56,8 @@ def panning(photograph: Photographer, size: Size) -> Iterator[Image.Image]:
         yield wide.crop((left, top, left + width, top + height)).quantize(256)
 
 
-def bouncing(size: Size) -> Iterator[Image.Image]:
-    """Frames of a flat drawing in which a ball bounces."""
+def bouncing(_: Photographer, size: Size) -> Iterator[Image.Image]:
+    """Draw a bouncing ball in flat colours."""
     width, height = size
     ground = Image.new("RGB", size, "#e0f2fe")
     draw = ImageDraw.Draw(ground)

@@ -1,19 +1,22 @@
-"""What one contestant is asked to do, as the JSON that its worker process reads; imports nothing that costs memory."""
+"""The work of one contestant, as JSON for its worker process. Imports nothing that costs memory."""
 
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+OURS = "ours"
+"""The name of the contestant that all others are compared with."""
+
 
 @dataclass(frozen=True)
 class Wanted:
-    """One output of a job.
+    """One output.
 
     Attributes:
-        format: In Pillow's name.
+        format: Pillow's name.
         width: In pixels, as displayed.
         height: In pixels, as displayed.
-        scale: Of the source's sides, where that is what the rendition asks for.
+        scale: Share of the source's sides, if the rendition asks for one.
 
     """
 
@@ -25,17 +28,17 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Job:
-    """One source and what is to become of it, the same for every contestant.
+    """One source and its outputs, equal for every contestant.
 
     Attributes:
         source: Path of the encoded image.
-        directory: Where the outputs of the first run are put, named by their number.
+        directory: Receives the outputs of the first run, named by their number.
         outputs: At least one.
-        quality: Of lossy formats, on their own scales.
-        subsampling: Of chroma, such as ``4:2:0``.
-        deflate_level: Of a PNG, where the contestant lets it be chosen.
-        tiff_compression: ``raw`` or ``lzw``, as the source has it.
-        has_palette: Whether a PNG is to keep one.
+        quality: For lossy formats, on each format's own scale.
+        subsampling: Chroma, such as ``4:2:0``.
+        deflate_level: For a PNG, if the contestant has such an option.
+        tiff_compression: ``raw`` or ``lzw``, as in the source.
+        has_palette: Whether a PNG keeps a palette.
 
     """
 
@@ -49,14 +52,14 @@ class Job:
     has_palette: bool = False
 
     def save(self) -> Path:
-        """Write it where its outputs will be."""
+        """Write it into its directory."""
         path = Path(self.directory) / "job.json"
         path.write_text(json.dumps(asdict(self)))
         return path
 
     @classmethod
     def load(cls, path: Path) -> "Job":
-        """Read what :meth:`save` wrote."""
+        """Read a file that :meth:`save` wrote."""
         fields = json.loads(path.read_text())
         outputs = tuple(Wanted(**wanted) for wanted in fields.pop("outputs"))
         return cls(outputs=outputs, **fields)

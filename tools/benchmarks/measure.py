@@ -1,4 +1,4 @@
-"""Measures one row: every contestant in a warm process of its own, one run each in turn, round after round."""
+"""Measure a row: every contestant has a warm process, and they run in turn, round after round."""
 
 import contextlib
 import json
@@ -9,38 +9,25 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tools.benchmarks.job import Job
+from tools.benchmarks.job import OURS, Job
+from tools.benchmarks.judge import Judge, Quality
 from tools.benchmarks.peers import Peer
-from tools.benchmarks.results import OURS, Measured, RowResult
+from tools.benchmarks.results import Measured, RowResult, take_turns
 from tools.benchmarks.rows import Row
 from tools.common.errors import ToolError
 from tools.common.paths import ROOT
 from tools.imaging.photos import Photographer
-from tools.imaging.quality import Judge, Quality
-
-DEFLATE_LEVELS = range(1, 10)
 
 EQUAL = 1.01
-"""How much larger an output of equal bytes may be."""
+"""An output of equal bytes may be larger by this factor."""
 
 
 class FailedError(ToolError):
-    """A contestant can't do it; the message is its own."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """What one run took: CPU seconds, and the memory that it needed at most."""
-
-    cpu: float
-    peak: int
+    """A contestant failed; the message is its own."""
 
 
 class Worker:
-    """A contestant's process, waiting for work.
-
-    Its first run is the warm-up, which finds the peak memory and leaves the outputs.
-    """
+    """A contestant's waiting process. Its first run is the warm-up, which measures memory and leaves the outputs."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -48,7 +35,7 @@ class Worker:
     @classmethod
     @contextlib.contextmanager
     def started(cls, peer: Peer, job: Job) -> Iterator["Worker"]:
-        """Start it, and end it with the block."""
+        """Start the process, and kill it at the end of the block."""
         errors = Path(job.directory) / "errors.txt"
         with (
             errors.open("w") as stderr,
@@ -67,29 +54,32 @@ class Worker:
             finally:
                 process.kill()
 
-    def run(self) -> Run:
-        """Have it do its work once.
+    def run(self) -> dict[str, float]:
+        """Do the work once, and return its CPU seconds as ``cpu`` and the peak memory in bytes as ``peak``.
 
         Raises:
-            FailedError: It can't.
+            FailedError: The contestant can't do it.
 
         """
         line = ""
-        # One that has died is told by its silence.
+        # A dead process breaks the pipe or answers nothing.
         with contextlib.suppress(BrokenPipeError):
             print("run", file=self._process.stdin, flush=True)
             line = self._process.stdout.readline() if self._process.stdout else ""
-        reply = json.loads(line or '{"error": "its process ended"}')
+        reply: dict[str, float] = json.loads(line or '{"error": "its process ended"}')
         if "error" in reply:
             raise FailedError(str(reply["error"]).splitlines()[0])
-        return Run(**reply)
+        return reply
+
+    def measure_cpu(self) -> float:
+        """Do the work once, and return its CPU seconds."""
+        return self.run()["cpu"]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One contestant of a row that has been warmed up."""
+    """A contestant of a row after its warm-up."""
 
-    peer: Peer
     worker: Worker
     peak: int
     bodies: tuple[bytes, ...]
@@ -98,13 +88,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Bench:
-    """Where a run has its things.
+    """A run of the benchmark.
 
     Attributes:
         folder: For inputs and outputs.
-        photograph: Takes the photographs.
-        peers: Who takes part; ours is first, for others are matched to it.
-        rounds: How often each runs after the warm-up.
+        photograph: Returns photographs.
+        peers: This function is first, because others are matched to it.
+        rounds: Runs of each contestant after the warm-up.
 
     """
 
@@ -114,100 +104,86 @@ class Bench:
     rounds: int
 
     def measure_all(self, rows: Sequence[Row], say: Callable[[str], None]) -> tuple[RowResult, ...]:
-        """Measure rows, and tell how far it is."""
+        """Measure rows and show progress."""
         results = []
         for row in rows:
             say(f"Measuring {row.name}")
             results.append(self.measure(row))
         return tuple(results)
 
-    def source(self, row: Row) -> Path:
-        """The image of a row, made if it is not there yet."""
-        return row.image.cached(self.folder / "inputs", self.photograph)
-
     def measure(self, row: Row) -> RowResult:
         """Measure one row."""
-        source = self.source(row)
+        source = row.source(self.folder / "inputs", self.photograph)
         absent: dict[str, str] = {}
         with contextlib.ExitStack() as stack:
             entries: dict[str, Entry] = {}
             for peer in self.peers:
-                reason = peer.contestant.missing or _barred(row, peer)
-                if reason:
+                if reason := peer.missing or _exclusion(row, peer):
                     absent[peer.name] = reason
                     continue
                 try:
-                    entries[peer.name] = self._warmed_up(stack, row, peer, source, entries.get(OURS))
+                    entries[peer.name] = self._warm_up(stack, row, peer, source, entries.get(OURS))
                 except FailedError as error:
                     absent[peer.name] = f"failed: {error}"
-            cpu = self._rounds(list(entries.values()))
+            cpu = take_turns({name: entry.worker.measure_cpu for name, entry in entries.items()}, self.rounds)
         judge = Judge(source.read_bytes())
-        measured = {}
-        for name, entry in entries.items():
-            sizes = tuple(map(len, entry.bodies))
-            measured[name] = Measured(cpu[name], entry.peak, sizes, _worst(judge, row, entry.bodies), entry.note)
-        return RowResult(row.name, row.title, source.stat().st_size, row.outputs, measured, absent, row.targets)
+        measured = {
+            name: Measured(
+                cpu[name],
+                entry.peak,
+                tuple(map(len, entry.bodies)),
+                _worst_quality(judge, row, entry.bodies),
+                entry.note,
+            )
+            for name, entry in entries.items()
+        }
+        return RowResult(row.name, row.title, source.stat().st_size, measured, absent, row.targets)
 
-    def _warmed_up(self, stack: contextlib.ExitStack, row: Row, peer: Peer, source: Path, ours: Entry | None) -> Entry:
-        job, note = self._job(row, peer, source), ""
-        if row.at_equal_bytes and peer.name == "sharp" and ours is not None:
-            job = _at_equal_bytes(peer, job, sum(map(len, ours.bodies)))
-            note = f"deflate level {job.deflate_level}"
-        worker = stack.enter_context(Worker.started(peer, job))
-        run = worker.run()
-        return Entry(peer, worker, run.peak, _bodies(job), note)
-
-    def _job(self, row: Row, peer: Peer, source: Path) -> Job:
+    def _warm_up(self, stack: contextlib.ExitStack, row: Row, peer: Peer, source: Path, ours: Entry | None) -> Entry:
         directory = self.folder / "runs" / row.name / peer.name
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
-        return Job(
-            source=str(source),
-            directory=str(directory),
-            outputs=row.outputs,
-            subsampling=row.image.subsampling,
-            tiff_compression="lzw" if "compression" in row.image.options else "raw",
-            has_palette=row.image.has_palette,
+        job, note = (
+            Job(
+                source=str(source),
+                directory=str(directory),
+                outputs=row.outputs,
+                subsampling=row.subsampling,
+                tiff_compression="lzw" if "compression" in row.options else "raw",
+                has_palette=row.has_palette,
+            ),
+            "",
         )
-
-    def _rounds(self, entries: Sequence[Entry]) -> dict[str, tuple[float, ...]]:
-        """Let each run once a round; who begins changes, so that nobody always follows the same one."""
-        cpu: dict[str, list[float]] = {entry.peer.name: [] for entry in entries}
-        for number in range(self.rounds):
-            first = number % len(entries)
-            for entry in [*entries[first:], *entries[:first]]:
-                cpu[entry.peer.name].append(entry.worker.run().cpu)
-        return {name: tuple(seconds) for name, seconds in cpu.items()}
+        if row.at_equal_bytes and peer.name == "sharp" and ours is not None:
+            job = _match_bytes(peer, job, sum(map(len, ours.bodies)))
+            note = f"deflate level {job.deflate_level}"
+        worker = stack.enter_context(Worker.started(peer, job))
+        return Entry(worker, round(worker.run()["peak"]), _read_outputs(job), note)
 
 
-def _barred(row: Row, peer: Peer) -> str:
-    """Why a contestant has no part in a row."""
-    if peer.name == "limit" and not row.has_limit:
-        return "djpeg and cjpeg do not do this"
-    if peer.name == "parts" and not row.has_parts:
-        return "only for several renditions"
-    return ""
+def _exclusion(row: Row, peer: Peer) -> str:
+    """Return why a contestant has no part in a row, or an empty string."""
+    if f"CPU / {peer.name}" in row.targets:
+        return ""
+    return {"limit": "djpeg and cjpeg cannot do this", "parts": "only for several renditions"}.get(peer.name, "")
 
 
-def _at_equal_bytes(peer: Peer, job: Job, most: int) -> Job:
-    """The job with the least effort at which the output is as small as ours; else with the most."""
-    for level in DEFLATE_LEVELS:
+def _match_bytes(peer: Peer, job: Job, limit: int) -> Job:
+    """Return the job with the lowest deflate level whose output is as small, or with the highest level."""
+    for level in range(1, 10):
         tried = replace(job, deflate_level=level)
         with Worker.started(peer, tried) as worker:
             worker.run()
-        if sum(map(len, _bodies(tried))) <= EQUAL * most:
-            return tried
+        if sum(map(len, _read_outputs(tried))) <= EQUAL * limit:
+            break
     return tried
 
 
-def _bodies(job: Job) -> tuple[bytes, ...]:
+def _read_outputs(job: Job) -> tuple[bytes, ...]:
     return tuple((Path(job.directory) / str(number)).read_bytes() for number in range(len(job.outputs)))
 
 
-def _worst(judge: Judge, row: Row, bodies: Sequence[bytes]) -> Quality:
-    """The quality of the output that is furthest from the reference."""
-    found = [
-        judge.judge(body, wanted.format, wanted.width, wanted.height)
-        for body, wanted in zip(bodies, row.outputs, strict=True)
-    ]
+def _worst_quality(judge: Judge, row: Row, bodies: Sequence[bytes]) -> Quality:
+    """Return the quality of the output furthest from the reference; one with a fault comes first."""
+    found = [judge.judge(body, wanted) for body, wanted in zip(bodies, row.outputs, strict=True)]
     return min(found, key=lambda quality: (not quality.fault, quality.psnr or 0))

@@ -1,80 +1,163 @@
-"""A run's tables, as plain text and as Markdown, and as JSON."""
+"""A run's tables and JSON."""
 
 import json
 import math
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from imaging.budget import MIB
-from tools.benchmarks import cold_tables, cost
-from tools.benchmarks.results import OURS, Measured, Report, RowResult
+from tools.benchmarks import cold as cold_start
+from tools.benchmarks.job import OURS
+from tools.benchmarks.peers import Peer
+from tools.benchmarks.results import FLOORS, Measured, RowResult, judge_target
+from tools.common.pricing import GIB_SECOND, OUR_GETS, Workload
 from tools.common.table import Table
 
+MARK = "<!-- `invoke bench --write` writes everything below this line. -->"
 
-def tables(report: Report) -> list[Table]:
-    """All of a run's tables, the most important first."""
-    found = [_cpu(report), _targets(report), _details(report), *cost.tables(report.workloads)]
-    return [*found, *cold_tables.tables(report.cold)] if report.cold else found
+PRICED = "jpeg-12mp"
+"""The row whose CPU is priced."""
+
+SIZES_MIB = (256, 512, 1024, 1769, 3008)
 
 
-def as_json(report: Report) -> str:
-    """All that was measured, with every target's figure and verdict."""
-    document = asdict(report)
-    for row, fields in zip(report.rows, document["rows"], strict=True):
-        fields["targets"] = [
-            {"name": target.name, "bound": target.bound, "figure": figure, "verdict": target.verdict(figure)}
-            for target in row.targets
-            for figure in (target.figure(row),)
+@dataclass(frozen=True)
+class Report:
+    """One run of the benchmark.
+
+    Attributes:
+        date: ISO 8601.
+        machine: Processor and system.
+        rounds: Runs of each contestant after the warm-up.
+        is_quick: Whether the images were small.
+        peers: Includes missing ones.
+        rows: In order.
+        cold: The cold start, if it was measured.
+
+    """
+
+    date: str
+    machine: str
+    rounds: int
+    is_quick: bool
+    peers: tuple[Peer, ...]
+    rows: tuple[RowResult, ...]
+    cold: cold_start.Cold | None = None
+
+    def tables(self) -> list[Table]:
+        """Return all tables, the most important first."""
+        found = [self._cpu(), self._targets(), self._details(), *self._prices()]
+        return [*found, *self.cold.tables()] if self.cold else found
+
+    def as_json(self) -> str:
+        """Return all measurements, with each target's figure and verdict."""
+        document = asdict(self)
+        for row, fields in zip(self.rows, document["rows"], strict=True):
+            names = ("name", "verdict", "bound", "figure")
+            fields["targets"] = [dict(zip(names, target, strict=True)) for target in _judged(row)]
+        return json.dumps(document, indent=2) + "\n"
+
+    def write(self, document: Path) -> None:
+        """Replace everything below :data:`MARK`; people write what is above it."""
+        prose, mark, _ = document.read_text().partition(MARK)
+        measured = f"Measured on {self.date} with {self.rounds} rounds, on {self.machine}."
+        peers = "\n".join(f"- {peer}" for peer in self.peers)
+        sections = [f"{prose}{mark}", measured, peers, *(table.markdown() for table in self.tables())]
+        document.write_text("\n\n".join(sections) + "\n")
+
+    def _cpu(self) -> Table:
+        others = [peer for peer in self.peers if peer.name != OURS]
+        rows = []
+        for row in self.rows:
+            ours = row.measured.get(OURS)
+            own = f"{ours.median * 1000:.1f}" if ours else row.absent[OURS]
+            rows.append((row.title, own, *(_ratio(row, peer) for peer in others)))
+        columns = ("image", "ours, ms", *(f"/ {peer.name}" for peer in others))
+        return Table("CPU seconds of ours, by each peer's", columns, tuple(rows))
+
+    def _targets(self) -> Table:
+        rows = tuple(
+            (
+                row.title,
+                name,
+                verdict,
+                f"{'>=' if name in FLOORS else '<='} {bound:g}",
+                "-" if figure is None else f"{figure:.3f}",
+            )
+            for row in self.rows
+            for name, verdict, bound, figure in _judged(row)
+        )
+        return Table("Targets", ("image", "figure", "verdict", "bound", "measured"), rows, words=3)
+
+    def _details(self) -> Table:
+        columns = (
+            "image",
+            "who",
+            "remarks",
+            "CPU, ms",
+            "lowest",
+            "highest",
+            "memory, MiB",
+            "bytes",
+            "PSNR, dB",
+            "SSIM",
+        )
+        rows = [_details(row, name, one) for row in self.rows for name, one in row.measured.items()]
+        rows += [
+            (row.title, name, reason, *("-",) * 7)
+            for row in self.rows
+            for name, reason in row.absent.items()
+            if reason.startswith("failed")
         ]
-    return json.dumps(document, indent=2) + "\n"
+        return Table("Measurements of each contestant", columns, tuple(rows), words=3)
+
+    def _prices(self) -> Iterator[Table]:
+        """Price the row if both handlers ran in it."""
+        for row in self.rows:
+            if row.name == PRICED and not self.is_quick and {OURS, "classic"} <= row.measured.keys():
+                yield price_table(row)
 
 
-def _cpu(report: Report) -> Table:
-    """Ours in milliseconds, and by each peer's."""
-    others = [one for one in report.contestants if one.name != OURS]
-    rows = []
-    for row in report.rows:
-        ours = row.measured.get(OURS)
-        own = f"{ours.median * 1000:.1f}" if ours else row.absent[OURS]
-        rows.append((row.title, own, *(_ratio(row, one.name, one.missing) for one in others)))
-    columns = ("image", "ours, ms", *(f"/ {one.name}" for one in others))
-    return Table("CPU seconds of ours, by each peer's", columns, tuple(rows))
-
-
-def _ratio(row: RowResult, peer: str, missing: str) -> str:
-    ratio = row.ratio(peer)
-    if ratio is None:
-        # What it was is said below the table, or in the details.
-        return "not installed" if missing else "failed" if row.absent.get(peer, "").startswith("failed") else "-"
-    wrong = " wrong" if row.measured[peer].quality.fault else ""
-    return f"{ratio.median:.2f} ({ratio.lowest:.2f}-{ratio.highest:.2f}){wrong}"
-
-
-def _targets(report: Report) -> Table:
-    rows = []
-    for row in report.rows:
-        for target in row.targets:
-            figure = target.figure(row)
-            bound = f"{'<=' if target.is_ceiling else '>='} {target.bound:g}"
-            shown = "-" if figure is None else f"{figure:.3f}"
-            rows.append((row.title, target.name, target.verdict(figure), bound, shown))
-    return Table("Targets", ("image", "what", "verdict", "bound", "measured"), tuple(rows), words=3)
-
-
-def _details(report: Report) -> Table:
-    columns = ("image", "who", "remarks", "CPU, ms", "lowest", "highest", "memory, MiB", "bytes", "PSNR, dB", "SSIM")
-    rows = [_detail(row, name, one) for row in report.rows for name, one in row.measured.items()]
-    rows += [
-        (row.title, name, reason, *("-",) * 7)
-        for row in report.rows
-        for name, reason in row.absent.items()
-        if reason.startswith("failed")
+def price_table(row: RowResult) -> Table:
+    """Price a million of a row's images with this function and with the classic handler."""
+    priced = {}
+    for name, gets in ((OURS, OUR_GETS), ("classic", 1)):
+        one = row.measured[name]
+        priced[name] = Workload(one.median, gets, puts=1, moved=row.source_bytes + one.bytes)
+    columns = [f"{name}, {architecture}" for architecture in GIB_SECOND for name in priced]
+    rows = [
+        (
+            str(size),
+            *(f"{1e6 * one.dollars(size, arch):.2f}" for arch in GIB_SECOND for one in priced.values()),
+            *(f"{1000 * one.seconds(size):.0f}" for one in priced.values()),
+        )
+        for size in SIZES_MIB
     ]
-    return Table("What each contestant took and gave", columns, tuple(rows), words=3)
+    heading = f"US$ per million: {row.title}, at half size"
+    return Table(heading, ("memory_size", *columns, *(f"{name}, ms" for name in priced)), tuple(rows))
 
 
-def _detail(row: RowResult, name: str, one: Measured) -> tuple[str, ...]:
-    wrong = f"wrong: {one.quality.fault}" if one.quality.fault else ""
+def _judged(row: RowResult) -> Iterator[tuple[str, str, float, float | None]]:
+    """Return each target's name, verdict, bound and figure."""
+    figures = row.figures()
+    for name, bound in row.targets.items():
+        figure = figures.get(name)
+        yield name, judge_target(name, figure, bound), bound, figure
+
+
+def _ratio(row: RowResult, peer: Peer) -> str:
+    ratio = row.ratio(peer.name)
+    if ratio is None:
+        if peer.missing:
+            return "not installed"
+        return "failed" if row.absent.get(peer.name, "").startswith("failed") else "-"
+    return f"{ratio}{' wrong' if row.measured[peer.name].quality.fault else ''}"
+
+
+def _details(row: RowResult, name: str, one: Measured) -> tuple[str, ...]:
     quality = one.quality
+    wrong = f"wrong: {quality.fault}" if quality.fault else ""
     return (
         row.title,
         name,
@@ -85,8 +168,3 @@ def _detail(row: RowResult, name: str, one: Measured) -> tuple[str, ...]:
         "-" if quality.psnr is None else f"{quality.psnr:.2f}",
         "-" if quality.ssim is None else f"{quality.ssim:.4f}",
     )
-
-
-def contestants(report: Report) -> list[str]:
-    """A line for each: what it is, or why it is missing."""
-    return [f"{one.name}: {one.missing or one.version}" for one in report.contestants]

@@ -1,158 +1,172 @@
-"""The rows: which image becomes what, and what ours is to reach."""
+"""The rows: the image that every contestant resizes, and the targets for this function."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
-from tools.benchmarks import targets
-from tools.benchmarks.inputs import INPUTS, Input
+from PIL import Image
+
+from tools.benchmarks import drawings
 from tools.benchmarks.job import Wanted
-from tools.benchmarks.results import Target
 from tools.common.errors import ToolError
+from tools.imaging.photos import Photographer, Size
+from tools.imaging.pictures import encoded, turned_right
 
 QUICK_DIVISOR = 4
-"""Of both sides, in a quick run."""
+"""Divides both sides in a quick run."""
+
+PREDICTOR, HORIZONTAL = 317, 2
+"""Editors write LZW with horizontal differencing, which makes it smaller (TIFF 6.0, section 14)."""
+
+Draw = Callable[[Photographer, Size], Iterable[Image.Image]]
+Targets = Mapping[str, float]
+"""Bounds by the names of `results.RowResult.figures`."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the tables.
+    """One line of the tables: an image to halve.
 
     Attributes:
-        name: What ``--only`` takes.
-        title: The same for people.
-        image: What is resized.
-        targets: What ours is to reach.
-        has_limit: Whether libjpeg-turbo's programs can do it.
-        has_parts: Whether its yardstick is one decode and the encodes.
-        at_equal_bytes: Whether sharp is to compress as well as ours, rather than as it does by default.
+        name: For ``--only``, and of the image's file.
+        title: For the tables.
+        format: Pillow's name.
+        size: Width and height as stored.
+        draw: Returns the frames.
+        targets: For this function. ``limit`` and ``parts`` take part only in rows that have a target for them.
+        options: For Pillow's encoder.
+        subsampling: Chroma of a JPEG, which its outputs keep.
+        is_turned: Whether its EXIF orientation turns it.
+        has_palette: Whether a PNG has one.
+        at_equal_bytes: Whether sharp compresses as well as this function instead of by its default.
 
     """
 
     name: str
     title: str
-    image: Input
-    targets: tuple[Target, ...]
-    has_limit: bool = False
-    has_parts: bool = False
+    format: str
+    size: Size
+    draw: Draw
+    targets: Targets
+    options: Mapping[str, Any] = field(default_factory=dict)
+    subsampling: str = "4:2:0"
+    is_turned: bool = False
+    has_palette: bool = False
     at_equal_bytes: bool = False
 
     @property
     def outputs(self) -> tuple[Wanted, ...]:
-        """Half the size; and a quarter, and a WebP 320 pixels wide, where the parts are compared."""
+        """Half the size; where parts are compared also a quarter, and a WebP 320 pixels wide."""
         half = self._scaled(0.5)
-        if not self.has_parts:
+        if "CPU / parts" not in self.targets:
             return (half,)
-        width, height = self.image.displayed_size
+        width, height = self._displayed_size
         return half, self._scaled(0.25), Wanted("WEBP", 320, math.floor(height * 320 / width + 0.5))
 
-    def quick(self) -> "Row":
-        """The same with a small image."""
-        width, height = self.image.size
-        return replace(self, image=replace(self.image, size=(width // QUICK_DIVISOR, height // QUICK_DIVISOR)))
+    def source(self, folder: Path, photograph: Photographer) -> Path:
+        """Find the image in ``folder``, or make it there."""
+        path = folder / f"{self.name}-{self.size[0]}x{self.size[1]}.{self.format.lower()}"
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            # Rename only a complete file: a run may be interrupted.
+            unfinished = path.with_suffix(".part")
+            unfinished.write_bytes(self.encode(photograph))
+            unfinished.rename(path)
+        return path
+
+    def encode(self, photograph: Photographer) -> bytes:
+        """Make the image; the bytes are always equal."""
+        first, *others = self.draw(photograph, self.size)
+        options = dict(self.options)
+        if others:
+            options |= {"save_all": True, "append_images": others, "duration": 80, "loop": 0}
+        if self.format == "JPEG":
+            options |= {"quality": 92, "subsampling": self.subsampling}
+        if self.is_turned:
+            options["exif"] = turned_right()
+        return encoded(first, self.format, **options)
+
+    @property
+    def _displayed_size(self) -> Size:
+        return self.size[::-1] if self.is_turned else self.size
 
     def _scaled(self, scale: float) -> Wanted:
-        width, height = (math.floor(side * scale + 0.5) for side in self.image.displayed_size)
-        return Wanted(self.image.format, width, height, scale)
+        width, height = (math.floor(side * scale + 0.5) for side in self._displayed_size)
+        return Wanted(self.format, width, height, scale)
 
 
-_IMAGES = {image.name: image for image in INPUTS}
+def _photo(subject: str, mode: str = "RGB") -> Draw:
+    return lambda photograph, size: [photograph(subject, size).convert(mode)]
 
 
-def _jpeg(name: str, title: str, classic: float = 0.25, sharp: float = 0.42) -> Row:
-    wanted = (
-        targets.cpu("classic", classic),
-        targets.cpu("sharp", sharp),
-        targets.cpu("limit", 1.10),
-        targets.psnr_below("classic", 0.3),
-        targets.memory("classic", 0.4),
-    )
-    return Row(name, title, _IMAGES[name], wanted, has_limit=True)
+def _chart_in_palette(photograph: Photographer, size: Size) -> list[Image.Image]:
+    return [image.quantize(256) for image in drawings.chart(photograph, size)]
 
 
-def _other(name: str, title: str, *wanted: Target, at_equal_bytes: bool = False) -> Row:
-    return Row(name, title, _IMAGES[name], wanted, at_equal_bytes=at_equal_bytes)
+LARGE, MEDIUM, SMALL = (4000, 3000), (2400, 1600), (480, 360)
+LZW = {"compression": "tiff_lzw", "tiffinfo": {PREDICTOR: HORIZONTAL}}
 
+JPEG = {
+    "CPU / classic": 0.25,
+    "CPU / sharp": 0.42,
+    "CPU / limit": 1.1,
+    "PSNR below classic, dB": 0.3,
+    "memory / classic": 0.4,
+}
+# The classic handler doesn't turn its output, so PSNR is compared with sharp's.
+TURNED = {"CPU / classic": 0.33, "CPU / sharp": 0.5, "PSNR below sharp, dB": 0.3, "memory / classic": 0.4}
+PNG = {"CPU / classic": 0.45, "CPU / sharp": 1.1, "bytes / classic": 1.04}
+FLAT = {"CPU / classic": 0.6, "CPU / sharp": 1.2, "bytes / classic": 1.0, "bytes / source": 1.0}
+WEBP = {"CPU / classic": 0.72, "CPU / sharp": 0.9, "bytes / classic": 1.01, "SSIM below classic": 0.003}
+AVIF = {"CPU / classic": 0.6, "CPU / sharp": 0.15, "SSIM below classic": 0.003}
+TIFF = {"CPU / classic": 0.4, "CPU / sharp": 1.0, "bytes / classic": 1.01}
+TIFF_LZW = {"CPU / classic": 0.78, "CPU / sharp": 0.9, "bytes / classic": 1.01}
 
-_PNG = (targets.cpu("classic", 0.45), targets.cpu("sharp", 1.1), targets.size("classic", 1.04))
-_FLAT = (
-    targets.cpu("classic", 0.60),
-    targets.cpu("sharp", 1.2),
-    targets.size("classic", 1.0),
-    targets.size_of_source(1.0),
-)
+COFFEE, ASTRONAUT, CHELSEA = map(_photo, ("coffee", "astronaut", "chelsea"))
 
 ROWS = (
-    _jpeg("jpeg-2mp", "JPEG, 2 MP"),
-    _jpeg("jpeg-12mp", "JPEG, 12 MP"),
-    _jpeg("jpeg-24mp", "JPEG, 24 MP"),
-    _jpeg("jpeg-48mp", "JPEG, 48 MP"),
-    _jpeg("jpeg-odd", "JPEG, odd sides"),
-    _jpeg("jpeg-444", "JPEG, 4:4:4", 0.30),
-    _jpeg("jpeg-grey", "JPEG, grey", 0.42),
-    _jpeg("jpeg-progressive", "JPEG, progressive", 0.56, 0.65),
-    _other(
-        "jpeg-turned",
-        "JPEG, orientation 6",
-        targets.cpu("classic", 0.33),
-        targets.cpu("sharp", 0.50),
-        # The classic handler's lies on its side.
-        targets.psnr_below("sharp", 0.3),
-        targets.memory("classic", 0.4),
-    ),
+    Row("jpeg-2mp", "JPEG, 2 MP", "JPEG", (1632, 1224), COFFEE, JPEG),
+    Row("jpeg-12mp", "JPEG, 12 MP", "JPEG", LARGE, COFFEE, JPEG),
+    Row("jpeg-24mp", "JPEG, 24 MP", "JPEG", (6000, 4000), COFFEE, JPEG),
+    Row("jpeg-48mp", "JPEG, 48 MP", "JPEG", (8000, 6000), COFFEE, JPEG),
+    Row("jpeg-odd", "JPEG, odd sides", "JPEG", (4001, 2999), CHELSEA, JPEG),
+    Row("jpeg-444", "JPEG, 4:4:4", "JPEG", LARGE, ASTRONAUT, JPEG | {"CPU / classic": 0.3}, subsampling="4:4:4"),
+    Row("jpeg-grey", "JPEG, grey", "JPEG", LARGE, _photo("astronaut", "L"), JPEG | {"CPU / classic": 0.42}),
     Row(
-        "jpeg-three",
-        "JPEG, three renditions",
-        _IMAGES["jpeg-12mp"],
-        (targets.cpu("parts", 1.3),),
-        has_parts=True,
+        "jpeg-progressive",
+        "JPEG, progressive",
+        "JPEG",
+        LARGE,
+        CHELSEA,
+        JPEG | {"CPU / classic": 0.56, "CPU / sharp": 0.65},
+        {"progressive": True},
     ),
-    _other("png-photo", "PNG, photo", *_PNG, at_equal_bytes=True),
-    _other("png-rgba", "PNG, transparent photo", *_PNG, at_equal_bytes=True),
-    _other("png-flat", "PNG, flat graphics", *_FLAT),
-    _other("png-palette", "PNG, palette", *_FLAT),
-    _other(
-        "webp",
-        "WebP",
-        targets.cpu("classic", 0.72),
-        targets.cpu("sharp", 0.90),
-        targets.size("classic", 1.01),
-        targets.ssim_below("classic", 0.003),
-    ),
-    _other(
-        "avif",
-        "AVIF",
-        targets.cpu("classic", 0.60),
-        targets.cpu("sharp", 0.15),
-        targets.ssim_below("classic", 0.003),
-    ),
-    _other("gif-photo", "GIF, 30 frames, photo", targets.cpu("sharp", 0.15), targets.psnr(35)),
-    _other("gif-flat", "GIF, 30 frames, flat", targets.cpu("sharp", 0.15), targets.psnr(40)),
-    _other(
-        "tiff-raw",
-        "TIFF, raw",
-        targets.cpu("classic", 0.40),
-        targets.cpu("sharp", 1.0),
-        targets.size("classic", 1.01),
-    ),
-    _other(
-        "tiff-lzw",
-        "TIFF, LZW",
-        targets.cpu("classic", 0.78),
-        targets.cpu("sharp", 0.9),
-        targets.size("classic", 1.01),
-    ),
+    Row("jpeg-turned", "JPEG, orientation 6", "JPEG", LARGE, COFFEE, TURNED, is_turned=True),
+    Row("jpeg-three", "JPEG, three renditions", "JPEG", LARGE, COFFEE, {"CPU / parts": 1.3}),
+    Row("png-photo", "PNG, photo", "PNG", MEDIUM, COFFEE, PNG, at_equal_bytes=True),
+    Row("png-rgba", "PNG, transparent photo", "PNG", MEDIUM, drawings.cut_out, PNG, at_equal_bytes=True),
+    Row("png-flat", "PNG, flat graphics", "PNG", MEDIUM, drawings.chart, FLAT),
+    Row("png-palette", "PNG, palette", "PNG", MEDIUM, _chart_in_palette, FLAT, has_palette=True),
+    Row("webp", "WebP", "WEBP", MEDIUM, CHELSEA, WEBP, {"quality": 85}),
+    Row("avif", "AVIF", "AVIF", MEDIUM, ASTRONAUT, AVIF, {"quality": 80, "speed": 8}),
+    Row("gif-photo", "GIF, 30 frames, photo", "GIF", SMALL, drawings.panning, {"CPU / sharp": 0.15, "PSNR, dB": 35}),
+    Row("gif-flat", "GIF, 30 frames, flat", "GIF", SMALL, drawings.bouncing, {"CPU / sharp": 0.15, "PSNR, dB": 40}),
+    Row("tiff-raw", "TIFF, raw", "TIFF", LARGE, COFFEE, TIFF),
+    Row("tiff-lzw", "TIFF, LZW", "TIFF", LARGE, CHELSEA, TIFF_LZW, LZW),
 )
 
 
-def chosen(only: str, *, quick: bool) -> Sequence[Row]:
-    """Find the row of that name, or all.
+def choose(only: str, *, quick: bool) -> Sequence[Row]:
+    """Return the row with that name, or all; with small images in a quick run.
 
     Raises:
-        ToolError: There is none.
+        ToolError: No row has that name.
 
     """
     rows = [row for row in ROWS if only in {"", row.name}]
     if not rows:
         raise ToolError(f"No row {only}: use one of {', '.join(row.name for row in ROWS)}")
-    return [row.quick() for row in rows] if quick else rows
+    divisor = QUICK_DIVISOR if quick else 1
+    return [replace(row, size=(row.size[0] // divisor, row.size[1] // divisor)) for row in rows]

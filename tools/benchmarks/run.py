@@ -1,4 +1,4 @@
-"""``invoke bench``: measures, and leaves the tables, the plot and the JSON."""
+"""`invoke bench`: measure, and write the tables, the plot and the JSON."""
 
 import datetime
 import os
@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.benchmarks import cold, cost, document, plot, report
+from tools.benchmarks import cold, plot
 from tools.benchmarks.measure import Bench
-from tools.benchmarks.peers import peers
-from tools.benchmarks.results import Cold, Report
-from tools.benchmarks.rows import chosen
+from tools.benchmarks.peers import find_peers
+from tools.benchmarks.report import Report
+from tools.benchmarks.rows import choose
 from tools.common.errors import ToolError
 from tools.common.paths import LOCAL, ROOT
 from tools.imaging.photos import photographer
@@ -24,57 +24,49 @@ def run(only: str, rounds: int, say: Callable[[str], None], *, quick: bool, writ
     """Measure one row or all.
 
     Args:
-        only: A row's name; all where it is empty.
-        rounds: How often each contestant runs, after a warm-up.
+        only: A row's name; empty for all.
+        rounds: Runs of each contestant after the warm-up.
         say: Shows progress.
-        quick: With small images: to see that all works.
-        write: Write the document too.
+        quick: Use small images.
+        write: Renew the document too.
 
     Raises:
-        ToolError: There is no such row, or what is asked for makes no sense, or no photographs are to be had.
+        ToolError: The options contradict each other, no row has that name, or the photographs can't be downloaded.
 
     """
     _check(rounds)
     if write and (only or quick):
-        raise ToolError("--write is of all rows with the full images: leave out --only and --quick")
-    rows = chosen(only, quick=quick)
-    contestants = peers(FOLDER, say)
-    bench = Bench(FOLDER, photographer(FOLDER / "photos"), contestants, rounds)
-    measured = bench.measure_all(rows, say)
+        raise ToolError("--write needs all rows with full images: leave out --only and --quick")
+    rows = choose(only, quick=quick)
+    peers = find_peers(FOLDER, say)
     found = Report(
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         machine=_machine(),
         rounds=rounds,
         is_quick=quick,
-        contestants=tuple(peer.contestant for peer in contestants),
-        rows=measured,
-        workloads=() if quick else cost.workloads(measured, {row.name: bench.source(row) for row in rows}),
+        peers=peers,
+        rows=Bench(FOLDER, photographer(FOLDER / "photos"), peers, rounds).measure_all(rows, say),
         cold=cold.measure(FOLDER / "cold", rounds, say) if write else None,
     )
-    save(found, FOLDER)
+    (FOLDER / "results.json").write_text(found.as_json())
+    (FOLDER / "plot.svg").write_text(plot.draw(found.rows))
     if write:
-        DOCUMENT.write_text(document.markdown(found))
-        DOCUMENT.with_suffix(".svg").write_text(plot.svg(found))
+        found.write(DOCUMENT)
+        DOCUMENT.with_suffix(".svg").write_text(plot.draw(found.rows))
     return found
 
 
-def run_cold(only: str, rounds: int, say: Callable[[str], None], *, quick: bool, write: bool) -> Cold:
+def run_cold(only: str, rounds: int, say: Callable[[str], None], *, quick: bool, write: bool) -> cold.Cold:
     """Measure the cold start alone.
 
     Raises:
-        ToolError: What is asked for makes no sense, or something can't be fetched, built or started.
+        ToolError: The options contradict each other, or a handler can't be downloaded, built or started.
 
     """
     _check(rounds)
     if only or quick or write:
-        raise ToolError("--cold has no rows and is a part of --write: leave out --only, --quick and --write")
+        raise ToolError("--cold has no rows and is part of --write: leave out --only, --quick and --write")
     return cold.measure(FOLDER / "cold", rounds, say)
-
-
-def save(found: Report, folder: Path) -> None:
-    """Write the plot and the JSON."""
-    (folder / "results.json").write_text(report.as_json(found))
-    (folder / "plot.svg").write_text(plot.svg(found))
 
 
 def _check(rounds: int) -> None:

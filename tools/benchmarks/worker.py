@@ -1,4 +1,4 @@
-"""A contestant's own warm process: one run for every line on standard input, answered by what it took, as JSON."""
+"""A contestant's warm process: each line on standard input starts a run, and a line of JSON answers with its cost."""
 
 import importlib
 import json
@@ -19,11 +19,11 @@ def main(contestant: str, job_file: str) -> None:
     job = Job.load(Path(job_file))
     module = importlib.import_module(f"tools.benchmarks.contestants.{contestant}")
     work: Work = module.prepare(job, Path(job.source).read_bytes())
-    measured = _children if contestant == "limit" else _self
+    measure = _measure_children if contestant == "limit" else _measure_self
     for number, _ in enumerate(sys.stdin):
         try:
-            reply, bodies = measured(work)
-        except Exception as error:  # noqa: BLE001 - whatever stops a contestant is its result
+            reply, bodies = measure(work)
+        except Exception as error:  # noqa: BLE001 - a contestant's error is its result
             print(json.dumps({"error": str(error) or type(error).__name__}), flush=True)
             continue
         if number == 0:
@@ -32,9 +32,9 @@ def main(contestant: str, job_file: str) -> None:
         print(json.dumps(reply), flush=True)
 
 
-def _self(work: Work) -> tuple[dict[str, float], list[bytes]]:
-    """CPU of all threads of this process, and what its memory grew by at most."""
-    # Sets the high-water mark to what is resident now: proc_pid_clear_refs(5).
+def _measure_self(work: Work) -> tuple[dict[str, float], list[bytes]]:
+    """Measure the CPU of all threads, and the peak growth of this process's memory."""
+    # Resets the high-water mark of resident memory: proc_pid_clear_refs(5).
     Path("/proc/self/clear_refs").write_text("5")
     before = _status("VmRSS")
     start = time.process_time()
@@ -43,8 +43,8 @@ def _self(work: Work) -> tuple[dict[str, float], list[bytes]]:
     return {"cpu": cpu, "peak": _status("VmHWM") - before}, bodies
 
 
-def _children(work: Work) -> tuple[dict[str, float], list[bytes]]:
-    """CPU of the processes that the work starts, and the memory of the largest."""
+def _measure_children(work: Work) -> tuple[dict[str, float], list[bytes]]:
+    """Measure the CPU of the child processes, and the memory of the largest."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     bodies = work()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

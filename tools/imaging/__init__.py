@@ -1,1 +1,1 @@
-"""Pictures for the demo, the benchmark and the preview: drawn, enlarged, scaled and compared."""
+"""Images for the demo, the benchmark and the preview, and metrics to compare them."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imaging.decode import Frame
-from tools.imaging.quality import WINDOW, Pixels, luma, pixels, psnr, ssim
+from tools.imaging.metrics import WINDOW, Pixels, luma, pixels, psnr, ssim
 
 MOST_FRAMES = 12
 """Of an animation, evenly spread, that are compared."""

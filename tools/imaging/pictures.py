@@ -1,4 +1,4 @@
-"""The pictures that the demo uploads, drawn here: each has something that a naive resizer loses."""
+"""The demo's uploads. Each has a property that a naive resizer loses."""
 
 import io
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ from PIL import ExifTags, Image, ImageDraw, ImageFilter
 
 @dataclass(frozen=True)
 class Upload:
-    """One object that the demo puts into the source bucket."""
+    """One object for the source bucket."""
 
     key: str
     body: bytes
 
 
 def demo_uploads() -> Iterator[Upload]:
-    """Draw them one by one; ``cake.jpg`` is the first."""
+    """Draw them one by one, ``cake.jpg`` first."""
     photo = cake(1600, 1200)
     yield Upload("cake.jpg", encoded(photo, "JPEG", quality=90))
     yield Upload("phone/held upright.jpg", encoded(photo.rotate(90, expand=True), "JPEG", exif=turned_right()))
@@ -31,14 +31,14 @@ def demo_uploads() -> Iterator[Upload]:
 
 
 def encoded(image: Image.Image, image_format: str, **options: Any) -> bytes:
-    """An image as a file; the options are Pillow's."""
+    """Encode an image; the options are Pillow's."""
     target = io.BytesIO()
     image.save(target, image_format, **options)
     return target.getvalue()
 
 
 def turned_right() -> Image.Exif:
-    """EXIF of a phone that was held upright: the pixels lie on their side."""
+    """Return the EXIF of an upright phone photo, whose pixels are stored turned."""
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
     return exif
@@ -53,7 +53,7 @@ def _logo(side: int) -> Image.Image:
 
 
 def cake(width: int, height: int, flame: int = 0) -> Image.Image:
-    """A cake with one candle, its flame ``flame`` steps to the right."""
+    """Draw a cake with one candle, its flame ``flame`` steps to the right."""
     dusk = Image.linear_gradient("L").resize((width, height))
     image = Image.merge("RGB", [dusk.point([base - level // 5 for level in range(256)]) for base in (255, 235, 225)])
     draw = ImageDraw.Draw(image)

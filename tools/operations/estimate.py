@@ -60,10 +60,8 @@ class Estimate:
         """An image of the mean size."""
         mean = self.size / max(1, self.objects)
         return Workload(
-            "backfill",
             cpu=mean / BYTES_PER_PIXEL / 1e6 * CPU_SECONDS_PER_MEGAPIXEL,
             gets=OUR_GETS,
             puts=self.renditions,
             moved=round(mean * (1 + OUTPUT_SHARE * self.renditions)),
-            needed=0,
         )

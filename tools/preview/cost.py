@@ -45,6 +45,5 @@ def cost(seconds: float, settings: Settings, *, moved: int, outputs: int) -> Cos
         outputs: How many are put.
 
     """
-    # Only its price is asked for, not with how little memory it would do.
-    one = Workload("preview", seconds, OUR_GETS, outputs, moved, needed=0)
+    one = Workload(seconds, OUR_GETS, outputs, moved)
     return Cost(1000 * seconds, 1e6 * one.dollars(settings.limits.memory_bytes >> 20, ARCHITECTURE))

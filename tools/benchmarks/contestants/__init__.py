@@ -1,1 +1,1 @@
-"""The contestants: each module's ``prepare`` does what is not measured and returns the work that is."""
+"""The contestants. Each module's ``prepare`` does the unmeasured part and returns the work to measure."""

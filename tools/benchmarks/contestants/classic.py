@@ -1,4 +1,4 @@
-"""What most handlers do: Pillow's ``thumbnail`` and ``save``, nothing else."""
+"""The usual handler: Pillow's ``thumbnail`` and ``save``."""
 
 import io
 from collections.abc import Callable
@@ -10,15 +10,15 @@ from PIL import Image
 from tools.benchmarks.job import Job, Wanted
 
 OPTIONS = {"JPEG": ("quality", "subsampling"), "WEBP": ("quality",), "AVIF": ("quality", "subsampling")}
-"""What of a job each lossy encoder takes."""
+"""The fields of a job that each lossy encoder takes."""
 
 
 def prepare(job: Job, source: bytes) -> Callable[[], list[bytes]]:
-    """Do it once for every output."""
-    return lambda: [_resized(job, wanted, source) for wanted in job.outputs]
+    """Resize once per output."""
+    return lambda: [_resize(job, wanted, source) for wanted in job.outputs]
 
 
-def _resized(job: Job, wanted: Wanted, source: bytes) -> bytes:
+def _resize(job: Job, wanted: Wanted, source: bytes) -> bytes:
     target = io.BytesIO()
     with Image.open(io.BytesIO(source)) as image:
         width, height = image.size
@@ -29,5 +29,5 @@ def _resized(job: Job, wanted: Wanted, source: bytes) -> bytes:
 
 
 def options(job: Job, wanted: Wanted) -> dict[str, Any]:
-    """The quality that all contestants have; Pillow's defaults otherwise."""
+    """Return the quality options that all contestants share; Pillow's defaults apply otherwise."""
     return {name: value for name, value in asdict(job).items() if name in OPTIONS.get(wanted.format, ())}

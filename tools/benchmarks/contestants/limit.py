@@ -1,6 +1,6 @@
 """The limit for a JPEG: libjpeg-turbo's own programs, ``djpeg -scale 1/2 | cjpeg``.
 
-They are two processes with a pipe between them, and what that costs is in their figures: nothing is subtracted.
+The figures include the start of both processes and the pipe between them.
 """
 
 import subprocess
@@ -10,11 +10,11 @@ from pathlib import Path
 from tools.benchmarks.job import Job
 
 SAMPLE = {"4:2:0": "2x2", "4:4:4": "1x1"}
-"""Chroma subsampling as ``cjpeg`` writes it."""
+"""Chroma subsampling in ``cjpeg``'s notation."""
 
 
 def prepare(job: Job, _: bytes) -> Callable[[], list[bytes]]:
-    """Name the two commands; they read and write files, so that Python's own work is not between them."""
+    """Return both commands; they read and write files, so that no bytes pass through Python."""
     target = Path(job.directory) / "limit.jpg"
     decode = ["djpeg", "-scale", "1/2", job.source]
     sample = SAMPLE[job.subsampling]

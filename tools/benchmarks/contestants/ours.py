@@ -1,4 +1,4 @@
-"""The deployed function's own renderer, with all of its checks on."""
+"""The deployed function's renderer with all checks."""
 
 from collections.abc import Callable
 
@@ -12,13 +12,15 @@ LIMITS = Limits(1769 << 20)
 
 
 def prepare(job: Job, source: bytes) -> Callable[[], list[bytes]]:
-    """Ask for the renditions as a deployment would."""
+    """Build the renditions of a deployment."""
     source_format = job.outputs[0].format
-    renditions = [_rendition(number, wanted, source_format, job.quality) for number, wanted in enumerate(job.outputs)]
+    renditions = [
+        _build_rendition(number, wanted, source_format, job.quality) for number, wanted in enumerate(job.outputs)
+    ]
     return lambda: [output.body for output in render(source, renditions, limits=LIMITS).outputs]
 
 
-def _rendition(number: int, wanted: Wanted, source_format: str, quality: int) -> Rendition:
+def _build_rendition(number: int, wanted: Wanted, source_format: str, quality: int) -> Rendition:
     image_format = None if wanted.format == source_format else wanted.format.lower()
     width = None if wanted.scale else wanted.width
     return Rendition(f"output-{number}", scale=wanted.scale, width=width, format=image_format, quality=quality)

@@ -1,4 +1,4 @@
-"""The least that Pillow alone can do for several outputs: one decode, shrunk by the decoder, and the encodes."""
+"""The minimum for several outputs with Pillow: one decode, shrunk by the decoder, and the encodes."""
 
 import io
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from tools.benchmarks.job import Job, Wanted
 
 
 def prepare(job: Job, source: bytes) -> Callable[[], list[bytes]]:
-    """Resize beforehand: that is not one of the parts."""
+    """Resize beforehand, because resizing is not measured here."""
     decoded = _decode(job, source)
     images = [decoded.resize((wanted.width, wanted.height)) for wanted in job.outputs]
 

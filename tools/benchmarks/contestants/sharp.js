@@ -1,4 +1,4 @@
-// sharp, in one warm process with one thread and no cache; speaks as worker.py does.
+// sharp in one warm process, with one thread and no cache; speaks worker.py's protocol.
 const fs = require("node:fs");
 const path = require("node:path");
 const readline = require("node:readline");
@@ -23,7 +23,7 @@ const encode = {
   TIFF: (image) => image.tiff({ compression: job.tiff_compression === "lzw" ? "lzw" : "none" }),
 };
 
-function resized({ format, width, height }) {
+function resize({ format, width, height }) {
   const image = sharp(source, { animated: format === "GIF", autoOrient: true });
   return encode[format](image.resize(width, height, { fit: "fill" })).toBuffer();
 }
@@ -38,7 +38,7 @@ async function run(isFirst) {
   const before = status("VmRSS");
   const start = process.cpuUsage();
   const bodies = [];
-  for (const wanted of job.outputs) bodies.push(await resized(wanted));
+  for (const wanted of job.outputs) bodies.push(await resize(wanted));
   const { user, system } = process.cpuUsage(start);
   const peak = status("VmHWM") - before;
   if (isFirst) bodies.forEach((body, number) => fs.writeFileSync(path.join(job.directory, String(number)), body));
