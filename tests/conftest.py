@@ -1,17 +1,20 @@
 """What every kind of test shares: an option, and finding Terraform and Chromium, or saying why tests are skipped."""
 
+import importlib
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 
 from tools.common.errors import ToolError
 from tools.common.paths import TERRAFORM
 from tools.common.terraform import Terraform, copy_code
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,13 +45,14 @@ def missing(why: str) -> NoReturn:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def browser() -> Iterator["Browser"]:
     path = shutil.which("chromium")
     if path is None:
         missing("No chromium on PATH: apt-get install chromium")
     # Its sandbox does not work for root.
     options = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
+    # Not at the top: the other tests run without judges.txt.
+    with importlib.import_module("playwright.sync_api").sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path, args=options)
         yield started
         started.close()

@@ -330,6 +330,6 @@ def test_contestants_that_are_not_installed_are_missing(tmp_path: Path, monkeypa
     missing = {peer.name: peer.missing for peer in peers.find_peers(tmp_path, pytest.fail) if peer.missing}
     assert missing == {
         "sharp": "not installed: it needs node and npm",
-        "pyvips": "not installed: pip install -r tests/requirements.txt",
+        "pyvips": "not installed: pip install -r tools/requirements/judges.txt",
         "limit": "not installed: apt-get install libjpeg-turbo-progs",
     }

@@ -1,20 +1,23 @@
 """What the command line adds to Invoke, and the errors that its users see."""
 
+import ast
 import re
 import signal
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
+from packaging.utils import canonicalize_name
 
 import tasks
-from tools.common.cli import FilesTask, readable_errors
+from tools.common.cli import REQUIREMENTS_OF, FilesTask, readable_errors, require
 from tools.common.errors import ToolError
-from tools.common.paths import ROOT
+from tools.common.paths import REQUIREMENTS, ROOT
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -108,6 +111,7 @@ def test_wrong_input_is_one_line_that_says_what_to_do(arguments: list[str], mess
 ENDLESS = """
 import sys
 from invoke.exceptions import Exit
+from packaging.utils import canonicalize_name
 from tools.common.cli import readable_errors
 
 @readable_errors
@@ -140,24 +144,46 @@ def test_no_terraform_is_said_before_anything_is_started(monkeypatch: pytest.Mon
     assert result.stderr.startswith("Error: No terraform on PATH: install Terraform 1.11")
 
 
-@pytest.mark.parametrize("module", ["tasks", "tools.build"])
-def test_listing_the_tasks_and_building_need_no_package_but_invoke(module: str) -> None:
-    script = (
-        f"import sys, {module}; "
-        "print(*sorted({name.partition('.')[0] for name in sys.modules} - sys.stdlib_module_names))"
+def imports_of(*names: str) -> list[str]:
+    """The imports that the bodies of tasks hold."""
+    functions = [node for node in ast.parse(Path(tasks.__file__).read_text()).body if isinstance(node, ast.FunctionDef)]
+    bodies = [function for function in functions if function.name in names]
+    return [ast.unparse(node) for body in bodies for node in ast.walk(body) if isinstance(node, ast.ImportFrom)]
+
+
+@pytest.mark.parametrize("files", sorted(set(REQUIREMENTS_OF.values())))
+def test_the_requirements_of_a_task_are_all_that_it_imports(files: tuple[str, ...]) -> None:
+    texts = [(REQUIREMENTS / f"{name}.txt").read_text() for name in files]
+    locked = {name for text in texts for name in re.findall(r"^([\w.-]+)==", text, re.MULTILINE)}
+    others = [
+        package
+        for package, distributions in packages_distributions().items()
+        if not locked & set(map(canonicalize_name, distributions))
+    ]
+    imports = imports_of(*(name for name, needed in REQUIREMENTS_OF.items() if needed == files))
+    # Its own process, which no task imports, runs moto.
+    imports += ["import tools.local.aws.server"] if files == ("local",) else []
+    # An import of a module that is None fails as one of a module that is not installed does.
+    script = ["import sys", "sys.modules.update(dict.fromkeys(sys.argv[1:]))", "import tasks", *imports]
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(script), *others], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
-    # What Python itself loads for an environment begins with an underscore.
-    loaded = {name for name in done.stdout.split() if not name.startswith("_")}
-    assert loaded <= {"invoke", "tasks", "tools", "yaml", "cython_runtime"}
+    assert done.stderr == ""
 
 
-def test_a_package_that_is_missing_is_named_with_what_to_install() -> None:
-    @readable_errors
-    def task() -> None:
-        raise ModuleNotFoundError("No module named 'boto3'", name="boto3")
+@pytest.mark.parametrize(
+    ("task", "options"),
+    [
+        ("up", "-r tools/requirements/local.txt"),
+        ("lint", "-r tools/requirements/dev.txt"),
+        ("test", "-r tools/requirements/dev.txt -r tools/requirements/judges.txt"),
+    ],
+)
+def test_a_package_that_is_missing_is_named_with_the_file_to_install(task: str, options: str) -> None:
+    def body() -> None:
+        require("pytest", "one")
 
-    with pytest.raises(
-        Exit, match=r"^Error: this task needs the package boto3: run `pip install -r requirements.txt`$"
-    ):
-        task()
+    body.__name__ = task
+    line = f"Error: this task needs the package one: run `pip install {options}`"
+    with pytest.raises(Exit, match=f"^{re.escape(line)}$"):
+        readable_errors(body)()

@@ -72,14 +72,14 @@ def test_all_that_keeps_a_clone_from_being_a_release_is_told_at_once(released: P
     repository.git(clone, "tag", "--delete", "v1.0.0")
     replace(clone / "CHANGELOG.md", r"^## .*$", "## 1.0.0, not released")
     replace(clone / "terraform" / "README.md", r"\?ref=v[\d.]+", "?ref=v0.9.0")
-    replace(clone / "pyproject.toml", r'^    "invoke",$', '    "invoke", "one-more",')
+    replace(clone / "pyproject.toml", r'^    "mypy",$', '    "mypy", "one-more",')
     done = run(clone, "--version", "1.0.0", "--artifacts")
     assert done.returncode == 1
     assert done.stderr == "Error: this is no release yet; what to do is above\n"
     assert done.stdout.splitlines() == [
         "CHANGELOG.md begins with '1.0.0, not released': make that '1.0.0, ' and the date, such as 2026-01-31",
         "terraform/README.md refers to v0.9.0: write ?ref=v1.0.0 there",
-        "requirements.txt lacks one-more: run `invoke lock`",
+        "tools/requirements/dev.txt lacks one-more: run `invoke lock`",
         "Not committed: CHANGELOG.md and 2 more: run `git status`, and commit",
         "This commit has no tag v1.0.0: once all else is in order, run `git tag -a v1.0.0 -m v1.0.0`",
     ]

@@ -100,7 +100,7 @@ def _find_pyvips() -> Peer:
     )
     version = _output([sys.executable, "-c", script], {})
     if not version:
-        return Peer("pyvips", missing="not installed: pip install -r tests/requirements.txt")
+        return Peer("pyvips", missing="not installed: pip install -r tools/requirements/judges.txt")
     return python_peer("pyvips", version, module="libvips")
 
 

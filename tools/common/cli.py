@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import importlib.util
 import os
 import signal
 import sys
@@ -14,6 +15,15 @@ from invoke.parser.argument import Argument
 from invoke.tasks import Task
 
 from tools.common.errors import ToolError
+
+REQUIREMENTS_OF = {
+    "build": ("build",),
+    **dict.fromkeys(("audit", "backfill", "failures", "publish", "redrive"), ("operate",)),
+    **dict.fromkeys(("clean", "demo", "down", "logs", "send", "up"), ("local",)),
+    "preview": ("preview",),
+    "test": ("dev", "judges"),
+}
+"""Task to the files in tools/requirements/ that have its packages; all other tasks need dev.txt."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -63,6 +73,18 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
+def require(*packages: str) -> None:
+    """Check that packages are installed which only other processes of a task import.
+
+    Raises:
+        ModuleNotFoundError: One is missing; the task's error names the file to install.
+
+    """
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            raise ModuleNotFoundError(name=package)
+
+
 def save(content: str | bytes, output: Path) -> None:
     """Write a file that the user asked for, with the folders above it.
 
@@ -109,9 +131,11 @@ def readable_errors(body: Callable[P, R], code: int = 1) -> Callable[P, R]:
         except ToolError as error:
             raise Exit(f"Error: {error}", code=code) from error
         except ModuleNotFoundError as error:
-            raise Exit(
-                f"Error: this task needs the package {error.name}: run `pip install -r requirements.txt`", code=code
-            ) from error
+            files = " ".join(
+                f"-r tools/requirements/{name}.txt" for name in REQUIREMENTS_OF.get(body.__name__, ["dev"])
+            )
+            message = f"Error: this task needs the package {error.name}: run `pip install {files}`"
+            raise Exit(message, code=code) from error
         except KeyboardInterrupt:
             raise Exit("Interrupted", code=130) from None
         except BrokenPipeError:

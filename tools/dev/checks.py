@@ -9,7 +9,7 @@ from pathlib import Path
 
 from invoke.exceptions import Exit
 
-from tools.common.cli import say
+from tools.common.cli import require, say
 from tools.common.errors import ToolError
 from tools.common.paths import ROOT, TERRAFORM
 from tools.common.terraform import Terraform, copy_code
@@ -23,6 +23,13 @@ SUITES = {
 }
 """The parts of the tests that can be run alone."""
 
+PACKAGES = {
+    "unit": ("coverage",),
+    "judges": ("imagecodecs", "playwright", "pyvips", "tifffile"),
+    "browser": ("playwright",),
+}
+"""Packages that a part needs beside pytest; the two last parts have a requirements file of their own."""
+
 COMPUTING = ("unit", "judges", "terraform")
 """Those that run beside the others, which mostly wait: for Terraform's apply, for the function, for the browser."""
 
@@ -35,6 +42,7 @@ def test(**chosen: bool) -> None:
 
     """
     suites = [suite for suite in SUITES if chosen[suite]] or list(SUITES)
+    require("pytest", *(package for suite in suites for package in PACKAGES.get(suite, ())))
     computing = [suite for suite in suites if suite in COMPUTING]
     waiting = [suite for suite in suites if suite not in COMPUTING]
     if computing and waiting:
@@ -59,6 +67,7 @@ def lint() -> None:
         ToolError: In CI, where everything is required, there is no Terraform.
 
     """
+    require("ruff", "mypy")
     _run(sys.executable, "-m", "ruff", "check", ".")
     _run(sys.executable, "-m", "ruff", "format", "--check", ".")
     _run(sys.executable, "-m", "mypy")

@@ -4,28 +4,28 @@ import os
 import re
 import subprocess
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tools.common.errors import ToolError
-from tools.common.paths import FUNCTION, ROOT
+from tools.common.paths import FUNCTION, REQUIREMENTS, ROOT
+
+INSTALLED = ("dev", "judges", "local", "operate", "preview", "build")
+"""The groups that are installed beside each other, first the one whose versions the others take."""
 
 LOCKS = {
-    "dev": ROOT / "requirements.txt",
-    "judges": ROOT / "tests" / "requirements.txt",
+    **{group: REQUIREMENTS / f"{group}.txt" for group in INSTALLED},
     "function": FUNCTION / "requirements.txt",
     "heic": FUNCTION / "requirements-heic.txt",
     "runtime": ROOT / "tools" / "local" / "aws" / "runtime.txt",
     "scan": ROOT / "tools" / "dev" / "scan.txt",
 }
 """Dependency group to its lock file; each holds for all supported Pythons and platforms."""
-
-CONSTRAINTS = {"judges": LOCKS["dev"]}
-"""A group that is installed beside another one takes the versions of packages that both need from its lock file."""
 
 PINNED = re.compile(r"([\w.-]+)==([^\s;\\]+)( ; [^\\\n]+)?((?: \\\n    --hash=sha256:[0-9a-f]{64})+)\n")
 """An entry that names one version, and what its files must be."""
@@ -50,7 +50,7 @@ def lock() -> None:
     for group, path in LOCKS.items():
         command = [
             *("uv", "pip", "compile", "--quiet", "--upgrade", "--universal", "--python-version", "3.11"),
-            *(["--constraint", str(CONSTRAINTS[group])] if group in CONSTRAINTS else []),
+            *(["--constraint", str(LOCKS["dev"])] if group in INSTALLED[1:] else []),
             *("--generate-hashes", "--group", group, "--output-file", str(path)),
         ]
         try:
@@ -74,8 +74,15 @@ def objections(root: Path = ROOT) -> list[str]:
     for group, path in LOCKS.items():
         name = path.relative_to(ROOT)
         text = (root / name).read_text() if (root / name).exists() else ""
-        wanted = [Requirement(line) for line in groups[group]]
-        found += [f"{name} {what}: run `invoke lock`" for what in _differences(wanted, text)]
+        found += [f"{name} {what}: run `invoke lock`" for what in _differences(_requirements(groups, group), text)]
+    return found
+
+
+def _requirements(groups: Mapping[str, Any], group: str) -> list[Requirement]:
+    """List what a group asks for, with the groups that it includes."""
+    found = []
+    for entry in groups[group]:
+        found += [Requirement(entry)] if isinstance(entry, str) else _requirements(groups, entry["include-group"])
     return found
 
 

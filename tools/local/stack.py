@@ -12,7 +12,7 @@ from typing import Any
 from renditions import Rendition
 from tools.build import Target, build
 from tools.common import local_stack
-from tools.common.cli import Say
+from tools.common.cli import Say, require
 from tools.common.errors import ToolError
 from tools.common.local_stack import LocalAws, Stack
 from tools.common.paths import DIST, LOCAL, TERRAFORM
@@ -148,6 +148,7 @@ def _stopped_on_error(aws: LocalAws) -> Iterator[None]:
 
 def _check_machine() -> None:
     """Ask for all that may be missing before anything is begun."""
+    require("moto")
     Terraform(TERRAFORM)
     local_aws.prepare()
 
