@@ -21,15 +21,15 @@ from tools.common.paths import DIST, LOCAL, TERRAFORM  # noqa: E402
 from tools.operations import CONCURRENCY, GRACE_SECONDS, MAX_OBJECTS  # noqa: E402
 
 OPERATED = {
-    "function": "The pipeline's function, by name (default: Lambda-image, or that of `invoke up`).",
-    "local": "On the local AWS of `invoke up`.",
-    "json": "A line of JSON for each thing, and a last one that sums up.",
+    "function": "Name of the pipeline's function (default: Lambda-image, or the function of `invoke up`).",
+    "local": "Use the local AWS of `invoke up`.",
+    "json": "Print JSON lines, the last one with the totals.",
 }
 SENDING = {
-    "yes": "Do it; without this it is only shown what would be done.",
-    "concurrency": "How many invocations at a time.",
+    "yes": "Do it; otherwise only show what would be done.",
+    "concurrency": "The most invocations in flight.",
 }
-UNDELIVERED_HELP = "The queue of what EventBridge could not deliver, in place of the failure queue."
+UNDELIVERED_HELP = "Use the queue of events that EventBridge could not deliver, not the failure queue."
 HEIC_HELP = "Read HEIC too, with pillow-heif; its licences: README.md, HEIC."
 
 
@@ -263,15 +263,15 @@ def logs(_: Context) -> None:
 def failures(
     _: Context, undelivered: bool = False, function: str = "", local: bool = False, json: bool = False
 ) -> bool:
-    """Show what is in the failure queue, and leave it there."""
-    from tools.operations import failures as recorded
+    """Show the failure queue's records, and leave them there."""
     from tools.operations.deployment import Target
-    from tools.operations.failure_queue import Choice
-    from tools.operations.operator import at_work
+    from tools.operations.failure_queue import Selection
+    from tools.operations.redrive import show_failures
+    from tools.operations.session import open_session
 
     target = Target(function, local=local, undelivered=undelivered)
-    with at_work("look into the failure queue", target, as_json=json) as operator:
-        recorded.show(operator, Choice())
+    with open_session("read the failure queue", target, as_json=json) as session:
+        show_failures(session, Selection())
     return True
 
 
@@ -279,8 +279,8 @@ def failures(
     help={
         **OPERATED,
         **SENDING,
-        "reason": "Only records of this reason, such as too_large or RetriesExhausted.",
-        "prefix": "Only records about keys that begin so.",
+        "reason": "Only records with this reason, such as too_large or RetriesExhausted.",
+        "prefix": "Only records about keys with this prefix.",
         "undelivered": UNDELIVERED_HELP,
     }
 )
@@ -296,18 +296,18 @@ def redrive(
     local: bool = False,
     json: bool = False,
 ) -> bool:
-    """Send the records of the failure queue again; each is removed once its image is there or it is recorded anew."""
-    from tools.operations import failures as recorded
+    """Send the failure queue's records to the function again, and delete each one that succeeds."""
+    from tools.operations import redrive as redriving
     from tools.operations.deployment import Target
-    from tools.operations.failure_queue import Choice
-    from tools.operations.operator import at_work
+    from tools.operations.failure_queue import Selection
+    from tools.operations.session import open_session
 
-    choice, target = Choice(reason, prefix), Target(function, local=local, undelivered=undelivered)
-    with at_work("redrive", target, as_json=json, concurrency=concurrency) as operator:
+    selection, target = Selection(reason, prefix), Target(function, local=local, undelivered=undelivered)
+    with open_session("redrive", target, as_json=json, concurrency=concurrency) as session:
         if yes:
-            return recorded.redrive(operator, choice)
-        recorded.show(operator, choice)
-        operator.screen.say("Nothing was sent: with --yes it will be.")
+            return redriving.redrive(session, selection)
+        redriving.show_failures(session, selection)
+        session.console.text("Nothing was sent: add --yes to send.")
     return True
 
 
@@ -316,9 +316,9 @@ def redrive(
         **OPERATED,
         **SENDING,
         "prefix": "Only this folder of the source bucket.",
-        "deep": "Ask each output what it was made of: a request for each.",
-        "grace": "How many seconds old an upload is before its output is missed.",
-        "redrive": "Send what is missing or stale.",
+        "deep": "Also read each output's metadata, with one request each.",
+        "grace": "Seconds from an upload until its output counts as missing.",
+        "redrive": "Have the function process the uploads of missing and stale outputs.",
     }
 )
 @answers
@@ -334,26 +334,26 @@ def audit(
     local: bool = False,
     json: bool = False,
 ) -> bool:
-    """Compare both buckets: what is missing, stale, failed or orphaned. Exits with 1 for one of the first two."""
-    from tools.operations import missing as auditing
+    """Compare both buckets; exits with 1 if an output is missing or stale."""
+    from tools.operations import audit as auditing
     from tools.operations.deployment import Target
-    from tools.operations.operator import at_work
+    from tools.operations.session import open_session
 
     if redrive and not yes:
-        raise ToolError("--redrive sends what it finds: add --yes, or leave it out to see what that is")
-    with at_work("audit", Target(function, local=local), as_json=json, concurrency=concurrency) as operator:
-        return auditing.audit(operator, folder=prefix, deep=deep, grace_seconds=grace, redrive=redrive)
+        raise ToolError("--redrive sends uploads to the function: add --yes, or leave --redrive out to see which")
+    with open_session("audit", Target(function, local=local), as_json=json, concurrency=concurrency) as session:
+        return auditing.audit(session, folder=prefix, deep=deep, grace_seconds=grace, redrive=redrive)
 
 
 @task(
     help={
         **OPERATED,
         **SENDING,
-        "prefix": "Only keys that begin so.",
-        "missing": "Only what the audit of this folder calls missing or stale.",
-        "job": "By S3 Batch Operations, also where it is little.",
-        "max-objects": "How many there may be at most.",
-        "status": "Follow the job of this id, and tell what it could not do.",
+        "prefix": "Only keys with this prefix.",
+        "missing": "Only uploads whose output is missing or stale; the prefix is then a folder.",
+        "job": "Use S3 Batch Operations for few uploads, too.",
+        "max-objects": "The most uploads.",
+        "status": "Follow the job with this id, and show its failed tasks.",
     }
 )
 @answers
@@ -370,16 +370,16 @@ def backfill(
     local: bool = False,
     json: bool = False,
 ) -> bool:
-    """Resize what was uploaded before there was the pipeline: first the estimate, then with --yes the work."""
+    """Resize uploads that are older than the pipeline: shows an estimate, and does it with --yes."""
     from tools.operations import backfill as backfilling
     from tools.operations.deployment import Target
-    from tools.operations.operator import at_work
+    from tools.operations.session import open_session
 
-    with at_work("backfill", Target(function, local=local), as_json=json, concurrency=concurrency) as operator:
+    with open_session("backfill", Target(function, local=local), as_json=json, concurrency=concurrency) as session:
         if status:
-            return backfilling.follow(operator, status)
-        wanted = backfilling.Wanted(prefix, missing=missing, job=job, most=max_objects)
-        return backfilling.backfill(operator, wanted, go=yes)
+            return backfilling.follow(session, status)
+        request = backfilling.Request(prefix, missing=missing, job=job, limit=max_objects)
+        return backfilling.backfill(session, request, confirmed=yes)
 
 
 @task

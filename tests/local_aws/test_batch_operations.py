@@ -14,8 +14,18 @@ from botocore.exceptions import ClientError
 
 from tests.local_aws.conftest import Account, awaited
 from tools.local.aws.faults import Fault, await_held, inject, release
-from tools.operations.batch_files import FailedTask, failed_tasks, manifest_lines, upload_manifest
-from tools.operations.batch_job import CsvManifest, GeneratedManifest, Job, JobStatus, create, status
+from tools.operations.batch_job import (
+    CsvManifest,
+    FailedTask,
+    GeneratedManifest,
+    Job,
+    JobStatus,
+    create,
+    failed_tasks,
+    manifest_lines,
+    status,
+    upload_manifest,
+)
 
 ACCOUNT_ID = "123456789012"
 FOLDER = "images/batch-operations/"
@@ -109,7 +119,7 @@ class Jobs:
 
         def ask() -> JobStatus | None:
             found = status(self.client("s3control"), ACCOUNT_ID, job_id)
-            return found if found.ended else None
+            return found if found.has_ended else None
 
         return awaited(ask)
 
@@ -343,7 +353,7 @@ def test_asking_twice_makes_one_job(make_jobs: Callable[..., Jobs]) -> None:
     assert create(s3control, job) == job_id
     jobs.end(job_id)
     assert jobs.seen() == ["fine.jpg"]
-    other = {**replace(job, priority=11).request(), "ClientRequestToken": job.request()["ClientRequestToken"]}
+    other = {**job.request(), "Priority": 11}
     with pytest.raises(ClientError, match="IdempotencyException"):
         s3control.create_job(**other)
     listed = s3control.list_jobs(AccountId=ACCOUNT_ID, JobStatuses=["Complete"])["Jobs"]

@@ -17,7 +17,7 @@ from tools.common import local_stack
 from tools.local.stack import RENDITION
 from tools.operations import failure_queue
 from tools.operations.deployment import Target, find
-from tools.operations.permissions import PERMISSIONS
+from tools.operations.permissions import statements
 
 __all__ = ["console"]
 
@@ -141,7 +141,7 @@ def test_what_was_there_before_is_resized_after_an_estimate_and_below_a_cap(
     told = console("backfill", prefix="before/", max_objects=11, yes=True)
     assert (told.code, told.error) == (
         2,
-        "Error: There are more than 11 objects: where that is meant, raise --max-objects",
+        "Error: More than 11 objects: raise --max-objects, or narrow the prefix",
     )
     told = console("backfill", prefix="before/", yes=True)
     assert (told.code, told.sum["sent"]) == (0, {"written": 12, "failed": 0})
@@ -181,15 +181,15 @@ def test_without_a_permission_the_statement_that_is_needed_is_named(
     settle(pipeline.stack, 60)
     monkeypatch.setattr(local_stack, "STACK_FILE", tmp_path / "stack.json")
     user.stack.save()
-    statements = {name: PERMISSIONS[name][0].statement(deployment) for name in TASKS}
+    needed = {name: statements(deployment, name)[0] for name in TASKS}
     name, options = TASKS[request_name]
 
-    user.may(*(statement for other, statement in statements.items() if other != request_name))
+    user.may(*(statement for other, statement in needed.items() if other != request_name))
     told = console(name, **options)
     assert told.code == 2
-    assert str(statements[request_name]["Action"]) in told.error
+    assert str(needed[request_name]["Action"]) in told.error
     if request_name != "GetFunctionConfiguration":
-        assert told.error.endswith(f"your policy needs {json.dumps(statements[request_name])}")
-    user.may(*statements.values())
+        assert told.error.endswith(f"your policy needs {json.dumps(needed[request_name])}")
+    user.may(*needed.values())
     assert console(name, **options).code == 0
     pipeline.forget_failures()

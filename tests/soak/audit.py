@@ -17,7 +17,7 @@ from imaging.limits import Limits
 from renditions import MetadataPolicy, Rendition
 from tools.common.errors import ToolError
 from tools.common.paths import FUNCTION, ROOT
-from tools.operations import expected
+from tools.operations import database
 from tools.operations.audit import Audit, Finding, Kind
 from tools.operations.listing import Listed
 
@@ -56,7 +56,7 @@ class Audited:
     peak: int
 
 
-def audited(uploads: int, cache_kib: int = expected.CACHE_KIB) -> Audited:
+def audited(uploads: int, cache_kib: int = database.CACHE_KIB) -> Audited:
     """Compare so many uploads with their outputs, in a process of their own, and in a second one a few.
 
     Args:
@@ -148,5 +148,5 @@ def _in_order_of_outputs(count: int) -> Iterator[int]:
 
 
 if __name__ == "__main__":
-    expected.CACHE_KIB = int(sys.argv[2])
+    database.CACHE_KIB = int(sys.argv[2])
     print(json.dumps(asdict(compare(int(sys.argv[1])))))

@@ -23,11 +23,13 @@ from tests.images import encoded, picture
 from tools.common.errors import ToolError
 from tools.common.paths import ROOT
 from tools.operations import audit as auditing
-from tools.operations import expected
-from tools.operations.audit import Audit, Finding, Kind, Known
+from tools.operations import database
+from tools.operations.audit import Audit, Finding, Kind, KnownFailures, start_audit
+from tools.operations.console import Console
 from tools.operations.deployment import Deployment
 from tools.operations.failure_queue import Record
 from tools.operations.listing import Listed
+from tools.operations.session import Session
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -62,14 +64,14 @@ class Buckets:
 
 
 @dataclass
-class Look:
+class Run:
     """An audit an hour after noon, and what it has found."""
 
     uploads: Iterable[Listed]
     there: Iterable[Listed]
     settings: Settings = SETTINGS
     folder: str = ""
-    known: Known = field(default_factory=Known)
+    known: KnownFailures = field(default_factory=KnownFailures)
 
     def __post_init__(self) -> None:
         buckets = {self.settings.source_bucket: self.uploads, self.settings.destination_bucket: self.there}
@@ -92,37 +94,37 @@ class Look:
         self.compared += more_compared
 
 
-REJECTED = Known(rejected={(CAKE.key, CAKE.etag): "corrupt: it is cut off"})
-GIVEN_UP = Known(given_up={CAKE.key: "RetriesExhausted: it timed out"})
+REJECTED = KnownFailures(rejected={(CAKE.key, CAKE.etag): "corrupt: it is cut off"})
+GIVEN_UP = KnownFailures(given_up={CAKE.key: "RetriesExhausted: it timed out"})
 
 
 @pytest.mark.parametrize(
     ("upload", "output", "known", "kind", "why"),
     [
-        (CAKE, NOON, Known(), "good", ""),
+        (CAKE, NOON, KnownFailures(), "good", ""),
         (CAKE, NOON + SECOND, REJECTED, "good", ""),
-        (CAKE, None, Known(), "missing", "there is no output"),
-        (CAKE, NOON - SECOND, Known(), "stale", "older than its source"),
+        (CAKE, None, KnownFailures(), "missing", "there is no output"),
+        (CAKE, NOON - SECOND, KnownFailures(), "stale", "older than its source"),
         (CAKE, None, REJECTED, "failed", "corrupt: it is cut off"),
         (CAKE, NOON - SECOND, REJECTED, "failed", "corrupt: it is cut off"),
         (replace(CAKE, etag='"2"'), None, REJECTED, "missing", "there is no output"),
         (CAKE, None, GIVEN_UP, "missing", "there is no output: RetriesExhausted: it timed out"),
         (CAKE, NOON - SECOND, GIVEN_UP, "stale", "older than its source: RetriesExhausted: it timed out"),
-        (replace(CAKE, modified=NOON + 3599 * SECOND), None, Known(), "missing", "there is no output"),
+        (replace(CAKE, modified=NOON + 3599 * SECOND), None, KnownFailures(), "missing", "there is no output"),
         (replace(CAKE, modified=NOON + 3600 * SECOND), None, GIVEN_UP, "recent", ""),
-        (replace(CAKE, modified=NOON + 3600 * SECOND), NOON, Known(), "recent", ""),
+        (replace(CAKE, modified=NOON + 3600 * SECOND), NOON, KnownFailures(), "recent", ""),
         (replace(CAKE, modified=NOON + 3600 * SECOND), None, REJECTED, "failed", "corrupt: it is cut off"),
-        (None, NOON, Known(), "orphaned", "there is no upload that it would be of"),
+        (None, NOON, KnownFailures(), "orphaned", "it has no upload"),
     ],
 )
 def test_an_output_is_one_of_these(
-    upload: Listed | None, output: datetime | None, known: Known, kind: str, why: str
+    upload: Listed | None, output: datetime | None, known: KnownFailures, kind: str, why: str
 ) -> None:
-    look = Look([upload] if upload else [], [listed(OUTPUT, output)] if output else [], known=known)
+    run = Run([upload] if upload else [], [listed(OUTPUT, output)] if output else [], known=known)
     reported = [] if kind in {"good", "recent"} else [Finding(Kind(kind), OUTPUT, upload, why)]
-    assert (look.findings, look.tally) == (reported, {kind: 1})
-    assert look.audit.agrees == (kind not in {"missing", "stale"})
-    assert (look.listed, look.compared) == (int(upload is not None), 1)
+    assert (run.findings, run.tally) == (reported, {kind: 1})
+    assert run.audit.agrees == (kind not in {"missing", "stale"})
+    assert (run.listed, run.compared) == (int(upload is not None), 1)
 
 
 @pytest.mark.parametrize(
@@ -130,41 +132,41 @@ def test_an_output_is_one_of_these(
     ["cake.jpg", "a/cake.jpg", "a/resize-cake.jpg", "resized-a/cake.jpg", f"{RESERVED}manifests/resized-1.csv", "a/"],
 )
 def test_what_cannot_be_an_output_is_foreign(key: str) -> None:
-    look = Look([], [listed(key)])
-    assert (look.found, look.tally) == ([], {"foreign": 1})
+    run = Run([], [listed(key)])
+    assert (run.found, run.tally) == ([], {"foreign": 1})
 
 
 def test_a_folder_s_placeholder_is_no_orphan() -> None:
     settings = replace(SETTINGS, renditions=(replace(RESIZED, key="resized/{dir}{name}"),))
-    look = Look([], [listed("resized/"), listed("resized/a/"), listed("resized/a/cake.jpg")], settings)
-    assert [output for _, output, _ in look.found] == ["resized/a/cake.jpg"]
+    run = Run([], [listed("resized/"), listed("resized/a/"), listed("resized/a/cake.jpg")], settings)
+    assert [output for _, output, _ in run.found] == ["resized/a/cake.jpg"]
 
 
 def test_every_rendition_has_its_output() -> None:
     large, small = Rendition("large", width=800), Rendition("small", width=80, format="webp")
     settings = replace(SETTINGS, renditions=(large, small))
     there = [listed("a/large-cake.jpg"), listed("a/small-cake.jpg"), listed("small-tart.png.webp", NOON - SECOND)]
-    look = Look([CAKE, listed("tart.png")], there, settings)
+    run = Run([CAKE, listed("tart.png")], there, settings)
     # Without the format's extension it can be no output.
-    assert [(kind, output) for kind, output, _ in look.found] == [
+    assert [(kind, output) for kind, output, _ in run.found] == [
         ("missing", "a/small-cake.jpg.webp"),
         ("missing", "large-tart.png"),
         ("stale", "small-tart.png.webp"),
     ]
-    assert look.tally == {"good": 1, "foreign": 1, "missing": 2, "stale": 1}
+    assert run.tally == {"good": 1, "foreign": 1, "missing": 2, "stale": 1}
 
 
 def test_only_what_a_filter_fits_has_outputs() -> None:
     settings = replace(SETTINGS, filters=(Filter("a/", ".jpg"), Filter("b/", "")))
-    look = Look([listed(key) for key in ("a/1.jpg", "a/2.png", "b/", "b/3.png", "c/4.jpg")], [], settings)
-    assert [output for _, output, _ in look.found] == ["a/resized-1.jpg", "b/resized-3.png"]
+    run = Run([listed(key) for key in ("a/1.jpg", "a/2.png", "b/", "b/3.png", "c/4.jpg")], [], settings)
+    assert [output for _, output, _ in run.found] == ["a/resized-1.jpg", "b/resized-3.png"]
 
 
 def test_one_bucket_may_be_both_ends() -> None:
     renditions = (replace(RESIZED, key="resized/{dir}{name}"),)
     settings = replace(SETTINGS, destination_bucket="uploads", renditions=renditions, filters=(Filter("in/", ""),))
     both = [listed(key) for key in ("in/1.jpg", "in/2.jpg", "other.jpg", "resized/in/1.jpg", "resized/in/3.jpg")]
-    assert [(kind, output) for kind, output, _ in Look(both, both, settings).found] == [
+    assert [(kind, output) for kind, output, _ in Run(both, both, settings).found] == [
         ("missing", "resized/in/2.jpg"),
         ("orphaned", "resized/in/3.jpg"),
     ]
@@ -192,28 +194,24 @@ def test_of_a_folder_nothing_of_another_is_an_orphan(
     uploads = [listed(key) for key in ("1.jpg", "a.jpg", "a/1.jpg", "a/2.jpg", "ab/1.jpg", "b/a.jpg")]
     outputs = [one.output_key(upload.key) for one in renditions for upload in uploads if upload.key != "a/2.jpg"]
     gone = [renditions[0].output_key("a/3.jpg")]
-    look = Look(uploads, map(listed, [*outputs, *gone]), replace(SETTINGS, renditions=renditions), folder)
-    assert sorted((kind, output) for kind, output, _ in look.found) == sorted(found)
-
-
-def test_a_prefix_that_is_no_folder_is_refused(deployment: Deployment) -> None:
-    with pytest.raises(ToolError, match="'a/b' is no folder: end it in a slash"):
-        Audit.of(deployment, Known(), folder="a/b", deep=False, grace_seconds=0)
+    run = Run(uploads, map(listed, [*outputs, *gone]), replace(SETTINGS, renditions=renditions), folder)
+    assert sorted((kind, output) for kind, output, _ in run.found) == sorted(found)
 
 
 def test_an_audit_is_of_what_is_old_enough(deployment: Deployment) -> None:
     hour = timedelta(hours=1)
     earliest = datetime.now(UTC) - hour
-    made = Audit.of(deployment, Known(), folder="a/", deep=True, grace_seconds=3600)
+    session = Session(deployment, Console(as_json=True))
+    made = start_audit(session, folder="a/", deep=True, grace_seconds=3600)
     assert earliest <= made.before <= datetime.now(UTC) - hour
     assert (made.folder, made.deep, made.reserved_prefix) == ("a/", True, RESERVED)
 
 
 def test_where_there_is_no_room_to_sort_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     # To SQLite a database that may not grow is a full disk.
-    monkeypatch.setattr(expected, "CACHE_KIB", "1; PRAGMA max_page_count = 2")
+    monkeypatch.setattr(database, "CACHE_KIB", "1; PRAGMA max_page_count = 2")
     with pytest.raises(ToolError, match=r"^Cannot sort on disk: .*: set TMPDIR to a folder with more room$"):
-        Look([listed(f"{number}.jpg") for number in range(1000)], [])
+        Run([listed(f"{number}.jpg") for number in range(1000)], [])
 
 
 # What the failure queue knows
@@ -237,11 +235,13 @@ def test_what_is_known_is_of_this_bucket_and_the_last_said() -> None:
         record(rejection | {"bucket": "others"}),
         record({}),
     ]
-    assert Known.of(records, "uploads") == Known({("a.jpg", '"1"'): "too_large", ("a.jpg", '"2"'): "corrupt: cut off"})
-    known = Known.of([record(given_up), record(timed_out)], "src-bucket-image-in")
-    assert known == Known(given_up={"cake.jpg": "RetriesExhausted", "a/b c+d%é.jpg": "RetriesExhausted"})
+    assert KnownFailures.of(records, "uploads") == KnownFailures(
+        {("a.jpg", '"1"'): "too_large", ("a.jpg", '"2"'): "corrupt: cut off"}
+    )
+    known = KnownFailures.of([record(given_up), record(timed_out)], "src-bucket-image-in")
+    assert known == KnownFailures(given_up={"cake.jpg": "RetriesExhausted", "a/b c+d%é.jpg": "RetriesExhausted"})
     assert (
-        Known.of([record(given_up)], "src-bucket-image-in")
+        KnownFailures.of([record(given_up)], "src-bucket-image-in")
         .given_up["cake.jpg"]
         .startswith("RetriesExhausted: 1 of 1 objects failed: ")
     )
@@ -319,18 +319,18 @@ def test_the_findings_are_those_of_two_dictionaries(
             findings.append(("stale", output, expected[output]))
         elif output not in expected and pipeline.could_be_output(output, folder) and output not in outputs:
             findings.append(("orphaned", output, None))
-    look = Look(
+    run = Run(
         map(listed, keys),
         [listed(output, modified) for output, modified in there.items()],
         replace(SETTINGS, renditions=pipeline.renditions),
         folder,
     )
-    found = [(one.kind.value, one.output, one.source and one.source.key) for one in look.findings]
+    found = [(one.kind.value, one.output, one.source and one.source.key) for one in run.findings]
     assert found == findings
-    assert look.tally.get("good", 0) == len(expected.keys() & there.keys()) - look.tally.get("stale", 0)
+    assert run.tally.get("good", 0) == len(expected.keys() & there.keys()) - run.tally.get("stale", 0)
     places = tuple(one.template.prefix + folder for one in pipeline.renditions)
-    assert look.listed == len(in_folder)
-    assert look.compared == len(expected.keys() | {key for key in there if key.startswith(places)})
+    assert run.listed == len(in_folder)
+    assert run.compared == len(expected.keys() | {key for key in there if key.startswith(places)})
 
 
 # What a look at the outputs tells, too
@@ -421,11 +421,11 @@ def list_an_hour_later(works: Works) -> None:
 @pytest.mark.parametrize(
     ("change", "outputs", "why"),
     [
-        (upload_again, ["resized-cake.jpg"], "made of another state of its source"),
-        (list_an_hour_later, ["resized-cake.jpg"], "made of another state of its source"),
-        (copy_over, ["resized-cake.jpg"], "made of another state of its source"),
-        (put_over, ["resized-cake.jpg"], "something else is under its key"),
-        (remove_meanwhile, ["resized-cake.jpg"], "it is gone since it was listed"),
+        (upload_again, ["resized-cake.jpg"], "made from another version of its source"),
+        (list_an_hour_later, ["resized-cake.jpg"], "made from another version of its source"),
+        (copy_over, ["resized-cake.jpg"], "made from another version of its source"),
+        (put_over, ["resized-cake.jpg"], "another program's object has its key"),
+        (remove_meanwhile, ["resized-cake.jpg"], "deleted since it was listed"),
         (
             resize_otherwise,
             ["a!/resized-x.jpg", "a/resized-b c+d%é.jpg", "a/resized-e\u0301 😀.jpg", "resized-cake.jpg"],
@@ -445,17 +445,17 @@ def test_only_a_look_at_an_object_tells_whether_it_is_an_output(works: Works) ->
     source = {"Bucket": "resized", "Key": "resized-cake.jpg"}
     works.s3.copy_object(Bucket="resized", Key="resized-copy.jpg", CopySource=source)
     works.s3.put_object(Bucket="resized", Key="resized-theirs.jpg", Body=PICTURE)
-    why = "there is no upload that it would be of"
+    why = "it has no upload"
     orphans = [("orphaned", f"resized-{name}.jpg", why) for name in ("copy", "theirs")]
     assert works.audit(deep=False) == orphans
     assert works.audit() == orphans[:1]
     works.s3.copy_object(Bucket="resized", Key="resized-cake-2.jpg", CopySource=source)
     remove_meanwhile(works)
-    assert works.audit() == [("stale", "resized-cake.jpg", "it is gone since it was listed"), *orphans[:1]]
+    assert works.audit() == [("stale", "resized-cake.jpg", "deleted since it was listed"), *orphans[:1]]
 
 
 def test_many_looks_keep_the_order_of_the_keys(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auditing, "WINDOW", 2)
+    monkeypatch.setattr(auditing, "BATCH", 2)
     resize_otherwise(works)
     works.upload("0.jpg", "z.jpg")
     found = [output for _, output, _ in works.audit()]

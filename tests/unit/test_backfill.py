@@ -16,14 +16,14 @@ from aws.settings import Filter
 from renditions import Rendition
 from tools.common.errors import ToolError
 from tools.operations import backfill as backfilling
-from tools.operations.backfill import Wanted, backfill, follow
+from tools.operations.backfill import Request, backfill, follow
+from tools.operations.console import Console
+from tools.operations.database import upload_set
 from tools.operations.deployment import Deployment
 from tools.operations.estimate import Estimate
-from tools.operations.function import Function, Look
+from tools.operations.function import Function, Reply
 from tools.operations.listing import Listed
-from tools.operations.operator import Operator
-from tools.operations.screen import Screen
-from tools.operations.spool import spool
+from tools.operations.session import Session
 
 ACCOUNT, JOB_ID = "123456789012", "00e123a4-c0d8-41f4-a0eb-b46f9ba5b07c"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/images-jobs"
@@ -64,7 +64,7 @@ def listed(key: str, size: int = 1) -> Listed:
 
 def test_a_spool_has_each_upload_once_sorted_and_knows_all_their_bytes() -> None:
     keys = ["b", "a/b", "a\n", "a'\"", "é", "e\u0301", "😀", "\uffee", "a\0b", "a"]
-    with spool() as one:
+    with upload_set() as one:
         assert (one.count, one.size, list(one.keys())) == (0, 0, [])
         for key, size in zip([*keys, *keys], itertools.count(1_000_000_000_000), strict=False):
             one.add(listed(key, size))
@@ -74,7 +74,7 @@ def test_a_spool_has_each_upload_once_sorted_and_knows_all_their_bytes() -> None
 
 @dataclass
 class Work:
-    """An operator with three uploads, and what they had done.
+    """An session with three uploads, and what they had done.
 
     Attributes:
         sent: Keys that the function has been sent.
@@ -83,18 +83,18 @@ class Work:
 
     """
 
-    operator: Operator
+    session: Session
     monkeypatch: pytest.MonkeyPatch
     capsys: pytest.CaptureFixture[str]
     stubbers: Mapping[str, Stubber]
     sent: list[str] = field(default_factory=list)
-    answers: dict[str, Look] = field(default_factory=dict)
+    answers: dict[str, Reply] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.monkeypatch.setattr(Function, "look_at", lambda _, key: self._look_at(key))
+        self.monkeypatch.setattr(Function, "process", lambda _, key: self._process(key))
 
-    def backfill(self, wanted: Wanted, *, go: bool = True) -> bool:
-        return backfill(self.operator, wanted, go=go)
+    def backfill(self, request: Request, *, confirmed: bool = True) -> bool:
+        return backfill(self.session, request, confirmed=confirmed)
 
     def lines(self) -> list[dict[str, Any]]:
         """What scripts have read of it since the last time."""
@@ -112,9 +112,9 @@ class Work:
         request = any_ | {"AccountId": ACCOUNT, "ConfirmationRequired": False, "RoleArn": ROLE, **expected}
         self.stubbers["s3control"].add_response("create_job", {"JobId": JOB_ID}, request)
 
-    def _look_at(self, key: str) -> Look:
+    def _process(self, key: str) -> Reply:
         self.sent.append(key)
-        return self.answers.get(key, Look(("written",)))
+        return self.answers.get(key, Reply(("written",)))
 
 
 @pytest.fixture
@@ -130,14 +130,14 @@ def work(deployment: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: pytest
 
     for stubber in stubbers.values():
         stubber.activate()
-    operator = Operator(replace(deployment, client=client), Screen(as_json=True), 2)
-    yield Work(operator, monkeypatch, capsys, stubbers)
+    session = Session(replace(deployment, client=client), Console(as_json=True), 2)
+    yield Work(session, monkeypatch, capsys, stubbers)
     for stubber in stubbers.values():
         stubber.assert_no_pending_responses()
 
 
 def test_without_leave_there_is_only_the_estimate(work: Work) -> None:
-    assert work.backfill(Wanted(), go=False)
+    assert work.backfill(Request(), confirmed=False)
     (estimate,) = work.lines()
     size = sum(len(key.encode()) for key in KEYS)
     assert (estimate["objects"], estimate["bytes"], estimate["job"], estimate["done"]) == (3, size, False, False)
@@ -145,15 +145,15 @@ def test_without_leave_there_is_only_the_estimate(work: Work) -> None:
 
 
 def test_people_are_told_how_to_go_on(work: Work) -> None:
-    work.operator = replace(work.operator, screen=Screen(as_json=False))
-    assert work.backfill(Wanted(), go=False)
+    work.session = replace(work.session, console=Console(as_json=False))
+    assert work.backfill(Request(), confirmed=False)
     out = work.capsys.readouterr().out
     assert "2 at a time" in out
-    assert out.endswith("Nothing was done: with --yes it will be.\n")
+    assert out.endswith("Nothing was sent: add --yes to send.\n")
 
 
 def test_few_are_sent_to_the_function(work: Work) -> None:
-    assert work.backfill(Wanted("a/"))
+    assert work.backfill(Request("a/"))
     assert sorted(work.sent) == ["a/cake é.jpg", "a/tart.jpg"]
     estimate, sent = work.lines()
     assert (estimate["objects"], estimate["done"]) == (2, True)
@@ -161,58 +161,58 @@ def test_few_are_sent_to_the_function(work: Work) -> None:
 
 
 def test_what_fails_is_named_and_is_no_success(work: Work) -> None:
-    work.answers = {"a/tart.jpg": Look(error="it timed out"), "b/pie.png": Look(("rejected",))}
-    assert not work.backfill(Wanted())
+    work.answers = {"a/tart.jpg": Reply(error="it timed out"), "b/pie.png": Reply(("rejected",))}
+    assert not work.backfill(Request())
     assert work.lines()[1:] == [
         {"key": "a/tart.jpg", "error": "it timed out"},
         {"sent": {"written": 1, "rejected": 1, "failed": 1}},
     ]
 
 
-@pytest.mark.parametrize(("most", "refused"), [(2, True), (3, False)])
-def test_no_more_are_sent_than_the_cap_allows(work: Work, most: int, refused: bool) -> None:
+@pytest.mark.parametrize(("limit", "refused"), [(2, True), (3, False)])
+def test_no_more_are_sent_than_the_cap_allows(work: Work, limit: int, refused: bool) -> None:
     if refused:
-        with pytest.raises(ToolError, match="more than 2 objects: where that is meant, raise --max-objects"):
-            work.backfill(Wanted(most=most))
+        with pytest.raises(ToolError, match="More than 2 objects: raise --max-objects, or narrow the prefix"):
+            work.backfill(Request(limit=limit))
         assert (work.sent, work.lines()) == ([], [])
     else:
-        assert work.backfill(Wanted(most=most))
+        assert work.backfill(Request(limit=limit))
         assert len(work.sent) == 3
 
 
 def test_the_cap_is_of_uploads_not_of_their_outputs(work: Work) -> None:
-    deployment = work.operator.deployment
+    deployment = work.session.deployment
     renditions = (Rendition("resized", scale=0.5), Rendition("tile", scale=0.25))
     settings = replace(deployment.settings, renditions=renditions)
-    work.operator = replace(work.operator, deployment=replace(deployment, settings=settings))
-    assert work.backfill(Wanted(missing=True, most=3))
+    work.session = replace(work.session, deployment=replace(deployment, settings=settings))
+    assert work.backfill(Request(missing=True, limit=3))
     assert sorted(work.sent) == sorted(KEYS)
 
 
 def test_where_there_is_nothing_no_job_is_made(work: Work) -> None:
-    assert work.backfill(Wanted("c/", job=True))
+    assert work.backfill(Request("c/", job=True))
     (estimate,) = work.lines()
     assert (estimate["objects"], estimate["function_seconds"]) == (0, 0)
 
 
 def test_only_what_is_missing_is_sent_and_nothing_that_can_never_be(work: Work) -> None:
-    deployment = work.operator.deployment
+    deployment = work.session.deployment
     s3, sqs = deployment.client("s3", None), deployment.client("sqs", None)
     s3.put_object(Bucket="resized", Key="a/resized-tart.jpg", Body=b"")
     etag = s3.head_object(Bucket="uploads", Key="b/pie.png")["ETag"]
     rejection = {"bucket": "uploads", "key": "b/pie.png", "etag": etag, "reason": "corrupt"}
     sqs.send_message(QueueUrl=deployment.settings.failure_queue_url, MessageBody=json.dumps(rejection))
-    assert work.backfill(Wanted(missing=True))
+    assert work.backfill(Request(missing=True))
     assert work.sent == ["a/cake é.jpg"]
-    with pytest.raises(ToolError, match="'a' is no folder: end it in a slash"):
-        work.backfill(Wanted("a", missing=True))
+    with pytest.raises(ToolError, match="'a' is not a folder: end it in a slash"):
+        work.backfill(Request("a", missing=True))
 
 
 def test_many_are_a_job_of_which_s3_itself_makes_the_list(work: Work) -> None:
-    work.monkeypatch.setattr(backfilling, "DIRECT_AT_MOST", 2)
+    work.monkeypatch.setattr(backfilling, "MAX_DIRECT", 2)
     work.expect_role()
     work.expect_job(ManifestGenerator=ANY)
-    assert work.backfill(Wanted())
+    assert work.backfill(Request())
     estimate, job = work.lines()
     assert (estimate["job"], job, work.sent) == (True, {"job": JOB_ID}, [])
 
@@ -228,9 +228,9 @@ def test_many_are_a_job_of_which_s3_itself_makes_the_list(work: Work) -> None:
 def test_a_job_is_of_what_one_filter_fits_below_the_prefix(
     work: Work, prefix: str, one: Filter, names: dict[str, list[str]]
 ) -> None:
-    deployment = work.operator.deployment
+    deployment = work.session.deployment
     settings = replace(deployment.settings, filters=(one,))
-    work.operator = replace(work.operator, deployment=replace(deployment, settings=settings))
+    work.session = replace(work.session, deployment=replace(deployment, settings=settings))
     generator = {
         "SourceBucket": "arn:aws:s3:::uploads",
         "ExpectedBucketOwner": ACCOUNT,
@@ -244,24 +244,24 @@ def test_a_job_is_of_what_one_filter_fits_below_the_prefix(
     }
     work.expect_role()
     work.expect_job(ManifestGenerator={"S3JobManifestGenerator": generator})
-    assert work.backfill(Wanted(prefix, job=True))
+    assert work.backfill(Request(prefix, job=True))
 
 
 @pytest.mark.parametrize(
-    ("wanted", "filters"),
+    ("what", "filters"),
     [
-        (Wanted(missing=True, job=True), [Filter("", ".jpg")]),
-        (Wanted(job=True), [Filter("a/t", ".jpg"), Filter("a/c", "")]),
+        (Request(missing=True, job=True), [Filter("", ".jpg")]),
+        (Request(job=True), [Filter("a/t", ".jpg"), Filter("a/c", "")]),
     ],
     ids=["missing", "several filters"],
 )
-def test_a_job_of_what_s3_cannot_look_for_has_a_list(work: Work, wanted: Wanted, filters: list[Filter]) -> None:
-    deployment = work.operator.deployment
+def test_a_job_of_what_s3_cannot_look_for_has_a_list(work: Work, what: Request, filters: list[Filter]) -> None:
+    deployment = work.session.deployment
     settings = replace(deployment.settings, filters=tuple(filters))
-    work.operator = replace(work.operator, deployment=replace(deployment, settings=settings))
+    work.session = replace(work.session, deployment=replace(deployment, settings=settings))
     work.expect_role()
     work.expect_job(Manifest=ANY)
-    assert work.backfill(wanted)
+    assert work.backfill(what)
     s3 = deployment.client("s3", None)
     (found,) = s3.list_objects_v2(Bucket="resized", Prefix="batch-operations/images/manifests/")["Contents"]
     body = s3.get_object(Bucket="resized", Key=found["Key"])["Body"].read()
@@ -271,8 +271,8 @@ def test_a_job_of_what_s3_cannot_look_for_has_a_list(work: Work, wanted: Wanted,
 def test_without_the_module_s_role_nothing_is_written(work: Work) -> None:
     work.stubbers["iam"].add_client_error("get_role", "NoSuchEntity")
     with pytest.raises(ToolError, match=r"There is no role images-jobs .*: set batch_operations = true and apply"):
-        work.backfill(Wanted(missing=True, job=True))
-    s3 = work.operator.deployment.client("s3", None)
+        work.backfill(Request(missing=True, job=True))
+    s3 = work.session.deployment.client("s3", None)
     assert "Contents" not in s3.list_objects_v2(Bucket="resized")
 
 
@@ -302,12 +302,12 @@ def test_a_job_is_followed_and_what_it_could_not_do_is_told(
     told = [{"FailureReason": reason} for reason in reasons]
     for one in (described("Active", 0, []), described(state, failed, told)):
         work.stubbers["s3control"].add_response("describe_job", one, asked)
-    s3 = work.operator.deployment.client("s3", None)
+    s3 = work.session.deployment.client("s3", None)
     part = {"TaskExecutionStatus": "failed", "Bucket": "resized", "Key": "part.csv"}
     report = {"Results": [part], "ReportSchema": "Bucket, Key, ResultMessage"}
     s3.put_object(Bucket="resized", Key=f"jobs/reports/job-{JOB_ID}/manifest.json", Body=json.dumps(report))
     s3.put_object(Bucket="resized", Key="part.csv", Body="uploads,a/tart.jpg,corrupt: it is cut off\n")
-    assert follow(work.operator, JOB_ID) == good
+    assert follow(work.session, JOB_ID) == good
     *lines, last = work.lines()
     assert lines == [{"key": "a/tart.jpg", "error": "corrupt: it is cut off"}] * failed
     assert last == {"state": state, "total": 3, "done": 3 - failed, "failed": failed, "reasons": reasons}

@@ -20,8 +20,20 @@ from aws.settings import Settings
 from imaging.limits import Limits
 from renditions import MetadataPolicy, Rendition
 from tools.common.errors import ToolError
-from tools.operations.batch_files import FailedTask, failed_tasks, manifest_lines, upload_manifest
-from tools.operations.batch_job import TERMINAL, CsvManifest, GeneratedManifest, Job, JobStatus, create, follow, status
+from tools.operations.batch_job import (
+    TERMINAL,
+    CsvManifest,
+    FailedTask,
+    GeneratedManifest,
+    Job,
+    JobStatus,
+    create,
+    failed_tasks,
+    follow,
+    manifest_lines,
+    status,
+    upload_manifest,
+)
 from tools.operations.deployment import Deployment
 from tools.operations.permissions import explained
 
@@ -148,7 +160,6 @@ def test_asking_twice_makes_one_job_and_anything_else_another() -> None:
         replace(JOB, manifest=replace(GENERATED, prefix="")),
         replace(JOB, manifest=CSV),
         replace(JOB, manifest=replace(CSV, etag="other")),
-        replace(JOB, priority=11),
     ]
     tokens = [job.request()["ClientRequestToken"] for job in (JOB, *others)]
     assert len(set(tokens)) == len(tokens)
@@ -178,7 +189,7 @@ def test_every_state_that_aws_has_is_understood(s3control: tuple[Any, Stubber], 
     report = f"images/batch-operations/reports/job-{JOB_ID}/manifest.json"
     found = status(real, ACCOUNT, JOB_ID)
     assert found == JobStatus(JOB_ID, state, 7, 4, 2, (), "resized", report)
-    assert found.ended == (state in {"Complete", "Cancelled", "Failed"})
+    assert found.has_ended == (state in {"Complete", "Cancelled", "Failed"})
 
 
 def test_all_terminal_states_are_aws_s() -> None:
@@ -272,7 +283,7 @@ def test_a_report_that_is_not_there_or_is_none_says_so() -> None:
     s3 = client("s3")
     with Stubber(s3) as stubber:
         stubber.add_client_error("get_object", "NoSuchKey", "No such key", 404)
-        with pytest.raises(ToolError, match=r"left no report at s3://resized/\S+/manifest\.json: it has none before"):
+        with pytest.raises(ToolError, match=r"has no report at s3://resized/\S+/manifest\.json: S3 writes one when"):
             list(failed_tasks(s3, STATUS))
         for content in ("{}", "no JSON"):
             stubber.add_response("get_object", report_object(content))

@@ -10,7 +10,7 @@ import pytest
 from aws.outcomes import ObjectAddress
 from tools.common.paths import ROOT
 from tools.operations.deployment import Deployment
-from tools.operations.failure_queue import NOT_UNDERSTOOD, UNDELIVERED, Choice, Depth, FailureQueue, Record
+from tools.operations.failure_queue import NOT_UNDERSTOOD, UNDELIVERED, Depth, FailureQueue, Record, Selection
 
 BUCKET = "src-bucket-image-in"
 CAKE, ODD = ObjectAddress(BUCKET, "cake.jpg"), ObjectAddress(BUCKET, "a/b c+d%é.jpg")
@@ -127,22 +127,22 @@ def test_what_is_no_event_is_shown_as_it_is_and_never_sent(body: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("choice", "fits"),
+    ("selection", "fits"),
     [
-        (Choice(), ["rejection", "on-failure", "put-several", "test-event"]),
-        (Choice(reason="not_an_image"), ["rejection"]),
-        (Choice(reason="RetriesExhausted"), ["on-failure"]),
-        (Choice(reason="not_an"), []),
-        (Choice(prefix="cake"), ["rejection", "on-failure", "put-several"]),
-        (Choice(prefix="a/b "), ["put-several"]),
-        (Choice(prefix="ake"), []),
-        (Choice(reason="not_an_image", prefix="a/"), []),
-        (Choice(reason="not_an_image", prefix="cake.jpg"), ["rejection"]),
+        (Selection(), ["rejection", "on-failure", "put-several", "test-event"]),
+        (Selection(reason="not_an_image"), ["rejection"]),
+        (Selection(reason="RetriesExhausted"), ["on-failure"]),
+        (Selection(reason="not_an"), []),
+        (Selection(prefix="cake"), ["rejection", "on-failure", "put-several"]),
+        (Selection(prefix="a/b "), ["put-several"]),
+        (Selection(prefix="ake"), []),
+        (Selection(reason="not_an_image", prefix="a/"), []),
+        (Selection(reason="not_an_image", prefix="cake.jpg"), ["rejection"]),
     ],
 )
-def test_a_choice_is_of_a_reason_and_of_keys(choice: Choice, fits: list[str]) -> None:
+def test_a_selection_is_of_a_reason_and_of_keys(selection: Selection, fits: list[str]) -> None:
     names = ("rejection", "on-failure", "put-several", "test-event")
-    assert [name for name in names if choice.fits(Record.of(message(SAMPLES[name])))] == fits
+    assert [name for name in names if selection.matches(Record.of(message(SAMPLES[name])))] == fits
 
 
 @pytest.fixture
@@ -156,27 +156,25 @@ def queue(deployment: Deployment) -> FailureQueue:
 
 
 def counts(depth: Depth) -> tuple[int, int]:
-    return depth.waiting, depth.in_hand
+    return depth.visible, depth.in_flight
 
 
 def keys(records: list[Record]) -> list[str]:
     return [address.key for record in records for address in record.addresses]
 
 
-def test_a_sample_has_all_that_comes_the_oldest_first_and_leaves_it_there(queue: FailureQueue) -> None:
+def test_a_sample_is_sorted_by_age_and_stays_in_the_queue(queue: FailureQueue) -> None:
     for _ in range(2):
         assert keys(queue.sample(1000)) == ALL
         assert counts(queue.depth()) == (25, 0)
 
 
-def test_a_sample_ends_where_it_is_large_enough(queue: FailureQueue) -> None:
+def test_a_sample_ends_at_its_limit(queue: FailureQueue) -> None:
     assert keys(queue.sample(15)) == ALL[:20]
     assert counts(queue.depth()) == (25, 0)
 
 
-def test_a_sample_that_fails_half_way_shows_again_what_it_has_seen(
-    queue: FailureQueue, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_sample_that_fails_releases_its_messages(queue: FailureQueue, monkeypatch: pytest.MonkeyPatch) -> None:
     receive, left = queue.receive, iter([True, True])
     monkeypatch.setattr(FailureQueue, "receive", lambda _, seconds: next(left) and receive(seconds))
     with pytest.raises(StopIteration):
@@ -184,7 +182,7 @@ def test_a_sample_that_fails_half_way_shows_again_what_it_has_seen(
     assert counts(queue.depth()) == (25, 0)
 
 
-def test_a_message_that_comes_again_is_one_and_its_last_receipt_counts(
+def test_a_message_received_twice_is_one_record_with_the_latest_receipt(
     queue: FailureQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, again = record(REJECTION), replace(record(REJECTION), receipt="another")
@@ -195,11 +193,11 @@ def test_a_message_that_comes_again_is_one_and_its_last_receipt_counts(
     assert queue.sample(1000) == shown == [again]
 
 
-def test_what_is_received_is_hidden_until_it_is_shown_or_deleted(queue: FailureQueue) -> None:
-    first = queue.receive(60, most=3)
+def test_a_received_message_is_hidden_until_it_is_released_or_deleted(queue: FailureQueue) -> None:
+    first = queue.receive(60, limit=3)
     assert counts(queue.depth()) == (22, 3)
-    # SQS refuses to give more at a time.
-    assert len(queue.receive(60, most=11)) == 10
+    # SQS refuses requests for more.
+    assert len(queue.receive(60, limit=11)) == 10
     queue.delete(first[0])
     assert counts(queue.depth()) == (12, 12)
     queue.hide(first[1:2], 60)
@@ -208,6 +206,6 @@ def test_what_is_received_is_hidden_until_it_is_shown_or_deleted(queue: FailureQ
     assert counts(queue.depth()) == (14, 10)
 
 
-def test_the_time_is_sqs_s_own_to_the_second(queue: FailureQueue) -> None:
+def test_the_time_is_sqs_s_in_whole_seconds(queue: FailureQueue) -> None:
     before = datetime.now(UTC).replace(microsecond=0)
     assert before <= queue.depth().at <= datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""What an operator's tasks show, to people and to scripts, and how they end."""
+"""What an session's tasks show, to people and to scripts, and how they end."""
 
 import contextlib
 import json
@@ -7,16 +7,18 @@ from typing import Any
 
 import pytest
 from invoke.exceptions import Exit
+from rich.progress import Progress
 
 from tools.common.cli import answers
 from tools.common.errors import ToolError
-from tools.operations import failures, missing
+from tools.operations import audit as auditing
+from tools.operations import redrive as redriving
+from tools.operations.console import Console
 from tools.operations.deployment import Deployment
-from tools.operations.failure_queue import Choice
-from tools.operations.function import Function, Look
-from tools.operations.operator import Operator
-from tools.operations.redrive import Redrive, Redriven
-from tools.operations.screen import Bar, Screen
+from tools.operations.failure_queue import Selection
+from tools.operations.function import Function, Reply
+from tools.operations.redrive import Redrive, RedriveResult, show_failures
+from tools.operations.session import Session
 
 
 @pytest.mark.parametrize(("answer", "code"), [(True, None), (False, 1)])
@@ -40,7 +42,7 @@ def test_a_task_that_could_not_find_out_ends_with_something_else(raised: BaseExc
 
 
 @pytest.fixture
-def operator(deployment: Deployment) -> Operator:
+def session(deployment: Deployment) -> Session:
     """Somebody with a rejection of each of three uploads, of which one has been replaced and one has an output."""
     s3, sqs = deployment.client("s3", None), deployment.client("sqs", None)
     for key in ("a.jpg", "b/[red].jpg", "c.jpg"):
@@ -49,48 +51,50 @@ def operator(deployment: Deployment) -> Operator:
         sqs.send_message(QueueUrl=deployment.settings.failure_queue_url, MessageBody=json.dumps(body))
     s3.put_object(Bucket="uploads", Key="c.jpg", Body=b"another")
     s3.put_object(Bucket="resized", Key="b/resized-[red].jpg", Body=b"")
-    return Operator(deployment, Screen(as_json=True))
+    return Session(deployment, Console(as_json=True))
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_failures_are_shown_and_stay(operator: Operator, capsys: pytest.CaptureFixture[str]) -> None:
+def test_failures_are_shown_and_stay(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(2):
-        failures.show(operator, Choice())
+        show_failures(session, Selection())
         *records, summary = lines(capsys)
         assert [(one["keys"], one["reason"], one["message"]) for one in records] == [
             ([key], "corrupt", "it is cut off") for key in ("a.jpg", "b/[red].jpg", "c.jpg")
         ]
         assert summary == {"reasons": {"corrupt": 3}, "sample": 3, "approximate_total": 3}
-    failures.show(operator, Choice(prefix="b/"))
+    show_failures(session, Selection(prefix="b/"))
     (record, summary) = lines(capsys)
     assert (record["keys"], summary["sample"]) == (["b/[red].jpg"], 3)
 
 
-def test_people_see_failures_as_a_table(operator: Operator, capsys: pytest.CaptureFixture[str]) -> None:
-    failures.show(replace(operator, screen=Screen(as_json=False)), Choice())
+def test_people_see_failures_as_a_table(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
+    show_failures(replace(session, console=Console(as_json=False)), Selection())
     heading, *rows, summary = capsys.readouterr().out.splitlines()
     assert heading.split() == ["REASON", "KEY", "AGE", "MESSAGE"]
     assert [row.split()[:2] for row in rows] == [["corrupt", key] for key in ("a.jpg", "b/[red].jpg", "c.jpg")]
-    assert summary == "3 corrupt. SQS lists no queue: this is a sample of 3, and there are about 3."
+    assert summary == "3 corrupt. SQS can't list all messages: the sample has 3 of about 3."
 
 
 @pytest.mark.parametrize(
     ("failing", "good"), [("", True), ("b/[red].jpg", False)], ids=["all are done with", "one fails again"]
 )
 def test_a_redrive_tells_what_became_of_the_records(
-    operator: Operator,
+    session: Session,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     failing: str,
     good: bool,
 ) -> None:
     monkeypatch.setattr(
-        Function, "send", lambda _, event: Look(error="it timed out") if event["key"] == failing else Look(("written",))
+        Function,
+        "invoke",
+        lambda _, event: Reply(error="it timed out") if event["key"] == failing else Reply(("written",)),
     )
-    assert failures.redrive(operator, Choice(reason="corrupt")) == good
+    assert redriving.redrive(session, Selection(reason="corrupt")) == good
     *failed, summary = lines(capsys)
     assert [(one["keys"], one["error"]) for one in failed] == ([] if good else [([failing], "it timed out")])
     counts = {"written": 3, "failed": 0} if good else {"written": 2, "failed": 1}
@@ -98,28 +102,28 @@ def test_a_redrive_tells_what_became_of_the_records(
 
 
 def test_what_somebody_else_has_in_hand_makes_a_redrive_incomplete(
-    operator: Operator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    session: Session, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(Redrive, "run", lambda *_: Redriven(elsewhere=2))
-    assert not failures.redrive(replace(operator, screen=Screen(as_json=False)), Choice())
-    assert "About 2 more are in the hands of somebody else" in capsys.readouterr().out
+    monkeypatch.setattr(Redrive, "run", lambda *_: RedriveResult(held_elsewhere=2))
+    assert not redriving.redrive(replace(session, console=Console(as_json=False)), Selection())
+    assert "Another process holds about 2 more, or held them when it was killed" in capsys.readouterr().out
 
 
 def test_an_audit_tells_what_is_wrong_and_sends_what_may_be_mended(
-    operator: Operator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    session: Session, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sent: list[str] = []
-    placed: list[tuple[str, int, int | None]] = []
+    updates: list[dict[str, Any]] = []
 
-    def look_at(_: Function, key: str) -> Look:
+    def process(_: Function, key: str) -> Reply:
         sent.append(key)
-        return Look(("written",))
+        return Reply(("written",))
 
-    monkeypatch.setattr(Function, "look_at", look_at)
-    monkeypatch.setattr(Bar, "place", lambda _, *where: placed.append(where))
-    monkeypatch.setattr(missing, "EVERY", 2)
+    monkeypatch.setattr(Function, "process", process)
+    monkeypatch.setattr(Progress, "update", lambda _, __, **values: updates.append(values))
+    monkeypatch.setattr(auditing, "PROGRESS_INTERVAL", 2)
     for redrive in (False, True):
-        good = missing.audit(operator, folder="", deep=False, grace_seconds=0, redrive=redrive)
+        good = auditing.audit(session, folder="", deep=False, grace_seconds=0, redrive=redrive)
         first, second, summary, *of_sending = lines(capsys)
         assert (first["kind"], first["key"], first["why"]) == ("failed", "a.jpg", "corrupt: it is cut off")
         assert (second["kind"], second["key"], second["output"]) == ("missing", "c.jpg", "resized-c.jpg")
@@ -132,13 +136,17 @@ def test_an_audit_tells_what_is_wrong_and_sends_what_may_be_mended(
         assert of_sending == ([{"sent": {"written": 1, "failed": 0}}] if redrive else [])
         assert (good, sent) == ((True, ["c.jpg"]) if redrive else (False, []))
         # Two of three uploads have been listed; then one output has been compared, and all of them.
-        assert placed == [("Listing uploads", 2, None), ("Comparing", 1, 3), ("Comparing", 3, 3)]
-        placed.clear()
+        assert updates[:3] == [
+            {"completed": 2},
+            {"description": "Comparing", "completed": 1, "total": 3},
+            {"description": "Comparing", "completed": 3, "total": 3},
+        ]
+        updates.clear()
 
 
-def test_people_see_an_audit_as_a_table(operator: Operator, capsys: pytest.CaptureFixture[str]) -> None:
-    assert not missing.audit(
-        replace(operator, screen=Screen(as_json=False)), folder="", deep=False, grace_seconds=0, redrive=False
+def test_people_see_an_audit_as_a_table(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
+    assert not auditing.audit(
+        replace(session, console=Console(as_json=False)), folder="", deep=False, grace_seconds=0, redrive=False
     )
     heading, first, second, summary = capsys.readouterr().out.splitlines()
     assert heading.split() == ["WHAT", "UPLOAD", "OUTPUT", "WHY"]

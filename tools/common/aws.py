@@ -1,14 +1,16 @@
-"""AWS as its user's environment leads to it, and what every task says when it cannot be asked at all."""
+"""boto3 clients of the user's AWS account, and one-line errors for what AWS or the network refuses."""
 
 import contextlib
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
+    ClientError,
     ConnectionError,  # noqa: A004 - botocore's name of it
     CredentialRetrievalError,
     HTTPClientError,
@@ -37,28 +39,28 @@ SIGN_IN = "sign in with `aws sso login`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID
 NOT_VALID = ("ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidClientTokenId", "InvalidToken")
 BADLY_SIGNED = ("SignatureDoesNotMatch", "InvalidSignatureException", "UnrecognizedClientException")
 SIGN_IN_AGAIN = frozenset(NOT_VALID + BADLY_SIGNED)
-"""What services answer to credentials that they do not take."""
+"""Error codes of services that don't accept the credentials."""
 
 DENIED = {"403", "AccessDenied", "AccessDeniedException", "AuthorizationError", "Forbidden", "UnauthorizedOperation"}
-"""How services say that something is not allowed; in answer to a HEAD there is only the status."""
+"""Error codes of a missing permission; a HEAD request has only the status."""
 
 
 def client(service: str, config: Config | None = None) -> Any:
-    """Make a boto3 client by the usual chain, which knows ``AWS_DEFAULT_REGION`` and lacks ``AWS_REGION``."""
+    """Make a boto3 client of the user's account; boto3 itself ignores ``AWS_REGION``."""
     session: Any = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
     return session.client(service, config=config)
 
 
 @contextlib.contextmanager
 def reached(service: str, doing: str) -> Iterator[None]:
-    """Turn what keeps a request from being answered at all into one line.
+    """Turn errors of requests that got no answer into one-line errors.
 
     Args:
-        service: Which was to be asked, such as ``S3``.
-        doing: What for, as the rest of a sentence that begins with "Cannot".
+        service: The service's name, such as ``S3``.
+        doing: The end of an error's sentence that begins with "Cannot".
 
     Raises:
-        ToolError: Nobody is signed in, there is no network, no region, or the request could not be made.
+        ToolError: There are no credentials, no network or no region, or botocore could not make the request.
 
     """
     try:
@@ -68,11 +70,28 @@ def reached(service: str, doing: str) -> Iterator[None]:
     except NOT_REACHED as error:
         raise ToolError(f"Cannot reach {service}: {one_line(error)}: check the network") from error
     except NoRegionError as error:
-        raise ToolError("No region: set AWS_REGION to that of the pipeline") from error
+        raise ToolError("No region: set AWS_REGION to the pipeline's region") from error
     except BotoCoreError as error:
         raise ToolError(f"Cannot {doing}: {one_line(error)}") from error
 
 
+def refusal(error: ClientError, doing: str, statements: Sequence[Mapping[str, object]]) -> ToolError:
+    """Describe a request that AWS refused, and what to do about it.
+
+    Args:
+        error: AWS's answer.
+        doing: The end of a sentence that begins with "Cannot".
+        statements: The policy statements that would allow the request.
+
+    """
+    code, advice = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+    if code in SIGN_IN_AGAIN:
+        advice = SIGN_IN
+    elif code in DENIED and statements:
+        advice += f": your policy needs {' and '.join(map(json.dumps, statements))}"
+    return ToolError(f"Cannot {doing}: {code}: {advice}")
+
+
 def one_line(error: Exception) -> str:
-    """The words of an error, whose lines may be many."""
+    """Return an error's message on one line."""
     return " ".join(str(error).split())

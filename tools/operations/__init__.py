@@ -1,10 +1,10 @@
-"""What an operator asks of a deployed pipeline, on AWS or the local one: what failed, what is missing, and mends it."""
+"""The operator's commands for a deployed pipeline: `invoke failures`, `redrive`, `audit` and `backfill`."""
 
 CONCURRENCY = 8
-"""How many invocations a task keeps running at a time, unless told otherwise."""
+"""Default number of invocations in flight."""
 
 GRACE_SECONDS = 60
-"""How old an upload must be before an audit calls its output missing, unless told otherwise."""
+"""Default age from which an audit reports an upload without output as missing."""
 
 MAX_OBJECTS = 100_000
-"""How many uploads a backfill takes, unless told otherwise."""
+"""Default limit on the uploads of one backfill."""

@@ -1,14 +1,12 @@
-"""Compares two buckets: which outputs are missing, stale or nobody's, and which can never be, for a record says so."""
+"""`invoke audit`: compares both buckets, and reports which outputs are missing, stale, failed or orphaned."""
 
 import enum
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from botocore.config import Config
@@ -18,26 +16,33 @@ from aws.destination import MARKER
 from aws.settings import Settings
 from renditions import Rendition
 from tools.common.errors import ToolError
-from tools.operations.deployment import Deployment
-from tools.operations.expected import Expected, sorted_outputs
-from tools.operations.failure_queue import Record
+from tools.operations.console import MAX_ROWS, format_counts
+from tools.operations.database import Expected, sorted_outputs, upload_set
+from tools.operations.failure_queue import FailureQueue, Record
 from tools.operations.listing import Listed, outputs, uploads
+from tools.operations.session import Session
 
-HEADS_AT_ONCE = 32
-"""How many outputs a deep audit asks about at a time."""
+MAX_RECORDS = 100_000
+"""Records of the failure queue that an audit reads."""
 
-WINDOW = 1024
-"""How many are handed out before the first answers are taken."""
+HEADS_IN_FLIGHT = 32
+"""HEAD requests that a deep audit keeps in flight."""
+
+BATCH = 1024
+"""Keys that a deep audit hands to its threads at a time."""
+
+PROGRESS_INTERVAL = 1000
+"""Keys between two updates of the progress bar, each of which takes longer than a key."""
 
 Advance = Callable[[int, int], None]
-"""Told how many more uploads have been listed, and how many more outputs have been compared."""
+"""Called with the number of uploads listed, and of keys compared, since the last call."""
 
 Pair = tuple[Expected | None, Listed | None]
-"""What should be and what is, under one key."""
+"""The output that should exist and the object that exists, under one key."""
 
 
 class Kind(enum.StrEnum):
-    """How it stands with a key of the destination."""
+    """What the audit says about a key of the destination bucket."""
 
     GOOD = "good"
     RECENT = "recent"
@@ -49,19 +54,19 @@ class Kind(enum.StrEnum):
 
 
 TO_SEND = (Kind.MISSING, Kind.STALE)
-"""What another look of the function would mend."""
+"""Kinds that the function mends when it processes the upload again."""
 
 REPORTED = (*TO_SEND, Kind.FAILED, Kind.ORPHANED)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """How it stands with one key of the destination.
+    """What the audit says about one key of the destination bucket.
 
     Attributes:
         output: The key.
-        source: The upload; None where there is none.
-        why: For a person.
+        source: The upload; None if there is none.
+        why: The reason, for people.
 
     """
 
@@ -72,12 +77,12 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownFailures:
     """What the failure queue's records say.
 
     Attributes:
-        rejected: Reason and message, by key and ETag of an object that can have no image.
-        given_up: The same, by key, of events that Lambda tried in vain.
+        rejected: Reason and message of rejected objects, by key and ETag.
+        given_up: Reason and message of events that Lambda gave up, by key.
 
     """
 
@@ -85,32 +90,32 @@ class Known:
     given_up: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, records: Iterable[Record], bucket: str) -> "Known":
-        """Take what is about the source bucket; of several records about one object, the last."""
+    def of(cls, records: Iterable[Record], bucket: str) -> "KnownFailures":
+        """Collect the records about objects of ``bucket``; the last record of an object wins."""
         rejected: dict[tuple[str, str], str] = {}
         given_up: dict[str, str] = {}
         for record in records:
-            said = ": ".join(filter(None, (record.reason, record.message)))
+            reason = ": ".join(filter(None, (record.reason, record.message)))
             for address in record.addresses:
                 if address.bucket == bucket and record.is_rejection:
-                    rejected[address.key, record.etag] = said
+                    rejected[address.key, record.etag] = reason
                 elif address.bucket == bucket:
-                    given_up[address.key] = said
+                    given_up[address.key] = reason
         return cls(rejected, given_up)
 
 
 @dataclass(frozen=True)
 class Audit:
-    """A comparison of what should be with what is.
+    """A comparison of the outputs that should exist with the objects that exist.
 
     Attributes:
-        s3: Lists, and asks about outputs.
-        reserved_prefix: What begins so in the destination bucket is no output.
-        before: Uploads from then on may still be under way.
-        folder: Which uploads are meant: those whose keys begin so.
-        deep: Whether to ask each output what it was made of, which takes a request for each.
+        s3: A client.
+        reserved_prefix: Prefix of objects in the destination bucket that are not outputs.
+        before: Uploads from then on may still be in flight.
+        folder: Prefix of the uploads to compare.
+        deep: Whether to read each output's metadata, with one request each.
         known: What the failure queue says.
-        tally: How many keys stand how, so far.
+        tally: Number of keys of each kind so far.
 
     """
 
@@ -120,53 +125,36 @@ class Audit:
     before: datetime
     folder: str = ""
     deep: bool = False
-    known: Known = field(default_factory=Known)
+    known: KnownFailures = field(default_factory=KnownFailures)
     tally: Counter[Kind] = field(default_factory=Counter)
-
-    @classmethod
-    def of(cls, deployment: Deployment, known: Known, *, folder: str, deep: bool, grace_seconds: float) -> "Audit":
-        """Audit a deployed pipeline.
-
-        Raises:
-            ToolError: The prefix is no folder.
-
-        """
-        if folder and not folder.endswith("/"):
-            raise ToolError(f"The prefix {folder!r} is no folder: end it in a slash")
-        s3 = deployment.client("s3", Config(max_pool_connections=HEADS_AT_ONCE))
-        before = datetime.now(UTC) - timedelta(seconds=grace_seconds)
-        return cls(deployment.settings, s3, deployment.reserved_prefix, before, folder, deep, known)
 
     @property
     def agrees(self) -> bool:
-        """Whether nothing was found that is missing or stale."""
+        """Whether no output is missing or stale so far."""
         return not any(self.tally[kind] for kind in TO_SEND)
 
     def run(self, advance: Advance) -> Iterator[Finding]:
-        """Find what is wrong, in the order of the outputs' keys.
+        """Yield what is wrong, in the order of the outputs' keys.
 
-        The uploads are listed first: what is uploaded while the outputs are listed is not missed.
+        Lists the uploads first, so that uploads made during the audit aren't reported as missing.
 
         Raises:
-            botocore.exceptions.BotoCoreError, ClientError: S3 could not do it.
+            botocore.exceptions.BotoCoreError, ClientError: S3 refused a request.
 
         """
-        there = outputs(self.s3, self.settings, self.folder)
-        return self.compare(uploads(self.s3, self.settings, self.folder), there, advance)
+        existing = outputs(self.s3, self.settings, self.folder)
+        return self.compare(uploads(self.s3, self.settings, self.folder), existing, advance)
 
-    def compare(self, sources: Iterable[Listed], there: Iterable[Listed], advance: Advance) -> Iterator[Finding]:
-        """Do the same with listings that are given; the second in the order of its keys."""
+    def compare(self, sources: Iterable[Listed], existing: Iterable[Listed], advance: Advance) -> Iterator[Finding]:
+        """Do what :meth:`run` does, with listings of both buckets; ``existing`` is sorted by key."""
 
         def counted() -> Iterator[Listed]:
             for one in sources:
                 advance(1, 0)
                 yield one
 
-        with (
-            tempfile.TemporaryDirectory(prefix="audit-") as directory,
-            sorted_outputs(counted(), self.settings.renditions, Path(directory)) as expected,
-        ):
-            for finding in self._findings(_joined(expected, iter(there))):
+        with sorted_outputs(counted(), self.settings.renditions) as expected:
+            for finding in self._findings(_joined(expected, iter(existing))):
                 advance(0, 1)
                 self.tally[finding.kind] += 1
                 if finding.kind in REPORTED:
@@ -176,26 +164,26 @@ class Audit:
         if not self.deep:
             yield from map(self._finding, pairs)
             return
-        with ThreadPoolExecutor(HEADS_AT_ONCE) as pool:
-            while window := list(islice(pairs, WINDOW)):
-                yield from pool.map(self._finding, window)
+        with ThreadPoolExecutor(HEADS_IN_FLIGHT) as pool:
+            while batch := list(islice(pairs, BATCH)):
+                yield from pool.map(self._finding, batch)
 
     def _finding(self, pair: Pair) -> Finding:
         match pair:
             case (Expected() as expected, None):
-                return self._lacking(expected, Kind.MISSING, "there is no output")
+                return self._missing_or_stale(expected, Kind.MISSING, "there is no output")
             case (Expected() as expected, Listed() as output):
-                why = self._stale(expected, output)
+                why = self._why_stale(expected, output)
                 if why:
-                    return self._lacking(expected, Kind.STALE, why)
+                    return self._missing_or_stale(expected, Kind.STALE, why)
                 return Finding(Kind.GOOD, expected.key, expected.source)
             case (_, Listed() as output) if self._is_orphan(output.key):
-                return Finding(Kind.ORPHANED, output.key, why="there is no upload that it would be of")
+                return Finding(Kind.ORPHANED, output.key, why="it has no upload")
             case (_, output):
                 return Finding(Kind.FOREIGN, output.key if output else "")
 
-    def _lacking(self, expected: Expected, kind: Kind, why: str) -> Finding:
-        """Tell why an output is not as it should be: it may come yet, or never."""
+    def _missing_or_stale(self, expected: Expected, kind: Kind, why: str) -> Finding:
+        """Return FAILED for a rejected upload, and RECENT for an upload whose output may still come."""
         source = expected.source
         rejected = self.known.rejected.get((source.key, source.etag))
         if rejected:
@@ -205,36 +193,36 @@ class Audit:
         given_up = self.known.given_up.get(source.key)
         return Finding(kind, expected.key, source, f"{why}: {given_up}" if given_up else why)
 
-    def _stale(self, expected: Expected, output: Listed) -> str:
-        """Why an output is not of its source as it is now, or of other settings; empty where it is."""
+    def _why_stale(self, expected: Expected, output: Listed) -> str:
+        """Return why an output does not match its source or the settings; empty if it matches."""
         if output.modified < expected.source.modified:
             return "older than its source"
         if not self.deep:
             return ""
         metadata = self._metadata(expected.key)
         if metadata is None:
-            return "it is gone since it was listed"
+            return "deleted since it was listed"
         if MARKER not in metadata:
-            return "something else is under its key"
+            return "another program's object has its key"
         if metadata[MARKER] != expected.rendition.digest(self.settings.metadata):
             return "made with other settings"
         made_of = metadata.get("resized-from-etag"), metadata.get("resized-from-modified")
         if made_of != (expected.source.etag.strip('"'), expected.source.modified.isoformat()):
-            return "made of another state of its source"
+            return "made from another version of its source"
         return ""
 
     def _is_orphan(self, key: str) -> bool:
-        """Whether an object that nothing expects may be an output; only a deep audit is sure."""
+        """Whether an object that no upload explains may be an output; only a deep audit is sure."""
         if key.startswith(self.reserved_prefix) or key.endswith("/"):
             return False
-        if not any(one.can_write(key) and self._is_of_folder(key, one) for one in self.settings.renditions):
+        if not any(one.can_write(key) and self._is_in_folder(key, one) for one in self.settings.renditions):
             return False
         return not self.deep or MARKER in (self._metadata(key) or {})
 
-    def _is_of_folder(self, key: str, rendition: Rendition) -> bool:
-        """Whether an output of this rendition is of an upload in the folder, as far as its key tells."""
+    def _is_in_folder(self, key: str, rendition: Rendition) -> bool:
+        """Whether the key of a rendition's output says that its upload is in the folder."""
         template = rendition.template
-        # With folders before the name, thumbs/cake.jpg may be of cake.jpg, and not of what is in thumbs/.
+        # If the template puts a folder before the name, thumbs/cake.jpg may come from cake.jpg, outside of thumbs/.
         return not self.folder or (key.startswith(template.prefix + self.folder) and "/" not in template.infix)
 
     def _metadata(self, key: str) -> Mapping[str, str] | None:
@@ -248,17 +236,103 @@ class Audit:
         return metadata
 
 
-def _joined(expected: Iterator[Expected], there: Iterator[Listed]) -> Iterator[Pair]:
-    """Bring together what has one key; both are in the order of their keys."""
-    wanted, found = next(expected, None), next(there, None)
+def audit(session: Session, *, folder: str, deep: bool, grace_seconds: float, redrive: bool) -> bool:
+    """Compare both buckets, and print what is wrong.
+
+    Args:
+        session: The command's run.
+        folder: Prefix of the uploads to compare.
+        deep: Whether to read each output's metadata.
+        grace_seconds: Age from which an upload should have its output.
+        redrive: Whether to have the function process the missing and stale outputs' uploads.
+
+    Returns:
+        Whether no output is missing or stale; after a redrive, whether every invocation succeeded.
+
+    Raises:
+        ToolError: The folder does not end in a slash.
+        botocore.exceptions.BotoCoreError, ClientError: AWS refused a request.
+
+    """
+    comparison = start_audit(session, folder=folder, deep=deep, grace_seconds=grace_seconds)
+    with upload_set() as to_send:
+        shown: list[Finding] = []
+        for finding in find_with_progress(session, comparison):
+            session.console.json(_described(finding))
+            if len(shown) < MAX_ROWS:
+                shown.append(finding)
+            if finding.kind in TO_SEND and finding.source:
+                to_send.add(finding.source)
+        rows = [(one.kind.value, one.source.key if one.source else "-", one.output, one.why) for one in shown]
+        total = sum(comparison.tally[kind] for kind in REPORTED)
+        session.console.table(("WHAT", "UPLOAD", "OUTPUT", "WHY"), rows, total)
+        counts = {kind.value: comparison.tally[kind] for kind in Kind}
+        session.console.text(f"Outputs: {format_counts(counts)}")
+        session.console.json({"outputs": counts})
+        return session.send(to_send) if redrive and to_send.count else comparison.agrees
+
+
+def start_audit(session: Session, *, folder: str, deep: bool, grace_seconds: float) -> Audit:
+    """Read the failure queue, and prepare the comparison.
+
+    Raises:
+        ToolError: The folder does not end in a slash.
+        botocore.exceptions.BotoCoreError, ClientError: SQS refused a request.
+
+    """
+    if folder and not folder.endswith("/"):
+        raise ToolError(f"The prefix {folder!r} is not a folder: end it in a slash")
+    deployment = session.deployment
+    with session.console.progress("Reading the failure queue"):
+        records = FailureQueue(deployment).sample(MAX_RECORDS)
+    s3 = deployment.client("s3", Config(max_pool_connections=HEADS_IN_FLIGHT))
+    before = datetime.now(UTC) - timedelta(seconds=grace_seconds)
+    known = KnownFailures.of(records, deployment.settings.source_bucket)
+    return Audit(deployment.settings, s3, deployment.reserved_prefix, before, folder, deep, known)
+
+
+def find_with_progress(session: Session, comparison: Audit) -> Iterator[Finding]:
+    """Run an audit behind a progress bar.
+
+    Raises:
+        botocore.exceptions.BotoCoreError, ClientError: S3 refused a request.
+
+    """
+    listed = compared = 0
+    with session.console.progress("Listing uploads") as update:
+
+        def advance(more_listed: int, more_compared: int) -> None:
+            nonlocal listed, compared
+            listed, compared = listed + more_listed, compared + more_compared
+            if (listed + compared) % PROGRESS_INTERVAL:
+                return
+            if compared:
+                total = listed * len(comparison.settings.renditions)
+                update(description="Comparing", completed=compared, total=total)
+            else:
+                update(completed=listed)
+
+        yield from comparison.run(advance)
+
+
+def _joined(expected: Iterator[Expected], existing: Iterator[Listed]) -> Iterator[Pair]:
+    """Merge two iterators, each sorted by key."""
+    wanted, found = next(expected, None), next(existing, None)
     while wanted or found:
-        # Code points have the order of their UTF-8.
+        # Strings sort by code point, which is the order of their UTF-8 bytes.
         if found is None or (wanted and wanted.key < found.key):
             yield wanted, None
             wanted = next(expected, None)
         elif wanted is None or found.key < wanted.key:
             yield None, found
-            found = next(there, None)
+            found = next(existing, None)
         else:
             yield wanted, found
-            wanted, found = next(expected, None), next(there, None)
+            wanted, found = next(expected, None), next(existing, None)
+
+
+def _described(finding: Finding) -> dict[str, object]:
+    described: dict[str, object] = {"kind": finding.kind, "output": finding.output, "why": finding.why}
+    if finding.source:
+        described |= {"key": finding.source.key, "etag": finding.source.etag, "bytes": finding.source.size}
+    return described

@@ -1,9 +1,8 @@
-"""`invoke backfill`: resizes what was there before the pipeline; never without an estimate, nor beyond a cap."""
+"""`invoke backfill`: resizes uploads that are older than the pipeline, after an estimate and up to a limit."""
 
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,101 +12,98 @@ from botocore.exceptions import ClientError
 from tools.common.errors import ToolError
 from tools.common.pricing import PRICES_AS_KNOWN_ON, REGION
 from tools.operations import MAX_OBJECTS, batch_job
-from tools.operations.audit import TO_SEND
-from tools.operations.batch_files import failed_tasks, manifest_lines, upload_manifest
+from tools.operations.audit import TO_SEND, find_with_progress, start_audit
 from tools.operations.batch_job import CsvManifest, GeneratedManifest, Job
+from tools.operations.database import UploadSet, upload_set
 from tools.operations.deployment import Deployment
 from tools.operations.estimate import Estimate
 from tools.operations.listing import Listed, uploads
-from tools.operations.missing import findings, started
-from tools.operations.operator import Operator
-from tools.operations.spool import Spool, spool
+from tools.operations.session import Session
 
-DIRECT_AT_MOST = 10_000
-"""How many objects are sent to the function one by one; more are a job of S3 Batch Operations."""
+MAX_DIRECT = 10_000
+"""Uploads that a backfill sends itself; more become a job of S3 Batch Operations."""
 
 POLL_SECONDS = 5
-"""How often S3 is asked how a job stands."""
+"""Time between two requests for a job's status."""
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which uploads are to be resized, and how.
+class Request:
+    """What to resize, and how.
 
     Attributes:
-        prefix: What their keys begin with.
-        missing: Only those that have no image, or an old one; then the prefix is a folder.
-        job: Whether S3 Batch Operations is to send them also where they are few.
-        most: How many there may be.
+        prefix: Prefix of the uploads' keys.
+        missing: Whether to resize only uploads whose output is missing or stale; then the prefix is a folder.
+        job: Whether to use S3 Batch Operations for few uploads, too.
+        limit: The most uploads.
 
     Raises:
-        ToolError: There may be none.
+        ToolError: The limit is below 1.
 
     """
 
     prefix: str = ""
     missing: bool = False
     job: bool = False
-    most: int = MAX_OBJECTS
+    limit: int = MAX_OBJECTS
 
     def __post_init__(self) -> None:
-        if self.most < 1:
-            raise ToolError(f"--max-objects {self.most} would be none: use 1 or more")
+        if self.limit < 1:
+            raise ToolError(f"--max-objects is {self.limit}: use 1 or more")
 
 
-def backfill(operator: Operator, wanted: Wanted, *, go: bool) -> bool:
-    """Have the function look at uploads; whether what became of them is known, or a job is on.
+def backfill(session: Session, request: Request, *, confirmed: bool) -> bool:
+    """Have the function process uploads; returns whether every invocation succeeded, or a job was created.
 
     Args:
-        operator: Who asks.
-        wanted: Which uploads.
-        go: Whether to do it; else only the estimate is shown.
+        session: The command's run.
+        request: Which uploads.
+        confirmed: Whether to do it; otherwise, only print the estimate.
 
     Raises:
-        ToolError: There are more, or there is no role for a job.
-        botocore.exceptions.BotoCoreError, ClientError: AWS could not do it.
+        ToolError: There are more uploads than the limit, or there is no role for a job.
+        botocore.exceptions.BotoCoreError, ClientError: AWS refused a request.
 
     """
-    with spool() as chosen:
-        for upload in _chosen(operator, wanted):
+    with upload_set() as chosen:
+        for upload in _chosen(session, request):
             chosen.add(upload)
-            if chosen.count > wanted.most:
-                raise ToolError(
-                    f"There are more than {wanted.most:,} objects: where that is meant, raise --max-objects"
-                )
-        by_job = wanted.job or chosen.count > DIRECT_AT_MOST
-        _show(operator, _estimate(operator.deployment, chosen, by_job=by_job), go=go)
-        if not go or not chosen.count:
+            if chosen.count > request.limit:
+                raise ToolError(f"More than {request.limit:,} objects: raise --max-objects, or narrow the prefix")
+        by_job = request.job or chosen.count > MAX_DIRECT
+        _show(session, _estimate(session.deployment, chosen, by_job=by_job), confirmed=confirmed)
+        if not confirmed or not chosen.count:
             return True
         if not by_job:
-            return operator.send(chosen)
-        identity = _create(operator, chosen, _role(operator.deployment), wanted)
-    operator.screen.say(f"Made job {identity}: follow it with --status {identity}")
-    operator.screen.line({"job": identity})
+            return session.send(chosen)
+        job_id = _create(session, chosen, _role(session.deployment), request)
+    session.console.text(f"Created job {job_id}: follow it with --status {job_id}")
+    session.console.json({"job": job_id})
     return True
 
 
-def follow(operator: Operator, job_id: str) -> bool:
-    """Show how a job goes on until it has ended, and what it could not do; whether it could do all.
+def follow(session: Session, job_id: str) -> bool:
+    """Show a job's progress until it has ended, then its failed tasks; returns whether it did all of them.
 
     Raises:
-        ToolError: There is no such job, or its report cannot be read.
+        ToolError: The job's report can't be read.
+        botocore.exceptions.BotoCoreError, ClientError: AWS refused a request, or there is no such job.
 
     """
-    deployment = operator.deployment
+    deployment, console = session.deployment, session.console
     client = deployment.client("s3control", None)
-    with operator.screen.progress("Waiting for S3") as bar:
+    with console.progress("Waiting for S3") as update:
         for status in batch_job.follow(client, deployment.account_id, job_id, lambda: time.sleep(POLL_SECONDS)):
-            bar.place(status.state, status.succeeded + status.failed, status.total or None)
-    operator.screen.say(f"{status.state}: {status.succeeded:,} done, {status.failed:,} failed of {status.total:,}")
-    # Before the report, which may be what could not be written.
+            update(description=status.state, completed=status.succeeded + status.failed, total=status.total or None)
+    console.text(f"{status.state}: {status.succeeded:,} done, {status.failed:,} failed of {status.total:,}")
+    # Before the report is read: one that S3 could not write may be why the job failed.
     for reason in status.reasons:
-        operator.screen.say(reason)
-    failed = [(task.key, task.reason) for task in failed_tasks(deployment.client("s3", None), status)]
+        console.text(reason)
+    failed = [(task.key, task.reason) for task in batch_job.failed_tasks(deployment.client("s3", None), status)]
     for key, reason in failed:
-        operator.screen.line({"key": key, "error": reason})
-    operator.screen.table(("KEY", "WHY NOT"), failed)
-    operator.screen.line(
+        console.json({"key": key, "error": reason})
+    console.table(("KEY", "ERROR"), failed)
+    console.json(
         {
             "state": status.state,
             "total": status.total,
@@ -119,20 +115,20 @@ def follow(operator: Operator, job_id: str) -> bool:
     return status.state == "Complete" and not status.failed
 
 
-def _chosen(operator: Operator, wanted: Wanted) -> Iterator[Listed]:
-    if wanted.missing:
-        audit = started(operator, folder=wanted.prefix, deep=False, grace_seconds=0)
-        found = findings(operator, audit)
+def _chosen(session: Session, request: Request) -> Iterator[Listed]:
+    if request.missing:
+        audit = start_audit(session, folder=request.prefix, deep=False, grace_seconds=0)
+        found = find_with_progress(session, audit)
         yield from (finding.source for finding in found if finding.kind in TO_SEND and finding.source)
         return
-    deployment = operator.deployment
-    with operator.screen.progress("Listing uploads") as bar:
-        for upload in uploads(deployment.client("s3", None), deployment.settings, wanted.prefix):
-            bar.advance()
+    deployment = session.deployment
+    with session.console.progress("Listing uploads") as update:
+        for upload in uploads(deployment.client("s3", None), deployment.settings, request.prefix):
+            update(advance=1)
             yield upload
 
 
-def _estimate(deployment: Deployment, chosen: Spool, *, by_job: bool) -> Estimate:
+def _estimate(deployment: Deployment, chosen: UploadSet, *, by_job: bool) -> Estimate:
     return Estimate(
         objects=chosen.count,
         size=chosen.size,
@@ -143,9 +139,9 @@ def _estimate(deployment: Deployment, chosen: Spool, *, by_job: bool) -> Estimat
     )
 
 
-def _show(operator: Operator, estimate: Estimate, *, go: bool) -> None:
-    screen = operator.screen
-    screen.table(
+def _show(session: Session, estimate: Estimate, *, confirmed: bool) -> None:
+    console = session.console
+    console.table(
         ("OBJECTS", "MB", "MEGAPIXELS", "FUNCTION HOURS", "US$", "HOW"),
         [
             (
@@ -154,14 +150,14 @@ def _show(operator: Operator, estimate: Estimate, *, go: bool) -> None:
                 f"about {estimate.megapixels:,.0f}",
                 f"about {estimate.function_seconds / 3600:,.2f}",
                 f"about {estimate.dollars:,.2f}",
-                "a job of S3 Batch Operations" if estimate.by_job else f"{operator.concurrency} at a time",
+                "a job of S3 Batch Operations" if estimate.by_job else f"{session.concurrency} at a time",
             )
         ],
     )
-    screen.say(f"Estimated as if all were JPEGs, by the prices of {REGION} as known on {PRICES_AS_KNOWN_ON}.")
-    if not go and estimate.objects:
-        screen.say("Nothing was done: with --yes it will be.")
-    screen.line(
+    console.text(f"Assumes that every object is a JPEG; prices of {REGION} on {PRICES_AS_KNOWN_ON}.")
+    if not confirmed and estimate.objects:
+        console.text("Nothing was sent: add --yes to send.")
+    console.json(
         {
             "objects": estimate.objects,
             "bytes": estimate.size,
@@ -169,16 +165,16 @@ def _show(operator: Operator, estimate: Estimate, *, go: bool) -> None:
             "function_seconds": round(estimate.function_seconds, 3),
             "dollars": round(estimate.dollars, 6),
             "job": estimate.by_job,
-            "done": go,
+            "done": confirmed,
         }
     )
 
 
 def _role(deployment: Deployment) -> str:
-    """The role that the module makes for jobs.
+    """Return the ARN of the role that the module creates for jobs.
 
     Raises:
-        ToolError: There is none.
+        ToolError: There is no such role.
 
     """
     name = f"{deployment.function_name}-jobs"
@@ -193,17 +189,8 @@ def _role(deployment: Deployment) -> str:
     return arn
 
 
-def _manifest(operator: Operator, chosen: Spool, wanted: Wanted) -> CsvManifest | GeneratedManifest:
-    """Have S3 itself look for the objects, where it can: a job takes one prefix and one suffix."""
-    settings = operator.deployment.settings
-    if wanted.missing or len(settings.filters) > 1:
-        return _listed(operator, chosen)
-    (one,) = settings.filters
-    return GeneratedManifest(settings.source_bucket, max(wanted.prefix, one.prefix, key=len), one.suffix)
-
-
-def _create(operator: Operator, chosen: Spool, role: str, wanted: Wanted) -> str:
-    deployment = operator.deployment
+def _create(session: Session, chosen: UploadSet, role: str, request: Request) -> str:
+    deployment = session.deployment
     job = Job(
         description=f"{deployment.function_name}: {chosen.count} objects, {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
         account_id=deployment.account_id,
@@ -211,17 +198,20 @@ def _create(operator: Operator, chosen: Spool, role: str, wanted: Wanted) -> str
         role_arn=role,
         bucket=deployment.settings.destination_bucket,
         folder=deployment.reserved_prefix,
-        manifest=_manifest(operator, chosen, wanted),
+        manifest=_manifest(session, chosen, request),
     )
     return batch_job.create(deployment.client("s3control", None), job)
 
 
-def _listed(operator: Operator, chosen: Spool) -> CsvManifest:
-    """Write all keys where the job reads them."""
-    deployment = operator.deployment
+def _manifest(session: Session, chosen: UploadSet, request: Request) -> CsvManifest | GeneratedManifest:
+    """Let S3 list the objects if one prefix and one suffix describe them; otherwise, upload their keys."""
+    deployment, settings = session.deployment, session.deployment.settings
+    if not request.missing and len(settings.filters) == 1:
+        (one,) = settings.filters
+        return GeneratedManifest(settings.source_bucket, max(request.prefix, one.prefix, key=len), one.suffix)
     s3: Any = deployment.client("s3", None)
     key = f"{deployment.reserved_prefix}manifests/{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}.csv"
-    with operator.screen.progress("Writing the manifest"), closing(tempfile.TemporaryFile()) as file:
-        file.writelines(manifest_lines(deployment.settings.source_bucket, chosen.keys()))
+    with session.console.progress("Uploading the manifest"), tempfile.TemporaryFile() as file:
+        file.writelines(batch_job.manifest_lines(settings.source_bucket, chosen.keys()))
         file.seek(0)
-        return upload_manifest(s3, deployment.settings.destination_bucket, key, file)
+        return batch_job.upload_manifest(s3, settings.destination_bucket, key, file)

@@ -1,10 +1,15 @@
-"""S3 Batch Operations jobs that call the function: what is asked of AWS, and how a job stands."""
+"""S3 Batch Operations jobs that call the function: their requests, status, manifests and reports."""
 
+import csv
 import hashlib
+import io
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
+from urllib.parse import quote, unquote_plus
+
+from tools.common.errors import ToolError
 
 TERMINAL = frozenset({"Complete", "Cancelled", "Failed"})
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-job-status.html"""
@@ -12,11 +17,11 @@ TERMINAL = frozenset({"Complete", "Cancelled", "Failed"})
 
 @dataclass(frozen=True)
 class CsvManifest:
-    """A list of keys in the folder of the jobs, as :func:`tools.operations.batch_files.upload_manifest` puts it there.
+    """A list of keys in the destination bucket, which :func:`upload_manifest` puts there.
 
     Attributes:
-        key: The list's own.
-        etag: Of what was put there: S3 runs no job with anything else.
+        key: The list's own key.
+        etag: Of the list; S3 fails a job whose manifest has another one.
 
     """
 
@@ -26,14 +31,14 @@ class CsvManifest:
 
 @dataclass(frozen=True)
 class GeneratedManifest:
-    """All objects of a bucket whose keys begin and end so: S3 looks for them itself, and keeps the list.
+    """All objects of a bucket with a prefix and a suffix: S3 lists them itself, and stores the list.
 
-    One job takes one prefix and one suffix, so several filters are several jobs, or one with a CSV manifest.
+    A job has one prefix and one suffix, so several filters need several jobs or a CSV manifest.
 
     Attributes:
-        bucket: The name of the source bucket.
-        prefix: Any where empty.
-        suffix: Any where empty.
+        bucket: The source bucket's name.
+        prefix: Any if empty.
+        suffix: Any if empty.
 
     """
 
@@ -47,14 +52,13 @@ class Job:
     """A job that calls the function with one object at a time.
 
     Attributes:
-        description: Shown with the job. Asking twice makes one job, and with another description it is another.
-        account_id: Whose job it is.
-        function_arn: Of the function.
-        role_arn: Of the role that S3 takes for it: ``batch_operations_role_arn`` of the module.
-        bucket: The name of the destination bucket.
-        folder: Within it, where manifests and reports are; ends in a slash.
+        description: Shown with the job. Two requests that differ in nothing create one job.
+        account_id: The job's account.
+        function_arn: The function's ARN.
+        role_arn: ARN of the role that S3 assumes: the module's ``batch_operations_role_arn``.
+        bucket: The destination bucket's name.
+        folder: Prefix of the manifests and reports in that bucket; ends in a slash.
         manifest: The objects.
-        priority: Before those of the account's other jobs whose numbers are lower.
 
     """
 
@@ -65,17 +69,16 @@ class Job:
     bucket: str
     folder: str
     manifest: CsvManifest | GeneratedManifest
-    priority: int = 10
 
     def request(self) -> dict[str, Any]:
-        """The arguments of ``create_job``."""
+        """Return the arguments of ``create_job``."""
         request = {
             "AccountId": self.account_id,
             "ConfirmationRequired": False,
             "Description": self.description,
             "Operation": {"LambdaInvoke": {"FunctionArn": self.function_arn, "InvocationSchemaVersion": "2.0"}},
-            "Priority": self.priority,
-            # Of those that succeeded there is an image; a line for each of millions would be for nobody.
+            "Priority": 10,
+            # A successful task has its image; nobody reads millions of lines about them.
             "Report": {
                 "Bucket": self._arn(self.bucket),
                 "Enabled": True,
@@ -94,9 +97,9 @@ class Job:
             location = {"ObjectArn": f"{self._arn(self.bucket)}/{self.manifest.key}", "ETag": self.manifest.etag}
             spec = {"Format": "S3BatchOperations_CSV_20180820", "Fields": ["Bucket", "Key"]}
             return {"Manifest": {"Spec": spec, "Location": location}}
-        wanted = {"MatchAnyPrefix": self.manifest.prefix, "MatchAnySuffix": self.manifest.suffix}
-        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_KeyNameConstraint.html: of each exactly one.
-        names = {name: [value] for name, value in wanted.items() if value}
+        constraints = {"MatchAnyPrefix": self.manifest.prefix, "MatchAnySuffix": self.manifest.suffix}
+        # Each takes exactly one: https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_KeyNameConstraint.html
+        names = {name: [value] for name, value in constraints.items() if value}
         generator = {
             "SourceBucket": self._arn(self.manifest.bucket),
             "ExpectedBucketOwner": self.account_id,
@@ -116,17 +119,17 @@ class Job:
 
 @dataclass(frozen=True)
 class JobStatus:
-    """How a job stands.
+    """A job's status.
 
     Attributes:
-        job_id: S3's name of it.
-        state: S3's word for it, such as ``Active``.
-        total: How many objects there are; 0 while S3 looks for them.
-        succeeded: How many are done.
-        failed: How many cannot be done.
-        reasons: Why the job as a whole failed, one sentence each.
-        report_bucket: The name of the bucket that the report is in when the job has ended.
-        report_key: Of the report's first file, which names the others.
+        job_id: S3's id.
+        state: S3's name of the state, such as ``Active``.
+        total: Number of objects; 0 while S3 lists them.
+        succeeded: Number of objects that are done.
+        failed: Number of objects that can't be done.
+        reasons: Why the whole job failed, one sentence each.
+        report_bucket: Name of the report's bucket.
+        report_key: Key of the report's manifest, which lists its other files.
 
     """
 
@@ -141,7 +144,7 @@ class JobStatus:
 
     @classmethod
     def of(cls, job: Mapping[str, Any]) -> "JobStatus":
-        """Read the ``Job`` that ``describe_job`` gives."""
+        """Parse the ``Job`` of ``describe_job``."""
         progress, report = job.get("ProgressSummary", {}), job.get("Report", {})
         return cls(
             job_id=job["JobId"],
@@ -155,49 +158,112 @@ class JobStatus:
         )
 
     @property
-    def ended(self) -> bool:
-        """Whether nothing will change any more."""
+    def has_ended(self) -> bool:
         return self.state in TERMINAL
 
 
-def create(s3control: Any, job: Job) -> str:
-    """Have S3 make a job; returns its id, which is that of the same job where S3 has been asked for it before.
+@dataclass(frozen=True)
+class FailedTask:
+    """An object that a job could not do.
 
-    Raises:
-        botocore.exceptions.BotoCoreError, ClientError: S3 does not take it.
+    Attributes:
+        key: The object's key, decoded.
+        reason: The function's message about the object, or S3's about the function.
 
     """
-    identity: str = s3control.create_job(**job.request())["JobId"]
-    return identity
+
+    key: str
+    reason: str
+
+
+def create(s3control: Any, job: Job) -> str:
+    """Create a job and return its id; the same request twice gives the same id.
+
+    Raises:
+        botocore.exceptions.BotoCoreError, ClientError: S3 refused the job.
+
+    """
+    job_id: str = s3control.create_job(**job.request())["JobId"]
+    return job_id
 
 
 def status(s3control: Any, account_id: str, job_id: str) -> JobStatus:
-    """Ask how a job stands.
+    """Return a job's status.
 
     Raises:
-        botocore.exceptions.BotoCoreError, ClientError: S3 does not say, or knows none of that id.
+        botocore.exceptions.BotoCoreError, ClientError: S3 refused the request, or knows no such job.
 
     """
     return JobStatus.of(s3control.describe_job(AccountId=account_id, JobId=job_id)["Job"])
 
 
 def follow(s3control: Any, account_id: str, job_id: str, wait: Callable[[], None]) -> Iterator[JobStatus]:
-    """Ask how a job stands until it has ended; what comes last says how.
-
-    Args:
-        s3control: A client.
-        account_id: Whose job it is.
-        job_id: Of the job.
-        wait: Called before S3 is asked again.
+    """Yield a job's status until it has ended, and call ``wait`` between two requests.
 
     Raises:
-        botocore.exceptions.BotoCoreError, ClientError: S3 does not say, or knows none of that id.
+        botocore.exceptions.BotoCoreError, ClientError: S3 refused the request, or knows no such job.
 
     """
-    while not (current := status(s3control, account_id, job_id)).ended:
+    while not (current := status(s3control, account_id, job_id)).has_ended:
         yield current
         wait()
     yield current
+
+
+def manifest_lines(bucket: str, keys: Iterable[str]) -> Iterator[bytes]:
+    """Yield the lines of a CSV manifest, with percent-encoded keys as S3 requires.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-create-job.html#create-manifest-file
+    """
+    # %20 decodes to a space whether or not the reader decodes + to one.
+    return (f"{bucket},{quote(key, safe='/')}\n".encode() for key in keys)
+
+
+def upload_manifest(s3: Any, bucket: str, key: str, lines: BinaryIO) -> CsvManifest:
+    """Upload a CSV manifest.
+
+    Args:
+        s3: A client.
+        bucket: The destination bucket's name.
+        key: In the folder of the jobs.
+        lines: Read from its current position.
+
+    Raises:
+        botocore.exceptions.BotoCoreError, ClientError: S3 refused the upload.
+
+    """
+    # S3 accepts no CSV manifest that is encrypted with a KMS key, which may be the bucket's default.
+    options = {"ContentType": "text/csv", "ServerSideEncryption": "AES256"}
+    s3.upload_fileobj(lines, bucket, key, ExtraArgs=options)
+    return CsvManifest(key, s3.head_object(Bucket=bucket, Key=key)["ETag"].strip('"'))
+
+
+def failed_tasks(s3: Any, job: JobStatus) -> Iterator[FailedTask]:
+    """Read the failed tasks from an ended job's report.
+
+    Raises:
+        ToolError: The report is missing or malformed.
+        botocore.exceptions.BotoCoreError, ClientError: S3 refused a request.
+
+    """
+    if not job.failed:
+        return
+    where = f"s3://{job.report_bucket}/{job.report_key}"
+    try:
+        manifest = json.load(s3.get_object(Bucket=job.report_bucket, Key=job.report_key)["Body"])
+        columns = [column.strip() for column in manifest["ReportSchema"].split(",")]
+        for part in manifest["Results"]:
+            if part["TaskExecutionStatus"] == "failed":
+                body = s3.get_object(Bucket=part["Bucket"], Key=part["Key"])["Body"]
+                # A reason may contain line breaks, and U+2028, at which some readers break a line.
+                rows = csv.DictReader(io.TextIOWrapper(body, "utf-8", newline=""), fieldnames=columns)
+                yield from (FailedTask(unquote_plus(row["Key"]), row["ResultMessage"]) for row in rows)
+    except s3.exceptions.NoSuchKey as error:
+        raise ToolError(
+            f"Job {job.job_id} has no report at {where}: S3 writes one when a job that called the function has ended"
+        ) from error
+    except (csv.Error, KeyError, ValueError) as error:
+        raise ToolError(f"Cannot parse the report {where} of job {job.job_id}: {error!r}: is it S3's?") from error
 
 
 def _sentence(failure: Mapping[str, str]) -> str:

@@ -1,6 +1,5 @@
-"""A deployed pipeline as its function describes it, and the clients that reach all of its parts."""
+"""A deployed pipeline, described by its function's configuration."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,27 +10,26 @@ from botocore.exceptions import ClientError
 from aws.settings import Settings
 from errors import SettingsError
 from tools.common import aws
-from tools.common.aws import DENIED, SIGN_IN, SIGN_IN_AGAIN
 from tools.common.errors import ToolError
 from tools.common.local_stack import Stack
 
 DEFAULT_FUNCTION = "Lambda-image"
-"""The module's default name."""
+"""The Terraform module's default name."""
 
 MakeClient = Callable[[str, Config | None], Any]
-"""Makes a boto3 client of a service; its configuration is boto3's own where there is none."""
+"""Makes a boto3 client of a service, with an optional configuration."""
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A pipeline that is deployed.
+    """A deployed pipeline.
 
     Attributes:
-        client: Makes the clients that reach it.
-        function_arn: Also says in which account and region all of it is.
-        memory_mib: Of the function.
-        architecture: Of the function: ``arm64`` or ``x86_64``.
-        settings: The function's own.
+        client: Makes clients for the pipeline's account and region.
+        function_arn: The function's ARN, which also names the account and the region.
+        memory_mib: The function's memory.
+        architecture: The function's: ``arm64`` or ``x86_64``.
+        settings: The function's.
 
     """
 
@@ -62,25 +60,25 @@ class Deployment:
         name = self.settings.failure_queue_url.rpartition("/")[2]
         return f"arn:{self.partition}:sqs:{self.region}:{self.account_id}:{name}"
 
-    def with_undelivered(self) -> "Deployment":
-        """The same, with the queue of what EventBridge could not deliver in the place of the failure queue."""
-        url = self.settings.failure_queue_url.removesuffix("-failures") + "-undelivered"
-        return replace(self, settings=replace(self.settings, failure_queue_url=url))
-
     @property
     def reserved_prefix(self) -> str:
-        """What the keys of S3 Batch Operations' manifests and reports begin with, in the destination bucket."""
+        """Prefix of S3 Batch Operations' manifests and reports in the destination bucket."""
         return f"batch-operations/{self.function_name}/"
+
+    def with_undelivered(self) -> "Deployment":
+        """Return a copy whose failure queue is the queue of events that EventBridge could not deliver."""
+        url = self.settings.failure_queue_url.removesuffix("-failures") + "-undelivered"
+        return replace(self, settings=replace(self.settings, failure_queue_url=url))
 
 
 @dataclass(frozen=True)
 class Target:
-    """Which deployment is meant.
+    """Which deployment a command is for.
 
     Attributes:
-        function: The name of its function; without it the module's default, or that of ``invoke up``.
+        function: The function's name; if empty, the module's default or the local stack's.
         local: Whether it is on the local AWS of ``invoke up``.
-        undelivered: Whether the queue of what EventBridge could not deliver takes the place of the failure queue.
+        undelivered: Whether to use the queue of events that EventBridge could not deliver as the failure queue.
 
     """
 
@@ -90,11 +88,11 @@ class Target:
 
 
 def find(target: Target) -> Deployment:
-    """Ask a function what pipeline it is of.
+    """Read the configuration of a pipeline's function.
 
     Raises:
-        ToolError: There is no such function, it may not be asked, or it is none of this project's.
-        botocore.exceptions.BotoCoreError: AWS cannot be asked at all.
+        ToolError: There is no such function, its configuration can't be read, or it is not this project's.
+        botocore.exceptions.BotoCoreError: AWS can't be reached.
 
     """
     client = Stack.running().aws.client if target.local else aws.client
@@ -102,32 +100,22 @@ def find(target: Target) -> Deployment:
     try:
         described = client("lambda", None).get_function_configuration(FunctionName=name)
     except ClientError as error:
-        raise _not_found(name, error) from error
+        if error.response["Error"]["Code"] in {"ResourceNotFoundException", "404"}:
+            raise ToolError(f"No function {name}: name it with --function, and its region with AWS_REGION") from error
+        # The account is not known yet.
+        resource = f"arn:aws:lambda:*:*:function:{name}"
+        statement = {"Effect": "Allow", "Action": "lambda:GetFunctionConfiguration", "Resource": resource}
+        raise aws.refusal(error, f"read the configuration of {name}", [statement]) from error
     variables = described.get("Environment", {})
     if "Error" in variables:
-        raise ToolError(
-            f"The settings of {name} cannot be read: {variables['Error'].get('Message', 'no reason given')}"
-        )
+        reason = variables["Error"].get("Message", "no reason given")
+        raise ToolError(f"Cannot read the environment of {name}: {reason}")
     memory = {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(described["MemorySize"])}
     try:
         settings = Settings.from_environment(variables.get("Variables", {}) | memory)
     except SettingsError as error:
-        raise ToolError(f"{name} is no image resizer of this version: {error}") from error
-    found = Deployment(
+        raise ToolError(f"{name} is not an image resizer of this version: {error}") from error
+    deployment = Deployment(
         client, described["FunctionArn"], described["MemorySize"], described["Architectures"][0], settings
     )
-    return found.with_undelivered() if target.undelivered else found
-
-
-def _not_found(name: str, error: ClientError) -> ToolError:
-    code, said = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
-    if code in {"ResourceNotFoundException", "404"}:
-        return ToolError(f"No function {name} here: give its name with --function, and AWS_REGION the region it is in")
-    if code in SIGN_IN_AGAIN:
-        return ToolError(f"AWS does not take these credentials: {code}: {SIGN_IN}")
-    if code in DENIED:
-        # Of which account it would be is not known.
-        resource = f"arn:aws:lambda:*:*:function:{name}"
-        statement = {"Effect": "Allow", "Action": "lambda:GetFunctionConfiguration", "Resource": resource}
-        return ToolError(f"Cannot ask {name} what it is: {code}: {said}: your policy needs {json.dumps(statement)}")
-    return ToolError(f"Cannot ask {name} what it is: {code}: {said}")
+    return deployment.with_undelivered() if target.undelivered else deployment

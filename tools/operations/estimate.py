@@ -1,30 +1,30 @@
-"""What a backfill will take and cost, estimated before it begins from the number and the bytes of its objects."""
+"""Time and cost of a backfill, estimated from the number and bytes of its uploads."""
 
 from dataclasses import dataclass
 
 from tools.common.pricing import BATCH_OPERATIONS_JOB, BATCH_OPERATIONS_OBJECT, OUR_GETS, Workload
 
 BYTES_PER_PIXEL = 0.4
-"""Of a photo as JPEG, which is what all objects are taken for."""
+"""Of a photo as JPEG, which every upload is assumed to be."""
 
 CPU_SECONDS_PER_MEGAPIXEL = 0.0521 / 12
-"""Measured of a JPEG of 12 MP at half size: docs/benchmarks.md."""
+"""Measured for a JPEG of 12 MP at half size: docs/benchmarks.md."""
 
 OUTPUT_SHARE = 0.25
-"""Bytes of one output, by those of its source."""
+"""Bytes of an output, divided by its source's."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is to come.
+    """The work of a backfill.
 
     Attributes:
-        objects: How many.
-        size: Their bytes.
-        renditions: Outputs of each.
-        memory_mib: Of the function.
-        architecture: Of the function.
-        by_job: Whether S3 Batch Operations sends them.
+        objects: Number of uploads.
+        size: Bytes of all uploads.
+        renditions: Outputs of each upload.
+        memory_mib: The function's memory.
+        architecture: The function's.
+        by_job: Whether S3 Batch Operations sends the uploads.
 
     """
 
@@ -37,27 +37,27 @@ class Estimate:
 
     @property
     def megapixels(self) -> float:
-        """How many pixels all have."""
+        """Pixels of all uploads."""
         return self.size / BYTES_PER_PIXEL / 1e6
 
     @property
     def function_seconds(self) -> float:
-        """How long the function runs, all invocations together."""
+        """Duration of all invocations."""
         return self.objects * self._workload.seconds(self.memory_mib)
 
     @property
     def job_dollars(self) -> float:
-        """What S3 Batch Operations costs."""
+        """Price of S3 Batch Operations."""
         return BATCH_OPERATIONS_JOB + self.objects * BATCH_OPERATIONS_OBJECT if self.by_job else 0.0
 
     @property
     def dollars(self) -> float:
-        """What all costs: Lambda, the requests to S3, and the job."""
+        """Price of Lambda, S3's requests and the job."""
         return self.objects * self._workload.dollars(self.memory_mib, self.architecture) + self.job_dollars
 
     @property
     def _workload(self) -> Workload:
-        """An image of the mean size."""
+        """The work for an upload of the mean size."""
         mean = self.size / max(1, self.objects)
         return Workload(
             cpu=mean / BYTES_PER_PIXEL / 1e6 * CPU_SECONDS_PER_MEGAPIXEL,

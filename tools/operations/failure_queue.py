@@ -1,8 +1,8 @@
-"""The failure queue: its records, looked at without being taken, or taken one by one."""
+"""The failure queue and its records."""
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -14,16 +14,16 @@ from errors import EventError
 from tools.operations.deployment import Deployment
 
 BATCH = 10
-"""The most messages that SQS takes or gives at a time."""
+"""SQS's limit on the messages of one request."""
 
 SAMPLE_SECONDS = 120
-"""How long what a sample has seen is hidden from others, where it is not released any more."""
+"""Visibility timeout of sampled messages, for a process that dies before it releases them."""
 
 UNDELIVERED = "undelivered"
-"""The reason of an event as it was sent."""
+"""Reason of an event that EventBridge could not deliver."""
 
 NOT_UNDERSTOOD = "not_understood"
-"""The reason of a message that is no record."""
+"""Reason of a message that is neither a record nor an event."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,15 @@ class Record:
     """A message of the failure queue.
 
     Attributes:
-        message_id: Stays the same however often it is received.
-        receipt: What it is hidden, shown and deleted by; each time it is received another.
-        sent: When SQS took it.
-        event: Its content, which the function takes for an event; None where it is no JSON object.
-        reason: Of a rejection; of an event that Lambda gave up, its condition, such as ``RetriesExhausted``;
-            ``undelivered`` of one that never came to Lambda.
+        message_id: The same each time that the message is received.
+        receipt: Handle that hides, shows and deletes the message; another one each time.
+        sent: When SQS accepted it.
+        event: Its body, which the function accepts as an event; None if it is not one.
+        reason: A rejection's reason; Lambda's condition for an event that it gave up, such as ``RetriesExhausted``;
+            or :data:`UNDELIVERED` or :data:`NOT_UNDERSTOOD`.
         addresses: The objects that it is about.
-        etag: Of the object that was rejected, in quotation marks; empty where an event was given up.
-        message: What is wrong, for a person.
+        etag: ETag of a rejected object, in quotation marks; empty for an event that was given up.
+        message: The error, for people.
 
     """
 
@@ -54,7 +54,7 @@ class Record:
 
     @classmethod
     def of(cls, message: Mapping[str, Any]) -> "Record":
-        """Read what SQS gave."""
+        """Parse a message of SQS's ``receive_message``."""
         sent = datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
         identity = message["MessageId"], message["ReceiptHandle"], sent
         try:
@@ -66,32 +66,31 @@ class Record:
             case {"reason": str(reason), "etag": str(etag)}:
                 return cls(*identity, body, reason, addresses, etag, str(body.get("message", "")))
             case {"requestContext": {"condition": str(condition)}}:
-                said = body.get("responsePayload")
-                error = said.get("errorMessage", "") if isinstance(said, dict) else ""
+                payload = body.get("responsePayload")
+                error = payload.get("errorMessage", "") if isinstance(payload, dict) else ""
                 return cls(*identity, body, condition, addresses, "", str(error))
         return cls(*identity, body, UNDELIVERED, addresses, "", "")
 
     @property
     def is_rejection(self) -> bool:
-        """Whether it says that an object can have no image, rather than that an event was given up."""
+        """Whether the function rejected the object, rather than Lambda giving up the event."""
         return bool(self.etag)
 
 
 @dataclass(frozen=True)
-class Choice:
-    """Which records are meant.
+class Selection:
+    """Which records a command is for.
 
     Attributes:
-        reason: Exactly this; any where empty.
-        prefix: What a key of theirs begins with.
+        reason: Their reason; any if empty.
+        prefix: Prefix of at least one of their keys.
 
     """
 
     reason: str = ""
     prefix: str = ""
 
-    def fits(self, record: Record) -> bool:
-        """Whether a record is meant."""
+    def matches(self, record: Record) -> bool:
         if self.reason and record.reason != self.reason:
             return False
         return not self.prefix or any(address.key.startswith(self.prefix) for address in record.addresses)
@@ -99,43 +98,47 @@ class Choice:
 
 @dataclass(frozen=True)
 class Depth:
-    """How many messages there are, as far as SQS knows.
+    """Approximate numbers of messages.
 
     Attributes:
-        waiting: Those that can be received.
-        in_hand: Those that somebody has received and not yet released.
-        at: SQS's own time, to the second.
+        visible: Messages that can be received.
+        in_flight: Messages that a process has received, and neither deleted nor released.
+        at: When, by SQS's clock, in whole seconds.
 
     """
 
-    waiting: int
-    in_hand: int
+    visible: int
+    in_flight: int
     at: datetime
+
+    @property
+    def total(self) -> int:
+        return self.visible + self.in_flight
 
 
 @dataclass(frozen=True)
 class FailureQueue:
-    """The queue of a pipeline; every method raises botocore's errors where SQS cannot do it."""
+    """A pipeline's failure queue; every method raises botocore's errors if SQS refuses a request."""
 
     deployment: Deployment
 
     def depth(self) -> Depth:
-        """Ask how many messages there are."""
+        """Return how many messages there are."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         response = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
-        waiting, in_hand = (int(response["Attributes"][name]) for name in names)
+        visible, in_flight = (int(response["Attributes"][name]) for name in names)
         date = response["ResponseMetadata"]["HTTPHeaders"]["date"]
-        return Depth(waiting, in_hand, datetime.strptime(date, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC))
+        return Depth(visible, in_flight, datetime.strptime(date, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC))
 
-    def sample(self, most: int) -> list[Record]:
-        """Look at so many records, and leave them where they are.
+    def sample(self, limit: int) -> list[Record]:
+        """Read about ``limit`` records and leave them in the queue.
 
-        SQS gives what some of its servers have, so what comes is a sample, even where nothing more comes.
+        It may miss some: each request to SQS asks only some of its servers.
         """
         seen: dict[str, Record] = {}
         deadline = time.monotonic() + SAMPLE_SECONDS / 2
         try:
-            while len(seen) < most and time.monotonic() < deadline:
+            while len(seen) < limit and time.monotonic() < deadline:
                 records = self.receive(SAMPLE_SECONDS)
                 if not records:
                     break
@@ -144,11 +147,11 @@ class FailureQueue:
             self.hide(seen.values(), 0)
         return sorted(seen.values(), key=lambda record: record.sent)
 
-    def receive(self, seconds: int, *, most: int = BATCH, wait: int = 1) -> list[Record]:
-        """Take some messages, hidden from others for so many seconds; none where none came within ``wait`` seconds."""
+    def receive(self, seconds: int, *, limit: int = BATCH, wait: int = 1) -> list[Record]:
+        """Receive up to ``limit`` messages within ``wait`` seconds, and hide them for ``seconds``."""
         response = self._client.receive_message(
             QueueUrl=self._url,
-            MaxNumberOfMessages=min(most, BATCH),
+            MaxNumberOfMessages=min(limit, BATCH),
             VisibilityTimeout=seconds,
             WaitTimeSeconds=wait,
             AttributeNames=["SentTimestamp"],
@@ -156,17 +159,18 @@ class FailureQueue:
         return [Record.of(message) for message in response.get("Messages", [])]
 
     def hide(self, records: Iterable[Record], seconds: int) -> None:
-        """Hide messages that were received for so many seconds from now; 0 shows them to everyone at once."""
-        for batch in _batches(records):
+        """Hide received messages for ``seconds`` from now; 0 makes them visible at once."""
+        remaining = list(records)
+        for start in range(0, len(remaining), BATCH):
             entries = [
                 {"Id": str(number), "ReceiptHandle": record.receipt, "VisibilityTimeout": seconds}
-                for number, record in enumerate(batch)
+                for number, record in enumerate(remaining[start : start + BATCH])
             ]
-            # What fails in it is shown again when its time is over.
+            # Failed entries need no retry: their messages become visible when the earlier timeout ends.
             self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
 
     def delete(self, record: Record) -> None:
-        """Remove a message that was received."""
+        """Delete a received message."""
         self._client.delete_message(QueueUrl=self._url, ReceiptHandle=record.receipt)
 
     @property
@@ -176,9 +180,3 @@ class FailureQueue:
     @cached_property
     def _client(self) -> Any:
         return self.deployment.client("sqs", None)
-
-
-def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    left = list(records)
-    for start in range(0, len(left), BATCH):
-        yield left[start : start + BATCH]

@@ -1,8 +1,10 @@
-"""Has the deployed function look at objects, and waits for what it says of them."""
+"""Invokes the deployed function, and waits for its replies."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -12,22 +14,22 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from tools.operations import CONCURRENCY
 from tools.operations.deployment import Deployment
 
-PATIENCE_SECONDS = 30
-"""How long Lambda may take beside the function's own timeout."""
+READ_MARGIN_SECONDS = 30
+"""How long Lambda may take in addition to the function's timeout."""
 
 ATTEMPTS = 8
-"""How often an invocation is tried that Lambda throttles; the last ones are up to 20 s apart."""
+"""Attempts of a throttled invocation; the last ones are up to 20 s apart."""
 
 THROTTLED = {"TooManyRequestsException", "429"}
 
 
 @dataclass(frozen=True)
-class Look:
-    """What became of the objects of one event.
+class Reply:
+    """The function's reply to one event.
 
     Attributes:
-        statuses: The function's word for each object: ``written``, ``rejected``, ``removed``, ``gone`` or ``ignored``.
-        error: Why it is not known; empty where it is.
+        statuses: One for each object: ``written``, ``rejected``, ``removed``, ``gone`` or ``ignored``.
+        error: Why there are no statuses; empty after a success.
 
     """
 
@@ -35,54 +37,98 @@ class Look:
     error: str = ""
 
 
+@dataclass
+class Sent:
+    """The replies to many events.
+
+    Attributes:
+        statuses: Number of objects by status.
+        failed: Error by key, for keys to send again.
+
+    """
+
+    statuses: Counter[str] = field(default_factory=Counter)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Function:
     """The deployed function.
 
     Attributes:
-        concurrency: How many threads use this at a time.
+        concurrency: Invocations in flight at most.
 
     """
 
     deployment: Deployment
     concurrency: int = CONCURRENCY
 
-    def look_at(self, key: str) -> Look:
-        """Have the function look at an object of the source bucket.
+    def process_all(self, keys: Iterable[str], advance: Callable[[], None]) -> Sent:
+        """Have the function process many objects; reads at most as many keys ahead as are in flight.
+
+        Args:
+            keys: Of the source bucket.
+            advance: Called after each reply.
 
         Raises:
-            botocore.exceptions.BotoCoreError, ClientError: It may not be invoked, or not be reached.
+            botocore.exceptions.BotoCoreError, ClientError: The function can't be invoked.
 
         """
-        about = {"bucket": {"name": self.deployment.settings.source_bucket}, "object": {"key": key}}
-        # Of all envelopes that with the key as it is.
-        return self.send({"source": "aws.s3", "detail": about})
+        sent = Sent()
+        pending: dict[Future[Reply], str] = {}
 
-    def send(self, event: Mapping[str, object]) -> Look:
-        """Send any event.
+        def collect(done: Iterable[Future[Reply]]) -> None:
+            for future in done:
+                key, reply = pending.pop(future), future.result()
+                sent.statuses.update(reply.statuses)
+                if reply.error:
+                    sent.failed[key] = reply.error
+                advance()
+
+        with ThreadPoolExecutor(self.concurrency) as pool:
+            for key in keys:
+                if len(pending) >= self.concurrency:
+                    collect(wait(pending, return_when=FIRST_COMPLETED).done)
+                pending[pool.submit(self.process, key)] = key
+            collect(wait(pending).done)
+        return sent
+
+    def process(self, key: str) -> Reply:
+        """Have the function process one object of the source bucket.
 
         Raises:
-            botocore.exceptions.BotoCoreError, ClientError: The same.
+            botocore.exceptions.BotoCoreError, ClientError: The function can't be invoked.
+
+        """
+        # EventBridge's envelope is the only one that holds the key without an encoding.
+        detail = {"bucket": {"name": self.deployment.settings.source_bucket}, "object": {"key": key}}
+        return self.invoke({"source": "aws.s3", "detail": detail})
+
+    def invoke(self, event: Mapping[str, object]) -> Reply:
+        """Send an event.
+
+        Raises:
+            botocore.exceptions.BotoCoreError, ClientError: The function can't be invoked.
 
         """
         try:
             response = self._client.invoke(FunctionName=self.deployment.function_arn, Payload=json.dumps(event))
         except ReadTimeoutError:
-            return Look(error="no answer within the function's timeout")
+            return Reply(error="no reply within the function's timeout")
         except ClientError as error:
             if error.response["Error"]["Code"] not in THROTTLED:
                 raise
-            return Look(error="throttled: as many functions run as may")
+            return Reply(error="throttled: the function's concurrency limit is reached")
         reply = json.loads(response["Payload"].read())
         if "FunctionError" in response:
-            return Look(error=str(reply.get("errorMessage", reply)))
+            return Reply(error=str(reply.get("errorMessage", reply)))
         if "outcomes" not in reply:
-            return Look(error="an event of a queue or of a job, to which the function answers otherwise")
-        return Look(tuple(outcome["status"] for outcome in reply["outcomes"]))
+            return Reply(error="an event of a queue or a job, whose reply has no statuses")
+        return Reply(tuple(outcome["status"] for outcome in reply["outcomes"]))
 
     @cached_property
     def _client(self) -> Any:
-        timeout = self.deployment.settings.timeout_seconds + PATIENCE_SECONDS
+        timeout = self.deployment.settings.timeout_seconds + READ_MARGIN_SECONDS
         retries: Any = {"mode": "standard", "total_max_attempts": ATTEMPTS}
         config = Config(read_timeout=timeout, retries=retries, max_pool_connections=self.concurrency)
         return self.deployment.client("lambda", config)

@@ -1,4 +1,4 @@
-"""The objects of a bucket, in the order of their keys, a page at a time."""
+"""Listings of both buckets, in the order of their keys, one page in memory at a time."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from aws.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An object as a listing has it.
+    """An object in a listing.
 
     Attributes:
         etag: In quotation marks.
-        modified: To the second, for that is all that S3 tells elsewhere.
+        modified: In whole seconds, as a HEAD reports it.
         size: In bytes.
 
     """
@@ -25,57 +25,43 @@ class Listed:
     size: int
 
 
-def listed(s3: Any, bucket: str, prefix: str) -> Iterator[Listed]:
-    """List the objects whose keys begin so, by the bytes of their keys.
+def uploads(s3: Any, settings: Settings, prefix: str) -> Iterator[Listed]:
+    """List the source bucket's objects below a prefix that the filters select.
 
     Raises:
-        botocore.exceptions.BotoCoreError, ClientError: S3 could not do it.
+        botocore.exceptions.BotoCoreError, ClientError: S3 refused a request.
 
     """
+    prefixes = (one.prefix for one in settings.filters)
+    overlapping = (one for one in prefixes if one.startswith(prefix) or prefix.startswith(one))
+    for narrower in _disjoint(max(prefix, one, key=len) for one in overlapping):
+        for found in _listed(s3, settings.source_bucket, narrower):
+            if settings.is_upload(found.key):
+                yield found
+
+
+def outputs(s3: Any, settings: Settings, folder: str) -> Iterator[Listed]:
+    """List the destination bucket's objects that may be outputs of uploads in a folder.
+
+    Raises:
+        botocore.exceptions.BotoCoreError, ClientError: S3 refused a request.
+
+    """
+    for prefix in _disjoint(rendition.template.prefix + folder for rendition in settings.renditions):
+        yield from _listed(s3, settings.destination_bucket, prefix)
+
+
+def _listed(s3: Any, bucket: str, prefix: str) -> Iterator[Listed]:
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for found in page.get("Contents", []):
             modified = found["LastModified"].replace(microsecond=0)
             yield Listed(found["Key"], found["ETag"], modified, found["Size"])
 
 
-def uploads(s3: Any, settings: Settings, prefix: str) -> Iterator[Listed]:
-    """List what is to be resized of the source bucket, below a prefix.
-
-    Raises:
-        botocore.exceptions.BotoCoreError, ClientError: S3 could not do it.
-
-    """
-    beginnings = (filter_.prefix for filter_ in settings.filters)
-    for beginning in _disjoint(_narrower(prefix, one) for one in beginnings if _meet(prefix, one)):
-        for found in listed(s3, settings.source_bucket, beginning):
-            if settings.is_upload(found.key):
-                yield found
-
-
-def outputs(s3: Any, settings: Settings, folder: str) -> Iterator[Listed]:
-    """List all of the destination bucket that may be outputs of what is in a folder of the source bucket, or below it.
-
-    Raises:
-        botocore.exceptions.BotoCoreError, ClientError: S3 could not do it.
-
-    """
-    for beginning in _disjoint(rendition.template.prefix + folder for rendition in settings.renditions):
-        yield from listed(s3, settings.destination_bucket, beginning)
-
-
 def _disjoint(prefixes: Iterable[str]) -> list[str]:
-    """What is left of prefixes, in order, where each key is to be listed once."""
+    """Sort prefixes, and drop each one that begins with another, so that every key is listed once."""
     kept: list[str] = []
-    # One that begins another sorts right before all that it begins.
     for prefix in sorted(prefixes):
         if not kept or not prefix.startswith(kept[-1]):
             kept.append(prefix)
     return kept
-
-
-def _meet(one: str, other: str) -> bool:
-    return one.startswith(other) or other.startswith(one)
-
-
-def _narrower(one: str, other: str) -> str:
-    return max(one, other, key=len)

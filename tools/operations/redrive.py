@@ -1,151 +1,217 @@
-"""Sends the records of the failure queue to the function again, and removes each once that is done with."""
+"""`invoke failures` and `invoke redrive`: print the failure queue's records, and send them to the function again."""
 
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from aws.outcomes import ObjectAddress
 from tools.operations import CONCURRENCY
+from tools.operations.console import format_age, format_counts
 from tools.operations.deployment import Deployment
-from tools.operations.failure_queue import Choice, FailureQueue, Record
-from tools.operations.function import Function, Look
+from tools.operations.failure_queue import FailureQueue, Record, Selection
+from tools.operations.function import Function, Reply
+from tools.operations.session import Session
 
-PASSED_OVER_SECONDS = 900
-"""How long what is not meant is hidden: longer than all others take, and it is shown again at the end."""
+SAMPLE = 1000
+"""Records that `invoke failures` reads."""
+
+SKIPPED_SECONDS = 900
+"""Visibility timeout of records that the selection skips: longer than a redrive, which shows them at its end."""
 
 MARGIN_SECONDS = 60
-"""How long a record is hidden beside the function's timeout: Lambda may throttle its first attempts."""
+"""Added to the function's timeout for a record's visibility timeout: Lambda may throttle the first attempts."""
 
 LONG_POLL_SECONDS = 20
-"""The longest that SQS waits for a message."""
-
-Advance = Callable[[], None]
-"""Told of each record that is done with."""
+"""SQS's limit on waiting for a message."""
 
 
 @dataclass
-class Redriven:
-    """What became of the records.
+class RedriveResult:
+    """What happened to the records.
 
     Attributes:
-        statuses: How many objects are now ``written``, ``rejected`` (and recorded anew) and so on.
-        failed: Records that stay, each with the function's reason: the event failed again.
-        left: Records that were not meant, or are new.
-        elsewhere: Records that somebody else has in hand, or had, and was killed: they come back by themselves.
+        statuses: Number of objects by the function's status; ``rejected`` ones have a new record.
+        failed: Records that stay because their event failed again, each with the error.
+        skipped: Records that the selection skips, or that are new.
+        held_elsewhere: Records that another process is working on, or was when it was killed; they become visible again
+            by themselves.
 
     """
 
     statuses: Counter[str] = field(default_factory=Counter)
     failed: list[tuple[Record, str]] = field(default_factory=list)
-    left: int = 0
-    elsewhere: int = 0
+    skipped: int = 0
+    held_elsewhere: int = 0
 
 
 class Redrive:
-    """One redrive: of what was in the queue before it began, and each record once.
+    """Sends each record that was in the queue at the start once.
 
-    A record is hidden for as long as its event may take, and removed only when the function has said what became of
-    its objects: by then each has its image, or a new record. Killed at any moment, a redrive leaves every record that
-    is not done with; those that it had in hand are shown again when their time is over.
+    A record is hidden for as long as its event may take, and deleted after the function's reply: by then each of its
+    objects has its image or a new record. A redrive that is killed loses no record; those that it held become visible
+    when their timeout ends.
 
     Args:
-        deployment: Whose queue.
-        choice: Which records.
-        concurrency: How many events are under way at a time.
+        deployment: The pipeline.
+        selection: Which records.
+        concurrency: Events in flight at most.
 
     """
 
-    def __init__(self, deployment: Deployment, choice: Choice, concurrency: int = CONCURRENCY) -> None:
+    def __init__(self, deployment: Deployment, selection: Selection, concurrency: int = CONCURRENCY) -> None:
         self._queue = FailureQueue(deployment)
         self._function = Function(deployment, concurrency)
-        self._choice = choice
+        self._selection = selection
         self._concurrency = concurrency
-        self._lease = deployment.settings.timeout_seconds + MARGIN_SECONDS
+        self._visibility_seconds = deployment.settings.timeout_seconds + MARGIN_SECONDS
         self._seen: set[str] = set()
         self._sent: set[ObjectAddress] = set()
-        # With the receipt that counts: a message that comes again has another.
-        self._in_hand: dict[str, Record] = {}
-        self._result = Redriven()
+        # By message id; the latest receipt counts.
+        self._held: dict[str, Record] = {}
+        self._result = RedriveResult()
 
-    def run(self, advance: Advance) -> Redriven:
-        """Send all that is there.
+    def run(self, advance: Callable[[], None]) -> RedriveResult:
+        """Send the records; ``advance`` is called after each success.
 
         Raises:
-            botocore.exceptions.BotoCoreError, ClientError: AWS could not do it; what is not done with is still there.
+            botocore.exceptions.BotoCoreError, ClientError: AWS refused a request; unfinished records stay.
 
         """
         depth = self._queue.depth()
-        until = time.monotonic() + self._lease if depth.in_hand else 0.0
+        wait_until = time.monotonic() + self._visibility_seconds if depth.in_flight else 0.0
         pending: set[Future[None]] = set()
         try:
             with ThreadPoolExecutor(self._concurrency) as pool:
                 while True:
-                    records = self._next(self._concurrency - len(pending), until)
+                    records = self._receive(self._concurrency - len(pending), wait_until)
                     if not records and not pending:
                         break
-                    meant = self._sorted_out(records, depth.at)
-                    pending |= {pool.submit(self._send, record, advance) for record in meant}
-                    pending = self._finished(pending, wait_for_one=not records or len(pending) >= self._concurrency)
-            self._result.left = len(self._in_hand) - len(self._result.failed)
-            self._result.elsewhere = max(0, self._queue.depth().in_hand - len(self._in_hand))
+                    selected = self._select(records, depth.at)
+                    pending |= {pool.submit(self._send, record, advance) for record in selected}
+                    pending = self._collect(pending, wait_for_one=not records or len(pending) >= self._concurrency)
+            self._result.skipped = len(self._held) - len(self._result.failed)
+            self._result.held_elsewhere = max(0, self._queue.depth().in_flight - len(self._held))
         finally:
-            # Only now, or they would come again at once.
-            self._queue.hide(self._in_hand.values(), 0)
+            # Not earlier: this loop would receive them again.
+            self._queue.hide(self._held.values(), 0)
         return self._result
 
-    def _next(self, room: int, until: float) -> list[Record]:
-        """Receive as much as can be sent at once; wait for what somebody else has in hand, while it may come back."""
+    def _receive(self, room: int, wait_until: float) -> list[Record]:
+        """Receive as many records as can be sent now; wait for records that a killed process may have held."""
         if room <= 0:
             return []
-        records = self._queue.receive(self._lease, most=room)
-        others_have = True
-        while not records and others_have and room == self._concurrency and time.monotonic() < until:
-            # Asked first: what comes back in between is received.
-            others_have = self._others_have()
-            records = self._queue.receive(self._lease, most=room, wait=LONG_POLL_SECONDS)
+        records = self._queue.receive(self._visibility_seconds, limit=room)
+        others_hold = True
+        while not records and others_hold and room == self._concurrency and time.monotonic() < wait_until:
+            # Ask before receiving: a record that is released in between is received.
+            others_hold = self._queue.depth().in_flight > len(self._held)
+            records = self._queue.receive(self._visibility_seconds, limit=room, wait=LONG_POLL_SECONDS)
         return records
 
-    def _others_have(self) -> bool:
-        return self._queue.depth().in_hand > len(self._in_hand)
-
-    def _sorted_out(self, records: Sequence[Record], began: datetime) -> list[Record]:
-        """What is meant of these; the others are hidden until the end, that they do not come again and again."""
-        meant: list[Record] = []
-        others: list[Record] = []
+    def _select(self, records: Sequence[Record], began: datetime) -> list[Record]:
+        """Return the records to send; hide the others until the end, so that they aren't received again and again."""
+        selected: list[Record] = []
+        skipped: list[Record] = []
         for record in records:
-            fits = self._choice.fits(record) and record.message_id not in self._seen and self._is_old(record, began)
-            (meant if fits else others).append(record)
+            is_selected = (
+                self._selection.matches(record) and record.message_id not in self._seen and self._is_old(record, began)
+            )
+            (selected if is_selected else skipped).append(record)
             self._seen.add(record.message_id)
-            if fits:
+            if is_selected:
                 self._sent.update(record.addresses)
-        self._in_hand |= {record.message_id: record for record in records}
-        self._queue.hide(others, PASSED_OVER_SECONDS)
-        return meant
+        self._held |= {record.message_id: record for record in records}
+        self._queue.hide(skipped, SKIPPED_SECONDS)
+        return selected
 
     def _is_old(self, record: Record, began: datetime) -> bool:
-        """Whether a record was there before: of the second in which all began, what is recorded anew was not."""
-        # SQS tells its own time to the second.
+        """Whether a record was in the queue at the start.
+
+        SQS's clock has whole seconds: in the first second, a record about an object that was sent already is new.
+        """
         return record.sent < began or (
             record.sent < began + timedelta(seconds=1) and self._sent.isdisjoint(record.addresses)
         )
 
-    def _send(self, record: Record, advance: Advance) -> None:
-        look = self._function.send(record.event) if record.event is not None else Look(error="it is no event")
-        if look.error:
-            self._result.failed.append((record, look.error))
+    def _send(self, record: Record, advance: Callable[[], None]) -> None:
+        reply = Reply(error="not an event") if record.event is None else self._function.invoke(record.event)
+        if reply.error:
+            self._result.failed.append((record, reply.error))
             return
-        self._queue.delete(self._in_hand[record.message_id])
-        del self._in_hand[record.message_id]
-        self._result.statuses.update(look.statuses)
+        self._queue.delete(self._held[record.message_id])
+        del self._held[record.message_id]
+        self._result.statuses.update(reply.statuses)
         advance()
 
     @staticmethod
-    def _finished(pending: set[Future[None]], *, wait_for_one: bool) -> set[Future[None]]:
-        """Raise what a thread raised; returns those that are still under way."""
-        done, left = wait(pending, timeout=None if wait_for_one else 0, return_when=FIRST_COMPLETED)
+    def _collect(pending: set[Future[None]], *, wait_for_one: bool) -> set[Future[None]]:
+        """Raise the threads' errors, and return the unfinished futures."""
+        done, unfinished = wait(pending, timeout=None if wait_for_one else 0, return_when=FIRST_COMPLETED)
         for future in done:
             future.result()
-        return left
+        return unfinished
+
+
+def show_failures(session: Session, selection: Selection) -> None:
+    """Print records of the failure queue, and leave them there.
+
+    Raises:
+        botocore.exceptions.BotoCoreError, ClientError: SQS refused a request.
+
+    """
+    queue = FailureQueue(session.deployment)
+    total = queue.depth().total
+    with session.console.progress("Reading the failure queue"):
+        sample = queue.sample(SAMPLE)
+    records = [record for record in sample if selection.matches(record)]
+    for record in records:
+        session.console.json(_described(record))
+    now = datetime.now(UTC)
+    rows = [(record.reason, _keys(record), format_age(now - record.sent), record.message) for record in records]
+    session.console.table(("REASON", "KEY", "AGE", "MESSAGE"), rows)
+    reasons = Counter(record.reason for record in records)
+    session.console.text(
+        f"{format_counts(reasons)}. SQS can't list all messages: the sample has {len(sample):,} of about {total:,}."
+    )
+    session.console.json({"reasons": dict(reasons), "sample": len(sample), "approximate_total": total})
+
+
+def redrive(session: Session, selection: Selection) -> bool:
+    """Send records again, and delete those that succeed; returns whether all selected records did.
+
+    Raises:
+        botocore.exceptions.BotoCoreError, ClientError: AWS refused a request; unfinished records stay.
+
+    """
+    visible = FailureQueue(session.deployment).depth().visible
+    with session.console.progress("Sending again", visible) as update:
+        result = Redrive(session.deployment, selection, session.concurrency).run(lambda: update(advance=1))
+    for record, error in result.failed:
+        session.console.json({**_described(record), "error": error})
+    session.console.table(("KEY", "ERROR"), [(_keys(record), error) for record, error in result.failed])
+    counts = {**result.statuses, "failed": len(result.failed)}
+    session.console.text(f"Sent again: {format_counts(counts)}. Not selected, or new: {result.skipped:,}")
+    if result.held_elsewhere:
+        session.console.text(
+            f"Another process holds about {result.held_elsewhere:,} more, or held them when it was killed: "
+            "run this again in 15 minutes."
+        )
+    session.console.json({"sent": counts, "left": result.skipped, "elsewhere": result.held_elsewhere})
+    return not result.failed and not result.held_elsewhere
+
+
+def _described(record: Record) -> dict[str, object]:
+    return {
+        "reason": record.reason,
+        "keys": [address.key for address in record.addresses],
+        "etag": record.etag,
+        "message": record.message,
+        "sent": record.sent.isoformat(timespec="seconds"),
+    }
+
+
+def _keys(record: Record) -> str:
+    return ", ".join(address.key for address in record.addresses) or "-"

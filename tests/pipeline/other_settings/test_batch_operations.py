@@ -10,8 +10,18 @@ from tests.images import encoded, picture
 from tests.pipeline.conftest import Pipeline, awaited
 from tests.pipeline.other_settings.conftest import TILE
 from tests.pipeline.test_iam import Policy
-from tools.operations.batch_files import FailedTask, failed_tasks, manifest_lines, upload_manifest
-from tools.operations.batch_job import CsvManifest, GeneratedManifest, Job, JobStatus, create, status
+from tools.operations.batch_job import (
+    CsvManifest,
+    FailedTask,
+    GeneratedManifest,
+    Job,
+    JobStatus,
+    create,
+    failed_tasks,
+    manifest_lines,
+    status,
+    upload_manifest,
+)
 
 ACCOUNT_ID, FOLDER = "123456789012", "batch-operations/Lambda-image/"
 IMAGES = ("jobs/a b+c%é.jpg", 'jobs/comma, "quote".jpg', "jobs/画像/😀.jpg")
@@ -40,7 +50,7 @@ class Jobs:
 
         def ask() -> JobStatus | None:
             found = status(s3control, ACCOUNT_ID, job_id)
-            return found if found.ended else None
+            return found if found.has_ended else None
 
         return awaited(ask, f"end of the job {description}")
 

@@ -1,4 +1,4 @@
-"""What an operator sees: a line for each thing, whatever its key holds, and nothing where another reads it."""
+"""A command's output: one line for each item, whatever characters its key holds."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from tools.operations.screen import SHOWN, Screen, counted, duration
+from tools.operations.console import MAX_ROWS, Console, format_age, format_counts
 
 KEYS = {
     "[red]x[/red]": "[red]x[/red]",
@@ -23,18 +23,18 @@ KEYS = {
     "\u202egpj.exe\ufeff\x00": "\\u202egpj.exe\\ufeff\\x00",
     "\ud800": "\\ud800",
 }
-"""How keys are shown to people."""
+"""Keys, and what people see."""
 
 LONG = "x" * 1024
 
 
 @pytest.mark.parametrize(("key", "shown"), KEYS.items(), ids=[repr(key) for key in KEYS])
-def test_a_key_is_shown_as_it_is_and_moves_no_terminal(
+def test_a_key_is_shown_literally_and_cannot_control_the_terminal(
     capsys: pytest.CaptureFixture[str], key: str, shown: str
 ) -> None:
-    screen = Screen(as_json=False)
-    screen.say(key)
-    screen.table(("KEY", "AGE"), [(key, "1 s")])
+    console = Console(as_json=False)
+    console.text(key)
+    console.table(("KEY", "AGE"), [(key, "1 s")])
     said, heading, row, end = capsys.readouterr().out.split("\n")
     assert (said, heading.split(), end) == (shown, ["KEY", "AGE"], "")
     assert row.split("  ")[0].rstrip() == shown.split("  ", maxsplit=1)[0]
@@ -42,17 +42,17 @@ def test_a_key_is_shown_as_it_is_and_moves_no_terminal(
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_a_script_gets_every_key_as_it_is_in_one_line(capsys: pytest.CaptureFixture[str], key: str) -> None:
-    screen = Screen(as_json=True)
-    screen.line({"key": key})
-    screen.say(key)
-    screen.table(("KEY",), [(key,)])
+def test_json_has_every_key_on_one_line(capsys: pytest.CaptureFixture[str], key: str) -> None:
+    console = Console(as_json=True)
+    console.json({"key": key})
+    console.text(key)
+    console.table(("KEY",), [(key,)])
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line) == {"key": key}
 
 
-def test_people_see_no_lines_of_scripts(capsys: pytest.CaptureFixture[str]) -> None:
-    Screen(as_json=False).line({"key": "cake.jpg"})
+def test_json_lines_are_only_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
+    Console(as_json=False).json({"key": "cake.jpg"})
     assert capsys.readouterr().out == ""
 
 
@@ -61,42 +61,32 @@ def test_people_see_no_lines_of_scripts(capsys: pytest.CaptureFixture[str]) -> N
     [
         (0, 0, 0, None),
         (1, 0, 1, None),
-        (SHOWN, 0, SHOWN, None),
-        (SHOWN + 1, 0, SHOWN, "1"),
-        (SHOWN, 3210, SHOWN, "3,110"),
+        (MAX_ROWS, 0, MAX_ROWS, None),
+        (MAX_ROWS + 1, 0, MAX_ROWS, "1"),
+        (MAX_ROWS, 3210, MAX_ROWS, "3,110"),
     ],
 )
-def test_a_table_for_people_has_so_many_rows_and_says_how_many_more_there_are(
+def test_a_long_table_is_cut_and_says_how_many_rows_follow(
     capsys: pytest.CaptureFixture[str], rows: int, total: int, shown: int, more: str | None
 ) -> None:
-    Screen(as_json=False).table(("KEY", "WHY"), [(f"{row}{LONG}", "so") for row in range(rows)], total)
+    Console(as_json=False).table(("KEY", "WHY"), [(f"{row}{LONG}", "so") for row in range(rows)], total)
     lines = capsys.readouterr().out.splitlines()
     table = [line.split() for line in lines if not line.startswith("...")]
     assert table == [["KEY", "WHY"]] * bool(rows) + [[f"{row}{LONG}", "so"] for row in range(shown)]
-    assert lines[len(table) :] == ([f"... and {more} more: --json has all"] if more else [])
+    assert lines[len(table) :] == ([f"... and {more} more: --json prints all"] if more else [])
 
 
-def test_lines_for_scripts_never_go_to_the_bar_s_terminal(
+def test_json_lines_never_go_to_the_progress_bar_s_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reader, writer = os.openpty()
     with os.fdopen(reader, "rb"), os.fdopen(writer, "w") as terminal:
         monkeypatch.setattr(sys, "stderr", terminal)
         monkeypatch.setenv("TERM", "xterm")
-        screen = Screen(as_json=True)
-        with screen.progress("Comparing"):
-            screen.line({"key": "cake.jpg"})
+        console = Console(as_json=True)
+        with console.progress("Comparing"):
+            console.json({"key": "cake.jpg"})
     assert capsys.readouterr().out == '{"key": "cake.jpg"}\n'
-
-
-def test_a_bar_says_where_it_stands() -> None:
-    with Screen(as_json=False).progress("Listing") as bar:
-        bar.advance()
-        bar.advance(2)
-        (task,) = bar.progress.tasks
-        assert (task.description, task.completed, task.total) == ("Listing", 3, None)
-        bar.place("Comparing", 5, 10)
-        assert (task.description, task.completed, task.total) == ("Comparing", 5, 10)
 
 
 def test_a_terminal_breaks_a_long_line_itself(
@@ -105,7 +95,7 @@ def test_a_terminal_breaks_a_long_line_itself(
     # So that it is whole where it is copied.
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "40")
-    Screen(as_json=False).say(LONG)
+    Console(as_json=False).text(LONG)
     assert capsys.readouterr().out == f"{LONG}\n"
 
 
@@ -117,8 +107,8 @@ def test_a_terminal_breaks_a_long_line_itself(
         ({"b": 2, "a": 2, "c": 1000, "d": 0}, "1,000 c, 2 a, 2 b"),
     ],
 )
-def test_counts_are_told_the_most_first(counts: dict[str, int], said: str) -> None:
-    assert counted(counts) == said
+def test_counts_are_sorted_largest_first(counts: dict[str, int], said: str) -> None:
+    assert format_counts(counts) == said
 
 
 @pytest.mark.parametrize(
@@ -131,5 +121,5 @@ def test_counts_are_told_the_most_first(counts: dict[str, int], said: str) -> No
         (timedelta(hours=47), "1 d"),
     ],
 )
-def test_a_time_is_told_in_its_largest_unit(time: timedelta, said: str) -> None:
-    assert duration(time) == said
+def test_an_age_is_in_its_largest_unit(time: timedelta, said: str) -> None:
+    assert format_age(time) == said

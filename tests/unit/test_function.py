@@ -17,11 +17,10 @@ from botocore.stub import Stubber
 from moto.core.botocore_stubber import MockRawResponse
 
 from tools.operations.deployment import Deployment
-from tools.operations.function import Function, Look
-from tools.operations.sending import send
+from tools.operations.function import Function, Reply
 
 ARN = "arn:aws:lambda:eu-west-2:123456789012:function:images"
-OTHERWISE = Look(error="an event of a queue or of a job, to which the function answers otherwise")
+OTHERWISE = Reply(error="an event of a queue or a job, whose reply has no statuses")
 
 
 @pytest.fixture
@@ -44,35 +43,35 @@ def test_the_function_is_sent_a_key_as_it_is(invoked: tuple[Function, Stubber]) 
     event = {"source": "aws.s3", "detail": {"bucket": {"name": "uploads"}, "object": {"key": key}}}
     reply = payload({"outcomes": [{"status": "written", "key": key}]})
     stubber.add_response("invoke", reply, {"FunctionName": ARN, "Payload": json.dumps(event)})
-    assert function.look_at(key) == Look(("written",))
+    assert function.process(key) == Reply(("written",))
 
 
 @pytest.mark.parametrize(
-    ("response", "look"),
+    ("response", "reply"),
     [
-        (payload({"outcomes": [{"status": "written"}, {"status": "rejected"}]}), Look(("written", "rejected"))),
-        (payload({"outcomes": []}), Look()),
-        (payload({"errorMessage": "1 of 1 failed"}) | {"FunctionError": "Unhandled"}, Look(error="1 of 1 failed")),
-        (payload({"errorType": "Killed"}) | {"FunctionError": "Unhandled"}, Look(error="{'errorType': 'Killed'}")),
+        (payload({"outcomes": [{"status": "written"}, {"status": "rejected"}]}), Reply(("written", "rejected"))),
+        (payload({"outcomes": []}), Reply()),
+        (payload({"errorMessage": "1 of 1 failed"}) | {"FunctionError": "Unhandled"}, Reply(error="1 of 1 failed")),
+        (payload({"errorType": "Killed"}) | {"FunctionError": "Unhandled"}, Reply(error="{'errorType': 'Killed'}")),
         (payload({"batchItemFailures": []}), OTHERWISE),
         (payload({"results": [{"resultCode": "Succeeded"}]}), OTHERWISE),
     ],
 )
 def test_what_the_function_says_of_an_event(
-    invoked: tuple[Function, Stubber], response: dict[str, Any], look: Look
+    invoked: tuple[Function, Stubber], response: dict[str, Any], reply: Reply
 ) -> None:
     function, stubber = invoked
     stubber.add_response("invoke", response)
-    assert function.send({}) == look
+    assert function.invoke({}) == reply
 
 
 def test_what_lambda_has_no_room_for_is_no_error_of_its_own(invoked: tuple[Function, Stubber]) -> None:
     function, stubber = invoked
     stubber.add_client_error("invoke", "TooManyRequestsException", http_status_code=429)
-    assert function.send({}) == Look(error="throttled: as many functions run as may")
+    assert function.invoke({}) == Reply(error="throttled: the function's concurrency limit is reached")
     stubber.add_client_error("invoke", "AccessDeniedException")
     with pytest.raises(ClientError, match="AccessDenied"):
-        function.send({})
+        function.invoke({})
 
 
 def test_a_throttled_invocation_is_tried_eight_times(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,8 +84,8 @@ def test_a_throttled_invocation_is_tried_eight_times(deployment: Deployment, mon
         made.meta.events.register_first("before-send.lambda.Invoke", throttle)
         return made
 
-    look = Function(replace(deployment, client=client)).send({})
-    assert (look.error, throttle.call_count) == ("throttled: as many functions run as may", 8)
+    reply = Function(replace(deployment, client=client)).invoke({})
+    assert (reply.error, throttle.call_count) == ("throttled: the function's concurrency limit is reached", 8)
 
 
 def test_no_answer_in_time_is_no_error_of_its_own(deployment: Deployment) -> None:
@@ -96,8 +95,8 @@ def test_no_answer_in_time_is_no_error_of_its_own(deployment: Deployment) -> Non
         raise ReadTimeoutError(endpoint_url="https://lambda")
 
     client.meta.events.register("before-call.lambda.Invoke", silent)
-    assert Function(replace(deployment, client=lambda *_: client)).send({}) == Look(
-        error="no answer within the function's timeout"
+    assert Function(replace(deployment, client=lambda *_: client)).invoke({}) == Reply(
+        error="no reply within the function's timeout"
     )
 
 
@@ -111,28 +110,28 @@ def test_no_more_keys_are_read_than_are_under_way(deployment: Deployment, monkey
             read.append(str(number))
             yield read[-1]
 
-    def look_at(_: Function, key: str) -> Look:
+    def process(_: Function, key: str) -> Reply:
         together.wait()
         # One more is at hand when there is room for it.
         assert len(read) <= len(answered) + 3
         together.wait()
         answered.append(key)
-        return Look(error="no") if key == "7" else Look(("written",))
+        return Reply(error="no") if key == "7" else Reply(("written",))
 
-    monkeypatch.setattr(Function, "look_at", look_at)
+    monkeypatch.setattr(Function, "process", process)
     told: list[None] = []
-    sent = send(Function(deployment, 2), keys(), lambda: told.append(None))
+    sent = Function(deployment, 2).process_all(keys(), lambda: told.append(None))
     assert (sent.statuses, sent.failed, len(told)) == ({"written": 19}, {"7": "no"}, 20)
 
 
 def test_who_may_not_send_one_sends_no_more(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
 
-    def denied(_: Function, key: str) -> Look:
+    def denied(_: Function, key: str) -> Reply:
         looked.append(key)
         raise ClientError({"Error": {"Code": "AccessDenied"}}, "Invoke")
 
-    monkeypatch.setattr(Function, "look_at", denied)
+    monkeypatch.setattr(Function, "process", denied)
     with pytest.raises(ClientError, match="AccessDenied"):
-        send(Function(deployment, 2), map(str, range(1000)), lambda: None)
+        Function(deployment, 2).process_all(map(str, range(1000)), lambda: None)
     assert len(looked) <= 3

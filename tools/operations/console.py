@@ -1,0 +1,100 @@
+"""A command's output: tables for people or JSON lines for scripts, and progress on standard error."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import rich.console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+MAX_ROWS = 100
+"""Rows that a table shows at most; ``--json`` prints all."""
+
+Update = Callable[..., None]
+"""Updates a progress bar: :meth:`rich.progress.Progress.update` for its task."""
+
+
+class Console:
+    """Where a command prints.
+
+    Args:
+        as_json: Whether to print one JSON object a line, the last one with the totals, instead of text for people.
+
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        # A key may look like rich's markup or an emoji code.
+        self._out = rich.console.Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+        if not self._out.is_terminal:
+            # Programs such as grep expect each row on one line.
+            self._out.width = 32_768
+        self._err = rich.console.Console(stderr=True)
+
+    @contextlib.contextmanager
+    def progress(self, description: str, total: int | None = None) -> Iterator[Update]:
+        """Show a progress bar while the block runs; yields the function that updates it."""
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        # The bar must not capture JSON lines that go to a file or a pipe.
+        options: dict[str, Any] = {"disable": not self._err.is_terminal, "redirect_stdout": self._out.is_terminal}
+        with Progress(*columns, console=self._err, transient=True, **options) as progress:
+            yield partial(progress.update, progress.add_task(description, total=total))
+
+    def json(self, value: dict[str, Any]) -> None:
+        """Print a JSON line; without ``--json``, nothing."""
+        if self.as_json:
+            # json.dumps escapes all but ASCII: some readers end a line at U+2028.
+            print(json.dumps(value))
+
+    def text(self, line: str) -> None:
+        """Print a line for people; with ``--json``, nothing."""
+        if not self.as_json:
+            self._out.print(_escape(line))
+
+    def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]], total: int = 0) -> None:
+        """Print the first rows of a table for people; with ``--json``, nothing.
+
+        Args:
+            headings: Column names.
+            rows: All rows, or at least the first :data:`MAX_ROWS`.
+            total: Number of all rows, if ``rows`` has fewer.
+
+        """
+        if self.as_json or not rows:
+            return
+        table = Table(*headings, box=None, pad_edge=False, header_style="bold")
+        for row in rows[:MAX_ROWS]:
+            table.add_row(*map(_escape, row))
+        self._out.print(table)
+        if (more := max(total, len(rows)) - MAX_ROWS) > 0:
+            self.text(f"... and {more:,} more: --json prints all")
+
+
+def format_counts(counts: Mapping[str, int]) -> str:
+    """Format counts, largest first: ``20 written, 3 rejected``, or ``none``."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{number:,} {name}" for name, number in ordered if number) or "none"
+
+
+def format_age(age: timedelta) -> str:
+    """Format an age in its largest unit, such as ``3 h``."""
+    seconds = int(age.total_seconds())
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{max(0, seconds)} s"
+
+
+def _escape(text: str) -> str:
+    """Escape characters that a terminal would interpret or hide; an object's key may contain any."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

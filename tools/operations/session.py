@@ -1,0 +1,72 @@
+"""One run of an operator's command: the deployment it is for, its console and its concurrency."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tools.common.aws import reached
+from tools.common.errors import ToolError
+from tools.operations import CONCURRENCY
+from tools.operations.console import Console, format_counts
+from tools.operations.database import UploadSet
+from tools.operations.deployment import Deployment, Target, find
+from tools.operations.function import Function
+from tools.operations.permissions import explained
+
+
+@dataclass(frozen=True)
+class Session:
+    """One run of a command.
+
+    Attributes:
+        deployment: The pipeline.
+        console: Where the command prints.
+        concurrency: Invocations in flight at most.
+
+    """
+
+    deployment: Deployment
+    console: Console
+    concurrency: int = CONCURRENCY
+
+    def send(self, uploads: UploadSet) -> bool:
+        """Have the function process uploads, and print the outcome; returns whether every invocation succeeded.
+
+        Raises:
+            botocore.exceptions.BotoCoreError, ClientError: The function can't be invoked.
+
+        """
+        function = Function(self.deployment, self.concurrency)
+        with self.console.progress("Sending", uploads.count) as update:
+            sent = function.process_all(uploads.keys(), lambda: update(advance=1))
+        for key, error in sent.failed.items():
+            self.console.json({"key": key, "error": error})
+        self.console.table(("KEY", "ERROR"), list(sent.failed.items()))
+        counts = {**sent.statuses, "failed": len(sent.failed)}
+        self.console.text(f"Sent: {format_counts(counts)}")
+        self.console.json({"sent": counts})
+        return not sent.failed
+
+
+@contextmanager
+def open_session(
+    doing: str, target: Target, *, as_json: bool = False, concurrency: int = CONCURRENCY
+) -> Iterator[Session]:
+    """Find the deployment, and turn AWS's errors in the block into one-line errors.
+
+    Args:
+        doing: The end of an error's sentence that begins with "Cannot".
+        target: Which deployment.
+        as_json: Whether to print JSON lines.
+        concurrency: Invocations in flight at most.
+
+    Raises:
+        ToolError: The deployment does not exist, or AWS refused a request.
+
+    """
+    if concurrency < 1:
+        raise ToolError(f"--concurrency is {concurrency}: use 1 or more")
+    with reached("AWS", doing):
+        deployment = find(target)
+    with explained(deployment, doing):
+        yield Session(deployment, Console(as_json=as_json), concurrency)
