@@ -164,7 +164,7 @@ def _decoding_nanoseconds(picture: Picture, pixels: int, scans: jpeg.Structure |
     nanoseconds = pixels * DECODE_NANOSECONDS[picture.source_format]
     if picture.source_format == "AVIF":
         # Beside an image there may be its alpha, a thumbnail and a gain map.
-        nanoseconds = max(nanoseconds, DECODE_NANOSECONDS["AVIF"] * avif.coded(picture.source).item_pixels // 4)
+        nanoseconds = max(nanoseconds, DECODE_NANOSECONDS["AVIF"] * avif.read_streams(picture.source).item_pixels // 4)
     nanoseconds += picture.frame_count * DECODE_FRAME_NANOSECONDS[picture.source_format]
     nanoseconds += SIDE_NANOSECONDS * sum(count * sum(size) for (_, size), count in picture.kinds.items())
     if scans is None:
@@ -189,9 +189,9 @@ def _decoded_sizes(picture: Picture) -> dict[tuple[str, tuple[int, int]], tuple[
     """What a frame of each kind is decoded as, which may be more than the file says that it shows."""
     least = 0, 0
     if picture.source_format == "AVIF":
-        least = avif.coded(picture.source).size
+        least = avif.read_streams(picture.source).size
     elif picture.source_format == "GIF":
-        least = gif.blocks(picture.source).largest
+        least = gif.read_blocks(picture.source).largest
     elif picture.source_format == "TIFF":
         # A tile is decoded whole, however small its page is.
         pages = list(tiff.pages(picture.source))
@@ -235,7 +235,7 @@ def check_opening(source: bytes, limits: Limits, clock: "Clock") -> None:
         RejectedError: TOO_LARGE or TOO_SLOW, with what is needed and what there is.
 
     """
-    first = 4 * math.prod(gif.blocks(source).canvas) if source.startswith(gif.SIGNATURES) else 0
+    first = 4 * math.prod(gif.read_blocks(source).canvas) if source.startswith(gif.SIGNATURES) else 0
     _check_memory(SOURCE_COPIES * len(source) + first, limits)
     clock.check_opening(_opening_nanoseconds(source))
 
@@ -266,7 +266,7 @@ def _opening_nanoseconds(source: bytes) -> float:
         exif = (source[chunk.start : chunk.end] for chunk in webp.chunks(source) if chunk.kind == b"EXIF")
         return _tag_nanoseconds(tags.removeprefix(jpeg.EXIF) for tags in exif)
     if source.startswith(b"ftyp", 4):
-        return _tag_nanoseconds(avif.coded(source).exif)
+        return _tag_nanoseconds(avif.read_streams(source).exif)
     return 0
 
 

@@ -28,7 +28,7 @@ WHITES = {"F": (1, 255, 65535), "I": (255, 65535, 2**31 - 1)}
 """What white is in grey whose format does not say it."""
 
 
-def fitted(frame: Frame, target: str, background: str) -> Frame:
+def to_supported_mode(frame: Frame, target: str, background: str) -> Frame:
     """The frame in a mode that the target holds, without a profile that no longer describes it."""
     image = frame.image
     modes = MODES[target]
@@ -36,7 +36,7 @@ def fitted(frame: Frame, target: str, background: str) -> Frame:
         return frame
     if image.mode in WIDE:
         # Eight bits of grey, and from there what the target makes of grey.
-        return fitted(replace(frame, image=_narrowed(image)), target, background)
+        return to_supported_mode(replace(frame, image=_narrowed(image)), target, background)
     if image.mode in {"LA", "RGBA"} and "RGBA" not in modes:
         opaque = Image.new("RGBA", image.size, background)
         opaque.alpha_composite(_in_colour(frame))
@@ -44,7 +44,7 @@ def fitted(frame: Frame, target: str, background: str) -> Frame:
     return replace(frame, image=_in_colour(frame), icc=None)
 
 
-def regraded(image: Image.Image, gamma: float) -> Image.Image:
+def to_srgb_gamma(image: Image.Image, gamma: float) -> Image.Image:
     """The image (L, LA, RGB, RGBA or I;16) with its levels as sRGB has them; only a PNG can say that they are not."""
     if image.mode in WIDE:
         image = _narrowed(image)
@@ -100,7 +100,7 @@ def has_alpha(images: Sequence[Image.Image]) -> bool:
     return any(image.mode in {"LA", "RGBA"} for image in images)
 
 
-def in_one_mode(images: Sequence[Image.Image]) -> list[Image.Image]:
+def to_common_mode(images: Sequence[Image.Image]) -> list[Image.Image]:
     """The images in the one mode that holds them all."""
     if len({image.mode for image in images}) == 1:
         return list(images)

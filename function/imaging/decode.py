@@ -28,7 +28,7 @@ from PIL import (
 from errors import MalformedError, Reason, RejectedError
 from imaging.formats import avif, bmp, gif, jpeg, png, tiff, tiff_page, webp
 from imaging.layers import Canvas, Layer
-from imaging.metadata import Metadata, mend, resolution, without_exif
+from imaging.metadata import Metadata, hide_exif, read_resolution, repair
 from imaging.pillow import decoding, tolerating
 
 try:
@@ -196,7 +196,7 @@ class Picture:
         # Kept, for encoders empty what images say of themselves.
         self.loop: int | None = self._image.info.get("loop")
         if self.source_format == "AVIF":
-            self.loop = avif.plays(source)
+            self.loop = avif.read_plays(source)
         self.has_default_image = bool(self._image.info.get("default_image"))
         self.is_progressive = bool(self._image.info.get("progressive"))
         self.colour_chunks = self._described_colours()
@@ -302,7 +302,7 @@ class Picture:
             # Behind the first pixels there may be metadata.
             self._load()
         self.metadata = self._described()
-        layers = gif.layers(self._file) if self.format == "GIF" else png.layers(self._file)
+        layers = gif.read_layers(self._file) if self.format == "GIF" else png.layers(self._file)
         for index in range(self.frame_count):
             try:
                 layer = next(layers, None)
@@ -324,7 +324,7 @@ class Picture:
                     self._image._exif = None
                     self._image.seek(page)
             if self.format == "TIFF":
-                mend(self._image)
+                repair(self._image)
                 tiff_page.prepare(self._image)
             dense = self._resolution()
             self._load()
@@ -342,8 +342,8 @@ class Picture:
         """The current page or still, put right where Pillow misreads it."""
         image: Image.Image = self._image
         if self.format == "TIFF":
-            return tiff_page.corrected(image)
-        return bmp.corrected(image, self.source) if self.source_format in BITMAPS else image
+            return tiff_page.correct(image)
+        return bmp.correct(image, self.source) if self.source_format in BITMAPS else image
 
     def _described(self) -> Metadata:
         """What the current frame says of itself; what is lost of it is noted."""
@@ -373,9 +373,9 @@ class Picture:
     def _readable(self) -> bytes:
         """The source as Pillow can read it."""
         if BEGINNINGS["GIF"].match(self.source):
-            return gif.without_unseen(self.source)
+            return gif.remove_unseen(self.source)
         if BEGINNINGS["BMP"].match(self.source):
-            return bmp.readable(self.source)
+            return bmp.use_known_masks(self.source)
         if BEGINNINGS["JPEG"].match(self.source):
             readable, losses = jpeg.readable(self.source)
         elif BEGINNINGS["PNG"].match(self.source):
@@ -450,17 +450,17 @@ class Picture:
 
     def _numbers(self, tag: int) -> tuple[int, ...]:
         """What the current page of a TIFF says under a tag; nothing in other formats."""
-        return tiff_page.numbers(self._image, tag) if self.format == "TIFF" else ()
+        return tiff_page.read_numbers(self._image, tag) if self.format == "TIFF" else ()
 
     def _resolution(self) -> tuple[float, float] | None:
         """The resolution of pixels that are not square; a TIFF's as it is once Pillow has read, and so turned, it."""
-        found = resolution(self._image)
+        found = read_resolution(self._image)
         is_turned = self.format == "TIFF" and max(self._numbers(ExifTags.Base.Orientation), default=1) >= 5
         return (found[1], found[0]) if found and is_turned else found
 
     def _quantization(self) -> dict[int, list[int]]:
         if self.format == "TIFF":
-            return tiff_page.quantization(self._image, self.source)
+            return tiff_page.read_quantization(self._image, self.source)
         tables, components = (getattr(self._image, name, {}) for name in ("quantization", "layer"))
         # A component is Pillow's tuple of its identifier, both sampling factors and the number of its table.
         return {component[3]: tables[component[3]] for component in components if component[3] in tables}
@@ -511,7 +511,7 @@ class Picture:
 
     def _counted_frames(self) -> int:
         if self.format == "GIF":
-            structure = gif.blocks(self.source)
+            structure = gif.read_blocks(self.source)
             if not structure.is_whole:
                 raise RejectedError(Reason.CORRUPT, f"the file ends in the middle of frame {structure.frame_count + 1}")
             self._canvas = structure.canvas
@@ -574,7 +574,7 @@ def _opened(source: bytes) -> Image.Image:
         with tolerating():
             return Image.open(io.BytesIO(source), formats=FORMATS)
         # Its EXIF may be all that is broken.
-        source = without_exif(source)
+        source = hide_exif(source)
     # What the budget saw must be what is decoded; of these Pillow and libtiff read different directories.
     if not source.startswith(tiff.MISREAD):
         opened: Any = None

@@ -11,10 +11,10 @@ from typing import Any
 from PIL import Image, ImageFilter, PngImagePlugin
 
 from imaging import budget, memory, palette
-from imaging.colour import MODES, fitted, has_alpha, in_one_mode, regraded
+from imaging.colour import MODES, has_alpha, to_common_mode, to_srgb_gamma, to_supported_mode
 from imaging.decode import ANIMATED, Frame, Picture
 from imaging.formats import avif, bmp, gif_writer, tiff
-from imaging.metadata import copied
+from imaging.metadata import copy_exif
 from imaging.pillow import encoding
 from renditions import MetadataPolicy, Rendition
 
@@ -160,8 +160,8 @@ def writable_frames(picture: Picture, frames: Sequence[Frame], image_format: str
     else:
         shown = frames if image_format == picture.format else frames[:1]
     if picture.gamma is not None and image_format != "PNG":
-        shown = [replace(frame, image=regraded(frame.image, picture.gamma)) for frame in shown]
-    return [fitted(frame, image_format, rendition.background) for frame in shown]
+        shown = [replace(frame, image=to_srgb_gamma(frame.image, picture.gamma)) for frame in shown]
+    return [to_supported_mode(frame, image_format, rendition.background) for frame in shown]
 
 
 def encode(
@@ -173,7 +173,7 @@ def encode(
         RejectedError: UNFAITHFUL: the encoder can't.
 
     """
-    kept = picture.metadata.kept(policy, frames[0].image.size)
+    kept = picture.metadata.select(policy, frames[0].image.size)
     if frames[0].resolution and image_format not in WITH_RESOLUTION:
         across, down = frames[0].resolution
         picture.note_loss(f"the resolution of {across:.0f} x {down:.0f} was left out: {image_format} has none")
@@ -250,7 +250,7 @@ def _png(job: Job) -> bytes:
     options["pnginfo"] = chunks
     if not job.is_animated:
         return _smallest(job, options)
-    images = in_one_mode(job.images)
+    images = to_common_mode(job.images)
     has_default = job.picture.has_default_image
     timing = replace(job, frames=job.frames[1:]).timing if has_default else job.timing
     if has_default and not timing:
@@ -266,8 +266,8 @@ def _indexed(job: Job, images: Sequence[Image.Image], options: Options) -> bytes
     """An animation in one palette; None where that is seen, or cannot be."""
     if any(image.mode in {"LA", "RGBA"} and image.getchannel("A").getextrema()[0] != 255 for image in images):
         return None
-    painted = [frame.image for frame in palette.in_one(images, has_transparent=False)]
-    if not all(palette.fidelity(*pair).reaches(palette.TOLERABLE) for pair in zip(images, painted, strict=True)):
+    painted = [frame.image for frame in palette.to_shared_palette(images, has_transparent=False)]
+    if not all(palette.compare(*pair).reaches(palette.TOLERABLE) for pair in zip(images, painted, strict=True)):
         return None
     return _saved(job, painted, options)
 
@@ -297,8 +297,8 @@ def _in_palette(job: Job, options: Options, bound: palette.Fidelity) -> bytes | 
     (image,) = job.images
     best = None
     for colours in (16,) if image.mode == "L" else (256, 128, 64, 32, 16, 8):
-        reduced = palette.reduced(image, colours)
-        if not palette.fidelity(image, reduced).reaches(bound):
+        reduced = palette.quantize(image, colours)
+        if not palette.compare(image, reduced).reaches(bound):
             break
         body = _saved(job, [reduced], options)
         best = min(best or body, body, key=len)
@@ -322,12 +322,12 @@ def _png_sample(image: Image.Image, how: Options) -> bytes:
     height = max(1, image.height // 64)
     tops = (image.height * (2 * place + 1) // 8 for place in range(4))
     target = io.BytesIO()
-    palette.stacked([image.crop((0, top, image.width, top + height)) for top in tops]).save(target, "PNG", **how)
+    palette.stack([image.crop((0, top, image.width, top + height)) for top in tops]).save(target, "PNG", **how)
     return target.getvalue()
 
 
 def _gif(job: Job) -> bytes:
-    frames = palette.in_several(job.images)
+    frames = palette.to_scene_palettes(job.images)
     return gif_writer.write(job.images, frames, job.timing.get("duration", ()), job.timing.get("loop"))
 
 
@@ -345,7 +345,7 @@ def _webp(job: Job) -> bytes:
 
 
 def _avif(job: Job) -> bytes:
-    images = [_bled(image) for image in in_one_mode(job.images)]
+    images = [_bled(image) for image in to_common_mode(job.images)]
     memory.require(AVIF_LEAST_BYTES + budget.encoder_bytes("AVIF", math.prod(images[0].size), len(images)))
     # Each thread would need a stack beside it, and none makes it faster where there is one processor.
     options = {"speed": 8, "max_threads": 1, **job.colour, **job.timing}
@@ -355,7 +355,7 @@ def _avif(job: Job) -> bytes:
     body = _no_larger(job, lambda quality: _saved(job, images, {"quality": quality, **options}))
     count = options.get("loop")
     # Which Pillow does not write.
-    return body if count is None else avif.with_plays(body, count)
+    return body if count is None else avif.set_plays(body, count)
 
 
 def _bled(image: Image.Image) -> Image.Image:
@@ -394,7 +394,7 @@ def _tiff_tags(kept: Options) -> Image.Exif:
     exif = Image.Exif()
     if "exif" in kept:
         exif.load(kept["exif"])
-    tags = copied(exif)
+    tags = copy_exif(exif)
     if "xmp" in kept:
         tags[XMP_TAG] = kept["xmp"]
     # As Pillow writes pixels.
@@ -420,7 +420,7 @@ def _bmp(job: Job) -> bytes:
     options = {"dpi": job.frames[0].resolution}
     body = _smallest(job, options) if has_few else _saved(job, job.images, options)
     icc = job.frames[0].icc
-    return bmp.described(body, icc, has_alpha=has_alpha) if icc or has_alpha else body
+    return bmp.add_v5_header(body, icc, has_alpha=has_alpha) if icc or has_alpha else body
 
 
 ENCODERS: dict[str, Callable[[Job], bytes]] = {

@@ -80,7 +80,7 @@ class Metadata:
             xmp=image.info.get("xmp"),
         )
 
-    def kept(self, policy: MetadataPolicy, size: tuple[int, int]) -> dict[str, bytes]:
+    def select(self, policy: MetadataPolicy, size: tuple[int, int]) -> dict[str, bytes]:
         """The encoder's options for an output of this size: ``exif`` and ``xmp``, where there are any."""
         options: dict[str, Any] = {}
         if exif := self._exif(policy, size):
@@ -102,7 +102,7 @@ class Metadata:
                 if isinstance(credit, str):
                     kept[tag] = _raw(credit)
             return kept
-        kept = copied(self.exif)
+        kept = copy_exif(self.exif)
         for tag in STRUCTURE & set(kept):
             del kept[tag]
         details = kept.get(ExifTags.IFD.Exif, {})
@@ -112,7 +112,7 @@ class Metadata:
         return kept
 
 
-def resolution(image: Any) -> tuple[float, float] | None:
+def read_resolution(image: Any) -> tuple[float, float] | None:
     """Tell how many pixels an inch has, across and down as stored; None where they are square, or nothing says it."""
     said: tuple[object, ...] = ()
     unit: Any = None
@@ -134,12 +134,12 @@ def resolution(image: Any) -> tuple[float, float] | None:
     return None if is_square or min(across, down) < 1 or max(across, down) > MOST_DENSE else (across, down)
 
 
-def without_exif(avif: bytes) -> bytes:
+def hide_exif(avif: bytes) -> bytes:
     """The AVIF with its EXIF renamed, to be no one's: its decoder refuses an image for it."""
     return AVIF_EXIF.sub(rb"\1none", avif)
 
 
-def mend(image: Image.Image) -> None:
+def repair(image: Image.Image) -> None:
     """Take from a TIFF what Pillow fails at while it reads pixels: XMP that is no bytes, directories at no place."""
     xmp = image.info.get("xmp")
     if isinstance(xmp, str):
@@ -166,7 +166,7 @@ def _forget_xmp(image: Image.Image) -> None:
         image._exif = None
 
 
-def copied(exif: Image.Exif) -> Image.Exif:
+def copy_exif(exif: Image.Exif) -> Image.Exif:
     """What of ``exif`` can be written, with every byte of its texts; without the directory of the thumbnail."""
     copy = Image.Exif()
     # Makers' own notes may be in the byte order of what is around them.

@@ -74,7 +74,7 @@ class Palette:
     colours: bytes
     transparent: int | None
 
-    def paint(self, image: Image.Image) -> "Painted":
+    def paint(self, image: Image.Image) -> "IndexedImage":
         """Put ``image`` (L, LA, RGB or RGBA) into the palette; not dithered, for noise shimmers."""
         colours = self.colours[:-3] if self.transparent is not None else self.colours
         # Pillow rounds a pixel down before it compares it to an entry: white could become grey. Of equal entries, such
@@ -84,18 +84,18 @@ class Palette:
         lookup.putpalette(rounded + rounded[:3] * (256 - len(rounded) // 3))
         with quantizing():
             indexed = image.convert("RGB").quantize(palette=lookup, dither=Image.Dither.NONE)
-        return self.pierced(indexed, image)
+        return self.make_transparent(indexed, image)
 
-    def pierced(self, indexed: Image.Image, image: Image.Image) -> "Painted":
+    def make_transparent(self, indexed: Image.Image, image: Image.Image) -> "IndexedImage":
         """Make of entries what they show: transparent where ``image`` is, else their colours."""
-        if self.transparent is not None and has_holes(image):
-            indexed.paste(self.transparent, mask=ImageChops.invert(seen(image).getchannel("A")))
+        if self.transparent is not None and has_transparent_pixels(image):
+            indexed.paste(self.transparent, mask=ImageChops.invert(to_visible(image).getchannel("A")))
         indexed.putpalette(self.colours)
-        return Painted(indexed, self)
+        return IndexedImage(indexed, self)
 
 
 @dataclass(frozen=True)
-class Painted:
+class IndexedImage:
     """An image whose pixels are entries of a palette."""
 
     image: Image.Image
@@ -114,7 +114,7 @@ class Painted:
         return coloured.convert("RGBA")
 
 
-def seen(image: Image.Image) -> Image.Image:
+def to_visible(image: Image.Image) -> Image.Image:
     """What a GIF can show of ``image`` (L, LA, RGB or RGBA), in RGBA; what is transparent has no colour."""
     if image.mode not in {"LA", "RGBA"}:
         return image.convert("RGBA")
@@ -124,22 +124,24 @@ def seen(image: Image.Image) -> Image.Image:
     return shown
 
 
-def has_holes(image: Image.Image) -> bool:
+def has_transparent_pixels(image: Image.Image) -> bool:
     """Whether a GIF shows nothing of some pixels of ``image``."""
     return image.mode in {"LA", "RGBA"} and image.getchannel("A").point(SEEN).getextrema()[0] == 0
 
 
-def reduced(image: Image.Image, colours: int = 256) -> Image.Image:
+def quantize(image: Image.Image, colours: int = 256) -> Image.Image:
     """``image`` (L, LA, RGB or RGBA) in a palette of its own; not dithered, for noise does not compress."""
     if image.mode == "LA":
-        made = _paired(image.getchannel("L"), image.getchannel("A"), [(level,) * 3 for level in range(256)], colours)
+        made = _quantize_pairs(
+            image.getchannel("L"), image.getchannel("A"), [(level,) * 3 for level in range(256)], colours
+        )
     elif image.mode != "RGBA":
-        return _quantized(image, colours)
+        return _quantize_opaque(image, colours)
     elif image.getcolors(colours) is not None:
-        opaque = _quantized(image.convert("RGB"), colours)
+        opaque = _quantize_opaque(image.convert("RGB"), colours)
         entries = list(zip(*[iter(opaque.getpalette() or [])] * 3, strict=True))
         numbers = Image.frombytes("L", image.size, opaque.tobytes())
-        made = _paired(numbers, image.getchannel("A"), entries, colours)
+        made = _quantize_pairs(numbers, image.getchannel("A"), entries, colours)
     else:
         # The octree is the only method that Pillow has for colour with alpha.
         with quantizing():
@@ -151,16 +153,18 @@ def reduced(image: Image.Image, colours: int = 256) -> Image.Image:
     return made
 
 
-def _paired(numbers: Image.Image, alpha: Image.Image, shades: Sequence[tuple[int, ...]], colours: int) -> Image.Image:
+def _quantize_pairs(
+    numbers: Image.Image, alpha: Image.Image, shades: Sequence[tuple[int, ...]], colours: int
+) -> Image.Image:
     """What has one of several shades, by its number, and alpha: two channels that can be reduced as colours are."""
-    pairs = _quantized(Image.merge("RGB", (numbers, alpha, alpha)), colours)
+    pairs = _quantize_opaque(Image.merge("RGB", (numbers, alpha, alpha)), colours)
     levels = pairs.getpalette() or []
     entries = [(*shades[number], level) for number, level in zip(levels[::3], levels[1::3], strict=True)]
     pairs.putpalette(bytes(level for entry in entries for level in entry), "RGBA")
     return pairs
 
 
-def _quantized(image: Image.Image, colours: int) -> Image.Image:
+def _quantize_opaque(image: Image.Image, colours: int) -> Image.Image:
     found = image.getcolors(MOST_COLOURS)
     # Of fewer colours than entries the one has each once, the other some of them several times.
     is_plain = found is None or len(found) <= colours
@@ -170,7 +174,7 @@ def _quantized(image: Image.Image, colours: int) -> Image.Image:
         return image.quantize(colours, method=method, kmeans=settled, dither=Image.Dither.NONE)
 
 
-def fidelity(image: Image.Image, other: Image.Image) -> Fidelity:
+def compare(image: Image.Image, other: Image.Image) -> Fidelity:
     """How near ``other`` is to ``image``; colour that is not seen does not count."""
     mode = "RGBA" if image.mode in {"LA", "RGBA"} else "RGB"
     bands = ImageChops.difference(image.convert(mode), other.convert(mode)).split()
@@ -184,11 +188,13 @@ def fidelity(image: Image.Image, other: Image.Image) -> Fidelity:
     return Fidelity(decibels, max(max(band.reduce(size).tobytes()) for band in bands))
 
 
-def in_one(images: Sequence[Image.Image], most: int = MOST_SAMPLES, *, has_transparent: bool) -> list[Painted]:
+def to_shared_palette(
+    images: Sequence[Image.Image], most: int = MOST_SAMPLES, *, has_transparent: bool
+) -> list[IndexedImage]:
     """Images of one size (L, LA, RGB or RGBA) in one palette, made from no more than ``most`` of their pixels."""
     opaque = [image.convert("RGB") for image in images]
     sample = _sample(opaque, most)
-    quantized = _quantized(sample, 255 if has_transparent else 256)
+    quantized = _quantize_opaque(sample, 255 if has_transparent else 256)
     entries = list(zip(*[iter(quantized.getpalette() or [])] * 3, strict=True))
     counts = quantized.histogram()
     frequent = sorted((entry for entry in range(len(entries)) if counts[entry]), key=lambda entry: -counts[entry])
@@ -202,17 +208,17 @@ def in_one(images: Sequence[Image.Image], most: int = MOST_SAMPLES, *, has_trans
     ranked = quantized.point([places.get(entry, 0) for entry in entries] + [0] * (256 - len(entries)))
     tops = range(0, ranked.height, height)
     return [
-        palette.pierced(ranked.crop((0, top, width, top + height)), image)
+        palette.make_transparent(ranked.crop((0, top, width, top + height)), image)
         for top, image in zip(tops, images, strict=True)
     ]
 
 
-def in_several(images: Sequence[Image.Image]) -> list[Painted]:
+def to_scene_palettes(images: Sequence[Image.Image]) -> list[IndexedImage]:
     """Frames of one size (L, LA, RGB or RGBA) in one palette where that is near enough, else in one for each scene.
 
     Each palette of several frames has a transparent entry.
     """
-    frames = in_one(images, has_transparent=len(images) > 1 or has_holes(images[0]))
+    frames = to_shared_palette(images, has_transparent=len(images) > 1 or has_transparent_pixels(images[0]))
     left = PALETTES + len(images) * math.prod(images[0].size) // PALETTE_PIXELS
     scene: Palette | None = None
     bound, before = FAITHFUL, math.inf
@@ -222,8 +228,8 @@ def in_several(images: Sequence[Image.Image]) -> list[Painted]:
             frames[index] = scene.paint(image)
         elif left <= 0:
             break
-        wanted = seen(image) if has_holes(image) else image.convert("RGB")
-        got = fidelity(wanted, frames[index].shown)
+        wanted = to_visible(image) if has_transparent_pixels(image) else image.convert("RGB")
+        got = compare(wanted, frames[index].shown)
         if abs(got.decibels - before) > GAIN.decibels:
             # Something else is shown.
             bound = FAITHFUL
@@ -232,14 +238,14 @@ def in_several(images: Sequence[Image.Image]) -> list[Painted]:
             continue
         if left > 0:
             left -= 1
-            (own,) = in_one([image], FRAME_SAMPLES, has_transparent=True)
-            reached = fidelity(wanted, own.shown)
+            (own,) = to_shared_palette([image], FRAME_SAMPLES, has_transparent=True)
+            reached = compare(wanted, own.shown)
             # No palette is nearer than the frame's own.
             decibels, block = reached.decibels - GAIN.decibels, reached.block + GAIN.block
             bound = Fidelity(min(bound.decibels, decibels), max(bound.block, block))
             if not got.reaches(bound):
                 scene, frames[index], before = own.palette, own, reached.decibels
-        elif fidelity(wanted, shared.shown).decibels > got.decibels:
+        elif compare(wanted, shared.shown).decibels > got.decibels:
             scene, frames[index] = None, shared
     return frames
 
@@ -249,13 +255,13 @@ def _sample(images: Sequence[Image.Image], most: int) -> Image.Image:
     width, height = images[0].size
     share = math.sqrt(most / (width * height * len(images)))
     if share >= 1 or (len(images) == 1 and images[0].getcolors(MOST_COLOURS) is not None):
-        return stacked(images)
+        return stack(images)
     size = max(1, round(share * width)), max(1, round(share * height))
     # Picked, not averaged: those would be new colours.
-    return stacked([image.resize(size, Image.Resampling.NEAREST) for image in images])
+    return stack([image.resize(size, Image.Resampling.NEAREST) for image in images])
 
 
-def stacked(images: Sequence[Image.Image]) -> Image.Image:
+def stack(images: Sequence[Image.Image]) -> Image.Image:
     """Images of one mode and size as one, one below the other."""
     width, height = images[0].size
     stack = Image.new(images[0].mode, (width, height * len(images)))

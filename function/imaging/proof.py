@@ -8,7 +8,7 @@ from PIL import Image, ImageChops
 from errors import MalformedError, Reason, RejectedError
 from imaging.decode import ANIMATED, eight_bit
 from imaging.formats import avif, gif, jpeg, png, tiff, webp
-from imaging.palette import seen, stacked
+from imaging.palette import stack, to_visible
 from imaging.pillow import proving
 
 MOST_CELLS = 8
@@ -112,7 +112,7 @@ def _part(body: bytes, image_format: str, images: Sequence[Image.Image]) -> tupl
 
 def _rows(image: Image.Image, tops: list[int], height: int) -> Image.Image:
     """Parts of the image, all of its width and equally high, one below the other."""
-    return stacked([image.crop((0, top, image.width, top + height)) for top in tops])
+    return stack([image.crop((0, top, image.width, top + height)) for top in tops])
 
 
 def _compare(output: Image.Image, frame_count: int, images: Sequence[Image.Image]) -> None:
@@ -122,7 +122,7 @@ def _compare(output: Image.Image, frame_count: int, images: Sequence[Image.Image
     image_format = str(output.format)
     shown = [_shown(output, image_format, index, image) for index, image in enumerate(images[:frame_count])]
     is_gif = image_format == "GIF"
-    wanted = [_coarse(seen(image) if is_gif else image) for image in images]
+    wanted = [_coarse(to_visible(image) if is_gif else image) for image in images]
     is_rough = is_gif or min(images[0].size) < CELL_SIDE
     _check_order(shown, wanted, MAX_ROUGH_DIFFERENCE if is_rough else MAX_DIFFERENCE)
 

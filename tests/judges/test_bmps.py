@@ -87,7 +87,7 @@ def test_a_profile_is_shown_and_kept(chromium: Chromium) -> None:
         assert check(chromium, source) == ""
         (output,) = render(source, [Rendition("same", scale=1)], limits=LIMITS).outputs
         assert output.body.endswith(profile) is (space == bmp.EMBEDDED)
-    few = bmp.described(encoded(picture().quantize(16), "BMP"), profile, has_alpha=False)
+    few = bmp.add_v5_header(encoded(picture().quantize(16), "BMP"), profile, has_alpha=False)
     assert check(chromium, few) == ""
     (output,) = render(few, [Rendition("half", scale=0.5)], limits=LIMITS).outputs
     assert (decoded(output.body).mode, output.body[-len(profile) :]) == ("P", profile)

@@ -414,7 +414,7 @@ MOVING = encoded(FRAMES[0], "AVIF", save_all=True, append_images=FRAMES[1:])
 
 @pytest.mark.parametrize("source", [PLAIN, MOVING, in_two_extents(PLAIN)])
 def test_an_avif_is_as_large_as_its_stream_says(source: bytes) -> None:
-    assert avif_boxes.coded(source).size == (640, 480)
+    assert avif_boxes.read_streams(source).size == (640, 480)
 
 
 @pytest.mark.usefixtures("undecoded")
@@ -427,7 +427,7 @@ def test_an_avif_whose_boxes_say_less_than_its_stream_is_refused() -> None:
 
 
 def test_an_avif_without_a_stream_is_as_large_as_its_boxes_say() -> None:
-    assert avif_boxes.coded(PLAIN[: PLAIN.index(b"mdat") + 4]) == avif_boxes.Coded((0, 0), 0)
+    assert avif_boxes.read_streams(PLAIN[: PLAIN.index(b"mdat") + 4]) == avif_boxes.Streams((0, 0), 0)
     assert demand(avif(64)).pixels == 64 * 64
 
 
@@ -448,7 +448,7 @@ def test_every_sequence_header_is_understood(before: str) -> None:
     # A delimiter; the header with an extension; all in a configuration.
     units = b"\x12\0" + bytes([0x0E, 0, 0x80 | len(header), 0]) + header
     box = struct.pack(">I", 12 + len(units)) + b"av1C" + bytes(4) + units
-    assert avif_boxes.coded(struct.pack(">I", 12 + len(box)) + b"meta" + bytes(4) + box).size == (3000, 1000)
+    assert avif_boxes.read_streams(struct.pack(">I", 12 + len(box)) + b"meta" + bytes(4) + box).size == (3000, 1000)
 
 
 def test_a_frame_that_is_cleared_costs_nothing_before_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -259,7 +259,7 @@ def test_what_is_opaque_stays_so_in_a_palette() -> None:
     image = Image.new("RGBA", (400, 400), (200, 30, 30, 255))
     draw = ImageDraw.Draw(image)
     draw.ellipse((100, 100, 300, 300), fill=(0, 0, 0, 0))
-    made = palette.reduced(image.resize((200, 200)), 16).convert("RGBA").getchannel("A")
+    made = palette.quantize(image.resize((200, 200)), 16).convert("RGBA").getchannel("A")
     assert (made.getpixel((5, 5)), made.getpixel((100, 100))) == (255, 0)
 
 
@@ -288,18 +288,18 @@ def test_few_colours_with_alpha_are_exact_in_a_palette(mode: str) -> None:
         image.putpixel(
             (place % 16, place // 16), (3 * (place % 60), *(place, 9)[: len(mode) - 2], 255 - 40 * (place % 7))
         )
-    assert list(palette.reduced(image).convert("RGBA").tobytes()) == list(image.convert("RGBA").tobytes())
+    assert list(palette.quantize(image).convert("RGBA").tobytes()) == list(image.convert("RGBA").tobytes())
 
 
 def test_grey_with_alpha_keeps_both_in_a_palette() -> None:
-    assert palette.reduced(Image.new("LA", (8, 8), (100, 60))).convert("RGBA").getpixel((4, 4)) == (100, 100, 100, 60)
+    assert palette.quantize(Image.new("LA", (8, 8), (100, 60))).convert("RGBA").getpixel((4, 4)) == (100, 100, 100, 60)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
 def test_a_bitmap_keeps_its_alpha(mode: str) -> None:
     source = picture().convert(mode)
     source.putalpha(Image.linear_gradient("L").resize(source.size))
-    bitmap = bmp.described(encoded(source.convert("RGBA"), "BMP"), None, has_alpha=True)
+    bitmap = bmp.add_v5_header(encoded(source.convert("RGBA"), "BMP"), None, has_alpha=True)
     assert decoded(bitmap).getchannel("A").getextrema() == (0, 255)
     got, want = (np.asarray(image, dtype=int) for image in (converted(bitmap, None), source.convert("RGBA").reduce(2)))
     assert np.abs(got - want)[..., 3].max() <= 2

@@ -12,7 +12,7 @@ from PIL import Image
 from errors import Reason, RejectedError
 from imaging import palette
 from imaging.formats import gif_writer
-from imaging.formats.gif import without_unseen
+from imaging.formats.gif import remove_unseen
 from imaging.limits import Limits
 from imaging.render import render
 from renditions import Rendition
@@ -114,7 +114,7 @@ def test_equal_frames_may_become_one_that_is_shown_as_long() -> None:
 
 @pytest.mark.parametrize(("level", "is_seen"), [(100, False), (127, False), (128, True), (200, True)])
 def test_alpha_becomes_seen_or_not(level: int, is_seen: bool) -> None:
-    (painted,) = palette.in_several([Image.new("RGBA", (20, 20), (200, 100, 50, level))])
+    (painted,) = palette.to_scene_palettes([Image.new("RGBA", (20, 20), (200, 100, 50, level))])
     assert (painted.image.getpixel((5, 5)) != painted.palette.transparent) == is_seen
 
 
@@ -184,13 +184,13 @@ def noisy(colour: tuple[int, int, int], seed: int) -> Image.Image:
 
 def test_a_scene_has_a_palette_of_its_own_where_one_for_all_is_too_rough() -> None:
     scenes = [noisy(colour, 7).quantize(256).convert("RGB") for colour in COLOURS for _ in range(2)]
-    alone = [gif_writer.write([scene], palette.in_several([scene]), (), None) for scene in scenes[::2]]
-    frames = palette.in_several(scenes)
+    alone = [gif_writer.write([scene], palette.to_scene_palettes([scene]), (), None) for scene in scenes[::2]]
+    frames = palette.to_scene_palettes(scenes)
     assert len({frame.palette.colours for frame in frames}) == 8
     body = gif_writer.write(scenes, frames, 16 * [50], 0)
     for shown, wanted in zip(frames_of(body), scenes, strict=True):
         assert (shown[:, :40] == 255).all()
-        assert palette.fidelity(wanted, Image.fromarray(shown)).reaches(palette.FAITHFUL)
+        assert palette.compare(wanted, Image.fromarray(shown)).reaches(palette.FAITHFUL)
     # What did not change is not written again.
     assert len(body) < 1.1 * sum(map(len, alone))
 
@@ -199,7 +199,7 @@ def test_no_more_palettes_are_made_than_time_allows(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(palette, "PALETTES", 1)
     monkeypatch.setattr(palette, "PALETTE_PIXELS", 1 << 30)
     scenes = [noisy(COLOURS[0], 7), noisy(COLOURS[0], 8), *(noisy(colour, 7) for colour in COLOURS[1:])]
-    frames = palette.in_several([scene.quantize(256).convert("RGB") for scene in scenes])
+    frames = palette.to_scene_palettes([scene.quantize(256).convert("RGB") for scene in scenes])
     first, second, *others = [frame.palette.colours for frame in frames]
     assert first == second
     assert len(set(others)) == 1
@@ -208,15 +208,15 @@ def test_no_more_palettes_are_made_than_time_allows(monkeypatch: pytest.MonkeyPa
 
 def test_a_palette_that_brings_nothing_is_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
-    make = palette.in_one
+    make = palette.to_shared_palette
 
-    def counted(*args: Any, **options: Any) -> list[palette.Painted]:
+    def counted(*args: Any, **options: Any) -> list[palette.IndexedImage]:
         made.append(args)
         return make(*args, **options)
 
-    monkeypatch.setattr(palette, "in_one", counted)
+    monkeypatch.setattr(palette, "to_shared_palette", counted)
     noise = np.random.default_rng(7).integers(0, 256, (96, 96, 3), np.uint8)
-    frames = palette.in_several([Image.fromarray(np.roll(noise, shift, 0)) for shift in range(6)])
+    frames = palette.to_scene_palettes([Image.fromarray(np.roll(noise, shift, 0)) for shift in range(6)])
     assert len({frame.palette.colours for frame in frames}) == 1
     assert len(made) == 2
 
@@ -225,7 +225,7 @@ def test_a_scene_keeps_its_palette_though_none_is_near() -> None:
     """Of each of two scenes of noise no palette is near enough; one for both is farther."""
     levels = np.random.default_rng(7).integers(0, 110, (96, 96, 3), np.uint8)
     scenes = [Image.fromarray(np.roll(levels + added, shift, 0)) for added in (0, 140) for shift in range(4)]
-    kinds = [frame.palette.colours for frame in palette.in_several(scenes)]
+    kinds = [frame.palette.colours for frame in palette.to_scene_palettes(scenes)]
     assert (len(set(kinds[:4])), len(set(kinds[4:]))) == (1, 1)
     assert kinds[0] != kinds[4]
 
@@ -236,7 +236,7 @@ def test_a_large_still_keeps_its_rarest_colour() -> None:
         image.paste((level, level, 255), (6 * level, 0, 6 * level + 6, 800))
         image.paste((level, 255, level), (6 * level, 800, 6 * level + 6, 899))
     image.paste("red", (3, 3, 5, 5))
-    (painted,) = palette.in_several([image])
+    (painted,) = palette.to_scene_palettes([image])
     assert painted.shown.getpixel((4, 4)) == (255, 0, 0, 255)
 
 
@@ -246,8 +246,8 @@ def test_what_nobody_sees_is_not_given_to_the_decoder() -> None:
     start = len(gif((8, 8), [], trailer=b""))
     empty = b"\x21\0\0" + b"\x21\xff\0" + b"\x21\xff\x0bNETSCAPE2.0\0"
     source = plain[:start] + comment + b"rubbish" + empty + plain[start:-1] + empty + comment + comment + b"\x3b"
-    assert without_unseen(source) == plain
-    assert without_unseen(plain) is plain
+    assert remove_unseen(source) == plain
+    assert remove_unseen(plain) is plain
     assert len(shown(source)) == 2
 
 

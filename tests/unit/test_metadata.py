@@ -312,7 +312,7 @@ def test_a_credit_that_is_no_text_fails_nothing(credit: Entry) -> None:
     ],
 )
 def test_xmp_is_corrected_as_attribute_and_as_element(before: bytes, after: bytes) -> None:
-    assert Metadata(1, None, before).kept(MetadataPolicy.ALL, (160, 120)) == {"xmp": after}
+    assert Metadata(1, None, before).select(MetadataPolicy.ALL, (160, 120)) == {"xmp": after}
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "WEBP", "AVIF"])
@@ -441,7 +441,7 @@ def test_metadata_at_the_edge_of_a_jpegs_segment_fails_nothing(kind: str, length
 @pytest.mark.parametrize("orientation", range(10))
 def test_no_encoder_is_ever_given_an_orientation(orientation: int) -> None:
     # Pillow's animated AVIF encoder ends the process at one (a segmentation fault in 13.0.0).
-    kept = Metadata.of(decoded(encoded(picture(), exif=camera(orientation=orientation)))).kept(
+    kept = Metadata.of(decoded(encoded(picture(), exif=camera(orientation=orientation)))).select(
         MetadataPolicy.ALL, (160, 120)
     )
     tags = Image.Exif()

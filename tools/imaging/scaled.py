@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from imaging.colour import fitted, in_one_mode, regraded
+from imaging.colour import to_common_mode, to_srgb_gamma, to_supported_mode
 from imaging.decode import Frame
 from imaging.decode import Picture as Decoded
 from imaging.encode import writable_frames, written_format
@@ -83,8 +83,8 @@ def displayable(picture: Decoded, frames: Sequence[Frame], image_format: str, re
     """What ``image_format`` holds of the frames of ``picture``, in colours that a browser shows as they are."""
     shown = writable_frames(picture, frames, image_format, rendition)
     if picture.gamma is not None and image_format == "PNG":
-        shown = [replace(frame, image=regraded(frame.image, picture.gamma)) for frame in shown]
-    return [fitted(frame, "WEBP", rendition.background) for frame in shown]
+        shown = [replace(frame, image=to_srgb_gamma(frame.image, picture.gamma)) for frame in shown]
+    return [to_supported_mode(frame, "WEBP", rendition.background) for frame in shown]
 
 
 def decoded(body: bytes, rendition: Rendition) -> list[Frame]:
@@ -105,7 +105,7 @@ def stand_in(frames: Sequence[Frame]) -> Picture:
     width, height = frames[0].image.size
     share = min(1.0, LONGEST_SIDE / max(width, height))
     size = max(1, round(width * share)), max(1, round(height * share))
-    images = in_one_mode([frame.image for frame in frames])
+    images = to_common_mode([frame.image for frame in frames])
     if share < 1:
         images = [image.resize(size, Image.Resampling.BICUBIC) for image in images]
     image_format, options = _stored(images)

@@ -50,12 +50,12 @@ Steps = Iterator[None]
 """What a walk takes one of for each part that it looks at, whatever its kind; there are ``structure.MAX_PARTS``."""
 
 
-def steps() -> Steps:
+def limit_parts() -> Steps:
     """Make what a walk over all of a file takes; the next one raises ``RejectedError``, TOO_LARGE."""
     return bounded(itertools.repeat(None))
 
 
-def boxes(data: bytes, start: int, end: int, left: Steps) -> Iterator[Box]:
+def walk_boxes(data: bytes, start: int, end: int, left: Steps) -> Iterator[Box]:
     """Each box of a part of ``data``, in order."""
     while start + 8 <= end:
         next(left)
@@ -77,13 +77,13 @@ def check_whole(data: bytes) -> None:
         MalformedError: It is not.
 
     """
-    found = list(boxes(data, 0, len(data), steps()))
+    found = list(walk_boxes(data, 0, len(data), limit_parts()))
     kinds = [box.kind for box in found]
     if kinds[:1] != [b"ftyp"] or kinds.count(b"meta") != 1 or not found[-1].is_whole or found[-1].end != len(data):
         raise MalformedError("it does not consist of boxes up to its end")
 
 
-def plays(data: bytes) -> int | None:
+def read_plays(data: bytes) -> int | None:
     """How often an animation is played: 0 is for ever; None where nothing says it.
 
     Raises:
@@ -100,7 +100,7 @@ def plays(data: bytes) -> int | None:
     return None
 
 
-def with_plays(data: bytes, count: int) -> bytes:
+def set_plays(data: bytes, count: int) -> bytes:
     """The animation played ``count`` times, or for ever where that is 0; as libavif writes it, which is for ever."""
     patched = bytearray(data)
     for track in _tracks(data):
@@ -132,12 +132,12 @@ class _Track:
 
 
 def _tracks(data: bytes) -> Iterator[_Track]:
-    left = steps()
-    for movie in boxes(data, 0, len(data), left):
-        for track in boxes(data, movie.start, movie.end, left) if movie.kind == b"moov" else ():
-            parts = {part.kind: part for part in boxes(data, track.start, track.end, left)}
+    left = limit_parts()
+    for movie in walk_boxes(data, 0, len(data), left):
+        for track in walk_boxes(data, movie.start, movie.end, left) if movie.kind == b"moov" else ():
+            parts = {part.kind: part for part in walk_boxes(data, track.start, track.end, left)}
             header, edits = parts.get(b"tkhd"), parts.get(b"edts")
-            inner = boxes(data, edits.start, edits.end, left) if edits else ()
+            inner = walk_boxes(data, edits.start, edits.end, left) if edits else ()
             lists = [part for part in inner if part.kind == b"elst"]
             if header is None or not lists or len(data) < max(header.start + 36, lists[0].start + 20):
                 continue
@@ -150,7 +150,7 @@ def _tracks(data: bytes) -> Iterator[_Track]:
 
 
 @dataclass(frozen=True)
-class Coded:
+class Streams:
     """What the AV1 streams of a file announce, whatever its boxes say; zeros where there are none.
 
     A decoder makes room for these, and only then scales its image to what the boxes say.
@@ -167,7 +167,7 @@ class Coded:
     exif: tuple[bytes, ...] = ()
 
 
-def coded(data: bytes) -> Coded:
+def read_streams(data: bytes) -> Streams:
     """Read the sequence headers of all streams in ``data``.
 
     Raises:
@@ -175,17 +175,17 @@ def coded(data: bytes) -> Coded:
             overlap.
 
     """
-    left = steps()
+    left = limit_parts()
     width = height = item_pixels = 0
     exif = []
-    for stream, is_item in _streams(data, list(boxes(data, 0, len(data), left)), left):
+    for stream, is_item in _streams(data, list(walk_boxes(data, 0, len(data), left)), left):
         sizes = list(_sizes(stream, left))
         width, height = (max(found, default=0) for found in zip((width, height), *sizes, strict=True))
         if is_item:
             item_pixels += max(map(math.prod, sizes), default=0)
             if tags := _exif(stream):
                 exif.append(tags)
-    return Coded((width, height), item_pixels, tuple(exif))
+    return Streams((width, height), item_pixels, tuple(exif))
 
 
 def _exif(item: memoryview) -> bytes:
@@ -200,7 +200,7 @@ def _streams(data: bytes, within: Sequence[Box], left: Steps, depth: int = 0) ->
     inside = next((box.start for box in within if box.kind == b"idat"), 0)
     for box in within:
         if box.kind in CONTAINERS and depth < MOST_DEPTH:
-            inner = list(boxes(data, box.start + CONTAINERS[box.kind], box.end, left))
+            inner = list(walk_boxes(data, box.start + CONTAINERS[box.kind], box.end, left))
             yield from _streams(data, inner, left, depth + 1)
         elif box.kind == b"av1C":
             yield view[box.start + CONFIGURATION : box.end], False

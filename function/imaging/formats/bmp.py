@@ -57,7 +57,7 @@ USUAL = {16: (0x7C00, 0x3E0, 0x1F), 32: (0xFF0000, 0xFF00, 0xFF)}
 """Masks that it reads, by bits."""
 
 
-def layout(source: bytes) -> Layout | None:
+def find_layout(source: bytes) -> Layout | None:
     """Return how the pixels are stored; None where Pillow knows, or nobody."""
     if not source.startswith(b"BM") or len(source) < HEADER.size:
         return None
@@ -67,9 +67,9 @@ def layout(source: bytes) -> Layout | None:
     return LAYOUTS.get((bits, red, green, blue, alpha if length >= V3 else 0))
 
 
-def readable(source: bytes) -> bytes:
+def use_known_masks(source: bytes) -> bytes:
     """Return the bitmap with masks that Pillow takes, a copy only where it needs others."""
-    if layout(source) is None:
+    if find_layout(source) is None:
         return source
     _, _, length, _, _, _, bits, *_ = HEADER.unpack_from(source)
     usual = bytearray(source)
@@ -82,14 +82,14 @@ def readable(source: bytes) -> bytes:
 def prepare(image: Any, source: bytes) -> None:
     """Let Pillow read the pixels as they are stored in ``source``, of which it opened what is readable."""
     image.info["icc_profile"] = _profile(source)
-    if (stored := layout(source)) is not None:
+    if (stored := find_layout(source)) is not None:
         image._mode = stored.mode
         image.tile = [tile._replace(args=(stored.raw_mode, *tile.args[1:])) for tile in image.tile]
 
 
-def corrected(image: Image.Image, source: bytes) -> Image.Image:
+def correct(image: Image.Image, source: bytes) -> Image.Image:
     """Return the bitmap once it is read, without an alpha channel that its writer left empty, as many do."""
-    stored = layout(source)
+    stored = find_layout(source)
     with decoding():
         if image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):
             image = image.convert("RGB")
@@ -101,7 +101,7 @@ def corrected(image: Image.Image, source: bytes) -> Image.Image:
     return image
 
 
-def described(body: bytes, icc: bytes | None, *, has_alpha: bool) -> bytes:
+def add_v5_header(body: bytes, icc: bytes | None, *, has_alpha: bool) -> bytes:
     """Return Pillow's bitmap with BITMAPV5HEADER, which says that a fourth byte is alpha, and where a profile is."""
     header, rest = body[14:MASKS_AT], body[MASKS_AT:]
     (start,) = struct.unpack_from("<L", body, 10)

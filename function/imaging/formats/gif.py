@@ -79,7 +79,7 @@ class Blocks:
     end: int = 0
 
 
-def blocks(data: bytes) -> Blocks:
+def read_blocks(data: bytes) -> Blocks:
     """Walk through the blocks of ``data``, which begins with a GIF's signature.
 
     Raises:
@@ -139,7 +139,7 @@ def _blocks(data: bytes) -> Iterator[_Block]:
         position = end
 
 
-def layers(data: bytes) -> Iterator[Layer]:
+def read_layers(data: bytes) -> Iterator[Layer]:
     """Each image of ``data``, which is whole, as a GIF of its own."""
     shared = data[13 : _first(data)] or BLACK
     control = bytes(4)
@@ -177,15 +177,15 @@ def check_whole(data: bytes) -> None:
         MalformedError: It is not.
 
     """
-    found = blocks(data) if data.startswith(SIGNATURES) else Blocks((0, 0), (0, 0), 0, is_whole=False)
+    found = read_blocks(data) if data.startswith(SIGNATURES) else Blocks((0, 0), (0, 0), 0, is_whole=False)
     if not found.is_whole or found.unseen or not found.frame_count or found.end != len(data):
         raise MalformedError("it does not consist of blocks up to its trailer")
 
 
-def without_unseen(data: bytes) -> bytes:
+def remove_unseen(data: bytes) -> bytes:
     """The GIF without what nobody sees: a decoder takes many times its bytes, or reads it one by one."""
     view, kept, start = memoryview(data), [], 0
-    for begin, end in blocks(data).unseen:
+    for begin, end in read_blocks(data).unseen:
         kept.append(view[start:begin])
         start = end
     return b"".join([*kept, view[start:]]) if kept else data

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from PIL import GifImagePlugin, Image, ImageChops
 
 from imaging.formats.gif import EXTENSION, GRAPHIC_CONTROL, IMAGE, TRAILER
-from imaging.palette import Painted, seen
+from imaging.palette import IndexedImage, to_visible
 from imaging.pillow import encoding
 
 KEEP, CLEAR = 1, 2
@@ -27,7 +27,7 @@ Box = tuple[int, int, int, int]
 
 
 def write(
-    images: Sequence[Image.Image], frames: Sequence[Painted], milliseconds: Sequence[int], plays: int | None
+    images: Sequence[Image.Image], frames: Sequence[IndexedImage], milliseconds: Sequence[int], plays: int | None
 ) -> bytes:
     """Write frames of one size, the first one's palette as that of all.
 
@@ -45,11 +45,11 @@ def write(
         parts.append(b"\x21\xff\x0bNETSCAPE2.0" + struct.pack("<BBHB", 3, 1, plays, 0))
     shown = wanted = Image.new("RGBA", images[0].size)
     for index, (image, frame) in enumerate(zip(images, frames, strict=True)):
-        before, wanted = wanted, seen(image)
+        before, wanted = wanted, to_visible(image)
         # What does not change keeps the colour that another palette gave it.
         changed = ImageChops.darker(_difference(before, wanted), _difference(shown, frame.shown))
         # What is seen can be covered, and uncovered only if the frame that covers it is cleared.
-        is_cleared = index + 1 < len(images) and _uncovers(wanted, seen(images[index + 1]))
+        is_cleared = index + 1 < len(images) and _uncovers(wanted, to_visible(images[index + 1]))
         if milliseconds or frame.palette.transparent is not None:
             time = milliseconds[index] // MILLISECONDS if milliseconds else 0
             parts.append(_control(CLEAR if is_cleared else KEEP, time, frame.palette.transparent))
@@ -77,7 +77,7 @@ def _control(disposal: int, time: int, transparent: int | None) -> bytes:
     return struct.pack("<BBBBHBB", EXTENSION, GRAPHIC_CONTROL, 4, flags, time, transparent or 0, 0)
 
 
-def _image(frame: Painted, changed: Image.Image, box: Box | None, *, is_first_palette: bool) -> list[bytes]:
+def _image(frame: IndexedImage, changed: Image.Image, box: Box | None, *, is_first_palette: bool) -> list[bytes]:
     """The block of a frame, of all of it or of the part that changes; transparent where nothing changes."""
     image, palette = frame.image, frame.palette
     if palette.transparent is not None:

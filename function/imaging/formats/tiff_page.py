@@ -29,7 +29,7 @@ MISREAD_PLANES = frozenset({"LA", "La", "PA", "LAB"})
 """Modes of which Pillow misreads separate planes."""
 
 
-def numbers(image: Any, tag: int) -> tuple[int, ...]:
+def read_numbers(image: Any, tag: int) -> tuple[int, ...]:
     """Return the whole numbers that the page has under a tag, whatever type the file gives them; often none."""
     with decoding():
         value = image.tag_v2.get(tag, ())
@@ -39,18 +39,18 @@ def numbers(image: Any, tag: int) -> tuple[int, ...]:
 
 def is_picture(image: Any) -> bool:
     """Tell whether the page is a picture of its own, no thumbnail, level of a pyramid, or mask."""
-    return not any(kind & tiff.THUMBNAIL_OR_MASK for kind in numbers(image, tiff.SUBFILE_TYPE))
+    return not any(kind & tiff.THUMBNAIL_OR_MASK for kind in read_numbers(image, tiff.SUBFILE_TYPE))
 
 
-def quantization(image: Any, source: bytes) -> dict[int, list[int]]:
+def read_quantization(image: Any, source: bytes) -> dict[int, list[int]]:
     """Return the quantisation tables of a page of JPEGs: its own, or those of its first strip or tile."""
-    if JPEG not in numbers(image, tiff.COMPRESSION):
+    if JPEG not in read_numbers(image, tiff.COMPRESSION):
         return {}
     with decoding():
         shared = image.tag_v2.get(JPEG_TABLES)
     tables = jpeg.tables(shared) if isinstance(shared, bytes) else {}
-    places = numbers(image, tiff.STRIPS) or numbers(image, TILES)
-    lengths = numbers(image, tiff.STRIP_LENGTHS) or numbers(image, TILE_LENGTHS)
+    places = read_numbers(image, tiff.STRIPS) or read_numbers(image, TILES)
+    lengths = read_numbers(image, tiff.STRIP_LENGTHS) or read_numbers(image, TILE_LENGTHS)
     if tables or not places or not lengths:
         return tables
     return jpeg.tables(source[places[0] : places[0] + lengths[0]])
@@ -63,11 +63,11 @@ def prepare(image: Any) -> None:
         RejectedError: UNSUPPORTED: it cannot.
 
     """
-    if image.mode == "L" and SIGNED in numbers(image, tiff.SAMPLE_FORMAT):
+    if image.mode == "L" and SIGNED in read_numbers(image, tiff.SAMPLE_FORMAT):
         raise RejectedError(
             Reason.UNSUPPORTED, "the TIFF has signed samples of 8 bits: save it with 16 or unsigned ones"
         )
-    if image.mode in MISREAD_PLANES and 2 in numbers(image, tiff.PLANAR):
+    if image.mode in MISREAD_PLANES and 2 in read_numbers(image, tiff.PLANAR):
         raise RejectedError(
             Reason.UNSUPPORTED, "the TIFF has separate planes of CIELab, or of alpha without RGB: save it without"
         )
@@ -77,13 +77,13 @@ def prepare(image: Any) -> None:
         image.tile = [
             tile._replace(args=(NATIVE.get(tile.args[0], tile.args[0]), *tile.args[1:])) for tile in image.tile
         ]
-    colours = numbers(image, tiff.COLOUR_MAP)
+    colours = read_numbers(image, tiff.COLOUR_MAP)
     if image.mode in {"P", "PA"} and colours and max(colours) < 256:
         # Some writers store 8 bits where 16 belong, and all readers forgive them.
         image.palette = ImagePalette.raw("RGB;L", bytes(colours))
 
 
-def corrected(image: Any) -> Image.Image:
+def correct(image: Any) -> Image.Image:
     """Return the page once it is read, with its numbers as its tags mean them.
 
     Raises:
@@ -91,11 +91,11 @@ def corrected(image: Any) -> Image.Image:
 
     """
     page: Image.Image = image
-    if image.mode == "I" and SIGNED not in numbers(image, tiff.SAMPLE_FORMAT) and image.getextrema()[0] < 0:
+    if image.mode == "I" and SIGNED not in read_numbers(image, tiff.SAMPLE_FORMAT) and image.getextrema()[0] < 0:
         raise RejectedError(Reason.UNSUPPORTED, "the TIFF has samples of 2147483648 or more: save it with 16 bits")
     if image.mode == "I;16":
-        scale = 65535 / 4095 if 12 in numbers(image, tiff.BITS) else 1
-        is_inverted = tiff.MIN_IS_WHITE in numbers(image, tiff.PHOTOMETRIC)
+        scale = 65535 / 4095 if 12 in read_numbers(image, tiff.BITS) else 1
+        is_inverted = tiff.MIN_IS_WHITE in read_numbers(image, tiff.PHOTOMETRIC)
         with decoding():
             if scale != 1:
                 page = page.point(lambda level: level * scale + 0.5)
