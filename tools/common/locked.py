@@ -15,8 +15,13 @@ from tools.common.errors import ToolError
 from tools.common.paths import LOCAL, ROOT
 
 
-def virtual_environment(name: str, requirements: Path) -> Path:
+def virtual_environment(name: str, requirements: Path, *options: str) -> Path:
     """Make an environment that holds what ``requirements`` locks and nothing else, unless an earlier call did.
+
+    Args:
+        name: The beginning of its folder's name.
+        requirements: The lock file.
+        options: More of pip's.
 
     Returns:
         Its interpreter.
@@ -33,7 +38,7 @@ def virtual_environment(name: str, requirements: Path) -> Path:
             shutil.rmtree(unfinished, ignore_errors=True)
             venv.create(unfinished, symlinks=True)
             packages = unfinished / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
-            fetch(requirements, "install", "--target", str(packages), lock=lock)
+            fetch(requirements, "install", *options, "--target", str(packages), lock=lock)
             unfinished.rename(folder)
     return folder / "bin" / "python"
 

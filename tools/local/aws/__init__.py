@@ -1,4 +1,4 @@
-"""A local AWS that needs no account: moto's APIs, and AWS's own emulator and runtime client running the functions.
+"""A local AWS that needs no account: moto's APIs, and AWS's own runtime client, which runs the functions.
 
 Not as on AWS:
 
@@ -13,6 +13,7 @@ Not as on AWS:
   their role may not call it.
 - A restore of an archived object is complete at once, no lifecycle rule ever deletes, and a key of KMS is told as it
   was named.
+- Memory is limited on Linux only.
 - An environment's start counts against the function's timeout, and its network and file system are this machine's.
 """
 

@@ -19,9 +19,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--concurrency", type=int, required=True)
     parser.add_argument("--retry-delays", type=float, nargs="+", required=True)
-    parser.add_argument("--emulator", type=Path, required=True)
-    parser.add_argument("--python", type=Path, required=True)
     parser.add_argument("--with-parent", action="store_true", help="stop when standard input ends")
+    parser.add_argument("python", type=Path, help="the interpreter of functions")
+    parser.add_argument("client", nargs="+", help="its arguments that run AWS's runtime client")
     arguments = parser.parse_args()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
 
@@ -33,7 +33,7 @@ def main() -> None:
             arguments.port,
             arguments.concurrency,
             tuple(arguments.retry_delays),
-            Runtime(arguments.emulator, arguments.python),
+            Runtime(arguments.python, tuple(arguments.client)),
         )
     except SystemExit:
         # werkzeug ends the process in place of raising.

@@ -1,17 +1,12 @@
-"""One execution environment: AWS's emulator with AWS's runtime client inside, strictly one invocation at a time."""
+"""One execution environment: a process with AWS's runtime client, which gets one invocation at a time."""
 
 import contextlib
-import http.client
-import ipaddress
 import json
+import math
 import os
-import re
-import secrets
 import select
 import signal
-import socket
 import subprocess
-import threading
 import time
 import uuid
 from collections.abc import Mapping
@@ -20,25 +15,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from tools.local.aws.guard import Guard, end_session, processes
 from tools.local.aws.runtime import Runtime
+from tools.local.aws.runtime_api import RuntimeApi
+from tools.local.aws.watchdog import Watchdog, end_group
 
-INVOKE = "/2015-03-31/functions/function/invocations"
+TIMED_OUT = "Sandbox.Timedout"
 
-READY_SECONDS = 30
-"""How long the emulator may take to listen; it takes a few milliseconds."""
-
-GRACE_SECONDS = 30
-"""Beyond the function's own timeout, for its start; the emulator itself ends what takes longer than the timeout."""
-
-EMULATOR_LINE = re.compile(r"\d\d \w{3} \d{4} [\d:,]+ \[\w+\] \(rapid\) ")
-"""What the emulator says of itself begins so; it is in no log on AWS."""
-
-LOG_SECONDS = 2
-"""How long the last lines of an invocation may take to arrive; they follow the reply at once."""
+PIPE_BYTES = 65536
+"""At least what a pipe holds: one read takes all that was written before it."""
 
 SAMPLE_SECONDS = 0.02
-"""How often the memory in use is looked at."""
+"""How often the function's memory is measured."""
+
+PROC = Path("/proc")
+"""Where Linux tells the memory of a process. Other systems have no such folder: memory is not limited there."""
 
 
 @dataclass(frozen=True)
@@ -102,143 +92,124 @@ class Reply:
         return cls(error, failed=True, log=(LogLine.now(f"{kind}: {message}"),), broken=True)
 
 
-class Environment:
-    """A sandbox that runs one function."""
+class Failure(NamedTuple):
+    """Why an invocation has no result."""
 
-    def __init__(self, spec: FunctionSpec, runtime: Runtime, variables: Mapping[str, str], guard: Guard) -> None:
+    kind: str
+    message: str
+
+
+class Environment:
+    """A process that runs one function.
+
+    Args:
+        spec: The function.
+        runtime: What it runs in.
+        variables: Its credentials, and where the local AWS is.
+        watchdog: Ends it when this process is gone.
+
+    """
+
+    def __init__(self, spec: FunctionSpec, runtime: Runtime, variables: Mapping[str, str], watchdog: Watchdog) -> None:
         self.spec = spec
         self.log_stream = f"{time.strftime('%Y/%m/%d')}/[$LATEST]{uuid.uuid4().hex}"
-        self._guard = guard
-        self._address, runtime_address = _own_addresses()
-        self._lines: list[LogLine] = []
-        self._more_lines = threading.Condition()
+        self._watchdog = watchdog
+        self._api = RuntimeApi()
+        self._log: list[LogLine] = []
+        self._unfinished_line = b""
+        self._output, output = os.pipe()
+        os.set_blocking(self._output, False)
         self._process = subprocess.Popen(
-            [
-                *(str(runtime.emulator), "--log-level", "error"),
-                *("--runtime-interface-emulator-address", self._address),
-                *("--runtime-api-address", runtime_address),
-                *(str(runtime.python), "-m", "awslambdaric", spec.handler),
-            ],
+            [str(runtime.python), *runtime.client, spec.handler],
             cwd=spec.code,
-            env=_environment(spec, self.log_stream, variables),
+            env={**_environment(spec, self.log_stream, variables), "AWS_LAMBDA_RUNTIME_API": self._api.address},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            # A session of its own: whatever it starts can be found, and ended.
+            stdout=output,
+            stderr=output,
+            # A process group of its own: whatever it starts ends with it.
             start_new_session=True,
         )
-        guard.watch(self._process.pid)
-        self._closed = False
-        self._reader = threading.Thread(target=self._read_log, daemon=True)
-        self._reader.start()
+        os.close(output)
+        watchdog.watch(self._process.pid)
 
     def invoke(self, payload: bytes, request_id: str) -> Reply:
-        """Run the function once; never two at a time, which the emulator does not survive."""
-        done = threading.Event()
-        watchdog = threading.Thread(target=self._watch_memory, args=(done,))
-        watchdog.start()
-        try:
-            status, body = self._post(payload, request_id)
-        finally:
-            done.set()
-            watchdog.join()
-        return self._reply(status, body, request_id)
+        """Run the function once; never two at a time."""
+        started = time.monotonic()
+        self._log = [LogLine.now(f"START RequestId: {request_id} Version: $LATEST")]
+        self._api.offer(payload, request_id, self.spec.arn, time.time() + self.spec.timeout)
+        failure = self._await_result(started + self.spec.timeout)
+        self._read_output()
+        if self._unfinished_line:
+            self._log.append(LogLine.now(self._unfinished_line.decode(errors="replace")))
+            self._unfinished_line = b""
+        if failure and failure.kind == TIMED_OUT:
+            at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            self._log.append(LogLine.now(f"{at} {request_id} {failure.message}"))
+        self._report(request_id, 1000 * (time.monotonic() - started), failed=failure is not None)
+        log = tuple(self._log)
+        if failure:
+            error = {"errorType": failure.kind, "errorMessage": f"RequestId: {request_id} Error: {failure.message}"}
+            return Reply(json.dumps(error).encode(), failed=True, log=log, broken=True)
+        path, content = self._api.result or ("", b"")
+        return Reply(content, failed=path.endswith("/error"), log=log, broken=path.endswith("/init/error"))
 
     def kill(self) -> None:
         """Kill the function, as the end of its host would; returns when it is gone, with its connections."""
-        processes = []
-        for pid in self._runtime():
-            with contextlib.suppress(ProcessLookupError):
-                processes.append(os.pidfd_open(pid))
-        for process in processes:
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(process, signal.SIGKILL)
-            # A process that has ended makes its descriptor readable.
-            select.select([process], [], [])
-            os.close(process)
+        if self._process.poll() is None:
+            end_group(self._process.pid)
+            self._process.wait()
 
     def close(self) -> None:
-        """End everything that runs in it; again is no harm, though another process may have its id by then."""
-        if self._closed:
-            return
-        self._closed = True
-        end_session(self._process.pid)
+        """End everything that runs in it."""
+        # The function may have exited by itself, and left processes of its group.
+        end_group(self._process.pid)
         self._process.wait()
-        self._guard.forget(self._process.pid)
+        self._watchdog.forget(self._process.pid)
+        self._api.server_close()
+        os.close(self._output)
 
-    def _post(self, payload: bytes, request_id: str) -> tuple[int, bytes]:
-        deadline = time.monotonic() + READY_SECONDS
-        while True:
-            connection = http.client.HTTPConnection(self._address, timeout=self.spec.timeout + GRACE_SECONDS)
-            try:
-                connection.request("POST", INVOKE, payload, {"X-Amzn-RequestId": request_id})
-                response = connection.getresponse()
-                return response.status, response.read()
-            except ConnectionRefusedError:
-                # It has not begun to listen.
-                if self._process.poll() is not None or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.005)
-            finally:
-                connection.close()
-
-    def _reply(self, status: int, body: bytes, request_id: str) -> Reply:
-        text = body.decode(errors="replace").strip()
-        if text.startswith("Task timed out after "):
-            error = {"errorType": "Sandbox.Timedout", "errorMessage": f"RequestId: {request_id} Error: {text}"}
-            at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            log = (*self._last_log(), LogLine.now(f"{at} {request_id} {text}"))
-            return Reply(json.dumps(error).encode(), failed=True, log=log, broken=True)
-        if status != http.client.OK:
-            # The emulator forgets these when the runtime dies.
-            ending = (f"END RequestId: {request_id}", f"REPORT RequestId: {request_id}\tStatus: error")
-            return Reply(body, failed=True, log=(*self._last_log(), *map(LogLine.now, ending)), broken=True)
-        return Reply(body, failed=_is_error(body, request_id), log=self._log(request_id), broken=False)
-
-    def _log(self, request_id: str) -> tuple[LogLine, ...]:
-        """Take the lines that there are, up to the report on this invocation, which follows the reply."""
-        report = f"REPORT RequestId: {request_id}"
-        with self._more_lines:
-            self._more_lines.wait_for(
-                lambda: any(line.text.startswith(report) for line in self._lines), timeout=LOG_SECONDS
-            )
-            lines = tuple(self._lines)
-            self._lines.clear()
-            return lines
-
-    def _last_log(self) -> tuple[LogLine, ...]:
-        """End the environment, and take all that was still on its way."""
-        self.close()
-        self._reader.join(LOG_SECONDS)
-        return tuple(self._lines)
-
-    def _read_log(self) -> None:
-        for line in self._process.stdout or ():
-            if EMULATOR_LINE.match(line):
-                continue
-            with self._more_lines:
-                self._lines.append(LogLine.now(line.rstrip("\n")))
-                self._more_lines.notify_all()
-
-    def _watch_memory(self, done: threading.Event) -> None:
-        """Kill the function when more is resident than it may have; Lambda does not limit its address space."""
-        limit = self.spec.memory_size << 20
-        while not done.wait(SAMPLE_SECONDS):
-            if sum(map(_resident_bytes, self._runtime())) > limit:
+    def _await_result(self, deadline: float) -> Failure | None:
+        """Serve the runtime client until it sends a result; returns why it never will."""
+        self._peak_bytes = 0
+        while self._api.result is None:
+            ready, _, _ = select.select([self._api.fileno(), self._output], [], [], SAMPLE_SECONDS)
+            if self._api.fileno() in ready:
+                self._api.handle_request()
+            if self._output in ready:
+                self._read_output()
+            self._peak_bytes = max(self._peak_bytes, _resident_bytes(self._process.pid))
+            if self._peak_bytes > self.spec.memory_size << 20:
                 self.kill()
+            if self._api.result is None and (exit_code := self._process.poll()) is not None:
+                return Failure("Runtime.ExitError", _describe_exit(exit_code))
+            if time.monotonic() > deadline:
+                self.kill()
+                return Failure(TIMED_OUT, f"Task timed out after {self.spec.timeout:.2f} seconds")
+        return None
 
-    def _runtime(self) -> list[int]:
-        """All processes but the emulator."""
-        return [pid for pid in processes(self._process.pid) if pid != self._process.pid]
+    def _read_output(self) -> None:
+        """Take the lines that the function has written, which is at most one pipe full."""
+        with contextlib.suppress(BlockingIOError):
+            *lines, self._unfinished_line = (self._unfinished_line + os.read(self._output, PIPE_BYTES)).split(b"\n")
+            self._log += [LogLine.now(line.decode(errors="replace")) for line in lines]
+
+    def _report(self, request_id: str, milliseconds: float, *, failed: bool) -> None:
+        used = f"Max Memory Used: {self._peak_bytes >> 20} MB" if self._peak_bytes else "Memory Limit: not enforced"
+        lines = (
+            f"END RequestId: {request_id}",
+            f"REPORT RequestId: {request_id}\tDuration: {milliseconds:.2f} ms\tBilled Duration: "
+            f"{math.ceil(milliseconds)} ms\tMemory Size: {self.spec.memory_size} MB\t{used}\t"
+            + ("Status: error" if failed else ""),
+        )
+        self._log += map(LogLine.now, lines)
 
 
-def _own_addresses() -> tuple[str, str]:
-    """Two addresses to listen on: ports that are free, on a loopback address where nobody else looks for one."""
-    host = str(ipaddress.IPv4Address("127.1.0.0") + secrets.randbelow(1 << 23))
-    with socket.create_server((host, 0)) as one, socket.create_server((host, 0)) as other:
-        return f"{host}:{one.getsockname()[1]}", f"{host}:{other.getsockname()[1]}"
+def _describe_exit(code: int) -> str:
+    """Say how the runtime client ended, in the words of Lambda."""
+    if code == 0:
+        return "Runtime exited without providing a reason"
+    how = f"signal: {signal.strsignal(-code)}".lower() if code < 0 else f"exit status {code}"
+    return f"Runtime exited with error: {how}"
 
 
 def _environment(spec: FunctionSpec, log_stream: str, variables: Mapping[str, str]) -> dict[str, str]:
@@ -264,17 +235,9 @@ def _environment(spec: FunctionSpec, log_stream: str, variables: Mapping[str, st
     }
 
 
-def _is_error(body: bytes, request_id: str) -> bool:
-    """Whether a reply is the runtime's description of an exception; the emulator answers 200 to those too."""
-    try:
-        reply = json.loads(body)
-    except ValueError:
-        return False
-    return isinstance(reply, dict) and "errorType" in reply and reply.get("requestId") == request_id
-
-
 def _resident_bytes(pid: int) -> int:
+    """Measure the memory of a process; 0 where it has ended or this is not Linux."""
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+        return int((PROC / str(pid) / "statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
     except (FileNotFoundError, ProcessLookupError):
         return 0

@@ -1,14 +1,13 @@
 """The execution environments of all functions: reused, replaced when stale or broken, and limited in number."""
 
 import contextlib
-import http.client
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
 from tools.local.aws.environment import Environment, FunctionSpec, LogLine, Reply
-from tools.local.aws.guard import Guard
 from tools.local.aws.runtime import Runtime
+from tools.local.aws.watchdog import Watchdog
 
 Credentials = Callable[[FunctionSpec], Mapping[str, str]]
 """Gives the environment variables that let a function act as its role."""
@@ -35,13 +34,15 @@ class Pool:
     Args:
         concurrency: The limit, over all functions, as an account on AWS has one.
         runtime: What environments are made of.
-        guard: Ends them when this process is gone.
+        watchdog: Ends them when this process is gone.
         credentials: Asked for each new environment.
         log: Told the lines of each invocation, when it has ended.
 
     """
 
-    def __init__(self, concurrency: int, runtime: Runtime, guard: Guard, credentials: Credentials, log: Log) -> None:
+    def __init__(
+        self, concurrency: int, runtime: Runtime, watchdog: Watchdog, credentials: Credentials, log: Log
+    ) -> None:
         self._slots = threading.BoundedSemaphore(concurrency)
         self._lock = threading.Lock()
         self._idle: list[Environment] = []
@@ -50,7 +51,7 @@ class Pool:
         self._runtime = runtime
         self._credentials = credentials
         self._log = log
-        self._guard = guard
+        self._watchdog = watchdog
         self._running: Counter[str] = Counter()
         self._closing = False
 
@@ -108,16 +109,16 @@ class Pool:
         """End all environments, busy ones too."""
         with self._lock:
             self._closing = True
-            environments = [*self._idle, *self._busy]
-        for environment in environments:
+            idle, self._idle = self._idle, []
+            busy = list(self._busy)
+        for environment in idle:
             environment.close()
+        for environment in busy:
+            # Whoever waits for its reply closes it.
+            environment.kill()
 
     def _invoke(self, environment: Environment, payload: bytes, request_id: str) -> Reply:
-        try:
-            reply = environment.invoke(payload, request_id)
-        except (OSError, http.client.HTTPException) as error:
-            # It could not start, or was ended because all of this is.
-            reply = Reply.of_platform("Sandbox.Failure", f"the emulator did not answer: {error!r}")
+        reply = environment.invoke(payload, request_id)
         self._log(environment.spec, environment.log_stream, reply.log)
         if reply.broken:
             self._drop(environment)
@@ -143,7 +144,7 @@ class Pool:
         with self._lock:
             if self._closing:
                 raise StoppingError
-            environment = Environment(spec, self._runtime, variables, self._guard)
+            environment = Environment(spec, self._runtime, variables, self._watchdog)
             self._busy.add(environment)
             return environment
 

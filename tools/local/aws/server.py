@@ -32,12 +32,12 @@ from tools.local.aws.batch_run import Means
 from tools.local.aws.control import Control
 from tools.local.aws.environment import FunctionSpec, LogLine, Reply
 from tools.local.aws.flaky import FlakyS3
-from tools.local.aws.guard import Guard
 from tools.local.aws.iam import AccessControl
 from tools.local.aws.notifications import Notifications
 from tools.local.aws.pool import Pool, TooManyInvocationsError
 from tools.local.aws.resource_policy import Service, permits
 from tools.local.aws.runtime import Runtime
+from tools.local.aws.watchdog import Watchdog
 
 REGION = "eu-west-2"
 LOG_TAIL_BYTES = 4096
@@ -112,8 +112,8 @@ class Server:
         # How often it looks whether it should end.
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05})
         self._scratch = Path(tempfile.mkdtemp(prefix="local-aws-"))
-        self._guard = Guard(self._scratch)
-        self._pool = Pool(concurrency, runtime, self._guard, self._variables, self._write_log)
+        self._watchdog = Watchdog(self._scratch)
+        self._pool = Pool(concurrency, runtime, self._watchdog, self._variables, self._write_log)
         self._queue = AsynchronousQueue(self._pool, concurrency, retry_delays, self._lookup, self._send_record)
         self._install()
 
@@ -131,7 +131,7 @@ class Server:
         self._http.shutdown()
         self._thread.join()
         self._http.server_close()
-        self._guard.close()
+        self._watchdog.close()
 
     def _install(self) -> None:
         self._control.install()

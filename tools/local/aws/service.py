@@ -3,11 +3,11 @@
 import contextlib
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -69,31 +69,31 @@ def start(*, port: int = 0, concurrency: int = 2, retry_delays: tuple[float, ...
 
 def stop(pid: int) -> None:
     """End a local AWS and all that it started; one that has ended already is no error."""
-    try:
-        process = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        # What was noted long ago may be the number of another process by now.
-        if not _is_server(pid):
-            return
-        signal.pidfd_send_signal(process, signal.SIGTERM)
-        # A process that ends makes its descriptor readable.
-        if not select.select([process], [], [], STOP_SECONDS)[0]:
-            signal.pidfd_send_signal(process, signal.SIGKILL)
-            select.select([process], [], [], STOP_SECONDS)
-    finally:
-        os.close(process)
-        # Where it is a child of ours, it waits to be collected.
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)
+    deadline = time.monotonic() + STOP_SECONDS
+    options = os.WNOHANG
+    # Another process may have its number by now.
+    while _is_server(pid):
+        options = 0
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL)
+        time.sleep(0.02)
+    # A child of this process stays in the process table until it is collected.
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, options)
 
 
 def _is_server(pid: int) -> bool:
-    try:
-        return b"-m\0tools.local.aws\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except FileNotFoundError:
-        return False
+    """Whether a process runs the local AWS; one that has ended has no command any more."""
+    if sys.platform == "linux":
+        # Without ps, which slim containers lack.
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")
+        except FileNotFoundError:
+            return False
+    else:
+        ps = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
+        command = ps.stdout.split()
+    return "tools.local.aws" in command
 
 
 def _launch(
@@ -103,10 +103,11 @@ def _launch(
     command = [
         *(sys.executable, "-m", "tools.local.aws", "--port", str(port), "--concurrency", str(concurrency)),
         *("--retry-delays", *map(str, retry_delays)),
-        *("--emulator", str(runtime.emulator), "--python", str(runtime.python)),
+        *(["--with-parent"] if with_parent else []),
+        *("--", str(runtime.python), *runtime.client),
     ]
     return subprocess.Popen(
-        [*command, "--with-parent"] if with_parent else command,
+        command,
         cwd=ROOT,
         env=_without_aws(),
         stdin=subprocess.PIPE if with_parent else subprocess.DEVNULL,
