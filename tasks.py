@@ -201,7 +201,7 @@ def preview(
     settings = Path(var_file) if var_file else None
     made = previewing.preview(files, say, var_file=settings, compare=compare)
     save(made.html, Path(output))
-    print("\n" + previewing.text(made.contents))
+    print("\n" + previewing.format_text(made.report))
     print(f"\nSaved to {output}: open it in a browser")
 
 

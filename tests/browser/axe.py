@@ -1,4 +1,4 @@
-"""axe-core, which finds what keeps people out of a page: fetched from npm once, exactly the one that is named here."""
+"""axe-core, an accessibility checker: one pinned version, downloaded from npm once."""
 
 import base64
 import hashlib
@@ -14,32 +14,32 @@ from tools.common.paths import LOCAL
 
 VERSION = "4.14.1"
 INTEGRITY = "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="
-"""Of its package, as ``npm view axe-core@VERSION dist.integrity`` tells it."""
+"""From ``npm view axe-core@VERSION dist.integrity``."""
 
 
-def source() -> str:
-    """The script that, run in a page, gives it ``axe``.
+def read_script() -> str:
+    """Return the script that defines ``axe`` in a page.
 
     Raises:
-        ToolError: It cannot be had, or is another than is named here.
+        ToolError: The download failed, or its digest differs.
 
     """
     with locked.only_one():
         path = LOCAL / f"axe-core-{VERSION}.js"
         if not path.exists():
             with tempfile.TemporaryDirectory(dir=LOCAL) as scratch:
-                unfinished = _fetched(Path(scratch))
+                unfinished = _download(Path(scratch))
                 unfinished.rename(path)
     return path.read_text()
 
 
-def _fetched(folder: Path) -> Path:
+def _download(folder: Path) -> Path:
     if not shutil.which("npm"):
-        raise ToolError("No npm on PATH, which brings axe-core: apt-get install npm")
+        raise ToolError("npm, which downloads axe-core, is not on PATH: apt-get install npm")
     command = ["npm", "pack", "--silent", f"axe-core@{VERSION}", "--pack-destination", str(folder)]
     packed = subprocess.run(command, capture_output=True, text=True, check=False)
     if packed.returncode:
-        raise ToolError(f"npm cannot fetch axe-core {VERSION}: is there a network? {packed.stderr.strip()}")
+        raise ToolError(f"npm cannot fetch axe-core {VERSION}: check the network. {packed.stderr.strip()}")
     (package,) = folder.glob("*.tgz")
     digest = base64.b64encode(hashlib.sha512(package.read_bytes()).digest()).decode()
     if f"sha512-{digest}" != INTEGRITY:

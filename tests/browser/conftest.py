@@ -1,4 +1,4 @@
-"""A real browser with a preview in it; whatever it complains of, or asks the network for, fails the test."""
+"""A preview in a real browser. Any console message, error, dialog or network request fails the test."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -16,8 +16,8 @@ from tests.images import encoded, picture
 from tools.common.cli import save
 from tools.common.errors import ToolError
 from tools.preview import run
-from tools.preview.contents import Step
-from tools.preview.page import page
+from tools.preview.model import Step
+from tools.preview.page import render_page
 
 SETTINGS = """
 renditions = {
@@ -29,23 +29,23 @@ renditions = {
 HOSTILE = "<img src=x onerror=alert(1)>\"'&.png"
 
 PATIENCE = 30_000
-"""Milliseconds until what does not come about fails a test."""
+"""Milliseconds before an unmet expectation fails."""
 
 Opened = Callable[..., Page]
-"""Opens the preview; takes the options of a context of Playwright's."""
+"""Opens the preview with the options of a Playwright context."""
 
 
 @pytest.fixture(scope="session")
 def axe_core() -> str:
     try:
-        return axe.source()
+        return axe.read_script()
     except ToolError as error:
         missing(str(error))
 
 
 @pytest.fixture(scope="session")
 def preview(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A page with all that there can be on one."""
+    """Write a page that uses every feature."""
     folder = tmp_path_factory.mktemp("preview")
     (folder / "x.tfvars").write_text(SETTINGS)
     noisy = Image.blend(picture(600, 400), Image.merge("RGB", [Image.effect_noise((600, 400), 60)] * 3), 0.02)
@@ -63,16 +63,16 @@ def preview(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = run.preview(
         [folder / name for name in files], lambda _: None, var_file=folder / "x.tfvars", compare=["quality=60,90"]
     )
-    first, *others = made.contents.photos
+    first, *others = made.report.photos
     steps = [Step("uploaded", 0), Step("invoked", 45), Step("written", 1234)]
-    html = page(replace(made.contents, photos=[replace(first, steps=steps), *others]))
+    html = render_page(replace(made.report, photos=[replace(first, steps=steps), *others]))
     save(html, folder / "preview.html")
     return folder / "preview.html"
 
 
 @pytest.fixture
 def opened(browser: Browser, preview: Path) -> Iterator[Opened]:
-    """Opens the preview in a window of its own."""
+    """Return a function that opens the preview in its own window."""
     complaints: list[str] = []
     with ExitStack() as contexts:
 

@@ -1,4 +1,4 @@
-"""The preview in a browser: it wipes, compares and zooms, by mouse and by keyboard, and keeps nobody out."""
+"""The preview in a browser: wipe, selection and zoom by mouse and keyboard, layout and accessibility."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from tools.common.paths import LOCAL
 DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 NARROWEST: ViewportSize = {"width": 320, "height": 640}
-"""What WCAG 2.2 asks for, 1.4.10."""
+"""The narrowest window that WCAG 2.2 requires (1.4.10)."""
 
 
 def rendition(tab: Page, photo: str = "photo.jpg", name: str = "whole") -> Locator:
@@ -20,7 +20,7 @@ def rendition(tab: Page, photo: str = "photo.jpg", name: str = "whole") -> Locat
 
 
 def edges(shown: Locator) -> list[float]:
-    """The line, the end of the left image and the beginning of the right one, as shares of what is seen."""
+    """Return the line, the left image's right edge and the right image's left edge, as shares of the stage."""
     found: list[float] = shown.evaluate("""section => {
       const [stage, line, left, right] = [".stage", ".line", ".canvas .left", ".canvas .right"]
         .map(name => section.querySelector(name));
@@ -38,11 +38,11 @@ def edges(shown: Locator) -> list[float]:
 
 
 def expect_wiped(shown: Locator, share: float) -> None:
-    """The line is there, the left image ends there, and the right one begins there."""
+    """Expect the line and both edges at this share."""
     assert edges(shown) == pytest.approx([share] * 3, abs=0.01)
 
 
-def test_the_wipe_is_moved_by_keyboard(opened: Opened) -> None:
+def test_the_keyboard_moves_the_wipe(opened: Opened) -> None:
     tab = opened(viewport=DESKTOP)
     shown = rendition(tab)
     slider = shown.get_by_role("slider", name="Wipe")
@@ -57,7 +57,7 @@ def test_the_wipe_is_moved_by_keyboard(opened: Opened) -> None:
     expect_wiped(shown, 1)
 
 
-def test_the_wipe_is_moved_by_mouse(opened: Opened) -> None:
+def test_the_mouse_moves_the_wipe(opened: Opened) -> None:
     tab = opened(viewport=DESKTOP)
     shown = rendition(tab)
     slider = shown.get_by_role("slider", name="Wipe")
@@ -70,7 +70,7 @@ def test_the_wipe_is_moved_by_mouse(opened: Opened) -> None:
     tab.mouse.up()
     tab.mouse.move(stage[0], knob[1])
     expect(slider).to_have_value("25")
-    # Anywhere on the image will do; so will the slider itself.
+    # Dragging works anywhere on the image, and on the slider.
     tab.mouse.move(stage[0] + 60, stage[1] + 100)
     tab.mouse.down()
     expect_wiped(shown, 0.6)
@@ -86,7 +86,7 @@ def centre(element: Locator) -> tuple[float, float]:
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
-def test_any_two_images_are_compared(opened: Opened) -> None:
+def test_any_two_images_can_be_selected(opened: Opened) -> None:
     tab = opened(viewport=DESKTOP)
     shown = rendition(tab)
     names = ["source, scaled", "JPEG 80, as set", "quality 60", "quality 90"]
@@ -100,16 +100,16 @@ def test_any_two_images_are_compared(opened: Opened) -> None:
     assert len({image.get_attribute("src") for image in figures.values()}) == 4
 
 
-def test_what_the_rule_chooses_is_what_is_seen_first(opened: Opened) -> None:
+def test_the_recommended_variant_is_shown_first(opened: Opened) -> None:
     tab = opened(viewport=DESKTOP)
-    verdict = tab.locator(".verdict").filter(has=tab.locator("h3", has_text="whole"))
-    expect(verdict.locator(".answer")).to_contain_text("Choose quality 60")
-    expect(verdict.locator("tr.chosen")).to_contain_text("quality 60")
+    recommendation = tab.locator(".recommendation").filter(has=tab.locator("h3", has_text="whole"))
+    expect(recommendation.locator(".answer")).to_contain_text("Choose quality 60")
+    expect(recommendation.locator("tr.chosen")).to_contain_text("quality 60")
     expect(rendition(tab).locator(".tag-right")).to_have_text("quality 60")
 
 
 @pytest.mark.parametrize("times", [1, 2, 4])
-def test_pixels_are_seen_one_by_one_and_moved_by_keyboard(opened: Opened, times: int) -> None:
+def test_zoomed_pixels_are_sharp_and_the_keyboard_scrolls(opened: Opened, times: int) -> None:
     tab = opened(viewport=PHONE)
     shown = rendition(tab)
     shown.get_by_role("radio", name=f"{times}:1").check(force=True)
@@ -118,7 +118,7 @@ def test_pixels_are_seen_one_by_one_and_moved_by_keyboard(opened: Opened, times:
     rendering = "pixelated" if times > 1 else "auto"
     expect(shown.locator(".canvas .right")).to_have_css("image-rendering", rendering)
     before = stage.evaluate("stage => stage.scrollLeft")
-    # The middle stays in the middle.
+    # The centre stays in place.
     assert before == pytest.approx(300 * times - stage.evaluate("stage => stage.clientWidth") / 2, abs=1)
     stage.press("ArrowRight")
     tab.wait_for_function("([stage, before]) => stage.scrollLeft > before", arg=[stage.element_handle(), before])
@@ -131,7 +131,7 @@ def test_pixels_are_seen_one_by_one_and_moved_by_keyboard(opened: Opened, times:
     assert canvas.evaluate("canvas => canvas.clientWidth") <= PHONE["width"]
 
 
-def test_pixels_are_moved_by_mouse(opened: Opened) -> None:
+def test_the_mouse_pans_zoomed_images(opened: Opened) -> None:
     tab = opened(viewport=DESKTOP)
     shown = rendition(tab)
     shown.get_by_role("radio", name="4:1").check(force=True)
@@ -146,7 +146,7 @@ def test_pixels_are_moved_by_mouse(opened: Opened) -> None:
     expect(shown.get_by_role("slider", name="Wipe")).to_have_value("50")
 
 
-def test_every_control_is_reached_by_keyboard_in_the_order_in_which_it_is_seen(opened: Opened) -> None:
+def test_the_tab_order_is_the_visual_order(opened: Opened) -> None:
     tab = opened(viewport=DESKTOP)
     shown = rendition(tab)
     shown.get_by_label("Left", exact=True).focus()
@@ -158,22 +158,22 @@ def test_every_control_is_reached_by_keyboard_in_the_order_in_which_it_is_seen(o
     assert reached == order
 
 
-def test_every_image_is_shown(opened: Opened) -> None:
+def test_every_image_decodes(opened: Opened) -> None:
     tab = opened(viewport=DESKTOP)
     sizes = tab.locator("img").evaluate_all(
         "images => Promise.all(images.map(image => image.decode().then(() => image.naturalWidth)))"
     )
-    # Four photos, two renditions, each with its source and three variants, and two in the viewer.
+    # Four photos with two renditions each: the source, three variants, and two images in the viewer.
     assert len(sizes) == 4 * 2 * (4 + 2)
     assert all(sizes)
 
 
-def test_a_hostile_name_is_read_as_it_is(opened: Opened) -> None:
+def test_a_hostile_name_is_shown_as_text(opened: Opened) -> None:
     tab = opened(viewport=DESKTOP)
     expect(tab.get_by_role("heading", name=HOSTILE, exact=True)).to_be_visible()
 
 
-def test_without_a_script_everything_is_seen_side_by_side(opened: Opened) -> None:
+def test_without_scripts_all_images_stand_side_by_side(opened: Opened) -> None:
     tab = opened(viewport=DESKTOP, java_script_enabled=False)
     shown = rendition(tab)
     expect(shown.locator(".viewer")).to_be_hidden()
@@ -184,14 +184,16 @@ def test_without_a_script_everything_is_seen_side_by_side(opened: Opened) -> Non
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE, NARROWEST], ids=["desktop", "phone", "narrowest"])
-def test_nothing_is_wider_than_the_window(opened: Opened, viewport: ViewportSize) -> None:
+def test_the_page_fits_the_window(opened: Opened, viewport: ViewportSize) -> None:
     tab = opened(viewport=viewport)
     assert tab.evaluate("document.documentElement.scrollWidth") == viewport["width"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("device", "viewport"), [("desktop", DESKTOP), ("phone", PHONE)])
-def test_nobody_is_kept_out(opened: Opened, axe_core: str, device: str, viewport: ViewportSize, scheme: Any) -> None:
+def test_the_page_is_accessible(
+    opened: Opened, axe_core: str, device: str, viewport: ViewportSize, scheme: Any
+) -> None:
     tab = opened(viewport=viewport, color_scheme=scheme)
     tab.locator("img").evaluate_all("images => Promise.all(images.map(image => image.decode()))")
     folder = LOCAL / "screenshots"
@@ -200,7 +202,7 @@ def test_nobody_is_kept_out(opened: Opened, axe_core: str, device: str, viewport
     brightness = tab.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
     assert (max(brightness) < 64) == (scheme == "dark")
     tab.evaluate(f"{axe_core}; null")
-    # Zoomed there is more to be reached.
+    # Zooming makes the stage focusable.
     rendition(tab).get_by_role("radio", name="2:1").check(force=True)
     found = tab.evaluate("axe.run().then(result => result.violations)")
     assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []

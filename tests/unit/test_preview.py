@@ -1,4 +1,4 @@
-"""The preview: what it renders is what would be deployed, its figures are right, and its page needs nothing else."""
+"""The preview: its settings, its outputs, its figures and its page."""
 
 import base64
 import contextlib
@@ -25,20 +25,21 @@ from tools.common import hcl, pricing
 from tools.common.cli import save
 from tools.common.errors import ToolError
 from tools.common.paths import TERRAFORM
+from tools.imaging.display import LONGEST_SIDE, Picture
 from tools.imaging.pictures import Upload
-from tools.imaging.scaled import LONGEST_SIDE, Picture
 from tools.local import demo
-from tools.preview import advice, deployed, rejections, run
-from tools.preview.contents import Contents, Cost, Output, Photo, Refused, Rendered, Step
-from tools.preview.cost import MOST_RUNS, cost, timed
-from tools.preview.making import make
-from tools.preview.page import page
+from tools.preview import rejections, run, tfvars
+from tools.preview.model import Cost, Output, Photo, Rejection, Rendered, Report, Step
+from tools.preview.page import render_page
+from tools.preview.price import MOST_RUNS, measure_cpu, price
+from tools.preview.recommendation import recommend
+from tools.preview.render import render_photo
 from tools.preview.variants import AS_SET, Comparison
 
 NOTHING_ELSE = Comparison()
 
 NOISY = Image.blend(picture(), Image.merge("RGB", [Image.effect_noise((320, 240), 60)] * 3), 0.2)
-"""In which a low quality shows."""
+"""A low quality is visible in it."""
 
 HOSTILE = """<script>alert(1)</script>"'&{{ 7 * 7 }}</title>.jpg"""
 
@@ -56,19 +57,19 @@ def var_file(folder: Path, text: str, name: str = "x.tfvars") -> Path:
 # --- the settings
 
 
-def test_the_defaults_are_the_modules() -> None:
+def test_the_defaults_match_the_module() -> None:
     text = (TERRAFORM / "variables.tf").read_text()
     variables = {block.labels[0]: block for block in hcl.parse(text, "variables.tf").blocks}
     for name in ("metadata", "max_pixels", "renditions"):
         written = text[variables[name].arguments["default"]]
-        assert hcl.literals(f"default = {written}\n", name, ["default"])["default"] == deployed.DEFAULTS[name]
+        assert hcl.literals(f"default = {written}\n", name, ["default"])["default"] == tfvars.DEFAULTS[name]
     kind = text[variables["function"].arguments["type"]]
     options = {name: int(value) for name, value in re.findall(r"(\w+)\s+= optional\(number, (\d+)\)", kind)}
-    assert {name: options[name] for name in deployed.DEFAULTS["function"]} == deployed.DEFAULTS["function"]
+    assert {name: options[name] for name in tfvars.DEFAULTS["function"]} == tfvars.DEFAULTS["function"]
 
 
 def test_without_a_file_the_settings_are_the_defaults() -> None:
-    settings = deployed.settings([])
+    settings = tfvars.read_settings([])
     assert settings.renditions == (Rendition("resized", scale=0.5),)
     assert settings.limits == Limits(1769 << 20)
     assert (settings.metadata, settings.timeout_seconds) == (MetadataPolicy.COPYRIGHT, 120)
@@ -100,26 +101,26 @@ def test_without_a_file_the_settings_are_the_defaults() -> None:
         ),
     ],
 )
-def test_a_file_sets_what_it_says_and_leaves_the_rest(tmp_path: Path, name: str, text: str) -> None:
-    settings = deployed.settings([var_file(tmp_path, text, name)])
+def test_a_file_overrides_only_its_own_variables(tmp_path: Path, name: str, text: str) -> None:
+    settings = tfvars.read_settings([var_file(tmp_path, text, name)])
     web = Rendition("web", width=1600, format="webp", quality=75)
     assert settings.renditions == (Rendition("tile", width=32, height=32, fit="cover"), web)
     assert settings.limits == Limits(1024 << 20, 1_000_000)
     assert (settings.metadata, settings.timeout_seconds) == (MetadataPolicy.ALL, 120)
 
 
-def test_null_is_the_default_and_a_later_file_counts_more(tmp_path: Path) -> None:
+def test_null_means_the_default_and_later_files_override(tmp_path: Path) -> None:
     one = var_file(tmp_path, 'metadata = "all"\nmax_pixels = 9\n', "one.tfvars")
     other = var_file(tmp_path, 'metadata = "none"\nrenditions = null\n', "other.tfvars")
-    settings = deployed.settings([one, other])
+    settings = tfvars.read_settings([one, other])
     assert (settings.metadata, settings.limits.max_pixels) == (MetadataPolicy.NONE, 9)
     assert settings.renditions == (Rendition("resized", scale=0.5),)
 
 
-def test_files_are_read_in_terraforms_order(tmp_path: Path) -> None:
+def test_files_are_in_terraforms_order(tmp_path: Path) -> None:
     for name in ("b.auto.tfvars", "terraform.tfvars", "a.auto.tfvars.json", "other.tfvars", "chosen.tfvars"):
         var_file(tmp_path, "", name)
-    found = deployed.var_files(tmp_path / "chosen.tfvars", tmp_path)
+    found = tfvars.find_files(tmp_path / "chosen.tfvars", tmp_path)
     assert [path.name for path in found] == ["terraform.tfvars", "a.auto.tfvars.json", "b.auto.tfvars", "chosen.tfvars"]
 
 
@@ -135,25 +136,25 @@ def test_files_are_read_in_terraforms_order(tmp_path: Path) -> None:
         ("max_pixels = pow(2, 3)", r"max_pixels holds `pow\(2,3\)`: write out"),
     ],
 )
-def test_wrong_settings_are_one_line_that_says_what_to_do(tmp_path: Path, text: str, message: str) -> None:
+def test_invalid_settings_are_one_line_that_says_what_to_do(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ToolError, match=message):
-        deployed.settings([var_file(tmp_path, text + "\n")])
+        tfvars.read_settings([var_file(tmp_path, text + "\n")])
 
 
-def test_a_settings_file_that_is_not_there_or_no_text_is_named(tmp_path: Path) -> None:
+def test_a_missing_or_unreadable_settings_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match=r"^No settings file at .*missing\.tfvars: give the path"):
-        deployed.var_files(tmp_path / "missing.tfvars")
+        tfvars.find_files(tmp_path / "missing.tfvars")
     (tmp_path / "x.tfvars").write_bytes(b"\xff")
     with pytest.raises(ToolError, match=r"^Cannot read .*x\.tfvars: "):
-        deployed.settings([tmp_path / "x.tfvars"])
-    with pytest.raises(ToolError, match=r"x\.tfvars\.json is no JSON: "):
-        deployed.settings([var_file(tmp_path, "{", "x.tfvars.json")])
+        tfvars.read_settings([tmp_path / "x.tfvars"])
+    with pytest.raises(ToolError, match=r"x\.tfvars\.json is not JSON: "):
+        tfvars.read_settings([var_file(tmp_path, "{", "x.tfvars.json")])
 
 
-# --- what is compared
+# --- the variants
 
 
-def test_each_variant_is_the_rendition_with_one_thing_changed() -> None:
+def test_a_variant_changes_one_property_of_the_rendition() -> None:
     web = Rendition("web", width=9, quality=75)
     assert Comparison.parse(["quality=85,60"]).variants(web) == {
         AS_SET: web,
@@ -166,7 +167,7 @@ def test_each_variant_is_the_rendition_with_one_thing_changed() -> None:
     }
 
 
-def test_qualities_and_formats_are_each_with_each_but_not_what_is_set_twice() -> None:
+def test_variants_combine_qualities_and_formats_without_the_current_setting() -> None:
     web = Rendition("web", width=9, quality=75, format="webp")
     compared = Comparison.parse(["quality=60, 75", "format=webp,avif"])
     assert list(compared.variants(web)) == [AS_SET, "WebP 60", "AVIF 60", "AVIF 75"]
@@ -174,25 +175,25 @@ def test_qualities_and_formats_are_each_with_each_but_not_what_is_set_twice() ->
 
 
 @pytest.mark.parametrize("wanted", ["quality=", "quality=0", "quality=101", "quality=x", "format=gif", "size=3", "75"])
-def test_what_cannot_be_compared_is_refused(wanted: str) -> None:
+def test_an_invalid_comparison_is_rejected(wanted: str) -> None:
     with pytest.raises(ToolError, match=r"^Cannot compare '.*': use --compare quality=60,75,85 with"):
         Comparison.parse([wanted])
 
 
-# --- what is made
+# --- the outputs
 
 
 def made(
     body: bytes, folder: Path | None = None, text: str = "", *, compare: tuple[str, ...] = (), name: str = "a.jpg"
 ) -> Photo:
-    settings = deployed.settings([var_file(folder, text)] if folder else [])
-    photo, refused = make(name, body, settings, Comparison.parse(compare))
+    settings = tfvars.read_settings([var_file(folder, text)] if folder else [])
+    photo, refused = render_photo(name, body, settings, Comparison.parse(compare))
     assert photo is not None
     assert refused == []
     return photo
 
 
-def test_an_output_is_what_the_function_writes_byte_for_byte() -> None:
+def test_an_output_equals_the_functions_byte_for_byte() -> None:
     body = encoded(NOISY, quality=95)
     photo = made(body, compare=("quality=50",))
     (rendered,) = photo.renditions
@@ -206,7 +207,7 @@ def test_an_output_is_what_the_function_writes_byte_for_byte() -> None:
     assert (photo.format, photo.width, photo.height, photo.byte_count) == ("JPEG", 320, 240, len(body))
 
 
-def test_metadata_is_kept_as_it_is_set(tmp_path: Path) -> None:
+def test_metadata_follows_the_setting(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x010E] = "a description"
     body = encoded(picture(), exif=exif)
@@ -215,7 +216,7 @@ def test_metadata_is_kept_as_it_is_set(tmp_path: Path) -> None:
         assert (b"a description" in rendered.outputs[0].picture.body) == kept
 
 
-def test_a_source_is_shown_upright_at_the_outputs_size_cropped_as_it_is(tmp_path: Path) -> None:
+def test_a_source_is_upright_scaled_and_cropped_like_the_output(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     body = encoded(picture().rotate(90, expand=True), exif=exif, quality=95)
@@ -229,15 +230,15 @@ def test_a_source_is_shown_upright_at_the_outputs_size_cropped_as_it_is(tmp_path
     assert tile.outputs[0].ssim > 0.98
 
 
-def test_a_large_source_is_shown_smaller_and_the_page_says_so(tmp_path: Path) -> None:
+def test_a_large_source_is_shrunk_with_a_note(tmp_path: Path) -> None:
     body = encoded(picture(2400, 600), quality=95)
     (whole,) = made(body, tmp_path, "renditions = { whole = { scale = 1 } }\n").renditions
     assert (whole.source.width, whole.source.height) == (LONGEST_SIDE, 500)
-    assert whole.source.note == "shown with 2000 x 500 pixels, stored as JPEG at quality 95"
+    assert whole.source.note == "shown at 2000 x 500 pixels, stored as JPEG at quality 95"
     assert (whole.outputs[0].picture.width, whole.outputs[0].picture.note) == (2400, "")
 
 
-def test_a_profile_is_kept_for_the_browser() -> None:
+def test_colour_profiles_are_kept() -> None:
     from PIL import ImageCms  # noqa: PLC0415
 
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -247,18 +248,18 @@ def test_a_profile_is_kept_for_the_browser() -> None:
 
 
 @pytest.mark.parametrize("image_format", ["GIF", "WEBP", "PNG"])
-def test_an_animation_is_shown_animated_and_all_of_it_is_compared(image_format: str) -> None:
+def test_an_animation_stays_animated_and_its_frames_are_compared(image_format: str) -> None:
     frames = [picture().rotate(90 * turn) for turn in range(4)]
     options: dict[str, Any] = {"save_all": True, "append_images": frames[1:], "duration": 100, "loop": 0}
     (rendered,) = made(encoded(frames[0], image_format, **options)).renditions
     with Image.open(io.BytesIO(rendered.source.body)) as source:
         assert (source.format, source.n_frames, source.info["loop"]) == ("WEBP", 4, 0)  # type: ignore[attr-defined]
-    # Of a frame that is not its own it would be far less.
+    # Mismatched frames would have a far lower SSIM.
     assert rendered.outputs[0].ssim is not None
     assert rendered.outputs[0].ssim > 0.9
 
 
-def test_what_browsers_do_not_show_is_shown_as_a_png_that_says_so() -> None:
+def test_a_format_that_browsers_do_not_show_becomes_a_png_with_a_note() -> None:
     body = encoded(picture(), "TIFF", save_all=True, append_images=[picture(200, 100)])
     (rendered,) = made(body, name="a.tiff").renditions
     (output,) = rendered.outputs
@@ -269,7 +270,7 @@ def test_what_browsers_do_not_show_is_shown_as_a_png_that_says_so() -> None:
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "CMYK", "LAB", "I;16", "F"])
-def test_a_source_of_any_kind_is_alike_its_output_in_any_format(mode: str) -> None:
+def test_sources_of_every_mode_resemble_their_outputs(mode: str) -> None:
     image = picture(mode="L").convert("I").point(lambda level: level * 257 + 0).convert("I;16")
     image = image if mode == "I;16" else picture(mode=mode)
     container = "PNG" if mode in {"LA", "RGBA", "I;16"} else "TIFF"
@@ -279,39 +280,39 @@ def test_a_source_of_any_kind_is_alike_its_output_in_any_format(mode: str) -> No
         assert output.ssim > 0.97, output
 
 
-def test_what_is_smaller_than_ssims_window_has_none() -> None:
+def test_an_output_smaller_than_the_window_has_no_ssim() -> None:
     (rendered,) = made(encoded(picture(16, 16), "PNG")).renditions
     assert rendered.outputs[0].ssim is None
     assert rendered.outputs[0].psnr is not None
 
 
-def test_what_the_function_rejects_is_told_with_its_reason_and_what_to_do() -> None:
-    settings = deployed.settings([])
-    photo, (refused,) = make("a.txt", b"text", settings, NOTHING_ELSE)
+def test_a_rejection_has_its_reason_and_advice() -> None:
+    settings = tfvars.read_settings([])
+    photo, (refused,) = render_photo("a.txt", b"text", settings, NOTHING_ELSE)
     assert photo is None
     assert (refused.name, refused.byte_count, refused.reason) == ("a.txt", 4, Reason.NOT_AN_IMAGE)
     assert refused.message.startswith("the content is no JPEG")
     assert refused.advice.startswith("Exclude such files with filters")
-    _, (heic,) = make("a.heic", HEIC_PICTURE.read_bytes(), settings, NOTHING_ELSE)
+    _, (heic,) = render_photo("a.heic", HEIC_PICTURE.read_bytes(), settings, NOTHING_ELSE)
     assert (heic.reason, heic.advice[:18]) == (Reason.HEIC_NOT_BUILT_IN, "Build with --heic,")
 
 
-def test_limits_are_those_that_are_set(tmp_path: Path) -> None:
+def test_limits_follow_the_settings(tmp_path: Path) -> None:
     for text, message in (
         ("max_pixels = 100\n", "max_pixels allows 100"),
         ("function = { memory_size = 121 }\n", "raise memory_size"),
         ('function = { timeout = 1 }\nrenditions = { a = { scale = 1, format = "avif" } }\n', "raise timeout"),
     ):
-        settings = deployed.settings([var_file(tmp_path, text)])
-        photo, (refused,) = make("a.jpg", encoded(picture(4000, 3000)), settings, NOTHING_ELSE)
+        settings = tfvars.read_settings([var_file(tmp_path, text)])
+        photo, (refused,) = render_photo("a.jpg", encoded(picture(4000, 3000)), settings, NOTHING_ELSE)
         assert photo is None
         assert message in refused.message
 
 
-def test_a_variant_that_cannot_be_written_is_told_and_the_others_are_made(tmp_path: Path) -> None:
+def test_a_rejected_variant_does_not_stop_the_others(tmp_path: Path) -> None:
     text = "function = { memory_size = 256 }\nrenditions = { whole = { scale = 1 } }\n"
-    settings = deployed.settings([var_file(tmp_path, text)])
-    photo, (refused,) = make(
+    settings = tfvars.read_settings([var_file(tmp_path, text)])
+    photo, (refused,) = render_photo(
         "large.jpg", encoded(picture(2500, 2000)), settings, Comparison.parse(["format=avif,jpeg"])
     )
     assert photo is not None
@@ -320,9 +321,9 @@ def test_a_variant_that_cannot_be_written_is_told_and_the_others_are_made(tmp_pa
     assert refused.advice.startswith("Raise function.memory_size")
 
 
-def test_a_variant_that_holds_fewer_pixels_is_compared_at_its_own_size(tmp_path: Path) -> None:
-    settings = deployed.settings([var_file(tmp_path, "renditions = { whole = { scale = 1 } }\n")])
-    photo, refused = make("wide.jpg", encoded(picture(16400, 8)), settings, Comparison.parse(["format=webp"]))
+def test_a_variant_limited_to_fewer_pixels_is_compared_at_its_own_size(tmp_path: Path) -> None:
+    settings = tfvars.read_settings([var_file(tmp_path, "renditions = { whole = { scale = 1 } }\n")])
+    photo, refused = render_photo("wide.jpg", encoded(picture(16400, 8)), settings, Comparison.parse(["format=webp"]))
     assert photo is not None
     assert not refused
     as_set, webp = photo.renditions[0].outputs
@@ -331,20 +332,20 @@ def test_a_variant_that_holds_fewer_pixels_is_compared_at_its_own_size(tmp_path:
     assert webp.psnr > 30
 
 
-def test_messages_of_one_row_have_its_advice_as_plain_text() -> None:
-    advice = rejections.advice("corrupt", "the gzip content cannot be unpacked: invalid")
-    assert advice == rejections.advice("corrupt", "the gzip content ends too early")
+def test_advice_is_found_by_message_and_is_plain_text() -> None:
+    advice = rejections.find_advice("corrupt", "the gzip content cannot be unpacked: invalid")
+    assert advice == rejections.find_advice("corrupt", "the gzip content ends too early")
     assert advice.startswith("The object is stored with Content-Encoding: gzip")
     message = "decoding needs about 9 MiB, this function has 1 MiB for it: raise memory_size"
-    advice = rejections.advice("too_large", message)
+    advice = rejections.find_advice("too_large", message)
     assert advice.startswith("Raise function.memory_size; docs/images.md says how far. ")
-    assert rejections.advice("corrupt", "no such message") == ""
+    assert rejections.find_advice("corrupt", "no such message") == ""
 
 
-# --- what it takes
+# --- the cost
 
 
-def test_the_time_is_the_median_of_as_many_runs_as_are_quick() -> None:
+def test_the_time_is_the_median_of_a_few_quick_runs() -> None:
     def clock(*seconds: float) -> Iterator[float]:
         now = 0.0
         for one in seconds:
@@ -353,31 +354,31 @@ def test_the_time_is_the_median_of_as_many_runs_as_are_quick() -> None:
             yield now
 
     quick = clock(0.1, 0.01, 0.03, 0.02, 0.05)
-    done, seconds = timed(lambda: "done", lambda: next(quick))
+    done, seconds = measure_cpu(lambda: "done", lambda: next(quick))
     assert (done, round(seconds, 6)) == ("done", 0.03)
     assert list(quick) == []
     slow = clock(0.6, 9)
-    assert timed(lambda: None, lambda: next(slow))[1] == pytest.approx(0.6)
+    assert measure_cpu(lambda: None, lambda: next(slow))[1] == pytest.approx(0.6)
     assert MOST_RUNS == 5
 
 
-def test_a_million_costs_what_lambda_and_s3_bill() -> None:
-    settings = deployed.settings([])
-    # 60 ms of work, three answers of S3, and 15 MB at 75 MB a second.
+def test_a_million_costs_the_bills_of_lambda_and_s3() -> None:
+    settings = tfvars.read_settings([])
+    # 60 ms of CPU, three requests to S3, and 15 MB at 75 MB/s.
     seconds = 0.06 + 3 * 0.03 + 0.2
-    found = cost(0.06, settings, moved=15_000_000, outputs=1)
+    found = price(0.06, settings, moved=15_000_000, outputs=1)
     assert found.milliseconds == pytest.approx(60)
     assert found.dollars == pytest.approx(0.2 + 0.8 + 5 + 1e6 * seconds * 1769 / 1024 * pricing.GIB_SECOND["arm64"])
 
 
-def test_with_less_memory_there_is_less_of_a_processor(tmp_path: Path) -> None:
-    settings = deployed.settings([var_file(tmp_path, "function = { memory_size = 885 }\n")])
+def test_less_memory_means_slower_cpu(tmp_path: Path) -> None:
+    settings = tfvars.read_settings([var_file(tmp_path, "function = { memory_size = 885 }\n")])
     seconds = 0.06 * 1769 / 885 + 3 * 0.03
     of_lambda = 1e6 * seconds * 885 / 1024 * pricing.GIB_SECOND["arm64"]
-    assert cost(0.06, settings, moved=0, outputs=1).dollars == pytest.approx(6 + of_lambda, rel=1e-3)
+    assert price(0.06, settings, moved=0, outputs=1).dollars == pytest.approx(6 + of_lambda, rel=1e-3)
 
 
-# --- which to choose
+# --- the recommendation
 
 
 def output(name: str, byte_count: int, ssim: float | None, image_format: str = "JPEG") -> Output:
@@ -391,98 +392,97 @@ def photo_of(*outputs: Output, name: str = "a.jpg") -> Photo:
     return Photo(name, "JPEG", 8, 6, 1000, [rendered], Cost(50, 10))
 
 
-def test_the_smallest_is_chosen_that_is_enough_in_every_photo() -> None:
+def test_the_smallest_acceptable_variant_is_recommended() -> None:
     easy = [output(AS_SET, 300, 0.99), output("quality 60", 100, 0.97), output("quality 75", 200, 0.98)]
     hard = [output(AS_SET, 300, 0.96), output("quality 60", 100, 0.949), output("quality 75", 200, 0.95)]
-    (verdict,) = advice.verdicts([photo_of(*easy), photo_of(*hard, name="hard.jpg")])
-    assert verdict.chosen == "quality 75"
-    assert [(row.name, row.byte_count, row.ssim) for row in verdict.rows] == [
+    (recommendation,) = recommend([photo_of(*easy), photo_of(*hard, name="hard.jpg")])
+    assert recommendation.chosen == "quality 75"
+    assert [(row.name, row.byte_count, row.ssim) for row in recommendation.rows] == [
         ("quality 60", 200, 0.949),
         ("quality 75", 400, 0.95),
         (AS_SET, 600, 0.96),
     ]
-    assert " ".join(verdict.sentences) == (
-        "Choose quality 75: it has the fewest bytes of those whose SSIM is at least 0.95 in every photo; its lowest is "
-        "0.950, of hard.jpg. It takes 33 % fewer bytes than what is set, whose SSIM is 0.960."
+    assert " ".join(recommendation.sentences) == (
+        "Choose quality 75: it has the fewest bytes of the variants with an SSIM of at least 0.95 in every photo; its "
+        "lowest is 0.950, of hard.jpg. It takes 33 % fewer bytes than the current setting, which has an SSIM of 0.960."
     )
     # 200 bytes on average, a million times.
-    assert verdict.rows[1].keeping == pytest.approx(0.2 * pricing.S3_GB_MONTH)
-    (verdict,) = advice.verdicts([photo_of(*easy)])
-    assert verdict.chosen == "quality 60"
+    assert recommendation.rows[1].keeping == pytest.approx(0.2 * pricing.S3_GB_MONTH)
+    (recommendation,) = recommend([photo_of(*easy)])
+    assert recommendation.chosen == "quality 60"
 
 
-def test_what_is_set_is_kept_where_it_is_the_smallest_that_is_enough() -> None:
-    (verdict,) = advice.verdicts([photo_of(output(AS_SET, 300, 0.951), output("quality 60", 100, 0.9))])
-    assert verdict.chosen == AS_SET
-    assert verdict.sentences[0].startswith("Keep what is set, JPEG 80: it has the fewest bytes")
-    assert len(verdict.sentences) == 1
+def test_the_current_setting_is_kept_if_it_is_the_smallest_acceptable_one() -> None:
+    (recommendation,) = recommend([photo_of(output(AS_SET, 300, 0.951), output("quality 60", 100, 0.9))])
+    assert recommendation.chosen == AS_SET
+    assert recommendation.sentences[0].startswith("Keep the current setting, JPEG 80: it has the fewest bytes")
+    assert len(recommendation.sentences) == 1
 
 
-def test_where_none_is_enough_the_nearest_is_named_and_none_is_chosen() -> None:
-    (verdict,) = advice.verdicts([photo_of(output(AS_SET, 300, 0.9499), output("quality 60", 100, 0.9))])
-    assert verdict.chosen == ""
-    assert verdict.sentences[0] == (
-        "None has an SSIM of 0.95 in every photo: JPEG 80, as set comes nearest, with 0.949 of a.jpg."
+def test_without_an_acceptable_variant_the_best_is_named_but_not_chosen() -> None:
+    (recommendation,) = recommend([photo_of(output(AS_SET, 300, 0.9499), output("quality 60", 100, 0.9))])
+    assert recommendation.chosen == ""
+    assert recommendation.sentences[0] == (
+        "No variant has an SSIM of 0.95 in every photo. The best is JPEG 80, as set, with 0.949 in a.jpg."
     )
 
 
-def test_a_photo_on_which_quality_has_no_effect_has_no_say() -> None:
+def test_a_photo_with_identical_variants_does_not_count() -> None:
     png = Picture(b"png", "image/png", 4, 3)
     flat = [Output(name, "k", "PNG", "", 5000, png, 0.94, 40.0, None) for name in (AS_SET, "quality 60")]
     lossy = [output(AS_SET, 300, 0.99), output("quality 60", 100, 0.97)]
-    (verdict,) = advice.verdicts([photo_of(*flat, name="a.png"), photo_of(*lossy)])
-    assert (verdict.chosen, verdict.rows[0].byte_count) == ("quality 60", 100)
-    (verdict,) = advice.verdicts([photo_of(*flat, name="a.png")])
-    assert verdict.chosen == ""
-    assert verdict.sentences == ["All variants are the same: this format has no quality to choose."]
+    (recommendation,) = recommend([photo_of(*flat, name="a.png"), photo_of(*lossy)])
+    assert (recommendation.chosen, recommendation.rows[0].byte_count) == ("quality 60", 100)
+    (recommendation,) = recommend([photo_of(*flat, name="a.png")])
+    assert recommendation.chosen == ""
+    assert recommendation.sentences == ["All variants are identical: this format has no quality setting."]
 
 
-def test_without_a_comparison_there_is_nothing_to_choose() -> None:
-    assert advice.verdicts([photo_of(output(AS_SET, 300, 0.99))]) == []
-    assert advice.verdicts([]) == []
+def test_without_a_comparison_there_is_no_recommendation() -> None:
+    assert recommend([photo_of(output(AS_SET, 300, 0.99))]) == []
+    assert recommend([]) == []
 
 
 # --- the page
 
 
 class Elements(HTMLParser):
-    """Collects every element, its attributes and the text inside of it."""
+    """Collects every element with its attributes."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.found: list[tuple[str, dict[str, str]]] = []
-        self.text: list[tuple[str, str]] = []
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.found.append((tag, {name: value or "" for name, value in attrs}))
 
-    def handle_data(self, data: str) -> None:
-        self.text.append((self.found[-1][0] if self.found else "", data))
-
     def all(self, tag: str) -> list[dict[str, str]]:
         return [attributes for name, attributes in self.found if name == tag]
 
 
-def contents(*names: str) -> Contents:
+def make_report(*names: str) -> Report:
     outputs = [output(AS_SET, 300, 0.99), output("quality 60", 100, 0.97)]
     photos = [photo_of(*outputs, name=name) for name in names]
-    refused = [Refused(HOSTILE, 5, "not_an_image", f"it is no image: {HOSTILE}", "Nothing.")]
-    return Contents(HOSTILE, HOSTILE, "CPU, ms", [HOSTILE], photos, refused)
+    refused = [Rejection(HOSTILE, 5, "not_an_image", f"it is no image: {HOSTILE}", "Nothing.")]
+    return Report(HOSTILE, HOSTILE, "CPU, ms", [HOSTILE], photos, refused)
 
 
-def test_names_are_text_wherever_they_stand() -> None:
-    plain, hostile = Elements(page(contents("plain.jpg"))), Elements(page(contents(HOSTILE)))
+def test_names_are_escaped_everywhere() -> None:
+    plain, hostile = Elements(render_page(make_report("plain.jpg"))), Elements(render_page(make_report(HOSTILE)))
     assert [tag for tag, _ in plain.found] == [tag for tag, _ in hostile.found]
     assert [set(attributes) for _, attributes in plain.found] == [set(attributes) for _, attributes in hostile.found]
     assert len(hostile.all("script")) == 1
     alternatives = [image["alt"] for image in hostile.all("img")]
     assert f"{HOSTILE}, scaled to 4 × 3 pixels" in alternatives  # noqa: RUF001
-    assert "49" not in page(contents(HOSTILE)).replace(HOSTILE, "").partition("<body>")[2].partition("<script>")[0]
+    assert (
+        "49"
+        not in render_page(make_report(HOSTILE)).replace(HOSTILE, "").partition("<body>")[2].partition("<script>")[0]
+    )
 
 
-def test_the_page_holds_all_that_it_needs() -> None:
-    html = page(contents("a.jpg", "b.jpg"))
+def test_the_page_loads_nothing() -> None:
+    html = render_page(make_report("a.jpg", "b.jpg"))
     elements = Elements(html)
     assert not re.search(r"https?:|//[a-z]|@import|url\(", html)
     loading = {"src", "href", "srcset", "action", "data", "poster"}
@@ -492,8 +492,8 @@ def test_the_page_holds_all_that_it_needs() -> None:
     assert not any(name.startswith("on") or name == "style" for _, given in elements.found for name in given)
 
 
-def test_a_browser_is_told_to_load_nothing_and_to_run_only_our_script() -> None:
-    html = page(contents("a.jpg"))
+def test_the_policy_allows_only_our_style_and_script() -> None:
+    html = render_page(make_report("a.jpg"))
     (policy,) = [meta["content"] for meta in Elements(html).all("meta") if "http-equiv" in meta]
     rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
     assert (rules["default-src"], rules["img-src"]) == ("'none'", "data:")
@@ -503,9 +503,9 @@ def test_a_browser_is_told_to_load_nothing_and_to_run_only_our_script() -> None:
         assert rules[rule] == f"'sha256-{digest}'"
 
 
-def test_each_image_is_on_the_page_once_byte_for_byte_with_its_words() -> None:
+def test_each_image_is_on_the_page_once_with_a_description() -> None:
     photo = made(encoded(NOISY), compare=("quality=50",))
-    html = page(Contents("t", "o", "CPU, ms", [], [photo], []))
+    html = render_page(Report("t", "o", "CPU, ms", [], [photo], []))
     shown = [image for image in Elements(html).all("img") if "src" in image]
     (rendered,) = photo.renditions
     wanted = [rendered.source, *(one.picture for one in rendered.outputs)]
@@ -513,43 +513,43 @@ def test_each_image_is_on_the_page_once_byte_for_byte_with_its_words() -> None:
     assert all(image["alt"] for image in shown)
 
 
-def test_every_name_of_an_element_is_its_own_and_every_reference_leads_to_one() -> None:
-    elements = Elements(page(contents("a.jpg", "a.jpg")))
+def test_ids_are_unique_and_references_resolve() -> None:
+    elements = Elements(render_page(make_report("a.jpg", "a.jpg")))
     names = Counter(given["id"] for _, given in elements.found if "id" in given)
     assert set(names.values()) == {1}
     assert {given["aria-labelledby"] for _, given in elements.found if "aria-labelledby" in given} <= names.keys()
 
 
-def test_the_same_contents_make_the_same_page() -> None:
-    assert page(contents("a.jpg")) == page(contents("a.jpg"))
+def test_a_page_is_deterministic() -> None:
+    assert render_page(make_report("a.jpg")) == render_page(make_report("a.jpg"))
 
 
-def test_the_answer_and_its_rule_are_on_the_page_and_the_chosen_one_is_shown_first() -> None:
-    html = page(contents("a.jpg"))
+def test_the_page_has_the_recommendation_and_shows_it_first() -> None:
+    html = render_page(make_report("a.jpg"))
     assert "Choose quality 60: it has the fewest bytes" in html
-    assert "Of the variants whose SSIM is at least 0.95 in every photo, the one with the fewest bytes." in html
+    assert "The variant with the fewest bytes among those with an SSIM of at least 0.95 in every photo." in html
     assert [given["data-right"] for _, given in Elements(html).found if "data-right" in given] == ["2"]
 
 
-def test_a_timeline_is_on_the_page_where_there_is_one() -> None:
-    (photo,) = contents("a.jpg").photos
+def test_the_page_has_the_timeline_if_there_is_one() -> None:
+    (photo,) = make_report("a.jpg").photos
     steps = [Step("uploaded", 0), Step("written", 1234)]
     timed_photo = Photo(photo.name, "JPEG", 8, 6, 1000, photo.renditions, None, steps=steps)
-    html = page(Contents("t", "o", "Render, ms", [], [timed_photo], []))
+    html = render_page(Report("t", "o", "Render, ms", [], [timed_photo], []))
     assert re.search(r"<span>written</span> <b>1,234&nbsp;ms</b>", html)
-    assert 'class="steps"' not in page(contents("a.jpg"))
+    assert 'class="steps"' not in render_page(make_report("a.jpg"))
 
 
 # --- the task
 
 
-def test_a_preview_is_made_of_files(tmp_path: Path) -> None:
+def test_a_preview_renders_files(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(encoded(NOISY))
     (tmp_path / "b.txt").write_text("text")
     said: list[str] = []
     found = run.preview([tmp_path / "a.jpg", tmp_path / "b.txt"], said.append, compare=["quality=60"])
     assert said == ["Rendering a.jpg", "Rendering b.txt"]
-    text = run.text(found.contents)
+    text = run.format_text(found.report)
     assert re.search(
         r"^a\.jpg +resized +quality 60 +JPEG +60 +160 x 120 +[\d,]+ +0\.\d{3} +\d+ +\d+\.\d$", text, re.MULTILINE
     )
@@ -559,37 +559,37 @@ def test_a_preview_is_made_of_files(tmp_path: Path) -> None:
     assert (tmp_path / "new" / "page.html").read_text() == found.html
 
 
-def test_a_name_that_is_no_text_is_shown_as_far_as_it_is(tmp_path: Path) -> None:
+def test_undecodable_bytes_of_a_name_are_replaced(tmp_path: Path) -> None:
     odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/a\xff.jpg"))
     odd.write_bytes(encoded(picture()))
     found = run.preview([odd], quiet)
     save(found.html, tmp_path / "page.html")
-    assert found.contents.photos[0].name == "a\ufffd.jpg"
+    assert found.report.photos[0].name == "a\ufffd.jpg"
     assert "a\ufffd.jpg" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
-def test_without_a_comparison_the_page_says_how_to_choose(tmp_path: Path) -> None:
+def test_without_a_comparison_the_page_suggests_one(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(encoded(NOISY))
     assert "--compare quality=60,75,85" in run.preview([tmp_path / "a.jpg"], quiet).html
 
 
-def test_what_cannot_be_read_is_said_before_anything_is_rendered(tmp_path: Path) -> None:
+def test_an_unreadable_photo_stops_the_preview_before_rendering(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(encoded(NOISY))
     said: list[str] = []
     for wrong, message in ((tmp_path, "Is a directory"), (tmp_path / "b.jpg", "No such file or directory")):
         with pytest.raises(ToolError, match=rf"^Cannot read .*: {message}$"):
             run.preview([tmp_path / "a.jpg", wrong], said.append)
-    with pytest.raises(ToolError, match=r"^No photo is named: use `invoke preview photo\.jpg`$"):
+    with pytest.raises(ToolError, match=r"^No photo given: use `invoke preview photo\.jpg`$"):
         run.preview([], said.append)
     assert said == []
 
 
-def test_a_page_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_an_unwritable_page_is_named(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match=r"^Cannot write .*: Is a directory: choose another --output$"):
         save("", tmp_path)
 
 
-def test_a_demo_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unwritable_demo_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rejected = demo.Result(Upload("a.jpg", b""), None, Reason.CORRUPT.value, "it is cut off")
     monkeypatch.setattr(demo, "temporary_stack", lambda *_, **__: contextlib.nullcontext())
     monkeypatch.setattr(demo, "run_through", lambda *_: [rejected])

@@ -17,9 +17,9 @@ from tools.common.local_stack import Stack
 from tools.imaging.pictures import Upload, demo_uploads
 from tools.local.invocation import log_events
 from tools.local.stack import RENDITION, temporary_stack
-from tools.preview import deployed, rejections
-from tools.preview.contents import Refused, Step
-from tools.preview.pipeline import Written, report
+from tools.preview import rejections, tfvars
+from tools.preview.model import Rejection, Step
+from tools.preview.pipeline import Written, render_report
 
 REPORT = "report.html"
 
@@ -103,12 +103,14 @@ def page(results: Sequence[Result]) -> str:
         if one.output is not None
     ]
     refused = [
-        Refused(one.upload.key, len(one.upload.body), one.why, one.message, rejections.advice(one.why, one.message))
+        Rejection(
+            one.upload.key, len(one.upload.body), one.why, one.message, rejections.find_advice(one.why, one.message)
+        )
         for one in results
         if one.output is None
     ]
     origin = "Uploaded to the pipeline on a local AWS, deployed by Terraform with the module's default settings."
-    return report(written, refused, deployed.settings([]), origin)
+    return render_report(written, refused, tfvars.read_settings([]), origin)
 
 
 def table(results: Iterable[Result]) -> str:

@@ -1,1 +1,1 @@
-"""What a team's own photos become with the settings that Terraform would deploy, on one page to choose by."""
+"""A page that shows a team's own photos with the settings that Terraform would deploy, and compares variants."""

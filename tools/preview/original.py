@@ -1,4 +1,4 @@
-"""Describes a source file and its outputs for a page. It needs no NumPy, so the demo runs without it."""
+"""Describe a source file and its outputs for a page. This needs no NumPy, so the demo runs without it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,27 +10,35 @@ from imaging.decode import Picture as Decoded
 from imaging.encode import written_format
 from imaging.render import Output as Made
 from renditions import Rendition
-from tools.imaging.scaled import BROWSERS_SHOW, Picture, as_png, decoded, displayable, scaled, stand_in
-from tools.preview.contents import Cost, Output, Photo, Rendered
+from tools.imaging.display import (
+    BROWSERS_SHOW,
+    Picture,
+    decode_output,
+    encode_as_png,
+    encode_source,
+    scale_source,
+    to_displayable,
+)
+from tools.preview.model import Cost, Output, Photo, Rendered
 from tools.preview.variants import format_name
 
 if TYPE_CHECKING:
-    from tools.imaging.likeness import Likeness
+    from tools.imaging.similarity import Similarity
 
-Compare = Callable[[Sequence[Frame], Sequence[Frame]], "Likeness"]
-"""Compares the scaled source's frames to an output's."""
+Compare = Callable[[Sequence[Frame], Sequence[Frame]], "Similarity"]
+"""Compares the frames of the scaled source with those of an output."""
 
 WITH_QUALITY = frozenset({"JPEG", "WEBP", "AVIF"})
 
 
 @dataclass(frozen=True)
 class Original:
-    """A source file, and how it looks at the size of each rendition.
+    """A source file, also scaled to the size of each rendition.
 
     Attributes:
-        name: What it is called, or its key.
-        picture: Its header.
-        scaled: All frames, by the name of the rendition.
+        name: File name or key.
+        picture: The header.
+        scaled: All frames, by rendition.
 
     """
 
@@ -41,29 +49,29 @@ class Original:
     scaled: dict[str, list[Frame]]
 
     @classmethod
-    def of(cls, name: str, body: bytes, renditions: Sequence[Rendition]) -> "Original":
+    def load(cls, name: str, body: bytes, renditions: Sequence[Rendition]) -> "Original":
         """Decode a file.
 
         Raises:
-            RejectedError: It does not decode.
+            RejectedError: The file does not decode.
 
         """
-        found = scaled(body, renditions)
+        found = scale_source(body, renditions)
         names = [rendition.name for rendition in renditions]
         return cls(name, body, Decoded(body), found.displayed_size, dict(zip(names, found.frames, strict=True)))
 
-    def output(
+    def describe_output(
         self, variant: str, rendition: Rendition, made: Made, price: Cost | None, compare: Compare | None = None
     ) -> Output:
-        """Describe one output; ``compare`` measures how similar it is to the scaled source."""
+        """Describe one output; ``compare`` measures its similarity to the scaled source."""
         written = written_format(self.picture, rendition)
-        shown = decoded(made.body, rendition)
+        shown = decode_output(made.body, rendition)
         frames = self.scaled[rendition.name]
         if frames[0].image.size != (made.width, made.height):
-            # This format holds fewer pixels on a side than the one that is set.
-            (frames,) = scaled(self.body, [rendition]).frames
-        source = displayable(self.picture, frames, written, rendition)
-        likeness = compare(source, shown) if compare else None
+            # The variant's format allows fewer pixels on a side than the current setting's.
+            (frames,) = scale_source(self.body, [rendition]).frames
+        source = to_displayable(self.picture, frames, written, rendition)
+        similarity = compare(source, shown) if compare else None
         as_is = Picture(made.body, made.content_type, made.width, made.height)
         return Output(
             name=variant,
@@ -71,20 +79,20 @@ class Original:
             format=format_name(written),
             quality=self._quality(written, rendition),
             byte_count=len(made.body),
-            picture=as_is if written in BROWSERS_SHOW else as_png(shown, written),
-            ssim=likeness.ssim if likeness else None,
-            psnr=likeness.psnr if likeness else None,
+            picture=as_is if written in BROWSERS_SHOW else encode_as_png(shown, written),
+            ssim=similarity.ssim if similarity else None,
+            psnr=similarity.psnr if similarity else None,
             cost=price,
         )
 
-    def rendered(self, rendition: Rendition, outputs: Sequence[Output]) -> Rendered:
-        """Put the outputs of a rendition beside it."""
+    def describe_rendition(self, rendition: Rendition, outputs: Sequence[Output]) -> Rendered:
+        """Describe a rendition with its outputs."""
         written = written_format(self.picture, rendition)
-        source = displayable(self.picture, self.scaled[rendition.name], written, rendition)
-        return Rendered(rendition.name, stand_in(source if self.picture.is_animated else source[:1]), outputs)
+        source = to_displayable(self.picture, self.scaled[rendition.name], written, rendition)
+        return Rendered(rendition.name, encode_source(source if self.picture.is_animated else source[:1]), outputs)
 
-    def photo(self, renditions: Sequence[Rendered], price: Cost | None, **details: Any) -> Photo:
-        """Describe all that became of it."""
+    def describe_photo(self, renditions: Sequence[Rendered], price: Cost | None, **details: Any) -> Photo:
+        """Describe the file with all renditions."""
         width, height = self.displayed_size
         image_format = format_name(self.picture.source_format)
         return Photo(self.name, image_format, width, height, len(self.body), renditions, price, **details)

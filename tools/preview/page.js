@@ -1,4 +1,4 @@
-// Wipes one image of a rendition over another, and zooms into both; without it all of them are seen side by side.
+// Wipes between two images of a rendition and zooms both. Without this script, all images stand side by side.
 "use strict";
 
 function viewer(section) {
@@ -14,7 +14,7 @@ function viewer(section) {
   function draw() {
     const at = (wipe.value / 100) * stage.clientWidth;
     const across = stage.scrollLeft + at;
-    // Each shows only its own side: through what is transparent the other must not be seen.
+    // Clip both images, because the other one would show through transparent pixels.
     left.style.clipPath = `inset(0 ${canvas.clientWidth - across}px 0 0)`;
     right.style.clipPath = `inset(0 0 0 ${across}px)`;
     line.style.left = `${at}px`;
@@ -23,20 +23,20 @@ function viewer(section) {
 
   function pick(image, menu, tag) {
     image.src = images[menu.value].src;
-    // The figure below has the words; here they tell a reader which side is which.
+    // The figure below has the full description; this tells a screen reader which side is which.
     image.alt = tag.textContent = menu.selectedOptions[0].textContent;
     draw();
   }
 
   function resize() {
     const isZoomed = zoom !== "fit";
-    // What was in the middle stays there.
+    // Keep the centre in place.
     const x = (stage.scrollLeft + stage.clientWidth / 2) / canvas.clientWidth;
     const y = (stage.scrollTop + stage.clientHeight / 2) / canvas.clientHeight;
     const fitting = `min(${width}px, ${(82 * width) / height}vh)`;
     frame.style.maxWidth = isZoomed ? `${width * zoom}px` : fitting;
     canvas.style.width = isZoomed ? `${width * zoom}px` : "100%";
-    // As wide as what it wipes over, or its words.
+    // The slider is as wide as the images, but not narrower than its label.
     find(".wipe").style.maxWidth = `max(16rem, ${frame.style.maxWidth})`;
     frame.classList.toggle("zoomed", isZoomed);
     canvas.classList.toggle("pixels", zoom > 1);
@@ -78,7 +78,7 @@ function viewer(section) {
     choice.addEventListener("change", () => { zoom = choice.value; resize(); });
   }
   drag(find(".knob"), () => true, wipeTo);
-  // Fingers pan by scrolling; so do the arrow keys.
+  // Touch and the arrow keys scroll without this script.
   const pans = (event) => zoom !== "fit" && event.pointerType === "mouse";
   drag(stage, (event) => zoom === "fit" || pans(event), (event) => (zoom === "fit" ? wipeTo(event) : pan(event)));
   wipe.addEventListener("input", draw);

@@ -1,4 +1,4 @@
-"""Lays a page out as one HTML file that needs nothing else: no network, no other file, and no script to be read."""
+"""Lay a page out as one HTML file. It needs no network and no other file, and is readable without its script."""
 
 import base64
 import hashlib
@@ -8,23 +8,23 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from tools.imaging.scaled import Picture
-from tools.preview.advice import ENOUGH, RULE, capital, figure, verdicts
-from tools.preview.contents import Contents, Output, Rendered
+from tools.imaging.display import Picture
+from tools.preview.model import Output, Rendered, Report
+from tools.preview.recommendation import ENOUGH, RULE, capitalize, format_ssim, recommend
 from tools.preview.variants import AS_SET
 
 FOLDER = Path(__file__).parent
 TEMPLATE, STYLE, SCRIPT = "page.html", "page.css", "page.js"
 
 
-def page(contents: Contents) -> str:
-    """The page; the same for the same contents, whatever the names in it hold."""
+def render_page(report: Report) -> str:
+    """Return the page. The result is deterministic, and escapes every name."""
     style, script = ((FOLDER / name).read_text() for name in (STYLE, SCRIPT))
-    judged = verdicts(contents.photos)
+    recommendations = recommend(report.photos)
 
     def start(rendered: Rendered) -> int:
-        """Which image is on the right at first, where the source is number 0."""
-        chosen = next((verdict.chosen for verdict in judged if verdict.rendition == rendered.name), "")
+        """Return the number of the image to show on the right first; the source is number 0."""
+        chosen = next((one.chosen for one in recommendations if one.rendition == rendered.name), "")
         names = [output.name for output in rendered.outputs]
         return 1 + names.index(chosen if chosen in names else AS_SET)
 
@@ -32,21 +32,21 @@ def page(contents: Contents) -> str:
         _environment()
         .get_template(TEMPLATE)
         .render(
-            contents=contents,
-            verdicts=judged,
+            report=report,
+            recommendations=recommendations,
             rule=RULE,
             enough=ENOUGH,
             start=start,
-            policy=policy(style, script),
-            # Ours, and no user's: all else is escaped.
+            policy=content_security_policy(style, script),
+            # Only these two are ours: the template escapes everything else.
             style=Markup(style),  # noqa: S704
             script=Markup(script),  # noqa: S704
         )
     )
 
 
-def policy(style: str, script: str) -> str:
-    """What a browser lets the page do: show images that are in it, and use this style and this script."""
+def content_security_policy(style: str, script: str) -> str:
+    """Return a content security policy that allows only images inside the page, this style and this script."""
     allowed = {"img-src": "data:", "style-src": _hash(style), "script-src": _hash(script)}
     rest = {"default-src": "'none'", "base-uri": "'none'", "form-action": "'none'"}
     return "; ".join(f"{what} {where}" for what, where in (rest | allowed).items())
@@ -61,14 +61,14 @@ def _environment() -> Environment:
         loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.filters |= {
-        "capitalized": capital,
+        "capitalize_first": capitalize,
         "data": _data,
         "decibels": lambda value: "-" if value is None else f"{value:.0f}",
         "dollars": lambda value: "-" if value is None else f"US$ {_two_digits(value)}",
         "relative": _relative,
         "rough": lambda value: "-" if value is None else _two_digits(value),
         "size": _size,
-        "ssim": figure,
+        "ssim": format_ssim,
         "thousands": lambda value: f"{value:,}",
         "title": _title,
     }
@@ -80,7 +80,7 @@ def _data(picture: Picture) -> str:
 
 
 def _title(output: Output) -> str:
-    """What an output is called where its row of figures is not beside it."""
+    """Return the variant's name; for the current setting also the format and quality."""
     if output.name != AS_SET:
         return output.name
     return f"{f'{output.format} {output.quality}'.strip()}, {output.name}"
@@ -96,13 +96,13 @@ def _relative(share: float) -> str:
     percent = 100 * (share - 1)
     if round(percent) == 0:
         return "same"
-    # Never all of it.
+    # A decrease never rounds to 100 %.
     digits = f"{abs(percent):.0f}" if percent > -99 else f"{abs(percent):.1f}"
     return f"{'+' if percent > 0 else '−'}{digits} %"  # noqa: RUF001
 
 
 def _two_digits(value: float) -> str:
-    """A measured figure with as many digits as mean something."""
+    """Format a measured figure with two significant digits."""
     if value <= 0:
         return "0"
     places = 1 - math.floor(math.log10(value))

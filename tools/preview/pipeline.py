@@ -1,4 +1,4 @@
-"""A page of what a deployed pipeline really wrote, with what its log says of each image."""
+"""A page with the outputs of a deployed pipeline and the times from its log."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from errors import RejectedError
 from imaging.encode import CONTENT_TYPES, written_format
 from imaging.render import Output
 from renditions import Rendition
-from tools.imaging.scaled import decoded
-from tools.preview import method
-from tools.preview.contents import Contents, Photo, Refused, Step
-from tools.preview.cost import cost
+from tools.imaging.display import decode_output
+from tools.preview import notes
+from tools.preview.model import Photo, Rejection, Report, Step
 from tools.preview.original import Original
-from tools.preview.page import page
+from tools.preview.page import render_page
+from tools.preview.price import price
 from tools.preview.variants import AS_SET
 
 
@@ -22,9 +22,9 @@ class Written:
     """One upload and its output.
 
     Attributes:
-        key: The upload's.
-        seconds: To render it, by the log.
-        steps: What happened when.
+        key: Of the upload.
+        seconds: Render time from the log.
+        steps: The timeline.
 
     """
 
@@ -35,39 +35,39 @@ class Written:
     steps: Sequence[Step]
 
 
-def report(written: Sequence[Written], refused: Sequence[Refused], settings: Settings, origin: str) -> str:
-    """Lay out what became of uploads.
+def render_report(written: Sequence[Written], rejections: Sequence[Rejection], settings: Settings, origin: str) -> str:
+    """Lay out the results of uploads.
 
     Args:
-        written: Those that have an output, of the first rendition.
-        refused: Those that have a failure record.
+        written: Uploads with an output of the first rendition.
+        rejections: Uploads with a failure record.
         settings: Of the function.
-        origin: What ran where, in a sentence.
+        origin: The origin of the settings, in a sentence.
 
     """
-    photos, unseen = [], []
+    photos, undecodable = [], []
     for one in written:
         try:
             photos.append(_photo(one, settings.renditions[0], settings))
         except RejectedError as rejection:
-            # This process may lack a decoder that the function has.
-            why = f"it was written, but cannot be shown by this machine: {rejection.message}"
-            unseen.append(Refused(one.key, len(one.source), "not_shown", why))
-    contents = Contents(
-        title=f"What became of {len(written) + len(refused)} uploads",
+            # This process may lack one of the function's decoders.
+            why = f"it was written, but this machine cannot decode it: {rejection.message}"
+            undecodable.append(Rejection(one.key, len(one.source), "not_shown", why))
+    report = Report(
+        title=f"Results of {len(written) + len(rejections)} uploads",
         origin=origin,
         clock="Render, ms",
-        how=[method.NO_LIKENESS, method.RENDER, method.million(settings), method.BYTES],
+        how=[notes.NO_SIMILARITY, notes.RENDER, notes.explain_million(settings), notes.BYTES],
         photos=photos,
-        refused=[*refused, *unseen],
+        rejections=[*rejections, *undecodable],
     )
-    return page(contents)
+    return render_page(report)
 
 
 def _photo(one: Written, rendition: Rendition, settings: Settings) -> Photo:
-    original = Original.of(one.key, one.source, [rendition])
-    width, height = decoded(one.output, rendition)[0].image.size
+    original = Original.load(one.key, one.source, [rendition])
+    width, height = decode_output(one.output, rendition)[0].image.size
     media_type = CONTENT_TYPES[written_format(original.picture, rendition)]
-    price = cost(one.seconds, settings, moved=len(one.source) + len(one.output), outputs=1)
-    output = original.output(AS_SET, rendition, Output(one.output, media_type, width, height), price)
-    return original.photo([original.rendered(rendition, [output])], price, steps=one.steps)
+    cost = price(one.seconds, settings, moved=len(one.source) + len(one.output), outputs=1)
+    output = original.describe_output(AS_SET, rendition, Output(one.output, media_type, width, height), cost)
+    return original.describe_photo([original.describe_rendition(rendition, [output])], cost, steps=one.steps)

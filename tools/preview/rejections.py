@@ -8,7 +8,7 @@ from tools.common.paths import ROOT
 DOCUMENT = ROOT / "docs" / "rejections.md"
 
 
-def advice(reason: str, message: str) -> str:
+def find_advice(reason: str, message: str) -> str:
     """Return the document's advice for a rejection, or an empty string if it has none."""
     for row_reason, pattern, text in _rows():
         if row_reason == reason and re.fullmatch(pattern, message):

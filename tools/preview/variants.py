@@ -1,4 +1,4 @@
-"""What is compared: each rendition as it is set, and with other qualities, other formats, or both."""
+"""The variants of a rendition: the current setting, and other qualities, formats, or both."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -8,20 +8,20 @@ from renditions import EXTENSIONS, Rendition
 from tools.common.errors import ToolError
 
 AS_SET = "as set"
-"""Names the variant that would be deployed."""
+"""The name of the variant with the current setting."""
 
 FORMAT_NAMES = {"MPO": "JPEG", "DIB": "BMP", "HEIF": "HEIC", "WEBP": "WebP"}
-"""Of formats that Pillow names otherwise than their users."""
+"""Formats whose common name differs from Pillow's."""
 
 
 def format_name(image_format: str) -> str:
-    """What a format of Pillow's is called on the page."""
+    """Return the common name of a format of Pillow's."""
     return FORMAT_NAMES.get(image_format, image_format)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is tried in place of what is set; empty where that is to stay.
+    """The values to try in place of the current setting; empty to keep it.
 
     Attributes:
         qualities: 1 to 100, ascending.
@@ -34,10 +34,10 @@ class Comparison:
 
     @classmethod
     def parse(cls, wanted: Iterable[str]) -> "Comparison":
-        """Read what the command line asks for, such as ``quality=60,75`` and ``format=webp,avif``.
+        """Parse options such as ``quality=60,75`` and ``format=webp,avif``.
 
         Raises:
-            ToolError: It asks for something else.
+            ToolError: An option has another name or value.
 
         """
         found: dict[str, list[str]] = {}
@@ -58,7 +58,7 @@ class Comparison:
         return cls(tuple(sorted({int(one) for one in qualities})), tuple(dict.fromkeys(formats)))
 
     def variants(self, rendition: Rendition) -> dict[str, Rendition]:
-        """What is made of one rendition, by names that tell them apart; the first is what is set."""
+        """Return the variants of a rendition by name, the current setting first."""
         made = {AS_SET: rendition}
         if self.qualities or self.formats:
             made |= {name: one for name, one in self._others(rendition) if one != rendition}
@@ -71,6 +71,6 @@ class Comparison:
                 format=rendition.format if image_format is None else image_format,
                 quality=rendition.quality if quality is None else quality,
             )
-            # As a verdict names it: "Choose quality 75" or "Choose WebP 75".
+            # For the sentence "Choose quality 75" or "Choose WebP 75".
             of_format = "quality" if image_format is None else format_name(image_format.upper())
             yield f"{of_format} {quality}" if quality is not None else of_format, other

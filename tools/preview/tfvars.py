@@ -1,4 +1,4 @@
-"""The settings that Terraform would deploy: a ``.tfvars`` file's, and the module's defaults for all else."""
+"""Read the settings that Terraform would deploy: from ``.tfvars`` files, with the module's defaults for the rest."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,20 +17,20 @@ DEFAULTS: Mapping[str, Any] = {
     "metadata": "copyright",
     "renditions": {"resized": {"scale": 0.5}},
 }
-"""The module's, of the variables that decide what becomes of an image."""
+"""The module's defaults, for the variables that affect outputs."""
 
 
-def var_files(chosen: Path | None, root: Path = TERRAFORM) -> list[Path]:
-    """The files that Terraform would read in ``root``, in its order, of which a later one counts more.
+def find_files(chosen: Path | None, root: Path = TERRAFORM) -> list[Path]:
+    """Return the files that Terraform would read in ``root``, in its order; later files override earlier ones.
 
     https://developer.hashicorp.com/terraform/language/values/variables#variable-definition-precedence
 
     Args:
-        chosen: What ``-var-file`` would name.
-        root: The folder where it would run.
+        chosen: For ``-var-file``.
+        root: The folder where Terraform would run.
 
     Raises:
-        ToolError: There is no file at ``chosen``.
+        ToolError: ``chosen`` does not exist.
 
     """
     if chosen is not None and not chosen.is_file():
@@ -40,21 +40,21 @@ def var_files(chosen: Path | None, root: Path = TERRAFORM) -> list[Path]:
     return [*own, *automatic, *([chosen] if chosen is not None else [])]
 
 
-def settings(files: Sequence[Path]) -> Settings:
-    """Read the settings as the function would, by its own rules; buckets and queue have no names.
+def read_settings(files: Sequence[Path]) -> Settings:
+    """Read the settings with the function's own validation; buckets and queue stay empty.
 
     Args:
-        files: Each a ``.tfvars`` or ``.tfvars.json``; of a variable that several set, the last one counts.
+        files: Each a ``.tfvars`` or ``.tfvars.json``; later files override earlier ones.
 
     Raises:
-        ToolError: One cannot be read, holds what is not written out, or sets what the function refuses.
+        ToolError: A file can't be read, contains an expression, or has a value that the function rejects.
 
     """
     chosen = {**DEFAULTS}
     for path in files:
-        # Null is another word for the default.
-        chosen |= {name: value for name, value in _values(path).items() if value is not None}
-    function = {**DEFAULTS["function"], **dict(_set(chosen["function"], "function"))}
+        # Terraform uses the default for null.
+        chosen |= {name: value for name, value in _read_variables(path).items() if value is not None}
+    function = {**DEFAULTS["function"], **dict(_non_null(chosen["function"], "function"))}
     environment = {
         **dict.fromkeys(("SOURCE_BUCKET", "DESTINATION_BUCKET", "FAILURE_QUEUE_URL"), ""),
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function["memory_size"]),
@@ -69,8 +69,8 @@ def settings(files: Sequence[Path]) -> Settings:
         raise ToolError(f"{', '.join(map(str, files))}: {error}") from None
 
 
-def _values(path: Path) -> dict[str, Any]:
-    """What a file gives to the variables that count here."""
+def _read_variables(path: Path) -> dict[str, Any]:
+    """Read the variables of :data:`DEFAULTS` that a file sets."""
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
@@ -80,12 +80,12 @@ def _values(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(text)
     except ValueError as error:
-        raise ToolError(f"{path} is no JSON: {error}") from None
-    return {name: value for name, value in _set(found, str(path)) if name in DEFAULTS}
+        raise ToolError(f"{path} is not JSON: {error}") from None
+    return {name: value for name, value in _non_null(found, str(path)) if name in DEFAULTS}
 
 
-def _set(value: object, name: str) -> Iterator[tuple[str, Any]]:
-    """What an object sets: null is as if it were not there."""
+def _non_null(value: object, name: str) -> Iterator[tuple[str, Any]]:
+    """Yield the values of an object that are not null."""
     if not isinstance(value, dict):
         raise ToolError(f"{name} must be an object, not {value!r}")
     yield from ((option, given) for option, given in value.items() if given is not None)

@@ -1,18 +1,18 @@
-"""What is on a page, before it is laid out: photos, what they became, what that took, and what was rejected."""
+"""The data of a page, before its layout."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tools.imaging.scaled import Picture
+from tools.imaging.display import Picture
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What work took.
+    """The cost of some work.
 
     Attributes:
-        milliseconds: Of one processor.
-        dollars: US$ for a million of it, requests to S3 included.
+        milliseconds: Of one vCPU.
+        dollars: US$ per million, including requests to S3.
 
     """
 
@@ -22,18 +22,18 @@ class Cost:
 
 @dataclass(frozen=True)
 class Output:
-    """One rendition of one photo, as it is set or in a variant.
+    """One rendition of one photo in one variant.
 
     Attributes:
-        name: Of the variant, such as ``75``.
-        key: That it has in the destination.
+        name: Of the variant, such as ``quality 75``.
+        key: In the destination bucket.
         format: Such as ``JPEG``.
-        quality: Of a lossy format, on its own scale; empty where there is no such thing.
+        quality: Of a lossy format, on its own scale; empty for other formats.
         byte_count: Of the output.
-        picture: The output, or what stands for it where browsers do not show it.
-        ssim: To the scaled source, of the luma; None where there is nothing to compare.
-        psnr: In decibels, likewise.
-        cost: None where it was not measured.
+        picture: The output, or a stand-in if browsers do not show its format.
+        ssim: Of the luma, against the scaled source. None if they can't be compared.
+        psnr: In decibels, against the scaled source. None if they can't be compared.
+        cost: None if it was not measured.
 
     """
 
@@ -55,7 +55,7 @@ class Rendered:
     Attributes:
         name: Of the rendition.
         source: The photo, scaled to the rendition's size.
-        outputs: The first is as it is set.
+        outputs: The first one has the current setting.
 
     """
 
@@ -66,7 +66,7 @@ class Rendered:
 
 @dataclass(frozen=True)
 class Step:
-    """One moment of what the pipeline did.
+    """A moment in the pipeline.
 
     Attributes:
         name: Such as ``uploaded``.
@@ -80,18 +80,18 @@ class Step:
 
 @dataclass(frozen=True)
 class Photo:
-    """One file, and what became of it.
+    """A source file and its outputs.
 
     Attributes:
-        name: Whatever its owner called it.
+        name: File name or key.
         format: Such as ``JPEG``.
         width: In pixels, as displayed.
         height: In pixels, as displayed.
         byte_count: Of the file.
         renditions: In the order of their names.
-        cost: Of all renditions at once, as they are set.
-        lost: What could be kept only in part; empty where nothing was lost.
-        steps: What the pipeline did when; empty where there was none.
+        cost: Of all renditions together, with the current settings.
+        lost: What the outputs could keep only in part; empty if nothing was lost.
+        steps: The pipeline's timeline; empty without a pipeline.
 
     """
 
@@ -107,13 +107,13 @@ class Photo:
 
 
 @dataclass(frozen=True)
-class Refused:
-    """A file of which nothing can be made.
+class Rejection:
+    """A file that has no output.
 
     Attributes:
         reason: One of docs/rejections.md.
-        message: What is wrong.
-        advice: What to do, from the same document.
+        message: The fault.
+        advice: From docs/rejections.md.
 
     """
 
@@ -125,17 +125,17 @@ class Refused:
 
 
 @dataclass(frozen=True)
-class Contents:
-    """All of a page.
+class Report:
+    """A page.
 
     Attributes:
         title: Of the page.
-        origin: Whose settings these are, in a sentence.
-        clock: What the times are, for the heading of a column.
-        how: How it was measured, a sentence each.
-        photos: Those that became something.
-        refused: The others.
-        hint: What more can be asked for; empty where nothing.
+        origin: The settings and their origin, in a sentence.
+        clock: Heading for the columns of times.
+        how: How the figures were measured, a sentence each.
+        photos: The files with outputs.
+        rejections: The other files.
+        hint: Suggests a further option; may be empty.
 
     """
 
@@ -144,5 +144,5 @@ class Contents:
     clock: str
     how: Sequence[str]
     photos: Sequence[Photo]
-    refused: Sequence[Refused]
+    rejections: Sequence[Rejection]
     hint: str = ""

@@ -1,4 +1,4 @@
-"""A source scaled to an output's size, and both as browsers show them: what is compared, by eye and in figures."""
+"""Scale a source to an output's size, and convert both to images that browsers show."""
 
 import io
 import math
@@ -17,10 +17,10 @@ from renditions import Rendition
 BROWSERS_SHOW = frozenset({"JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP"})
 
 LONGEST_SIDE = 2000
-"""Pixels that a scaled source has on the page at most: it is there to be looked at, and is no output."""
+"""Pixels of a scaled source on the page; a larger one is shrunk, to limit the page's size."""
 
 EXACT_PIXELS = 500_000
-"""Of all frames, up to which it is stored without loss."""
+"""Pixels of all frames up to which a scaled source is stored losslessly."""
 
 NEARLY_EXACT: dict[str, Any] = {"quality": 95, "subsampling": 0}
 
@@ -34,7 +34,7 @@ class Picture:
         media_type: Such as ``image/webp``.
         width: In pixels, as displayed.
         height: In pixels, as displayed.
-        note: How it differs from the image that it shows; empty where the bytes are the image's own.
+        note: How it differs from the image that it shows; empty if the bytes are the image's own.
 
     """
 
@@ -47,11 +47,11 @@ class Picture:
 
 @dataclass(frozen=True)
 class Scaled:
-    """A source, upright.
+    """A source, turned upright.
 
     Attributes:
-        displayed_size: Width and height of its first frame, in pixels.
-        frames: For each rendition, all frames at its size.
+        displayed_size: Width and height of the first frame, in pixels.
+        frames: All frames at the size of each rendition.
 
     """
 
@@ -59,11 +59,11 @@ class Scaled:
     frames: Sequence[list[Frame]]
 
 
-def scaled(source: bytes, renditions: Sequence[Rendition]) -> Scaled:
-    """Decode a source in full, and scale it in one step for each rendition.
+def scale_source(source: bytes, renditions: Sequence[Rendition]) -> Scaled:
+    """Decode a source in full, and scale it in one step per rendition.
 
     Raises:
-        RejectedError: It does not decode.
+        RejectedError: The source does not decode.
 
     """
     sizes: list[tuple[int, int]] = []
@@ -79,27 +79,27 @@ def scaled(source: bytes, renditions: Sequence[Rendition]) -> Scaled:
     return Scaled(sizes[0], found)
 
 
-def displayable(picture: Decoded, frames: Sequence[Frame], image_format: str, rendition: Rendition) -> list[Frame]:
-    """What ``image_format`` holds of the frames of ``picture``, in colours that a browser shows as they are."""
+def to_displayable(picture: Decoded, frames: Sequence[Frame], image_format: str, rendition: Rendition) -> list[Frame]:
+    """Convert frames of ``picture`` as ``image_format`` would hold them, in colours that browsers show unchanged."""
     shown = writable_frames(picture, frames, image_format, rendition)
     if picture.gamma is not None and image_format == "PNG":
         shown = [replace(frame, image=to_srgb_gamma(frame.image, picture.gamma)) for frame in shown]
     return [to_supported_mode(frame, "WEBP", rendition.background) for frame in shown]
 
 
-def decoded(body: bytes, rendition: Rendition) -> list[Frame]:
-    """The frames of an output, likewise."""
+def decode_output(body: bytes, rendition: Rendition) -> list[Frame]:
+    """Decode an output into displayable frames."""
     picture = Decoded(body)
-    # The decoder draws the next frame into the same image.
+    # Copy, because the decoder reuses the image for the next frame.
     frames = [replace(frame, image=frame.image.copy()) for frame in picture.frames()]
-    return displayable(picture, frames, picture.format, rendition)
+    return to_displayable(picture, frames, picture.format, rendition)
 
 
-def stand_in(frames: Sequence[Frame]) -> Picture:
-    """What the page shows of a scaled source.
+def encode_source(frames: Sequence[Frame]) -> Picture:
+    """Encode a scaled source for the page.
 
     Args:
-        frames: Displayable; of an animation, which is shown for ever, all, else only one.
+        frames: Displayable: all frames of an animation, which loops forever, otherwise one.
 
     """
     width, height = frames[0].image.size
@@ -108,21 +108,21 @@ def stand_in(frames: Sequence[Frame]) -> Picture:
     images = to_common_mode([frame.image for frame in frames])
     if share < 1:
         images = [image.resize(size, Image.Resampling.BICUBIC) for image in images]
-    image_format, options = _stored(images)
+    image_format, options = _choose_encoding(images)
     if len(images) > 1:
         durations = [max(1, round(frame.duration)) for frame in frames]
         options |= {"save_all": True, "append_images": images[1:], "duration": durations, "loop": 0}
     target = io.BytesIO()
     images[0].save(target, image_format, icc_profile=frames[0].icc or b"", **options)
     notes = [
-        *([f"shown with {size[0]} x {size[1]} pixels"] if share < 1 else []),
+        *([f"shown at {size[0]} x {size[1]} pixels"] if share < 1 else []),
         *([] if options.get("lossless") else [f"stored as {image_format} at quality {options['quality']}"]),
     ]
     return Picture(target.getvalue(), f"image/{image_format.lower()}", *size, note=", ".join(notes))
 
 
-def as_png(frames: Sequence[Frame], image_format: str) -> Picture:
-    """What the page shows of an output that browsers do not show: its first page."""
+def encode_as_png(frames: Sequence[Frame], image_format: str) -> Picture:
+    """Encode the first page of an output whose format browsers do not show."""
     target = io.BytesIO()
     image = frames[0].image
     image.save(target, "PNG", icc_profile=frames[0].icc)
@@ -130,7 +130,7 @@ def as_png(frames: Sequence[Frame], image_format: str) -> Picture:
     return Picture(target.getvalue(), "image/png", *image.size, note=note)
 
 
-def _stored(images: Sequence[Image.Image]) -> tuple[str, dict[str, Any]]:
+def _choose_encoding(images: Sequence[Image.Image]) -> tuple[str, dict[str, Any]]:
     if sum(math.prod(image.size) for image in images) <= EXACT_PIXELS:
         return "WEBP", {"lossless": True, "exact": True, "quality": 50, "method": 2}
     if len(images) > 1 or images[0].mode == "RGBA":

@@ -1,0 +1,30 @@
+"""Sentences for the page that say how its figures were measured."""
+
+from aws.settings import Settings
+from tools.common.pricing import PRICES_AS_KNOWN_ON, REGION, SLOWNESS
+from tools.preview.price import ARCHITECTURE, MOST_RUNS
+
+NO_SIMILARITY = "This page does not compare pixels: `invoke preview` measures SSIM and PSNR."
+
+CPU = (
+    f"CPU is the median of up to {MOST_RUNS} runs of the variant alone on this machine. All renditions together take "
+    "less than the sum, because the photo is decoded once. Differences of a tenth are noise."
+)
+
+RENDER = (
+    "The times come from the function's log of one run on a local AWS on this machine. Render is the time to decode, "
+    "resize, encode and prove."
+)
+
+BYTES = "The page holds outputs byte for byte unless it says otherwise. The scaled source is for comparison only."
+
+
+def explain_million(settings: Settings) -> str:
+    """Explain the cost of a million and its assumptions."""
+    memory = settings.limits.memory_bytes >> 20
+    speed = "as fast as" if SLOWNESS == 1 else f"{SLOWNESS:g} times as slow as"
+    return (
+        f"A million: the cost of a million such photos on Lambda, with {ARCHITECTURE} and {memory:,} MiB, and of their "
+        f"requests to S3, at list prices of {REGION} as known on {PRICES_AS_KNOWN_ON}. Lambda's CPU is assumed to be "
+        f"{speed} this machine's. docs/benchmarks.md lists the other assumptions. Storage is a month in S3 Standard."
+    )

@@ -1,0 +1,83 @@
+"""Render a photo with the function's code, with the current settings and in every variant, and measure the cost."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from aws.settings import Settings
+from errors import RejectedError
+from imaging import budget
+from imaging import render as renderer
+from imaging.render import render
+from renditions import Rendition
+from tools.imaging.similarity import compare
+from tools.preview import rejections
+from tools.preview.model import Cost, Photo, Rejection
+from tools.preview.original import Original
+from tools.preview.price import measure_cpu, price
+from tools.preview.variants import AS_SET, Comparison
+
+
+def render_photo(
+    name: str, body: bytes, settings: Settings, comparison: Comparison
+) -> tuple[Photo | None, list[Rejection]]:
+    """Render one file, and return it with the rejections of the file or of its variants.
+
+    Args:
+        name: For the page.
+        body: The file.
+        settings: For deployment.
+        comparison: The variants.
+
+    """
+    try:
+        together, cost = _render(body, settings.renditions, settings)
+        original = Original.load(name, body, settings.renditions)
+    except RejectedError as rejection:
+        return None, [describe_rejection(name, body, rejection)]
+    found, rejected = [], []
+    for rendition, as_set in zip(settings.renditions, together.outputs, strict=True):
+        alone = cost if len(settings.renditions) == 1 else _render(body, [rendition], settings)[1]
+        outputs = [original.describe_output(AS_SET, rendition, as_set, alone, compare)]
+        for variant, made in _variants(body, rendition, settings, comparison):
+            if isinstance(made, RejectedError):
+                rejected.append(describe_rejection(f"{name}: {rendition.name}, {variant}", body, made))
+            else:
+                outputs.append(original.describe_output(variant, *made, compare))
+        found.append(original.describe_rendition(rendition, outputs))
+    return original.describe_photo(found, cost, lost=together.lost), rejected
+
+
+def describe_rejection(name: str, body: bytes, rejection: RejectedError) -> Rejection:
+    """Describe a rejection with its advice."""
+    advice = rejections.find_advice(rejection.reason, rejection.message)
+    return Rejection(name, len(body), rejection.reason, rejection.message, advice)
+
+
+def _variants(
+    body: bytes, rendition: Rendition, settings: Settings, comparison: Comparison
+) -> Iterator[tuple[str, tuple[Rendition, renderer.Output, Cost] | RejectedError]]:
+    for variant, other in comparison.variants(rendition).items():
+        if variant == AS_SET:
+            continue
+        try:
+            made, cost = _render(body, [other], settings)
+        except RejectedError as rejection:
+            yield variant, rejection
+        else:
+            yield variant, (other, made.outputs[0], cost)
+
+
+def _render(body: bytes, renditions: Sequence[Rendition], settings: Settings) -> tuple[renderer.Rendered, Cost]:
+    """Render as the function does at the start of an invocation, and measure the cost."""
+    budget.check_download(len(body), settings.limits)
+    work = partial(
+        render,
+        body,
+        renditions,
+        limits=settings.limits,
+        metadata=settings.metadata,
+        seconds_left=lambda: float(settings.timeout_seconds),
+    )
+    made, seconds = measure_cpu(work)
+    moved = len(body) + sum(len(output.body) for output in made.outputs)
+    return made, price(seconds, settings, moved=moved, outputs=len(renditions))
