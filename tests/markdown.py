@@ -1,4 +1,4 @@
-"""Markdown as GitHub reads it: the links, headings, anchors, code and commands of a document."""
+"""Parse Markdown as GitHub does: the links, headings, anchors, code and commands of a document."""
 
 import itertools
 import re
@@ -16,19 +16,19 @@ HTML_ANCHOR = re.compile(r"""<a\b[^>]*?\s(?:id|name)=["']([^"']*)""")
 
 
 class Document:
-    """A text in Markdown, taken apart.
+    """A parsed Markdown document.
 
     Attributes:
-        links: Where its links lead, those of its pictures among them.
-        pictures: Where its pictures are.
-        anchors: What links to its headings may end in.
-        code: What stands in back-quotes.
-        commands: The lines of its blocks of shell.
+        links: The targets of its links and pictures.
+        pictures: The targets of its pictures.
+        anchors: The anchors of its headings, and of HTML anchors.
+        code: Its inline code.
+        commands: The lines of its `sh` blocks.
 
     """
 
     def __init__(self, text: str) -> None:
-        tokens = list(_flat(PARSER.parse(text)))
+        tokens = list(_flatten(PARSER.parse(text)))
         html = "\n".join(token.content for token in tokens if token.type in {"html_inline", "html_block"})
         self.pictures = [str(token.attrs["src"]) for token in tokens if token.type == "image"]
         self.pictures += HTML_PICTURE.findall(html)
@@ -44,25 +44,25 @@ class Document:
         return cls(path.read_text())
 
 
-def _flat(tokens: list[Token]) -> Iterator[Token]:
+def _flatten(tokens: list[Token]) -> Iterator[Token]:
     for token in tokens:
         yield token
-        yield from _flat(token.children or [])
+        yield from _flatten(token.children or [])
 
 
 def _anchors(tokens: list[Token]) -> set[str]:
-    """One for each heading; where one is taken already, with the first number that is free."""
+    """Return the anchor of each heading; GitHub appends the first free number to a duplicate."""
     found: set[str] = set()
     for opening, inline in itertools.pairwise(tokens):
         if opening.type == "heading_open":
-            slug, number = _slug(inline), 0
+            slug, number = _slugify(inline), 0
             while (anchor := f"{slug}-{number}" if number else slug) in found:
                 number += 1
             found.add(anchor)
     return found
 
 
-def _slug(heading: Token) -> str:
-    """What is read of a heading, in lower case, with hyphens for spaces and without punctuation."""
-    read = "".join(token.content for token in heading.children or [] if token.type in {"text", "code_inline"})
-    return re.sub(r"[^\w -]", "", read.lower()).replace(" ", "-")
+def _slugify(heading: Token) -> str:
+    """Return a heading's text in lower case, with hyphens instead of spaces and without punctuation."""
+    text = "".join(token.content for token in heading.children or [] if token.type in {"text", "code_inline"})
+    return re.sub(r"[^\w -]", "", text.lower()).replace(" ", "-")

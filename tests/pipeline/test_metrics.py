@@ -6,7 +6,7 @@ from tests.images import encoded, picture
 from tests.log_lines import COMMON
 from tests.pipeline.conftest import Pipeline
 from tests.terraform.cloudwatch import fits, selected
-from tests.unit.test_logs import documented
+from tests.unit.test_logs import read_messages
 
 
 def test_a_line_has_the_fields_that_are_documented_and_each_filter_finds_its_own(pipeline: Pipeline) -> None:
@@ -14,7 +14,7 @@ def test_a_line_has_the_fields_that_are_documented_and_each_filter_finds_its_own
     pipeline.upload("monitored.txt", b"no image")
     written, rejected = pipeline.log_line("written", "monitored.jpg"), pipeline.log_line("rejected", "monitored.txt")
     assert pipeline.failure("monitored.txt")["reason"] == "not_an_image"
-    fields = {message: names for message, _, names in documented()}
+    fields = {message: names for message, _, names in read_messages()}
     assert set(written) == COMMON | fields["written"]
     assert set(rejected) == COMMON | fields["rejected"]
     answer = pipeline.client("logs").describe_metric_filters(logGroupName=pipeline.stack.log_group)

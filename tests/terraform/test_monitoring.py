@@ -14,7 +14,7 @@ from tests.log_lines import COMMON, logged
 from tests.terraform.cloudwatch import fits, published, reckoned, selectors
 from tests.terraform.dashboards import Account
 from tests.terraform.modules import declarations
-from tests.unit.test_logs import described, documented, quoted, section
+from tests.unit.test_logs import find_words, read_fields, read_messages, read_section
 from tools.common import pricing
 from tools.common.paths import TERRAFORM
 from tools.common.terraform import Terraform
@@ -175,9 +175,9 @@ def test_each_metric_has_the_value_that_the_line_has(planned: Planned, lines: li
 
 
 def test_a_filter_asks_for_what_is_documented_and_for_nothing_else(planned: Planned) -> None:
-    fields = {f"$.{name}" for name in COMMON | set(described())}
-    of_lambda = {f"$.record.metrics.{name}" for name in quoted(section("Lambda's own lines"))} | {"$.type"}
-    messages = {message for message, _, _ in documented()} | {"platform.report"}
+    fields = {f"$.{name}" for name in COMMON | set(read_fields())}
+    of_lambda = {f"$.record.metrics.{name}" for name in find_words(read_section("Lambda's own lines"))} | {"$.type"}
+    messages = {message for message, _, _ in read_messages()} | {"platform.report"}
     for one in planned.filters:
         (metric,) = one["metric_transformation"]
         asked = selectors(" ".join([one["pattern"], metric["value"], *(metric["dimensions"] or {}).values()]))
@@ -388,7 +388,7 @@ def first_column(heading: str) -> list[str]:
 
 
 def test_the_readme_lists_every_metric_and_every_alarm(plans: dict[str, Planned]) -> None:
-    metrics = {name for cell in first_column("Metrics") for name in quoted(cell)}
+    metrics = {name for cell in first_column("Metrics") for name in find_words(cell)}
     assert metrics == {one["name"] for one in plans["largest"].filters}
     assert {cell.strip("`") for cell in first_column("Alarms")} == ANCHORS
 

@@ -29,7 +29,7 @@ CONFLICT = "<<<<<<< one\nOne.\n=======\nTwo.\n>>>>>>> two\n"
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """A small repository with this one's hooks and settings."""
-    folder = repository.begun(tmp_path / "clone")
+    folder = repository.create(tmp_path / "clone")
     for name in (".pre-commit-config.yaml", ".gitignore", "pyproject.toml"):
         shutil.copyfile(ROOT / name, folder / name)
     for name in PYTHON:
@@ -50,7 +50,7 @@ def hooks(folder: Path, *arguments: str, **environment: str) -> subprocess.Compl
     return subprocess.run(
         [sys.executable, "-m", "pre_commit", "run", "--all-files", "--color", "never", *arguments],
         cwd=folder,
-        env=repository.OUTSIDE | {"PRE_COMMIT_HOME": str(folder.parent / "home")} | environment,
+        env=repository.ENVIRONMENT | {"PRE_COMMIT_HOME": str(folder.parent / "home")} | environment,
         capture_output=True,
         text=True,
         check=False,
@@ -96,7 +96,7 @@ def test_without_terraform_its_hook_says_that_it_was_skipped(clone: Path, tmp_pa
 
 
 def test_all_that_is_in_git_passes(tmp_path: Path) -> None:
-    folder = repository.copied(tmp_path / "copy")
+    folder = repository.copy(tmp_path / "copy")
     # `invoke lint` runs the others on all files.
     done = hooks(folder, SKIP="ruff-check,ruff-format,mypy")
     assert done.returncode == 0, done.stdout

@@ -1,4 +1,4 @@
-"""What is said of a published zip: Terraform reads back what was meant, and a place that it could not is refused."""
+"""The `package` of a published zip: Terraform reads it back unchanged. Unusable bucket names and prefixes fail."""
 
 import os
 from pathlib import Path
@@ -15,7 +15,7 @@ DIGEST = "0ce8bHL9xBgXyPcX3XWfm3bvkBc8cGPhGSnVTKRRVZs="
 
 @pytest.fixture
 def reader(tmp_path: Path) -> Terraform:
-    """A module that gives back its ``package``."""
+    """Return a module whose output is its input ``package``."""
     (tmp_path / "main.tf").write_text('variable "package" { type = any }\noutput "package" { value = var.package }\n')
     try:
         return Terraform(tmp_path)
@@ -35,7 +35,7 @@ def reader(tmp_path: Path) -> Terraform:
         ("artifacts", "é/画像/😀", "1", "eu-west-2"),
     ],
 )
-def test_terraform_reads_what_was_meant_and_would_format_it_so(
+def test_terraform_reads_the_package_back_and_keeps_its_format(
     reader: Terraform, tmp_path: Path, bucket: str, prefix: str, version: str, region: str
 ) -> None:
     key = f"{Place(bucket, prefix).prefix}x.zip"
@@ -76,6 +76,6 @@ def test_the_longest_prefix_leaves_room_for_the_longest_name() -> None:
         ("artifacts", "é" * (PREFIX_BYTES // 2 + 1), rf"bytes, and S3's keys leave it {PREFIX_BYTES}: shorten it$"),
     ],
 )
-def test_a_place_that_could_not_be_told_is_refused(bucket: str, prefix: str, message: str) -> None:
+def test_an_unusable_bucket_name_or_prefix_fails(bucket: str, prefix: str, message: str) -> None:
     with pytest.raises(ToolError, match=message):
         Place(bucket, prefix)

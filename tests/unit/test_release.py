@@ -23,7 +23,7 @@ def run(clone: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "invoke", "release", *options],
         cwd=clone,
-        env=repository.OUTSIDE,
+        env=repository.ENVIRONMENT,
         capture_output=True,
         text=True,
         check=False,
@@ -39,7 +39,7 @@ def replace(path: Path, pattern: str, replacement: str) -> None:
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone that is 1.0.0."""
-    clone = repository.copied(tmp_path_factory.mktemp("release") / "clone")
+    clone = repository.copy(tmp_path_factory.mktemp("release") / "clone")
     replace(clone / "CHANGELOG.md", r"^## .*$", DATED)
     for path in clone.glob("terraform/**/*.md"):
         path.write_text(re.sub(r"\?ref=v[\d.]+", "?ref=v1.0.0", path.read_text()))
