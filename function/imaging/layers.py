@@ -1,4 +1,4 @@
-"""Composes the frames of a GIF or an APNG as browsers do: layer over layer, each disposed of as it says."""
+"""Composes the frames of a GIF or an APNG from its layers, as browsers do."""
 
 import enum
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from PIL import Image
 
 
 class Disposal(enum.Enum):
-    """What becomes of a layer before the next one is laid."""
+    """What happens to a layer before the next one is drawn."""
 
     KEEP = enum.auto()
     CLEAR = enum.auto()
@@ -16,14 +16,14 @@ class Disposal(enum.Enum):
 
 @dataclass(frozen=True)
 class Layer:
-    """What a file stores of one frame.
+    """The part of a frame that a file stores.
 
     Attributes:
-        source: Its pixels, as a file of their own.
-        left: Where it lies on the canvas, in pixels; it may reach over the edge.
-        top: Likewise.
-        disposal: What becomes of it.
-        is_blended: Whether what lies below shines through it; else it replaces that.
+        source: The layer's pixels, as a file of its own.
+        left: Position on the canvas in pixels. The layer may exceed the canvas.
+        top: Position on the canvas in pixels.
+        disposal: What happens to the layer before the next one.
+        is_blended: Whether its transparent pixels show the layers below; otherwise it replaces them.
         milliseconds: How long the frame is shown.
 
     """
@@ -37,7 +37,7 @@ class Layer:
 
 
 class Canvas:
-    """What is shown of a file's layers so far."""
+    """The picture that the layers so far show."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         self._size = size
@@ -45,24 +45,24 @@ class Canvas:
         self._is_grey = self._is_opaque = True
 
     def show(self, image: Image.Image, layer: Layer) -> Image.Image:
-        """Lay ``image`` (L, LA, RGB or RGBA), the pixels of ``layer``, over what is there.
+        """Draw ``image`` (L, LA, RGB or RGBA), the decoded source of ``layer``, over the canvas.
 
         Returns:
-            The frame, in one of these modes: in grey if all layers are, and with alpha as soon as one frame needs it,
-            for what is resized with alpha is resized otherwise.
+            The frame: L or LA while all layers are grey, else RGB or RGBA. Once a frame needs alpha, all later ones
+            have it, because resizing treats images with alpha differently.
 
         """
         self._is_grey = self._is_grey and image.mode in {"L", "LA"}
         box = layer.left, layer.top, layer.left + image.width, layer.top + image.height
         is_opaque = image.mode in {"L", "RGB"} or not layer.is_blended
         if box == (0, 0, *self._size) and (is_opaque or self._image is None):
-            shown = self._flattened(image)
+            shown = self._simplify_mode(image)
         else:
-            laid = Image.new("RGBA", self._size) if self._image is None else self._image.convert("RGBA")
+            canvas = Image.new("RGBA", self._size) if self._image is None else self._image.convert("RGBA")
             over = image.convert("RGBA")
-            # Over its edge a canvas is transparent, and pasted there is nothing.
-            laid.paste(over if is_opaque else Image.alpha_composite(laid.crop(box), over), box)
-            shown = self._flattened(laid)
+            # Beyond its edges, Pillow crops transparent pixels and pastes none.
+            canvas.paste(over if is_opaque else Image.alpha_composite(canvas.crop(box), over), box)
+            shown = self._simplify_mode(canvas)
         if layer.disposal is Disposal.CLEAR:
             self._image = shown.convert("RGBA")
             self._image.paste((0, 0, 0, 0), box)
@@ -70,7 +70,7 @@ class Canvas:
             self._image = shown
         return shown
 
-    def _flattened(self, image: Image.Image) -> Image.Image:
+    def _simplify_mode(self, image: Image.Image) -> Image.Image:
         has_alpha = image.mode in {"LA", "RGBA"} and image.getchannel("A").getextrema()[0] != 255
         self._is_opaque = self._is_opaque and not has_alpha
         mode = ("L" if self._is_grey else "RGB") + ("" if self._is_opaque else "A")

@@ -1,4 +1,4 @@
-"""EXIF and XMP: read what a source has, however broken, and write what an output keeps of it."""
+"""EXIF and XMP: reads those of a source, even if damaged, and selects the entries that an output keeps."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from imaging.pillow import decoding, tolerating
 from renditions import MetadataPolicy
 
 CREDITS = (ExifTags.Base.Artist, ExifTags.Base.Copyright)
-"""What the policy ``copyright`` keeps."""
+"""The tags that the policy ``copyright`` keeps."""
 
 STRUCTURE = frozenset(
     {
@@ -20,45 +20,45 @@ STRUCTURE = frozenset(
         *(273, 274, *range(277, 282), 284),  # strips, orientation, samples
         *(*range(288, 294), 297, 301),  # fax options, page number, transfer function
         *range(317, 348),  # predictor, palette, tiles, inks, sample formats, JPEG tables
-        *(*range(512, 522), *range(529, 533)),  # old JPEG, YCbCr
-        *range(32995, 32999),  # SGI's matte, kind of numbers, and depth
-        *(700, 34377, 34675),  # XMP, Photoshop's blocks, the colour profile: these have places of their own
+        *(*range(512, 522), *range(529, 533)),  # old-style JPEG, YCbCr
+        *range(32995, 32999),  # SGI's matte, data type and depth
+        *(700, 34377, 34675),  # XMP, Photoshop's blocks and the colour profile, which are written separately
     }
 )
-"""Tags of a TIFF that say how pixels are stored, or are written anew: a TIFF has them where its EXIF is."""
+"""Tags of a TIFF that describe its pixels, or that are written separately. A TIFF has them in one IFD with EXIF."""
 
 PARTS: dict[int | None, set[int]] = {
     None: {ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo},
     ExifTags.IFD.Exif: {ExifTags.IFD.Interop},
 }
-"""Which directories are parts of which; None is the main one."""
+"""The IFDs that each IFD may contain; None is the main one."""
 
 XMP_READ_FIRST, NO_XMP = "XML:com.adobe.xmp", "none"
-"""Where ``Image.getexif`` looks for XMP before it looks into ``xmp``, which every decoder writes; and a text without an
-orientation."""
+"""The entry of ``Image.info`` in which ``Image.getexif`` looks for XMP before it looks in ``xmp``, which every decoder
+sets; and a value without an orientation."""
 
 RESOLUTION, RESOLUTION_UNIT = (ExifTags.Base.XResolution, ExifTags.Base.YResolution), ExifTags.Base.ResolutionUnit
 NO_UNIT, INCH, CENTIMETRE = 1, 2, 3
-"""Tags of a TIFF, and values of the last (TIFF 6.0, section 8)."""
+"""Tags of a TIFF, and the values of ResolutionUnit (TIFF 6.0, section 8)."""
 
 USUAL, MOST_DENSE, NEARLY = 72, 65535, 0.01
-"""Pixels an inch where only their ratio is known, the most that a JPEG can say, and what ratio is one of squares."""
+"""Pixels per inch if only the aspect ratio is known, the most that a JPEG can store, and the tolerance for squares."""
 
 AVIF_EXIF = re.compile(rb"(infe\x02.{3}.{4}|infe\x03.{3}.{6})Exif", re.DOTALL)
-"""What announces EXIF among the items of a file (ISO/IEC 14496-12, 8.11.6)."""
+"""The entry of an AVIF item that holds EXIF (ISO/IEC 14496-12, 8.11.6)."""
 
 MAX_SEGMENT_BYTES = 65533 - 29
-"""What fits into one segment of a JPEG beside the name of its kind; other formats have more room than anyone needs."""
+"""Space in one segment of a JPEG after its identifier. The other formats have more."""
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a source says of itself.
+    """The metadata of a source.
 
     Attributes:
-        orientation: EXIF orientation from 1 to 8; 1 where there is none that makes sense.
-        exif: The whole of it; None where it can't be read.
-        xmp: The whole packet; None where there is none.
+        orientation: EXIF orientation from 1 to 8; 1 if it is missing or invalid.
+        exif: All entries; None if they can't be read.
+        xmp: The whole packet, if any.
 
     """
 
@@ -68,9 +68,9 @@ class Metadata:
 
     @classmethod
     def of(cls, image: Image.Image) -> "Metadata":
-        """Read what ``image`` has."""
+        """Read the metadata of ``image``."""
         exif, orientation = None, None
-        _forget_xmp(image)
+        _hide_xmp(image)
         with tolerating():
             exif = image.getexif()
             orientation = exif.get(ExifTags.Base.Orientation)
@@ -81,51 +81,51 @@ class Metadata:
         )
 
     def select(self, policy: MetadataPolicy, size: tuple[int, int]) -> dict[str, bytes]:
-        """The encoder's options for an output of this size: ``exif`` and ``xmp``, where there are any."""
+        """Return the encoder's options ``exif`` and ``xmp`` for an output of this size, unless they are empty."""
         options: dict[str, Any] = {}
-        if exif := self._exif(policy, size):
+        if exif := self._select_exif(policy, size):
             with tolerating():
                 options["exif"] = exif.tobytes()
         if policy is MetadataPolicy.ALL and self.xmp:
-            options["xmp"] = _corrected(self.xmp, size)
+            options["xmp"] = _update_xmp(self.xmp, size)
         return {name: value for name, value in options.items() if value and len(value) <= MAX_SEGMENT_BYTES}
 
-    def _exif(self, policy: MetadataPolicy, size: tuple[int, int]) -> Image.Exif | None:
+    def _select_exif(self, policy: MetadataPolicy, size: tuple[int, int]) -> Image.Exif | None:
         if self.exif is None or policy is MetadataPolicy.NONE:
             return None
         if policy is MetadataPolicy.COPYRIGHT:
-            kept = Image.Exif()
+            selected = Image.Exif()
             for tag in CREDITS:
                 credit = None
                 with tolerating():
                     credit = self.exif.get(tag)
                 if isinstance(credit, str):
-                    kept[tag] = _raw(credit)
-            return kept
-        kept = copy_exif(self.exif)
-        for tag in STRUCTURE & set(kept):
-            del kept[tag]
-        details = kept.get(ExifTags.IFD.Exif, {})
+                    selected[tag] = _to_bytes(credit)
+            return selected
+        selected = copy_exif(self.exif)
+        for tag in STRUCTURE & set(selected):
+            del selected[tag]
+        details = selected.get(ExifTags.IFD.Exif, {})
         for tag, side in zip((ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight), size, strict=True):
             if tag in details:
                 details[tag] = side
-        return kept
+        return selected
 
 
 def read_resolution(image: Any) -> tuple[float, float] | None:
-    """Tell how many pixels an inch has, across and down as stored; None where they are square, or nothing says it."""
-    said: tuple[object, ...] = ()
+    """Return the pixels per inch, horizontal and vertical as stored; None if the pixels are square or it is unknown."""
+    values: tuple[object, ...] = ()
     unit: Any = None
     with tolerating():
         if image.format == "TIFF":
-            # In ``info`` may be that of another page.
-            said = tuple(image.tag_v2.get(tag) for tag in RESOLUTION)
+            # ``info`` may contain the resolution of another page.
+            values = tuple(image.tag_v2.get(tag) for tag in RESOLUTION)
             unit = image.tag_v2.get(RESOLUTION_UNIT)
         else:
             known = [name for name in ("dpi", "aspect", "jfif_density") if name in image.info]
-            said = image.info[known[0]] if known else said
+            values = image.info[known[0]] if known else values
             unit = INCH if "dpi" in known else NO_UNIT
-    numbers = [float(number) for number in said if isinstance(number, Real)]
+    numbers = [float(number) for number in values if isinstance(number, Real)]
     if len(numbers) != 2 or not min(numbers) > 0:
         return None
     factor = USUAL / min(numbers) if unit == NO_UNIT else 2.54 if unit == CENTIMETRE else 1
@@ -135,18 +135,18 @@ def read_resolution(image: Any) -> tuple[float, float] | None:
 
 
 def hide_exif(avif: bytes) -> bytes:
-    """The AVIF with its EXIF renamed, to be no one's: its decoder refuses an image for it."""
+    """Rename an AVIF's EXIF items so that the decoder, which refuses an image for invalid EXIF, ignores them."""
     return AVIF_EXIF.sub(rb"\1none", avif)
 
 
 def repair(image: Image.Image) -> None:
-    """Take from a TIFF what Pillow fails at while it reads pixels: XMP that is no bytes, directories at no place."""
+    """Remove a TIFF's entries at which Pillow fails while it reads pixels: XMP of another type, unreadable IFDs."""
     xmp = image.info.get("xmp")
     if isinstance(xmp, str):
         image.info["xmp"] = xmp.encode("latin-1")
     elif not isinstance(xmp, bytes):
         image.info.pop("xmp", None)
-    _forget_xmp(image)
+    _hide_xmp(image)
     with decoding():
         exif = image.getexif()
     for part in TiffTags.TAGS_V2_GROUPS.keys() & set(exif):
@@ -158,26 +158,26 @@ def repair(image: Image.Image) -> None:
             del exif[part]
 
 
-def _forget_xmp(image: Image.Image) -> None:
-    """Keep Pillow from taking an orientation out of XMP where EXIF has none: browsers do not apply it."""
+def _hide_xmp(image: Image.Image) -> None:
+    """Keep Pillow from reading an orientation from XMP if EXIF has none: browsers don't apply it."""
     if image.info.get(XMP_READ_FIRST) != NO_XMP:
         image.info[XMP_READ_FIRST] = NO_XMP
-        # When it opens a JPEG, Pillow may have looked already.
+        # Pillow may have read EXIF when it opened a JPEG.
         image._exif = None
 
 
 def copy_exif(exif: Image.Exif) -> Image.Exif:
-    """What of ``exif`` can be written, with every byte of its texts; without the directory of the thumbnail."""
+    """Copy the entries that Pillow can write, with every byte of their texts, and without the thumbnail's IFD."""
     copy = Image.Exif()
-    # Makers' own notes may be in the byte order of what is around them.
+    # Maker notes may depend on the byte order of the EXIF around them.
     copy.endian = exif.endian
-    for tag, value in _directory(exif, exif).items():
+    for tag, value in _copy_ifd(exif, exif).items():
         copy[tag] = value
     return copy
 
 
-def _directory(exif: Image.Exif, entries: Mapping[int, Any], group: int | None = None) -> dict[int, Any]:
-    """Those entries of a directory that can be written, one by one, for one that is broken says nothing of others."""
+def _copy_ifd(exif: Image.Exif, entries: Mapping[int, Any], group: int | None = None) -> dict[int, Any]:
+    """Return the entries of an IFD that Pillow can write. Each is tried alone, so a damaged one spoils no other."""
     written: dict[int, Any] = {}
     for tag in entries:
         is_part = tag in PARTS.get(group, ())
@@ -188,7 +188,7 @@ def _directory(exif: Image.Exif, entries: Mapping[int, Any], group: int | None =
             stored = exif.get_ifd(tag) if is_part else entries[tag]
         if stored is None:
             continue
-        value = _directory(exif, stored, tag) if is_part else _raw(stored)
+        value = _copy_ifd(exif, stored, tag) if is_part else _to_bytes(stored)
         with tolerating():
             trial = TiffImagePlugin.ImageFileDirectory_v2(group=group)
             trial[tag] = value
@@ -197,13 +197,13 @@ def _directory(exif: Image.Exif, entries: Mapping[int, Any], group: int | None =
     return written
 
 
-def _raw(value: Any) -> Any:
-    """A text as it was stored: Pillow reads each byte as one character, but writes question marks beside ASCII."""
+def _to_bytes(value: Any) -> Any:
+    """Return a text's bytes: Pillow reads one character per byte, but writes question marks for other than ASCII."""
     return value.encode("latin-1") if isinstance(value, str) and not value.isascii() else value
 
 
-def _corrected(xmp: bytes, size: tuple[int, int]) -> bytes:
-    """XMP with the output's dimensions, and without an orientation to apply again."""
+def _update_xmp(xmp: bytes, size: tuple[int, int]) -> bytes:
+    """Set the output's dimensions in XMP, and an orientation that turns nothing."""
     replacements = {
         rb"tiff:Orientation": b"1",
         rb"(?:tiff:ImageWidth|exif:PixelXDimension)": str(size[0]).encode(),

@@ -1,4 +1,4 @@
-"""Full colour to a palette, and how much is lost by it."""
+"""Quantizes images to palettes, and measures the loss."""
 
 import math
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ from imaging.pillow import quantizing
 
 
 class Fidelity(NamedTuple):
-    """How near one image is to another.
+    """The similarity of two images.
 
     Attributes:
-        decibels: Peak signal-to-noise ratio of all of it; infinite where nothing differs.
-        block: Mean error of the worst block, of 255: a small area that loses its colour hardly changes the former.
+        decibels: Peak signal-to-noise ratio of the whole image; infinite for equal images.
+        block: Mean error of the worst block, 0 to 255. The ratio hardly changes if a small area loses its colour.
 
     """
 
@@ -23,71 +23,71 @@ class Fidelity(NamedTuple):
     block: int
 
     def reaches(self, bound: "Fidelity") -> bool:
-        """Whether it is as near as ``bound`` at least."""
+        """Tell whether it is at least as good as ``bound``."""
         return self.decibels >= bound.decibels and self.block <= bound.block
 
 
 FAITHFUL = Fidelity(40, 16)
-"""From which a palette's error is not seen."""
+"""The error of a palette is invisible from here on."""
 
 TOLERABLE = Fidelity(30, 16)
-"""The same, for what would otherwise grow: about what a palette did to the source."""
+"""Enough if the output would grow without a palette: about the loss that a palette caused in the source."""
 
 BLOCK = 4
-"""The side of a block, in pixels."""
+"""Width and height of a block, in pixels."""
 
 MOST_COLOURS = 4096
-"""Up to so many different colours the rarest is kept, by a method whose time grows with their number."""
+"""Most colours for Pillow's MAXCOVERAGE method, which keeps rare colours. Its time grows with their number."""
 
 MOST_SAMPLES, FRAME_SAMPLES = 1 << 18, 1 << 14
-"""Pixels that one palette of all frames is made from, and one of a single frame with more than ``MOST_COLOURS``."""
+"""Pixels to sample for a palette of all frames, and for one of a single frame with more than ``MOST_COLOURS``."""
 
 SETTLED = 4
-"""Entries move to the mean of their pixels until fewer than a pixel in so many changes its entry: once or twice."""
+"""k-means iterations stop when less than a quarter of the pixels change their palette entry: after one or two."""
 
 PALETTES, PALETTE_PIXELS = 8, 1 << 15
-"""How many palettes an animation may have, and one more for so many pixels: to make one takes up to 25 ms."""
+"""An animation may have 8 palettes, and one more for each 32,768 pixels of its frames. Each takes up to 25 ms."""
 
 GAIN = Fidelity(1, 8)
-"""What makes another palette worth while."""
+"""The improvement that justifies another palette."""
 
 NEARLY = 3
-"""How far from opaque, or from nothing, alpha is taken for it."""
+"""Alpha this close to opaque or transparent is rounded to it."""
 
 SEEN = [0] * 128 + [255] * 128
-"""Alpha to what a GIF shows of it: its pixel is seen or not."""
+"""Maps alpha to a GIF's: opaque or transparent."""
 
 CELL = 0xFC
-"""The bits of a level by which Pillow looks up a palette's nearest entry."""
+"""Pillow finds the nearest palette entry by these bits of each level."""
 
 
 @dataclass(frozen=True)
 class Palette:
-    """Up to 256 entries, the most frequent first.
+    """A palette of up to 256 entries, the most frequent first.
 
     Attributes:
-        colours: Red, green and blue of each.
-        transparent: The entry that is no colour; None where there is none.
+        colours: Red, green and blue of each entry.
+        transparent: Index of the transparent entry, if any.
 
     """
 
     colours: bytes
     transparent: int | None
 
-    def paint(self, image: Image.Image) -> "IndexedImage":
-        """Put ``image`` (L, LA, RGB or RGBA) into the palette; not dithered, for noise shimmers."""
+    def apply(self, image: Image.Image) -> "IndexedImage":
+        """Map ``image`` (L, LA, RGB or RGBA) to the palette, without dithering: its noise would flicker."""
         colours = self.colours[:-3] if self.transparent is not None else self.colours
-        # Pillow rounds a pixel down before it compares it to an entry: white could become grey. Of equal entries, such
-        # as those that fill up the palette, it takes the first.
+        # Pillow rounds each pixel down before it compares it to the entries, so white could become grey. Of equal
+        # entries, such as those that fill up the palette, it takes the first.
         rounded = bytes(level & CELL for level in colours)
         lookup = Image.new("P", (1, 1))
         lookup.putpalette(rounded + rounded[:3] * (256 - len(rounded) // 3))
         with quantizing():
             indexed = image.convert("RGB").quantize(palette=lookup, dither=Image.Dither.NONE)
-        return self.make_transparent(indexed, image)
+        return self.attach(indexed, image)
 
-    def make_transparent(self, indexed: Image.Image, image: Image.Image) -> "IndexedImage":
-        """Make of entries what they show: transparent where ``image`` is, else their colours."""
+    def attach(self, indexed: Image.Image, image: Image.Image) -> "IndexedImage":
+        """Give indexed pixels this palette, and make those transparent that are transparent in ``image``."""
         if self.transparent is not None and has_transparent_pixels(image):
             indexed.paste(self.transparent, mask=ImageChops.invert(to_visible(image).getchannel("A")))
         indexed.putpalette(self.colours)
@@ -96,14 +96,14 @@ class Palette:
 
 @dataclass(frozen=True)
 class IndexedImage:
-    """An image whose pixels are entries of a palette."""
+    """An image whose pixels are indices into a palette."""
 
     image: Image.Image
     palette: Palette
 
     @property
     def shown(self) -> Image.Image:
-        """What a viewer sees, in RGBA; what is transparent has no colour."""
+        """The image in RGBA. Transparent pixels are black."""
         entries = [
             self.palette.colours[start : start + 3] + b"\xff" for start in range(0, len(self.palette.colours), 3)
         ]
@@ -115,7 +115,7 @@ class IndexedImage:
 
 
 def to_visible(image: Image.Image) -> Image.Image:
-    """What a GIF can show of ``image`` (L, LA, RGB or RGBA), in RGBA; what is transparent has no colour."""
+    """Return ``image`` (L, LA, RGB or RGBA) in RGBA as a GIF can show it: opaque, or transparent and black."""
     if image.mode not in {"LA", "RGBA"}:
         return image.convert("RGBA")
     shown = Image.new("RGBA", image.size)
@@ -125,57 +125,58 @@ def to_visible(image: Image.Image) -> Image.Image:
 
 
 def has_transparent_pixels(image: Image.Image) -> bool:
-    """Whether a GIF shows nothing of some pixels of ``image``."""
+    """Tell whether a GIF of ``image`` needs a transparent entry."""
     return image.mode in {"LA", "RGBA"} and image.getchannel("A").point(SEEN).getextrema()[0] == 0
 
 
 def quantize(image: Image.Image, colours: int = 256) -> Image.Image:
-    """``image`` (L, LA, RGB or RGBA) in a palette of its own; not dithered, for noise does not compress."""
+    """Convert ``image`` (L, LA, RGB or RGBA) to a palette, without dithering: its noise does not compress."""
     if image.mode == "LA":
-        made = _quantize_pairs(
-            image.getchannel("L"), image.getchannel("A"), [(level,) * 3 for level in range(256)], colours
-        )
+        greys = [(level,) * 3 for level in range(256)]
+        quantized = _quantize_pairs(image.getchannel("L"), image.getchannel("A"), greys, colours)
     elif image.mode != "RGBA":
         return _quantize_opaque(image, colours)
     elif image.getcolors(colours) is not None:
         opaque = _quantize_opaque(image.convert("RGB"), colours)
-        entries = list(zip(*[iter(opaque.getpalette() or [])] * 3, strict=True))
-        numbers = Image.frombytes("L", image.size, opaque.tobytes())
-        made = _quantize_pairs(numbers, image.getchannel("A"), entries, colours)
+        indices = Image.frombytes("L", image.size, opaque.tobytes())
+        quantized = _quantize_pairs(indices, image.getchannel("A"), _read_palette(opaque), colours)
     else:
-        # The octree is the only method that Pillow has for colour with alpha.
+        # Pillow's only method for colour with alpha is the octree.
         with quantizing():
-            made = image.quantize(colours, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-    levels = bytearray(made.getpalette("RGBA") or [])
-    # An entry is a mean, in which the edge of what is opaque makes all of it shine through.
+            quantized = image.quantize(colours, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    levels = bytearray(quantized.getpalette("RGBA") or [])
+    # An entry is the mean of its pixels: the pixels of an edge would make the whole opaque area translucent.
     levels[3::4] = bytes(255 if alpha >= 255 - NEARLY else 0 if alpha <= NEARLY else alpha for alpha in levels[3::4])
-    made.putpalette(levels, "RGBA")
-    return made
+    quantized.putpalette(levels, "RGBA")
+    return quantized
 
 
 def _quantize_pairs(
-    numbers: Image.Image, alpha: Image.Image, shades: Sequence[tuple[int, ...]], colours: int
+    indices: Image.Image, alpha: Image.Image, palette: Sequence[tuple[int, ...]], colours: int
 ) -> Image.Image:
-    """What has one of several shades, by its number, and alpha: two channels that can be reduced as colours are."""
-    pairs = _quantize_opaque(Image.merge("RGB", (numbers, alpha, alpha)), colours)
-    levels = pairs.getpalette() or []
-    entries = [(*shades[number], level) for number, level in zip(levels[::3], levels[1::3], strict=True)]
+    """Quantize pairs of a palette index and an alpha level, as if they were channels of a colour."""
+    pairs = _quantize_opaque(Image.merge("RGB", (indices, alpha, alpha)), colours)
+    entries = [(*palette[index], level) for index, level, _ in _read_palette(pairs)]
     pairs.putpalette(bytes(level for entry in entries for level in entry), "RGBA")
     return pairs
 
 
 def _quantize_opaque(image: Image.Image, colours: int) -> Image.Image:
     found = image.getcolors(MOST_COLOURS)
-    # Of fewer colours than entries the one has each once, the other some of them several times.
-    is_plain = found is None or len(found) <= colours
-    method = Image.Quantize.MEDIANCUT if is_plain else Image.Quantize.MAXCOVERAGE
+    # For fewer colours than entries, MEDIANCUT gives each colour one entry, and MAXCOVERAGE gives some of them several.
+    has_rare_colours = found is not None and len(found) > colours
+    method = Image.Quantize.MAXCOVERAGE if has_rare_colours else Image.Quantize.MEDIANCUT
     settled = max(1, math.prod(image.size) // SETTLED)
     with quantizing():
         return image.quantize(colours, method=method, kmeans=settled, dither=Image.Dither.NONE)
 
 
+def _read_palette(image: Image.Image) -> list[tuple[int, ...]]:
+    return list(zip(*[iter(image.getpalette() or [])] * 3, strict=True))
+
+
 def compare(image: Image.Image, other: Image.Image) -> Fidelity:
-    """How near ``other`` is to ``image``; colour that is not seen does not count."""
+    """Measure how similar ``other`` is to ``image``. The colour of transparent pixels does not count."""
     mode = "RGBA" if image.mode in {"LA", "RGBA"} else "RGB"
     bands = ImageChops.difference(image.convert(mode), other.convert(mode)).split()
     if mode == "RGBA":
@@ -191,80 +192,80 @@ def compare(image: Image.Image, other: Image.Image) -> Fidelity:
 def to_shared_palette(
     images: Sequence[Image.Image], most: int = MOST_SAMPLES, *, has_transparent: bool
 ) -> list[IndexedImage]:
-    """Images of one size (L, LA, RGB or RGBA) in one palette, made from no more than ``most`` of their pixels."""
-    opaque = [image.convert("RGB") for image in images]
-    sample = _sample(opaque, most)
+    """Convert images of one size (L, LA, RGB or RGBA) to one palette, made from at most ``most`` of their pixels."""
+    sample = _sample([image.convert("RGB") for image in images], most)
     quantized = _quantize_opaque(sample, 255 if has_transparent else 256)
-    entries = list(zip(*[iter(quantized.getpalette() or [])] * 3, strict=True))
-    counts = quantized.histogram()
-    frequent = sorted((entry for entry in range(len(entries)) if counts[entry]), key=lambda entry: -counts[entry])
-    places = {colour: place for place, colour in enumerate(dict.fromkeys(entries[entry] for entry in frequent))}
-    colours = bytes(level for colour in places for level in colour)
-    palette = Palette(colours + bytes(3), len(places)) if has_transparent else Palette(colours, None)
+    entries, counts = _read_palette(quantized), quantized.histogram()
+    by_frequency = sorted((index for index in range(len(entries)) if counts[index]), key=lambda index: -counts[index])
+    indices = {colour: index for index, colour in enumerate(dict.fromkeys(entries[index] for index in by_frequency))}
+    colours = bytes(level for colour in indices for level in colour)
+    palette = Palette(colours + bytes(3), len(indices)) if has_transparent else Palette(colours, None)
     width, height = images[0].size
     if sample.size != (width, height * len(images)):
-        return [palette.paint(image) for image in images]
-    # Each pixel's entry is known, exactly.
-    ranked = quantized.point([places.get(entry, 0) for entry in entries] + [0] * (256 - len(entries)))
-    tops = range(0, ranked.height, height)
+        return [palette.apply(image) for image in images]
+    # The sample is all of the images, so every pixel is quantized already.
+    ranked = quantized.point([indices.get(entry, 0) for entry in entries] + [0] * (256 - len(entries)))
     return [
-        palette.make_transparent(ranked.crop((0, top, width, top + height)), image)
-        for top, image in zip(tops, images, strict=True)
+        palette.attach(ranked.crop((0, top, width, top + height)), image)
+        for top, image in zip(range(0, ranked.height, height), images, strict=True)
     ]
 
 
 def to_scene_palettes(images: Sequence[Image.Image]) -> list[IndexedImage]:
-    """Frames of one size (L, LA, RGB or RGBA) in one palette where that is near enough, else in one for each scene.
+    """Convert frames of one size (L, LA, RGB or RGBA) to one palette if that is faithful, else to one for each scene.
 
-    Each palette of several frames has a transparent entry.
+    A scene begins with a frame that the current palette shows badly. Its own palette then serves the frames after it.
+    If there are several frames, each palette has a transparent entry.
     """
     frames = to_shared_palette(images, has_transparent=len(images) > 1 or has_transparent_pixels(images[0]))
-    left = PALETTES + len(images) * math.prod(images[0].size) // PALETTE_PIXELS
+    if len(images) == 1:
+        return frames
+    palettes_left = PALETTES + len(images) * math.prod(images[0].size) // PALETTE_PIXELS
     scene: Palette | None = None
-    bound, before = FAITHFUL, math.inf
-    for index, image in enumerate(images if len(images) > 1 else ()):
+    bound, decibels_before = FAITHFUL, math.inf
+    for index, image in enumerate(images):
         shared = frames[index]
         if scene is not None:
-            frames[index] = scene.paint(image)
-        elif left <= 0:
+            frames[index] = scene.apply(image)
+        elif palettes_left <= 0:
             break
         wanted = to_visible(image) if has_transparent_pixels(image) else image.convert("RGB")
-        got = compare(wanted, frames[index].shown)
-        if abs(got.decibels - before) > GAIN.decibels:
-            # Something else is shown.
+        found = compare(wanted, frames[index].shown)
+        if abs(found.decibels - decibels_before) > GAIN.decibels:
+            # The picture changed, so the bound of the frames before does not apply.
             bound = FAITHFUL
-        before = got.decibels
-        if got.reaches(bound):
+        decibels_before = found.decibels
+        if found.reaches(bound):
             continue
-        if left > 0:
-            left -= 1
+        if palettes_left > 0:
+            palettes_left -= 1
             (own,) = to_shared_palette([image], FRAME_SAMPLES, has_transparent=True)
-            reached = compare(wanted, own.shown)
-            # No palette is nearer than the frame's own.
-            decibels, block = reached.decibels - GAIN.decibels, reached.block + GAIN.block
+            best = compare(wanted, own.shown)
+            # No palette does better than the frame's own.
+            decibels, block = best.decibels - GAIN.decibels, best.block + GAIN.block
             bound = Fidelity(min(bound.decibels, decibels), max(bound.block, block))
-            if not got.reaches(bound):
-                scene, frames[index], before = own.palette, own, reached.decibels
-        elif compare(wanted, shared.shown).decibels > got.decibels:
+            if not found.reaches(bound):
+                scene, frames[index], decibels_before = own.palette, own, best.decibels
+        elif compare(wanted, shared.shown).decibels > found.decibels:
             scene, frames[index] = None, shared
     return frames
 
 
 def _sample(images: Sequence[Image.Image], most: int) -> Image.Image:
-    """The images, one below the other; smaller where they have more than ``most`` pixels, but one of few colours."""
+    """Stack the images; if they have more than ``most`` pixels, scale them down, except one image of few colours."""
     width, height = images[0].size
     share = math.sqrt(most / (width * height * len(images)))
     if share >= 1 or (len(images) == 1 and images[0].getcolors(MOST_COLOURS) is not None):
         return stack(images)
     size = max(1, round(share * width)), max(1, round(share * height))
-    # Picked, not averaged: those would be new colours.
+    # Averaged pixels would have new colours.
     return stack([image.resize(size, Image.Resampling.NEAREST) for image in images])
 
 
 def stack(images: Sequence[Image.Image]) -> Image.Image:
-    """Images of one mode and size as one, one below the other."""
+    """Join images of one mode and size into one image, from top to bottom."""
     width, height = images[0].size
-    stack = Image.new(images[0].mode, (width, height * len(images)))
+    stacked = Image.new(images[0].mode, (width, height * len(images)))
     for row, image in enumerate(images):
-        stack.paste(image, (0, row * height))
-    return stack
+        stacked.paste(image, (0, row * height))
+    return stacked
