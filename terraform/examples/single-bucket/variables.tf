@@ -1,8 +1,8 @@
-# What differs from account to account.
+# Values that differ between accounts.
 
 variable "bucket_prefix" {
   type        = string
-  description = "What the names of the buckets begin with: they are unique in the world."
+  description = "Beginning of the bucket names, which are unique across all of AWS."
   nullable    = false
 }
 
