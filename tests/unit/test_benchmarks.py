@@ -19,7 +19,7 @@ from tools.benchmarks.job import Job, Wanted
 from tools.benchmarks.judge import Judge, Quality, resize_exactly
 from tools.benchmarks.measure import Bench
 from tools.benchmarks.report import Report
-from tools.benchmarks.results import Measured, RowResult, judge_target, take_turns
+from tools.benchmarks.results import Measured, RowResult, take_turns
 from tools.benchmarks.rows import ROWS, Row, choose
 from tools.common.errors import ToolError
 from tools.common.paths import ROOT
@@ -175,10 +175,9 @@ def test_every_contestant_runs_every_round_and_its_outputs_are_judged(found: Rep
 
 
 def test_the_tables_show_missing_contestants_and_faulty_outputs(found: Report) -> None:
-    cpu, targets, details = found.tables()
+    cpu, _, details = found.tables()
     assert {row[cpu.columns.index("/ sharp")] for row in cpu.rows} == {"not installed"}
     assert cpu.rows[1][cpu.columns.index("/ classic")].endswith(" wrong")
-    assert "not measured" in targets.text()
     assert "wrong: has 1 of 30 frames" in details.text()
     assert str(found.peers[-1]) == "sharp: not installed: it needs node and npm"
 
@@ -228,11 +227,11 @@ def test_prices_follow_from_the_cpu_and_the_bytes() -> None:
     assert sizes["1769"] == ("13.83", "23.11", "15.79", "27.48", "340", "760")
 
 
-def test_the_json_has_every_round_and_every_verdict(found: Report) -> None:
+def test_the_json_has_every_round_target_and_figure(found: Report) -> None:
     three = json.loads(found.as_json())["rows"][0]
     assert len(three["measured"]["ours"]["cpu"]) == 2
-    assert three["targets"][0]["name"] == "CPU / parts"
-    assert three["targets"][0]["figure"] > 0
+    assert three["targets"] == {"CPU / parts": 1.3}
+    assert three["figures"]["CPU / parts"] > 0
 
 
 def test_the_plot_shows_complete_rows_and_draws_faulty_outputs_hollow(found: Report) -> None:
@@ -286,26 +285,17 @@ def measured(cpu: float, psnr: float = 40.0, size: int = 100) -> Measured:
     return Measured((cpu, 2 * cpu), 10 * size, (size,), Quality(psnr, psnr / 100))
 
 
-@pytest.mark.parametrize(
-    ("name", "bound", "figure", "verdict"),
-    [
-        ("CPU / classic", 0.5, 0.25, "reached"),
-        ("CPU / classic", 0.2, 0.25, "short by 0.05"),
-        ("CPU / sharp", 0.2, None, "not measured"),
-        ("memory / classic", 0.5, 0.5, "reached"),
-        ("bytes / classic", 0.4, 0.5, "short by 0.1"),
-        ("bytes / source", 1.0, 0.1, "reached"),
-        ("PSNR, dB", 35, 40.0, "reached"),
-        ("PSNR, dB", 41, 40.0, "short by 1"),
-        ("PSNR below classic, dB", 0.3, 2.0, "short by 1.7"),
-        ("SSIM below classic", 0.03, 0.02, "reached"),
-    ],
-)
-def test_a_target_has_its_figure_and_its_verdict(name: str, bound: float, figure: float | None, verdict: str) -> None:
+def test_figures_compare_with_peers_with_the_source_and_with_nothing() -> None:
     row = RowResult("row", "Row", 1000, {"ours": measured(1), "classic": measured(4, psnr=42, size=200)}, {}, {})
-    found = row.figures().get(name)
-    assert found == (None if figure is None else pytest.approx(figure))
-    assert judge_target(name, found, bound) == verdict
+    figures = row.figures()
+    names = ["CPU / classic", "memory / classic", "bytes / classic", "bytes / source", "PSNR, dB"]
+    names += ["PSNR below classic, dB", "SSIM below classic"]
+    assert [figures[name] for name in names] == pytest.approx([0.25, 0.5, 0.5, 0.1, 40, 2, 0.02])
+    targets = {"CPU / classic": 0.2, "CPU / sharp": 0.2, "memory / classic": 0.5, "PSNR, dB": 41, "bytes / source": 1}
+    assert list(replace(row, targets=targets).missed_targets()) == [
+        ("CPU / classic", 0.2, 0.25),
+        ("PSNR, dB", 41, 40),
+    ]
 
 
 def test_every_target_is_a_figure() -> None:

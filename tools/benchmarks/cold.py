@@ -57,7 +57,7 @@ IMPORT_RUNS = 5
 IMPORT = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \|\s+(\S+)")
 """A line of ``python -X importtime``: microseconds by itself, microseconds in all, and the module."""
 
-SHOWN_IMPORTS = 25
+SHOWN_IMPORTS = 12
 
 
 @dataclass(frozen=True)

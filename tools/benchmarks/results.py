@@ -1,7 +1,7 @@
 """Measurements and the figures that follow from them."""
 
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tools.benchmarks.job import OURS
@@ -104,6 +104,16 @@ class RowResult:
                 found[f"SSIM below {peer}"] = other.quality.ssim - ours.quality.ssim
         return {name: figure for name, figure in found.items() if figure is not None}
 
+    def missed_targets(self) -> Iterator[tuple[str, float, float]]:
+        """Yield the name, the bound and the figure of every target that was measured and missed."""
+        figures = self.figures()
+        for name, bound in self.targets.items():
+            if name in figures:
+                # Compare the figure as the table prints it.
+                figure = round(figures[name], 3)
+                if figure < bound if name in FLOORS else figure > bound:
+                    yield name, bound, figure
+
 
 def take_turns(runs: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, tuple[float, ...]]:
     """Run everything once a round, and return what each run returned, by name."""
@@ -115,12 +125,3 @@ def take_turns(runs: Mapping[str, Callable[[], float]], rounds: int) -> dict[str
         for name in [*names[first:], *names[:first]]:
             found[name].append(runs[name]())
     return {name: tuple(values) for name, values in found.items()}
-
-
-def judge_target(name: str, figure: float | None, bound: float) -> str:
-    """Say whether a figure reaches its bound, and by how much it falls short."""
-    if figure is None:
-        return "not measured"
-    short = bound - figure if name in FLOORS else figure - bound
-    # Compare the figure as the table prints it.
-    return f"short by {short:.3g}" if round(short, 4) > 0 else "reached"

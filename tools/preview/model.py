@@ -8,13 +8,7 @@ from tools.imaging.display import Picture
 
 @dataclass(frozen=True)
 class Cost:
-    """The cost of some work.
-
-    Attributes:
-        milliseconds: Of one vCPU.
-        dollars: US$ per million, including requests to S3.
-
-    """
+    """Milliseconds of one vCPU, and US$ per million including requests to S3."""
 
     milliseconds: float
     dollars: float
@@ -27,12 +21,10 @@ class Output:
     Attributes:
         name: Of the variant, such as ``quality 75``.
         key: In the destination bucket.
-        format: Such as ``JPEG``.
-        quality: Of a lossy format, on its own scale; empty for other formats.
-        byte_count: Of the output.
+        quality: On the format's own scale; empty if the format has none.
         picture: The output, or a stand-in if browsers do not show its format.
-        ssim: Of the luma, against the scaled source. None if they can't be compared.
-        psnr: In decibels, against the scaled source. None if they can't be compared.
+        ssim: Against the scaled source. None if they can't be compared.
+        psnr: Likewise, in decibels.
         cost: None if it was not measured.
 
     """
@@ -53,7 +45,6 @@ class Rendered:
     """One rendition of one photo.
 
     Attributes:
-        name: Of the rendition.
         source: The photo, scaled to the rendition's size.
         outputs: The first one has the current setting.
 
@@ -66,13 +57,7 @@ class Rendered:
 
 @dataclass(frozen=True)
 class Step:
-    """A moment in the pipeline.
-
-    Attributes:
-        name: Such as ``uploaded``.
-        milliseconds: Since the first step.
-
-    """
+    """A moment in the pipeline, such as ``uploaded``, in milliseconds since the first step."""
 
     name: str
     milliseconds: int
@@ -84,10 +69,8 @@ class Photo:
 
     Attributes:
         name: File name or key.
-        format: Such as ``JPEG``.
         width: In pixels, as displayed.
         height: In pixels, as displayed.
-        byte_count: Of the file.
         renditions: In the order of their names.
         cost: Of all renditions together, with the current settings.
         lost: What the outputs could keep only in part; empty if nothing was lost.
@@ -108,14 +91,7 @@ class Photo:
 
 @dataclass(frozen=True)
 class Rejection:
-    """A file that has no output.
-
-    Attributes:
-        reason: One of docs/rejections.md.
-        message: The fault.
-        advice: From docs/rejections.md.
-
-    """
+    """A file without output; the reason and the advice are from docs/rejections.md."""
 
     name: str
     byte_count: int
@@ -129,7 +105,6 @@ class Report:
     """A page.
 
     Attributes:
-        title: Of the page.
         origin: The settings and their origin, in a sentence.
         clock: Heading for the columns of times.
         how: How the figures were measured, a sentence each.
