@@ -183,7 +183,7 @@ def demo(_: Context, files: list[Path], output: str = str(LOCAL / "demo"), heic:
     iterable=["compare"],
     help={
         "var-file": "A .tfvars file with other settings of the module.",
-        "compare": "What else to try: quality=60,75,85, or format=webp,avif; both, given one after the other.",
+        "compare": "Variants to try: quality=60,75,85 or format=webp,avif. Give it twice for both.",
         "output": "The page (default: .local/preview.html).",
     },
 )
@@ -195,13 +195,14 @@ def preview(
     var_file: str = "",
     output: str = str(LOCAL / "preview.html"),
 ) -> None:
-    """Show what becomes of photos on a page, and what that takes: `invoke preview PHOTO ... [--compare ...]`."""
+    """Show outputs of photos, their quality and cost on a page: `invoke preview PHOTO ... [--compare ...]`."""
     from tools.preview import run as previewing
+    from tools.preview.page import render_page
 
     settings = Path(var_file) if var_file else None
-    made = previewing.preview(files, say, var_file=settings, compare=compare)
-    save(made.html, Path(output))
-    print("\n" + previewing.format_text(made.report))
+    report = previewing.preview(files, say, var_file=settings, compare=compare)
+    save(render_page(report), Path(output))
+    print("\n" + previewing.format_text(report))
     print(f"\nSaved to {output}: open it in a browser")
 
 

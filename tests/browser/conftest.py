@@ -63,9 +63,9 @@ def preview(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = run.preview(
         [folder / name for name in files], lambda _: None, var_file=folder / "x.tfvars", compare=["quality=60,90"]
     )
-    first, *others = made.report.photos
+    first, *others = made.photos
     steps = [Step("uploaded", 0), Step("invoked", 45), Step("written", 1234)]
-    html = render_page(replace(made.report, photos=[replace(first, steps=steps), *others]))
+    html = render_page(replace(made, photos=[replace(first, steps=steps), *others]))
     save(html, folder / "preview.html")
     return folder / "preview.html"
 

@@ -549,28 +549,28 @@ def test_a_preview_renders_files(tmp_path: Path) -> None:
     said: list[str] = []
     found = run.preview([tmp_path / "a.jpg", tmp_path / "b.txt"], said.append, compare=["quality=60"])
     assert said == ["Rendering a.jpg", "Rendering b.txt"]
-    text = run.format_text(found.report)
+    text = run.format_text(found)
     assert re.search(
         r"^a\.jpg +resized +quality 60 +JPEG +60 +160 x 120 +[\d,]+ +0\.\d{3} +\d+ +\d+\.\d$", text, re.MULTILINE
     )
     assert "\nb.txt is rejected: not_an_image: the content is no JPEG" in text
-    assert "--compare" not in found.html
-    save(found.html, tmp_path / "new" / "page.html")
-    assert (tmp_path / "new" / "page.html").read_text() == found.html
+    assert "--compare" not in render_page(found)
+    save(render_page(found), tmp_path / "new" / "page.html")
+    assert (tmp_path / "new" / "page.html").read_text() == render_page(found)
 
 
 def test_undecodable_bytes_of_a_name_are_replaced(tmp_path: Path) -> None:
     odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/a\xff.jpg"))
     odd.write_bytes(encoded(picture()))
     found = run.preview([odd], quiet)
-    save(found.html, tmp_path / "page.html")
-    assert found.report.photos[0].name == "a\ufffd.jpg"
+    save(render_page(found), tmp_path / "page.html")
+    assert found.photos[0].name == "a\ufffd.jpg"
     assert "a\ufffd.jpg" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 def test_without_a_comparison_the_page_suggests_one(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(encoded(NOISY))
-    assert "--compare quality=60,75,85" in run.preview([tmp_path / "a.jpg"], quiet).html
+    assert "--compare quality=60,75,85" in render_page(run.preview([tmp_path / "a.jpg"], quiet))
 
 
 def test_an_unreadable_photo_stops_the_preview_before_rendering(tmp_path: Path) -> None:

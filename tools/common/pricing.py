@@ -22,9 +22,6 @@ BATCH_OPERATIONS_OBJECT = 1.00 / 1e6
 S3_GB_MONTH = 0.023
 """US$ per GB and month in S3 Standard, for the first 50 TB: https://aws.amazon.com/s3/pricing/"""
 
-SLOWNESS = 1.0
-"""Assumed CPU time on Lambda, relative to the machine that measured."""
-
 REQUEST_SECONDS = 0.03
 NETWORK_BYTES_PER_SECOND = 75e6
 """Assumed latency and throughput of S3, for every memory size."""
@@ -38,7 +35,7 @@ class Workload:
     """The work for one image.
 
     Attributes:
-        cpu: Seconds of one vCPU.
+        cpu: Seconds of one vCPU, assumed to be as fast as the machine that measured.
         gets: GET and HEAD requests.
         puts: PUT requests.
         moved: Bytes of the source and of the outputs.
@@ -54,7 +51,7 @@ class Workload:
         """Return the billed seconds; one thread uses at most one vCPU."""
         share = min(1.0, mib * MIB / ONE_PROCESSOR_BYTES)
         waiting = (self.gets + self.puts) * REQUEST_SECONDS + self.moved / NETWORK_BYTES_PER_SECOND
-        return SLOWNESS * self.cpu / share + waiting
+        return self.cpu / share + waiting
 
     @property
     def s3_dollars(self) -> float:

@@ -1,7 +1,7 @@
 """Sentences for the page that say how its figures were measured."""
 
 from aws.settings import Settings
-from tools.common.pricing import PRICES_AS_KNOWN_ON, REGION, SLOWNESS
+from tools.common.pricing import PRICES_AS_KNOWN_ON, REGION
 from tools.preview.price import ARCHITECTURE, MOST_RUNS
 
 NO_SIMILARITY = "This page does not compare pixels: `invoke preview` measures SSIM and PSNR."
@@ -22,9 +22,8 @@ BYTES = "The page holds outputs byte for byte unless it says otherwise. The scal
 def explain_million(settings: Settings) -> str:
     """Explain the cost of a million and its assumptions."""
     memory = settings.limits.memory_bytes >> 20
-    speed = "as fast as" if SLOWNESS == 1 else f"{SLOWNESS:g} times as slow as"
     return (
         f"A million: the cost of a million such photos on Lambda, with {ARCHITECTURE} and {memory:,} MiB, and of their "
         f"requests to S3, at list prices of {REGION} as known on {PRICES_AS_KNOWN_ON}. Lambda's CPU is assumed to be "
-        f"{speed} this machine's. docs/benchmarks.md lists the other assumptions. Storage is a month in S3 Standard."
+        "as fast as this machine's. docs/benchmarks.md lists the other assumptions. Storage is a month in S3 Standard."
     )

@@ -14,12 +14,11 @@ from tools.preview.recommendation import ENOUGH, RULE, capitalize, format_ssim, 
 from tools.preview.variants import AS_SET
 
 FOLDER = Path(__file__).parent
-TEMPLATE, STYLE, SCRIPT = "page.html", "page.css", "page.js"
 
 
 def render_page(report: Report) -> str:
     """Return the page. The result is deterministic, and escapes every name."""
-    style, script = ((FOLDER / name).read_text() for name in (STYLE, SCRIPT))
+    style, script = ((FOLDER / name).read_text() for name in ("page.css", "page.js"))
     recommendations = recommend(report.photos)
 
     def start(rendered: Rendered) -> int:
@@ -30,7 +29,7 @@ def render_page(report: Report) -> str:
 
     return (
         _environment()
-        .get_template(TEMPLATE)
+        .get_template("page.html")
         .render(
             report=report,
             recommendations=recommendations,

@@ -1,13 +1,12 @@
 """Render a photo with the function's code, with the current settings and in every variant, and measure the cost."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from aws.settings import Settings
 from errors import RejectedError
 from imaging import budget
-from imaging import render as renderer
-from imaging.render import render
+from imaging.render import Rendered, render
 from renditions import Rendition
 from tools.imaging.similarity import compare
 from tools.preview import rejections
@@ -34,17 +33,21 @@ def render_photo(
         original = Original.load(name, body, settings.renditions)
     except RejectedError as rejection:
         return None, [describe_rejection(name, body, rejection)]
-    found, rejected = [], []
+    described, rejected = [], []
     for rendition, as_set in zip(settings.renditions, together.outputs, strict=True):
         alone = cost if len(settings.renditions) == 1 else _render(body, [rendition], settings)[1]
         outputs = [original.describe_output(AS_SET, rendition, as_set, alone, compare)]
-        for variant, made in _variants(body, rendition, settings, comparison):
-            if isinstance(made, RejectedError):
-                rejected.append(describe_rejection(f"{name}: {rendition.name}, {variant}", body, made))
+        for variant, other in comparison.variants(rendition).items():
+            if variant == AS_SET:
+                continue
+            try:
+                rendered, of_variant = _render(body, [other], settings)
+            except RejectedError as rejection:
+                rejected.append(describe_rejection(f"{name}: {rendition.name}, {variant}", body, rejection))
             else:
-                outputs.append(original.describe_output(variant, *made, compare))
-        found.append(original.describe_rendition(rendition, outputs))
-    return original.describe_photo(found, cost, lost=together.lost), rejected
+                outputs.append(original.describe_output(variant, other, rendered.outputs[0], of_variant, compare))
+        described.append(original.describe_rendition(rendition, outputs))
+    return original.describe_photo(described, cost, lost=together.lost), rejected
 
 
 def describe_rejection(name: str, body: bytes, rejection: RejectedError) -> Rejection:
@@ -53,21 +56,7 @@ def describe_rejection(name: str, body: bytes, rejection: RejectedError) -> Reje
     return Rejection(name, len(body), rejection.reason, rejection.message, advice)
 
 
-def _variants(
-    body: bytes, rendition: Rendition, settings: Settings, comparison: Comparison
-) -> Iterator[tuple[str, tuple[Rendition, renderer.Output, Cost] | RejectedError]]:
-    for variant, other in comparison.variants(rendition).items():
-        if variant == AS_SET:
-            continue
-        try:
-            made, cost = _render(body, [other], settings)
-        except RejectedError as rejection:
-            yield variant, rejection
-        else:
-            yield variant, (other, made.outputs[0], cost)
-
-
-def _render(body: bytes, renditions: Sequence[Rendition], settings: Settings) -> tuple[renderer.Rendered, Cost]:
+def _render(body: bytes, renditions: Sequence[Rendition], settings: Settings) -> tuple[Rendered, Cost]:
     """Render as the function does at the start of an invocation, and measure the cost."""
     budget.check_download(len(body), settings.limits)
     work = partial(

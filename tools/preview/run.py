@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from aws.settings import Settings
@@ -12,7 +11,6 @@ from tools.common.table import Table
 from tools.imaging.similarity import MOST_FRAMES
 from tools.preview import notes, tfvars
 from tools.preview.model import Output, Report
-from tools.preview.page import render_page
 from tools.preview.recommendation import format_ssim, recommend
 from tools.preview.render import render_photo
 from tools.preview.variants import Comparison
@@ -26,17 +24,9 @@ SIMILARITY = (
 )
 
 
-@dataclass(frozen=True)
-class Preview:
-    """A page and its data."""
-
-    report: Report
-    html: str
-
-
 def preview(
     photos: Sequence[Path], say: Callable[[str], None], *, var_file: Path | None = None, compare: Iterable[str] = ()
-) -> Preview:
+) -> Report:
     """Render photos with the settings that Terraform would deploy, and lay out the results.
 
     Args:
@@ -53,22 +43,21 @@ def preview(
     files = tfvars.find_files(var_file)
     settings = tfvars.read_settings(files)
     bodies = list(_read(photos))
-    made, rejected = [], []
+    rendered, rejected = [], []
     for name, body in bodies:
         say(f"Rendering {name}")
         photo, found = render_photo(name, body, settings, comparison)
-        made += [photo] if photo else []
+        rendered += [photo] if photo else []
         rejected += found
-    report = Report(
-        title=f"Preview of {made[0].name if len(made) == 1 else f'{len(bodies)} photos'}",
+    return Report(
+        title=f"Preview of {rendered[0].name if len(rendered) == 1 else f'{len(bodies)} photos'}",
         origin=_origin(settings, files),
         clock="CPU, ms",
         how=[SIMILARITY, notes.CPU, notes.explain_million(settings), notes.BYTES],
-        photos=made,
+        photos=rendered,
         rejections=rejected,
         hint="" if comparison != Comparison() else HINT,
     )
-    return Preview(report, render_page(report))
 
 
 def format_text(report: Report) -> str:
