@@ -392,42 +392,56 @@ def pictures(_: Context) -> None:
     draw().save(DOCUMENT, optimize=True)
 
 
-@task
+@task(help={"package": "Update only this package; the others keep their versions."})
 @readable_errors
-def lock(_: Context) -> None:
-    """Renew the lock files from pyproject.toml."""
+def lock(_: Context, package: str = "") -> None:
+    """Update the lock files from pyproject.toml."""
     from tools.dev import lock as locking
 
-    locking.lock()
+    locking.lock(package)
 
 
-@task(help={"version": "Of the release, such as 1.0.0."})
+@task
 @readable_errors
-def record(_: Context, version: str) -> None:
-    """Keep the state of what `up` deployed as a release's, for tests of upgrades from it."""
-    from tools.dev import upgrade
+def audit_dependencies(_: Context) -> None:
+    """Look up the lock files' packages in PyPI's list of vulnerabilities, with pip-audit."""
+    from tools.dev import vulnerabilities
 
-    say(str(upgrade.record(version)))
+    found = vulnerabilities.find()
+    for line in found:
+        print(line)
+    if found:
+        raise Exit("Error: the packages above have known vulnerabilities", code=1)
+    say("No known vulnerabilities")
+
+
+@task(help={"version": "The release's version, such as 1.0.0."})
+@readable_errors
+def snapshot(_: Context, version: str) -> None:
+    """Save the Terraform state of `invoke up` as a release's, for tests of upgrades from it."""
+    from tools.dev.snapshot import save_state
+
+    say(str(save_state(version)))
 
 
 @task(
     optional=["artifacts"],
     help={
-        "version": "Of the release, such as 1.0.0.",
-        "artifacts": "Also make its zips, bills of materials and checksums, in this folder (default: dist/release).",
+        "version": "The release's version, such as 1.0.0.",
+        "artifacts": "Also make the zips, bills of materials and checksums, in this folder (default: dist/release).",
         "heic": HEIC_HELP,
     },
 )
 @readable_errors
 def release(_: Context, version: str, artifacts: str | bool = "", heic: bool = False) -> None:
-    """Check that this clone is a release: version, changelog, lock files, documents, commit and tag."""
+    """Check that this clone is a release: changelog, references, lock files, vulnerabilities, commit and tag."""
     from tools.dev import release as releasing
 
     objections = releasing.objections(version)
     for objection in objections:
         print(objection)
     if objections:
-        raise Exit("Error: this is no release yet; what to do is above", code=1)
+        raise Exit("Error: this is not a release yet; what to do is above", code=1)
     say(f"This is {version}")
     if artifacts:
         # Invoke gives True where the option stands alone.

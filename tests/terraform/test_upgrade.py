@@ -11,7 +11,7 @@ import pytest
 from tools.common.errors import ToolError
 from tools.common.local_stack import LocalAws
 from tools.common.terraform import Terraform
-from tools.dev.upgrade import STATES, record
+from tools.dev.snapshot import STATES, save_state
 from tools.local.aws import local_aws
 from tools.local.stack import PROVIDER
 
@@ -67,6 +67,6 @@ def test_a_bucket_at_another_address_would_be_noticed(module_copy: Path, tmp_pat
     assert planned["module.uploads.aws_s3_bucket.this"] == ["delete"]
 
 
-def test_a_state_is_kept_only_under_a_version() -> None:
-    with pytest.raises(ToolError, match="'latest' is no version"):
-        record("latest")
+def test_a_state_is_saved_only_under_a_version() -> None:
+    with pytest.raises(ToolError, match="'latest' is not a version"):
+        save_state("latest")

@@ -58,13 +58,13 @@ def test_files_that_are_installed_together_agree_on_every_version() -> None:
             "pyproject.toml",
             r', "pillow-heif==[\d.]+"\]',
             "]",
-            r"function/requirements-heic\.txt still has pillow-heif, which pyproject\.toml no longer asks for",
+            r"function/requirements-heic\.txt still has pillow-heif, which pyproject\.toml no longer names",
         ),
         (
             "tools/local/aws/runtime.txt",
             r"(?s)(boto3==[\d.]+) .*?\n    #",
             r"\1\n    #",
-            r"tools/local/aws/runtime\.txt does not say which file 'boto3==[\d.]+' must be",
+            r"tools/local/aws/runtime\.txt has no version with hashes in 'boto3==[\d.]+'",
         ),
         ("tools/dev/scan.txt", r"(?s).*", "", r"tools/dev/scan\.txt lacks checkov==[\d.]+"),
     ],
@@ -91,16 +91,26 @@ def test_without_uv_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch
         lock.lock()
 
 
-def test_every_group_is_resolved_with_hashes_into_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("package", "upgrade"), [("", "--upgrade "), ("Pillow", "--upgrade-package pillow ")], ids=["all", "one"]
+)
+def test_every_group_is_resolved_with_hashes_into_its_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, package: str, upgrade: str
+) -> None:
     uv = tmp_path / "uv"
     uv.write_text(f'#!/bin/sh\necho "$UV_CUSTOM_COMPILE_COMMAND: $@" >> {tmp_path}/said\n')
     uv.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    lock.lock()
+    lock.lock(package)
     said = (tmp_path / "said").read_text().splitlines()
     for line, (group, path) in zip(said, lock.LOCKS.items(), strict=True):
-        assert line.startswith("invoke lock: pip compile ")
+        assert line.startswith(f"invoke lock: pip compile --quiet {upgrade}--universal")
         assert line.endswith(f" --generate-hashes --group {group} --output-file {path}")
+
+
+def test_a_package_that_no_lock_file_has_is_refused() -> None:
+    with pytest.raises(ToolError, match=r"^No lock file has the package none-such: check its name, or add it to py"):
+        lock.lock("None_Such")
 
 
 def test_a_group_without_a_solution_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -108,5 +118,5 @@ def test_a_group_without_a_solution_is_named(monkeypatch: pytest.MonkeyPatch, tm
     uv.write_text("#!/bin/sh\nexit 1\n")
     uv.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ToolError, match=r"^uv could not lock the group dev; its reason is above$"):
+    with pytest.raises(ToolError, match=r"^uv could not resolve the group dev; see its error above$"):
         lock.lock()

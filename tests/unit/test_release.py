@@ -1,7 +1,8 @@
-"""A release: all that keeps a clone from being one is told at once, and its artifacts are the same bytes every time."""
+"""A release: a clone's check names everything that is missing at once, and artifacts are the same bytes every time."""
 
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -18,12 +19,18 @@ from tools.dev import release
 DATED = "## 1.0.0, 2026-01-31"
 
 
-def run(clone: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run the clone's own task, as its user does."""
+def run(clone: Path, *options: str, vulnerable: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run the clone's own task as its user does, with a pip-audit that needs no network."""
+    programs = clone.parent / "programs"
+    programs.mkdir(exist_ok=True)
+    found = [{"name": "pillow", "version": "13.0.0", "vulns": [{"id": "PYSEC-1", "fix_versions": ["13.0.1"]}]}]
+    answer = json.dumps({"dependencies": found if vulnerable else []})
+    (programs / "pip-audit").write_text(f"#!/bin/sh\necho '{answer}'\n")
+    (programs / "pip-audit").chmod(0o755)
     return subprocess.run(
         [sys.executable, "-m", "invoke", "release", *options],
         cwd=clone,
-        env=repository.ENVIRONMENT,
+        env=repository.ENVIRONMENT | {"PATH": f"{programs}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         check=False,
@@ -49,44 +56,45 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def cloned(released: Path, folder: Path) -> Path:
-    """A clone of it, to be spoilt."""
+    """A clone of the release, for a test to break."""
     repository.git(folder, "clone", "--quiet", str(released), "clone")
     return folder / "clone"
 
 
 @pytest.fixture(scope="module")
 def artifacts(released: Path) -> Path:
-    """What is made of it."""
+    """The folder with the release's artifacts."""
     done = run(released, "--version", "1.0.0", "--artifacts")
     assert done.returncode == 0, done.stdout + done.stderr
     return released / "dist" / "release"
 
 
-def test_a_clone_that_is_a_release_is_told_so(released: Path) -> None:
+def test_a_release_passes(released: Path) -> None:
     done = run(released, "--version", "1.0.0")
     assert (done.returncode, done.stdout, done.stderr) == (0, "This is 1.0.0\n", "")
 
 
-def test_all_that_keeps_a_clone_from_being_a_release_is_told_at_once(released: Path, tmp_path: Path) -> None:
+def test_everything_that_is_missing_is_named_at_once(released: Path, tmp_path: Path) -> None:
     clone = cloned(released, tmp_path)
     repository.git(clone, "tag", "--delete", "v1.0.0")
     replace(clone / "CHANGELOG.md", r"^## .*$", "## 1.0.0, not released")
     replace(clone / "terraform" / "README.md", r"\?ref=v[\d.]+", "?ref=v0.9.0")
     replace(clone / "pyproject.toml", r'^    "mypy",$', '    "mypy", "one-more",')
-    done = run(clone, "--version", "1.0.0", "--artifacts")
+    done = run(clone, "--version", "1.0.0", "--artifacts", vulnerable=True)
     assert done.returncode == 1
-    assert done.stderr == "Error: this is no release yet; what to do is above\n"
+    assert done.stderr == "Error: this is not a release yet; what to do is above\n"
     assert done.stdout.splitlines() == [
         "CHANGELOG.md begins with '1.0.0, not released': make that '1.0.0, ' and the date, such as 2026-01-31",
         "terraform/README.md refers to v0.9.0: write ?ref=v1.0.0 there",
         "tools/requirements/dev.txt lacks one-more: run `invoke lock`",
+        "pillow 13.0.0 has PYSEC-1: raise any pin to 13.0.1, and run `invoke lock --package pillow`",
         "Not committed: CHANGELOG.md and 2 more: run `git status`, and commit",
         "This commit has no tag v1.0.0: once all else is in order, run `git tag -a v1.0.0 -m v1.0.0`",
     ]
     assert not (clone / "dist").exists()
 
 
-def test_a_tag_of_another_commit_is_told(released: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_tag_of_another_commit_is_named(released: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     clone = cloned(released, tmp_path)
     (clone / "more").touch()
     repository.commit(clone)
@@ -99,7 +107,7 @@ def test_a_tag_of_another_commit_is_told(released: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     "heading", ["1.0.0", "1.0.0, ", "1.0.0, 31 January", "1.0.1, 2026-01-31", "1.0.0 2026-01-31", "1x0.0, 2026-01-31"]
 )
-def test_a_changelog_that_begins_otherwise_is_told(
+def test_a_changelog_without_the_version_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, heading: str
 ) -> None:
     (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n\n## {heading}\n\n{DATED}\n")
@@ -109,22 +117,22 @@ def test_a_changelog_that_begins_otherwise_is_told(
 
 
 @pytest.mark.parametrize("version", ["1.0", "v1.0.0", "1.0.0-rc1", "01.0.0", "1.0.0.0", "1.0.0\n", ""])
-def test_what_is_no_version_is_refused(version: str) -> None:
-    with pytest.raises(ToolError, match=r"is no version: give one such as 1\.0\.0$"):
+def test_a_malformed_version_is_refused(version: str) -> None:
+    with pytest.raises(ToolError, match=r"is not a version: give one such as 1\.0\.0$"):
         release.objections(version)
 
 
-def test_what_is_no_clone_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_clone_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(release, "ROOT", tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    with pytest.raises(ToolError, match=r" is no clone with a commit: git says: fatal: not a git repository"):
+    with pytest.raises(ToolError, match=r" is not a clone with a commit: git says: fatal: not a git repository"):
         release._git("status")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToolError, match=r"^No git on PATH: install it$"):
         release._git("status")
 
 
-def test_there_is_a_zip_and_its_bill_for_each_processor_and_the_checksums_of_all(artifacts: Path) -> None:
+def test_each_processor_has_a_zip_and_a_bill_of_materials_with_checksums(artifacts: Path) -> None:
     names = sorted(path.name for path in artifacts.iterdir())
     assert [re.sub(r"[0-9a-f]{64}", "DIGEST", name) for name in names] == [
         "SHA256SUMS",
@@ -141,7 +149,7 @@ def test_there_is_a_zip_and_its_bill_for_each_processor_and_the_checksums_of_all
     assert [line.removesuffix(": OK") for line in checked.stdout.splitlines()] == names[1:]
 
 
-def test_a_bill_is_of_its_zip_and_of_the_commit(released: Path, artifacts: Path) -> None:
+def test_a_bill_of_materials_names_its_zip_and_the_commit(released: Path, artifacts: Path) -> None:
     commit = repository.git(released, "rev-parse", "HEAD").strip()
     for archive in artifacts.glob("*.zip"):
         text = archive.with_suffix(".cdx.json").read_text()
@@ -153,13 +161,13 @@ def test_a_bill_is_of_its_zip_and_of_the_commit(released: Path, artifacts: Path)
         assert {"name": "image-resize:architecture", "value": archive.name.split("-")[3]} in function["properties"]
 
 
-def test_a_folder_with_something_else_in_it_is_refused(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     made, folder = tmp_path / "made", tmp_path / "folder"
     for path in (made, folder):
         path.mkdir()
     (made / "a.zip").touch()
     (folder / "b.zip").touch()
-    with pytest.raises(ToolError, match=r" holds b\.zip, which is not of this release: give an empty folder$"):
+    with pytest.raises(ToolError, match=r" has b\.zip, which is not part of this release: give an empty folder$"):
         release._moved(made, folder)
     (folder / "b.zip").rename(folder / "a.zip")
     assert release._moved(made, folder) == [folder / "a.zip"]

@@ -1,11 +1,10 @@
-"""The lock files: renews them from the dependency groups of pyproject.toml, and tells which are not in step with it."""
+"""Resolves the dependency groups of pyproject.toml into lock files, and finds the files that are out of date."""
 
 import os
 import re
 import subprocess
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from tools.common.errors import ToolError
 from tools.common.paths import FUNCTION, REQUIREMENTS, ROOT
 
 INSTALLED = ("dev", "judges", "local", "operate", "preview", "build")
-"""The groups that are installed beside each other, first the one whose versions the others take."""
+"""Groups that may share an environment; the others take the versions of the first."""
 
 LOCKS = {
     **{group: REQUIREMENTS / f"{group}.txt" for group in INSTALLED},
@@ -25,48 +24,48 @@ LOCKS = {
     "runtime": ROOT / "tools" / "local" / "aws" / "runtime.txt",
     "scan": ROOT / "tools" / "dev" / "scan.txt",
 }
-"""Dependency group to its lock file; each holds for all supported Pythons and platforms."""
+"""Lock file by dependency group; each holds for all supported Pythons and platforms."""
 
 PINNED = re.compile(r"([\w.-]+)==([^\s;\\]+)( ; [^\\\n]+)?((?: \\\n    --hash=sha256:[0-9a-f]{64})+)\n")
-"""An entry that names one version, and what its files must be."""
+"""A package with its version, marker and hashes."""
 
 
-@dataclass(frozen=True)
-class Locked:
-    """One entry of a lock file; whether pyproject.toml itself asks for it, or only another package does."""
+def lock(package: str = "") -> None:
+    """Resolve every group with hashes; needs uv, which resolves for other platforms, too.
 
-    name: str
-    version: str
-    asked_for: bool
-
-
-def lock() -> None:
-    """Resolve every group anew, with hashes.
+    Args:
+        package: The only one to update; empty to update all.
 
     Raises:
-        ToolError: uv, which can lock for other platforms than its own, is not there, or it found no solution.
+        ToolError: No lock file has the package, uv is not on PATH, or it found no solution.
 
     """
+    package = canonicalize_name(package)
+    if package and not any(
+        re.search(rf"^{re.escape(package)}==", path.read_text(), re.MULTILINE) for path in LOCKS.values()
+    ):
+        raise ToolError(f"No lock file has the package {package}: check its name, or add it to pyproject.toml")
+    upgrade = ("--upgrade-package", package) if package else ("--upgrade",)
     for group, path in LOCKS.items():
         command = [
-            *("uv", "pip", "compile", "--quiet", "--upgrade", "--universal", "--python-version", "3.11"),
+            *("uv", "pip", "compile", "--quiet", *upgrade, "--universal", "--python-version", "3.11"),
             *(["--constraint", str(LOCKS["dev"])] if group in INSTALLED[1:] else []),
             *("--generate-hashes", "--group", group, "--output-file", str(path)),
         ]
         try:
-            # It would write its own command line, with this machine's paths, into the file.
+            # uv writes its command into the file: by default, with this machine's paths.
             subprocess.run(command, cwd=ROOT, env=os.environ | {"UV_CUSTOM_COMPILE_COMMAND": "invoke lock"}, check=True)
         except FileNotFoundError:
             raise ToolError("No uv on PATH: run `pip install uv` first") from None
         except subprocess.CalledProcessError:
-            raise ToolError(f"uv could not lock the group {group}; its reason is above") from None
+            raise ToolError(f"uv could not resolve the group {group}; see its error above") from None
 
 
 def objections(root: Path = ROOT) -> list[str]:
-    """Compare the lock files with pyproject.toml, without a network: one line for each thing that is not in step.
+    """Compare the lock files with pyproject.toml, without a network; returns one line for each difference.
 
     Args:
-        root: The folder of a clone.
+        root: A clone's folder.
 
     """
     groups = tomllib.loads((root / "pyproject.toml").read_text())["dependency-groups"]
@@ -79,7 +78,7 @@ def objections(root: Path = ROOT) -> list[str]:
 
 
 def _requirements(groups: Mapping[str, Any], group: str) -> list[Requirement]:
-    """List what a group asks for, with the groups that it includes."""
+    """Return the requirements of a group and of the groups that it includes."""
     found = []
     for entry in groups[group]:
         found += [Requirement(entry)] if isinstance(entry, str) else _requirements(groups, entry["include-group"])
@@ -87,22 +86,24 @@ def _requirements(groups: Mapping[str, Any], group: str) -> list[Requirement]:
 
 
 def _differences(wanted: list[Requirement], text: str) -> Iterator[str]:
-    entries = re.split(r"^(?=[^\s#])", text, flags=re.MULTILINE)[1:]
-    for entry in entries:
-        if not PINNED.match(entry):
-            yield f"does not say which file {entry.splitlines()[0]!r} must be"
-    locked = [
-        Locked(canonicalize_name(pinned[1]), pinned[2], "(pyproject.toml:" in entry)
-        for entry in entries
-        if (pinned := PINNED.match(entry))
-    ]
+    versions: dict[str, list[str]] = {}
+    named: set[str] = set()
+    for entry in re.split(r"^(?=[^\s#])", text, flags=re.MULTILINE)[1:]:
+        pinned = PINNED.match(entry)
+        if pinned is None:
+            yield f"has no version with hashes in {entry.splitlines()[0]!r}"
+            continue
+        name = canonicalize_name(pinned[1])
+        versions.setdefault(name, []).append(pinned[2])
+        if "(pyproject.toml:" in entry:
+            named.add(name)
     for one in wanted:
-        versions = [other.version for other in locked if other.name == canonicalize_name(one.name)]
-        if not versions:
+        name = canonicalize_name(one.name)
+        if name not in versions:
             yield f"lacks {one}"
-        for version in versions:
+        for version in versions.get(name, []):
             if not one.specifier.contains(version, prereleases=True):
                 yield f"has {one.name} {version} in place of {one}"
-    names = {canonicalize_name(one.name) for one in wanted}
-    for left in sorted({one.name for one in locked if one.asked_for} - names):
-        yield f"still has {left}, which pyproject.toml no longer asks for"
+        named.discard(name)
+    for left in sorted(named):
+        yield f"still has {left}, which pyproject.toml no longer names"

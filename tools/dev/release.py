@@ -1,4 +1,4 @@
-"""Tells what keeps this clone from being a release, and makes a release's artifacts: zips, bills and checksums."""
+"""Checks that a clone is a release, and makes its artifacts: zips, bills of materials and checksums."""
 
 import hashlib
 import re
@@ -14,37 +14,37 @@ from tools.build.publish import built, file_name
 from tools.common.cli import Say
 from tools.common.errors import ToolError
 from tools.common.paths import ROOT
-from tools.dev import lock
+from tools.dev import lock, vulnerabilities
 
 CHECKSUMS = "SHA256SUMS"
 
 
 def objections(version: str) -> list[str]:
-    """Tell all that keeps this clone from being a release: a line for each, which says what to do.
+    """Return one line for each thing that keeps this clone from being a release, with what to do.
 
     Args:
-        version: Of the release, such as ``1.0.0``.
+        version: The release's version, such as ``1.0.0``.
 
     Raises:
-        ToolError: That is no version, or this is no clone.
+        ToolError: The version is malformed, or this is not a clone.
 
     """
     if not re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}", version):
-        raise ToolError(f"{version!r} is no version: give one such as 1.0.0")
-    return [*_changelog(version), *_references(version), *lock.objections(), *_commit(version)]
+        raise ToolError(f"{version!r} is not a version: give one such as 1.0.0")
+    return [*_changelog(version), *_references(version), *lock.objections(), *_vulnerabilities(), *_commit(version)]
 
 
 def make(version: str, directory: Path, say: Say, *, heic: bool = False) -> list[Path]:
-    """Make the zip of each processor, its bill of materials, and the checksums of all: the same bytes every time.
+    """Make a zip and its bill of materials for each processor, and checksums; the same commit gives the same bytes.
 
     Args:
-        version: Of the release, such as ``1.0.0``.
-        directory: Where to; made where it does not exist.
+        version: The release's version, such as ``1.0.0``.
+        directory: Created if it does not exist.
         say: Shows progress.
         heic: Whether the function reads HEIC.
 
     Raises:
-        ToolError: A package can't be built, or the directory can't be written or holds something else.
+        ToolError: A package can't be built, or the directory can't be written to or has other files.
 
     """
     commit, time = _git("show", "--no-patch", "--format=%H %cI", "HEAD").split()
@@ -65,12 +65,12 @@ def make(version: str, directory: Path, say: Say, *, heic: bool = False) -> list
 
 
 def _moved(made: Path, directory: Path) -> list[Path]:
-    """Move the files to where they belong, so that what is there is the release and nothing else."""
+    """Move the files to ``directory``, which may have nothing else."""
     names = sorted(path.name for path in made.iterdir())
     try:
         directory.mkdir(parents=True, exist_ok=True)
         if others := sorted({path.name for path in directory.iterdir()} - set(names)):
-            raise ToolError(f"{directory} holds {others[0]}, which is not of this release: give an empty folder")
+            raise ToolError(f"{directory} has {others[0]}, which is not part of this release: give an empty folder")
         for name in names:
             shutil.move(made / name, directory / name)
     except OSError as error:
@@ -95,6 +95,14 @@ def _references(version: str) -> Iterator[str]:
             yield f"{name} refers to {' and '.join(others)}: write ?ref=v{version} there"
 
 
+def _vulnerabilities() -> Iterator[str]:
+    """Look at the packages in the zips only: no release fixes a tool's own dependency."""
+    try:
+        yield from vulnerabilities.find(("function", "heic"))
+    except ToolError as error:
+        yield str(error)
+
+
 def _commit(version: str) -> Iterator[str]:
     tag = f"v{version}"
     if lines := _git("status", "--porcelain").splitlines():
@@ -113,5 +121,5 @@ def _git(*arguments: str) -> str:
     except FileNotFoundError:
         raise ToolError("No git on PATH: install it") from None
     if done.returncode:
-        raise ToolError(f"{ROOT} is no clone with a commit: git says: {done.stderr.strip().splitlines()[-1]}")
+        raise ToolError(f"{ROOT} is not a clone with a commit: git says: {done.stderr.strip().splitlines()[-1]}")
     return done.stdout
