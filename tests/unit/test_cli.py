@@ -96,7 +96,7 @@ def test_every_task_and_every_argument_has_a_help_text() -> None:
         (["build", "--python", "3.11"], "use 3.12 or 3.13"),
         (["up", "--var-file", "missing.tfvars"], "Error: No settings file at missing.tfvars"),
         (["up", "--port", "some"], "Error: --port is 'some': it must be a whole number"),
-        (["preview"], "Error: No photo is named: use `invoke preview photo.jpg`"),
+        (["preview"], "Error: No photo given: use `invoke preview photo.jpg`"),
         (["preview", "missing.jpg"], "Error: Cannot read missing.jpg: No such file or directory"),
         (["preview", "missing.jpg", "--compare", "size=3"], "Error: Cannot compare 'size': use --compare quality="),
     ],
