@@ -70,7 +70,7 @@ def prepare(image: Any) -> None:
     if image.mode in MISREAD_PLANES and 2 in read_numbers(image, tiff.PLANAR):
         raise RejectedError(
             Reason.UNSUPPORTED,
-            "the TIFF stores CIELab, or alpha without RGB, in separate planes: save it with PlanarConfiguration 1",
+            "the TIFF has CIELab, or alpha without RGB, in separate planes: save it with PlanarConfiguration 1",
         )
     with decoding():
         # Otherwise Pillow keeps the profile of an earlier page.
