@@ -1,4 +1,4 @@
-"""Keeps the last result of each soak in docs/reliability.md, between two comments that name the soak."""
+"""Keeps the last result of each soak in a table of docs/reliability.md."""
 
 import re
 from pathlib import Path
@@ -13,16 +13,15 @@ def renew(name: str, result: str, document: Path = DOCUMENT) -> None:
     """Replace the last result of a soak.
 
     Raises:
-        ToolError: The document lacks the soak's comments.
+        ToolError: The document has no row for the soak.
 
     """
-    text, count = place(name).subn(lambda found: f"{found[1]}\n\n{result}\n\n{found[3]}", document.read_text())
+    text, count = row(name).subn(lambda _: f"| `{name}` | {result} |", document.read_text())
     if not count:
-        raise ToolError(f"{document} lacks the comments of the soak {name!r}: add them where its result belongs")
+        raise ToolError(f"{document} has no row for the soak {name!r}: add one to its table of long runs")
     document.write_text(text)
 
 
-def place(name: str) -> re.Pattern[str]:
-    """Return a pattern of three groups: the comment before a soak's result, the result, and the comment after it."""
-    begin, end = f"<!-- {name}: made by invoke soak --only {name} --write -->", f"<!-- end of {name} -->"
-    return re.compile(f"({begin})(.*?)({end})", re.DOTALL)
+def row(name: str) -> re.Pattern[str]:
+    """Return a pattern of a soak's row, with its result as the group."""
+    return re.compile(rf"^\| `{name}` \| (.*) \|$", re.MULTILINE)

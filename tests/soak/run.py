@@ -28,9 +28,9 @@ def _images(say: Say, count: int) -> str:
     progress = mixed_images(count, 1, say)
     ended = ", ".join(f"{number:,} `{outcome}`" for outcome, number in progress.outcomes.most_common())
     return (
-        f"{count:,} images of all formats, some animated, some damaged, through one process: {ended}. At most "
-        f"{max(progress.resident) // MIB} MiB were resident, and {progress.growth:.2f} times as much in use as after "
-        "the first hundred."
+        f"{count:,} images of all formats, some animated, some damaged, through one process: {ended}. Resident "
+        f"memory peaked at {max(progress.resident) // MIB} MiB. Memory in use ended at {progress.growth:.2f} times its "
+        "size after the first hundred images."
     )
 
 
@@ -45,7 +45,7 @@ def _race(say: Say, count: int) -> str:
     command = [sys.executable, "-m", "pytest", "-q", "tests/unit/test_race.py", "-k", "in_the_end"]
     if subprocess.run([*command, f"--race-examples={count}"], cwd=ROOT, check=False).returncode:
         raise ToolError("The model of the race failed: the shortest history that it found is above")
-    return f"{count:,} histories of up to a thousand steps each: the destination was what the source said in all."
+    return f"{count:,} histories of up to a thousand steps each: the destination always matched the source at the end."
 
 
 def _faults(say: Say, count: int) -> str:
@@ -62,8 +62,8 @@ def _faults(say: Say, count: int) -> str:
     ended = result.ledger
     reasons = ", ".join(f"{number} `{reason}`" for reason, number in sorted(ended.reasons.items()))
     return (
-        f"{count:,} uploads, {result.broken} of them no whole image, while one request in five went wrong: "
-        f"{len(ended.images):,} images, {len(ended.recorded)} keys recorded ({reasons}) by {ended.records} records, "
+        f"{count:,} uploads, {result.broken} of them damaged, with one request in five failing: "
+        f"{len(ended.images):,} images, {len(ended.recorded)} keys recorded ({reasons}) in {ended.records} records, "
         "none lost, none wrong."
     )
 
@@ -82,10 +82,10 @@ def _storm(say: Say, count: int) -> str:
     rate, per_core = count / result.seconds, 1000 / result.milliseconds
     return (
         f"{count:,} uploads at once, with `reserved_concurrent_executions = 2`: {len(result.ledger.images):,} images, "
-        f"none lost, no event left after {result.seconds:.0f} s. That is {rate:.1f} images a second on "
-        f"{os.cpu_count()} cores, which the local AWS shares. An image took {result.milliseconds:.1f} ms of the "
-        f"function's CPU, which is {per_core:.0f} a second for a core of its own, and "
-        f"{result.milliseconds_few:.1f} ms where they came ten at a time."
+        f"none lost, all events handled after {result.seconds:.0f} s. That is {rate:.1f} images a second on "
+        f"{os.cpu_count()} cores, shared with the local AWS. An image took {result.milliseconds:.1f} ms of the "
+        f"function's CPU, or {per_core:.0f} images a second on a core, and {result.milliseconds_few:.1f} ms with ten "
+        "uploads at a time."
     )
 
 
@@ -99,9 +99,9 @@ def _audit(say: Say, count: int) -> str:
     say(f"{count:,} uploads, listed but not there")
     result = audit.audited(count)
     return (
-        f"{count:,} uploads and their outputs, listed but not there: the audit named exactly the {result.wrong:,} that "
-        f"are missing, stale or orphaned. It took {result.seconds:.0f} s of CPU, with the making of the lists, and at "
-        f"most {result.peak // MIB} MiB were resident."
+        f"{count:,} uploads and their outputs, in listings only: the audit found exactly the {result.wrong:,} that "
+        f"are missing, stale or orphaned. It took {result.seconds:.0f} s of CPU, including the listings, and at most "
+        f"{result.peak // MIB} MiB of resident memory."
     )
 
 

@@ -12,16 +12,15 @@ from tools.common.errors import ToolError
 
 @pytest.mark.parametrize("name", SOAKS)
 def test_the_document_has_a_result_of_every_soak(name: str) -> None:
-    found = report.place(name).search(report.DOCUMENT.read_text())
+    found = report.row(name).search(report.DOCUMENT.read_text())
     assert found
-    assert re.match(r"\d{4}-\d\d-\d\d: [\d,]+ ", found[2].strip())
+    assert re.match(r"\d{4}-\d\d-\d\d: [\d,]+ ", found[1])
 
 
 def test_a_result_replaces_the_last_one(tmp_path: Path) -> None:
     document = tmp_path / "reliability.md"
-    begin, end = "<!-- storm: made by invoke soak --only storm --write -->", "<!-- end of storm -->"
-    document.write_text(f"before\n{begin}\n\nold\n\n{end}\nafter\n")
+    document.write_text("before\n| `audit` | old |\n| `storm` | old |\nafter\n")
     report.renew("storm", r"new \1", document)
-    assert document.read_text() == f"before\n{begin}\n\nnew \\1\n\n{end}\nafter\n"
-    with pytest.raises(ToolError, match="lacks the comments of the soak 'faults'"):
+    assert document.read_text() == "before\n| `audit` | old |\n| `storm` | new \\1 |\nafter\n"
+    with pytest.raises(ToolError, match="has no row for the soak 'faults'"):
         report.renew("faults", "new", document)
