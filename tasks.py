@@ -169,13 +169,10 @@ def scan(_: Context) -> None:
 )
 @readable_errors
 def demo(_: Context, files: list[Path], output: str = str(LOCAL / "demo"), heic: bool = False) -> None:
-    """Run the main job on a local AWS: `invoke demo [PHOTO ...]`, then take it down again."""
+    """Resize uploads on a local AWS that ends with the demo: `invoke demo [PHOTO ...]`."""
     from tools.local import demo as demonstration
 
-    results = demonstration.demo(files, Path(output), say, heic=heic)
-    print("\n" + demonstration.table(results))
-    print(f"\nSaved to {output}")
-    print(f"To look at: {Path(output) / demonstration.REPORT}")
+    demonstration.demo(files, Path(output), say, heic=heic)
 
 
 @task(

@@ -1,7 +1,6 @@
 """The preview: its settings, its outputs, its figures and its page."""
 
 import base64
-import contextlib
 import hashlib
 import io
 import os
@@ -26,8 +25,6 @@ from tools.common.cli import save
 from tools.common.errors import ToolError
 from tools.common.paths import TERRAFORM
 from tools.imaging.display import LONGEST_SIDE, Picture
-from tools.imaging.pictures import Upload
-from tools.local import demo
 from tools.preview import rejections, run, tfvars
 from tools.preview.model import Cost, Output, Photo, Rejection, Rendered, Report, Step
 from tools.preview.page import render_page
@@ -587,12 +584,3 @@ def test_an_unreadable_photo_stops_the_preview_before_rendering(tmp_path: Path) 
 def test_an_unwritable_page_is_named(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match=r"^Cannot write .*: Is a directory: choose another --output$"):
         save("", tmp_path)
-
-
-def test_an_unwritable_demo_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rejected = demo.Result(Upload("a.jpg", b""), None, Reason.CORRUPT.value, "it is cut off")
-    monkeypatch.setattr(demo, "temporary_stack", lambda *_, **__: contextlib.nullcontext())
-    monkeypatch.setattr(demo, "run_through", lambda *_: [rejected])
-    (tmp_path / "file").touch()
-    with pytest.raises(ToolError, match=r"^Cannot write .*file/a\.jpg: File exists: choose another --output$"):
-        demo.demo([], tmp_path / "file", quiet)

@@ -43,7 +43,7 @@ def test_terraform_reads_the_package_back_and_keeps_its_format(
     file = tmp_path / "package.tfvars"
     file.write_text(published.hcl())
     reader.run("fmt", "-check", "-diff", str(file))
-    reader.apply(file, show=lambda _: None)
+    reader.apply(file)
     s3 = {"bucket": bucket, "key": key} | ({"version": version} if version else {})
     assert reader.output()["package"] == {
         "s3": s3,

@@ -144,22 +144,12 @@ def test_a_mirror_that_has_another_version_does_not_keep_it_from_the_network(
     Terraform(path).init()
 
 
-APPLYING = """data.x.y: Reading...
-  # module.a.x.y will be created
-module.a.x.y["k"]: Creating...
-module.a.x.y["k"]: Creation complete after 1s [id=7]
-Apply complete! Resources: 1 added"""
-
-
-def test_only_what_happens_to_each_thing_is_shown(path: Path) -> None:
-    fake(path, f"print({APPLYING!r})")
+@pytest.mark.parametrize(("target", "option"), [("", ""), ("module.a", " -target=module.a")])
+def test_an_apply_takes_settings_and_a_target(path: Path, target: str, option: str) -> None:
+    fake(path, "print(*sys.argv[1:])")
     shown: list[str] = []
-    Terraform(path).apply(path / "a.tfvars", show=shown.append)
-    assert shown == [
-        'module.a.x.y["k"]: Creating...',
-        'module.a.x.y["k"]: Creation complete after 1s',
-        "Apply complete! Resources: 1 added",
-    ]
+    Terraform(path).apply(path / "a.tfvars", target=target, show=shown.append)
+    assert shown == [f"apply -auto-approve -input=false -var-file={path / 'a.tfvars'}{option} -no-color"]
 
 
 # Terraform that finishes what it has begun, then leaves; its provider ignores the signal, as a hanging one would.

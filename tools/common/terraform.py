@@ -59,14 +59,14 @@ class Terraform:
                 "in the version that .terraform.lock.hcl names.)"
             ) from error
 
-    def apply(self, *var_files: Path, show: Show) -> None:
-        """Apply without asking; ``show`` gets a line for each thing that is made or changed."""
-        options = [f"-var-file={path}" for path in var_files]
-        self.run("apply", "-auto-approve", "-input=false", *options, show=_only_progress(show))
+    def apply(self, *var_files: Path, target: str = "", show: Show | None = None) -> None:
+        """Apply without asking: everything, or only ``target`` and the resources that it needs."""
+        options = [f"-var-file={path}" for path in var_files] + ([f"-target={target}"] if target else [])
+        self.run("apply", "-auto-approve", "-input=false", *options, show=show)
 
-    def destroy(self, *, show: Show) -> None:
-        """Destroy without asking; ``show`` gets a line for each thing that is destroyed."""
-        self.run("destroy", "-auto-approve", "-input=false", show=_only_progress(show))
+    def destroy(self, *, show: Show | None = None) -> None:
+        """Destroy everything without asking."""
+        self.run("destroy", "-auto-approve", "-input=false", show=show)
 
     def output(self) -> dict[str, Any]:
         """Read the root module's outputs: name to value."""
@@ -182,17 +182,6 @@ def _mirrors() -> list[Path]:
         return [Path(named).resolve()]
     places = [Path(place).expanduser() for place in ADD_ON_FOLDERS]
     return [folder for place in places for folder in sorted(place.glob("*")) if (folder / PROVIDER).is_dir()]
-
-
-def _only_progress(show: Show) -> Show:
-    """Keep a plan's many lines from ``show``, and pass on what happens to each thing."""
-    happening = re.compile(r"^[\w.\[\]\"-]+: (Creat|Destr|Modif|Still )|^(Apply|Destroy) complete")
-
-    def filtered(line: str) -> None:
-        if happening.match(line):
-            show(re.sub(r" \[id=.*", "", line))
-
-    return filtered
 
 
 def _condensed(text: str) -> str:

@@ -23,6 +23,9 @@ from tools.preview.pipeline import Written, render_report
 
 REPORT = "report.html"
 
+RESIZING = "module.notification"
+"""The part of the module that resizes. Lifecycle rules, alarms and a queue policy would take the provider 30 s more."""
+
 PATIENCE = 120
 """Seconds until the demo gives up on an image; the function's own time-out and retries end before."""
 
@@ -55,13 +58,13 @@ class Result:
         return RENDITION.output_key(self.upload.key)
 
 
-def demo(photos: Sequence[Path], directory: Path, say: Say, *, heic: bool = False) -> list[Result]:
-    """Run ``photos`` (or pictures of the demo's own) through the pipeline and save what comes out.
+def demo(photos: Sequence[Path], directory: Path, say: Say, *, heic: bool = False) -> None:
+    """Run ``photos`` (or pictures of the demo's own) through the pipeline, save and show the results.
 
     Args:
         photos: Files of the user's.
         directory: Where the uploads and the results are saved, below their keys.
-        say: Shows progress.
+        say: Shows progress and the results.
         heic: Whether the function reads HEIC.
 
     Raises:
@@ -70,14 +73,15 @@ def demo(photos: Sequence[Path], directory: Path, say: Say, *, heic: bool = Fals
 
     """
     uploads = list(_uploads_of(photos) if photos else demo_uploads())
-    with temporary_stack(say, heic=heic) as stack:
+    with temporary_stack(say, heic=heic, target=RESIZING) as stack:
         results = run_through(stack, uploads, say)
-    for result in results:
-        save(result.upload.body, directory / result.upload.key)
-        if result.output is not None:
-            save(result.output, directory / result.output_key)
-    save(page(results), directory / REPORT)
-    return results
+        say(f"\n{table(results)}\n")
+        for result in results:
+            save(result.upload.body, directory / result.upload.key)
+            if result.output is not None:
+                save(result.output, directory / result.output_key)
+        save(page(results), directory / REPORT)
+        say(f"Saved to {directory}; to look at: {directory / REPORT}")
 
 
 def run_through(stack: Stack, uploads: Sequence[Upload], say: Say) -> list[Result]:
@@ -87,12 +91,12 @@ def run_through(stack: Stack, uploads: Sequence[Upload], say: Say) -> list[Resul
         ToolError: Of one nothing has become.
 
     """
+    say(f"Uploading {len(uploads)} files and waiting for their results")
     s3, began = stack.client("s3"), {}
     for upload in uploads:
-        say(f"Uploading s3://{stack.source_bucket}/{upload.key}")
         began[upload.key] = time.time_ns() // 1_000_000
         s3.put_object(Bucket=stack.source_bucket, Key=upload.key, Body=upload.body)
-    return _await_results(stack, uploads, began, say)
+    return _await_results(stack, uploads, began)
 
 
 def page(results: Sequence[Result]) -> str:
@@ -153,7 +157,7 @@ def _uploads_of(photos: Sequence[Path]) -> Iterator[Upload]:
             raise ToolError(f"Cannot read {photo}: {error.strerror}") from None
 
 
-def _await_results(stack: Stack, uploads: Sequence[Upload], began: Mapping[str, int], say: Say) -> list[Result]:
+def _await_results(stack: Stack, uploads: Sequence[Upload], began: Mapping[str, int]) -> list[Result]:
     """Ask the destination and the log, and the failure queue, until they account for every upload."""
     outputs: dict[str, bytes] = {}
     failures: dict[str, dict[str, str]] = {}
@@ -163,7 +167,6 @@ def _await_results(stack: Stack, uploads: Sequence[Upload], began: Mapping[str, 
         if time.monotonic() > deadline:
             keys = ", ".join(one.key for one in missing)
             raise ToolError(f"No image and no failure record after {PATIENCE} s for: {keys}")
-        say(f"Waiting for {len(missing)} of {len(uploads)}")
         failures |= _received_failures(stack)
         outputs |= {one.key: body for one in missing if (body := _output(stack, one)) is not None}
         log = Log.of(stack)

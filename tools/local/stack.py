@@ -2,9 +2,11 @@
 
 import contextlib
 import json
+import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -37,29 +39,32 @@ RENDITION = Rendition("resized", scale=0.5)
 
 
 @contextlib.contextmanager
-def temporary_stack(say: Say, *, var_file: Path | None = None, heic: bool = False, **options: Any) -> Iterator[Stack]:
-    """Deploy the pipeline on a local AWS of its own, and take everything down again, whatever happens.
+def temporary_stack(
+    say: Say, *, var_file: Path | None = None, heic: bool = False, target: str = "", **options: Any
+) -> Iterator[Stack]:
+    """Deploy the pipeline on a local AWS that ends with the block.
+
+    Nothing is destroyed by Terraform: what it deployed ends with its AWS.
 
     Args:
         say: Shows progress.
         var_file: A ``.tfvars`` file with other settings of the module.
         heic: Whether the function reads HEIC.
+        target: The address of the part to deploy, with all that it needs; everything where empty.
         options: Those of :func:`tools.local.aws.local_aws`.
 
     Raises:
         ToolError: Something is missing on this machine; nothing is left running.
 
     """
-    _check_machine()
-    with tempfile.TemporaryDirectory(dir=LOCAL, prefix="stack-") as name:
-        directory = Path(name)
+    directory = LOCAL / f"stack-{os.getpid()}"
+    try:
         _prepare(directory, say, heic=heic)
         say("Starting the local AWS")
         with local_aws.local_aws(**options) as aws:
-            try:
-                yield _apply(aws, directory, var_file, say)
-            finally:
-                _destroy(aws, directory, say)
+            yield _apply(aws, directory, var_file, say, target)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def up(say: Say, *, port: int = 0, var_file: Path | None = None, heic: bool = False) -> Stack:
@@ -77,7 +82,6 @@ def up(say: Say, *, port: int = 0, var_file: Path | None = None, heic: bool = Fa
     """
     if var_file is not None and not var_file.is_file():
         raise ToolError(f"No settings file at {var_file}: give the path of a .tfvars file")
-    _check_machine()
     _prepare(DEPLOYMENT, say, heic=heic)
     try:
         aws = Stack.running().aws
@@ -146,39 +150,50 @@ def _stopped_on_error(aws: LocalAws) -> Iterator[None]:
         raise
 
 
-def _check_machine() -> None:
-    """Ask for all that may be missing before anything is begun."""
-    require("moto")
-    Terraform(TERRAFORM)
-    local_aws.prepare()
-
-
 def _prepare(directory: Path, say: Say, *, heic: bool) -> None:
     """Build the function for this machine and lay out the Terraform root that deploys it from ``directory``.
 
     The root is a copy of the module itself with a provider beside it, so that a user's own ``terraform/`` keeps its
     state and its back end, and any variable of the module can be set by a file.
     """
-    say("Building the function for this machine")
-    package = build(Target.of_this_machine(), directory / "package", for_aws=False, heic=heic)
-    copy_code(TERRAFORM, directory / "root", "tests", "*.md")
-    shutil.copy(PROVIDER, directory / "root")
-    variables = VARIABLES | {"package": {"path": str(package.path)}}
-    (directory / "root" / "local.auto.tfvars.json").write_text(json.dumps(variables))
-    say("Preparing Terraform")
-    Terraform(directory / "root").init()
+    require("moto")
+    Terraform(TERRAFORM)
+    with ThreadPoolExecutor() as pool:
+        say("Building the function and fetching Lambda's runtime for it")
+        runtime = pool.submit(local_aws.prepare)
+        package = build(Target.of_this_machine(), directory / "package", for_aws=False, heic=heic)
+        copy_code(TERRAFORM, directory / "root", "tests", "*.md")
+        shutil.copy(PROVIDER, directory / "root")
+        variables = VARIABLES | {"package": {"path": str(package.path)}}
+        (directory / "root" / "local.auto.tfvars.json").write_text(json.dumps(variables))
+        say("Preparing Terraform")
+        Terraform(directory / "root").init()
+        runtime.result()
 
 
-def _apply(aws: LocalAws, directory: Path, var_file: Path | None, say: Say) -> Stack:
-    say("Deploying with Terraform")
+def _apply(aws: LocalAws, directory: Path, var_file: Path | None, say: Say, target: str = "") -> Stack:
+    say("Deploying with Terraform, which takes about a minute")
     terraform = Terraform(directory / "root", environment=aws.environment())
-    var_files = [var_file.resolve()] if var_file else []
-    terraform.apply(*var_files, show=lambda line: say(f"  {line}"))
-    output = terraform.output()
+    with _terraform_log() as log:
+        terraform.apply(*([var_file.resolve()] if var_file else []), target=target, show=log)
+    # Terraform leaves out the outputs that depend on more than the target.
+    output = VARIABLES | terraform.output()
     names = (field.name for field in fields(Stack) if field.name != "aws")
     return Stack(aws=aws, **{name: str(output[name]) for name in names})
 
 
 def _destroy(aws: LocalAws, directory: Path, say: Say) -> None:
     say("Destroying with Terraform")
-    Terraform(directory / "root", environment=aws.environment()).destroy(show=lambda line: say(f"  {line}"))
+    with _terraform_log() as log:
+        Terraform(directory / "root", environment=aws.environment()).destroy(show=log)
+
+
+@contextlib.contextmanager
+def _terraform_log() -> Iterator[Callable[[str], None]]:
+    """Give what writes Terraform's lines to a file, which an error names and which success removes."""
+    with tempfile.NamedTemporaryFile("w", dir=LOCAL, prefix="terraform-", suffix=".log", delete=False) as file:
+        try:
+            yield lambda line: print(line, file=file)
+        except ToolError as error:
+            raise ToolError(f"{error} (Terraform's whole output: {file.name})") from error
+    Path(file.name).unlink()

@@ -1,0 +1,70 @@
+"""The demo without a local AWS: it shows and saves the results while its AWS still runs."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from errors import Reason
+from tools.common.errors import ToolError
+from tools.imaging.pictures import Upload
+from tools.local import demo, stack
+
+REJECTED = demo.Result(Upload("a.jpg", b"text"), None, Reason.NOT_AN_IMAGE.value, "It is no image.")
+
+EndWith = Callable[[Callable[[], None]], None]
+"""Sets what happens when the demo's AWS ends."""
+
+
+@pytest.fixture
+def end_with(monkeypatch: pytest.MonkeyPatch) -> EndWith:
+    def replace(end: Callable[[], None]) -> None:
+        @contextlib.contextmanager
+        def temporary_stack(*_: object, **__: object) -> Iterator[None]:
+            yield
+            end()
+
+        monkeypatch.setattr(demo, "temporary_stack", temporary_stack)
+        monkeypatch.setattr(demo, "run_through", lambda *_: [REJECTED])
+
+    return replace
+
+
+def test_a_failing_teardown_loses_no_result(end_with: EndWith, tmp_path: Path) -> None:
+    def fail() -> None:
+        raise ToolError("it does not end")
+
+    end_with(fail)
+    said: list[str] = []
+    with pytest.raises(ToolError, match="it does not end"):
+        demo.demo([], tmp_path, said.append)
+    assert "a.jpg   - (not_an_image)" in "".join(said)
+    assert said[-1].startswith("Saved to ")
+    assert (tmp_path / "a.jpg").read_bytes() == b"text"
+    assert "not_an_image" in (tmp_path / demo.REPORT).read_text()
+
+
+def test_results_that_cannot_be_saved_are_one_line(end_with: EndWith, tmp_path: Path) -> None:
+    end_with(lambda: None)
+    (tmp_path / "file").touch()
+    with pytest.raises(ToolError, match=r"^Cannot write .*file/a\.jpg: File exists: choose another --output$"):
+        demo.demo([], tmp_path / "file", lambda _: None)
+
+
+def test_an_error_of_terraform_names_the_file_with_its_output(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(stack, "LOCAL", tmp_path)
+    with stack._terraform_log() as log:
+        log("fine")
+    assert list(tmp_path.iterdir()) == []
+
+    def fail() -> None:
+        with stack._terraform_log() as log:
+            log("Creating...")
+            raise ToolError("terraform apply: no")
+
+    with pytest.raises(ToolError) as caught:
+        fail()
+    (file,) = tmp_path.iterdir()
+    assert str(caught.value) == f"terraform apply: no (Terraform's whole output: {file})"
+    assert file.read_text() == "Creating...\n"
