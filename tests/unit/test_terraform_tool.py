@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tools.common import terraform
 from tools.common.errors import ToolError
 from tools.common.terraform import PROVIDER, Terraform
 
@@ -93,15 +94,6 @@ def test_many_errors_do_not_block_it(path: Path) -> None:
     assert Terraform(path).run("plan") == "done\n"
 
 
-def test_a_configuration_file_that_does_not_exist_is_not_passed_on(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake(path, 'print(os.environ.get("TF_CLI_CONFIG_FILE"))')
-    monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(path / "missing"))
-    assert Terraform(path).run("plan") == "None\n"
-    (path / "there").touch()
-    monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(path / "there"))
-    assert Terraform(path).run("plan") == f"{path / 'there'}\n"
-
-
 def test_keys_that_it_is_given_are_not_mixed_with_those_around(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake(path, 'print(os.environ.get("AWS_PROFILE"), os.environ.get("AWS_REGION"))')
     monkeypatch.setenv("AWS_PROFILE", "work")
@@ -111,35 +103,23 @@ def test_keys_that_it_is_given_are_not_mixed_with_those_around(path: Path, monke
 
 
 ONLY_FROM_A_MIRROR = """
-if not any(argument.startswith("-plugin-dir=") for argument in sys.argv):
+if f"-plugin-dir={os.getcwd()}/mirror" not in sys.argv:
     sys.exit("Error: No network")
 """
 
 
-def test_a_named_mirror_is_used_and_must_hold_the_provider(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mirror_is_used(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terraform, "ADD_ONS", path)
     fake(path, ONLY_FROM_A_MIRROR)
-    monkeypatch.setenv("TF_PLUGIN_DIR", str(path))
-    with pytest.raises(ToolError, match=rf"^TF_PLUGIN_DIR is .* does not hold {PROVIDER}$"):
-        Terraform(path).init()
-    (path / PROVIDER).mkdir(parents=True)
-    Terraform(path).init()
-
-
-def test_a_mirror_among_add_on_software_is_found(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("TF_PLUGIN_DIR", raising=False)
-    monkeypatch.setattr("tools.common.terraform.ADD_ON_FOLDERS", [str(path)])
-    fake(path, ONLY_FROM_A_MIRROR)
-    with pytest.raises(ToolError, match=r"^terraform init: No network \(Without a network, set TF_PLUGIN_DIR to "):
+    with pytest.raises(ToolError, match=r"^terraform init: No network \(Without a network, set a filesystem_mirror"):
         Terraform(path).init()
     (path / "mirror" / PROVIDER).mkdir(parents=True)
     Terraform(path).init()
 
 
-def test_a_mirror_that_has_another_version_does_not_keep_it_from_the_network(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (path / PROVIDER).mkdir(parents=True)
-    monkeypatch.setenv("TF_PLUGIN_DIR", str(path))
+def test_a_mirror_without_the_locked_version_is_not_used(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terraform, "ADD_ONS", path)
+    (path / "mirror" / PROVIDER).mkdir(parents=True)
     fake(path, "sys.exit(any(argument.startswith('-plugin-dir=') for argument in sys.argv))")
     Terraform(path).init()
 

@@ -17,10 +17,10 @@ from tools.common.errors import ToolError
 OLDEST = (1, 11)
 
 PROVIDER = Path("registry.terraform.io") / "hashicorp" / "aws"
-"""Where a filesystem mirror keeps the provider."""
+"""Folder of the provider in a filesystem mirror."""
 
-ADD_ON_FOLDERS = ("/opt", "/usr/local", "/usr/local/share", "/usr/share", "~/.local/share", "~/.terraform.d")
-"""The usual places for add-on software; a mirror is one level below one of them."""
+ADD_ONS = Path("/opt")
+"""Searched for mirrors; Terraform itself searches /usr/share, /usr/local/share and the home folder."""
 
 PATIENCE = 30
 """Seconds that an interrupted Terraform gets to write its state before it is killed."""
@@ -46,18 +46,16 @@ class Terraform:
         self._program = _program()
 
     def init(self, *options: str) -> None:
-        """Make the provider available: from a mirror on this machine where one has it, else from the network."""
-        for mirror in _mirrors():
+        """Install the provider from a mirror in /opt, if one has it, or as Terraform's CLI configuration says."""
+        for provider in sorted(ADD_ONS.glob(f"*/{PROVIDER}")):
+            # A mirror may lack the version that .terraform.lock.hcl names.
             with contextlib.suppress(ToolError):
-                self.run("init", "-input=false", f"-plugin-dir={mirror}", *options)
+                self.run("init", "-input=false", f"-plugin-dir={provider.parents[2]}", *options)
                 return
         try:
             self.run("init", "-input=false", *options)
         except ToolError as error:
-            raise ToolError(
-                f"{error} (Without a network, set TF_PLUGIN_DIR to a folder that holds {PROVIDER} "
-                "in the version that .terraform.lock.hcl names.)"
-            ) from error
+            raise ToolError(f"{error} (Without a network, set a filesystem_mirror in ~/.terraformrc.)") from error
 
     def apply(self, *var_files: Path, target: str = "", show: Show | None = None) -> None:
         """Apply without asking: everything, or only ``target`` and the resources that it needs."""
@@ -163,25 +161,12 @@ def _dotted(version: tuple[int, ...]) -> str:
 
 
 def _environment(own: Mapping[str, str]) -> dict[str, str]:
-    """Give the child this process's variables, without what would make it ask, fail, or reach another AWS."""
+    """Return this process's variables with ``own``, and without those that lead to another AWS."""
     inherited = dict(os.environ)
     if any(name.startswith("AWS_") for name in own):
-        # A profile, a session's token or the end point of one service would win over what is meant.
+        # A profile, a session token or a service's endpoint would override ``own``.
         inherited = {name: value for name, value in inherited.items() if not name.startswith("AWS_")}
-    configuration = inherited.get("TF_CLI_CONFIG_FILE")
-    if configuration and not os.access(configuration, os.R_OK):
-        del inherited["TF_CLI_CONFIG_FILE"]
     return inherited | {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"} | dict(own)
-
-
-def _mirrors() -> list[Path]:
-    """Find folders laid out as a filesystem mirror that have the AWS provider; one that is named excludes others."""
-    if named := os.environ.get("TF_PLUGIN_DIR"):
-        if not (Path(named) / PROVIDER).is_dir():
-            raise ToolError(f"TF_PLUGIN_DIR is {named}, which does not hold {PROVIDER}")
-        return [Path(named).resolve()]
-    places = [Path(place).expanduser() for place in ADD_ON_FOLDERS]
-    return [folder for place in places for folder in sorted(place.glob("*")) if (folder / PROVIDER).is_dir()]
 
 
 def _condensed(text: str) -> str:
