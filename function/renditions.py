@@ -17,10 +17,6 @@ from key_template import KeyTemplate
 EXTENSIONS = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "avif": ".avif"}
 """The values of the option ``format``, and the extension that each appends to keys."""
 
-MOST_SIDE = {"JPEG": 65500, "GIF": 65535, "WEBP": 16383, "AVIF": 32768}
-"""The largest width and height in pixels that Pillow can write and read again, by its name for the format. The other
-formats allow more than fits into memory."""
-
 STORAGE_CLASSES = ("STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR")
 """The storage classes whose objects can be read immediately."""
 
@@ -131,14 +127,14 @@ class Rendition:
         """The parsed template of the output's key."""
         return KeyTemplate.of(self.key.replace("{rendition}", self.name), EXTENSIONS.get(self.format or "", ""))
 
-    def place(self, source: tuple[int, int], image_format: str = "") -> Placement:
+    def place(self, source: tuple[int, int], largest_side: float = math.inf) -> Placement:
         """Compute how to scale and crop a source of this displayed size. Nothing is ever enlarged.
 
-        A size that exceeds the limit of ``image_format`` is scaled down to it, so that the other renditions are still
-        written.
+        A size with a side of more pixels than ``largest_side`` is scaled down to it, so that the other renditions are
+        still written.
         """
         placement = self._place(source)
-        ratio = MOST_SIDE.get(image_format, math.inf) / max(placement.size)
+        ratio = largest_side / max(placement.size)
         return placement if ratio >= 1 else replace(placement, size=_scale_size(placement.size, ratio))
 
     def digest(self, metadata: str) -> str:

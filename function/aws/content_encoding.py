@@ -3,7 +3,6 @@
 import zlib
 
 from errors import Reason, RejectedError
-from imaging import budget
 from imaging.limits import Limits
 
 GZIP = b"\x1f\x8b"
@@ -32,7 +31,7 @@ def decompress(body: bytes, encoding: str, limits: Limits) -> bytes:
             decompressed += decompressor.decompress(body[start : start + SLICE_BYTES])
         except zlib.error as error:
             raise RejectedError(Reason.CORRUPT, f"the gzip content cannot be unpacked: {error}") from error
-        budget.check_download(len(body) + len(decompressed), limits)
+        limits.check_source(len(body) + len(decompressed))
         if decompressor.eof:
             return bytes(decompressed)
     raise RejectedError(Reason.CORRUPT, "the gzip content ends too early")

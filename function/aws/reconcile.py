@@ -16,7 +16,7 @@ from aws.outcomes import EventType, ObjectAddress, ObjectEvent, Outcome, Rejecti
 from aws.settings import Settings
 from aws.source import Absence, Identity
 from errors import BrokenOffError, EventError, LateError, Reason, RejectedError, UnsettledError
-from imaging import budget, memory
+from imaging import memory
 from imaging.render import Output, render
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ class Reconciler:
         """
         started, identity = time.perf_counter(), Identity.of(response)
         keys = self.destination.output_keys(address.key)
-        budget.check_download(identity.size, self.settings.limits)
+        self.settings.limits.check_source(identity.size)
         line: dict[str, Any] = {"version_id": identity.version_id, "source_bytes": identity.size}
         small_body = _read(response, line) if self._is_small(identity.size) else None
         # No large buffer outlives this call: `releasing` clears the frames of an exception that ends it.

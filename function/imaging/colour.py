@@ -1,25 +1,17 @@
 """Converts resized frames to a mode that the output's format supports, with their colour profiles."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
 from PIL import Image
 
-from imaging.decode import SRGB_GAMMA, Frame, eight_bit
+from imaging.format import Frame
 from imaging.pillow import tolerating
 
-MODES = {
-    "JPEG": {"L", "RGB", "CMYK"},
-    "PNG": {"L", "LA", "RGB", "RGBA", "I;16"},
-    "GIF": {"L", "LA", "RGB", "RGBA"},
-    "WEBP": {"RGB", "RGBA"},
-    "AVIF": {"L", "RGB", "RGBA"},
-    "BMP": {"L", "RGB", "RGBA"},
-    "TIFF": {"L", "LA", "RGB", "RGBA", "CMYK", "LAB", "I;16", "I", "F"},
-}
-"""The modes that each format can store, of those that frames can have."""
+SRGB_GAMMA = 1 / 2.2
+"""The exponent that is nearest to sRGB's curve."""
 
 WIDE = frozenset({"I;16", "I", "F"})
 """Modes of grey with more than eight bits."""
@@ -28,19 +20,23 @@ WHITES = {"F": (1, 255, 65535), "I": (255, 65535, 2**31 - 1)}
 """Usual levels of white in modes whose files don't name it."""
 
 
-def to_supported_mode(frame: Frame, target: str, background: str) -> Frame:
-    """Convert a frame to a mode that the format ``target`` supports; drop a profile that no longer applies."""
+def to_supported_mode(frame: Frame, modes: Collection[str], background: str) -> Frame:
+    """Convert a frame to one of ``modes``; drop a profile that no longer applies."""
     image = frame.image
-    modes = MODES[target]
     if image.mode in modes:
         return frame
     if image.mode in WIDE:
-        return to_supported_mode(replace(frame, image=_to_eight_bits(image)), target, background)
+        return to_supported_mode(replace(frame, image=_to_eight_bits(image)), modes, background)
     if image.mode in {"LA", "RGBA"} and "RGBA" not in modes:
         opaque = Image.new("RGBA", image.size, background)
         opaque.alpha_composite(_to_colour(frame))
         return replace(frame, image=opaque.convert("RGB"), icc=frame.icc if image.mode == "RGBA" else None)
     return replace(frame, image=_to_colour(frame), icc=None)
+
+
+def eight_bit(image: Image.Image) -> Image.Image:
+    """Convert 16-bit grey to 8 bits."""
+    return image.convert("I").point(lambda value: value * (1 / 257) + 0.5).convert("L")
 
 
 def to_srgb_gamma(image: Image.Image, gamma: float) -> Image.Image:

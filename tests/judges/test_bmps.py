@@ -6,7 +6,7 @@ import struct
 import numpy as np
 from PIL import ImageCms
 
-from imaging.formats import bmp
+from imaging.formats import bmp_header
 from imaging.limits import Limits
 from imaging.render import render
 from renditions import Rendition
@@ -28,21 +28,23 @@ MASKS = {
     "R8G8B8A8": (32, 0xFF000000, 0xFF0000, 0xFF00, 0xFF),
 }
 V4 = 108
-HEADERS = (40, 52, bmp.V3, V4, bmp.V5)
+HEADERS = (40, 52, bmp_header.V3, V4, bmp_header.V5)
 MOST = 4
 """Of 255: what rounding makes of five bits, and of colours of which little is seen."""
 
 
-def bitmap(name: str, header: int, compression: int, *, profile: bytes = b"", colours: bytes = bmp.SRGB) -> bytes:
+def bitmap(
+    name: str, header: int, compression: int, *, profile: bytes = b"", colours: bytes = bmp_header.SRGB
+) -> bytes:
     """Blocks of random pixels, from the bottom to the top, as few programs write them."""
     bits, *masks = MASKS[name]
     blocks = np.random.default_rng(bits).integers(0, 1 << bits, (3, 4), dtype=np.uint64)
     data = np.kron(blocks, np.ones((8, 8), np.uint64)).astype(f"<u{bits // 8}").tobytes()
     fields = struct.pack("<LllHHLLllLL", header, 32, 24, 1, bits, compression, len(data), 2835, 2835, 0, 0)
     fields += struct.pack("<4L", *masks)
-    if header < bmp.V3:
-        fields = fields[: 40 if compression == bmp.PLAIN and header == 40 else 52]
-    elif header > bmp.V3:
+    if header < bmp_header.V3:
+        fields = fields[: 40 if compression == bmp_header.PLAIN and header == 40 else 52]
+    elif header > bmp_header.V3:
         fields += colours + bytes(48)
         fields += struct.pack("<4L", 4, header + len(data), len(profile), 0)[: header - V4]
     size = 14 + len(fields) + len(data) + len(profile)
@@ -68,11 +70,11 @@ def check(chromium: Chromium, source: bytes) -> str:
 
 def test_every_layout_is_shown(chromium: Chromium) -> None:
     wrong = []
-    for name, header, compression in itertools.product(MASKS, HEADERS, (bmp.PLAIN, bmp.MASKED)):
-        if name == "A4B4G4R4" and header < bmp.V3 and compression == bmp.MASKED:
+    for name, header, compression in itertools.product(MASKS, HEADERS, (bmp_header.PLAIN, bmp_header.MASKED)):
+        if name == "A4B4G4R4" and header < bmp_header.V3 and compression == bmp_header.MASKED:
             # Without a mask of alpha it is another layout, which is rejected.
             continue
-        if compression == bmp.PLAIN and MASKS[name][0] == 32 and MASKS[name][4] and header >= V4:
+        if compression == bmp_header.PLAIN and MASKS[name][0] == 32 and MASKS[name][4] and header >= V4:
             # Chromium takes for alpha what is not used, as Microsoft's document says and other programs have it.
             continue
         if fault := check(chromium, bitmap(name, header, compression)):
@@ -82,12 +84,12 @@ def test_every_layout_is_shown(chromium: Chromium) -> None:
 
 def test_a_profile_is_shown_and_kept(chromium: Chromium) -> None:
     profile = swapped()
-    for name, space in itertools.product(("A1R5G5B5", "X8R8G8B8"), (bmp.EMBEDDED, bmp.SRGB)):
-        source = bitmap(name, bmp.V5, bmp.MASKED, profile=profile, colours=space)
+    for name, space in itertools.product(("A1R5G5B5", "X8R8G8B8"), (bmp_header.EMBEDDED, bmp_header.SRGB)):
+        source = bitmap(name, bmp_header.V5, bmp_header.MASKED, profile=profile, colours=space)
         assert check(chromium, source) == ""
         (output,) = render(source, [Rendition("same", scale=1)], limits=LIMITS).outputs
-        assert output.body.endswith(profile) is (space == bmp.EMBEDDED)
-    few = bmp.add_v5_header(encoded(picture().quantize(16), "BMP"), profile, has_alpha=False)
+        assert output.body.endswith(profile) is (space == bmp_header.EMBEDDED)
+    few = bmp_header.add_v5_header(encoded(picture().quantize(16), "BMP"), profile, has_alpha=False)
     assert check(chromium, few) == ""
     (output,) = render(few, [Rendition("half", scale=0.5)], limits=LIMITS).outputs
     assert (decoded(output.body).mode, output.body[-len(profile) :]) == ("P", profile)

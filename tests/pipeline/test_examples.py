@@ -226,7 +226,7 @@ def test_a_package_in_s3_is_updated_and_must_be_the_one_that_was_meant(examples:
         archive.writestr("NEWS", "another version")
     s3.put_object(Bucket=ARTIFACTS, Key="newer.zip", Body=zip_file.getvalue())
     newer = package | {"s3": {"bucket": ARTIFACTS, "key": "newer.zip"}}
-    with pytest.raises(ToolError, match=r"The deployed zip is not the one that package\.sha256 names"):
+    with pytest.raises(ToolError, match=r"What is deployed is not the zip that package\.sha256 names"):
         terraform.run("apply", "-auto-approve", "-input=false", f"-var=package={json.dumps(newer)}")
     sha256 = base64.b64encode(hashlib.sha256(zip_file.getvalue()).digest()).decode()
     (terraform.directory / "newer.auto.tfvars.json").write_text(json.dumps({"package": newer | {"sha256": sha256}}))

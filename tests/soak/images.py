@@ -13,8 +13,7 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from errors import RejectedError
-from imaging.budget import MIB
-from imaging.limits import Limits
+from imaging.limits import MIB, Limits
 from imaging.render import render
 from renditions import Rendition
 from tools.common.errors import ToolError

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from imaging.budget import MIB
+from imaging.limits import MIB
 from tests.soak import audit, faults, report, storm
 from tests.soak.images import mixed_images
 from tests.soak.ledger import Ledger

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from errors import Reason, RejectedError
-from imaging.formats import avif
+from imaging.formats import avif_boxes
 from imaging.limits import Limits
 from imaging.render import render
 from renditions import Rendition
@@ -267,41 +267,41 @@ def test_the_number_of_plays_is_kept(make: type, to: str | None, loop: int) -> N
 @pytest.mark.parametrize("plays", [0, 1, 2, 7])
 def test_the_number_of_plays_goes_into_an_avif_and_out_of_it(plays: int) -> None:
     source = output(webp([Part(WHOLE, RED), Part(WHOLE, VEIL), Part(WHOLE, BLUE)], loop=plays), "avif")
-    assert avif.read_plays(source) == plays
+    assert avif_boxes.read_plays(source) == plays
     made = shown(source)
     assert near(made.colours, [(RED, RED), (VEIL, VEIL), (BLUE, BLUE)], LOSSY)
     assert made.durations == [100, 100, 100]
-    assert avif.read_plays(output(source)) == plays
+    assert avif_boxes.read_plays(output(source)) == plays
     assert shown(output(source, "webp")).loop == plays
 
 
 def test_what_says_nothing_of_plays_says_nothing() -> None:
     still = encoded(picture(64, 64), "AVIF")
     moving = encoded(picture(64, 64), "AVIF", save_all=True, append_images=[Image.new("RGB", (64, 64))])
-    assert avif.read_plays(still) is None
-    assert avif.read_plays(moving) == 0
-    assert avif.read_plays(avif.set_plays(moving, 3)) == 3
+    assert avif_boxes.read_plays(still) is None
+    assert avif_boxes.read_plays(moving) == 0
+    assert avif_boxes.read_plays(avif_boxes.set_plays(moving, 3)) == 3
     place = moving.index(b"elst") + 4 + 3
-    assert avif.read_plays(moving[:place] + b"\0" + moving[place + 1 :]) == 1
+    assert avif_boxes.read_plays(moving[:place] + b"\0" + moving[place + 1 :]) == 1
     for length in range(0, len(moving), 7):
-        avif.read_plays(moving[:length])
+        avif_boxes.read_plays(moving[:length])
 
 
 def test_a_box_may_have_a_long_size_or_none_and_ends_where_the_file_does() -> None:
     long = b"\0\0\0\1free" + (18).to_bytes(8, "big") + b"ab"
     rest = b"\0\0\0\0mdat" + b"cde"
-    assert list(avif.walk_boxes(long + rest, 0, len(long + rest), avif.limit_parts())) == [
-        avif.Box(b"free", 16, 18),
-        avif.Box(b"mdat", 26, 29),
+    assert list(avif_boxes.walk_boxes(long + rest, 0, len(long + rest), avif_boxes.limit_parts())) == [
+        avif_boxes.Box(b"free", 16, 18),
+        avif_boxes.Box(b"mdat", 26, 29),
     ]
-    assert list(avif.walk_boxes(b"\0\0\0\x20free" + b"ab", 0, 10, avif.limit_parts())) == [
-        avif.Box(b"free", 8, 10, is_whole=False)
+    assert list(avif_boxes.walk_boxes(b"\0\0\0\x20free" + b"ab", 0, 10, avif_boxes.limit_parts())) == [
+        avif_boxes.Box(b"free", 8, 10, is_whole=False)
     ]
 
 
 @pytest.mark.parametrize("size", [b"\0\0\0\7free", b"\0\0\0\1free" + (15).to_bytes(8, "big")])
 def test_behind_a_box_that_is_smaller_than_its_header_nothing_is_read(size: bytes) -> None:
-    assert list(avif.walk_boxes(size + bytes(100), 0, len(size) + 100, avif.limit_parts())) == []
+    assert list(avif_boxes.walk_boxes(size + bytes(100), 0, len(size) + 100, avif_boxes.limit_parts())) == []
 
 
 @pytest.mark.parametrize("loop", [None, 0, 1, 7])

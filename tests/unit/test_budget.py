@@ -6,19 +6,21 @@ import struct
 import tracemalloc
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from PIL import Image, ImageFile
 
 from errors import Reason, RejectedError
-from imaging import decode, encode
-from imaging.budget import ENCODE_NANOSECONDS, Clock, Demand, check_opening
+from imaging import decode
 from imaging.decode import Picture
-from imaging.formats import avif as avif_boxes
-from imaging.formats import png as png_chunks
-from imaging.formats.tiff import pages
-from imaging.limits import Limits
+from imaging.encode import written_format
+from imaging.format import Job
+from imaging.formats import ENCODERS, FORMATS, avif_boxes, inspect, png_chunks
+from imaging.formats.tiff_directories import pages
+from imaging.limits import Clock, Limits
+from imaging.predict import Demand, predict
 from imaging.render import render
 from renditions import Rendition
 from tests.images import encoded, picture
@@ -45,9 +47,9 @@ def rejection(source: bytes, limits: Limits = LIMITS, **options: Any) -> Rejecte
 
 
 def demand(source: bytes, *renditions: Rendition) -> Demand:
-    opened = Picture(source)
+    opened = Picture(inspect(source))
     opened.shrink_on_load(1)
-    return Demand.of(opened, renditions, [encode.written_format(opened, rendition) for rendition in renditions])
+    return predict(opened, renditions, [ENCODERS[written_format(opened, rendition)] for rendition in renditions])
 
 
 def png(width: int, height: int) -> bytes:
@@ -224,14 +226,14 @@ def test_a_strip_may_have_more_rows_than_the_image() -> None:
 
 @pytest.mark.parametrize("sides", [itertools.repeat(1, 2001), itertools.repeat(1, 40_000)])
 def test_a_tiff_of_too_many_pages_is_not_opened(monkeypatch: pytest.MonkeyPatch, sides: Iterator[int]) -> None:
-    monkeypatch.setattr(decode, "_opened", lambda _: pytest.fail("it was opened"))
+    monkeypatch.setattr(decode, "_open", lambda _: pytest.fail("it was opened"))
     refused = rejection(tiff(sides))
     assert refused.reason is Reason.TOO_LARGE
     assert refused.message == "the file has more than 2000 pages or 200000 tags: divide it"
 
 
 def test_directories_that_overlap_are_not_read_over_and_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decode, "_opened", lambda _: pytest.fail("it was opened"))
+    monkeypatch.setattr(decode, "_open", lambda _: pytest.fail("it was opened"))
     # Each says that it has 65535 entries, behind which stands where the next is.
     body = bytearray(b"II*\0\x08\0\0\0" + bytes(800_000))
     for place in range(8, 208, 4):
@@ -302,7 +304,7 @@ EXIF = b"Exif\0\0"
     ],
 )
 def test_what_is_read_in_python_takes_time(monkeypatch: pytest.MonkeyPatch, source: bytes, seconds: float) -> None:
-    monkeypatch.setattr(decode, "_opened", lambda _: pytest.fail("it was opened"))
+    monkeypatch.setattr(decode, "_open", lambda _: pytest.fail("it was opened"))
     refused = rejection(source, seconds_left=lambda: 2 * seconds)
     assert (refused.reason, refused.message[:27]) == (Reason.TOO_SLOW, "opening the file needs abou")
 
@@ -374,13 +376,15 @@ def test_a_bitmap_of_runs_takes_time(source: bytes) -> None:
     ids=lambda source: f"{source[:4]!r}",
 )
 def test_large_files_are_opened(source: bytes) -> None:
-    check_opening(source, LIMITS, Clock(lambda: 30, LIMITS.memory_bytes))
+    header = inspect(source)
+    LIMITS.check_source(len(source), header.opening_bytes)
+    Clock(lambda: 30, LIMITS.memory_bytes).check("opening the file", header.opening_nanoseconds)
 
 
 def test_what_is_not_used_is_taken_out_of_a_png_at_the_cost_of_a_copy() -> None:
     source = within(PNG, 33, *[chunk(b"tEXt"), chunk(b"prVt", bytes(99))] * 20_000)
     tracemalloc.start()
-    readable, _ = png_chunks.readable(source)
+    readable = png_chunks.read_contents(source).readable
     used = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert used < 1.2 * len(source)
@@ -421,7 +425,7 @@ def test_an_avif_is_as_large_as_its_stream_says(source: bytes) -> None:
 def test_an_avif_whose_boxes_say_less_than_its_stream_is_refused() -> None:
     # Measured: of a square of 16000 pixels a side 3.5 KB took 958 MB.
     source = claiming(encoded(Image.new("RGB", (3000, 3000)), "AVIF"), 16)
-    assert Picture(source).size == (16, 16)
+    assert Picture(inspect(source)).size == (16, 16)
     assert rejection(source, Limits(200 * MIB)).reason is Reason.TOO_LARGE
     assert rejection(source, seconds_left=lambda: 0.1).reason is Reason.TOO_SLOW
 
@@ -502,9 +506,9 @@ def test_every_frame_demands_more(image_format: str) -> None:
 
 def test_what_a_jpegs_decoder_divides_demands_less_and_what_is_progressive_more() -> None:
     def peak(*, divisor: int, progressive: bool = False) -> int:
-        opened = Picture(encoded(Image.new("RGB", (2000, 2000)), progressive=progressive, subsampling=0))
+        opened = Picture(inspect(encoded(Image.new("RGB", (2000, 2000)), progressive=progressive, subsampling=0)))
         opened.shrink_on_load(divisor)
-        return Demand.of(opened, [Rendition("r", width=100)], ["JPEG"]).peak_bytes
+        return predict(opened, [Rendition("r", width=100)], [ENCODERS["JPEG"]]).peak_bytes
 
     assert peak(divisor=8) * 4 < peak(divisor=2) * 2 < peak(divisor=1)
     # Two bytes of each of its coefficients, whatever the divisor.
@@ -541,13 +545,13 @@ def test_a_function_with_less_memory_than_its_runtime_says_so(memory: int) -> No
 def test_each_rendition_is_asked_for_its_time_before_any_is_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
     left = iter([9.0, 9.0, 9.0, 0.0])
     written = []
-    jpeg = encode.ENCODERS["JPEG"]
+    jpeg = ENCODERS["JPEG"]
 
-    def spied(job: encode.Job) -> bytes:
+    def spied(job: Job) -> bytes:
         written.append(job.rendition.name)
-        return jpeg(job)
+        return jpeg.encode(job)
 
-    monkeypatch.setitem(encode.ENCODERS, "JPEG", spied)
+    monkeypatch.setitem(ENCODERS, "JPEG", replace(jpeg, encode=spied))
     names = ["first", "second", "third"]
     refused = rejection(
         encoded(picture()), renditions=[Rendition(name, scale=0.5) for name in names], seconds_left=lambda: next(left)
@@ -561,7 +565,7 @@ def test_all_frames_are_to_be_encoded_in_time() -> None:
     frames = [picture(500, 500).rotate(turn) for turn in range(0, 80, 10)]
     source = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
     # Time for four frames of the eight.
-    left = iter([99.0, 99.0, 2.5 * 4 * 250 * 250 * ENCODE_NANOSECONDS["GIF"] / 1e9])
+    left = iter([99.0, 99.0, 2.5 * 4 * 250 * 250 * ENCODERS["GIF"].cost.pixel_nanoseconds / 1e9])
     refused = rejection(source, seconds_left=lambda: next(left))
     assert refused.message.startswith("encoding as GIF needs about 0.4 s, this invocation has 0.2 s left")
 
@@ -642,7 +646,7 @@ def test_less_memory_is_less_processor() -> None:
 )
 def test_no_other_decoder_is_open(beginning: bytes) -> None:
     assert rejection(beginning + bytes(1000)).reason is Reason.NOT_AN_IMAGE
-    assert set(decode.FORMATS) <= {"JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "DIB", "AVIF", "HEIF"}
+    assert FORMATS.keys() == {"JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF", "HEIF"}
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,7 @@ import pytest
 
 from aws.content_encoding import decompress
 from errors import Reason, RejectedError
-from imaging.budget import RUNTIME_BYTES
-from imaging.limits import Limits
+from imaging.limits import RUNTIME_BYTES, Limits
 
 LIMITS = Limits(512 << 20)
 BODY = bytes(range(256)) * 400

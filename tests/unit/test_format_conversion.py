@@ -9,7 +9,8 @@ import pytest
 from PIL import Image, ImageCms, ImageDraw, JpegImagePlugin
 
 from imaging import decode, palette
-from imaging.formats import bmp
+from imaging.format import Frame
+from imaging.formats import bmp_header
 from imaging.limits import Limits
 from imaging.render import Rendered, render
 from renditions import Rendition
@@ -213,7 +214,7 @@ def test_an_odd_side_does_not_keep_a_jpegs_decoder_from_halving_it(monkeypatch: 
     decoded_sizes = []
     frames = decode.Picture.frames
 
-    def spied(self: decode.Picture) -> Iterator[decode.Frame]:
+    def spied(self: decode.Picture) -> Iterator[Frame]:
         for frame in frames(self):
             decoded_sizes.append(frame.image.size)
             yield frame
@@ -299,7 +300,7 @@ def test_grey_with_alpha_keeps_both_in_a_palette() -> None:
 def test_a_bitmap_keeps_its_alpha(mode: str) -> None:
     source = picture().convert(mode)
     source.putalpha(Image.linear_gradient("L").resize(source.size))
-    bitmap = bmp.add_v5_header(encoded(source.convert("RGBA"), "BMP"), None, has_alpha=True)
+    bitmap = bmp_header.add_v5_header(encoded(source.convert("RGBA"), "BMP"), None, has_alpha=True)
     assert decoded(bitmap).getchannel("A").getextrema() == (0, 255)
     got, want = (np.asarray(image, dtype=int) for image in (converted(bitmap, None), source.convert("RGBA").reduce(2)))
     assert np.abs(got - want)[..., 3].max() <= 2

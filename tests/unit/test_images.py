@@ -2,13 +2,15 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
-from imaging.budget import RUNTIME_BYTES, Demand
 from imaging.decode import Picture
-from imaging.formats.jpeg import SIGNATURE
+from imaging.formats import ENCODERS, inspect
+from imaging.limits import RUNTIME_BYTES
+from imaging.predict import predict
 from renditions import Rendition
 from tests.images import encoded
 from tools.common.paths import ROOT
@@ -49,7 +51,7 @@ def claiming(source: bytes, side: int) -> bytes:
     """Return the source; in a JPEG, set the header's width and height to ``side``."""
     for frame in (b"\xff\xc0", b"\xff\xc2"):
         before, marker, behind = source.partition(frame)
-        if source.startswith(SIGNATURE) and marker:
+        if source.startswith(b"\xff\xd8") and marker:
             return before + marker + behind[:3] + 2 * side.to_bytes(2, "big") + behind[7:]
     return source
 
@@ -57,13 +59,14 @@ def claiming(source: bytes, side: int) -> bytes:
 @pytest.mark.parametrize("kind", TYPICAL)
 def test_the_largest_image_for_each_memory_size_is_what_the_estimate_allows(kind: str) -> None:
     source, bytes_per_pixel = TYPICAL[kind]
-    image = Picture(source)
+    image = Picture(inspect(source))
     image.shrink_on_load(2)
     image.kinds = Counter({(mode, (SIDE, SIDE)): 1 for mode, _ in image.kinds})
 
     def predicted(more: int) -> int:
-        image.source = claiming(source, SIDE) + bytes(more)
-        return Demand.of(image, [Rendition("half", scale=0.5)], [image.format]).peak_bytes
+        header = inspect(claiming(source, SIDE))
+        image.header = replace(header, source=header.source + bytes(more))
+        return predict(image, [Rendition("half", scale=0.5)], [ENCODERS[image.format]]).peak_bytes
 
     per_byte = (predicted(MANY) - predicted(0)) / MANY
     per_pixel = (predicted(0) - per_byte * len(source)) / SIDE**2 + per_byte * bytes_per_pixel

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from errors import Reason, RejectedError
-from imaging.formats import jpeg
+from imaging.formats import jpeg_segments
 from imaging.limits import Limits
 from imaging.render import Rendered, render
 from renditions import Rendition
@@ -142,9 +142,9 @@ def test_a_segment_that_is_cut_off_is_ignored_and_said(
     [b"JFIF\0\1\2", b"JFXX", b"ICC_PROFILE\0\1\1", b"ICC_PROFILE", BLOCKS, b"8BIM\4\4", b"Adobe\0\x64", b"Adob", b""],
 )
 def test_a_segment_that_pillow_takes_is_kept(content: bytes) -> None:
-    for kind in jpeg.BREAKING:
+    for kind in jpeg_segments.BREAKING:
         source = b"\xff\xd8" + segment(kind, content) + encoded(NOISE)[2:]
-        assert jpeg.readable(source) == (source, [])
+        assert jpeg_segments.read_structure(source).damaged == {}
         assert made(source, width=18).lost == ""
 
 
@@ -154,25 +154,25 @@ def test_any_damage_is_survived(data: st.DataObject) -> None:
     for place in data.draw(st.lists(st.integers(2, len(source) - 1), max_size=5)):
         source[place] = data.draw(st.integers(0, 255))
     damaged = bytes(source[: data.draw(st.integers(2, len(source)))])
-    jpeg.has_all_scans(damaged)
-    readable, losses = jpeg.readable(damaged)
-    assert jpeg.readable(readable) == (readable, [])
+    jpeg_segments.has_all_scans(damaged)
+    found = jpeg_segments.read_structure(damaged).damaged
+    readable, losses = jpeg_segments.without_damage(damaged, found)
+    assert jpeg_segments.read_structure(readable).damaged == {}
     assert (readable == damaged) == (not losses)
-    jpeg.lacks_end(damaged)
-    jpeg.is_lossless(damaged)
-    assert all(ended.endswith(b"\xff\xd9") for ended in jpeg.ended(damaged))
+    jpeg_segments.lacks_end(damaged)
+    assert all(ended.endswith(b"\xff\xd9") for ended in jpeg_segments.with_end(damaged))
     parts = data.draw(st.lists(st.binary(max_size=3).map(lambda part: b"ICC_PROFILE\0" + part)))
-    assert jpeg.profile(parts) is None or max(map(len, parts)) > 14
+    assert jpeg_segments.profile(parts) is None or max(map(len, parts)) > 14
 
 
 def test_all_scans_of_every_encoder_are_found() -> None:
     target = io.BytesIO()
     NOISE.convert("YCbCr").save(target, "JPEG", progressive=True, optimize=True)
-    assert jpeg.has_all_scans(target.getvalue())
-    assert jpeg.has_all_scans(encoded(NOISE.convert("CMYK"), progressive=True))
-    assert not jpeg.has_all_scans(b"\xff\xd8")
+    assert jpeg_segments.has_all_scans(target.getvalue())
+    assert jpeg_segments.has_all_scans(encoded(NOISE.convert("CMYK"), progressive=True))
+    assert not jpeg_segments.has_all_scans(b"\xff\xd8")
 
 
 def test_tables_that_are_cut_off_are_none() -> None:
     whole = b"\xff\xdb\0\x43\1" + bytes(range(64))
-    assert jpeg.tables(b"\xff\xd8" + whole + b"\xff\xdb\0\x43\2" + bytes(9)) == {1: list(range(64))}
+    assert jpeg_segments.tables(b"\xff\xd8" + whole + b"\xff\xdb\0\x43\2" + bytes(9)) == {1: list(range(64))}

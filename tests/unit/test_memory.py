@@ -23,8 +23,7 @@ from tools.common.paths import FUNCTION
 MEASURE = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from imaging.budget import Demand
-from imaging.decode import Picture
+from imaging import render as rendering
 from imaging.render import render
 from renditions import Rendition
 from imaging.limits import Limits
@@ -40,8 +39,8 @@ limits = Limits(1 << 40)
 # What a first image of this format loads stays, and is counted to what the runtime occupies.
 render(small, half, limits=limits)
 predicted = []
-check_of = Demand.of.__func__
-Demand.of = classmethod(lambda *arguments: predicted.append(check_of(*arguments)) or predicted[-1])
+predict = rendering.predict
+rendering.predict = lambda *arguments: predicted.append(predict(*arguments)) or predicted[-1]
 open("/proc/self/clear_refs", "w").write("5")
 before = resident("VmRSS")
 render(source, asked, limits=limits)

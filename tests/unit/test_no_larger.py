@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imaging import encode
-from imaging.formats import jpeg
+from imaging import saving
+from imaging.formats import avif, jpeg_segments, webp
 from imaging.limits import Limits
 from imaging.render import render
 from renditions import Rendition
@@ -58,16 +58,17 @@ def test_a_quality_that_was_asked_for_is_kept(image_format: str) -> None:
 @pytest.mark.parametrize("image_format", ["AVIF", "WEBP"])
 def test_it_is_written_a_few_times_at_most(monkeypatch: pytest.MonkeyPatch, image_format: str) -> None:
     source = source_of(image_format, 5, is_animated=False)
-    save, count = encode._saved, 0
+    save, count = saving.save, 0
 
     def counted(*arguments: Any) -> bytes:
         nonlocal count
         count += 1
         return save(*arguments)
 
-    monkeypatch.setattr(encode, "_saved", counted)
+    for module in (avif, webp):
+        monkeypatch.setattr(module, "save", counted)
     written(source, 1)
-    assert 1 < count <= 1 + encode.MOST_TRIES
+    assert 1 < count <= 1 + saving.MOST_TRIES
 
 
 def test_a_jpeg_keeps_its_quality_and_gets_codes_of_its_own() -> None:
@@ -91,6 +92,6 @@ def test_a_tiff_of_jpegs_keeps_its_quality_and_does_not_grow(quality: int, scale
         body = written(target.getvalue(), scale)
         assert len(body) <= len(target.getvalue())
         wanted = encoded(PHOTO, quality=min(quality, 80))
-        tables = jpeg.tables(decoded(body).tag_v2[347])  # type: ignore[attr-defined]
+        tables = jpeg_segments.tables(decoded(body).tag_v2[347])  # type: ignore[attr-defined]
         # In a file they stand in zigzag order; libtiff lets them exceed a byte.
         assert sorted(min(255, step) for step in tables[0]) == sorted(decoded(wanted).quantization[0])  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from errors import MalformedError, Reason, RejectedError
-from imaging.formats import png
+from imaging.formats import png_chunks
 from imaging.limits import Limits
 from imaging.render import Rendered, render
 from renditions import Rendition
@@ -183,7 +183,7 @@ def test_what_loses_pixels_is_a_rejection(source: bytes) -> None:
 def without_a_row(apng: bytes, number: int) -> bytes:
     """The animation with one row less in one of its frames, as announced in ``fdAT`` chunks."""
     parts, found = [apng[:8]], 0
-    for part in png.chunks(apng):
+    for part in png_chunks.chunks(apng):
         data = apng[part.start + 8 : part.end - 4]
         if part.kind == b"fdAT" and (found := found + 1) == number + 1:
             rows = zlib.decompress(data[4:])
@@ -249,10 +249,10 @@ def test_any_damage_is_survived(data: st.DataObject) -> None:
         source[place] = data.draw(st.integers(0, 255))
     damaged = bytes(source[: data.draw(st.integers(0, len(source)))])
     try:
-        readable, _ = png.readable(damaged)
+        readable = png_chunks.read_contents(damaged).readable
     except MalformedError:
         return
     assert len(readable) <= len(damaged)
-    png.with_checksum(readable)
-    again, ignored = png.readable(readable)
-    assert (again, ignored) == (readable, [])
+    png_chunks.with_checksum(readable)
+    again = png_chunks.read_contents(readable)
+    assert (again.readable, again.losses) == (readable, ())

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 from PIL import Image, ImageSequence
 
 from errors import Reason, RejectedError
-from imaging import encode, proof
+from imaging import proof
+from imaging.formats import ENCODERS
 from imaging.limits import Limits
 from imaging.render import render
 from renditions import Rendition
@@ -33,15 +35,10 @@ def written(images: list[Image.Image], image_format: str, **options: Any) -> byt
     return encoded(images[0], image_format, save_all=True, append_images=images[1:], **options)
 
 
-def output(image: Image.Image, image_format: str) -> bytes:
-    """As it is written: a JPEG has its rows marked."""
-    return encoded(image, image_format, restart_marker_rows=1)
-
-
 def spoilt(monkeypatch: pytest.MonkeyPatch, image_format: str, body: bytes) -> RejectedError:
     """What becomes of four frames if this is what their encoder writes."""
     source = written([frame.resize((320, 240)) for frame in FRAMES], image_format)
-    monkeypatch.setitem(encode.ENCODERS, image_format, lambda _: body)
+    monkeypatch.setitem(ENCODERS, image_format, replace(ENCODERS[image_format], encode=lambda _: body))
     with pytest.raises(RejectedError) as caught:
         render(source, [Rendition("half", scale=0.5)], limits=LIMITS)
     return caught.value
@@ -51,17 +48,18 @@ def spoilt(monkeypatch: pytest.MonkeyPatch, image_format: str, body: bytes) -> R
 @pytest.mark.parametrize(
     ("spoilt", "message"),
     [
-        (lambda name: output(Image.new("RGB", (160, 120)), name), "differs from its image by"),
-        (lambda name: output(noise((120, 160, 3)), name), "differs from its image by"),
-        (lambda name: output(picture(160, 119), name), r"has \(160, 119\) pixels in place of \(160, 120\)"),
-        (lambda name: output(picture(160, 120), name)[:-1500], "does not decode"),
+        (lambda name: encoded(Image.new("RGB", (160, 120)), name), "differs from its image by"),
+        (lambda name: encoded(noise((120, 160, 3)), name), "differs from its image by"),
+        (lambda name: encoded(picture(160, 119), name), r"has \(160, 119\) pixels in place of \(160, 120\)"),
+        (lambda name: encoded(picture(160, 120), name)[:-1500], "does not decode"),
         (lambda name: encoded(picture(160, 120), "PNG" if name != "PNG" else "BMP"), "does not decode"),
     ],
 )
 def test_what_an_encoder_spoils_is_a_rejection(
     monkeypatch: pytest.MonkeyPatch, image_format: str, spoilt: Callable[[str], bytes], message: str
 ) -> None:
-    monkeypatch.setitem(encode.ENCODERS, image_format, lambda job: spoilt(job.format))
+    encoder = replace(ENCODERS[image_format], encode=lambda job: spoilt(job.format))
+    monkeypatch.setitem(ENCODERS, image_format, encoder)
     with pytest.raises(RejectedError, match=message) as caught:
         render(encoded(picture(), image_format), [Rendition("half", scale=0.5)], limits=LIMITS)
     assert caught.value.reason is Reason.UNFAITHFUL
@@ -168,7 +166,7 @@ def half_grey(image: Image.Image) -> Image.Image:
 def test_the_same_colours_in_other_places_are_a_rejection(image_format: str, spoil: Callable[..., Image.Image]) -> None:
     image = picture(160, 120)
     with pytest.raises(RejectedError, match="differs") as caught:
-        proof.check(output(spoil(image), image_format), image_format, [image])
+        proof.check(encoded(spoil(image), image_format), image_format, [image])
     assert caught.value.reason is Reason.UNFAITHFUL
 
 

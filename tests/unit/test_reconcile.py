@@ -31,8 +31,7 @@ from aws.reconcile import Reconciler
 from aws.settings import Filter, Settings
 from errors import EventError, LateError, Reason, UnsettledError
 from imaging import render
-from imaging.budget import RUNTIME_BYTES
-from imaging.limits import Limits
+from imaging.limits import RUNTIME_BYTES, Limits
 from imaging.render import Rendered
 from renditions import MetadataPolicy, Rendition
 from tests.images import UPRIGHT_CORNERS, corners, decoded, encoded, picture

@@ -1,7 +1,6 @@
 """What the proof knows of a large JPEG, PNG or TIFF of which it decodes some rows: that all is in its place."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -9,42 +8,16 @@ from PIL import Image
 
 from errors import Reason, RejectedError
 from imaging import proof
-from imaging.formats import jpeg, png, tiff
+from imaging.formats import png_chunks, tiff_directories
 from tests.images import decoded, encoded, picture
 
 LARGE = picture(300, 700)
 
 
-def marked(image: Image.Image, **options: Any) -> bytes:
-    return encoded(image, restart_marker_rows=1, quality=95, **options)
-
-
-@pytest.mark.parametrize("size", [(300, 160), (301, 170), (17, 33), (300, 8)])
-@pytest.mark.parametrize(("mode", "subsampling"), [("RGB", 0), ("RGB", 1), ("RGB", 2), ("L", 0), ("CMYK", 0)])
-def test_rows_of_a_jpeg_are_what_they_were_in_it(mode: str, subsampling: int, size: tuple[int, int]) -> None:
-    body = marked(picture(*size, mode), subsampling=subsampling)
-    rows = jpeg.Rows.of(body)
-    assert rows.size == size
-    assert rows.row_height == (16 if subsampling == 2 else 8)
-    assert len(rows.rows) == -(-size[1] // rows.row_height)
-    numbers = list(range(0, size[1] // rows.row_height, 3))
-    if not numbers:
-        return
-    got, whole = decoded(rows.only(numbers)), decoded(body)
-    assert got.size == (size[0], len(numbers) * rows.row_height)
-    for place, number in enumerate(numbers):
-        one, other = (
-            np.asarray(image.crop((0, top, size[0], top + rows.row_height)), dtype=int)
-            for image, top in ((got, place * rows.row_height), (whole, number * rows.row_height))
-        )
-        # Halved colours are smoothed over a row's edge.
-        assert np.abs(one - other)[1:-1].max(initial=0) <= 3
-
-
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP"])
 def test_an_output_that_something_follows_or_precedes_is_a_rejection(image_format: str) -> None:
     image = picture(40, 30)
-    body = marked(image) if image_format == "JPEG" else encoded(image, image_format)
+    body = encoded(image, image_format)
     proof.check(body, image_format, [image])
     for damaged in (body + b"\0", body + body, b"\0" + body, body[:-1], body[:3]):
         with pytest.raises(RejectedError, match="does not decode: it"):
@@ -90,45 +63,38 @@ def entry(body: bytearray, tag: int) -> int:
 @pytest.mark.parametrize(
     ("tag", "place", "number", "message"),
     [
-        (tiff.STRIPS, 4, 2, "its strips contradict each other"),
-        (tiff.STRIPS, 8, 1 << 30, "the values of tag 273 are cut off"),
-        (tiff.WIDTH, 0, 9, "it has no tag 278"),
+        (tiff_directories.STRIPS, 4, 2, "its strips contradict each other"),
+        (tiff_directories.STRIPS, 8, 1 << 30, "the values of tag 273 are cut off"),
+        (tiff_directories.ROWS_IN_STRIP, 0, 9, "it has no tag 278"),
     ],
 )
 def test_a_tiff_whose_directory_is_wrong_is_a_rejection(tag: int, place: int, number: int, message: str) -> None:
     body = bytearray(encoded(LARGE, "TIFF", compression="tiff_lzw"))
-    at = entry(body, tiff.ROWS_IN_STRIP if "278" in message else tag) + place
+    at = entry(body, tag) + place
     body[at : at + 2 if not place else at + 4] = number.to_bytes(2 if not place else 4, "little")
     with pytest.raises(RejectedError, match=f"does not decode: {message}"):
         proof.check(bytes(body), "TIFF", [LARGE])
 
 
-def restarts(body: bytes) -> list[int]:
-    """Where the marker behind each row is."""
-    return [found.start() for found in jpeg.MARKER.finditer(body, body.index(b"\xff\xda"))][1:]
-
-
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda body, at: body[: at[4]] + body[at[5] :],
-        lambda body, at: body[: at[3]] + body[at[4] : at[5]] + body[at[3] : at[4]] + body[at[5] :],
-        lambda body, at: body[: at[9]] + b"\xff\xd9",
-        lambda body, at: body[: at[9]],
-        lambda body, at: body[: at[9]] + b"\xff\xc4" + body[at[9] :],
+        lambda body, half: body[:half] + body[half + 2000 :],
+        lambda body, half: body[:half] + bytes(200) + body[half + 200 :],
+        lambda body, half: body[:half] + b"\xff\xd9",
+        lambda body, half: body[:half],
+        lambda body, half: body[:half] + b"\xff\xc4" + body[half:],
+        lambda body, half: body[:half] + b"\xff\xd9" + body[half:],
         lambda body, _: body[:-2],
         lambda body, _: body + b"x",
-        lambda body, _: body.replace(b"\xff\xc0", b"\xff\xc2", 1),
     ],
-    ids=["missing", "exchanged", "cut", "open", "marker", "endless", "longer", "progressive"],
+    ids=["missing", "zeros", "cut", "open", "marker", "ended", "endless", "longer"],
 )
-def test_a_jpeg_whose_rows_are_not_all_there_in_order_is_a_rejection(
-    damage: Callable[[bytes, list[int]], bytes],
-) -> None:
-    body = marked(LARGE)
+def test_a_large_jpeg_whose_rows_are_not_all_there_is_a_rejection(damage: Callable[[bytes, int], bytes]) -> None:
+    body = encoded(LARGE, quality=95)
     proof.check(body, "JPEG", [LARGE])
-    with pytest.raises(RejectedError, match="does not decode: it ") as caught:
-        proof.check(damage(body, restarts(body)), "JPEG", [LARGE])
+    with pytest.raises(RejectedError, match=r"does not decode: |differs from its image") as caught:
+        proof.check(damage(body, len(body) // 2), "JPEG", [LARGE])
     assert caught.value.reason is Reason.UNFAITHFUL
 
 
@@ -137,13 +103,13 @@ def test_a_part_of_a_large_jpeg_that_shows_something_else_is_a_rejection(top: in
     spoilt = LARGE.copy()
     spoilt.paste("black", (0, top, 300, top + 90))
     with pytest.raises(RejectedError, match="differs from its image"):
-        proof.check(marked(spoilt), "JPEG", [LARGE])
+        proof.check(encoded(spoilt), "JPEG", [LARGE])
 
 
 def test_a_png_is_known_by_its_first_rows_and_all_of_its_checksums() -> None:
     body = encoded(LARGE, "PNG")
     proof.check(body, "PNG", [LARGE])
-    got = decoded(png.first_rows(body, 64))
+    got = decoded(png_chunks.first_rows(body, 64))
     assert np.array_equal(np.asarray(got), np.asarray(LARGE)[:64])
     exchanged = Image.merge("RGB", LARGE.split()[::-1])
     with pytest.raises(RejectedError, match="differs from its image"):
@@ -158,34 +124,11 @@ def test_a_png_is_known_by_its_first_rows_and_all_of_its_checksums() -> None:
             proof.check(cut, "PNG", [LARGE])
 
 
-@pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "zstd"])
-@pytest.mark.parametrize("size", [(300, 700), (1000, 300), (20, 200)])
-@pytest.mark.parametrize("mode", ["RGB", "L", "I;16", "RGBA"])
-def test_a_tiff_is_known_by_its_first_rows_and_all_of_its_strips(
-    mode: str, size: tuple[int, int], compression: str | None
-) -> None:
-    wide = picture(*size).convert("I").point(lambda level: level * 257 + 0)
-    image = wide.convert("I;16") if mode == "I;16" else picture(*size, mode)
-    if compression == "jpeg" and mode not in {"RGB", "L"}:
-        return
-    options = {"compression": compression} if compression else {}
-    body = encoded(image, "TIFF", **options)
-    proof.check(body, "TIFF", [image])
-    part, height = tiff.first_rows(body, 64)
-    got, whole = decoded(part), decoded(body)
-    assert got.size == (size[0], height)
-    assert np.array_equal(np.asarray(got), np.asarray(whole)[:height])
-    assert height < size[1] or size == (20, 200)
-    black = encoded(Image.new(mode, size), "TIFF", **options)
-    with pytest.raises(RejectedError, match="differs from its image"):
-        proof.check(black, "TIFF", [image])
-
-
 def test_a_large_output_of_another_size_is_a_rejection() -> None:
     for size in ((300, 684), (284, 700)):
         other = LARGE.resize(size)
         for image_format, body in (
-            ("JPEG", marked(other)),
+            ("JPEG", encoded(other)),
             ("PNG", encoded(other, "PNG")),
             ("TIFF", encoded(other, "TIFF")),
         ):

@@ -24,7 +24,7 @@ WORKER = """
 import json, resource, sys, time
 sys.path.insert(0, sys.argv[1])
 import boto3
-from imaging import budget, memory
+from imaging import limits as costs, memory
 from errors import RejectedError
 from imaging.render import render
 from renditions import Rendition
@@ -38,10 +38,10 @@ def allow(seconds):
     resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time() + seconds) + 1, hard))
 
 def check(clock, step, nanoseconds):
-    allow(SLACK + 2 * budget.SLOWNESS * nanoseconds / 1e9)
+    allow(SLACK + 2 * costs.SLOWNESS * nanoseconds / 1e9)
     return checked(clock, step, nanoseconds)
 
-checked, budget.Clock._check = budget.Clock._check, check
+checked, costs.Clock.check = costs.Clock.check, check
 boto3.client("s3", region_name="eu-west-2")
 limits = Limits(int(sys.argv[2]) << 20)
 memory.limit(limits.memory_bytes)

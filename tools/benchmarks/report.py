@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from imaging.budget import MIB
+from imaging.limits import MIB
 from tools.benchmarks import cold as cold_start
 from tools.benchmarks.job import OURS
 from tools.benchmarks.peers import Peer

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from imaging.budget import MIB, ONE_PROCESSOR_BYTES
+from imaging.limits import MIB, ONE_PROCESSOR_BYTES
 
 PRICES_AS_KNOWN_ON = "2026-11-25"
 REGION = "us-east-1"

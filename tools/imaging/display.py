@@ -9,9 +9,10 @@ from typing import Any
 from PIL import Image
 
 from imaging.colour import to_common_mode, to_srgb_gamma, to_supported_mode
-from imaging.decode import Frame
 from imaging.decode import Picture as Decoded
 from imaging.encode import writable_frames, written_format
+from imaging.format import Frame
+from imaging.formats import ENCODERS, inspect
 from renditions import Rendition
 
 BROWSERS_SHOW = frozenset({"JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP"})
@@ -68,12 +69,12 @@ def scale_source(source: bytes, renditions: Sequence[Rendition]) -> Scaled:
     """
     sizes: list[tuple[int, int]] = []
     found: list[list[Frame]] = [[] for _ in renditions]
-    picture = Decoded(source)
+    picture = Decoded(inspect(source))
     for frame in picture.frames():
         image = frame.image if frame.transpose is None else frame.image.transpose(frame.transpose)
         sizes.append(image.size)
         for frames, rendition in zip(found, renditions, strict=True):
-            place = rendition.place(image.size, written_format(picture, rendition))
+            place = rendition.place(image.size, ENCODERS[written_format(picture, rendition)].largest_side)
             resized = image.resize(place.size, Image.Resampling.BICUBIC, box=place.box)
             frames.append(replace(frame, image=resized, full_size=place.size, extent=place.size, transpose=None))
     return Scaled(sizes[0], found)
@@ -84,12 +85,12 @@ def to_displayable(picture: Decoded, frames: Sequence[Frame], image_format: str,
     shown = writable_frames(picture, frames, image_format, rendition)
     if picture.gamma is not None and image_format == "PNG":
         shown = [replace(frame, image=to_srgb_gamma(frame.image, picture.gamma)) for frame in shown]
-    return [to_supported_mode(frame, "WEBP", rendition.background) for frame in shown]
+    return [to_supported_mode(frame, ENCODERS["WEBP"].modes, rendition.background) for frame in shown]
 
 
 def decode_output(body: bytes, rendition: Rendition) -> list[Frame]:
     """Decode an output into displayable frames."""
-    picture = Decoded(body)
+    picture = Decoded(inspect(body))
     # Copy, because the decoder reuses the image for the next frame.
     frames = [replace(frame, image=frame.image.copy()) for frame in picture.frames()]
     return to_displayable(picture, frames, picture.format, rendition)

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from imaging import encode
-from imaging.decode import Frame
 from imaging.decode import Picture as Decoded
 from imaging.encode import written_format
+from imaging.format import Frame, Job
+from imaging.formats import ENCODERS, inspect
 from imaging.render import Output as Made
+from imaging.saving import quality
 from renditions import Rendition
 from tools.imaging.display import (
     BROWSERS_SHOW,
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 Compare = Callable[[Sequence[Frame], Sequence[Frame]], "Similarity"]
 """Compares the frames of the scaled source with those of an output."""
-
-WITH_QUALITY = frozenset({"JPEG", "WEBP", "AVIF"})
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,9 @@ class Original:
         """
         found = scale_source(body, renditions)
         names = [rendition.name for rendition in renditions]
-        return cls(name, body, Decoded(body), found.displayed_size, dict(zip(names, found.frames, strict=True)))
+        return cls(
+            name, body, Decoded(inspect(body)), found.displayed_size, dict(zip(names, found.frames, strict=True))
+        )
 
     def describe_output(
         self, variant: str, rendition: Rendition, made: Made, price: Cost | None, compare: Compare | None = None
@@ -94,12 +95,14 @@ class Original:
     def describe_photo(self, renditions: Sequence[Rendered], price: Cost | None, **details: Any) -> Photo:
         """Describe the file with all renditions."""
         width, height = self.displayed_size
-        image_format = format_name(self.picture.source_format)
+        image_format = format_name(self.picture.header.format.name)
         return Photo(self.name, image_format, width, height, len(self.body), renditions, price, **details)
 
     def _quality(self, written: str, rendition: Rendition) -> str:
-        if written == "WEBP" and self.picture.is_lossless_webp:
+        if written == self.picture.format == "WEBP" and not self.picture.header.is_lossy:
             return "lossless"
-        if written not in WITH_QUALITY:
+        usual = ENCODERS[written].quality
+        # The quality of a TIFF's pages is each page's own.
+        if usual is None or written == "TIFF":
             return ""
-        return str(encode.Job(self.picture, self.scaled[rendition.name], written, rendition, {}).quality)
+        return str(quality(Job(self.picture, self.scaled[rendition.name], written, rendition, {}), usual))

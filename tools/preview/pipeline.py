@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from aws.settings import Settings
 from errors import RejectedError
-from imaging.encode import CONTENT_TYPES, written_format
+from imaging.encode import written_format
+from imaging.formats import ENCODERS
 from imaging.render import Output
 from renditions import Rendition
 from tools.imaging.display import decode_output
@@ -67,7 +68,7 @@ def render_report(written: Sequence[Written], rejections: Sequence[Rejection], s
 def _photo(one: Written, rendition: Rendition, settings: Settings) -> Photo:
     original = Original.load(one.key, one.source, [rendition])
     width, height = decode_output(one.output, rendition)[0].image.size
-    media_type = CONTENT_TYPES[written_format(original.picture, rendition)]
+    media_type = ENCODERS[written_format(original.picture, rendition)].media_type
     cost = price(one.seconds, settings, moved=len(one.source) + len(one.output), outputs=1)
     output = original.describe_output(AS_SET, rendition, Output(one.output, media_type, width, height), cost)
     return original.describe_photo([original.describe_rendition(rendition, [output])], cost, steps=one.steps)

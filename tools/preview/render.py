@@ -5,7 +5,6 @@ from functools import partial
 
 from aws.settings import Settings
 from errors import RejectedError
-from imaging import budget
 from imaging.render import Rendered, render
 from renditions import Rendition
 from tools.imaging.similarity import compare
@@ -58,7 +57,7 @@ def describe_rejection(name: str, body: bytes, rejection: RejectedError) -> Reje
 
 def _render(body: bytes, renditions: Sequence[Rendition], settings: Settings) -> tuple[Rendered, Cost]:
     """Render as the function does at the start of an invocation, and measure the cost."""
-    budget.check_download(len(body), settings.limits)
+    settings.limits.check_source(len(body))
     work = partial(
         render,
         body,

@@ -6,7 +6,7 @@ from typing import Any
 from PIL import Image, ImagePalette, TiffImagePlugin, _imaging
 
 from errors import Reason, RejectedError
-from imaging.formats import jpeg, tiff
+from imaging.formats import jpeg_segments, tiff_directories
 from imaging.pillow import decoding
 
 # Use libtiff for uncompressed pages too: Pillow's own decoder misreads separate planes and YCbCr.
@@ -39,21 +39,22 @@ def read_numbers(image: Any, tag: int) -> tuple[int, ...]:
 
 def is_picture(image: Any) -> bool:
     """Tell whether the page is not a thumbnail, a pyramid level or a mask."""
-    return not any(kind & tiff.THUMBNAIL_OR_MASK for kind in read_numbers(image, tiff.SUBFILE_TYPE))
+    kinds = read_numbers(image, tiff_directories.SUBFILE_TYPE)
+    return not any(kind & tiff_directories.THUMBNAIL_OR_MASK for kind in kinds)
 
 
 def read_quantization(image: Any, source: bytes) -> dict[int, list[int]]:
     """Return the JPEG quantisation tables of the page, or those of its first strip or tile."""
-    if JPEG not in read_numbers(image, tiff.COMPRESSION):
+    if JPEG not in read_numbers(image, tiff_directories.COMPRESSION):
         return {}
     with decoding():
         tag = image.tag_v2.get(JPEG_TABLES)
-    tables = jpeg.tables(tag) if isinstance(tag, bytes) else {}
-    offsets = read_numbers(image, tiff.STRIPS) or read_numbers(image, TILES)
-    lengths = read_numbers(image, tiff.STRIP_LENGTHS) or read_numbers(image, TILE_LENGTHS)
+    tables = jpeg_segments.tables(tag) if isinstance(tag, bytes) else {}
+    offsets = read_numbers(image, tiff_directories.STRIPS) or read_numbers(image, TILES)
+    lengths = read_numbers(image, tiff_directories.STRIP_LENGTHS) or read_numbers(image, TILE_LENGTHS)
     if tables or not offsets or not lengths:
         return tables
-    return jpeg.tables(source[offsets[0] : offsets[0] + lengths[0]])
+    return jpeg_segments.tables(source[offsets[0] : offsets[0] + lengths[0]])
 
 
 def prepare(image: Any) -> None:
@@ -63,11 +64,11 @@ def prepare(image: Any) -> None:
         RejectedError: UNSUPPORTED: Pillow can't.
 
     """
-    if image.mode == "L" and SIGNED in read_numbers(image, tiff.SAMPLE_FORMAT):
+    if image.mode == "L" and SIGNED in read_numbers(image, tiff_directories.SAMPLE_FORMAT):
         raise RejectedError(
             Reason.UNSUPPORTED, "the TIFF has signed 8-bit samples: save it with unsigned or 16-bit samples"
         )
-    if image.mode in MISREAD_PLANES and 2 in read_numbers(image, tiff.PLANAR):
+    if image.mode in MISREAD_PLANES and 2 in read_numbers(image, tiff_directories.PLANAR):
         raise RejectedError(
             Reason.UNSUPPORTED,
             "the TIFF has CIELab, or alpha without RGB, in separate planes: save it with PlanarConfiguration 1",
@@ -78,7 +79,7 @@ def prepare(image: Any) -> None:
         image.tile = [
             tile._replace(args=(NATIVE.get(tile.args[0], tile.args[0]), *tile.args[1:])) for tile in image.tile
         ]
-    colours = read_numbers(image, tiff.COLOUR_MAP)
+    colours = read_numbers(image, tiff_directories.COLOUR_MAP)
     if image.mode in {"P", "PA"} and colours and max(colours) < 256:
         # Some writers store palettes of 8 bits instead of 16, which other readers accept.
         image.palette = ImagePalette.raw("RGB;L", bytes(colours))
@@ -92,13 +93,14 @@ def correct(image: Any) -> Image.Image:
 
     """
     page: Image.Image = image
-    if image.mode == "I" and SIGNED not in read_numbers(image, tiff.SAMPLE_FORMAT) and image.getextrema()[0] < 0:
+    is_signed = SIGNED in read_numbers(image, tiff_directories.SAMPLE_FORMAT)
+    if image.mode == "I" and not is_signed and image.getextrema()[0] < 0:
         raise RejectedError(
             Reason.UNSUPPORTED, "the TIFF has samples of 2147483648 or more: save it with 16-bit samples"
         )
     if image.mode == "I;16":
-        scale = 65535 / 4095 if 12 in read_numbers(image, tiff.BITS) else 1
-        is_inverted = tiff.MIN_IS_WHITE in read_numbers(image, tiff.PHOTOMETRIC)
+        scale = 65535 / 4095 if 12 in read_numbers(image, tiff_directories.BITS) else 1
+        is_inverted = tiff_directories.MIN_IS_WHITE in read_numbers(image, tiff_directories.PHOTOMETRIC)
         with decoding():
             if scale != 1:
                 page = page.point(lambda level: level * scale + 0.5)

@@ -1,16 +1,35 @@
-"""A WebP's structure, read without decoding a pixel: its chunks."""
+"""WebP: its record, how its chunks are read, and how it is written."""
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from PIL import WebPImagePlugin  # noqa: F401 - registers its format
+
 from errors import MalformedError
+from imaging.colour import has_alpha
+from imaging.format import DecodingCost, Encoder, EncodingCost, Format, Header, Job
+from imaging.formats import tiff_directories
+from imaging.saving import durations, plays, quality, save, save_no_larger
 from imaging.structure import bounded
 
-SIGNATURE = b"RIFF"
-
 FRAME, FRAME_HEADER = b"ANMF", 16
-"""A chunk that holds other chunks, behind so many bytes of geometry and time (RFC 9649, 2.7.1.1)."""
+"""A chunk that holds other chunks, after so many bytes of geometry and time (RFC 9649, 2.7.1.1)."""
+
+EXIF = b"Exif\0\0"
+"""Some writers begin an ``EXIF`` chunk as a JPEG's segment begins."""
+
+QUALITY, QUALITY_PER_OCTAVE = 80, 35.0
+"""The usual quality, and how much less of it halves the bytes."""
+
+CONTAINER_BYTES = 20
+
+VP8X, VP8X_FLAGS, VP8X_ALPHA = slice(12, 16), 20, 0x10
+"""Where a WebP of several chunks says so, where its flags are, and the flag for alpha (RFC 9649, 2.7)."""
+
+MOST_MILLISECONDS, MOST_PLAYS = (1 << 24) - 1, 65535
+"""The longest time of a frame, in 24 bits, and the most plays, in 16 bits (RFC 9649, 2.7)."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +37,8 @@ class Chunk:
     """A part of the file (RFC 9649, 2.3), or of a frame.
 
     Attributes:
-        start: Of its content.
-        end: Of its content; beyond the file's own where that is cut off.
+        start: Offset of its content.
+        end: Offset after its content; beyond the end of the file where that is cut off.
 
     """
 
@@ -28,17 +47,30 @@ class Chunk:
     end: int
 
 
-def chunks(webp: bytes) -> Iterator[Chunk]:
-    """Each chunk in order; a frame's own chunks follow it.
+def inspect(source: bytes) -> Header:
+    """Read the chunks.
 
     Raises:
         RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS``.
 
     """
-    return bounded(_chunks(webp))
+    found = list(_chunks(source))
+    exif = (source[chunk.start : chunk.end].removeprefix(EXIF) for chunk in found if chunk.kind == b"EXIF")
+    return Header(
+        FORMAT,
+        source,
+        source,
+        opening_nanoseconds=tiff_directories.tag_nanoseconds(exif),
+        is_lossy=any(chunk.kind == b"VP8 " for chunk in found),
+    )
 
 
 def _chunks(webp: bytes) -> Iterator[Chunk]:
+    """Yield each chunk in order; a frame's own chunks follow it."""
+    return bounded(_all_chunks(webp))
+
+
+def _all_chunks(webp: bytes) -> Iterator[Chunk]:
     position = 12
     while position + 8 <= len(webp):
         kind, size = struct.unpack_from("<4sI", webp, position)
@@ -47,16 +79,59 @@ def _chunks(webp: bytes) -> Iterator[Chunk]:
         position += FRAME_HEADER if kind == FRAME else size + size % 2
 
 
+def _encode(job: Job) -> bytes:
+    picture = job.picture
+    is_lossless = picture.format == "WEBP" and not picture.header.is_lossy
+    options = {"method": 4, "lossless": is_lossless, **job.colour}
+    if len(job.frames) > 1:
+        options |= {"duration": durations(job, MOST_MILLISECONDS), "loop": min(plays(job) or 0, MOST_PLAYS)}
+    if is_lossless:
+        body = save(job, job.images, {"quality": quality(job, QUALITY), **options})
+    else:
+        body = save_no_larger(
+            job,
+            QUALITY,
+            lambda tried: save(job, job.images, {"quality": tried, **options}),
+            per_octave=QUALITY_PER_OCTAVE,
+            container_bytes=CONTAINER_BYTES,
+        )
+    if has_alpha(job.images) and body[VP8X] == b"VP8X":
+        # libwebp leaves the flag out where each frame is opaque in its own rectangle. Decoders then show black.
+        return body[:VP8X_FLAGS] + bytes([body[VP8X_FLAGS] | VP8X_ALPHA]) + body[VP8X_FLAGS + 1 :]
+    return body
+
+
 def check_whole(webp: bytes) -> None:
-    """Refuse what is more or less than one file of chunks that follow each other up to its end.
+    """Refuse a body that is not one file of chunks that follow each other up to its end.
 
     Raises:
         MalformedError: It is not.
 
     """
     end = 0
-    for chunk in chunks(webp):
+    for chunk in _chunks(webp):
         end = chunk.end + (chunk.end - chunk.start) % 2
-    says = int.from_bytes(webp[4:8], "little") + 8
-    if not webp.startswith(SIGNATURE) or webp[8:12] != b"WEBP" or not says == end == len(webp):
+    stated = int.from_bytes(webp[4:8], "little") + 8
+    if not FORMAT.recognises(webp) or not stated == end == len(webp):
         raise MalformedError("it does not consist of chunks up to its end")
+
+
+FORMAT = Format(
+    name="WEBP",
+    decoders=("WEBP",),
+    recognises=re.compile(rb"RIFF.{4}WEBP", re.DOTALL).match,
+    written_as="WEBP",
+    cost=DecodingCost(pixel_bytes=10, pixel_nanoseconds=20),
+    inspect=inspect,
+    encoder=Encoder(
+        media_type="image/webp",
+        modes=frozenset({"RGB", "RGBA"}),
+        has_resolution=False,
+        largest_side=16383,
+        most_milliseconds=MOST_MILLISECONDS,
+        quality=QUALITY,
+        cost=EncodingCost(pixel_bytes=14, pixel_nanoseconds=270),
+        encode=_encode,
+        check=check_whole,
+    ),
+)

@@ -1,5 +1,4 @@
-# One KMS key for everything. Its policy allows the account and the services that use the key in their own names:
-# CloudWatch, CloudWatch Logs and EventBridge.
+# One key for all, and who may use it besides the account: CloudWatch, its Logs and EventBridge act in their own names.
 
 data "aws_caller_identity" "current" {}
 
@@ -13,7 +12,7 @@ locals {
 }
 
 resource "aws_kms_key" "this" {
-  description         = "Encrypts all data of resize-complete."
+  description         = "All that resize-complete stores."
   enable_key_rotation = true
 
   policy = jsonencode({

@@ -1,4 +1,4 @@
-# Every option of the module, each with a value other than its default.
+# Every option of the module, each with another value than its own.
 
 module "image_resize" {
   source = "../.."
@@ -42,7 +42,7 @@ module "image_resize" {
   }
 
   monitoring = {
-    enabled         = true # The default: false would ignore the other options.
+    enabled         = true # which it is by itself: false would leave the rest without an effect
     alarm_topic_arn = aws_sns_topic.alarms.arn
     runbook         = "https://wiki.example.com/images/runbook"
 
@@ -60,13 +60,13 @@ module "image_resize" {
   tags = { team = "images", service = "resize" }
 }
 
-# Alarms go to this topic: subscribe to it.
+# Where alarms go; whoever is to be woken subscribes.
 resource "aws_sns_topic" "alarms" {
   name              = "resize-complete-alarms"
   kms_master_key_id = aws_kms_key.this.arn
 }
 
-# The permissions boundary: no role of this team may do more, whatever its own policies allow.
+# What no role of this team may exceed, whatever its own policy says.
 resource "aws_iam_policy" "boundary" {
   name = "resize-complete-boundary"
 
@@ -97,7 +97,7 @@ resource "aws_iam_policy" "boundary" {
         Resource = ["arn:${local.partition}:ec2:*:${local.account_id}:*/*", "arn:${local.partition}:ec2:*:*:subnet/*"]
       },
       {
-        # These actions don't support resources.
+        # None of these knows a resource.
         Sid      = "DescriptionsAndTraces"
         Effect   = "Allow"
         Action   = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "xray:PutTraceSegments", "xray:PutTelemetryRecords"]

@@ -1,4 +1,6 @@
-# A bucket with many listeners. The first three blocks stand for what its owner already has.
+# A bucket that many listen to: it sends its events to EventBridge, and everyone has a rule of their own. That it does is
+# a part of its notification configuration, so its owner sets it, once; modules/function makes a rule and never touches
+# that. Here the first three blocks stand for what the owner has.
 
 module "uploads" {
   source = "../../modules/bucket"

@@ -1,4 +1,6 @@
-# Existing buckets, one with a notification. The first two modules and the queue stand for what their owner already has.
+# Buckets that are there already, with a notification that somebody needs. A bucket has one notification configuration:
+# whoever owns it adds ours to what it holds, and modules/notification, which would replace it, is not used. The first two
+# modules stand for those buckets.
 
 module "uploads" {
   source = "../../modules/bucket"

@@ -1,4 +1,4 @@
-# The version constraints of the module.
+# The same floor and ceiling as the module.
 terraform {
   required_version = ">= 1.11"
 

@@ -1,6 +1,6 @@
-# Bucket names, queue URLs and the function's name.
+# Where to upload and where to look.
 
 output "pipeline" {
-  description = "All outputs of the module."
+  description = "All that the module tells of itself."
   value       = module.image_resize
 }

@@ -1,4 +1,5 @@
-# One bucket for uploads and outputs, in two folders.
+# One bucket for both: uploads/cake.jpg becomes resized/uploads/resized-cake.jpg beside it. The two folders are what
+# keeps the function from resizing its own outputs for ever; without them the plan is refused.
 
 module "bucket" {
   source = "../../modules/bucket"

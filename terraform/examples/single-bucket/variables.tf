@@ -1,8 +1,8 @@
-# Values that differ between accounts.
+# What differs from account to account.
 
 variable "bucket_prefix" {
   type        = string
-  description = "Beginning of the bucket names, which are unique across all of AWS."
+  description = "What the names of the buckets begin with: they are unique in the world."
   nullable    = false
 }
 

@@ -1,14 +1,14 @@
-# The EventBridge trigger: a rule for the bucket's events, and a queue for events that EventBridge could not deliver.
-# The owner of the bucket's notification configuration turns on that the bucket sends its events to EventBridge.
+# The other trigger: a rule for the bucket's events, and a queue for those that EventBridge could not deliver.
+# That the bucket sends its events to EventBridge is a part of its notification configuration, which is its owner's.
 
 locals {
   event_pattern = jsonencode({
     source = ["aws.s3"]
-    # Unlike S3's notifications, EventBridge reports a lifecycle rule's deletions as Object Deleted, too.
+    # Here, what a lifecycle rule removes is deleted like all else.
     "detail-type" = concat(["Object Created", "Object Restore Completed"], var.mirror_deletes ? ["Object Deleted"] : [])
     detail = merge(
       { bucket = { name = [var.source_bucket.name] } },
-      # No pattern for keys where a filter matches every key.
+      # None where a filter fits every key.
       length(local.key_patterns) == 0 ? {} : { object = { key = local.key_patterns } },
     )
   })
@@ -27,12 +27,11 @@ resource "aws_cloudwatch_event_rule" "uploads" {
     precondition {
       # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
       condition     = length(local.event_pattern) <= 2048
-      error_message = "The filters make an event pattern of ${length(local.event_pattern)} characters, and EventBridge allows 2048: use fewer filters, or a wider prefix."
+      error_message = "The filters make an event pattern of ${length(local.event_pattern)} characters, and EventBridge takes 2048: use fewer, or a wider prefix."
     }
   }
 
-  # EventBridge would overwrite an existing rule of this name. IAM rejects a role whose name is taken, so the role comes
-  # first.
+  # As the queues do: EventBridge would overwrite another's rule of this name.
   depends_on = [aws_iam_role.this]
 }
 
@@ -47,8 +46,7 @@ resource "aws_cloudwatch_event_target" "function" {
     arn = aws_sqs_queue.undelivered[0].arn
   }
 
-  # No event may arrive before EventBridge can invoke the function, and before failed and undeliverable events have a
-  # destination.
+  # Events are let in only once they may invoke, and it is settled what becomes of those that may not or that fail.
   depends_on = [
     aws_lambda_function_event_invoke_config.this,
     aws_lambda_permission.eventbridge,

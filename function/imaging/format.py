@@ -1,0 +1,309 @@
+"""The record of one image format, and the values that pass from stage to stage: header, frame, job."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from PIL import Image
+
+from imaging.layers import Layer
+from renditions import Rendition
+
+Options = dict[str, Any]
+"""Arguments of Pillow's encoders."""
+
+
+def _leave(image: Any, _: "Header") -> Any:
+    return image
+
+
+@dataclass(frozen=True)
+class DecodingCost:
+    """What decoding and resizing take on one core, measured with photos; the slower of a format's variants.
+
+    Attributes:
+        pixel_bytes: Memory that the decoder holds beside its image, for each source pixel.
+        pixel_nanoseconds: For each source pixel.
+        frame_nanoseconds: For each frame, beside its pixels.
+
+    """
+
+    pixel_bytes: int
+    pixel_nanoseconds: float
+    frame_nanoseconds: float = 150_000
+
+
+@dataclass(frozen=True)
+class EncodingCost:
+    """What encoding and proving take on one core, measured with photos.
+
+    Attributes:
+        pixel_bytes: Memory that the encoder holds beside its image, for each output pixel of a frame.
+        pixel_nanoseconds: For each output pixel.
+        frame_nanoseconds: For each frame, beside its pixels.
+        frames_at_once: The most frames of an animation that the encoder holds at once.
+
+    """
+
+    pixel_bytes: int
+    pixel_nanoseconds: float
+    frame_nanoseconds: float = 500_000
+    frames_at_once: int = 1
+
+    def bytes_for(self, pixels: int, frame_count: int) -> int:
+        """Return what encoding and proving frames of this many pixels holds beside the frames."""
+        return self.pixel_bytes * min(frame_count, self.frames_at_once) * pixels
+
+    def nanoseconds_for(self, pixels: int, frame_count: int) -> float:
+        """Return the time for frames that have this many pixels together."""
+        return self.pixel_nanoseconds * pixels + self.frame_nanoseconds * frame_count
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoder:
+    """How a format is written.
+
+    Attributes:
+        media_type: The outputs' ``Content-Type``.
+        modes: Pillow's modes of the frames that it holds; those with alpha and with 16 bits are among them.
+        has_resolution: Whether it states how many pixels an inch has.
+        largest_side: The most pixels across or down that can be written and read; infinite where memory ends first.
+        most_milliseconds: The longest that a frame of an animation can be shown; 0 where it holds no animation.
+        quality: The usual quality, on the encoder's own scale; None where the format has none.
+        cost: What encoding takes.
+        encode: Writes the output.
+        check: Raises ``MalformedError`` unless an output is exactly one whole file: browsers stop where Pillow goes on.
+        sample: Decodes the part of a large still that the proof compares; None where the proof compares all of it.
+
+    """
+
+    media_type: str
+    modes: frozenset[str]
+    has_resolution: bool
+    largest_side: float
+    most_milliseconds: int
+    quality: int | None
+    cost: EncodingCost
+    encode: Callable[["Job"], bytes]
+    check: Callable[[bytes], object]
+    sample: Callable[[bytes, Image.Image], "Sample | None"] = lambda _, __: None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """All that the pipeline knows of one image format.
+
+    Attributes:
+        name: Pillow's name of the format.
+        decoders: Pillow's names of the decoders that read it.
+        recognises: Tells by how a file begins whether it is of the format.
+        written_as: The format of a rendition that asks for none.
+        cost: What decoding takes.
+        inspect: Reads the structure of a file, which it recognises.
+        encoder: How it is written; None where it is only read.
+        layers: Reads the frames of a file that are composed here; None where Pillow composes them.
+        without_metadata: Returns a file without metadata for which Pillow may refuse to open it; None if it never does.
+        opened: Corrects an image that Pillow has opened.
+        prepare: Corrects the current page before its pixels are read.
+        correct: Returns the current page after its pixels were read, corrected.
+        repair: Returns a still without damage that browsers ignore, and a sentence about it; None if more is damaged.
+            Its second argument decodes a file and digests the pixels.
+        describe: Returns what a file that cannot be read consists of; empty if there is nothing to add.
+
+    """
+
+    name: str
+    decoders: tuple[str, ...]
+    recognises: Callable[[bytes], object]
+    written_as: str
+    cost: DecodingCost
+    inspect: Callable[[bytes], "Header"]
+    encoder: Encoder | None
+    layers: Callable[[bytes], Iterator[Layer]] | None = None
+    without_metadata: Callable[[bytes], bytes] | None = None
+    opened: Callable[[Any, "Header"], object] = _leave
+    prepare: Callable[[Any, "Header"], object] = _leave
+    correct: Callable[[Any, "Header"], Image.Image] = _leave
+    repair: Callable[[bytes, Callable[[bytes], bytes]], tuple[bytes, str] | None] = lambda _, __: None
+    describe: Callable[[bytes], str] = lambda _: ""
+
+    @property
+    def holds_animation(self) -> bool:
+        """Whether frames can be shown one after another."""
+        return self.encoder is not None and self.encoder.most_milliseconds > 0
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the structure of a file says, read without decoding a pixel.
+
+    Attributes:
+        format: The record of its format.
+        source: The file.
+        readable: The file as Pillow can read it; ``source`` itself unless something had to be left out.
+        losses: What was left out, in sentences.
+        opening_nanoseconds: What Pillow takes to open it: it reads segments, chunks and tags in Python.
+        opening_bytes: Memory that opening takes beside the file.
+        frame_count: How many frames it has; None where only Pillow knows.
+        canvas: Width and height of an animation's canvas; None where Pillow knows.
+        plays: How often an animation is played: 0 for ever; None where Pillow knows, or nothing says it.
+        least_size: Width and height that the decoder makes room for at least, whatever the image's own are.
+        least_pixels: How many pixels the decoder decodes at least.
+        pixel_nanoseconds: To decode a pixel, where that is not the format's usual cost.
+        other_nanoseconds: To decode what costs time beside pixels, such as the scans of a JPEG.
+        coefficient_bytes: Memory for the coefficients that a decoder keeps from scan to scan.
+        decodings: How often it is decoded.
+        is_lossy: Whether its pixels were stored with an error that looks like noise.
+        depth: Bits a channel; 8 where only Pillow knows.
+        is_indexed: Whether pixels are stored as entries of a palette, or in fewer than eight bits.
+
+    """
+
+    format: Format
+    source: bytes
+    readable: bytes
+    losses: tuple[str, ...] = ()
+    opening_nanoseconds: float = 0
+    opening_bytes: int = 0
+    frame_count: int | None = None
+    canvas: tuple[int, int] | None = None
+    plays: int | None = None
+    least_size: tuple[int, int] = (0, 0)
+    least_pixels: int = 0
+    pixel_nanoseconds: float | None = None
+    other_nanoseconds: float = 0
+    coefficient_bytes: int = 0
+    decodings: int = 1
+    is_lossy: bool = False
+    depth: int = 8
+    is_indexed: bool = False
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of an animation, one page of a TIFF, or the only one.
+
+    Attributes:
+        image: The pixels as stored, in a mode that can be resized.
+        full_size: Width and height of the stored pixels before the decoder shrank them.
+        extent: Width and height of the whole picture, in pixels of ``image``. A decoder that shrinks rounds the sides
+            of ``image`` up, so the picture may end within its last column and row.
+        transpose: What turns the pixels upright. It is applied after resizing, when there are fewer of them.
+        duration: How long it is shown, in milliseconds; 0 where the format has no time.
+        icc: The colour profile of ``image``, byte for byte.
+        compression: A TIFF page's own.
+        predictor: The predictor of a TIFF page: 1 is none, 2 stores differences to the pixel on the left.
+        quantization: The quantisation tables of a JPEG, or of a TIFF page of JPEGs, the first component's first; empty
+            for other formats, or where nothing is lost.
+        resolution: Pixels an inch, across and down as they are stored, where these differ.
+
+    """
+
+    image: Image.Image
+    full_size: tuple[int, int]
+    extent: tuple[float, float]
+    transpose: Image.Transpose | None
+    duration: float
+    icc: bytes | None
+    compression: str | None
+    predictor: int
+    quantization: Mapping[int, Sequence[int]]
+    resolution: tuple[float, float] | None
+
+    @property
+    def swaps_sides(self) -> bool:
+        """Whether turning it upright turns its width into its height."""
+        return self.transpose in SWAPPING
+
+    @property
+    def displayed_size(self) -> tuple[int, int]:
+        """Width and height once it is turned upright, before the decoder shrank it."""
+        return self.full_size[::-1] if self.swaps_sides else self.full_size
+
+
+SWAPPING = frozenset(
+    {
+        Image.Transpose.TRANSPOSE,
+        Image.Transpose.ROTATE_270,
+        Image.Transpose.TRANSVERSE,
+        Image.Transpose.ROTATE_90,
+    }
+)
+"""The transpositions that turn width into height."""
+
+
+class Source(Protocol):
+    """What encoders read from the picture of the frames: attributes of ``imaging.decode.Picture``."""
+
+    @property
+    def header(self) -> Header: ...
+    @property
+    def format(self) -> str: ...
+    @property
+    def loop(self) -> int | None: ...
+    @property
+    def full_size(self) -> tuple[int, int]: ...
+    @property
+    def channels(self) -> int: ...
+    @property
+    def subsampling(self) -> int: ...
+    @property
+    def colour_chunks(self) -> Mapping[bytes, bytes]: ...
+    @property
+    def has_default_image(self) -> bool: ...
+    @property
+    def has_few_colours(self) -> bool: ...
+    @property
+    def shows_few_colours(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Job:
+    """One output to be encoded.
+
+    Attributes:
+        frames: In modes that the format holds, and as many as it can show.
+        format: Pillow's name of the format to write.
+        kept: The encoder's options for the metadata that is kept.
+
+    """
+
+    picture: Source
+    frames: Sequence[Frame]
+    format: str
+    rendition: Rendition
+    kept: Options
+
+    @property
+    def images(self) -> list[Image.Image]:
+        return [frame.image for frame in self.frames]
+
+    @property
+    def is_reencoded(self) -> bool:
+        """Whether the output has the source's format."""
+        return self.format == self.picture.format
+
+    @property
+    def colour(self) -> Options:
+        """The options that every format with colour profiles and metadata takes."""
+        return {"icc_profile": self.frames[0].icc, "dpi": self.frames[0].resolution, **self.kept}
+
+    def grows(self, body: bytes) -> bool:
+        """Whether ``body`` is larger than a source of the same format."""
+        return self.is_reencoded and len(body) > len(self.picture.header.source)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A part of an encoded still, decoded.
+
+    Attributes:
+        size: Width and height of the whole, as encoded.
+        shown: The decoded part, at any scale.
+        expected: The pixels that were encoded there.
+
+    """
+
+    size: tuple[int, int]
+    shown: Image.Image
+    expected: Image.Image

@@ -1,0 +1,62 @@
+"""HEIC: its record. It is read only if pillow-heif was built in, and is written as JPEG."""
+
+from errors import Reason, RejectedError
+from imaging.format import DecodingCost, Format, Header
+from imaging.formats import avif_boxes, tiff_directories
+
+try:
+    import pillow_heif
+except ImportError:
+    IS_BUILT_IN = False
+else:
+    pillow_heif.register_heif_opener()
+    IS_BUILT_IN = True
+
+
+BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
+"""One of these is in the ``ftyp`` box of a HEIC file (ISO/IEC 23008-12, annex B.4)."""
+
+MOST_BRANDS_BYTES = 1024
+"""How much of the ``ftyp`` box is read: files have a few brands of four bytes."""
+
+
+def _is_heic(source: bytes) -> bool:
+    """Tell whether the major brand or a compatible one is HEIC's (ISO/IEC 14496-12, 4.3)."""
+    if source[4:8] != b"ftyp":
+        return False
+    end = min(int.from_bytes(source[:4], "big"), len(source), MOST_BRANDS_BYTES)
+    return not BRANDS.isdisjoint({source[8:12], *(source[offset : offset + 4] for offset in range(16, end, 4))})
+
+
+def inspect(source: bytes) -> Header:
+    """Read the boxes.
+
+    Raises:
+        RejectedError: HEIC_NOT_BUILT_IN, or TOO_LARGE: there are more than ``structure.MAX_PARTS``.
+
+    """
+    if not IS_BUILT_IN:
+        raise RejectedError(
+            Reason.HEIC_NOT_BUILT_IN, "HEIC needs a decoder: build the function with `invoke build --heic`"
+        )
+    return Header(
+        FORMAT,
+        source,
+        source,
+        opening_nanoseconds=tiff_directories.tag_nanoseconds(avif_boxes.read_streams(source).exif),
+        # The other pictures in the file are previews and views of the main one.
+        frame_count=1,
+        is_lossy=True,
+    )
+
+
+FORMAT = Format(
+    name="HEIF",
+    decoders=("HEIF",),
+    recognises=_is_heic,
+    # Few programs show HEIC.
+    written_as="JPEG",
+    cost=DecodingCost(pixel_bytes=12, pixel_nanoseconds=40),
+    inspect=inspect,
+    encoder=None,
+)

@@ -1,0 +1,284 @@
+"""The segments and scans of a JPEG, read without decoding a pixel."""
+
+import collections
+import itertools
+import re
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from imaging.structure import bounded
+
+FRAMES = frozenset({*range(0xC0, 0xD0), 0xDE} - {0xC4, 0xC8, 0xCC})
+"""The segments that state the size and the components of the image (ITU-T T.81, table B.1)."""
+
+PROGRESSIVE_FRAMES, LOSSLESS_FRAMES = frozenset({0xC2, 0xC6, 0xCA, 0xCE}), frozenset({0xC3, 0xC7, 0xCB, 0xCF})
+"""Frames whose scans each bring some coefficients, and frames without coefficients."""
+
+SCAN, TABLES, APP_1, APP_13 = 0xDA, 0xDB, 0xE1, 0xED
+
+BREAKING = {
+    0xE0: ("JFIF", re.compile(rb"JFIF.{0,2}\Z", re.DOTALL)),
+    0xE2: ("ICC_PROFILE", re.compile(rb"ICC_PROFILE\0.?\Z", re.DOTALL)),
+    0xED: ("Photoshop 3.0", re.compile(rb"Photoshop 3\.0\0.*8BIM..\Z", re.DOTALL)),
+    0xEE: ("Adobe", re.compile(rb"Adobe.?\Z", re.DOTALL)),
+}
+"""The segments that Pillow fails at when they are cut off, with their names and the content that makes it fail.
+Browsers and libjpeg ignore such segments."""
+
+VALUES = FRAMES | {TABLES, APP_13}
+"""Segments that Pillow takes apart value by value; ``APP_13`` holds Photoshop's blocks."""
+
+EXIF = b"Exif\0\0"
+
+SEGMENT = re.compile(rb"\xff[\xc0-\xc7\xc9-\xcf\xd9-\xef\xfe]")
+"""A marker with data, or the end marker. Pillow takes all others for markers without data (ITU-T T.81, table B.1)."""
+
+MAX_COMPONENTS = 4
+"""Pillow opens no JPEG with more."""
+
+END = b"\xff\xd9"
+
+ALL_COEFFICIENTS = (1 << 64) - 1
+
+FILLER = bytes.fromhex("db6d") * 32
+"""Stands in for missing data. It begins with set bits, since a decoder fills in zeros."""
+
+PROFILE = b"ICC_PROFILE\0"
+PROFILE_HEADER = len(PROFILE) + 2
+"""The header of a segment with a part of a colour profile: this name, the part's number from 1, and the number of parts
+(ICC.1:2022, B.4)."""
+
+
+class Segment(NamedTuple):
+    """A part of the file (ITU-T T.81, B.1.1.4).
+
+    Attributes:
+        kind: The second byte of its marker.
+        stray: Bytes between the previous segment and its marker; after the header of a scan, the scan's data.
+        start: Offset of its content, after the length field.
+        end: Offset after its content; may lie beyond the end of the file.
+
+    """
+
+    kind: int
+    stray: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Structure:
+    """The segments of a JPEG, and what its decoder does with them.
+
+    Attributes:
+        segments: How many there are before the first scan.
+        stray_bytes: Between those segments.
+        value_bytes: In segments of ``VALUES``.
+        copied_bytes: That Pillow copies to join the segments of EXIF: for each further segment, all before it.
+        exif: The joined EXIF of all segments.
+        damaged: Where each segment starts at which Pillow fails, and its name.
+        is_lossless: Whether pixels are stored without loss; no decoder can shrink those while it reads them.
+        scans: How often every block is decoded; a scan of one component counts as its share of the blocks.
+        coefficients: Of all blocks.
+        keeps_coefficients: Whether several scans make the image: a decoder holds all coefficients until the last.
+
+    """
+
+    segments: int
+    stray_bytes: int
+    value_bytes: int
+    copied_bytes: int
+    exif: bytes
+    damaged: Mapping[int, str]
+    is_lossless: bool
+    scans: float
+    coefficients: int
+    keeps_coefficients: bool
+
+
+def read_structure(body: bytes) -> Structure:
+    """Read the segments of ``body``, which begins with the signature, as far as a decoder needs them.
+
+    Raises:
+        RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS``.
+
+    """
+    count = stray = values = joined = copied = coefficients = component_count = 0
+    exif: list[bytes] = []
+    damaged: dict[int, str] = {}
+    shares: dict[int, float] = {}
+    scans, keeps, is_lossless = 0.0, False, False
+    for segment in _segments(body):
+        content = body[segment.start : segment.end] if segment.kind in FRAMES | {SCAN} else b""
+        if segment.kind == SCAN:
+            components = content[1 : 1 + 2 * content[0] : 2] if content else b""
+            is_first = not scans
+            # A scan that names no component is none, and ends the image.
+            scans += sum(shares.get(component, 0) for component in set(components))
+            keeps = keeps or len(components) < component_count
+            if is_first:
+                count, stray = count + 1, stray + segment.stray
+            if not keeps:
+                break
+            continue
+        if scans:
+            continue
+        count, stray = count + 1, stray + segment.stray
+        if segment.kind in FRAMES:
+            shares, component_count, coefficients = _components(content)
+            keeps = segment.kind in PROGRESSIVE_FRAMES
+            is_lossless = is_lossless or segment.kind in LOSSLESS_FRAMES
+        if segment.kind in VALUES:
+            values += segment.end - segment.start
+        elif segment.kind == APP_1 and body.startswith(EXIF, segment.start):
+            exif.append(body[segment.start + len(EXIF) : segment.end])
+            joined += len(exif[-1])
+            copied += joined
+        if segment.kind in BREAKING and BREAKING[segment.kind][1].match(body, segment.start, segment.end):
+            damaged[segment.start] = BREAKING[segment.kind][0]
+    return Structure(count, stray, values, copied, b"".join(exif), damaged, is_lossless, scans, coefficients, keeps)
+
+
+def _segments(body: bytes) -> Iterator[Segment]:
+    """Yield each segment that a decoder finds, up to the first end marker after a scan.
+
+    Raises:
+        RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS``.
+
+    """
+    return bounded(_all_segments(body))
+
+
+def _all_segments(body: bytes) -> Iterator[Segment]:
+    position, in_scans = 2, False
+    while found := SEGMENT.search(body, position):
+        kind, start = body[found.start() + 1], found.end()
+        if kind == END[1]:
+            yield Segment(kind, found.start() - position, start, start)
+            if in_scans:
+                return
+            position = start
+            continue
+        in_scans = in_scans or kind == SCAN
+        end = start + max(2, int.from_bytes(body[start : start + 2], "big"))
+        yield Segment(kind, found.start() - position, start + 2, end)
+        position = end
+
+
+def _components(frame: bytes) -> tuple[dict[int, float], int, int]:
+    """Return each component's share of the blocks, the number of components, and the number of coefficients.
+
+    ITU-T T.81, A.1 and B.2.2. Decoders accept components that share a number. Their shares are added: a scan that
+    names the number may mean any of them.
+    """
+    if len(frame) < 6:
+        return {}, 0, 0
+    height, width, count = struct.unpack_from(">HHB", frame, 1)
+    last = min(len(frame) - 1, 6 + 3 * min(count, MAX_COMPONENTS))
+    components = [frame[start : start + 2] for start in range(6, last, 3)]
+    factors = [(max(1, sampling >> 4), max(1, sampling & 15)) for _, sampling in components]
+    across, down = (max((factor[side] for factor in factors), default=1) for side in (0, 1))
+    blocks = sum(one * other for one, other in factors)
+    shares: dict[int, float] = {}
+    for (number, _), (one, other) in zip(components, factors, strict=True):
+        shares[number] = shares.get(number, 0) + one * other / blocks
+    return shares, len(components), -(-width // (8 * across)) * -(-height // (8 * down)) * 64 * blocks
+
+
+def without_damage(body: bytes, damaged: Mapping[int, str]) -> tuple[bytes, tuple[str, ...]]:
+    """Rename the damaged segments, so that no decoder reads them: no pixel needs them.
+
+    Returns:
+        The JPEG, a copy only if a segment is renamed, and a sentence about each.
+
+    """
+    if not damaged:
+        return body, ()
+    renamed = bytearray(body)
+    for start in damaged:
+        renamed[start] = 0
+    names = dict.fromkeys(damaged.values())
+    return bytes(renamed), tuple(f"the segment {name} is damaged and was ignored" for name in names)
+
+
+def tables(body: bytes) -> dict[int, list[int]]:
+    """Return the quantisation tables before the first scan, by number (ITU-T T.81, B.2.4.1); a TIFF has them alone.
+
+    Raises:
+        RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS`` segments.
+
+    """
+    found = {}
+    for segment in itertools.takewhile(lambda segment: segment.kind != SCAN, _segments(body)):
+        position = segment.start
+        while segment.kind == TABLES and position < min(segment.end, len(body)):
+            width, number = 1 + (body[position] >> 4 == 1), body[position] & 15
+            values = body[position + 1 : position + 1 + 64 * width]
+            if len(values) == 64 * width:
+                found[number] = list(struct.unpack(">64H" if width == 2 else "64B", values))
+            position += 1 + 64 * width
+    return found
+
+
+def profile(segments: Iterable[bytes]) -> bytes | None:
+    """Join the parts of a colour profile as Chromium does; None if a part is missing or repeated.
+
+    Args:
+        segments: The data of all ``APP2`` segments. Only as many parts count as the first one announces, since some
+            writers store the profile twice.
+
+    """
+    parts = [part for part in segments if part.startswith(PROFILE) and len(part) > PROFILE_HEADER]
+    if not parts:
+        return None
+    count = parts[0][PROFILE_HEADER - 1]
+    numbered = {part[PROFILE_HEADER - 2]: part for part in parts[:count] if part[PROFILE_HEADER - 1] == count}
+    if not count or numbered.keys() != set(range(1, count + 1)):
+        return None
+    return b"".join(numbered[number][PROFILE_HEADER:] for number in range(1, count + 1))
+
+
+def has_all_scans(body: bytes) -> bool:
+    """Tell whether the scan headers announce every bit of every component's coefficients."""
+    missing: dict[int, int] = {}
+    is_progressive = False
+    for segment in _segments(body):
+        data = body[segment.start : segment.end]
+        if segment.kind in FRAMES and not missing:
+            is_progressive = segment.kind in PROGRESSIVE_FRAMES
+            missing = dict.fromkeys(data[6::3], ALL_COEFFICIENTS)
+        elif segment.kind == SCAN and len(data) >= 4:
+            first, last, precision = data[-3:]
+            # The lower half of the last byte says how many low bits are left to later scans.
+            done = (2 << last) - (1 << first) if is_progressive and not precision & 15 else 0
+            for component in data[1:-3:2]:
+                missing[component] = missing.get(component, 0) & ~(done if is_progressive else ALL_COEFFICIENTS)
+    return bool(missing) and not any(missing.values())
+
+
+def find_end(body: bytes) -> int | None:
+    """Return the offset after the first end marker that follows a scan; None if the file is cut off."""
+    last = next(iter(collections.deque(_segments(body), maxlen=1)), None)
+    return last.end if last is not None and last.kind == END[1] else None
+
+
+def lacks_end(body: bytes) -> bool:
+    """Tell whether no end marker follows the scans: the file is cut off, or was filled up after it had been cut off."""
+    # Most files end with the marker. Others append data after it, even a video.
+    return not body.endswith(END) and find_end(body) is None
+
+
+def with_end(body: bytes) -> Iterator[bytes]:
+    """Yield the JPEG with an end marker, and the JPEG with foreign data before the end marker.
+
+    A decoder makes the same pixels of both only if no pixels are missing. Zeros at the end are dropped: an interrupted
+    upload may have left them.
+    """
+    data = body.rstrip(b"\0")
+    if data.endswith(b"\xff"):
+        # This byte is half of an end marker, or the last byte of the pixels. As the latter it does no harm.
+        data += b"\0"
+    yield data + END
+    yield data + FILLER + END

@@ -1,0 +1,398 @@
+"""The chunks of a PNG, read without decoding a pixel: which of them matter, the frames they make, its first rows."""
+
+import io
+import itertools
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from errors import MalformedError
+from imaging.layers import Disposal, Layer
+from imaging.structure import bounded
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+SIZE, HEIGHT = slice(16, 24), slice(20, 24)
+"""Where the first chunk, the header, says how wide and high the image is (PNG specification, 11.2.1)."""
+
+HEADER, HEADER_CHECK = slice(12, 29), slice(29, 33)
+"""Its kind and data, and the checksum of them."""
+
+DEPTH, COLOUR_TYPE = 24, 25
+"""Where the header has the bits of a channel, and the kind of pixels: grey, colour or entries of a palette."""
+
+INTERLACE = 28
+"""Where the header says whether the pixels come in seven passes."""
+
+GREY, COLOUR, PALETTE = 0, 2, 3
+"""Colour types that can have a transparent colour, or several."""
+
+CHANNELS = {GREY: 1, COLOUR: 3, PALETTE: 1, 4: 2, 6: 4}
+"""Of each colour type."""
+
+ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""The first column and row of each pass, and the steps to the next ones (PNG specification, 8.2)."""
+
+ZLIB_HEADER, PIECE = 2, 1 << 14
+"""Bytes before the deflated ones (RFC 1950), and how many of these are inflated at once: to 16 MiB at most."""
+
+ANCILLARY = 0x20
+"""The bit of a kind's first letter that says that a decoder may skip the chunk (PNG specification, 5.4)."""
+
+ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
+"""Ancillary chunks that hold frames, and say how many there are and how they are shown."""
+
+ONCE = frozenset({b"IHDR", b"PLTE"})
+"""Critical chunks that a PNG has once, before its pixels: of two of them each decoder would believe another."""
+
+PIXELS = frozenset({b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"pHYs"})
+"""Ancillary chunks that say what the pixels' values mean, and what shape they have; the first of each kind counts, and
+only before the pixels."""
+
+FRAMES = frozenset({b"IDAT", b"fcTL", b"fdAT"})
+"""Chunks that hold pixels, or say where they are shown."""
+
+CONTROL = struct.Struct(">5I2H2B")
+"""Of a frame: its number, width, height, left, top, time as a fraction of a second, disposal and blending."""
+
+DISPOSALS = {1: Disposal.CLEAR, 2: Disposal.RESTORE}
+"""What is done with a frame (PNG specification, 11.3.6.2)."""
+
+SRGB_CODES = bytes([1, 13, 0, 1])
+"""A ``cICP`` chunk that says what a PNG without it means (ITU-T H.273; PNG specification, 11.3.2.6)."""
+
+SIZES = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"pHYs": 9}
+"""Of the data of those that have a fixed size, in bytes."""
+
+PROFILE = re.compile(rb"[^\0]{1,79}\0\0")
+"""How an ``iCCP`` chunk begins: the name of the profile, and 0 for deflate (PNG specification, 11.3.2.3)."""
+
+TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
+"""The chunks that hold a name and a text (PNG specification, 11.3.3)."""
+
+TEXTS_READ = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")
+"""The names of texts that are XMP and EXIF."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A part of the file (PNG specification, 5.3).
+
+    Attributes:
+        start: Of its length, which is followed by kind, data and checksum.
+        end: Behind its checksum; beyond the file's own where that is cut off.
+
+    """
+
+    kind: bytes
+    start: int
+    end: int
+
+
+def chunks(png: bytes) -> Iterator[Chunk]:
+    """Each chunk in order.
+
+    Raises:
+        RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS``.
+
+    """
+    return bounded(_chunks(png))
+
+
+def _chunks(png: bytes) -> Iterator[Chunk]:
+    position = len(SIGNATURE)
+    while position + 8 <= len(png):
+        length, kind = struct.unpack_from(">I4s", png, position)
+        chunk = Chunk(kind, position, position + length + 12)
+        yield chunk
+        position = chunk.end
+
+
+def size(png: bytes) -> tuple[int, int]:
+    """Width and height in pixels.
+
+    Raises:
+        MalformedError: It has no whole header.
+
+    """
+    if len(png) < HEADER_CHECK.stop:
+        raise MalformedError("it has no header")
+    width, height = struct.unpack(">II", png[SIZE])
+    return width, height
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The chunks of a PNG that matter.
+
+    Attributes:
+        readable: A PNG of the chunks that decide what the image shows, read as browsers read them, and of its metadata.
+        losses: A sentence about each chunk that was left out although it matters.
+        chunk_count: How many chunks the file has.
+        exif: The data of every ``eXIf`` chunk.
+
+    """
+
+    readable: bytes
+    losses: tuple[str, ...]
+    chunk_count: int
+    exif: tuple[bytes, ...]
+
+
+def read_contents(png: bytes) -> Contents:
+    """Separate the chunks that matter from the others.
+
+    Damaged ancillary chunks and texts are left out: Pillow refuses an image for a damaged chunk, and takes a text named
+    ``transparency`` for its own entry of that name. Memory: one copy of ``png``.
+
+    Raises:
+        MalformedError: It does not begin with a header, has two headers or palettes, or no palette though its pixels
+            are entries of one, or something that is no chunk before the pixels, or something between them.
+        RejectedError: TOO_LARGE: there are more chunks than ``structure.MAX_PARTS``.
+
+    """
+    if png[HEADER][:4] != b"IHDR" or len(png) < HEADER_CHECK.stop:
+        raise MalformedError("it does not begin with a header")
+    view, kept = memoryview(png), io.BytesIO()
+    kept.write(SIGNATURE)
+    seen: set[bytes] = set()
+    losses: list[str] = []
+    exif: list[bytes] = []
+    count, previous = 0, b""
+    for chunk in chunks(png):
+        count += 1
+        _check_place(png, chunk, seen, previous)
+        previous = chunk.kind
+        if not chunk.kind.isalpha():
+            # Nothing after the pixels is needed.
+            break
+        if not _is_wanted(png, chunk, seen):
+            continue
+        if not _is_sound(png, chunk):
+            losses.append(f"the chunk {chunk.kind.decode()} is damaged and was ignored")
+            continue
+        seen.add(chunk.kind)
+        if chunk.kind == b"cICP":
+            codes = png[chunk.start + 8 : chunk.end - 4]
+            if codes != SRGB_CODES:
+                losses.append(f"the chunk cICP (primaries {codes[0]}, transfer function {codes[1]}) was ignored")
+            continue
+        if chunk.kind == b"eXIf":
+            exif.append(png[chunk.start + 8 : chunk.end - 4])
+        kept.write(_key(png, chunk) if chunk.kind == b"tRNS" else view[chunk.start : chunk.end])
+    return Contents(kept.getvalue(), tuple(losses), count, tuple(exif))
+
+
+def with_checksum(png: bytes) -> bytes | None:
+    """The still with the Adler-32 that its pixels have; None if more is damaged than this checksum of the zlib stream.
+
+    Every ``IDAT`` chunk must have its own checksum, and the stream must hold as many bytes as the header promises:
+    pixels that were damaged on their way are not taken for good. Time: the stream is inflated once, in pieces.
+    """
+    view, pixels = memoryview(png), [chunk for chunk in chunks(png) if chunk.kind == b"IDAT"]
+    if not pixels or not all(_has_checksum(png, chunk) for chunk in pixels):
+        return None
+    stream = b"".join(view[chunk.start + 8 : chunk.end - 4] for chunk in pixels)
+    wanted = _filtered_bytes(png, size(png))
+    inflated = _inflated(stream, wanted)
+    if not inflated.is_whole or inflated.byte_count != wanted:
+        return None
+    whole = _chunk(b"IDAT", stream[: inflated.end] + inflated.adler.to_bytes(4, "big"))
+    return b"".join([view[: pixels[0].start], whole, view[pixels[-1].end :]])
+
+
+def lacks_rows(png: bytes) -> bool:
+    """Whether a still holds fewer rows than it says.
+
+    Pillow takes the end of the zlib stream for the end of the pixels. Time: the stream is inflated once, in pieces.
+    """
+    view = memoryview(png)
+    stream = b"".join(view[chunk.start + 8 : chunk.end - 4] for chunk in chunks(png) if chunk.kind == b"IDAT")
+    wanted = _filtered_bytes(png, size(png))
+    return _inflated(stream, wanted).byte_count < wanted
+
+
+def layers(png: bytes) -> Iterator[Layer]:
+    """Each frame of an animation as a PNG of its own; the first may be a picture that is no frame.
+
+    Raises:
+        MalformedError: A frame is damaged, out of order, or reaches over the edge.
+        RejectedError: TOO_LARGE: there are more chunks than ``structure.MAX_PARTS``.
+
+    """
+    view = memoryview(png)
+    control: bytes | None = None
+    parts: list[memoryview] = []
+    colours: list[memoryview] = []
+    numbers = itertools.count()
+    for chunk in chunks(png):
+        data = view[chunk.start + 8 : chunk.end - 4]
+        if chunk.kind in {b"PLTE", b"tRNS"}:
+            colours.append(view[chunk.start : chunk.end])
+        elif chunk.kind in FRAMES:
+            if not _has_checksum(png, chunk):
+                raise MalformedError(f"its chunk {chunk.kind.decode()} is damaged")
+            if chunk.kind != b"IDAT" and int.from_bytes(data[:4], "big") != next(numbers):
+                raise MalformedError("its frames are out of order")
+            if chunk.kind != b"fcTL":
+                parts.append(data if chunk.kind == b"IDAT" else data[4:])
+                continue
+            if parts:
+                yield _layer(png, control, colours, parts)
+            control, parts = bytes(data), []
+    if parts:
+        yield _layer(png, control, colours, parts)
+
+
+def _layer(png: bytes, control: bytes | None, colours: list[memoryview], parts: list[memoryview]) -> Layer:
+    """What one ``fcTL`` chunk and pixels make (PNG specification, 11.3.6.2); all of the canvas without the former."""
+    canvas = size(png)
+    if control is None:
+        control = CONTROL.pack(0, *canvas, 0, 0, 0, 0, 0, 0)
+    if len(control) != CONTROL.size:
+        raise MalformedError("a frame's size is damaged")
+    _, width, height, left, top, numerator, denominator, disposal, blending = CONTROL.unpack(control)
+    if not (0 < width <= canvas[0] - left and 0 < height <= canvas[1] - top):
+        raise MalformedError("a frame reaches over the edge")
+    header = _chunk(b"IHDR", struct.pack(">II", width, height) + png[SIZE.stop : HEADER.stop])
+    source = b"".join([SIGNATURE, header, *colours, _chunk(b"IDAT", b"".join(parts)), _chunk(b"IEND", b"")])
+    milliseconds = 1000 * numerator / (denominator or 100)
+    return Layer(source, left, top, DISPOSALS.get(disposal, Disposal.KEEP), blending == 1, milliseconds)
+
+
+@dataclass(frozen=True)
+class _Inflated:
+    """What a zlib stream holds.
+
+    Attributes:
+        byte_count: Of the data, inflated.
+        adler: Their checksum.
+        end: Where the deflated data end in the stream.
+        is_whole: Whether they have an end.
+
+    """
+
+    byte_count: int
+    adler: int
+    end: int
+    is_whole: bool
+
+
+def _inflated(stream: bytes, most: int) -> _Inflated:
+    """Inflate a zlib stream until it ends, is damaged, or has brought more than ``most`` bytes."""
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    byte_count, adler, end = 0, zlib.adler32(b""), ZLIB_HEADER
+    while end < len(stream) and byte_count <= most and not inflater.eof:
+        piece = stream[end : end + PIECE]
+        try:
+            data = inflater.decompress(piece, most + 1 - byte_count)
+        except zlib.error:
+            break
+        byte_count += len(data)
+        adler = zlib.adler32(data, adler)
+        end += len(piece) - len(inflater.unused_data)
+    return _Inflated(byte_count, adler, end, inflater.eof)
+
+
+def _filtered_bytes(png: bytes, sides: tuple[int, int]) -> int:
+    """How many bytes a frame takes before it is deflated: each row begins with its filter (sections 7.2, 8.2)."""
+    width, height = sides
+    bits = png[DEPTH] * CHANNELS.get(png[COLOUR_TYPE], 0)
+    passes = ADAM7 if png[INTERLACE] else ((0, 0, 1, 1),)
+    sizes = [(-(-(width - left) // across), -(-(height - top) // down)) for left, top, across, down in passes]
+    return sum(rows * (1 + -(-columns * bits // 8)) for columns, rows in sizes if columns > 0 and rows > 0)
+
+
+def _check_place(png: bytes, chunk: Chunk, seen: set[bytes], previous: bytes) -> None:
+    """Refuse a chunk that stops decoders before they have all pixels."""
+    if b"IDAT" in seen:
+        if chunk.kind == b"IDAT" != previous:
+            # Decoders stop there (section 5.6): the rest of the image would be missing.
+            raise MalformedError("it has another chunk between its IDAT chunks")
+        return
+    if not chunk.kind.isalpha():
+        raise MalformedError(f"{chunk.kind!r} is in the place of a chunk's kind")
+    if chunk.kind in ONCE & seen:
+        raise MalformedError(f"it has two {chunk.kind.decode()} chunks")
+    if chunk.kind == b"IDAT" and png[COLOUR_TYPE] == PALETTE and b"PLTE" not in seen:
+        raise MalformedError("it has no palette")
+
+
+def _is_wanted(png: bytes, chunk: Chunk, seen: set[bytes]) -> bool:
+    """Whether a chunk matters, where it is."""
+    if chunk.kind in ONCE & seen:
+        return False
+    if not chunk.kind[0] & ANCILLARY or chunk.kind in ANIMATION:
+        return True
+    if chunk.kind in TEXTS:
+        return png.startswith(TEXTS_READ, chunk.start + 8)
+    if chunk.kind == b"tRNS" and png[COLOUR_TYPE] == PALETTE and b"PLTE" not in seen:
+        return False
+    is_in_place = chunk.kind == b"eXIf" or (chunk.kind in PIXELS and b"IDAT" not in seen)
+    return is_in_place and chunk.kind not in seen
+
+
+def _is_sound(png: bytes, chunk: Chunk) -> bool:
+    """Whether a chunk can be taken: of what is not pixels its checksum, size and form must be right."""
+    if chunk.kind != b"PLTE" and (not chunk.kind[0] & ANCILLARY or chunk.kind in ANIMATION):
+        return True
+    size = chunk.end - chunk.start - 12
+    least, most = 0, size
+    if chunk.kind in SIZES:
+        least = most = SIZES[chunk.kind]
+    elif chunk.kind == b"PLTE":
+        least = 3
+    elif chunk.kind == b"tRNS":
+        least, most = {GREY: (2, size), COLOUR: (6, size)}.get(png[COLOUR_TYPE], (1, 256))
+    elif chunk.kind == b"iCCP" and not PROFILE.match(png, chunk.start + 8, chunk.end - 4):
+        return False
+    return least <= size <= most and _has_checksum(png, chunk)
+
+
+def _has_checksum(png: bytes, chunk: Chunk) -> bool:
+    view, check = memoryview(png), chunk.end - 4
+    return zlib.crc32(view[chunk.start + 4 : check]) == int.from_bytes(view[check : chunk.end], "big")
+
+
+def _key(png: bytes, chunk: Chunk) -> bytes:
+    """The ``tRNS`` chunk as Pillow compares it: grey of few bits in levels from 0 to 255; nothing if no pixel has it.
+
+    Of pixels of up to eight bits only the low byte counts, as in Chromium.
+    """
+    data, depth, colour_type = png[chunk.start + 8 : chunk.end - 4], png[DEPTH], png[COLOUR_TYPE]
+    if colour_type not in {GREY, COLOUR} or depth > 8:
+        return _chunk(b"tRNS", data)
+    highest, levels = (1 << depth) - 1, data[1 : 6 if colour_type == COLOUR else 2 : 2]
+    if max(levels) > highest:
+        return b""
+    return _chunk(b"tRNS", b"".join(struct.pack(">H", 255 * level // highest) for level in levels))
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+
+
+def check_whole(png: bytes) -> None:
+    """Refuse what is more or less than the chunks of one PNG.
+
+    Raises:
+        MalformedError: A checksum is wrong, or it does not begin or end as a PNG does.
+
+    """
+    end, last = 0, b""
+    for chunk in chunks(png) if png.startswith(SIGNATURE) else ():
+        end, last = chunk.end, chunk.kind
+        if not _has_checksum(png, chunk):
+            raise MalformedError(f"its chunk {last.decode('latin-1')} is damaged")
+    if last != b"IEND" or end != len(png):
+        raise MalformedError("it does not end as a PNG does")
+
+
+def first_rows(png: bytes, height: int) -> bytes:
+    """The PNG, which is whole, but no higher than this."""
+    lower = bytearray(png)
+    lower[HEIGHT] = height.to_bytes(4, "big")
+    lower[HEADER_CHECK] = zlib.crc32(lower[HEADER]).to_bytes(4, "big")
+    return bytes(lower)

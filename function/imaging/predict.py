@@ -1,0 +1,101 @@
+"""Predicts from headers what a source will take to render: memory and time, before a pixel is decoded."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from imaging.decode import RESIZABLE, Picture
+from imaging.format import Encoder
+from imaging.limits import SOURCE_COPIES
+from renditions import Rendition
+
+PIXEL_BYTES, STORED_BYTES = 4, {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}
+"""How many bytes Pillow stores a pixel in: the first in every mode that is not among the second."""
+
+LAYERED_BYTES = 12
+"""What composing frames holds per pixel of the canvas: the previous frame, its copy, and the layer over it."""
+
+SIDE_NANOSECONDS = 300
+"""To decode each row and each column, beside their pixels: more than the pixels, where an image is one pixel wide."""
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What rendering a source will take.
+
+    Attributes:
+        pixels: Of the source as stored, all frames together.
+        nanoseconds: To decode and resize all frames, on one core.
+        peak_bytes: The most memory in use at once, beside what the runtime occupies.
+
+    """
+
+    pixels: int
+    nanoseconds: float
+    peak_bytes: int
+
+
+def predict(picture: Picture, renditions: Sequence[Rendition], encoders: Sequence[Encoder]) -> Demand:
+    """Predict what ``picture`` will take, after its decoder was told how far to shrink it.
+
+    Args:
+        picture: As opened.
+        renditions: What it is made into.
+        encoders: What writes each of them.
+
+    """
+    header, kinds = picture.header, picture.kinds
+    decoded = {kind: (max(kind[1][0], header.least_size[0]), max(kind[1][1], header.least_size[1])) for kind in kinds}
+    pixels = sum(count * math.prod(decoded[kind]) for kind, count in kinds.items())
+    decoding = max(_frame_bytes(picture, mode, math.prod(size)) for (mode, _), size in decoded.items())
+    shrunk = math.prod(picture.size) / math.prod(picture.full_size)
+    encoding = held = 0
+    for rendition, encoder in zip(renditions, encoders, strict=True):
+        outputs = {size: _output_pixels(rendition, encoder, size) for _, size in kinds}
+        encoding = max(encoding, encoder.cost.bytes_for(max(outputs.values()), picture.frame_count))
+        # All frames are resized before the first is encoded.
+        held += PIXEL_BYTES * sum(count * outputs[size] for (_, size), count in kinds.items())
+    if picture.size != picture.full_size and any(
+        picture.size in _output_sizes(rendition, encoder, picture.full_size)
+        for rendition, encoder in zip(renditions, encoders, strict=True)
+    ):
+        # What the decoder shrank is that output itself.
+        decoding = 0
+    peak_bytes = SOURCE_COPIES * len(header.source) + shrunk * decoding + held
+    return Demand(pixels, _nanoseconds(picture, pixels), round(peak_bytes + max(header.coefficient_bytes, encoding)))
+
+
+def _nanoseconds(picture: Picture, pixels: int) -> float:
+    """Return the time to decode and resize all frames."""
+    header, cost = picture.header, picture.header.format.cost
+    per_pixel = cost.pixel_nanoseconds if header.pixel_nanoseconds is None else header.pixel_nanoseconds
+    sides = sum(count * sum(size) for (_, size), count in picture.kinds.items())
+    once = (
+        per_pixel * max(pixels, header.least_pixels)
+        + cost.frame_nanoseconds * picture.frame_count
+        + SIDE_NANOSECONDS * sides
+        + header.other_nanoseconds
+    )
+    return header.decodings * once
+
+
+def _frame_bytes(picture: Picture, mode: str, pixels: int) -> int:
+    """Return the memory of a frame until it is resized."""
+    stored = STORED_BYTES.get(mode, PIXEL_BYTES)
+    converted = premultiplied = 0
+    if picture.has_colour_key or mode not in RESIZABLE:
+        converted = stored if mode == "1" else PIXEL_BYTES
+    if picture.has_colour_key or mode in {"LA", "RGBA", "PA"}:
+        premultiplied = PIXEL_BYTES
+    layered = LAYERED_BYTES if picture.is_animated and picture.header.format.layers else 0
+    return (stored + converted + premultiplied + layered + picture.header.format.cost.pixel_bytes) * pixels
+
+
+def _output_pixels(rendition: Rendition, encoder: Encoder, size: tuple[int, int]) -> int:
+    """Return how many pixels a frame of this stored size becomes, whichever way it is turned."""
+    return max(math.prod(output) for output in _output_sizes(rendition, encoder, size))
+
+
+def _output_sizes(rendition: Rendition, encoder: Encoder, size: tuple[int, int]) -> list[tuple[int, int]]:
+    """Return what a frame of this stored size becomes: as it is stored, and turned."""
+    return [rendition.place(way, encoder.largest_side).size for way in (size, size[::-1])]

@@ -1,0 +1,150 @@
+"""What several encoders share: saving by Pillow, the quality, the times of an animation, few colours."""
+
+import io
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+from PIL import Image
+
+from imaging import palette
+from imaging.format import Job, Options
+from imaging.pillow import encoding
+
+AIMED_SHARE = 0.96
+"""The share of a source's bytes that a lower quality aims at: a guess is a little wrong."""
+
+LEAST_QUALITY, MOST_TRIES = 10, 3
+"""The lowest quality that is tried, and the number of tries: each takes as long as the first."""
+
+MOST_PER_OCTAVE = 80.0
+"""How much less quality halves the bytes, at most, whatever is measured."""
+
+STANDARD_LUMINANCE_SUM = 3688
+"""Sum of the luminance table of ITU-T T.81, K.1, which libjpeg scales by quality."""
+
+PALETTE_PAYS = 1 << 14
+"""Pixels from which a palette always takes fewer bytes than full colour."""
+
+
+def save(job: Job, images: Sequence[Image.Image], options: Options) -> bytes:
+    """Let Pillow encode ``images``; options that are None are left out.
+
+    Raises:
+        RejectedError: UNFAITHFUL: the encoder fails.
+
+    """
+    for image in images:
+        # Encoders also read what a decoder left here. Ours get everything as options.
+        image.info = {}
+    if len(images) > 1:
+        options = {"save_all": True, "append_images": images[1:], **options}
+    target = io.BytesIO()
+    options = {name: value for name, value in options.items() if value is not None}
+    with encoding(job.format):
+        images[0].save(target, job.format, **options)
+    return target.getvalue()
+
+
+def quality(job: Job, usual: int) -> int:
+    """Return the quality asked for, else the usual one, or a JPEG source's own where that is lower."""
+    if job.rendition.quality is not None:
+        return job.rendition.quality
+    return min(usual, max(jpeg_quality(frame.quantization) for frame in job.frames))
+
+
+def jpeg_quality(quantization: Mapping[int, Sequence[int]]) -> int:
+    """Return the quality, on libjpeg's scale, whose luminance table is as coarse as the first; 100 without any."""
+    if not quantization:
+        return 100
+    percent = 100 * sum(next(iter(quantization.values()))) / STANDARD_LUMINANCE_SUM
+    # libjpeg's jpeg_quality_scaling, solved for the quality.
+    solved = (200 - percent) / 2 if percent <= 100 else 5000 / percent
+    return min(100, max(1, round(solved)))
+
+
+def save_no_larger(
+    job: Job, usual: int, write: Callable[[int], bytes], *, per_octave: float, container_bytes: int
+) -> bytes:
+    """Write at the job's quality, or at a lower one if the output would be larger than a source of the same format.
+
+    A WebP or AVIF does not state the quality it was written with, and encoders differ. So the quality is searched for:
+    it is nearly proportional to the logarithm of the size. A quality that the rendition asks for is kept.
+
+    Args:
+        job: What is written.
+        usual: The format's usual quality.
+        write: Writes it at a quality.
+        per_octave: How much less quality halves the bytes, until it is measured.
+        container_bytes: What a still takes beside its pixels and metadata, whatever its quality.
+
+    """
+    tried = quality(job, usual)
+    body = write(tried)
+    aside = container_bytes + sum(len(data) for data in job.colour.values() if data)
+    target = AIMED_SHARE * len(job.picture.header.source) - aside
+    if job.rendition.quality is not None or target <= 0:
+        return body
+    for _ in range(MOST_TRIES):
+        if not job.grows(body) or tried == LEAST_QUALITY:
+            break
+        step = math.ceil(per_octave * math.log2((len(body) - aside) / target))
+        lower = max(LEAST_QUALITY, tried - step)
+        smaller = write(lower)
+        gained = math.log2((len(body) - aside) / max(1, len(smaller) - aside))
+        per_octave = min(MOST_PER_OCTAVE, (tried - lower) / gained) if gained > 0 else MOST_PER_OCTAVE
+        tried, body = lower, min(body, smaller, key=len)
+    return body
+
+
+def durations(job: Job, most: int) -> list[int]:
+    """Return how long each frame is shown, in whole milliseconds, at most ``most``."""
+    return [round(min(frame.duration, most)) for frame in job.frames]
+
+
+def plays(job: Job) -> int | None:
+    """Return how often an animation is played: 0 is for ever, None says nothing. A GIF counts repetitions instead."""
+    loop = job.picture.loop
+    if job.picture.format == "GIF" != job.format:
+        return 1 if loop is None else loop and loop + 1
+    return loop
+
+
+def save_smallest(job: Job, options: Options, full_options: Callable[[], Options] = dict) -> bytes:
+    """Save a still in full colour, or in a palette where that is smaller and its error is not seen.
+
+    Where it would be larger than a source of few colours, the palette may be as rough as one of the source's own.
+
+    Args:
+        job: What is written, of one image.
+        options: Of the encoder.
+        full_options: Returns further options for full colour.
+
+    """
+    (image,) = job.images
+    picture = job.picture
+    if image.mode == "I;16":
+        return save(job, [image], options)
+    best = _save_in_palette(job, options, palette.FAITHFUL) if picture.has_few_colours else None
+    if best is not None and not job.grows(best) and math.prod(image.size) > PALETTE_PAYS:
+        return best
+    full = save(job, [image], options | full_options())
+    best = min(best or full, full, key=len)
+    if job.grows(best):
+        bound = palette.TOLERABLE if picture.has_few_colours or picture.shows_few_colours else palette.FAITHFUL
+        best = min(best, _save_in_palette(job, options, bound) or best, key=len)
+    return best
+
+
+def _save_in_palette(job: Job, options: Options, bound: palette.Fidelity) -> bytes | None:
+    """Save a still in the largest palette in which it does not grow, else the smallest; None if all are too rough."""
+    (image,) = job.images
+    best = None
+    for colours in (16,) if image.mode == "L" else (256, 128, 64, 32, 16, 8):
+        quantized = palette.quantize(image, colours)
+        if not palette.compare(image, quantized).reaches(bound):
+            break
+        body = save(job, [quantized], options)
+        best = min(best or body, body, key=len)
+        if not job.grows(best):
+            break
+    return best
