@@ -102,16 +102,14 @@ def test(
     help={
         "only": "One of images, race, faults, storm and audit.",
         "count": "How many images, histories or uploads (default: each soak's own).",
-        "write": "Renew docs/reliability.md.",
     }
 )
 @readable_errors
-def soak(_: Context, only: str = "", count: int = 0, write: bool = False) -> None:
+def soak(_: Context, only: str = "", count: int = 0) -> None:
     """Try to lose an upload, or memory, in long runs: half an hour for all."""
-    from tests.soak import run as soaking
+    from tools.dev import checks
 
-    for name, said in soaking.soak(say, only=only, count=count, write=write).items():
-        print(f"{name}: {said}")
+    checks.soak(only, count)
 
 
 @task(

@@ -18,9 +18,16 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--race-examples", type=int, default=400, help="how many histories the model of the race is put through"
-    )
+    parser.addoption("--soak", action="store_true", help="let tests that are marked soak take many")
+    parser.addoption("--count", type=int, help="how many, in place of each test's own number")
+
+
+@pytest.fixture
+def count(request: pytest.FixtureRequest) -> int:
+    """Return how many images, uploads or histories a test that is marked soak takes."""
+    options, numbers = request.config.option, request.node.get_closest_marker("soak").kwargs
+    chosen: int = options.count or numbers["many" if options.soak else "few"]
+    return chosen
 
 
 @pytest.fixture(scope="session")

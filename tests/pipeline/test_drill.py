@@ -11,8 +11,7 @@ import pytest
 from tests.images import encoded, picture
 from tests.pipeline.conftest import Pipeline
 from tests.pipeline.console import Console, Told, console
-from tests.soak.ledger import account, settle, upload
-from tests.soak.pictures import pictures
+from tests.uploads import await_idle, draw_pictures, find_outcomes, upload
 from tools.common import local_stack
 from tools.local.stack import RENDITION
 from tools.operations import failure_queue
@@ -42,17 +41,17 @@ def found(told: Told, kind: str) -> set[str]:
 
 def test_what_is_broken_throttled_to_death_and_stale_is_named_and_mended(pipeline: Pipeline, console: Console) -> None:
     stack = pipeline.stack
-    bodies = {PREFIX + key: body for key, body in pictures(300, seed=7).items()}
+    bodies = {PREFIX + key: body for key, body in draw_pictures(300, seed=7).items()}
     keys = list(bodies)
     broken, throttled, stale = set(keys[:30]), set(keys[30:50]), set(keys[50:60])
     bodies |= {key: bodies[key][: len(bodies[key]) // 2] for key in broken}
 
     upload(stack, {key: body for key, body in bodies.items() if key not in throttled})
-    settle(stack, 120)
+    await_idle(stack, 120)
     client = pipeline.client("lambda")
     client.put_function_concurrency(FunctionName=stack.function_name, ReservedConcurrentExecutions=0)
     upload(stack, {key: bodies[key] for key in throttled})
-    settle(stack, 120)
+    await_idle(stack, 120)
     client.delete_function_concurrency(FunctionName=stack.function_name)
     for key in stale:
         output = {"Bucket": stack.destination_bucket, "Key": RENDITION.output_key(key)}
@@ -82,14 +81,14 @@ def test_what_is_broken_throttled_to_death_and_stale_is_named_and_mended(pipelin
     assert (told.code, found(told, "failed")) == (0, broken)
     assert told.sum["outputs"] == dict.fromkeys(told.sum["outputs"], 0) | {"good": 270, "failed": 30}
 
-    ledger = account(stack, bodies)
-    assert (set(ledger.images), set(ledger.recorded), ledger.records) == (set(keys) - broken, broken, 30)
+    outcomes = find_outcomes(stack, bodies)
+    assert (set(outcomes.images), set(outcomes.recorded), outcomes.records) == (set(keys) - broken, broken, 30)
 
 
 def test_of_records_only_those_that_are_meant_are_sent(pipeline: Pipeline, console: Console) -> None:
     for key in ("choice/a/notes.txt", "choice/b/notes.txt", "choice/b/cut.jpg"):
         pipeline.upload(key, encoded(picture())[:-90] if key.endswith("jpg") else b"a text file")
-    settle(pipeline.stack, 60)
+    await_idle(pipeline.stack, 60)
     told = console("redrive", prefix="choice/b/", reason="not_an_image", yes=True)
     assert told.sum == {"sent": {"rejected": 1, "failed": 0}, "left": 3, "elsewhere": 0}
     # With the one that is recorded anew. All of them are at hand again at once.
@@ -110,7 +109,7 @@ def test_an_event_that_fails_again_stays(pipeline: Pipeline, console: Console) -
 
 def test_what_eventbridge_could_not_deliver_is_sent_from_its_own_queue(pipeline: Pipeline, console: Console) -> None:
     pipeline.upload("undelivered/cake.jpg", encoded(picture()))
-    settle(pipeline.stack, 60)
+    await_idle(pipeline.stack, 60)
     pipeline.remove_outputs("undelivered/cake.jpg")
     sqs, stack = pipeline.client("sqs"), pipeline.stack
     url = sqs.create_queue(QueueName=f"{stack.function_name}-undelivered")["QueueUrl"]
@@ -131,7 +130,7 @@ def test_what_was_there_before_is_resized_after_an_estimate_and_below_a_cap(
     keys = {f"before/{number} é+.jpg" for number in range(12)}
     for key in keys:
         pipeline.upload(key, encoded(picture(300, 200)))
-    settle(pipeline.stack, 60)
+    await_idle(pipeline.stack, 60)
     pipeline.remove_outputs(*keys)
 
     told = console("backfill", prefix="before/")
@@ -178,7 +177,7 @@ def test_without_a_permission_the_statement_that_is_needed_is_named(
     deployment, user = find(Target(local=True)), User(pipeline)
     pipeline.upload("permitted/picture.jpg", encoded(picture()))
     pipeline.upload("permitted/notes.txt", b"a text file")
-    settle(pipeline.stack, 60)
+    await_idle(pipeline.stack, 60)
     monkeypatch.setattr(local_stack, "STACK_FILE", tmp_path / "stack.json")
     user.stack.save()
     needed = {name: statements(deployment, name)[0] for name in TASKS}

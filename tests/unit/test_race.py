@@ -252,8 +252,9 @@ def no_pillow() -> Iterator[None]:
         yield
 
 
-def test_in_the_end_the_destination_is_what_the_source_says(pytestconfig: pytest.Config) -> None:
-    run_state_machine_as_test(Race, settings=settings(SHORT, max_examples=pytestconfig.getoption("race_examples")))
+@pytest.mark.soak(few=400, many=20_000)
+def test_in_the_end_the_destination_is_what_the_source_says(count: int) -> None:
+    run_state_machine_as_test(Race, settings=settings(SHORT, max_examples=count))
 
 
 @pytest.mark.parametrize("race", [ForgetfulRace, CarelessRace])

@@ -23,6 +23,16 @@ SUITES = {
 }
 """The parts of the tests that can be run alone."""
 
+PIPELINE_SOAKS = "tests/pipeline/other_settings/test_soaks.py"
+SOAKS = {
+    "images": "tests/unit/test_soak_images.py",
+    "race": "tests/unit/test_race.py",
+    "faults": f"{PIPELINE_SOAKS}::test_no_upload_is_lost_while_one_request_in_five_goes_wrong",
+    "storm": f"{PIPELINE_SOAKS}::test_no_upload_of_many_at_once_is_lost_though_only_two_may_be_handled_at_a_time",
+    "audit": "tests/unit/test_soak_audit.py",
+}
+"""The tests that also run at length, by name."""
+
 PACKAGES = {
     "unit": ("coverage",),
     "judges": ("imagecodecs", "playwright", "pyvips", "tifffile"),
@@ -51,6 +61,25 @@ def test(**chosen: bool) -> None:
         _run(*_pytest(suites))
     if "unit" in suites:
         _run(sys.executable, "-m", "coverage", "report")
+
+
+def soak(only: str, count: int) -> None:
+    """Run one soak, or all of them.
+
+    Args:
+        only: The name of one.
+        count: How many images, uploads or histories; 0 for each soak's own number.
+
+    Raises:
+        Exit: One failed; pytest has printed how.
+        ToolError: There is no soak of that name.
+
+    """
+    if only and only not in SOAKS:
+        raise ToolError(f"No soak {only}: use one of {', '.join(SOAKS)}")
+    require("pytest")
+    tests = [SOAKS[only]] if only else SOAKS.values()
+    _run(sys.executable, "-m", "pytest", "-m", "soak", "-s", "--soak", "--count", str(count), *tests)
 
 
 def _pytest(suites: list[str]) -> list[str]:

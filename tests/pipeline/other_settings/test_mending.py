@@ -9,8 +9,7 @@ from tests.images import encoded, picture
 from tests.pipeline.conftest import Pipeline
 from tests.pipeline.console import Console, console
 from tests.pipeline.other_settings.conftest import TILE
-from tests.soak.ledger import account, settle, upload
-from tests.soak.pictures import pictures
+from tests.uploads import await_idle, draw_pictures, find_outcomes, upload
 from tools.common import local_stack
 from tools.common.paths import FUNCTION, ROOT
 from tools.local.aws.faults import Fault, await_held, inject, release
@@ -42,12 +41,12 @@ def test_what_a_redrive_that_is_killed_leaves_the_next_one_does(
     configured: Pipeline, console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stack = configured.stack
-    bodies = {f"killed/{key}": body for key, body in pictures(12, seed=8).items()}
+    bodies = {f"killed/{key}": body for key, body in draw_pictures(12, seed=8).items()}
     client = configured.client("lambda")
     reserved = client.get_function_concurrency(FunctionName=stack.function_name)["ReservedConcurrentExecutions"]
     client.put_function_concurrency(FunctionName=stack.function_name, ReservedConcurrentExecutions=0)
     upload(stack, bodies)
-    settle(stack, 60)
+    await_idle(stack, 60)
     client.put_function_concurrency(FunctionName=stack.function_name, ReservedConcurrentExecutions=reserved)
     assert console("failures").sum["reasons"] == {"ZeroReservedConcurrency": 12}
 
@@ -67,8 +66,8 @@ def test_what_a_redrive_that_is_killed_leaves_the_next_one_does(
     told = console("redrive", yes=True)
     assert (told.code, told.sum["left"], told.sum["elsewhere"]) == (0, 0, 0)
     assert told.sum["sent"] == {"written": left["approximate_total"], "failed": 0}
-    ledger = account(stack, bodies, TILE)
-    assert (ledger.images, ledger.records) == (frozenset(bodies), 0)
+    outcomes = find_outcomes(stack, bodies, TILE)
+    assert (outcomes.images, outcomes.records) == (frozenset(bodies), 0)
 
 
 def test_what_is_missing_is_made_by_a_job(
@@ -80,7 +79,7 @@ def test_what_is_missing_is_made_by_a_job(
     for key in keys:
         configured.upload(key, encoded(picture()))
     configured.upload("lost/notes.txt", b"a text file")
-    settle(stack, 60)
+    await_idle(stack, 60)
     configured.failure("lost/notes.txt")
     configured.erase(stack.destination_bucket, *map(TILE.output_key, keys[:3]))
 

@@ -1,9 +1,9 @@
-"""What became of every upload to a deployed pipeline: its image, a record that says why not, or nothing."""
+"""Uploads small JPEGs to a deployed pipeline, and finds the outcome of each."""
 
 import io
 import json
+import random
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,25 +13,24 @@ from urllib.parse import unquote_plus
 from PIL import Image, UnidentifiedImageError
 
 from renditions import Rendition
-from tools.common.errors import ToolError
 from tools.common.local_stack import Stack
 from tools.local.aws.faults import backlog
 from tools.local.stack import RENDITION
 
 UPLOADERS = 8
-"""How many upload at once."""
+"""How many threads upload at once."""
 
 
 @dataclass(frozen=True)
-class Ledger:
+class Outcomes:
     """How all uploads ended.
 
     Attributes:
         images: Keys whose output is the current image.
-        recorded: Keys that a record in the failure queue is about, with its reason; ``event`` for Lambda's own record.
+        recorded: Keys with a record in the failure queue, and its reason; ``event`` for Lambda's own record.
         lost: Keys that have neither.
         wrong: Keys whose output is not what it should be.
-        records: How many records there were; above the number of keys where some came twice.
+        records: How many records there were; some may have come twice.
 
     """
 
@@ -41,14 +40,30 @@ class Ledger:
     wrong: frozenset[str]
     records: int
 
-    @property
-    def reasons(self) -> Counter[str]:
-        """How many keys were recorded for which reason."""
-        return Counter(self.recorded.values())
+
+def draw_pictures(count: int, seed: int, *, broken: float = 0) -> dict[str, bytes]:
+    """Draw JPEGs of different sizes; returns them by key.
+
+    Args:
+        count: How many.
+        seed: Every seed draws other pictures.
+        broken: The share of them that is cut off.
+
+    """
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    noise = Image.effect_noise((400, 300), 40)
+    drawn = {}
+    for number in range(count):
+        size = chance.randint(100, 400), chance.randint(80, 300)
+        target = io.BytesIO()
+        noise.resize(size, box=(0, 0, *size)).convert("RGB").save(target, "JPEG", comment=str(number))
+        body = target.getvalue()
+        drawn[f"{seed}/{number}.jpg"] = body[: len(body) // 2] if chance.random() < broken else body
+    return drawn
 
 
 def upload(stack: Stack, bodies: Mapping[str, bytes]) -> None:
-    """Upload all, as fast as it goes."""
+    """Upload everything as fast as possible."""
     s3 = stack.client("s3")
 
     def put(key: str) -> None:
@@ -59,23 +74,17 @@ def upload(stack: Stack, bodies: Mapping[str, bytes]) -> None:
             pass
 
 
-def settle(stack: Stack, seconds: float = 1200) -> None:
-    """Wait until no event waits or is under way any more.
-
-    Raises:
-        ToolError: That took longer.
-
-    """
+def await_idle(stack: Stack, seconds: float = 1200) -> None:
+    """Wait until the function has no event left, neither waiting nor in flight."""
     deadline = time.monotonic() + seconds
     while (left := backlog(stack.aws, stack.function_name)) > 0:
-        if time.monotonic() > deadline:
-            raise ToolError(f"{left} events are still under way after {seconds:.0f} s")
+        assert time.monotonic() < deadline, f"{left} events are still in flight after {seconds:.0f} s"
         time.sleep(0.1)
 
 
-def account(stack: Stack, bodies: Mapping[str, bytes], rendition: Rendition = RENDITION) -> Ledger:
-    """Look what became of each; the failure queue is empty afterwards."""
-    records = list(_records(stack))
+def find_outcomes(stack: Stack, bodies: Mapping[str, bytes], rendition: Rendition = RENDITION) -> Outcomes:
+    """Find the outcome of each upload, and empty the failure queue."""
+    records = list(_take_records(stack))
     recorded = {key: reason for key, reason in records if key in bodies}
     s3 = stack.client("s3")
     images: set[str] = set()
@@ -90,7 +99,7 @@ def account(stack: Stack, bodies: Mapping[str, bytes], rendition: Rendition = RE
             continue
         source = s3.head_object(Bucket=stack.source_bucket, Key=key)
         (images if _is_image_of(output, source, body, rendition) else wrong).add(key)
-    return Ledger(frozenset(images), recorded, frozenset(lost), frozenset(wrong), records=len(records))
+    return Outcomes(frozenset(images), recorded, frozenset(lost), frozenset(wrong), records=len(records))
 
 
 def _is_image_of(output: Mapping[str, Any], source: Mapping[str, Any], body: bytes, rendition: Rendition) -> bool:
@@ -105,8 +114,8 @@ def _is_image_of(output: Mapping[str, Any], source: Mapping[str, Any], body: byt
     )
 
 
-def _records(stack: Stack) -> Iterator[tuple[str, str]]:
-    """Take everything off the failure queue: the key and the reason of each record."""
+def _take_records(stack: Stack) -> Iterator[tuple[str, str]]:
+    """Empty the failure queue; yields the key and the reason of each record."""
     sqs, url = stack.client("sqs"), stack.failure_queue_url
     while received := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
         for message in received:

@@ -1,4 +1,4 @@
-"""The soaks' ledger: what is lost or wrong is seen, against moto's S3 and SQS in this process."""
+"""The outcomes of uploads: lost and wrong ones are found, against moto's S3 and SQS in this process."""
 
 import json
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import pytest
 from moto import mock_aws
 
 from tests.images import encoded, picture
-from tests.soak.ledger import account
+from tests.uploads import find_outcomes
 from tools.common.local_stack import LocalAws, Stack
 
 
@@ -45,10 +45,10 @@ def test_every_upload_is_an_image_recorded_lost_or_wrong(monkeypatch: pytest.Mon
             # At least once.
             for _ in range(2):
                 sqs.send_message(QueueUrl=url, MessageBody=json.dumps(record))
-        ledger = account(stack, bodies)
+        found = find_outcomes(stack, bodies)
         assert "Messages" not in sqs.receive_message(QueueUrl=url)
-    assert ledger.images == {"right é.jpg"}
-    assert ledger.wrong == {"stale é.jpg", "small é.jpg", "broken é.jpg"}
-    assert ledger.recorded == {"rejected é.jpg": "corrupt", "failed é.jpg": "event"}
-    assert ledger.lost == {"lost é.jpg"}
-    assert (ledger.records, ledger.reasons) == (4, {"corrupt": 1, "event": 1})
+    assert found.images == {"right é.jpg"}
+    assert found.wrong == {"stale é.jpg", "small é.jpg", "broken é.jpg"}
+    assert found.recorded == {"rejected é.jpg": "corrupt", "failed é.jpg": "event"}
+    assert found.lost == {"lost é.jpg"}
+    assert found.records == 4

@@ -1,1 +1,0 @@
-"""Long runs that try to lose an upload, or memory."""
