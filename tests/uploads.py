@@ -13,8 +13,8 @@ from urllib.parse import unquote_plus
 from PIL import Image, UnidentifiedImageError
 
 from renditions import Rendition
+from tests.faults import backlog
 from tools.common.local_stack import Stack
-from tools.local.aws.faults import backlog
 from tools.local.stack import RENDITION
 
 UPLOADERS = 8

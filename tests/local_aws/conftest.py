@@ -12,10 +12,13 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from tests import faults
 from tools.common.local_stack import LocalAws
-from tools.local.aws import local_aws
+from tools.local.aws import local_aws, service
 
 T = TypeVar("T")
+
+service.MODULE = faults.MODULE
 
 PATIENCE = 30
 """Seconds that anything may take before its test fails; a test waits no longer than it must."""

@@ -12,8 +12,8 @@ from urllib.parse import quote_plus
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.faults import Fault, await_held, inject, release
 from tests.local_aws.conftest import Account, awaited
-from tools.local.aws.faults import Fault, await_held, inject, release
 from tools.operations.batch_job import (
     CsvManifest,
     FailedTask,

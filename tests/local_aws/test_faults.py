@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.exceptions import ClientError, ResponseStreamingError
 
+from tests.faults import Fault, await_held, inject, kill, release
 from tests.local_aws.conftest import Account, awaited
 from tools.local.aws import local_aws
-from tools.local.aws.faults import Fault, await_held, inject, kill, release
 
 CALL = """
 import boto3

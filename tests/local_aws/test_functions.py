@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.faults import Fault, await_held, inject, release
 from tests.local_aws.conftest import LOGS, PATIENCE, TRUST, Account, awaited
 from tools.local.aws import asynchronous, start, stop
 from tools.local.aws.asynchronous import AsynchronousQueue, Terms
 from tools.local.aws.environment import FunctionSpec
-from tools.local.aws.faults import Fault, await_held, inject, release
 from tools.local.aws.pool import Pool
 
 ECHO = """

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.faults import Fault, inject
 from tests.local_aws.conftest import TRUST, Account
 from tools.build import Package, Target, build
 from tools.build import publish as publishing
@@ -21,7 +22,6 @@ from tools.common import local_stack
 from tools.common.errors import ToolError
 from tools.common.local_stack import Stack
 from tools.common.paths import DIST, ROOT
-from tools.local.aws.faults import Fault, inject
 
 NO_ACCOUNT = {
     "AWS_CONFIG_FILE": os.devnull,

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.faults import Fault, await_held, inject
 from tests.local_aws.conftest import Account, awaited
 from tools.common.errors import ToolError
 from tools.common.local_stack import LocalAws, local_client
 from tools.common.paths import ROOT
 from tools.local.aws import local_aws, start, stop
-from tools.local.aws.faults import Fault, await_held, inject
 
 ECHO = "def handler(event, context):\n    return event\n"
 

@@ -12,6 +12,7 @@ from urllib.parse import quote_plus
 import pytest
 from botocore.exceptions import ClientError
 
+from tests import faults
 from tests.images import decoded
 from tools.common import local_stack
 from tools.common.cli import say
@@ -19,10 +20,13 @@ from tools.common.errors import ToolError
 from tools.common.local_stack import Stack
 from tools.common.terraform import Terraform
 from tools.local import stack as stacks
+from tools.local.aws import service
 from tools.local.invocation import log_events
 from tools.local.stack import RENDITION
 
 T = TypeVar("T")
+
+service.MODULE = faults.MODULE
 
 PATIENCE = 60
 """Seconds that anything may take before its test fails; a test waits no longer than it must."""

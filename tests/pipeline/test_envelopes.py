@@ -9,10 +9,10 @@ from urllib.parse import quote_plus
 
 import pytest
 
+from tests.faults import Fault, inject, release
 from tests.images import encoded, picture
 from tests.pipeline.conftest import Pipeline, awaited
 from tools.common.paths import EVENTS
-from tools.local.aws.faults import Fault, inject, release
 from tools.local.stack import RENDITION
 
 CAKE, ODD = "cake.jpg", "a/b c+d%é.jpg"

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from aws.reconcile import ATTEMPTS
+from tests.faults import Fault, await_held, inject, release
 from tests.images import decoded, encoded, picture
 from tests.pipeline.conftest import Pipeline, awaited
-from tools.local.aws.faults import Fault, await_held, inject, release
 
 
 def test_the_newer_of_two_uploads_stays_though_the_first_reader_is_slow(pipeline: Pipeline) -> None:

@@ -2,9 +2,9 @@
 
 import json
 
+from tests.faults import Fault, inject, release
 from tests.images import encoded, picture
 from tests.pipeline.conftest import Pipeline
-from tools.local.aws.faults import Fault, inject, release
 from tools.local.invocation import log_events
 
 

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from tests.faults import Fault, await_held, inject, release
 from tests.images import encoded, picture
 from tests.pipeline.conftest import Pipeline
 from tests.pipeline.console import Console, console
@@ -12,7 +13,6 @@ from tests.pipeline.other_settings.conftest import TILE
 from tests.uploads import await_idle, draw_pictures, find_outcomes, upload
 from tools.common import local_stack
 from tools.common.paths import FUNCTION, ROOT
-from tools.local.aws.faults import Fault, await_held, inject, release
 from tools.operations import backfill, redrive
 
 __all__ = ["console"]

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
+from tests.faults import Fault, inject, release
 from tests.pipeline.conftest import Pipeline
 from tests.pipeline.other_settings.conftest import TILE
 from tests.uploads import await_idle, draw_pictures, find_outcomes, upload
 from tools.common.local_stack import Stack
-from tools.local.aws.faults import Fault, inject, release
 
 RATE = 0.2
 """The share of the function's requests that goes wrong."""

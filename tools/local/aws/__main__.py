@@ -13,7 +13,7 @@ from tools.local.aws.runtime import Runtime
 from tools.local.aws.server import REGION, Server
 
 
-def main() -> None:
+def main(server_class: type[Server] = Server) -> None:
     """Serve until SIGTERM, or until standard input ends, where a parent holds its other end."""
     parser = argparse.ArgumentParser(prog="python -m tools.local.aws", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
@@ -29,7 +29,7 @@ def main() -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stopping.set())
     try:
-        server = Server(
+        server = server_class(
             arguments.port,
             arguments.concurrency,
             tuple(arguments.retry_delays),
@@ -58,4 +58,5 @@ def _await_parent(stopping: threading.Event) -> None:
     stopping.set()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from botocore.parsers import create_parser
 from moto.core.models import DEFAULT_ACCOUNT_ID
@@ -15,7 +16,6 @@ from moto.s3.models import FakeDeleteMarker, s3_backends
 
 from tools.common.local_stack import local_client
 from tools.local.aws.batch_run import JobRun, Means
-from tools.local.aws.control import Application, Environ, StartResponse
 from tools.local.aws.iam import AccessControl
 
 SERVICE = "batchoperations.s3.amazonaws.com"
@@ -82,7 +82,7 @@ class BatchOperations:
     """
 
     def __init__(
-        self, application: Application, control: AccessControl, region: str, endpoint: Endpoint, means: Means
+        self, application: WSGIApplication, control: AccessControl, region: str, endpoint: Endpoint, means: Means
     ) -> None:
         self._application = application
         self._control = control
@@ -102,7 +102,7 @@ class BatchOperations:
         for job in self._jobs.values():
             job.join()
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path: str = environ["PATH_INFO"]
         if path != PATH and not path.startswith(f"{PATH}/"):
             return self._application(environ, start_response)
@@ -120,7 +120,7 @@ class BatchOperations:
         start_response(f"{status.value} {status.phrase}", list(headers.items()))
         return [body]
 
-    def _operation(self, environ: Environ, rest: str) -> tuple[str, Callable[[], dict[str, Any]]]:
+    def _operation(self, environ: WSGIEnvironment, rest: str) -> tuple[str, Callable[[], dict[str, Any]]]:
         """Name what is asked for, and what answers it."""
         query = parse_qs(environ["QUERY_STRING"])
         match environ["REQUEST_METHOD"], rest.split("/"):
@@ -197,7 +197,7 @@ def keys_of(bucket: str) -> list[str]:
     return [key for key in list(found.keys) if not isinstance(found.keys.get(key), FakeDeleteMarker | None)]
 
 
-def _content(operation: str, environ: Environ) -> dict[str, Any]:
+def _content(operation: str, environ: WSGIEnvironment) -> dict[str, Any]:
     """Read a request as botocore reads an answer: what it is made of is the same."""
     body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
     response = {"status_code": 200, "headers": {}, "body": body}

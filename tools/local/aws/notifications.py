@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import moto.s3.models
 import moto.s3.notifications
 import moto.s3.responses
 from moto.s3.exceptions import S3ClientError
 
-from tools.local.aws.control import Application, Environ, StartResponse
 from tools.local.aws.deletions import DELETED, MARKED, tell_of_deletions
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class Notifications:
 
     """
 
-    def __init__(self, application: Application, notify: Notify, publish: Publish, may_notify: MayNotify) -> None:
+    def __init__(self, application: WSGIApplication, notify: Notify, publish: Publish, may_notify: MayNotify) -> None:
         self._application = application
         self._notify = notify
         self._publish = publish
@@ -78,7 +78,7 @@ class Notifications:
         self._sequence = itertools.count(0x0055AED6DCD90281E5)
         self._install()
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         deliveries: list[Callable[[], None]] = []
         self._collected.deliveries = deliveries
         answer = list(self._application(environ, start_response))

@@ -13,6 +13,7 @@ import uuid
 import zipfile
 from pathlib import Path
 from typing import Any
+from wsgiref.types import WSGIApplication
 
 from botocore.exceptions import BotoCoreError, ClientError
 from moto.awslambda.exceptions import UnknownFunctionException
@@ -29,9 +30,7 @@ from tools.local.aws import eventbridge, moto_gaps, s3_gaps
 from tools.local.aws.asynchronous import THROTTLE_SECONDS, AsynchronousQueue, Terms
 from tools.local.aws.batch_operations import BatchOperations, keys_of
 from tools.local.aws.batch_run import Means
-from tools.local.aws.control import Control
 from tools.local.aws.environment import FunctionSpec, LogLine, Reply
-from tools.local.aws.flaky import FlakyS3
 from tools.local.aws.iam import AccessControl
 from tools.local.aws.notifications import Notifications
 from tools.local.aws.pool import Pool, TooManyInvocationsError
@@ -93,19 +92,9 @@ class Server:
         notifying = Notifications(
             DomainDispatcherApplication(create_backend_app), self._notify, self._publish, _bucket_may_notify
         )
-        flaky = FlakyS3(notifying, self._control.is_administrator)
         means = Means(self._run_task, keys_of, concurrency)
-        self._batch = BatchOperations(flaky, self._control, REGION, lambda: self.endpoint, means)
-        application = Control(
-            self._batch,
-            {
-                ("POST", "faults"): flaky.inject,
-                ("GET", "faults"): flaky.await_held,
-                ("DELETE", "faults"): flaky.release,
-                ("POST", "kill"): lambda name, _: self._pool.kill(name),
-                ("GET", "backlog"): lambda name, _: self._queue.backlog(_arn(name)),
-            },
-        )
+        self._batch = BatchOperations(notifying, self._control, REGION, lambda: self.endpoint, means)
+        application = self.wrap(self._batch)
         # First of all: where the port is in use, there is nothing to clean up.
         self._http = make_server("127.0.0.1", port, application, threaded=True, request_handler=RequestHandler)
         self.endpoint = f"http://127.0.0.1:{self._http.server_port}"
@@ -116,6 +105,10 @@ class Server:
         self._pool = Pool(concurrency, runtime, self._watchdog, self._variables, self._write_log)
         self._queue = AsynchronousQueue(self._pool, concurrency, retry_delays, self._lookup, self._send_record)
         self._install()
+
+    def wrap(self, application: WSGIApplication) -> WSGIApplication:
+        """Return what answers the requests; tests put faults in between."""
+        return application
 
     def start(self) -> None:
         """Begin to answer."""
@@ -274,10 +267,6 @@ def _function(arn: str) -> LambdaFunction | None:
         return lambda_backends[DEFAULT_ACCOUNT_ID][REGION].get_function(arn)
     except UnknownFunctionException:
         return None
-
-
-def _arn(name: str) -> str:
-    return f"arn:aws:lambda:{REGION}:{DEFAULT_ACCOUNT_ID}:function:{name}"
 
 
 def _bucket_may_notify(bucket_arn: str, arn: str) -> bool:

@@ -17,6 +17,9 @@ from tools.common.local_stack import LocalAws
 from tools.common.paths import ROOT
 from tools.local.aws.runtime import prepare
 
+MODULE = "tools.local.aws"
+"""The server's main module; tests run another, which knows faults."""
+
 STOP_SECONDS = 30
 """How long it may take to end; it takes less than one."""
 
@@ -93,7 +96,7 @@ def _is_server(pid: int) -> bool:
     else:
         ps = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
         command = ps.stdout.split()
-    return "tools.local.aws" in command
+    return MODULE in command
 
 
 def _launch(
@@ -101,7 +104,7 @@ def _launch(
 ) -> subprocess.Popen[str]:
     runtime = prepare()
     command = [
-        *(sys.executable, "-m", "tools.local.aws", "--port", str(port), "--concurrency", str(concurrency)),
+        *(sys.executable, "-m", MODULE, "--port", str(port), "--concurrency", str(concurrency)),
         *("--retry-delays", *map(str, retry_delays)),
         *(["--with-parent"] if with_parent else []),
         *("--", str(runtime.python), *runtime.client),

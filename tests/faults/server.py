@@ -1,17 +1,23 @@
-"""An S3 that fails as it is told to: stands before an application, and lets the faults of tests happen."""
+"""A local AWS in which tests let S3 requests fail, and functions die."""
 
 import fnmatch
 import io
+import json
 import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from tools.local.aws.control import Application, Environ, StartResponse
-from tools.local.aws.faults import Fault
+from moto.core.models import DEFAULT_ACCOUNT_ID
+
+from tests.faults import PATH, Fault
+from tools.local.aws.server import REGION, Server
+
+FUNCTIONS = f"arn:aws:lambda:{REGION}:{DEFAULT_ACCOUNT_ID}:function"
 
 HOLD_SECONDS = 120
 """After which a request that nobody releases goes on."""
@@ -85,7 +91,7 @@ class FlakyS3:
 
     """
 
-    def __init__(self, application: Application, is_administrator: Callable[[str], bool]) -> None:
+    def __init__(self, application: WSGIApplication, is_administrator: Callable[[str], bool]) -> None:
         self._application = application
         self._is_administrator = is_administrator
         self._active: dict[str, _Active] = {}
@@ -106,7 +112,7 @@ class FlakyS3:
         self._active[identity].left = 0
         self._active[identity].released.set()
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         hit = self._hit(environ)
         if hit is None:
             return self._application(environ, start_response)
@@ -118,7 +124,7 @@ class FlakyS3:
             return _error(hit.fault, start_response)
         return self._application(environ, start_response)
 
-    def _hit(self, environ: Environ) -> _Active | None:
+    def _hit(self, environ: WSGIEnvironment) -> _Active | None:
         bucket, _, key = environ["PATH_INFO"].lstrip("/").partition("/")
         by_administrator = self._is_administrator(environ.get("HTTP_AUTHORIZATION", ""))
         request = (environ["REQUEST_METHOD"], bucket, unquote(key))
@@ -126,9 +132,14 @@ class FlakyS3:
             active = self._active.values()
             return next((one for one in active if one.hits(*request, by_administrator=by_administrator)), None)
 
-    def _read(self, hit: _Active, environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+    def _read(self, hit: _Active, environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
         answers: list[tuple[str, list[tuple[str, str]]]] = []
-        content = b"".join(self._application(environ, lambda status, headers, *_: answers.append((status, headers))))
+
+        def start(status: str, headers: list[tuple[str, str]], _error: Any = None, /) -> Callable[[bytes], object]:
+            answers.append((status, headers))
+            return io.BytesIO().write
+
+        content = b"".join(self._application(environ, start))
         status, headers = answers[-1]
         hit.wait(environ["werkzeug.socket"])
         length = hit.fault.length
@@ -142,7 +153,55 @@ class FlakyS3:
             hit.wait_for_release(environ["werkzeug.socket"])
 
 
-def _take_content(environ: Environ) -> None:
+Answer = Callable[[str, Any], Any]
+"""Takes the rest of a request's path and its content; raises TimeoutError if it waited in vain."""
+
+
+class Control:
+    """Answers the requests of tests to the local AWS itself, and passes on all others.
+
+    Args:
+        application: Answers the others.
+        answers: By a request's method and the name that follows :data:`PATH`.
+
+    """
+
+    def __init__(self, application: WSGIApplication, answers: Mapping[tuple[str, str], Answer]) -> None:
+        self._application = application
+        self._answers = answers
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if not environ["PATH_INFO"].startswith(PATH):
+            return self._application(environ, start_response)
+        name, _, about = environ["PATH_INFO"].removeprefix(PATH).partition("/")
+        content = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+        try:
+            answer = self._answers[environ["REQUEST_METHOD"], name](about, content)
+        except TimeoutError:
+            start_response("408 Request Timeout", [])
+            return []
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [json.dumps(answer).encode()]
+
+
+class FaultyServer(Server):
+    """The local AWS, with faults."""
+
+    def wrap(self, application: WSGIApplication) -> WSGIApplication:
+        flaky = FlakyS3(application, self._control.is_administrator)
+        return Control(
+            flaky,
+            {
+                ("POST", "faults"): flaky.inject,
+                ("GET", "faults"): flaky.await_held,
+                ("DELETE", "faults"): flaky.release,
+                ("POST", "kill"): lambda name, _: self._pool.kill(name),
+                ("GET", "backlog"): lambda name, _: self._queue.backlog(f"{FUNCTIONS}:{name}"),
+            },
+        )
+
+
+def _take_content(environ: WSGIEnvironment) -> None:
     """Read what a client sends: only behind that can be seen that it has hung up."""
     source = environ["wsgi.input"]
     ends_by_itself = environ.get("wsgi.input_terminated", False)
