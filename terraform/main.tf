@@ -1,4 +1,4 @@
-# An image lands in the source bucket; its renditions appear in the destination bucket.
+# The whole pipeline: an image lands in the source bucket, and its renditions appear in the destination bucket.
 
 module "source_bucket" {
   source = "./modules/bucket"

@@ -1,12 +1,12 @@
-# What a user of the pipeline needs to know of it.
+# Names, ARNs and URLs for users of the pipeline.
 
 output "batch_operations_role_arn" {
-  description = "ARN of the role for jobs of S3 Batch Operations; null where batch_operations is false."
+  description = "ARN of the role for S3 Batch Operations jobs; null unless batch_operations is true."
   value       = module.function.batch_operations_role_arn
 }
 
 output "destination_bucket" {
-  description = "Name of the bucket that the resized images appear in."
+  description = "Name of the bucket that holds the resized images."
   value       = module.destination_bucket.name
 }
 
@@ -36,27 +36,27 @@ output "log_group" {
 }
 
 output "role_arn" {
-  description = "ARN of the role that the function has."
+  description = "ARN of the function's role."
   value       = module.function.role_arn
 }
 
 output "role_name" {
-  description = "Name of the role that the function has, to attach further policies to."
+  description = "Name of the function's role, for attaching further policies."
   value       = module.function.role_name
 }
 
 output "source_bucket" {
-  description = "Name of the bucket to upload to: whoever reads this may upload, for the trigger is in place."
+  description = "Name of the bucket to upload to. Terraform returns it once the trigger is in place."
   value       = module.source_bucket.name
   depends_on  = [module.function, module.notification]
 }
 
 output "undelivered_queue_arn" {
-  description = "ARN of the queue that holds the events which EventBridge could not deliver; null where S3 is the trigger."
+  description = "ARN of the queue for events that EventBridge could not deliver; null if trigger is \"s3\"."
   value       = module.function.undelivered_queue_arn
 }
 
 output "undelivered_queue_url" {
-  description = "URL of the queue that holds the events which EventBridge could not deliver; null where S3 is the trigger."
+  description = "URL of the queue for events that EventBridge could not deliver; null if trigger is \"s3\"."
   value       = module.function.undelivered_queue_url
 }

@@ -1,26 +1,26 @@
-# What a deployment can choose; only the two bucket names must be chosen, for they are unique in the world.
-# The modules check what is passed on to them; only what concerns several of them is checked here.
+# Settings of a deployment. Only the two bucket names are required: they are unique across all of AWS.
+# The modules validate the values that they receive; this file validates only what concerns several modules.
 
 variable "asynchronous" {
   type = object({
     maximum_retry_attempts       = optional(number, 2)
     maximum_event_age_in_seconds = optional(number, 21600)
   })
-  description = "How often, and for how many seconds after the upload, Lambda retries an event before it goes to the failure queue."
+  description = "How many times, and until how many seconds after the upload, Lambda retries an event before it sends the event to the failure queue."
   default     = {}
   nullable    = false
 }
 
 variable "batch_operations" {
   type        = bool
-  description = "Whether there is a role for S3 Batch Operations, whose jobs call the function for objects that are there already. Manifests and reports of jobs are below batch-operations/NAME/ in the destination bucket."
+  description = "Whether to create a role for S3 Batch Operations, whose jobs call the function for existing objects. Jobs keep their manifests and reports under batch-operations/NAME/ in the destination bucket."
   default     = false
   nullable    = false
 }
 
 variable "destination_bucket" {
   type        = string
-  description = "Name of the bucket that is made for the resized images."
+  description = "Name of the bucket to create for the resized images."
   nullable    = false
 
   validation {
@@ -34,14 +34,14 @@ variable "filters" {
     prefix = optional(string, "")
     suffix = optional(string, "")
   }))
-  description = "Which uploads are resized: those whose key begins with the prefix and ends with the suffix of one of these. Both are literal and case-sensitive: \".jpg\" is not for photo.JPG. No two may be able to fit one key."
+  description = "Which uploads to resize: an upload's key must begin with the prefix and end with the suffix of one filter. Both are literal and case-sensitive: \".jpg\" does not match photo.JPG. No key may match two filters."
   default     = [{}]
   nullable    = false
 }
 
 variable "force_destroy" {
   type        = bool
-  description = "Whether destroying may delete buckets that still hold images."
+  description = "Whether terraform destroy may delete buckets that still hold objects."
   default     = false
   nullable    = false
 }
@@ -58,7 +58,7 @@ variable "function" {
       security_group_ids = list(string)
     }))
   })
-  description = "What the Lambda function has. memory_size: MiB, which give processor time in proportion; 1769 are one whole processor, one image cannot use more, and below 256 there is no room for one. timeout: seconds of one invocation; the largest image that fits the default memory takes a few, the rest is for a slow S3. ephemeral_storage_size: MiB of /tmp, which the function does not use. reserved_concurrent_executions: how many run at once at most; null is as many as the account has left, and 0 stops all, each event going to the failure queue at once. tracing: by X-Ray. vpc: must have ways to S3, SQS and CloudWatch Logs."
+  description = "Configuration of the Lambda function. memory_size: in MiB, at least 256; CPU time is proportional to it. 1769 MiB gives one full vCPU; a single image can't use more. timeout: in seconds per invocation; the largest image that fits the default memory takes a few seconds, the rest allows for a slow S3. ephemeral_storage_size: in MiB of /tmp, which the function does not use. reserved_concurrent_executions: the most invocations at a time; null sets no limit, and 0 stops the function: every event then goes to the failure queue at once. tracing: whether X-Ray traces invocations. vpc: needs routes to S3, SQS and CloudWatch Logs."
   default     = {}
   nullable    = false
 }
@@ -71,34 +71,34 @@ variable "kms_key_arns" {
     log_group          = optional(string)
     queues             = optional(string)
   })
-  description = "ARNs of the customer-managed KMS keys that encrypt the two buckets, the function's environment variables, its log group and its queues; null is AWS's own encryption. The policy of the log group's key must let CloudWatch Logs use it, and that of the queues' EventBridge where that is the trigger."
+  description = "ARNs of the customer-managed KMS keys that encrypt the two buckets, the function's environment variables, its log group and its queues; null uses AWS's own encryption. The policy of the log group's key must allow CloudWatch Logs to use it. With EventBridge as a trigger, the policy of the queues' key must allow EventBridge to use it."
   default     = {}
   nullable    = false
 }
 
 variable "log_retention_days" {
   type        = number
-  description = "Days that the function's log is kept; 0 keeps it for ever."
+  description = "Number of days to keep the function's log; 0 keeps it forever."
   default     = 30
   nullable    = false
 }
 
 variable "max_pixels" {
   type        = number
-  description = "The most pixels that a source may have, all frames together; null leaves it to the memory."
+  description = "The most pixels that a source image may have, in all frames together; null leaves the limit to the memory size."
   default     = null
 }
 
 variable "metadata" {
   type        = string
-  description = "What outputs keep of EXIF and XMP: \"none\", \"copyright\" (artist and copyright) or \"all\" (with orientation and dimensions corrected). Colour profiles are always kept."
+  description = "Which EXIF and XMP metadata outputs keep: \"none\", \"copyright\" (artist and copyright) or \"all\" (with orientation and dimensions corrected). Outputs always keep colour profiles."
   default     = "copyright"
   nullable    = false
 }
 
 variable "mirror_deletes" {
   type        = bool
-  description = "Whether the outputs of a source object are removed when it is."
+  description = "Whether to remove the outputs of a source object when that object is removed."
   default     = false
   nullable    = false
 }
@@ -117,14 +117,14 @@ variable "monitoring" {
       rejected_uploads  = optional(number, 20)
     }), {})
   })
-  description = "Metrics made of the function's log, alarms and a dashboard, at US$ 6 to 8 a month: 2.70 for 9 metrics, 0.30 for each reason of rejections that occurs, 0.70 for the alarms, 3 for the dashboard; of an account's, the first 10 metrics, 10 alarms and 3 dashboards are free. enabled: false makes none of it. alarm_topic_arn: the SNS topic that is told of alarms; null is nobody. runbook: where it is, for each alarm to name its heading there. thresholds: when the alarms begin, as in modules/monitoring."
+  description = "Metrics from the function's log, alarms and a dashboard, at US$ 6 to 8 a month: 2.70 for 9 metrics, 0.30 for each rejection reason that occurs, 0.70 for the alarms, 3 for the dashboard. An account's first 10 metrics, 10 alarms and 3 dashboards are free. enabled: false creates none of them. alarm_topic_arn: the SNS topic to notify of alarms; null notifies no one. runbook: its path or URL; each alarm links to its own heading there. thresholds: when alarms go off, as in modules/monitoring."
   default     = {}
   nullable    = false
 }
 
 variable "name" {
   type        = string
-  description = "Name of the function and of its EventBridge rule, and the beginning of the names of its roles (-role, -jobs), policies (-policy, -jobs) and queues (-failures, -undelivered). Role and policy names are unique in an account: a second pipeline needs another name. Another name replaces all of them, with what the queues and the log hold."
+  description = "Name of the function and its EventBridge rule. The names of its roles (-role, -jobs), policies (-policy, -jobs) and queues (-failures, -undelivered) begin with it. Role and policy names are unique in an account: a second pipeline needs another name. A new name replaces all of these, and deletes what the queues and the log hold."
   default     = "Lambda-image"
   nullable    = false
 }
@@ -141,7 +141,7 @@ variable "package" {
     runtime      = optional(string)
     architecture = optional(string)
   })
-  description = "The built function. {} is dist/function.zip of a clone. Either the path of its zip, whose manifest lies beside it, as \"invoke build\" makes both; or the object in S3 with the sha256 of the zip (base64), its runtime and its architecture, as \"invoke publish --bucket NAME\" prints them."
+  description = "The built function; {} means dist/function.zip of a clone. Set either path, the zip that \"invoke build\" made with its manifest beside it, or s3 with the zip's sha256 (base64), runtime and architecture, as \"invoke publish --bucket NAME\" prints them."
   default     = {}
   nullable    = false
 }
@@ -159,7 +159,7 @@ variable "renditions" {
     cache_control = optional(string)
     storage_class = optional(string)
   }))
-  description = "What is made of every image, by name. scale (output side / source side), or width, height or both in pixels with fit \"inside\" or \"cover\"; format (jpeg, png, webp, avif; null keeps the source's), quality, key, background, cache_control and storage_class."
+  description = "The outputs to make from every image, by name. Size: scale (output side / source side), or width, height or both in pixels with fit \"inside\" or \"cover\". Other options: format (jpeg, png, webp or avif; null keeps the source's), quality, key, background, cache_control and storage_class."
   default     = { resized = { scale = 0.5 } }
   nullable    = false
 }
@@ -169,27 +169,27 @@ variable "role" {
     path                     = optional(string, "/")
     permissions_boundary_arn = optional(string)
   })
-  description = "Path of the roles and their policies in IAM, and the ARN of the policy that bounds what the roles may do."
+  description = "IAM path of the roles and their policies, and the ARN of the roles' permissions boundary."
   default     = {}
   nullable    = false
 }
 
 variable "source_bucket" {
   type        = string
-  description = "Name of the bucket that is made for the uploads."
+  description = "Name of the bucket to create for the uploads."
   nullable    = false
 }
 
 variable "tags" {
   type        = map(string)
-  description = "Tags of everything that can have tags."
+  description = "Tags for every resource that can have tags."
   default     = {}
   nullable    = false
 }
 
 variable "trigger" {
   type        = string
-  description = "What tells the function of uploads: \"s3\", the bucket's own notification, of which it has only one configuration; \"eventbridge\", a rule of our own, for a bucket whose notification configuration enables EventBridge; or \"both\", the step between, so that no upload is lost on the way from one to the other."
+  description = "What notifies the function of uploads. \"s3\": the bucket's notification configuration, of which a bucket has only one. \"eventbridge\": a rule that this module creates, for a bucket that sends its events to EventBridge. \"both\": the step between when you change from one to the other, so that no upload is missed."
   default     = "s3"
   nullable    = false
 }

@@ -1,4 +1,4 @@
-# What the role may do with every option, and what is encrypted with which key.
+# The role's permissions with every option, and which key encrypts what.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -52,7 +52,7 @@ run "own_keys" {
         Condition = { StringEquals = { "kms:ViaService" = "sqs.eu-west-2.amazonaws.com" } }
       },
     ]
-    error_message = "Each key must be granted for what its service does with it, and for nothing else."
+    error_message = "The role may use each key only for the actions of its service."
   }
 
   assert {
@@ -62,11 +62,11 @@ run "own_keys" {
       && aws_sqs_queue.failures.kms_master_key_id == "arn:aws:kms:eu-west-2:123456789012:key/queues"
       && aws_sqs_queue.undelivered[0].kms_master_key_id == "arn:aws:kms:eu-west-2:123456789012:key/queues"
     )
-    error_message = "Each thing must be encrypted with its own key."
+    error_message = "Each resource must use its own key."
   }
 }
 
-run "a_key_in_another_partition" {
+run "in_another_partition" {
   command = plan
 
   module {
@@ -80,12 +80,27 @@ run "a_key_in_another_partition" {
   }
 
   variables {
-    source_bucket = { name = "src-bucket-image-in", kms_key_arn = "arn:aws-cn:kms:cn-north-1:123456789012:key/source" }
+    source_bucket  = { name = "src-bucket-image-in", kms_key_arn = "arn:aws-cn:kms:cn-north-1:123456789012:key/source" }
+    mirror_deletes = true
+  }
+
+  assert {
+    condition = [
+      for one in jsondecode(aws_iam_policy.this.policy).Statement : one.Resource if one.Sid != "ReportFailures" && one.Sid != "WriteLog"
+      ] == [
+      "arn:aws-cn:s3:::src-bucket-image-in/*",
+      "arn:aws-cn:s3:::src-bucket-image-in",
+      "arn:aws-cn:s3:::dest-bucket-image-out/*",
+      "arn:aws-cn:kms:cn-north-1:123456789012:key/source",
+      "arn:aws-cn:s3:::dest-bucket-image-out/*",
+      "arn:aws-cn:s3:::dest-bucket-image-out/*",
+    ]
+    error_message = "ARNs must name the current partition."
   }
 
   assert {
     condition     = jsondecode(aws_iam_policy.this.policy).Statement[5].Condition.StringEquals["kms:ViaService"] == "s3.cn-north-1.amazonaws.com.cn"
-    error_message = "The service must be the partition's."
+    error_message = "The service's domain must be the partition's."
   }
 }
 
@@ -128,7 +143,7 @@ run "traced_and_in_a_vpc" {
         Condition = { ArnLike = { "lambda:SourceFunctionArn" = "arn:aws:lambda:*:123456789012:function:Lambda-image" } }
       },
     ]
-    error_message = "Tracing and a VPC must be allowed for, and only where they are asked for."
+    error_message = "The role must have the permissions for tracing and for a VPC."
   }
 
   assert {
@@ -138,7 +153,7 @@ run "traced_and_in_a_vpc" {
       && aws_lambda_function.this.vpc_config[0].subnet_ids == toset(["subnet-1", "subnet-2"])
       && aws_lambda_function.this.vpc_config[0].security_group_ids == toset(["sg-1"])
     )
-    error_message = "The function must be traced, and be where it is asked to be."
+    error_message = "The function must be traced, and must be in the VPC."
   }
 }
 
@@ -150,28 +165,17 @@ run "a_role_with_bounds" {
   }
 
   variables {
-    role = { path = "/images/resize/", permissions_boundary_arn = "arn:aws:iam::123456789012:policy/bounds" }
+    batch_operations = true
+    role             = { path = "/images/resize/", permissions_boundary_arn = "arn:aws:iam::123456789012:policy/bounds" }
   }
 
   assert {
     condition = (
-      aws_iam_role.this.path == "/images/resize/"
-      && aws_iam_policy.this.path == "/images/resize/"
+      alltrue([for one in [aws_iam_role.this, aws_iam_policy.this, aws_iam_role.jobs[0], aws_iam_policy.jobs[0]] : one.path == "/images/resize/"])
       && aws_iam_role.this.permissions_boundary == "arn:aws:iam::123456789012:policy/bounds"
+      && aws_iam_role.jobs[0].permissions_boundary == "arn:aws:iam::123456789012:policy/bounds"
     )
-    error_message = "The role must have its path and its boundary."
-  }
-}
-
-run "a_boundary_of_aws" {
-  command = plan
-
-  module {
-    source = "./modules/function"
-  }
-
-  variables {
-    role = { permissions_boundary_arn = "arn:aws:iam::aws:policy/PowerUserAccess" }
+    error_message = "Both roles must have the path and the boundary."
   }
 }
 
@@ -188,6 +192,6 @@ run "the_kill_switch" {
 
   assert {
     condition     = aws_lambda_function.this.reserved_concurrent_executions == 0
-    error_message = "0 must reach Lambda, which then runs nothing."
+    error_message = "Lambda must receive 0, which stops the function."
   }
 }

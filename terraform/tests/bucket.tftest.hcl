@@ -1,4 +1,4 @@
-# One hardened bucket, and the notification on it.
+# The bucket and its notification configuration.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -18,7 +18,7 @@ run "bucket" {
 
   assert {
     condition     = aws_s3_bucket.this.bucket == "a-bucket" && !aws_s3_bucket.this.force_destroy && aws_s3_bucket.this.tags == tomap({ team = "images" })
-    error_message = "Name and tags must be as given, and a bucket with images must not be destroyed by default."
+    error_message = "Name and tags must be as given, and by default Terraform must not destroy a bucket with objects."
   }
 
   assert {
@@ -29,7 +29,7 @@ run "bucket" {
       && aws_s3_bucket_public_access_block.this.restrict_public_buckets
       && aws_s3_bucket_ownership_controls.this.rule[0].object_ownership == "BucketOwnerEnforced"
     )
-    error_message = "All public access must be blocked, and ACLs be off."
+    error_message = "All public access must be blocked, and ACLs must be off."
   }
 
   assert {
@@ -39,7 +39,7 @@ run "bucket" {
 
   assert {
     condition     = aws_s3_bucket_versioning.this.versioning_configuration[0].status == "Enabled"
-    error_message = "Versions must be kept."
+    error_message = "The bucket must have versions."
   }
 
   assert {
@@ -54,7 +54,7 @@ run "bucket" {
         Condition = { Bool = { "aws:SecureTransport" = "false" } }
       }]
     }
-    error_message = "Everything without TLS must be denied."
+    error_message = "The policy must deny every request without TLS."
   }
 
   assert {
@@ -63,11 +63,11 @@ run "bucket" {
       && one(aws_s3_bucket_lifecycle_configuration.this.rule).noncurrent_version_expiration[0].noncurrent_days == 30
       && one(aws_s3_bucket_lifecycle_configuration.this.rule).status == "Enabled"
     )
-    error_message = "Abandoned uploads and old versions must not be paid for."
+    error_message = "Lifecycle rules must delete incomplete uploads and old versions."
   }
 }
 
-run "own_key" {
+run "own_key_and_longest_name" {
   command = plan
 
   module {
@@ -75,7 +75,7 @@ run "own_key" {
   }
 
   variables {
-    name        = "a-bucket"
+    name        = "a.1-a.1-a.1-a.1-a.1-a.1-a.1-a.1-a.1-a.1-a.1-a.1-a.1-a.1-a.1-abc"
     kms_key_arn = "arn:aws:kms:eu-west-2:123456789012:key/a-key"
   }
 
@@ -85,7 +85,7 @@ run "own_key" {
       && one(aws_s3_bucket_server_side_encryption_configuration.this.rule).apply_server_side_encryption_by_default[0].kms_master_key_id == "arn:aws:kms:eu-west-2:123456789012:key/a-key"
       && one(aws_s3_bucket_server_side_encryption_configuration.this.rule).bucket_key_enabled
     )
-    error_message = "Objects must be encrypted with the key, which must not be asked for each of them."
+    error_message = "The key must encrypt objects, with one request to KMS for many of them."
   }
 }
 
@@ -113,7 +113,7 @@ run "notification" {
         ["b", "arn:aws:lambda:eu-west-2:123456789012:function:b", ["s3:ObjectCreated:*"], "b/", ".jpg"],
       ])
     )
-    error_message = "The bucket must notify every function as it is told, and nobody else."
+    error_message = "The bucket must notify exactly the given functions."
   }
 }
 
@@ -134,7 +134,7 @@ run "notifications_of_one_key_and_different_events" {
 
   assert {
     condition     = [for one in aws_s3_bucket_notification.this.lambda_function : length(one.events)] == [2, 3]
-    error_message = "The bucket must notify every function of all that it wants to know."
+    error_message = "The bucket must notify each function of all its events."
   }
 }
 
@@ -152,18 +152,6 @@ run "notification_by_eventbridge" {
 
   assert {
     condition     = aws_s3_bucket_notification.this.eventbridge && length(aws_s3_bucket_notification.this.lambda_function) == 0
-    error_message = "The bucket must send its events to EventBridge, and to nothing else."
-  }
-}
-
-run "longest_name" {
-  command = plan
-
-  module {
-    source = "./modules/bucket"
-  }
-
-  variables {
-    name = "a.1-a.1-a.1-a.1-a.1-a.1-a.1-a.1-a.1-a.1-a.1-a.1-a.1-a.1-a.1-abc"
+    error_message = "The bucket must send its events only to EventBridge."
   }
 }

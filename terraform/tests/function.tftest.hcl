@@ -26,17 +26,19 @@ run "plan" {
       && aws_sqs_queue.failures.name == "Lambda-image-failures"
       && aws_cloudwatch_log_group.this.name == "/aws/lambda/Lambda-image"
     )
-    error_message = "A name is not made of var.name as documented."
+    error_message = "Names must follow var.name as documented."
   }
 
   assert {
     condition = (
-      aws_lambda_function.this.runtime == "python3.13"
+      aws_lambda_function.this.filename == "./tests/package/function.zip"
+      && aws_lambda_function.this.s3_bucket == null
+      && aws_lambda_function.this.runtime == "python3.13"
       && aws_lambda_function.this.architectures == tolist(["arm64"])
       && aws_lambda_function.this.handler == "lambda_function.lambda_handler"
       && aws_lambda_function.this.source_code_hash == "ED/Bq1SfJSDHU0dUVmP4n8KbdT/x6YNhwI5KxL/DU/E="
     )
-    error_message = "Runtime, architecture, handler and hash must be the manifest's."
+    error_message = "The zip must be uploaded from its path; runtime, architecture, handler and hash must be the manifest's."
   }
 
   assert {
@@ -51,7 +53,7 @@ run "plan" {
       TIMEOUT_SECONDS        = "120"
       RENDITIONS             = "{\"resized\":{\"background\":\"#ffffff\",\"fit\":\"inside\",\"key\":\"{dir}{rendition}-{name}\",\"scale\":0.5}}"
     })
-    error_message = "The environment is not what the function's settings.py reads."
+    error_message = "The environment must be what the function's settings.py reads."
   }
 
   assert {
@@ -70,7 +72,7 @@ run "plan" {
       && aws_iam_role.this.permissions_boundary == null
       && length(aws_cloudwatch_event_rule.uploads) == 0
     )
-    error_message = "A default of the function or its log is not as documented."
+    error_message = "Defaults must be as documented."
   }
 
   assert {
@@ -132,7 +134,7 @@ run "plan" {
       && aws_iam_role_policy_attachment.this.role == "Lambda-image-role"
       && aws_iam_role_policy_attachment.this.policy_arn == "arn:aws:iam::123456789012:policy/Lambda-image-policy"
     )
-    error_message = "The function must have the role, and the role the policy."
+    error_message = "The function must have the role, and the role must have the policy."
   }
 
   assert {
@@ -141,7 +143,7 @@ run "plan" {
       && aws_lambda_function_event_invoke_config.this.maximum_event_age_in_seconds == 21600
       && aws_lambda_function_event_invoke_config.this.destination_config[0].on_failure[0].destination == "arn:aws:sqs:eu-west-2:123456789012:Lambda-image-failures"
     )
-    error_message = "Events that fail must be retried, then sent to the failure queue."
+    error_message = "Lambda must retry failed events, then send them to the failure queue."
   }
 
   assert {
@@ -167,54 +169,7 @@ run "plan" {
         Condition = { Bool = { "aws:SecureTransport" = "false" } }
       }
     )
-    error_message = "The failure queue must keep messages 14 days, encrypted, over TLS only."
-  }
-}
-
-run "another_partition" {
-  command = plan
-
-  module {
-    source = "./modules/function"
-  }
-
-  override_data {
-    target          = data.aws_partition.current
-    override_during = plan
-    values          = { partition = "aws-cn" }
-  }
-
-  assert {
-    condition = (
-      jsondecode(aws_iam_policy.this.policy).Statement[0].Resource == "arn:aws-cn:s3:::src-bucket-image-in/*"
-      && jsondecode(aws_iam_policy.this.policy).Statement[2].Resource == "arn:aws-cn:s3:::dest-bucket-image-out/*"
-    )
-    error_message = "ARNs must be of the partition that is deployed to."
-  }
-}
-
-run "tagged" {
-  command = plan
-
-  module {
-    source = "./modules/function"
-  }
-
-  variables {
-    tags = { team = "images" }
-  }
-
-  assert {
-    condition = alltrue([
-      for tagged in [
-        aws_cloudwatch_log_group.this,
-        aws_iam_policy.this,
-        aws_iam_role.this,
-        aws_lambda_function.this,
-        aws_sqs_queue.failures,
-      ] : tagged.tags == tomap({ team = "images" })
-    ])
-    error_message = "Everything that can have tags must have them."
+    error_message = "The failure queue must keep messages for 14 days, encrypted, and accept only TLS."
   }
 }
 
@@ -247,11 +202,32 @@ run "largest" {
     log_retention_days = 3653
     asynchronous       = { maximum_retry_attempts = 2, maximum_event_age_in_seconds = 21600 }
     renditions         = { a = { scale = 1 }, ab = { width = 65535 }, b-a = { height = 1 } }
+    role               = { permissions_boundary_arn = "arn:aws:iam::aws:policy/PowerUserAccess" }
+    batch_operations   = true
+    tags               = { team = "images" }
+  }
+
+  assert {
+    condition = alltrue([
+      for tagged in [
+        aws_cloudwatch_log_group.this,
+        aws_iam_policy.this,
+        aws_iam_role.this,
+        aws_lambda_function.this,
+        aws_sqs_queue.failures,
+      ] : tagged.tags == tomap({ team = "images" })
+    ])
+    error_message = "Every resource that can have tags must have them."
+  }
+
+  assert {
+    condition     = length(aws_iam_role.this.name) == 64 && length(aws_iam_role.jobs[0].name) == 64
+    error_message = "The role names must fit into IAM's limit."
   }
 
   assert {
     condition     = aws_lambda_function.this.timeout == 900 && aws_lambda_function.this.environment[0].variables.TIMEOUT_SECONDS == "900"
-    error_message = "The function must know the timeout that it has."
+    error_message = "The function must receive its own timeout."
   }
 }
 
@@ -275,11 +251,11 @@ run "renditions_of_every_kind" {
 
   assert {
     condition     = jsondecode(aws_lambda_function.this.environment[0].variables.RENDITIONS).thumb == { background = "#ffffff", cache_control = "max-age=60", fit = "cover", format = "webp", height = 320, key = "{dir}{rendition}-{name}", quality = 70, width = 320 }
-    error_message = "The function must get every option that is set, and none that is not."
+    error_message = "The function must receive exactly the options that are set."
   }
 
   assert {
     condition     = aws_lambda_function.this.environment[0].variables.METADATA == "all" && aws_lambda_function.this.environment[0].variables.MAX_PIXELS == "1000000"
-    error_message = "The function must get its policy for metadata and its limit of pixels."
+    error_message = "The function must receive the metadata setting and the pixel limit."
   }
 }

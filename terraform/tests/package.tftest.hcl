@@ -1,4 +1,4 @@
-# Where the built function comes from.
+# The sources of the built function, and the size of its environment.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -36,24 +36,7 @@ run "from_s3" {
       && aws_lambda_function.this.architectures == tolist(["x86_64"])
       && aws_lambda_function.this.handler == "lambda_function.lambda_handler"
     )
-    error_message = "What is in S3 must be deployed as it is described."
-  }
-}
-
-run "from_a_file" {
-  command = plan
-
-  module {
-    source = "./modules/function"
-  }
-
-  variables {
-    package = { path = "./tests/package/function.zip" }
-  }
-
-  assert {
-    condition     = aws_lambda_function.this.filename == "./tests/package/function.zip" && aws_lambda_function.this.s3_bucket == null
-    error_message = "A file must be uploaded from where it is."
+    error_message = "The function must use the zip in S3 as package describes it."
   }
 }
 
@@ -71,6 +54,6 @@ run "as_many_renditions_as_the_environment_holds" {
 
   assert {
     condition     = length(jsonencode(aws_lambda_function.this.environment[0].variables)) <= 4096
-    error_message = "Lambda would refuse what is let pass."
+    error_message = "The largest accepted environment must fit into Lambda's limit."
   }
 }

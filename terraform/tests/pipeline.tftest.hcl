@@ -1,4 +1,4 @@
-# The whole pipeline: how its parts are put together.
+# The root module: how it connects its parts.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -22,16 +22,32 @@ run "defaults" {
       && output.failure_queue_url == "https://sqs.eu-west-2.amazonaws.com/123456789012/Lambda-image-failures"
       && output.role_arn == "arn:aws:iam::123456789012:role/Lambda-image-role"
       && output.role_name == "Lambda-image-role"
+      && output.batch_operations_role_arn == null
     )
-    error_message = "An output is not what its description says."
+    error_message = "Outputs must be as described."
+  }
+
+  assert {
+    condition     = jsonencode(module.function.lambda_notification[0].events) == jsonencode(["s3:ObjectCreated:*", "s3:ObjectRestore:Completed"])
+    error_message = "By default the pipeline must ignore deletions."
   }
 }
 
-run "another_name" {
+run "another_name_with_every_switch" {
   command = plan
 
   variables {
-    name = "thumbnails"
+    name             = "thumbnails"
+    mirror_deletes   = true
+    batch_operations = true
+  }
+
+  assert {
+    condition = (
+      jsonencode(module.function.lambda_notification[0].events) == jsonencode(["s3:ObjectCreated:*", "s3:ObjectRestore:Completed", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"])
+      && output.batch_operations_role_arn == "arn:aws:iam::123456789012:role/Lambda-image-role"
+    )
+    error_message = "The root module must pass the options on, and return the ARN of the jobs' role."
   }
 
   assert {
@@ -54,6 +70,6 @@ run "triggered_by_eventbridge_with_own_keys" {
 
   assert {
     condition     = output.undelivered_queue_url != null && output.undelivered_queue_arn != null
-    error_message = "What EventBridge could not deliver must be to be found."
+    error_message = "The outputs must name the queue of undelivered events."
   }
 }

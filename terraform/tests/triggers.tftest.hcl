@@ -1,4 +1,4 @@
-# What tells the function of which uploads, by both triggers, and that no output of its own is among them.
+# Which keys each trigger reports to the function. None of its own outputs may be among them.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -25,12 +25,12 @@ run "every_upload" {
       filter_prefix       = null
       filter_suffix       = null
     }])
-    error_message = "By default S3 tells the function of every object that is new or restored."
+    error_message = "By default S3 must report every new or restored object."
   }
 
   assert {
     condition     = length(aws_cloudwatch_event_rule.uploads) == 0 && output.undelivered_queue_arn == null && output.undelivered_queue_url == null
-    error_message = "Without EventBridge there is nothing of it."
+    error_message = "Without EventBridge there must be no rule and no queue for it."
   }
 }
 
@@ -51,7 +51,7 @@ run "filtered" {
       ["Lambda-image-0", "uploads/a+b/%C3%A9%3D", ".jpg"],
       ["Lambda-image-1", "uploads/", ".PNG"],
     ])
-    error_message = "S3 wants filters form-encoded, slashes as they are, and with the source's prefix."
+    error_message = "Filters must be form-encoded except for slashes, and begin with the source's prefix."
   }
 
   assert {
@@ -59,7 +59,7 @@ run "filtered" {
       ["uploads/a b/é=", ".jpg"],
       ["uploads/", ".PNG"],
     ]
-    error_message = "The function must know what its uploads begin and end with."
+    error_message = "The function must receive the filters."
   }
 }
 
@@ -80,7 +80,7 @@ run "eventbridge" {
       "detail-type" = ["Object Created", "Object Restore Completed"]
       detail        = { bucket = { name = ["src-bucket-image-in"] } }
     }
-    error_message = "The rule must be for every object of the bucket that is new or restored."
+    error_message = "The rule must match every new or restored object of the bucket."
   }
 
   assert {
@@ -89,7 +89,7 @@ run "eventbridge" {
       && aws_cloudwatch_event_target.function[0].arn == "arn:aws:lambda:eu-west-2:123456789012:function:Lambda-image"
       && length(aws_cloudwatch_event_target.function[0].dead_letter_config) == 1
     )
-    error_message = "The rule must lead to the function, and what it can't deliver to a queue."
+    error_message = "The rule must invoke the function, and send undeliverable events to a queue."
   }
 
   assert {
@@ -111,7 +111,7 @@ run "eventbridge" {
       && output.undelivered_queue_arn == aws_sqs_queue.undelivered[0].arn
       && output.undelivered_queue_url == aws_sqs_queue.undelivered[0].url
     )
-    error_message = "What can't be delivered must be kept 14 days, encrypted."
+    error_message = "The queue must keep events for 14 days, encrypted."
   }
 
   assert {
@@ -136,7 +136,7 @@ run "eventbridge" {
         },
       ]
     }
-    error_message = "Only this rule may send to the queue, over TLS."
+    error_message = "Only this rule may send to the queue, and only over TLS."
   }
 }
 
@@ -158,7 +158,7 @@ run "eventbridge_filtered" {
       { wildcard = "b\\\\/*.jpg" },
       { wildcard = "c/*.png" },
     ]
-    error_message = "A rule must have the same filters, with both ends in one pattern whose backslashes are escaped."
+    error_message = "The rule must have every filter, with prefix and suffix in one pattern and backslashes escaped."
   }
 }
 
@@ -176,7 +176,7 @@ run "eventbridge_with_suffixes" {
 
   assert {
     condition     = jsondecode(aws_cloudwatch_event_rule.uploads[0].event_pattern).detail.object.key == [{ suffix = ".jpg" }, { suffix = ".png" }]
-    error_message = "A rule must have the same filters."
+    error_message = "The rule must have every filter."
   }
 }
 
@@ -195,16 +195,16 @@ run "eventbridge_below_a_prefix" {
 
   assert {
     condition     = jsondecode(aws_cloudwatch_event_rule.uploads[0].event_pattern).detail.object.key == [{ prefix = "uploads/" }]
-    error_message = "The rule must be for the source's prefix alone."
+    error_message = "The rule must match only the source's prefix."
   }
 
   assert {
     condition     = aws_cloudwatch_event_rule.uploads[0].tags == tomap({ team = "images" }) && aws_sqs_queue.undelivered[0].tags == tomap({ team = "images" })
-    error_message = "Everything that can have tags must have them."
+    error_message = "Every resource that can have tags must have them."
   }
 }
 
-run "both_on_the_way_from_one_to_the_other" {
+run "both_triggers" {
   command = plan
 
   module {
@@ -223,7 +223,7 @@ run "both_on_the_way_from_one_to_the_other" {
       && length(aws_cloudwatch_event_target.function) == 1
       && length(aws_sqs_queue.undelivered) == 1
     )
-    error_message = "Both must tell the function, so that none is missing while the other goes."
+    error_message = "Both triggers must invoke the function."
   }
 }
 
@@ -270,11 +270,11 @@ run "one_bucket_with_two_folders" {
       && jsondecode(aws_iam_policy.this.policy).Statement[1].Resource == "arn:aws:s3:::one"
       && jsondecode(aws_iam_policy.this.policy).Statement[2].Resource == "arn:aws:s3:::one/resized/*"
     )
-    error_message = "Outputs must go below the destination's prefix, and the role may read and write no more than the two folders."
+    error_message = "Outputs must go under the destination's prefix, and the role may use only the two folders."
   }
 }
 
-run "one_bucket_with_filters_and_keys_that_lead_apart" {
+run "one_bucket_with_separate_filters_and_keys" {
   command = plan
 
   module {
@@ -284,6 +284,7 @@ run "one_bucket_with_filters_and_keys_that_lead_apart" {
   variables {
     source_bucket      = { name = "one", prefix = "" }
     destination_bucket = { name = "one", prefix = "" }
+    batch_operations   = true
     filters            = [{ prefix = "a/" }, { prefix = "b/" }]
     renditions         = { resized = { scale = 0.5, key = "c/{dir}{name}" }, thumb = { scale = 0.1, key = "d/{dir}{name}" } }
   }

@@ -98,15 +98,25 @@ def in_s3(aws: LocalAws, package: Package) -> dict[str, Any]:
 
 
 def prepared(name: str, folder: Path, aws: LocalAws, package: dict[str, Any]) -> Terraform:
-    """An example where it lies in the module, with what a user's own account would give it."""
+    """Copy the module and return one of its examples, with a bucket prefix and a package."""
     copy = folder / "terraform"
     copy_code(TERRAFORM, copy, "tests")
     root = copy / "examples" / name
     shutil.copy(TERRAFORM / ".terraform.lock.hcl", root)
     shutil.copy(PROVIDER, root)
-    variables = {"bucket_prefix": name, "package": package}
-    (root / "terraform.tfvars.json").write_text(json.dumps(variables))
+    (root / "terraform.tfvars.json").write_text(json.dumps({"bucket_prefix": name}))
+    use_package(root, package)
     return Terraform(root, environment=aws.environment())
+
+
+def use_package(root: Path, package: dict[str, Any]) -> None:
+    """Replace the package of an example."""
+    (root / "override.tf.json").write_text(json.dumps({"module": {"image_resize": {"package": package}}}))
+
+
+def used_package(root: Path) -> dict[str, Any]:
+    package: dict[str, Any] = json.loads((root / "override.tf.json").read_text())["module"]["image_resize"]["package"]
+    return package
 
 
 @pytest.fixture(scope="module")
@@ -220,16 +230,17 @@ def test_many_renditions(examples: Examples) -> None:
 
 def test_a_package_in_s3_is_updated_and_must_be_the_one_that_was_meant(examples: Examples) -> None:
     terraform, s3 = examples["many-renditions"].terraform, examples["many-renditions"].aws.client("s3")
-    package = json.loads((terraform.directory / "terraform.tfvars.json").read_text())["package"]
+    package = used_package(terraform.directory)
     zip_file = io.BytesIO(s3.get_object(Bucket=ARTIFACTS, Key=package["s3"]["key"])["Body"].read())
     with zipfile.ZipFile(zip_file, "a") as archive:
         archive.writestr("NEWS", "another version")
     s3.put_object(Bucket=ARTIFACTS, Key="newer.zip", Body=zip_file.getvalue())
     newer = package | {"s3": {"bucket": ARTIFACTS, "key": "newer.zip"}}
-    with pytest.raises(ToolError, match=r"What is deployed is not the zip that package\.sha256 names"):
-        terraform.run("apply", "-auto-approve", "-input=false", f"-var=package={json.dumps(newer)}")
+    use_package(terraform.directory, newer)
+    with pytest.raises(ToolError, match=r"The deployed zip is not the one that package\.sha256 names"):
+        terraform.run("apply", "-auto-approve", "-input=false")
     sha256 = base64.b64encode(hashlib.sha256(zip_file.getvalue()).digest()).decode()
-    (terraform.directory / "newer.auto.tfvars.json").write_text(json.dumps({"package": newer | {"sha256": sha256}}))
+    use_package(terraform.directory, newer | {"sha256": sha256})
     assert "1 changed" in terraform.run("apply", "-auto-approve", "-input=false")
 
 
@@ -247,9 +258,8 @@ def test_kms(examples: Examples) -> None:
 
 def test_a_name_that_is_taken_harms_nobody(examples: Examples, tmp_path: Path) -> None:
     first = examples["eventbridge"]
-    variables = json.loads((first.terraform.directory / "terraform.tfvars.json").read_text())
-    second = prepared("eventbridge", tmp_path, first.aws, variables["package"])
-    (second.directory / "terraform.tfvars.json").write_text(json.dumps(variables | {"bucket_prefix": "second"}))
+    second = prepared("eventbridge", tmp_path, first.aws, used_package(first.terraform.directory))
+    (second.directory / "terraform.tfvars.json").write_text(json.dumps({"bucket_prefix": "second"}))
     second.init()
     with pytest.raises(ToolError, match="Role with name resize-eventbridge-role already exists"):
         second.run("apply", "-auto-approve", "-input=false")

@@ -5,7 +5,7 @@ import json
 from tests.images import encoded, picture
 from tests.log_lines import COMMON
 from tests.pipeline.conftest import Pipeline
-from tests.terraform.cloudwatch import fits, selected
+from tests.terraform.cloudwatch import matches, select
 from tests.unit.test_logs import read_messages
 
 
@@ -20,9 +20,9 @@ def test_a_line_has_the_fields_that_are_documented_and_each_filter_finds_its_own
     answer = pipeline.client("logs").describe_metric_filters(logGroupName=pipeline.stack.log_group)
     values = {
         one["filterName"]: [
-            selected(one["metricTransformations"][0]["metricValue"], line)
+            select(one["metricTransformations"][0]["metricValue"], line)
             for line in (written, rejected)
-            if fits(one["filterPattern"], line)
+            if matches(one["filterPattern"], line)
         ]
         for one in answer["metricFilters"]
     }

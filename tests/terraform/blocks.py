@@ -1,4 +1,4 @@
-"""The blocks of Terraform's language in the documents, laid out so that one ``terraform test`` plans them all."""
+"""Plans the HCL blocks of the documents, all of them with one ``terraform test``."""
 
 import contextlib
 import json
@@ -16,7 +16,9 @@ from tools.common.paths import ROOT, TERRAFORM
 from tools.common.terraform import Terraform
 
 BUCKETS = {"source_bucket": '"my-images-in"', "destination_bucket": '"my-images-out"'}
-"""What a block of arguments alone need not repeat."""
+"""Arguments that a block of arguments alone leaves out."""
+
+PACKAGE = '{ path = "./terraform/tests/package/function.zip" }'
 
 MOCK = """
 mock_provider "aws" {{
@@ -39,13 +41,7 @@ run "plan" {{
 
 @dataclass(frozen=True)
 class Block:
-    """One block of a document.
-
-    Attributes:
-        line: Where it opens, from 1.
-        text: What is in it.
-
-    """
+    """One block of a document; ``line`` is where it opens, from 1."""
 
     document: Path
     line: int
@@ -56,7 +52,7 @@ class Block:
 
     @property
     def name(self) -> str:
-        """What its folder is called."""
+        """Return the name of its folder and of its test."""
         return re.sub(r"\W+", "-", str(self))
 
 
@@ -68,19 +64,19 @@ def blocks(document: Path) -> Iterator[Block]:
 
 
 def plan(all_blocks: Iterable[Block], module: Path, folder: Path) -> dict[Block, str]:
-    """Plan every block, all of them with one ``init``, and tell what is wrong with each; of most that is nothing.
+    """Plan every block after a single ``init``, and return what is wrong with each: an empty text if nothing is.
 
     Args:
         all_blocks: From any documents.
         module: A copy of ``terraform/``.
-        folder: An empty one, the root of all configurations.
+        folder: An empty folder for all configurations.
 
     Raises:
         ToolError: A block is not HCL.
-        ValueError: A block calls a module that is none of this repository's.
+        ValueError: A block calls a module that this repository does not have.
 
     """
-    # Terraform initialises no folder that is without any configuration.
+    # Terraform initialises no folder without a configuration.
     (folder / "main.tf").write_text("# The configurations are in blocks/.\n")
     (folder / "terraform").symlink_to(module)
     (folder / ".terraform.lock.hcl").write_bytes((module / ".terraform.lock.hcl").read_bytes())
@@ -94,7 +90,7 @@ def plan(all_blocks: Iterable[Block], module: Path, folder: Path) -> dict[Block,
 
 
 def _test(block: Block) -> str:
-    """A test that plans a block, with a mock for each provider that the block itself configures."""
+    """Return a test that plans a block, with a mock for each provider that the block configures."""
     providers = [one.arguments for one in hcl.parse(block.text, str(block)).blocks if one.kind == "provider"]
     aliases = [json.loads(block.text[one["alias"]]) for one in providers if "alias" in one]
     mocks = [MOCK.format(alias=""), *(MOCK.format(alias=f'alias = "{one}"') for one in aliases)]
@@ -103,7 +99,7 @@ def _test(block: Block) -> str:
 
 
 def _configuration(block: Block) -> str:
-    """A block as a whole configuration, with the modules and the package of this repository."""
+    """Return a block as a whole configuration that uses this repository's modules and package."""
     text = _whole(block)
     calls = [one for one in hcl.parse(text, str(block)).blocks if one.kind == "module"]
     edits = [edit for call in calls for edit in _edits(call, text, block)]
@@ -113,41 +109,36 @@ def _configuration(block: Block) -> str:
 
 
 def _whole(block: Block) -> str:
-    """A block as it is, or, where it is arguments alone, a call of the pipeline's module with those."""
+    """Return a block with what its document says elsewhere: the package, and the call around arguments alone."""
     found = hcl.parse(block.text, str(block))
     if found.blocks:
-        return block.text
+        package = f"locals {{\n package = {PACKAGE}\n}}\n" if "local.package" in block.text else ""
+        return block.text + package
     buckets = [f"{name} = {value}" for name, value in BUCKETS.items() if name not in found.arguments]
     return "\n".join(['module "image_resize" {', 'source = "./terraform"', *buckets, block.text, "}\n"])
 
 
 def _edits(call: hcl.Block, text: str, block: Block) -> Iterator[tuple[slice, str]]:
-    """What in the text of a module's call is replaced by what."""
-    package = 'path = "./terraform/tests/package/function.zip"'
+    """Return the replacements in a module's call: its source, and a package if it has none of its own."""
     source = call.arguments["source"]
     module = _module(json.loads(text[source]), block)
-    added = ""
-    if "package" in call.arguments:
-        where = call.arguments["package"]
-        yield where, re.sub(r'\bpath\s*=\s*"[^"]*"', package, text[where])
-    elif "package" in declarations(module, "variable"):
-        added = f"\n  package = {{ {package} }}"
-    yield source, f'"../../{module.relative_to(ROOT)}"{added}'
+    needs_package = "package" in declarations(module, "variable") and "package" not in call.arguments
+    yield source, f'"../../{module.relative_to(ROOT)}"' + (f"\n  package = {PACKAGE}" if needs_package else "")
 
 
 def _module(source: str, block: Block) -> Path:
-    """The folder of this repository that a reader's ``source`` means."""
+    """Return the folder of this repository that a reader's ``source`` refers to."""
     copied = re.search(r"(?:^|/)(terraform(?:/modules/[\w-]+)?)/?(?:\?|$)", source)
     module = ROOT / copied[1] if copied else (block.document.parent / source).resolve()
     if module not in MODULES:
-        raise ValueError(f"{block}: {source} is none of the modules in {TERRAFORM}")
+        raise ValueError(f"{block}: {source} is no module in {TERRAFORM}")
     return module
 
 
 def _messages(terraform: Terraform) -> list[dict[str, Any]]:
-    """What is said of all configurations, by one ``terraform test``."""
+    """Return the messages of one ``terraform test`` of all configurations."""
     lines: list[str] = []
-    # What is wrong is among the messages, which unlike these errors name the file: also what stops init.
+    # Unlike these errors, the messages name the file. They also say what stops init.
     with contextlib.suppress(ToolError):
         terraform.init()
     with contextlib.suppress(ToolError):
@@ -156,7 +147,7 @@ def _messages(terraform: Terraform) -> list[dict[str, Any]]:
 
 
 def _wrong(block: Block, messages: list[dict[str, Any]]) -> str:
-    """Nothing where the block could be planned; else why not, or, where it was never tried, what prevented that."""
+    """Return why a block could not be planned, or what kept Terraform from trying; an empty text if it could."""
     test, file = f"tests/{block.name}.tftest.hcl", f"blocks/{block.name}/main.tf"
     if any(one.get("@testfile") == test and one.get("test_run", {}).get("status") == "pass" for one in messages):
         return ""

@@ -1,4 +1,4 @@
-"""What CloudWatch makes of metric filters and of metric math, as far as we use them."""
+"""Evaluates metric filters and metric math as CloudWatch does, as far as the module uses them."""
 
 import ast
 import operator
@@ -21,52 +21,52 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html"""
 
 
-def selected(selector: str, line: Mapping[str, Any]) -> Any:
-    """What a selector such as ``$.a.b`` means in a line; None where there is no such field."""
+def select(selector: str, line: Mapping[str, Any]) -> Any:
+    """Return the value of a selector such as ``$.a.b`` in a line, or None if the line lacks the field."""
     found: Any = line
     for name in selector.removeprefix("$.").split("."):
         found = found.get(name) if isinstance(found, Mapping) else None
     return found
 
 
-def selectors(pattern: str) -> set[str]:
-    """The fields that a pattern asks for, such as ``$.a.b``."""
+def find_selectors(pattern: str) -> set[str]:
+    """Return the selectors in a pattern, such as ``$.a.b``."""
     return set(re.findall(r"\$\.[\w.]+", pattern))
 
 
-def fits(pattern: str, line: Mapping[str, Any]) -> bool:
-    """Whether a pattern for JSON is for this line.
+def matches(pattern: str, line: Mapping[str, Any]) -> bool:
+    """Tell whether a JSON pattern matches a line.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
 
     Raises:
-        SyntaxError, ValueError: It is none, or more than is known here.
+        SyntaxError, ValueError: The pattern is wrong, or uses syntax that this module does not know.
 
     """
     inner = re.fullmatch(r"\{ (.*) \}", pattern)
     if inner is None or len(pattern) > 1024:
-        raise ValueError(f"no pattern for JSON: {pattern}")
-    # Python's own expressions bind as CloudWatch's do, and read each selector as a name.
+        raise ValueError(f"not a JSON pattern: {pattern}")
+    # Python's operators have CloudWatch's precedence. Each selector becomes a name.
     text = inner[1].replace("&&", " and ").replace("||", " or ").replace(" = ", " == ")
-    fields = {re.sub(r"\W", "_", one): selected(one, line) for one in selectors(text)}
+    fields = {re.sub(r"\W", "_", one): select(one, line) for one in find_selectors(text)}
     text = re.sub(r"\$\.[\w.]+", lambda found: re.sub(r"\W", "_", found[0]), text)
     return bool(_value(ast.parse(text, mode="eval").body, fields))
 
 
-def published(metric_filter: Mapping[str, Any], line: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], Any]]:
-    """What a filter makes of a line: dimensions and a value, or nothing."""
+def publish(metric_filter: Mapping[str, Any], line: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Yield the dimensions and the value that a filter publishes for a line, if any."""
     (metric,) = metric_filter["metric_transformation"]
-    if fits(metric_filter["pattern"], line):
+    if matches(metric_filter["pattern"], line):
         value = metric["value"]
-        dimensions = {name: selected(one, line) for name, one in (metric["dimensions"] or {}).items()}
-        yield dimensions, selected(value, line) if value.startswith("$") else float(value)
+        dimensions = {name: select(one, line) for name, one in (metric["dimensions"] or {}).items()}
+        yield dimensions, select(value, line) if value.startswith("$") else float(value)
 
 
-def reckoned(expression: str, values: Mapping[str, float | None]) -> float | None:
-    """The value of an expression of metric math; None where there is no data.
+def evaluate(expression: str, values: Mapping[str, float | None]) -> float | None:
+    """Return the value of a metric math expression, or None without data.
 
     Raises:
-        SyntaxError, KeyError, ValueError: It is none, or names what is not there, or is more than is known here.
+        SyntaxError, KeyError, ValueError: The expression is wrong, names a missing metric, or uses unknown syntax.
 
     """
     found: float | None = _value(ast.parse(expression, mode="eval").body, values)
@@ -88,4 +88,4 @@ def _value(node: ast.AST, names: Mapping[str, Any]) -> Any:
         case ast.BinOp(left=one, op=how, right=other) | ast.Compare(left=one, ops=[how], comparators=[other]):
             left, right = _value(one, names), _value(other, names)
             return None if left is None or right is None else OPERATORS[type(how)](left, right)
-    raise ValueError(f"{ast.unparse(node)} is more than is known here")
+    raise ValueError(f"{ast.unparse(node)} is syntax that this module does not know")

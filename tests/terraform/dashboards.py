@@ -1,4 +1,4 @@
-"""What CloudWatch would not take of a dashboard, or would show as an empty widget.
+"""Finds what CloudWatch would reject in a dashboard, or would show as an empty widget.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 """
@@ -26,7 +26,8 @@ METRICS = {
     },
     ("AWS/SQS", "QueueName"): {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"},
 }
-"""Those of AWS's own that we use: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html and
+"""AWS's own metrics that the dashboard and the alarms use:
+https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html and
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html"""
 
 PROPERTIES = {
@@ -34,23 +35,23 @@ PROPERTIES = {
     "text": ({"markdown"}, {"background"}),
     "metric": ({"title", "metrics", "region", "view", "period"}, {"stat", "stacked", "yAxis", "annotations", "legend"}),
 }
-"""Of each type of widget: what must be there, and what else may."""
+"""For each type of widget: its required and its optional properties."""
 
 OPTIONS = frozenset({"color", "expression", "id", "label", "period", "stat", "visible", "yAxis"})
-"""What may be said of one line of a graph."""
+"""The options of one line of a graph."""
 
 COLUMNS = 24
 
 
 @dataclass(frozen=True)
 class Account:
-    """Where a dashboard is.
+    """The account that holds a dashboard.
 
     Attributes:
-        region: The one that its metrics are in.
-        namespace: Of the metrics of one's own.
-        metrics: Those that have no dimension.
-        dimensioned: Those that have one, and that.
+        region: The region of its metrics.
+        namespace: The namespace of the pipeline's own metrics.
+        metrics: The own metrics without a dimension.
+        dimensioned: The own metrics with a dimension, each with the dimension's name.
 
     """
 
@@ -60,11 +61,11 @@ class Account:
     dimensioned: frozenset[tuple[str, str]]
 
     def objections(self, body: dict[str, Any]) -> Iterator[str]:
-        """What is wrong with a dashboard; mostly nothing."""
+        """Yield what is wrong with a dashboard."""
         if unknown := set(body) - {"start", "end", "periodOverride", "widgets"}:
             yield f"{unknown} are not known"
         for widget in body["widgets"]:
-            objections = [*_of_place(widget), *self._of_properties(widget["type"], widget["properties"])]
+            objections = [*_place_objections(widget), *self._property_objections(widget["type"], widget["properties"])]
             yield from (f"{widget['properties'].get('title', widget['type'])}: {one}" for one in objections)
         for one, other in itertools.combinations(body["widgets"], 2):
             if all(
@@ -73,7 +74,7 @@ class Account:
             ):
                 yield f"two widgets overlap at {one['x']}, {one['y']}"
 
-    def _of_properties(self, kind: str, properties: dict[str, Any]) -> Iterator[str]:
+    def _property_objections(self, kind: str, properties: dict[str, Any]) -> Iterator[str]:
         needed, possible = PROPERTIES[kind]
         if not needed <= set(properties) <= needed | possible:
             yield f"it has {sorted(properties)}"
@@ -84,21 +85,21 @@ class Account:
             if properties["region"] != self.region or properties["view"] not in VIEWS:
                 yield f"it is a {properties['view']} of {properties['region']}"
             lines = [(one[:-1], one[-1]) if isinstance(one[-1], dict) else (one, {}) for one in properties["metrics"]]
-            yield from _of_options([options for _, options in lines])
-            yield from _of_annotations(properties.get("annotations", {}))
+            yield from _option_objections([options for _, options in lines])
+            yield from _annotation_objections(properties.get("annotations", {}))
             for names, options in lines:
                 yield from self.line_objections(names, {**properties, **options})
 
     def line_objections(self, names: list[str], options: dict[str, Any]) -> Iterator[str]:
-        """What is wrong with one line of a graph, or with what an alarm watches.
+        """Yield what is wrong with one line of a graph, or with an alarm's metric.
 
         Args:
-            names: Namespace, metric, and names and values of dimensions; none of an expression.
-            options: Its own, and those that it shares with the rest of the graph.
+            names: Namespace, metric, and names and values of dimensions; empty for an expression.
+            options: The line's own options and the graph's.
 
         """
         if options["period"] % 60:
-            yield f"{options['period']} s are no period"
+            yield f"{options['period']} s is not a period"
         if "expression" in options:
             for namespace, dimension, metric in re.findall(
                 r"""SEARCH\('\{"([^"]*)",(\w+)\} MetricName="(\w+)"'""", options["expression"]
@@ -114,7 +115,7 @@ class Account:
             yield f"nothing makes {names}"
 
 
-def _of_place(widget: dict[str, Any]) -> Iterator[str]:
+def _place_objections(widget: dict[str, Any]) -> Iterator[str]:
     if set(widget) != {"type", "x", "y", "width", "height", "properties"}:
         yield f"it has {sorted(widget)}"
     if not all(isinstance(widget[name], int) for name in ("x", "y", "width", "height")):
@@ -125,8 +126,8 @@ def _of_place(widget: dict[str, Any]) -> Iterator[str]:
         yield "it is not within the rows"
 
 
-def _of_options(lines: list[dict[str, Any]]) -> Iterator[str]:
-    """Of all lines of one graph."""
+def _option_objections(lines: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield what is wrong with the options of a graph's lines."""
     if unknown := {name for options in lines for name in options} - OPTIONS:
         yield f"{unknown} are no options"
     ids = [options["id"] for options in lines if "id" in options]
@@ -136,10 +137,10 @@ def _of_options(lines: list[dict[str, Any]]) -> Iterator[str]:
     if missing := {name for one in expressions for name in re.findall(r"\b[a-z]\w*", one)} - set(ids):
         yield f"{missing} are no ids"
     if not any(options.get("visible", True) for options in lines):
-        yield "nothing is to be seen"
+        yield "nothing is visible"
 
 
-def _of_annotations(annotations: dict[str, Any]) -> Iterator[str]:
+def _annotation_objections(annotations: dict[str, Any]) -> Iterator[str]:
     for one in annotations.get("horizontal", []):
         if set(one) != {"label", "value"} or not isinstance(one["value"], int | float):
             yield f"{one} is no annotation"

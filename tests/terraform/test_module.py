@@ -1,4 +1,4 @@
-"""The module's own tests (``terraform test`` with a mocked provider), its order, and the words of its refusals."""
+"""The module: its own tests (``terraform test``), the order of its resources, and the messages of its validations."""
 
 import json
 import re
@@ -36,252 +36,217 @@ SETTINGS = {
         "timeout": "120",
     },
 }
-"""What each module must be given: the root module and those of ``modules/``."""
+"""The required settings of the root module and of those in ``modules/``."""
 
-ZIP_IN_S3 = 's3 = { bucket = "artifacts", key = "function.zip" }'
-SHA256 = 'sha256 = "7jPa9uUXOA1/zVdkg1S33XCTnTAg85Y7EWw/sIpMlEA="'
-OF_X86_64 = f"a/image-resize-python3.13-x86_64-{64 * 'e'}.zip"
-PYTHON, ARM64 = 'runtime = "python3.13"', 'architecture = "arm64"'
+ZIP = 'path = "./tests/package/function.zip"'
+IN_S3 = 's3 = { bucket = "artifacts", key = "function.zip" }'
+SHA256, PYTHON, ARM64 = f'sha256 = "{43 * "e"}="', 'runtime = "python3.13"', 'architecture = "arm64"'
+DESCRIPTION = f"{SHA256}, {PYTHON}, {ARM64}"
+X86_64_KEY = f"a/image-resize-python3.13-x86_64-{64 * 'e'}.zip"
 KEY = "arn:aws:kms:eu-west-2:123456789012"
 
-PREFIX = "must be a folder: end in a slash, begin with none, and hold only Latin-1 characters and none of * ? { }"
-KEY_ARN = (
-    "must be the ARN of a key, arn:aws:kms:REGION:ACCOUNT:key/ID, not of an alias: policies know keys only by that."
-)
-BUCKET_NAME = "A bucket's name must be 3 to 63 lower-case letters, digits, dots and hyphens"
-TWO_DOTS = "no two dots in a row and not be an IP address"
-RESERVED = "begins or ends as S3 keeps for itself"
-NAME = "name must be 1 to 59 letters, digits, hyphens and underscores"
-PATH_OR_S3 = 'package must have either path, the zip that "invoke build" made, or s3 with sha256'
-ALL_THREE = (
-    'which needs all three: paste what "invoke publish --bucket NAME" prints. With package.path they are the manifest'
-)
-MEMORY = (
-    "function.memory_size must be a whole number of MiB from 256, below which there is no room for an image, to 10240"
-)
-TIMEOUT = "function.timeout must be a whole number of seconds from 1 to 900"
-STORAGE = "function.ephemeral_storage_size must be a whole number of MiB from 512 to 10240"
-VPC = 'function.vpc must have 1 to 16 subnet_ids, such as "subnet-0a1b", and 1 to 5 security_group_ids'
-EVENT_AGE = "asynchronous.maximum_event_age_in_seconds must be a whole number from 60 to 21600 (6 hours)"
-DAYS = "log_retention_days must be one that CloudWatch Logs has: 0, 1, 3,"
-FILTERS = "filters must be 1 to 100 objects, as many as S3 has for a bucket: leave it out"
-BOUNDARY = "role.permissions_boundary_arn must be the ARN of a policy, arn:aws:iam::ACCOUNT:policy/NAME."
-RENDITION_NAME = "Each name in renditions must be lower-case letters, digits and single hyphens"
-SIZE = "Each of renditions must set either scale, or width, height or both."
-SCALE = "Each scale in renditions must be from 0.0001 to 1: nothing is enlarged."
-SIDE = "Each width and height in renditions must be a whole number of pixels from 1 to 65535"
-FIT = 'Each fit in renditions must be "inside", or "cover" with both width and height.'
-FORMAT = "Each format in renditions must be jpeg, png, webp or avif, or null for the source's own."
-QUALITY = "Each quality in renditions must be a whole number from 1 to 100"
-STORAGE_CLASS = "Each storage_class in renditions must be STANDARD, STANDARD_IA,"
-OUTPUT_KEY = "Each key in renditions must hold {dir} once and then {name} once"
-LOOP = "One bucket for both could be an endless and costly loop"
+KEY_ARN = "must be the ARN of a key, arn:aws:kms:REGION:ACCOUNT:key/ID, not of an alias: IAM policies identify a key by"
+ALL_THREE = "package.s3 needs package.sha256, package.runtime and package.architecture: paste what"
 
-HOW_TO_GET_ONE = (
-    'In a clone, run "invoke build" first. Where the module comes from git it brings no zip: '
-    'put one into a bucket of yours with "invoke publish --bucket NAME" and set package to what that prints.'
-)
-
-VALUES = [
-    (ROOT, "destination_bucket", '"src-bucket-image-in"', "itself be an upload to resize, in an endless and costly"),
-    (BUCKET, "name", '"ab"', BUCKET_NAME),
-    (BUCKET, "name", f'"{64 * "a"}"', BUCKET_NAME),
-    (BUCKET, "name", '"UPPER"', 'and begin and end with a letter or digit: "UPPER" is not.'),
-    (BUCKET, "name", '"a-bucket."', BUCKET_NAME),
-    (BUCKET, "name", '"a..bucket"', TWO_DOTS),
-    (BUCKET, "name", '"192.168.0.1"', TWO_DOTS),
-    (BUCKET, "name", '"xn--bucket"', RESERVED),
-    (BUCKET, "name", '"a-bucket--x-s3"', RESERVED),
-    (BUCKET, "kms_key_arn", '"alias/a"', f"kms_key_arn {KEY_ARN}"),
-    (FUNCTION, "name", '""', NAME),
-    (FUNCTION, "name", '"has spaces"', NAME),
-    (FUNCTION, "name", f'"{60 * "a"}"', NAME),
-    (FUNCTION, "package", "{}", PATH_OR_S3),
-    (
-        FUNCTION,
-        "package",
-        f'{{ path = "./tests/package/function.zip", {ZIP_IN_S3}, {SHA256}, {PYTHON}, {ARM64} }}',
-        PATH_OR_S3,
-    ),
-    (FUNCTION, "package", '{ path = "./tests/package/function.json" }', "package.path must end in .zip: give the path"),
-    (FUNCTION, "package", f"{{ {ZIP_IN_S3}, {PYTHON}, {ARM64} }}", ALL_THREE),
-    (FUNCTION, "package", f"{{ {ZIP_IN_S3}, {SHA256}, {ARM64} }}", ALL_THREE),
-    (FUNCTION, "package", f"{{ {ZIP_IN_S3}, {SHA256}, {PYTHON} }}", ALL_THREE),
-    (FUNCTION, "package", f'{{ path = "./tests/package/function.zip", {PYTHON} }}', ALL_THREE),
-    (
-        FUNCTION,
-        "package",
-        f'{{ {ZIP_IN_S3}, sha256 = "{64 * "e"}", {PYTHON}, {ARM64} }}',
-        "package.sha256 must be the zip's SHA-256 in base64, 44 characters",
-    ),
-    (
-        FUNCTION,
-        "package",
-        f'{{ {ZIP_IN_S3}, {SHA256}, runtime = "python3.11", {ARM64} }}',
-        "package.runtime must be python3.12 or python3.13",
-    ),
-    (
-        FUNCTION,
-        "package",
-        f'{{ {ZIP_IN_S3}, {SHA256}, {PYTHON}, architecture = "aarch64" }}',
-        "package.architecture must be arm64 or x86_64.",
-    ),
-    (
-        FUNCTION,
-        "package",
-        f'{{ s3 = {{ bucket = "s3://artifacts", key = "a.zip" }}, {SHA256}, {PYTHON}, {ARM64} }}',
-        "package.s3.bucket must be the bucket's name alone, and package.s3.key the object's key",
-    ),
-    (
-        FUNCTION,
-        "package",
-        f'{{ s3 = {{ bucket = "artifacts", key = "{OF_X86_64}" }}, {SHA256}, {PYTHON}, {ARM64} }}',
-        "package.runtime and package.architecture must be those that package.s3.key names",
-    ),
-    (FUNCTION, "trigger", '"sns"', "trigger must be s3, eventbridge or both."),
-    (FUNCTION, "filters", "[]", FILTERS),
-    (FUNCTION, "filters", "[null]", FILTERS),
-    (FUNCTION, "filters", '[for i in range(101) : { prefix = format("%03d/", i) }]', FILTERS),
-    (FUNCTION, "filters", '[{ suffix = "*.jpg" }]', 'is literal, and "*" is no wildcard: suffix = ".jpg" is for every'),
-    (FUNCTION, "source_bucket", '{ name = "arn:aws:s3:::in" }', "source_bucket.name must be the bucket's name alone"),
-    (FUNCTION, "destination_bucket", '{ name = "s3://out" }', "destination_bucket.name must be the bucket's name"),
-    *(
-        (FUNCTION, bucket, f'{{ name = "one", prefix = "{prefix}" }}', f"{bucket}.prefix {PREFIX}")
-        for bucket in ("source_bucket", "destination_bucket")
-        for prefix in ("uploads", "/uploads/", "/", "up*/", "{dir}/", r"a\n/", "фото/")
-    ),
-    *(
-        (FUNCTION, bucket, f'{{ name = "one", kms_key_arn = "{arn}" }}', f"{bucket}.kms_key_arn {KEY_ARN}")
-        for bucket in ("source_bucket", "destination_bucket")
-        for arn in (f"{KEY}:alias/a", f"{KEY}:key/*", "arn:aws:kms:*:123456789012:key/a")
-    ),
-    *(
-        (FUNCTION, "kms_key_arns", f'{{ queues = "{arn}" }}', f"Each of kms_key_arns {KEY_ARN}")
-        for arn in ("alias/a", f"{KEY}:key/", f"{KEY}:key/*")
-    ),
-    (
-        FUNCTION,
-        "kms_key_arns",
-        f'{{ source_bucket = "{KEY}:key/a" }}',
-        "The buckets' keys belong into source_bucket.kms_key_arn and destination_bucket.kms_key_arn",
-    ),
-    (FUNCTION, "role", '{ path = "images" }', 'role.path must begin and end with a slash, such as "/images/".'),
-    (FUNCTION, "role", '{ permissions_boundary_arn = "b" }', BOUNDARY),
-    (FUNCTION, "role", '{ permissions_boundary_arn = "arn:aws:iam::123456789012:policy/*" }', BOUNDARY),
-    *(
-        (FUNCTION, "function", f"{{ {name} = {value} }}", message)
-        for name, values, message in (
-            ("memory_size", ("255", "10241", "1024.5"), MEMORY),
-            ("timeout", ("0", "901", "60.5"), TIMEOUT),
-            ("ephemeral_storage_size", ("511", "10241", "512.5"), STORAGE),
-            (
-                "reserved_concurrent_executions",
-                ("-1", "0.5"),
-                "function.reserved_concurrent_executions must be a whole number from 0, which stops the function, or",
-            ),
-        )
-        for value in values
-    ),
-    (FUNCTION, "function", '{ vpc = { subnet_ids = [], security_group_ids = ["sg-1"] } }', VPC),
-    (FUNCTION, "function", '{ vpc = { subnet_ids = ["subnet-1"], security_group_ids = [] } }', VPC),
-    (FUNCTION, "function", '{ vpc = { subnet_ids = ["sg-1"], security_group_ids = ["sg-1"] } }', VPC),
-    (FUNCTION, "function", '{ vpc = { subnet_ids = ["subnet-1"], security_group_ids = ["subnet-1"] } }', VPC),
-    (FUNCTION, "metadata", '"some"', "metadata must be none, copyright or all."),
-    (FUNCTION, "max_pixels", "0", "max_pixels must be a whole number from 1"),
-    (
-        FUNCTION,
-        "asynchronous",
-        "{ maximum_retry_attempts = 3 }",
-        "asynchronous.maximum_retry_attempts must be 0, 1 or 2",
-    ),
-    *(
-        (FUNCTION, "asynchronous", f"{{ maximum_event_age_in_seconds = {seconds} }}", EVENT_AGE)
-        for seconds in ("59", "21601", "60.5")
-    ),
-    *((FUNCTION, "log_retention_days", days, DAYS) for days in ("-1", "2", "30.5", "3654")),
-    (FUNCTION, "tags", '{ "AWS:team" = "images" }', 'No key in tags may begin with "aws:", which AWS keeps for itself'),
-    (FUNCTION, "tags", "{ team = null }", "tags must be at most 50, each with a key of 1 to 128 characters"),
-    *(
-        (FUNCTION, "renditions", renditions, message)
-        for renditions, message in (
-            ("{}", "renditions must name at least one, such as { resized = { scale = 0.5 } }."),
-            ("{ a = null }", "Each of renditions must be an object such as { scale = 0.5 }, not null."),
-            ('{ "Upper/Case" = { scale = 1 } }', RENDITION_NAME),
-            ("{ a- = { scale = 1 } }", RENDITION_NAME),
-            ("{ a = {} }", SIZE),
-            ("{ a = { scale = 1, width = 1 } }", SIZE),
-            ("{ a = { scale = 0.00009 } }", SCALE),
-            ("{ a = { scale = 1.01 } }", SCALE),
-            ("{ a = { width = 0 } }", SIDE),
-            ("{ a = { width = 1.5 } }", SIDE),
-            ("{ a = { width = 65536 } }", SIDE),
-            ("{ a = { height = 0 } }", SIDE),
-            ('{ a = { width = 1, fit = "fill" } }', FIT),
-            ('{ a = { width = 1, fit = "cover" } }', FIT),
-            ('{ a = { width = 1, format = "gif" } }', FORMAT),
-            ('{ a = { width = 1, format = "" } }', FORMAT),
-            ("{ a = { width = 1, quality = 0 } }", QUALITY),
-            ("{ a = { width = 1, quality = 101 } }", QUALITY),
-            (
-                '{ a = { width = 1, background = "red" } }',
-                'Each background in renditions must be a colour such as "#ff',
-            ),
-            ('{ a = { width = 1, cache_control = "é" } }', "Each cache_control in renditions must be printable ASCII"),
-            ('{ a = { width = 1, storage_class = "GLACIER" } }', STORAGE_CLASS),
-            ('{ a = { width = 1, storage_class = "" } }', STORAGE_CLASS),
-            ('{ a = { width = 1, key = "{name}" } }', OUTPUT_KEY),
-            ('{ a = { width = 1, key = "{dir}x" } }', OUTPUT_KEY),
-            ('{ a = { width = 1, key = "{dir}{size}-{name}" } }', OUTPUT_KEY),
-            ('{ a = { width = 1, key = "x{dir}{name}" } }', OUTPUT_KEY),
-        )
-    ),
-    *(
-        (MONITORING, name, value, message)
-        for name, value, message in (
-            (
-                "alarm_topic_arn",
-                '"arn:aws:sqs:eu-west-2:123456789012:alarms"',
-                "alarm_topic_arn must be the ARN of a standard SNS topic, arn:aws:sns:REGION",
-            ),
-            ("architecture", '"aarch64"', "architecture must be arm64 or x86_64: give modules/function's output"),
-            (
-                "failure_queue_name",
-                '"https://sqs/q"',
-                "failure_queue_name must be the queue's name alone, no URL and no",
-            ),
-            ("function_name", '"arn:aws:lambda:a"', "function_name must be the function's name alone, no ARN: give"),
-            (
-                "log_group",
-                '"arn:aws:logs:a"',
-                "log_group must be the log group's name alone, no ARN: give modules/funct",
-            ),
-            ("runbook", '""', "runbook must be a path or a URL of at most 512 characters, without blanks and"),
-            ("runbook", '"runbook.md#top"', 'without blanks and without "#": each alarm adds its own heading.'),
-            ("undelivered_queue_name", '""', "undelivered_queue_name must be the queue's name alone, no URL and no"),
-            ("undelivered_queue_name", '"arn:aws:sqs:a"', "undelivered_queue_name must be the queue's name alone, no"),
-            ("thresholds", "{ errors = 0 }", "thresholds.errors must be a whole number of failed invocations from 1."),
-            ("thresholds", "{ throttled_minutes = 7 }", "throttled_minutes must be a multiple of 5 from 5 to 1440, a"),
-            ("thresholds", "{ throttled_minutes = 1445 }", "throttled_minutes must be a multiple of 5 from 5 to 1440"),
-            ("thresholds", "{ timeout_percent = 101 }", "thresholds.timeout_percent must be above 0 and at most 100,"),
-            (
-                "thresholds",
-                "{ failure_age_hours = 336 }",
-                "thresholds.failure_age_hours must be above 0 and below 336,",
-            ),
-            (
-                "thresholds",
-                "{ rejected_percent = 0 }",
-                "thresholds.rejected_percent must be above 0, which would be an",
-            ),
-            ("thresholds", "{ rejected_uploads = 0.5 }", "thresholds.rejected_uploads must be a whole number of uplo"),
-        )
-    ),
-]
-"""A module, a variable of it, a value that it refuses by itself, and what is said of that."""
+REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
+    ROOT: [
+        ("destination_bucket", "itself be an upload to resize, in an endless and costly", ['"src-bucket-image-in"']),
+    ],
+    BUCKET: [
+        ("name", "3 to 63 lower-case letters, digits, dots and hyphens", ['"ab"', f'"{64 * "a"}"', '"a-bucket."']),
+        ("name", 'and begin and end with a letter or digit: change "UPPER".', ['"UPPER"']),
+        ("name", "not have two dots in a row or be an IP address: use", ['"a..bucket"', '"192.168.0.1"']),
+        ("name", "begins or ends with a string that S3 reserves", ['"xn--bucket"', '"a-bucket--x-s3"']),
+        ("kms_key_arn", f"kms_key_arn {KEY_ARN}", ['"alias/a"']),
+    ],
+    FUNCTION: [
+        ("name", "name must be 1 to 59 letters, digits", ['""', '"has spaces"', f'"{60 * "a"}"']),
+        ("package", "package must set either path, the zip", ["{}", f"{{ {ZIP}, {IN_S3}, {DESCRIPTION} }}"]),
+        ("package", "package.path must end in .zip: give the path", ['{ path = "./tests/package/function.json" }']),
+        ("package", ALL_THREE, [f"{{ {IN_S3}, {PYTHON}, {ARM64} }}", f"{{ {IN_S3}, {SHA256}, {ARM64} }}"]),
+        ("package", ALL_THREE, [f"{{ {IN_S3}, {SHA256}, {PYTHON} }}", f"{{ {ZIP}, {PYTHON} }}"]),
+        (
+            "package",
+            "package.sha256 must be the zip's SHA-256 in base64, 44 characters",
+            [f'{{ {IN_S3}, sha256 = "{64 * "e"}", {PYTHON}, {ARM64} }}'],
+        ),
+        (
+            "package",
+            "package.runtime must be python3.12 or python3.13",
+            [f'{{ {IN_S3}, {SHA256}, runtime = "python3.11", {ARM64} }}'],
+        ),
+        (
+            "package",
+            "package.architecture must be arm64 or x86_64.",
+            [f'{{ {IN_S3}, {SHA256}, {PYTHON}, architecture = "aarch64" }}'],
+        ),
+        (
+            "package",
+            "package.s3.bucket must be the bucket's name alone, without s3://, and package.s3.key the",
+            [
+                f'{{ s3 = {{ bucket = "s3://artifacts", key = "a.zip" }}, {DESCRIPTION} }}',
+                f'{{ s3 = {{ bucket = "artifacts", key = "/a.zip" }}, {DESCRIPTION} }}',
+            ],
+        ),
+        (
+            "package",
+            "package.runtime and package.architecture must match package.s3.key: paste all",
+            [f'{{ s3 = {{ bucket = "artifacts", key = "{X86_64_KEY}" }}, {DESCRIPTION} }}'],
+        ),
+        ("trigger", "trigger must be s3, eventbridge or both.", ['"sns"']),
+        (
+            "filters",
+            "filters must be 1 to 100 objects, S3's limit for a bucket: leave it out",
+            ["[]", "[null]", '[for i in range(101) : { prefix = format("%03d/", i) }]'],
+        ),
+        ("filters", 'is literal, and "*" is no wildcard: suffix = ".jpg" matches', ['[{ suffix = "*.jpg" }]']),
+        ("source_bucket", "source_bucket.name must be the bucket's name alone", ['{ name = "arn:aws:s3:::in" }']),
+        ("destination_bucket", "destination_bucket.name must be the bucket's name", ['{ name = "s3://out" }']),
+        *(
+            (bucket, message, [f'{{ name = "one", {option} = "{value}" }}' for value in values])
+            for bucket in ("source_bucket", "destination_bucket")
+            for option, message, values in (
+                (
+                    "prefix",
+                    f"{bucket}.prefix must be a folder, such as",
+                    ("uploads", "/uploads/", "/", "up*/", "{dir}/", r"a\n/", "фото/"),
+                ),
+                (
+                    "kms_key_arn",
+                    f"{bucket}.kms_key_arn {KEY_ARN}",
+                    (f"{KEY}:alias/a", f"{KEY}:key/*", "arn:aws:kms:*:123456789012:key/a"),
+                ),
+            )
+        ),
+        (
+            "kms_key_arns",
+            f"Each of kms_key_arns {KEY_ARN}",
+            ['{ queues = "alias/a" }', f'{{ queues = "{KEY}:key/" }}', f'{{ queues = "{KEY}:key/*" }}'],
+        ),
+        (
+            "kms_key_arns",
+            "Set the buckets' keys in source_bucket.kms_key_arn and destination_bucket.kms_key_arn",
+            [f'{{ source_bucket = "{KEY}:key/a" }}'],
+        ),
+        ("role", 'role.path must begin and end with a slash, such as "/images/".', ['{ path = "images" }']),
+        (
+            "role",
+            "role.permissions_boundary_arn must be the ARN of a policy, arn:aws:iam::ACCOUNT:policy/NAME.",
+            [
+                '{ permissions_boundary_arn = "b" }',
+                '{ permissions_boundary_arn = "arn:aws:iam::123456789012:policy/*" }',
+            ],
+        ),
+        *(
+            ("function", f"function.{option} must be {range_}", [f"{{ {option} = {value} }}" for value in values])
+            for option, range_, values in (
+                ("memory_size", "a whole number of MiB from 256, the least that an image", ("255", "10241", "1024.5")),
+                ("timeout", "a whole number of seconds from 1 to 900", ("0", "901", "60.5")),
+                ("ephemeral_storage_size", "a whole number of MiB from 512 to 10240", ("511", "10241", "512.5")),
+                ("reserved_concurrent_executions", "a whole number from 0, which stops", ("-1", "0.5")),
+            )
+        ),
+        (
+            "function",
+            'function.vpc must have 1 to 16 subnet_ids, such as "subnet-0a1b", and 1 to 5 security_group_ids',
+            [
+                f"{{ vpc = {{ subnet_ids = {subnets}, security_group_ids = {groups} }} }}"
+                for subnets, groups in (
+                    ("[]", '["sg-1"]'),
+                    ('["subnet-1"]', "[]"),
+                    ('["sg-1"]', '["sg-1"]'),
+                    ('["subnet-1"]', '["subnet-1"]'),
+                )
+            ],
+        ),
+        ("metadata", "metadata must be none, copyright or all.", ['"some"']),
+        ("max_pixels", "max_pixels must be a whole number from 1", ["0"]),
+        ("asynchronous", "asynchronous.maximum_retry_attempts must be 0, 1 or 2", ["{ maximum_retry_attempts = 3 }"]),
+        (
+            "asynchronous",
+            "asynchronous.maximum_event_age_in_seconds must be a whole number from 60 to 21600 (6 hours)",
+            [f"{{ maximum_event_age_in_seconds = {seconds} }}" for seconds in ("59", "21601", "60.5")],
+        ),
+        (
+            "log_retention_days",
+            "log_retention_days must be a number that CloudWatch Logs accepts: 0, 1, 3,",
+            ["-1", "2", "30.5", "3654"],
+        ),
+        ("tags", 'No key in tags may begin with "aws:", which AWS reserves', ['{ "AWS:team" = "images" }']),
+        ("tags", "tags must be at most 50, each with a key of 1 to 128 characters", ["{ team = null }"]),
+        ("renditions", "renditions must have at least one entry, such as { resized = { scale = 0.5 } }.", ["{}"]),
+        ("renditions", "Each rendition must be an object such as { scale = 0.5 }, not null.", ["{ a = null }"]),
+        (
+            "renditions",
+            "Each name in renditions must be lower-case letters, digits and single hyphens",
+            ['{ "Upper/Case" = { scale = 1 } }', "{ a- = { scale = 1 } }"],
+        ),
+        *(
+            ("renditions", message, [f"{{ a = {{ {options} }} }}" for options in wrong])
+            for message, wrong in (
+                ("Each rendition must set either scale, or width, height or both.", ("", "scale = 1, width = 1")),
+                ("Each scale in renditions must be from 0.0001 to 1:", ("scale = 0.00009", "scale = 1.01")),
+                (
+                    "Each width and height in renditions must be a whole number of pixels from 1 to 65535",
+                    ("width = 0", "width = 1.5", "width = 65536", "height = 0"),
+                ),
+                (
+                    'Each fit in renditions must be "inside", or "cover" with both width and height.',
+                    ('width = 1, fit = "fill"', 'width = 1, fit = "cover"'),
+                ),
+                (
+                    "Each format in renditions must be jpeg, png, webp or avif, or null for the source's format.",
+                    ('width = 1, format = "gif"', 'width = 1, format = ""'),
+                ),
+                (
+                    "Each quality in renditions must be a whole number from 1 to 100",
+                    ("width = 1, quality = 0", "width = 1, quality = 101"),
+                ),
+                ("Each background in renditions must be a colour such as", ('width = 1, background = "red"',)),
+                ("Each cache_control in renditions must be printable ASCII", ('width = 1, cache_control = "é"',)),
+                (
+                    "Each storage_class in renditions must be STANDARD, STANDARD_IA,",
+                    ('width = 1, storage_class = "GLACIER"', 'width = 1, storage_class = ""'),
+                ),
+                (
+                    "Each key in renditions must contain {dir} once and then {name} once",
+                    tuple(
+                        f'width = 1, key = "{key}"'
+                        for key in ("{name}", "{dir}x", "{dir}{size}-{name}", "x{dir}{name}")
+                    ),
+                ),
+            )
+        ),
+    ],
+    MONITORING: [
+        (
+            "alarm_topic_arn",
+            "must be the ARN of a standard SNS topic, arn:aws:sns:REGION",
+            ['"arn:aws:sqs:eu-west-2:1:a"'],
+        ),
+        ("architecture", "architecture must be arm64 or x86_64: use the output", ['"aarch64"']),
+        ("failure_queue_name", "failure_queue_name must be the queue's name, not its URL", ['"https://sqs/q"']),
+        ("function_name", "function_name must be the function's name, not its ARN: use", ['"arn:aws:lambda:a"']),
+        ("log_group", "log_group must be the log group's name, not its ARN: use the output", ['"arn:aws:logs:a"']),
+        ("runbook", 'without spaces and without "#": each alarm adds its own heading.', ['""', '"runbook.md#top"']),
+        ("undelivered_queue_name", "undelivered_queue_name must be the queue's name, not", ['""', '"arn:aws:sqs:a"']),
+        ("thresholds", "thresholds.errors must be a whole number of failed invocations from 1.", ["{ errors = 0 }"]),
+        (
+            "thresholds",
+            "thresholds.throttled_minutes must be a multiple of 5 from 5 to 1440: an",
+            ["{ throttled_minutes = 7 }", "{ throttled_minutes = 1445 }"],
+        ),
+        ("thresholds", "timeout_percent must be above 0 and at most 100,", ["{ timeout_percent = 101 }"]),
+        ("thresholds", "failure_age_hours must be above 0 and below 336:", ["{ failure_age_hours = 336 }"]),
+        ("thresholds", "rejected_percent must be above 0, where the alarm would", ["{ rejected_percent = 0 }"]),
+        ("thresholds", "rejected_uploads must be a whole number of uploads", ["{ rejected_uploads = 0.5 }"]),
+    ],
+}
+"""For each module: a variable, part of the message that refuses a value, and such values."""
 
 TOGETHER: list[tuple[str, dict[str, str], str]] = [
     *(
-        (FUNCTION, {"filters": filters}, f"Two filters could fit one key ({both}), which S3 refuses")
+        (FUNCTION, {"filters": filters}, f"A key could match two filters ({both}), which S3 rejects")
         for filters, both in (
             (
                 '[{ prefix = "a/" }, { prefix = "b/" }, { prefix = "a/b/", suffix = ".jpg" }]',
@@ -295,7 +260,7 @@ TOGETHER: list[tuple[str, dict[str, str], str]] = [
         )
     ),
     *(
-        (NOTIFICATION, {"lambda_notification": notifications}, "Two of lambda_notification could fit one key (a and b)")
+        (NOTIFICATION, {"lambda_notification": notifications}, "A key could match two of lambda_notification (a and b)")
         for notifications in (
             """[
               { id = "a", lambda_function_arn = "a", events = ["s3:ObjectCreated:Put"], filter_suffix = ".jpg" },
@@ -315,18 +280,18 @@ TOGETHER: list[tuple[str, dict[str, str], str]] = [
                 "destination_bucket": f'{{ name = "one", prefix = "{destination}" }}',
             }
             | others,
-            f"{LOOP} ({loop})",
+            f"in an endless and costly loop ({loop})",
         )
         for source, destination, others, loop in (
-            ("", "", {}, 'resized writes below "" and uploads are resized below ""'),
-            ("a/", "a/", {}, 'resized writes below "a/" and uploads are resized below "a/"'),
-            ("a/", "a/b/", {}, 'resized writes below "a/b/" and uploads are resized below "a/"'),
-            ("a/b/", "a/", {}, 'resized writes below "a/" and uploads are resized below "a/b/"'),
+            ("", "", {}, 'resized writes under "" and uploads are resized under ""'),
+            ("a/", "a/", {}, 'resized writes under "a/" and uploads are resized under "a/"'),
+            ("a/", "a/b/", {}, 'resized writes under "a/b/" and uploads are resized under "a/"'),
+            ("a/b/", "a/", {}, 'resized writes under "a/" and uploads are resized under "a/b/"'),
             (
                 "",
                 "resized/",
                 {"filters": '[{ prefix = "uploads/" }, { prefix = "resi" }]'},
-                'resized writes below "resized/" and uploads are resized below "resi"',
+                'resized writes under "resized/" and uploads are resized under "resi"',
             ),
             (
                 "uploads/",
@@ -335,7 +300,7 @@ TOGETHER: list[tuple[str, dict[str, str], str]] = [
                     "renditions": '{ good = { scale = 1, key = "out/{dir}{name}" }, '
                     'bad = { scale = 0.5, key = "{dir}b-{name}" } }'
                 },
-                'bad writes below "" and uploads are resized below "uploads/"',
+                'bad writes under "" and uploads are resized under "uploads/"',
             ),
         )
     ),
@@ -349,12 +314,12 @@ TOGETHER: list[tuple[str, dict[str, str], str]] = [
                 "renditions": '{ thumb = { scale = 1, key = "t/{dir}{name}" } }',
                 "batch_operations": "true",
             },
-            f'of jobs below "batch-operations/Lambda-image/" would be uploads (resized below "{prefix}"): give',
+            f'of jobs under "batch-operations/Lambda-image/" would be uploads (resized under "{prefix}"): set',
         )
         for prefix in ("b", "batch-operations/Lambda-image/reports/")
     ),
     *(
-        (FUNCTION, {"renditions": renditions}, f"Two renditions could write one key ({both})")
+        (FUNCTION, {"renditions": renditions}, f"Two renditions could write the same key ({both})")
         for renditions, both in (
             ("{ a = { scale = 1 }, a-b = { scale = 1 }, c = { scale = 1 } }", "a and a-b"),
             ('{ a = { scale = 1, key = "x/{dir}{name}" }, b = { scale = 1, key = "x/{dir}{name}" } }', "a and b"),
@@ -368,7 +333,7 @@ TOGETHER: list[tuple[str, dict[str, str], str]] = [
             "renditions": '{ for i in range(34) : "r${i}x" => { width = 100, key = "{dir}${i}x-{rendition}-{name}" } }',
             "max_pixels": "1000000",
         },
-        "bytes, and Lambda has 4096 for all environment variables: use fewer renditions, or shorter keys.",
+        "bytes, and Lambda allows 4096 for all environment variables: use fewer renditions, or shorter keys.",
     ),
     (
         FUNCTION,
@@ -376,13 +341,13 @@ TOGETHER: list[tuple[str, dict[str, str], str]] = [
             "trigger": '"eventbridge"',
             "filters": '[for i in range(61) : { prefix = format("photos/%03d/", i), suffix = ".jpg" }]',
         },
-        "characters, and EventBridge takes 2048: use fewer, or a wider prefix.",
+        "characters, and EventBridge allows 2048: use fewer filters, or a wider prefix.",
     ),
     *(
         (
             ROOT,
             {"package": package},
-            f"No built function at {path}, or the manifest beside it is another's. {HOW_TO_GET_ONE}",
+            f"No built function at {path}, or the manifest beside it belongs to another zip. In a clone, run",
         )
         for package, path in (
             ("{}", "./../dist/function.zip"),
@@ -391,19 +356,19 @@ TOGETHER: list[tuple[str, dict[str, str], str]] = [
         )
     ),
 ]
-"""What is refused only where each variable is right: values that do not go together, and no zip."""
+"""Settings that a plan refuses only together, or for want of a zip: a module, the settings, and part of the message."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A module, settings of which some are wrong, and what is said of each of those."""
+    """A module, its settings, and the messages that refuse some of them."""
 
     module: str
     settings: dict[str, str]
     messages: list[str]
 
     def test(self) -> str:
-        """A Terraform test that plans the module."""
+        """Return a Terraform test that plans the module."""
         source = f'module {{\n source = "./modules/{self.module}"\n }}' if self.module else ""
         lines = "\n".join(f"{name} = {value}" for name, value in (SETTINGS[self.module] | self.settings).items())
         return f"""
@@ -421,9 +386,15 @@ class Plan:
 
 
 def plans() -> list[Plan]:
-    """As few as can be, for one plan says all that is wrong with different variables."""
+    """Return as few plans as possible: one plan reports the errors of all its variables."""
+    cases = [
+        (module, name, value, message)
+        for module, refused in REFUSED.items()
+        for name, message, values in refused
+        for value in values
+    ]
     found: list[Plan] = []
-    for module, name, value, message in VALUES:
+    for module, name, value, message in cases:
         free = (one for one in found if one.module == module and name not in one.settings)
         plan = next(free, None)
         if plan is None:
@@ -439,24 +410,24 @@ PLANS = plans()
 
 @pytest.fixture(scope="module")
 def refusals(module_copy: Path) -> dict[str, str]:
-    """What Terraform says in each of the plans, by the file that asks for it."""
+    """Return all error messages of each plan, by its test file."""
     folder = module_copy / "tests" / "wrong"
     folder.mkdir()
     for number, manifest in enumerate(('{ "sha256": "of another file" }', "[]", "not JSON")):
         (folder / f"{number}.zip").write_text("a package")
         (folder / f"{number}.json").write_text(manifest)
-    # A file for each: behind the first run that fails, Terraform skips the others of its file.
+    # One file per plan: Terraform skips the runs after a failed one in the same file.
     for number, plan in enumerate(PLANS):
         (folder / f"{number}.tftest.hcl").write_text(plan.test())
     terraform, options, lines = Terraform(module_copy), ("-test-directory=tests/wrong",), list[str]()
     terraform.init(*options)
     with pytest.raises(ToolError):
         terraform.run("test", "-json", *options, show=lines.append)
-    said: dict[str, str] = defaultdict(str)
+    messages: dict[str, str] = defaultdict(str)
     for one in map(json.loads, lines):
         if "diagnostic" in one:
-            said[Path(one["@testfile"]).name] += " ".join(one["diagnostic"]["detail"].split())
-    return said
+            messages[Path(one["@testfile"]).name] += " ".join(one["diagnostic"]["detail"].split())
+    return messages
 
 
 @pytest.mark.parametrize(
@@ -468,12 +439,12 @@ def test_a_wrong_setting_is_refused_while_planning_with_what_to_do(
     assert message in refusals[f"{number}.tftest.hcl"]
 
 
-def test_it_is_formatted_and_valid_also_without_a_built_function(module_copy: Path) -> None:
+def test_it_is_formatted_and_valid_without_a_built_function(module_copy: Path) -> None:
     assert Terraform(TERRAFORM).run("fmt", "-check", "-diff", "-recursive") == ""
     assert "The configuration is valid." in Terraform(module_copy).run("validate")
 
 
-def test_the_lock_file_holds_for_what_is_installed(module_copy: Path) -> None:
+def test_the_lock_file_matches_the_installed_provider(module_copy: Path) -> None:
     assert (module_copy / ".terraform.lock.hcl").read_bytes() == (TERRAFORM / ".terraform.lock.hcl").read_bytes()
 
 
@@ -484,7 +455,7 @@ def test_the_modules_own_tests_pass(module_copy: Path, name: str) -> None:
 
 @pytest.fixture(scope="module")
 def needs(module_copy: Path) -> dict[str, set[str]]:
-    """Each resource, and those that are made before it and destroyed after it."""
+    """Return, for each resource, those that Terraform creates before it and destroys after it."""
     direct: dict[str, set[str]] = {}
     for later, earlier in re.findall(r'"(\S+)" -> "(\S+)"', Terraform(module_copy).run("graph")):
         direct.setdefault(later, set()).add(earlier)
@@ -498,25 +469,25 @@ def needs(module_copy: Path) -> dict[str, set[str]]:
 @pytest.mark.parametrize(
     ("later", "earlier"),
     [
-        # An invocation before its role has the policy fails; one before the log group exists logs nowhere.
+        # An invocation fails before its role has the policy, and cannot log before the log group exists.
         ("function.aws_lambda_function.this", "function.aws_iam_role_policy_attachment.this"),
         ("function.aws_lambda_function.this", "function.aws_cloudwatch_log_group.this"),
-        # Events come only when it is settled what becomes of those that fail, and S3 tries the permission out.
+        # Events may arrive only once failed events have a destination. S3 tests the permission.
         ("function.aws_lambda_permission.source_bucket", "function.aws_lambda_function_event_invoke_config.this"),
         ("notification.aws_s3_bucket_notification.this", "function.aws_lambda_permission.source_bucket"),
-        # Of a name that is taken IAM refuses the role; SQS would hand out another's queue.
+        # IAM rejects a role whose name is taken. SQS would return another pipeline's queue.
         ("function.aws_sqs_queue.failures", "function.aws_iam_role.this"),
         ("function.aws_sqs_queue.undelivered", "function.aws_iam_role.this"),
         ("function.aws_cloudwatch_event_rule.uploads", "function.aws_iam_role.this"),
         ("function.aws_cloudwatch_event_target.function", "function.aws_lambda_permission.eventbridge"),
         ("function.aws_cloudwatch_event_target.function", "function.aws_lambda_function_event_invoke_config.this"),
         ("function.aws_cloudwatch_event_target.function", "function.aws_sqs_queue_policy.undelivered"),
-        # CloudWatch overwrites another's alarm and dashboard of a name that is taken.
+        # CloudWatch would overwrite another pipeline's alarms and dashboard.
         ("monitoring.aws_cloudwatch_metric_alarm.this", "function.aws_iam_role.this"),
         ("monitoring.aws_cloudwatch_metric_alarm.rejected_rate", "function.aws_iam_role.this"),
         ("monitoring.aws_cloudwatch_dashboard.this", "function.aws_iam_role.this"),
         ("monitoring.aws_cloudwatch_log_metric_filter.this", "function.aws_cloudwatch_log_group.this"),
-        # Nothing writes to a bucket that is still open, unencrypted or without versions.
+        # Nothing may write to a bucket that is still open, unencrypted or without versions.
         *(
             ("function.aws_lambda_function.this", f"{bucket}.aws_s3_bucket_{protection}.this")
             for bucket in ("source_bucket", "destination_bucket")
@@ -528,15 +499,17 @@ def needs(module_copy: Path) -> dict[str, set[str]]:
                 "versioning",
             )
         ),
-        # S3 refuses two changes of a bucket's access at a time, and rules about versions where there are none.
+        # S3 rejects concurrent changes of a bucket's access, and rules for versions in a bucket without them.
         ("source_bucket.aws_s3_bucket_policy.this", "source_bucket.aws_s3_bucket_public_access_block.this"),
         ("source_bucket.aws_s3_bucket_lifecycle_configuration.this", "source_bucket.aws_s3_bucket_versioning.this"),
     ],
 )
-def test_it_is_made_in_the_order_that_aws_needs(needs: dict[str, set[str]], later: str, earlier: str) -> None:
+def test_resources_are_created_in_the_order_that_aws_needs(
+    needs: dict[str, set[str]], later: str, earlier: str
+) -> None:
     assert f"module.{earlier}" in needs[f"module.{later}"]
 
 
-def test_it_is_a_module_without_provider_or_back_end() -> None:
+def test_the_module_configures_no_provider_and_no_backend() -> None:
     code = "\n".join(path.read_text() for path in TERRAFORM.rglob("*.tf") if ".terraform" not in path.parts)
     assert not re.search(r"^\s*(provider|backend|cloud)\s", code, re.MULTILINE)

@@ -1,9 +1,8 @@
-"""modules/monitoring as it is planned: what its filters make of the real log, its alarms, and its dashboard."""
+"""A plan of modules/monitoring: the metrics that its filters make of the real log, its alarms, and its dashboard."""
 
 import copy
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.log_lines import COMMON, logged
-from tests.terraform.cloudwatch import fits, published, reckoned, selectors
+from tests.terraform.cloudwatch import evaluate, find_selectors, matches, publish
 from tests.terraform.dashboards import Account
 from tests.terraform.modules import declarations
 from tests.unit.test_logs import find_words, read_fields, read_messages, read_section
@@ -31,7 +30,7 @@ ANCHORS = {
     "throttles",
     "undelivered",
 }
-"""The headings that docs/runbook.md has for the alarms."""
+"""The headings of the alarms in docs/runbook.md."""
 
 TEST = """
 mock_provider "aws" {
@@ -87,13 +86,13 @@ PLATFORM = [
     }
     for started in ({"initDurationMs": 397.68}, {})
 ]
-"""What Lambda writes after the first invocation of an environment, and after another:
+"""The lines that Lambda writes after an environment's first invocation and after a later one:
 https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html#platform-report"""
 
 
 @dataclass(frozen=True)
 class Planned:
-    """What is to be made."""
+    """The resources of a plan."""
 
     resources: list[dict[str, Any]]
 
@@ -116,7 +115,7 @@ class Planned:
 
     @property
     def account(self) -> Account:
-        """Where the dashboard is, with what the filters make."""
+        """The account of the dashboard, with the metrics of the filters."""
         metrics = [metric for one in self.filters for metric in one["metric_transformation"]]
         (namespace,) = {metric["namespace"] for metric in metrics}
         return Account(
@@ -151,8 +150,8 @@ def lines() -> list[dict[str, Any]]:
     return [*logged(), *PLATFORM]
 
 
-def test_each_metric_has_the_value_that_the_line_has(planned: Planned, lines: list[dict[str, Any]]) -> None:
-    found = {one["name"]: [made for line in lines for made in published(one, line)] for one in planned.filters}
+def test_each_metric_has_the_value_of_its_field(planned: Planned, lines: list[dict[str, Any]]) -> None:
+    found = {one["name"]: [made for line in lines for made in publish(one, line)] for one in planned.filters}
 
     def of(field: str) -> list[tuple[dict[str, str], float]]:
         return [({}, line[field]) for line in lines if line.get("message") == "written"]
@@ -174,18 +173,18 @@ def test_each_metric_has_the_value_that_the_line_has(planned: Planned, lines: li
     }
 
 
-def test_a_filter_asks_for_what_is_documented_and_for_nothing_else(planned: Planned) -> None:
+def test_a_filter_uses_only_documented_fields_and_messages(planned: Planned) -> None:
     fields = {f"$.{name}" for name in COMMON | set(read_fields())}
     of_lambda = {f"$.record.metrics.{name}" for name in find_words(read_section("Lambda's own lines"))} | {"$.type"}
     messages = {message for message, _, _ in read_messages()} | {"platform.report"}
     for one in planned.filters:
         (metric,) = one["metric_transformation"]
-        asked = selectors(" ".join([one["pattern"], metric["value"], *(metric["dimensions"] or {}).values()]))
+        asked = find_selectors(" ".join([one["pattern"], metric["value"], *(metric["dimensions"] or {}).values()]))
         assert asked <= fields | of_lambda
         assert set(re.findall(r'"([^"]*)"', one["pattern"])) <= messages
 
 
-def test_a_filter_is_one_that_cloudwatch_takes(planned: Planned) -> None:
+def test_cloudwatch_accepts_every_filter(planned: Planned) -> None:
     assert len({one["name"] for one in planned.filters}) == len(planned.filters) <= 100
     for one in planned.filters:
         (metric,) = one["metric_transformation"]
@@ -209,16 +208,16 @@ def test_a_filter_is_one_that_cloudwatch_takes(planned: Planned) -> None:
         ("{ $.a >= 0 }", {}, False),
         ('{ ($.a = "x") || ($.a = "y") }', {"a": "y"}, True),
         ('{ ($.a = "x") && ($.b = "y") }', {"a": "x"}, False),
-        # What && holds together comes first.
+        # && binds more tightly than ||.
         ('{ $.a = "x" || $.b = "y" && $.c = "z" }', {"a": "x"}, True),
         ('{ ($.a = "x" || $.b = "y") && $.c = "z" }', {"a": "x"}, False),
     ],
 )
 def test_a_pattern_is_read_as_cloudwatch_reads_it(pattern: str, line: dict[str, Any], fit: bool) -> None:
-    assert fits(pattern, line) is fit
+    assert matches(pattern, line) is fit
 
 
-def test_each_alarm_leads_to_its_place_in_the_runbook(plans: dict[str, Planned]) -> None:
+def test_each_alarm_links_to_its_heading_in_the_runbook(plans: dict[str, Planned]) -> None:
     for planned, runbook, anchors in (
         (plans["smallest"], "docs/runbook.md", ANCHORS - {"undelivered"}),
         (plans["largest"], "https://wiki.example.com/images", ANCHORS),
@@ -230,7 +229,7 @@ def test_each_alarm_leads_to_its_place_in_the_runbook(plans: dict[str, Planned])
             assert len(alarm["alarm_description"]) <= 1024
 
 
-def test_an_alarm_is_of_a_metric_that_there_is_and_looks_back_a_day_at_most(planned: Planned) -> None:
+def test_an_alarm_watches_an_existing_metric_over_a_day_at_most(planned: Planned) -> None:
     for alarm in planned.alarms:
         assert alarm["treat_missing_data"] == "notBreaching"
         assert alarm["comparison_operator"] == "GreaterThanOrEqualToThreshold"
@@ -247,16 +246,16 @@ def test_an_alarm_is_of_a_metric_that_there_is_and_looks_back_a_day_at_most(plan
     ("seen", "rejected", "rate"),
     [(20, 2, 10), (20, None, 0), (19, 19, 0), (200, 1, 0.5), (None, None, None), (20, 20, 100)],
 )
-def test_the_share_of_the_rejected_is_not_taken_of_a_handful(
+def test_the_rejected_rate_is_zero_for_a_few_uploads(
     plans: dict[str, Planned], seen: float | None, rejected: float | None, rate: float | None
 ) -> None:
     (alarm,) = [one for one in plans["smallest"].alarms if one["metric_query"]]
     queries = {query["id"]: query for query in alarm["metric_query"]}
     assert {name for name, query in queries.items() if query["return_data"]} == {"rate"}
-    assert reckoned(queries["rate"]["expression"], {"seen": seen, "rejected": rejected}) == rate
+    assert evaluate(queries["rate"]["expression"], {"seen": seen, "rejected": rejected}) == rate
 
 
-def test_the_dashboard_is_one_that_cloudwatch_takes(planned: Planned) -> None:
+def test_cloudwatch_accepts_the_dashboard(planned: Planned) -> None:
     assert list(planned.account.objections(planned.dashboard)) == []
     (alarms,) = [one for one in planned.dashboard["widgets"] if one["type"] == "alarm"]
     assert len(alarms["properties"]["alarms"]) == len(planned.alarms)
@@ -275,84 +274,51 @@ def widget(body: dict[str, Any], title: str) -> Any:
     return found
 
 
-def spoil(place: Callable[[dict[str, Any]], Any], name: Any, value: object) -> Callable[[dict[str, Any]], None]:
-    return lambda body: place(body).__setitem__(name, value)
-
-
 @pytest.mark.parametrize(
-    ("spoilt", "objection"),
+    ("title", "place", "value", "objection"),
     [
-        (spoil(lambda body: body, "title", "x"), "{'title'} are not known"),
-        (spoil(lambda body: body["widgets"][1], "x", 15), "two widgets overlap at 0, 0"),
-        (spoil(lambda body: body["widgets"][1], "x", 17), "text: it is not within the columns"),
-        (spoil(lambda body: body["widgets"][1], "x", 16.5), "text: its place must be whole numbers"),
-        (spoil(lambda body: body["widgets"][1], "height", 0), "text: it is not within the rows"),
-        (spoil(lambda body: body["widgets"][1], "name", ""), "text: it has ['height', 'name'"),
-        (spoil(lambda body: body["widgets"][1]["properties"], "text", ""), "text: it has ['markdown', 'text']"),
-        (spoil(lambda body: body["widgets"][0]["properties"], "alarms", []), "Alarms: it needs 1 to 100 ARNs"),
+        ("", ("title",), "x", "{'title'} are not known"),
+        ("", ("widgets", 1, "x"), 15, "two widgets overlap at 0, 0"),
+        ("", ("widgets", 1, "x"), 17, "text: it is not within the columns"),
+        ("", ("widgets", 1, "x"), 16.5, "text: its place must be whole numbers"),
+        ("", ("widgets", 1, "height"), 0, "text: it is not within the rows"),
+        ("", ("widgets", 1, "name"), "", "text: it has ['height', 'name'"),
+        ("", ("widgets", 1, "properties", "text"), "", "text: it has ['markdown', 'text']"),
+        ("", ("widgets", 0, "properties", "alarms"), [], "Alarms: it needs 1 to 100 ARNs"),
+        ("Memory", ("region",), "x", "Memory, MB: it is a timeSeries of x"),
+        ("Memory", ("view",), "line", "Memory, MB: it is a line of eu"),
+        ("Memory", ("period",), 90, "Memory, MB: 90 s is not a period"),
+        ("Memory", ("metrics", 0, 1), "Memory", "nothing makes ['ImageResize/Lambda-image', 'Memory']"),
+        ("Memory", ("annotations", "horizontal", 0, "value"), "1769", "'value': '1769'} is no annotation"),
+        ("Errors", ("metrics", 0, 1), "Error", "nothing makes ['AWS/Lambda', 'Error', 'FunctionName'"),
+        ("Errors", ("metrics", 0, 2), "Function", "nothing makes ['AWS/Lambda', 'Errors', 'Function'"),
+        ("Cold", ("metrics", 0, -1, "stat"), "p5O", "Cold starts: p5O is no statistic"),
+        ("Cold", ("metrics", 0, -1, "axis"), "right", "Cold starts: {'axis'} are no options"),
+        ("Cold", ("metrics", 0, -1, "id"), "Starts", "Cold starts: the ids are ['Starts']"),
+        ("A day", ("metrics", 0, -1, "id"), "duration", "): {'compute'} are no ids"),
+        ("A day", ("metrics", -1, -1, "visible"), False, "): nothing is visible"),
         (
-            spoil(lambda body: widget(body, "Memory")["properties"], "region", "x"),
-            "Memory, MB: it is a timeSeries of x",
-        ),
-        (spoil(lambda body: widget(body, "Memory")["properties"], "view", "line"), "Memory, MB: it is a line of eu"),
-        (spoil(lambda body: widget(body, "Memory")["properties"], "period", 90), "Memory, MB: 90 s are no period"),
-        (
-            spoil(lambda body: widget(body, "Memory")["properties"]["metrics"][0], 1, "Memory"),
-            "Memory, MB: nothing makes ['ImageResize/Lambda-image', 'Memory']",
-        ),
-        (
-            spoil(lambda body: widget(body, "Errors")["properties"]["metrics"][0], 1, "Error"),
-            "Errors and throttles: nothing makes ['AWS/Lambda', 'Error', 'FunctionName'",
-        ),
-        (
-            spoil(lambda body: widget(body, "Errors")["properties"]["metrics"][0], 2, "Function"),
-            "Errors and throttles: nothing makes ['AWS/Lambda', 'Errors', 'Function'",
-        ),
-        (
-            spoil(lambda body: widget(body, "Cold")["properties"]["metrics"][0][-1], "stat", "p5O"),
-            "Cold starts: p5O is no statistic",
-        ),
-        (
-            spoil(lambda body: widget(body, "Cold")["properties"]["metrics"][0][-1], "axis", "right"),
-            "Cold starts: {'axis'} are no options",
-        ),
-        (
-            spoil(lambda body: widget(body, "Cold")["properties"]["metrics"][0][-1], "id", "Starts"),
-            "Cold starts: the ids are ['Starts']",
-        ),
-        (
-            spoil(lambda body: widget(body, "A day")["properties"]["metrics"][0][-1], "id", "duration"),
-            "): {'compute'} are no ids",
-        ),
-        (
-            spoil(lambda body: widget(body, "A day")["properties"]["metrics"][-1][-1], "visible", value=False),
-            "): nothing is to be seen",
-        ),
-        (
-            spoil(
-                lambda body: widget(body, "Rejected")["properties"]["metrics"][0][-1],
-                "expression",
-                """SEARCH('{"ImageResize/Lambda-image",Why} MetricName="RejectedByReason"', 'Sum')""",
-            ),
+            "Rejected",
+            ("metrics", 0, -1, "expression"),
+            """SEARCH('{"ImageResize/Lambda-image",Why} MetricName="RejectedByReason"', 'Sum')""",
             "Rejected, by reason: nothing makes RejectedByReason by Why in ImageResize/Lambda-image",
-        ),
-        (
-            spoil(lambda body: widget(body, "Memory")["properties"]["annotations"]["horizontal"][0], "value", "1769"),
-            "Memory, MB: {'label': 'memory_size', 'value': '1769'} is no annotation",
         ),
     ],
 )
-def test_a_dashboard_that_cloudwatch_would_not_take_is_found_out(
-    plans: dict[str, Planned], spoilt: Callable[[dict[str, Any]], None], objection: str
+def test_a_dashboard_that_cloudwatch_would_reject_is_found(
+    plans: dict[str, Planned], title: str, place: tuple[str | int, ...], value: object, objection: str
 ) -> None:
     planned = plans["smallest"]
     body = copy.deepcopy(planned.dashboard)
-    spoilt(body)
+    part: Any = widget(body, title)["properties"] if title else body
+    for step in place[:-1]:
+        part = part[step]
+    part[place[-1]] = value
     assert objection in "\n".join(planned.account.objections(body))
 
 
 @pytest.mark.parametrize(("run", "architecture"), [("smallest", "arm64"), ("largest", "x86_64")])
-def test_the_cost_is_by_the_prices_of_the_benchmarks(plans: dict[str, Planned], run: str, architecture: str) -> None:
+def test_the_cost_uses_the_prices_of_the_benchmarks(plans: dict[str, Planned], run: str, architecture: str) -> None:
     for title in ("An hour", "A day"):
         properties = widget(plans[run].dashboard, title)["properties"]
         assert f"(list prices of {pricing.REGION}, {pricing.PRICES_AS_KNOWN_ON})" in properties["title"]
@@ -366,7 +332,7 @@ def test_the_cost_is_by_the_prices_of_the_benchmarks(plans: dict[str, Planned], 
         values: dict[str, float | None] = {"compute": 5e6, "starts": 2e5, "invocations": 5e4, "puts": 1e5, "gets": 6e4}
         for _, *names, options in ([None, *line] for line in properties["metrics"]):
             if not names:
-                values[options["id"]] = reckoned(options["expression"], values)
+                values[options["id"]] = evaluate(options["expression"], values)
         parts = {name.removesuffix("_cost"): value for name, value in values.items() if name.endswith("_cost")}
         gib_second = 1769 / 1024 * pricing.GIB_SECOND[architecture]
         assert parts == pytest.approx(
@@ -382,7 +348,7 @@ def test_the_cost_is_by_the_prices_of_the_benchmarks(plans: dict[str, Planned], 
 
 
 def first_column(heading: str) -> list[str]:
-    """What the rows of the README's section begin with."""
+    """Return the first cell of each row in a section of the README."""
     rows = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     return re.findall(r"^\| ([^|]*`[^|]*) \|", rows, re.MULTILINE)
 
@@ -393,15 +359,15 @@ def test_the_readme_lists_every_metric_and_every_alarm(plans: dict[str, Planned]
     assert {cell.strip("`") for cell in first_column("Alarms")} == ANCHORS
 
 
-def test_the_readme_counts_what_is_paid_for(plans: dict[str, Planned]) -> None:
+def test_the_readme_counts_the_billed_metrics_and_alarms(plans: dict[str, Planned]) -> None:
     counts = dict(re.findall(r"^\| (metrics|alarms)\b.* \| (\d+) \| 0\.\d0 \|", README, re.MULTILINE))
     paid = [one for one in plans["smallest"].filters if not one["metric_transformation"][0]["dimensions"]]
-    # An alarm of an expression costs as much as its metrics would one by one.
+    # AWS bills an alarm on an expression by the metrics in it.
     watched = [max(1, len(alarm["metric_query"]) - 1) for alarm in plans["smallest"].alarms]
     assert counts == {"metrics": str(len(paid)), "alarms": str(sum(watched))}
 
 
-def test_the_pipeline_passes_on_every_threshold() -> None:
+def test_the_root_module_has_every_threshold() -> None:
     root = declarations(TERRAFORM, "variable")["monitoring"]["type"]
     module = declarations(MODULE, "variable")["thresholds"]["type"]
     assert "".join(module.split()) in "".join(root.split())

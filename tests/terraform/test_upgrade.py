@@ -1,4 +1,4 @@
-"""The module over what an earlier release of it left: nothing that holds anything is lost."""
+"""Plans the module over the state of an earlier release: no resource with contents is lost."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from tools.local.aws import local_aws
 from tools.local.stack import PROVIDER
 
 PRECIOUS = {"aws_s3_bucket", "aws_sqs_queue", "aws_kms_key", "aws_cloudwatch_log_group"}
-"""Whose contents go with them."""
+"""Resources whose contents would be lost with them."""
 
 SETTINGS = {
     "source_bucket": "src-bucket-image-in",
@@ -28,38 +28,38 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[LocalAws]:
-    """Who answers the provider's question for its account; nothing is deployed there."""
+    """Answers the provider's question for the account. Nothing is deployed."""
     with local_aws() as running:
         yield running
 
 
 def changes(module_copy: Path, directory: Path, state: Path, aws: LocalAws) -> dict[str, list[str]]:
-    """What a plan over a state would do: each address and its actions."""
+    """Return the actions of a plan over a state, by address."""
     shutil.copytree(module_copy, directory, symlinks=True)
     shutil.copy(PROVIDER, directory)
     shutil.copy(state, directory / "terraform.tfstate")
     (directory / "settings.auto.tfvars.json").write_text(json.dumps(SETTINGS))
     terraform = Terraform(directory, environment=aws.environment())
     terraform.init()
-    # Without a look at what is there: there is only the state.
+    # No refresh: there is only the state.
     terraform.run("plan", "-input=false", "-refresh=false", "-out=plan")
     plan = json.loads(terraform.run("show", "-json", "plan"))
     return {change["address"]: change["change"]["actions"] for change in plan["resource_changes"]}
 
 
 @pytest.mark.parametrize("state", sorted(STATES.iterdir()), ids=lambda path: path.stem)
-def test_nothing_that_holds_anything_is_destroyed_or_replaced(
+def test_no_resource_with_contents_is_destroyed_or_replaced(
     module_copy: Path, tmp_path: Path, state: Path, aws: LocalAws
 ) -> None:
     planned = changes(module_copy, tmp_path / "terraform", state, aws)
     precious = {address: actions for address, actions in planned.items() if PRECIOUS & set(re.split(r"[.]", address))}
     assert len(precious) >= 4
     assert {address: actions for address, actions in precious.items() if "delete" in actions} == {}
-    # Nor is anything made beside what is there, under another address.
+    # A new resource beside an existing one would mean that the address changed.
     assert {address: actions for address, actions in precious.items() if actions == ["create"]} == {}
 
 
-def test_a_bucket_at_another_address_would_be_noticed(module_copy: Path, tmp_path: Path, aws: LocalAws) -> None:
+def test_a_bucket_at_another_address_is_noticed(module_copy: Path, tmp_path: Path, aws: LocalAws) -> None:
     (state,) = STATES.glob("0.1.0.json")
     moved = tmp_path / "moved.tfstate"
     moved.write_text(state.read_text().replace('"module": "module.source_bucket"', '"module": "module.uploads"'))

@@ -17,7 +17,7 @@ from invoke.program import Program
 
 import tasks
 from tests.markdown import Document
-from tools.common.paths import ROOT
+from tools.common.paths import ROOT, TERRAFORM
 
 DOCUMENTS = {
     str(path.relative_to(ROOT)): Document.read(path)
@@ -33,7 +33,12 @@ MAKERS = {"docs/before-and-after.png": "invoke pictures", "docs/benchmarks.svg":
 PROGRAMS = {"aws", "git", "invoke", "pip", "pre-commit", "python3", "terraform"}
 """The programs that a block of shell may run. Except for git, pip and the like, a test checks their arguments."""
 
-VARIABLES = set(re.findall(r'^variable "(\w+)"', (ROOT / "terraform" / "variables.tf").read_text(), re.MULTILINE))
+VARIABLES = {
+    name
+    for path in (TERRAFORM / "variables.tf", *TERRAFORM.glob("examples/*/variables.tf"))
+    for name in re.findall(r'^variable "(\w+)"', path.read_text(), re.MULTILINE)
+}
+"""The variables of the root modules: of the pipeline and of its examples."""
 
 each_document = pytest.mark.parametrize("name", DOCUMENTS)
 

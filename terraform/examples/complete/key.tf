@@ -1,4 +1,5 @@
-# One key for all, and who may use it besides the account: CloudWatch, its Logs and EventBridge act in their own names.
+# One KMS key for everything. Its policy allows the account and the services that use the key in their own names:
+# CloudWatch, CloudWatch Logs and EventBridge.
 
 data "aws_caller_identity" "current" {}
 
@@ -12,7 +13,7 @@ locals {
 }
 
 resource "aws_kms_key" "this" {
-  description         = "All that resize-complete stores."
+  description         = "Encrypts all data of resize-complete."
   enable_key_rotation = true
 
   policy = jsonencode({

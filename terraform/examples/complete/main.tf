@@ -1,10 +1,10 @@
-# Every option of the module, each with another value than its own.
+# Every option of the module, each with a value other than its default.
 
 module "image_resize" {
   source = "../.."
 
   name               = "resize-complete"
-  package            = var.package
+  package            = { path = "../../../dist/function.zip" }
   source_bucket      = "${var.bucket_prefix}-in"
   destination_bucket = "${var.bucket_prefix}-out"
   force_destroy      = true
@@ -42,7 +42,7 @@ module "image_resize" {
   }
 
   monitoring = {
-    enabled         = true # which it is by itself: false would leave the rest without an effect
+    enabled         = true # The default: false would ignore the other options.
     alarm_topic_arn = aws_sns_topic.alarms.arn
     runbook         = "https://wiki.example.com/images/runbook"
 
@@ -60,13 +60,13 @@ module "image_resize" {
   tags = { team = "images", service = "resize" }
 }
 
-# Where alarms go; whoever is to be woken subscribes.
+# Alarms go to this topic: subscribe to it.
 resource "aws_sns_topic" "alarms" {
   name              = "resize-complete-alarms"
   kms_master_key_id = aws_kms_key.this.arn
 }
 
-# What no role of this team may exceed, whatever its own policy says.
+# The permissions boundary: no role of this team may do more, whatever its own policies allow.
 resource "aws_iam_policy" "boundary" {
   name = "resize-complete-boundary"
 
@@ -97,7 +97,7 @@ resource "aws_iam_policy" "boundary" {
         Resource = ["arn:${local.partition}:ec2:*:${local.account_id}:*/*", "arn:${local.partition}:ec2:*:*:subnet/*"]
       },
       {
-        # None of these knows a resource.
+        # These actions don't support resources.
         Sid      = "DescriptionsAndTraces"
         Effect   = "Allow"
         Action   = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "xray:PutTraceSegments", "xray:PutTelemetryRecords"]

@@ -1,12 +1,12 @@
-# A network without a way out, but for the end points of what the function calls.
+# A network without internet access. VPC endpoints lead to the services that the function calls.
 
 resource "aws_vpc" "this" {
-  # checkov:skip=CKV2_AWS_11:Flow logs are a choice of whoever has the network; this one is here for the example.
+  # checkov:skip=CKV2_AWS_11:The network's owner decides about flow logs; this network only serves the example.
   cidr_block           = "10.0.0.0/24"
   enable_dns_hostnames = true
 }
 
-# Without rules: what gives no group of its own reaches nothing.
+# No rules: resources without a security group of their own reach nothing.
 resource "aws_default_security_group" "this" {
   vpc_id = aws_vpc.this.id
 }
@@ -44,11 +44,11 @@ resource "aws_vpc_endpoint" "interfaces" {
 
 resource "aws_security_group" "function" {
   name        = "resize-complete-function"
-  description = "The function, which only calls out."
+  description = "The function, which only makes outbound calls."
   vpc_id      = aws_vpc.this.id
 
   egress {
-    description = "TLS, to where there is a route."
+    description = "TLS to any routed destination."
     from_port   = 443
     to_port     = 443
     protocol    = "tcp"
@@ -58,7 +58,7 @@ resource "aws_security_group" "function" {
 
 resource "aws_security_group" "endpoints" {
   name        = "resize-complete-endpoints"
-  description = "The end points, which only the function calls."
+  description = "The VPC endpoints, which only the function calls."
   vpc_id      = aws_vpc.this.id
 
   ingress {

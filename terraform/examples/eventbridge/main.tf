@@ -1,6 +1,4 @@
-# A bucket that many listen to: it sends its events to EventBridge, and everyone has a rule of their own. That it does is
-# a part of its notification configuration, so its owner sets it, once; modules/function makes a rule and never touches
-# that. Here the first three blocks stand for what the owner has.
+# A bucket with many listeners. The first three blocks stand for what its owner already has.
 
 module "uploads" {
   source = "../../modules/bucket"
@@ -23,7 +21,7 @@ module "image_resize" {
   source = "../../modules/function"
 
   name               = "resize-eventbridge"
-  package            = var.package
+  package            = { path = "../../../dist/function.zip" }
   trigger            = "eventbridge"
   source_bucket      = { name = module.uploads.name }
   destination_bucket = { name = module.assets.name }

@@ -1,6 +1,6 @@
-# Where to upload and where to look.
+# Bucket names, queue URLs and the function's name.
 
 output "pipeline" {
-  description = "All that the module tells of itself."
+  description = "All outputs of the module."
   value       = module.image_resize
 }

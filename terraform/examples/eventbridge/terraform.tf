@@ -1,4 +1,4 @@
-# The same floor and ceiling as the module.
+# The version constraints of the module.
 terraform {
   required_version = ">= 1.11"
 

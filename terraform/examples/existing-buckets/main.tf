@@ -1,6 +1,4 @@
-# Buckets that are there already, with a notification that somebody needs. A bucket has one notification configuration:
-# whoever owns it adds ours to what it holds, and modules/notification, which would replace it, is not used. The first two
-# modules stand for those buckets.
+# Existing buckets, one with a notification. The first two modules and the queue stand for what their owner already has.
 
 module "uploads" {
   source = "../../modules/bucket"
@@ -39,7 +37,7 @@ module "image_resize" {
   source = "../../modules/function"
 
   name               = "resize-existing-buckets"
-  package            = var.package
+  package            = { path = "../../../dist/function.zip" }
   source_bucket      = { name = module.uploads.name, prefix = "photos/" }
   destination_bucket = { name = module.assets.name, prefix = "images/" }
   filters            = [{ suffix = ".jpg" }, { suffix = ".JPG" }]

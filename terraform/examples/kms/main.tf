@@ -1,4 +1,4 @@
-# Keys of your own for all that is stored: the images on both sides, the queue, the log and the function's settings.
+# Your own KMS keys for all stored data.
 
 data "aws_caller_identity" "current" {}
 
@@ -7,7 +7,7 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
-  # What every key needs: that the account's own policies decide who uses it.
+  # Every key needs this statement: it lets the account's IAM policies decide who uses the key.
   account_decides = {
     Sid       = "TheAccountDecides"
     Effect    = "Allow"
@@ -20,14 +20,14 @@ locals {
 resource "aws_kms_key" "images" {
   for_each = toset(["in", "out"])
 
-  description         = "Images on their way ${each.key}."
+  description         = "Encrypts the images of the bucket ${each.key}."
   enable_key_rotation = true
 
   policy = jsonencode({ Version = "2012-10-17", Statement = [local.account_decides] })
 }
 
 resource "aws_kms_key" "operations" {
-  description         = "The queue, the log and the settings of the function."
+  description         = "Encrypts the function's queue, log and settings."
   enable_key_rotation = true
 
   policy = jsonencode({
@@ -35,7 +35,7 @@ resource "aws_kms_key" "operations" {
     Statement = [
       local.account_decides,
       {
-        # CloudWatch Logs encrypts in its own name, not in that of the function.
+        # CloudWatch Logs uses the key in its own name, not with the function's role.
         Sid       = "LogsOfTheFunction"
         Effect    = "Allow"
         Principal = { Service = "logs.${data.aws_region.current.id}.amazonaws.com" }
@@ -55,7 +55,6 @@ module "image_resize" {
   source = "../.."
 
   name               = "resize-kms"
-  package            = var.package
   source_bucket      = "${var.bucket_prefix}-in"
   destination_bucket = "${var.bucket_prefix}-out"
 

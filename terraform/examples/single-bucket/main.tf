@@ -1,5 +1,4 @@
-# One bucket for both: uploads/cake.jpg becomes resized/uploads/resized-cake.jpg beside it. The two folders are what
-# keeps the function from resizing its own outputs for ever; without them the plan is refused.
+# One bucket for uploads and outputs, in two folders.
 
 module "bucket" {
   source = "../../modules/bucket"
@@ -11,7 +10,7 @@ module "image_resize" {
   source = "../../modules/function"
 
   name               = "resize-single-bucket"
-  package            = var.package
+  package            = { path = "../../../dist/function.zip" }
   source_bucket      = { name = module.bucket.name, prefix = "uploads/" }
   destination_bucket = { name = module.bucket.name, prefix = "resized/" }
 }

@@ -1,9 +1,9 @@
-# One bucket as a security review wants it: private, encrypted, TLS only, versioned, and tidy.
+# A bucket with secure defaults: private, encrypted, TLS only, versioned, with lifecycle rules.
 
 resource "aws_s3_bucket" "this" {
-  # checkov:skip=CKV_AWS_18:Access logs need a bucket of their own, and CloudTrail's data events say more; a choice of the account.
-  # checkov:skip=CKV_AWS_144:Outputs can be made again from their sources, whose replication is a choice of their owner.
-  # checkov:skip=CKV2_AWS_62:The destination bucket has nobody to notify; the source bucket's is in modules/notification.
+  # checkov:skip=CKV_AWS_18:Access logs need another bucket, and CloudTrail's data events say more: the account decides.
+  # checkov:skip=CKV_AWS_144:The function can make outputs again from their sources; the owner decides whether to replicate those.
+  # checkov:skip=CKV2_AWS_62:modules/notification configures the source bucket; the destination bucket notifies no one.
   bucket        = var.name
   force_destroy = var.force_destroy
   tags          = var.tags
@@ -35,7 +35,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
       kms_master_key_id = var.kms_key_arn
     }
 
-    # One request to KMS for many objects in place of one for each.
+    # One request to KMS for many objects instead of one per object.
     bucket_key_enabled = var.kms_key_arn != null
   }
 }
@@ -44,7 +44,7 @@ resource "aws_s3_bucket_versioning" "this" {
   bucket = aws_s3_bucket.this.bucket
 
   versioning_configuration {
-    # Also what lets the function tell two uploads in one second apart.
+    # The function also needs versions to order two uploads within one second.
     status = "Enabled"
   }
 }
@@ -64,7 +64,7 @@ resource "aws_s3_bucket_policy" "this" {
     }]
   })
 
-  # S3 answers 409 to two changes of one bucket's access at a time.
+  # S3 answers 409 to concurrent changes of a bucket's access.
   depends_on = [aws_s3_bucket_public_access_block.this]
 }
 
@@ -86,6 +86,6 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     }
   }
 
-  # A rule about old versions is refused while there are none.
+  # S3 rejects a rule for noncurrent versions on a bucket without versioning.
   depends_on = [aws_s3_bucket_versioning.this]
 }

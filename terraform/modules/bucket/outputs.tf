@@ -1,4 +1,4 @@
-# A consumer of these gets a finished bucket.
+# Names of a bucket that is ready to use.
 
 output "arn" {
   description = "ARN of the bucket."
@@ -6,10 +6,10 @@ output "arn" {
 }
 
 output "name" {
-  description = "Name of the bucket, once it is private, encrypted and versioned."
+  description = "Name of the bucket. Terraform returns it once the bucket is private, encrypted and versioned."
   value       = aws_s3_bucket.this.bucket
 
-  # Not the lifecycle rule: nobody needs to wait the minute that the provider takes to see it settle.
+  # Without the lifecycle rule: the provider waits a minute for it, and no consumer needs it.
   depends_on = [
     aws_s3_bucket_ownership_controls.this,
     aws_s3_bucket_policy.this,

@@ -1,11 +1,10 @@
-# What S3 Batch Operations may do, whose jobs call the function for objects that are there already.
+# The role for S3 Batch Operations, whose jobs call the function for existing objects.
 
 locals {
-  # Manifests and reports are here, and nothing else that a job may read or write; the operator's tools look for them by
-  # the function's name.
+  # The only folder of objects that a job may read or write. `invoke backfill` finds it by the function's name.
   jobs_prefix = "batch-operations/${var.name}/"
 
-  # In one bucket, a report must not be an upload.
+  # With one bucket for both, a report must not count as an upload.
   jobs_among_uploads = [
     for filter in local.filters : filter.prefix
     if var.source_bucket.name == var.destination_bucket.name
@@ -21,7 +20,7 @@ locals {
       Resource = aws_lambda_function.this.arn
     },
     {
-      # S3 lists a bucket for a manifest as it does for an inventory.
+      # S3 needs this permission to generate a manifest: it lists the bucket as for an inventory.
       Sid      = "ListUploads"
       Effect   = "Allow"
       Action   = "s3:PutInventoryConfiguration"
@@ -64,8 +63,8 @@ resource "aws_iam_role" "jobs" {
   description          = "Lets S3 Batch Operations call ${var.name} for objects of ${var.source_bucket.name}."
   tags                 = var.tags
 
-  # Without a condition on the source: AWS documents none that S3 would meet. Who makes a job needs iam:PassRole for this
-  # role, which only this account can give.
+  # AWS documents no condition on the source that S3 Batch Operations would meet. To create a job, a caller needs
+  # iam:PassRole for this role, which only this account can grant.
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
@@ -79,7 +78,7 @@ resource "aws_iam_role" "jobs" {
   lifecycle {
     precondition {
       condition     = length(local.jobs_among_uploads) == 0
-      error_message = "In one bucket, the manifests and reports of jobs below \"${local.jobs_prefix}\" would be uploads (${join("; ", [for prefix in local.jobs_among_uploads : "resized below \"${prefix}\""])}): give source_bucket.prefix or each filter another folder, such as \"uploads/\"."
+      error_message = "With one bucket, the manifests and reports of jobs under \"${local.jobs_prefix}\" would be uploads (${join("; ", [for prefix in local.jobs_among_uploads : "resized under \"${prefix}\""])}): set source_bucket.prefix or each filter to another folder, such as \"uploads/\"."
     }
   }
 }

@@ -1,14 +1,14 @@
-# The other trigger: a rule for the bucket's events, and a queue for those that EventBridge could not deliver.
-# That the bucket sends its events to EventBridge is a part of its notification configuration, which is its owner's.
+# The EventBridge trigger: a rule for the bucket's events, and a queue for events that EventBridge could not deliver.
+# The owner of the bucket's notification configuration makes the bucket send its events to EventBridge.
 
 locals {
   event_pattern = jsonencode({
     source = ["aws.s3"]
-    # Here, what a lifecycle rule removes is deleted like all else.
+    # Unlike S3's notifications, EventBridge reports a lifecycle rule's deletions as Object Deleted, too.
     "detail-type" = concat(["Object Created", "Object Restore Completed"], var.mirror_deletes ? ["Object Deleted"] : [])
     detail = merge(
       { bucket = { name = [var.source_bucket.name] } },
-      # None where a filter fits every key.
+      # No pattern for keys where a filter matches every key.
       length(local.key_patterns) == 0 ? {} : { object = { key = local.key_patterns } },
     )
   })
@@ -27,11 +27,12 @@ resource "aws_cloudwatch_event_rule" "uploads" {
     precondition {
       # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
       condition     = length(local.event_pattern) <= 2048
-      error_message = "The filters make an event pattern of ${length(local.event_pattern)} characters, and EventBridge takes 2048: use fewer, or a wider prefix."
+      error_message = "The filters make an event pattern of ${length(local.event_pattern)} characters, and EventBridge allows 2048: use fewer filters, or a wider prefix."
     }
   }
 
-  # As the queues do: EventBridge would overwrite another's rule of this name.
+  # EventBridge would overwrite an existing rule of this name. IAM rejects a role whose name is taken, so the role comes
+  # first.
   depends_on = [aws_iam_role.this]
 }
 
@@ -46,7 +47,8 @@ resource "aws_cloudwatch_event_target" "function" {
     arn = aws_sqs_queue.undelivered[0].arn
   }
 
-  # Events are let in only once they may invoke, and it is settled what becomes of those that may not or that fail.
+  # No event may arrive before EventBridge can invoke the function, and before failed and undeliverable events have a
+  # destination.
   depends_on = [
     aws_lambda_function_event_invoke_config.this,
     aws_lambda_permission.eventbridge,

@@ -1,4 +1,4 @@
-# Where the function leaves its traces: the queue of what failed, and the log.
+# The failure queue and the log group.
 
 locals {
   queue_retention_seconds = 14 * 24 * 60 * 60 # the longest that SQS keeps a message
@@ -11,8 +11,8 @@ resource "aws_sqs_queue" "failures" {
   sqs_managed_sse_enabled   = var.kms_key_arns.queues == null ? true : null
   tags                      = var.tags
 
-  # SQS hands out a queue that is there already, and destroying would take it from whoever has it. IAM refuses a role of a
-  # name that is taken, so the role comes first.
+  # SQS would return an existing queue of this name, and terraform destroy would then delete another pipeline's queue.
+  # IAM rejects a role whose name is taken, so the role comes first.
   depends_on = [aws_iam_role.this]
 }
 
@@ -33,7 +33,7 @@ resource "aws_sqs_queue_policy" "failures" {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
-  # checkov:skip=CKV_AWS_338:A year of one line for each image costs more than it is worth; log_retention_days says how long.
+  # checkov:skip=CKV_AWS_338:A year of one line per image costs more than it is worth; log_retention_days sets the retention.
   name              = "/aws/lambda/${var.name}"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arns.log_group

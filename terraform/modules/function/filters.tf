@@ -1,12 +1,12 @@
-# Which objects the function is told of, by either trigger, and that none of its own outputs are among them.
+# The keys that either trigger reports to the function. None of the function's own outputs may be among them.
 
 locals {
-  # With the source's prefix, which nobody has to write twice.
+  # Filters are relative to the source's prefix.
   filters = [
     for filter in var.filters : { prefix = "${var.source_bucket.prefix}${filter.prefix}", suffix = filter.suffix }
   ]
 
-  # S3 refuses to notify of one key twice, but only when it is told to, half-way through an apply.
+  # S3 rejects two notifications for the same key, but only half-way through an apply.
   overlapping_filters = flatten([
     for i, one in var.filters : [
       for j, other in var.filters : "${jsonencode(one)} and ${jsonencode(other)}"
@@ -16,23 +16,23 @@ locals {
     ]
   ])
 
-  # Every output's key begins with what is literal before {dir}. In one bucket that must lead away from all uploads.
+  # Every output's key begins with the literal text before {dir}. With one bucket for both, no upload's key may.
   looping_outputs = flatten([
-    for name, ends in local.key_ends : [
-      for filter in local.filters : "${name} writes below \"${ends.folder_start}\" and uploads are resized below \"${filter.prefix}\""
+    for ends in local.key_ends : [
+      for filter in local.filters : "${ends.rendition} writes under \"${ends.folder_start}\" and uploads are resized under \"${filter.prefix}\""
       if var.source_bucket.name == var.destination_bucket.name
       && (startswith(ends.folder_start, filter.prefix) || startswith(filter.prefix, ends.folder_start))
     ]
   ])
 
-  # What an owner of the bucket's notification configuration puts into it. S3 wants what it is to compare form-encoded,
-  # with slashes as they are: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html
+  # The function's part of the bucket's notification configuration. S3 expects form-encoded prefixes and suffixes, with
+  # plain slashes: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html
   lambda_notification = [
     for i, filter in local.filters : {
       id                  = "${var.name}-${i}"
       lambda_function_arn = aws_lambda_function.this.arn
-      # Not only Put: uploads over 8 MB by the CLI and the SDKs are multipart, and copies are uploads too. What is restored
-      # from an archive can be read only now. What a lifecycle rule removes is no ObjectRemoved:
+      # All kinds of ObjectCreated: the CLI and the SDKs upload more than 8 MB in parts, and a copy is an upload, too. An
+      # archived object is readable only once it is restored. A lifecycle rule's deletions are not among ObjectRemoved:
       # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html
       events        = concat(["s3:ObjectCreated:*", "s3:ObjectRestore:Completed"], var.mirror_deletes ? ["s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"] : [])
       filter_prefix = filter.prefix == "" ? null : replace(urlencode(filter.prefix), "%2F", "/")
@@ -41,7 +41,7 @@ locals {
     if var.trigger != "eventbridge"
   ]
 
-  # The same for EventBridge, where one pattern must hold both ends; a backslash in a wildcard escapes what follows it.
+  # The filters as EventBridge patterns: only a wildcard can match both ends, and it needs its backslashes escaped.
   # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html#eb-filtering-wildcard-matching
   key_patterns = [
     for filter in local.filters : merge(

@@ -1,10 +1,10 @@
-# What the function may do: exactly what it does.
+# The function's role: it allows what the function does, and nothing else.
 
 locals {
   account_id = data.aws_caller_identity.current.account_id
   partition  = data.aws_partition.current.partition
 
-  # By construction: who owns a bucket may give its name and nothing else.
+  # Built from the names, because this configuration need not manage the buckets.
   source_arn      = "arn:${local.partition}:s3:::${var.source_bucket.name}"
   destination_arn = "arn:${local.partition}:s3:::${var.destination_bucket.name}"
 
@@ -16,8 +16,8 @@ locals {
       Resource = "${local.source_arn}/${var.source_bucket.prefix}*"
     },
     {
-      # Without it S3 answers 403 for an object that is gone, and "deleted" could not be told from "denied". Nor with
-      # a condition on the prefix: reading an object has none.
+      # Without s3:ListBucket, S3 answers 403 for a missing key, so "deleted" looks like "denied". A condition on
+      # s3:prefix would never hold: a request for an object has no prefix.
       Sid      = "TellMissingFromDenied"
       Effect   = "Allow"
       Action   = "s3:ListBucket"
@@ -36,7 +36,7 @@ locals {
       Resource = aws_sqs_queue.failures.arn
     },
     {
-      # Not CreateLogGroup: a late invocation would make the group again after it was destroyed.
+      # Without CreateLogGroup: a late invocation would create the group again after terraform destroy.
       Sid      = "WriteLog"
       Effect   = "Allow"
       Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
@@ -44,33 +44,12 @@ locals {
     },
   ]
 
-  mirror_statements = [
-    for statement in [
-      {
-        # Not DeleteObjectVersion: where there are versions, an output gets a delete marker, and can be had back.
-        Sid      = "RemoveImagesOfDeletedSources"
-        Effect   = "Allow"
-        Action   = "s3:DeleteObject"
-        Resource = "${local.destination_arn}/${var.destination_bucket.prefix}*"
-      },
-      {
-        # S3 does not say whether a deleted version was the current one. The outputs' metadata says which version they are
-        # made of.
-        Sid      = "TellWhatImagesAreMadeOf"
-        Effect   = "Allow"
-        Action   = "s3:GetObject"
-        Resource = "${local.destination_arn}/${var.destination_bucket.prefix}*"
-      },
-    ] : statement
-    if var.mirror_deletes
-  ]
-
-  # Each key for nothing but what its service does with it on the function's behalf.
+  # Each key only for the actions that its service performs for the function.
   kms_statements = [
     for one in [
       { sid = "DecryptSourceImages", key = var.source_bucket.kms_key_arn, service = "s3", actions = "kms:Decrypt" },
       { sid = "EncryptResizedImages", key = var.destination_bucket.kms_key_arn, service = "s3", actions = "kms:GenerateDataKey" },
-      # SQS decrypts the data key that it uses again for the next message.
+      # SQS decrypts a data key to reuse it for later messages.
       { sid = "EncryptFailures", key = var.kms_key_arns.queues, service = "sqs", actions = ["kms:GenerateDataKey", "kms:Decrypt"] },
     ] :
     {
@@ -85,48 +64,69 @@ locals {
     if one.key != null
   ]
 
-  tracing_statements = [
-    for statement in [
-      {
-        # X-Ray has no resource to name: traces belong to the account.
-        Sid      = "Trace"
-        Effect   = "Allow"
-        Action   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
-        Resource = "*"
-      },
-    ] : statement
-    if var.function.tracing
-  ]
-
-  # Lambda makes and removes the function's network interfaces with the function's own role.
-  # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
-  vpc_statements = [
-    for statement in [
-      {
-        # All of the account's, for before Lambda makes one, it tries out whether it could, on resources of its own choice;
-        # and subnets of any, for one that is shared belongs to another.
-        Sid      = "MakeNetworkInterfaces"
-        Effect   = "Allow"
-        Action   = ["ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"]
-        Resource = ["arn:${local.partition}:ec2:*:${local.account_id}:*/*", "arn:${local.partition}:ec2:*:*:subnet/*"]
-      },
-      {
-        # EC2 describes all or nothing: these actions know no resource.
-        Sid      = "SeeNetworkInterfaces"
-        Effect   = "Allow"
-        Action   = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
-        Resource = "*"
-      },
-      {
-        # Lambda needs them, the code that runs in the function does not.
-        Sid       = "NotFromWithinTheFunction"
-        Effect    = "Deny"
-        Action    = "ec2:*"
-        Resource  = "*"
-        Condition = { ArnLike = { "lambda:SourceFunctionArn" = "arn:${local.partition}:lambda:*:${local.account_id}:function:${var.name}" } }
-      },
-    ] : statement
-    if var.function.vpc != null
+  optional_statements = [
+    {
+      enabled = var.mirror_deletes
+      statements = [
+        {
+          # Without DeleteObjectVersion: in a bucket with versions, a deleted output gets a delete marker and can be restored.
+          Sid      = "RemoveImagesOfDeletedSources"
+          Effect   = "Allow"
+          Action   = "s3:DeleteObject"
+          Resource = "${local.destination_arn}/${var.destination_bucket.prefix}*"
+        },
+        {
+          # S3 does not say whether a deleted version was the current one. The outputs' metadata names the version that they
+          # were made from.
+          Sid      = "TellWhatImagesAreMadeOf"
+          Effect   = "Allow"
+          Action   = "s3:GetObject"
+          Resource = "${local.destination_arn}/${var.destination_bucket.prefix}*"
+        },
+      ]
+    },
+    {
+      enabled = var.function.tracing
+      statements = [
+        {
+          # X-Ray has no resources: traces belong to the account.
+          Sid      = "Trace"
+          Effect   = "Allow"
+          Action   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+          Resource = "*"
+        },
+      ]
+    },
+    {
+      # Lambda creates and deletes the function's network interfaces with the function's own role.
+      # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+      enabled = var.function.vpc != null
+      statements = [
+        {
+          # All resources of the account: Lambda first tests its permissions on resources of its own choice. Subnets of any
+          # account, because a shared subnet belongs to another one.
+          Sid      = "MakeNetworkInterfaces"
+          Effect   = "Allow"
+          Action   = ["ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"]
+          Resource = ["arn:${local.partition}:ec2:*:${local.account_id}:*/*", "arn:${local.partition}:ec2:*:*:subnet/*"]
+        },
+        {
+          # These actions don't support resources.
+          Sid      = "SeeNetworkInterfaces"
+          Effect   = "Allow"
+          Action   = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
+          Resource = "*"
+        },
+        {
+          # Lambda needs the permissions above; the code in the function does not.
+          Sid       = "NotFromWithinTheFunction"
+          Effect    = "Deny"
+          Action    = "ec2:*"
+          Resource  = "*"
+          Condition = { ArnLike = { "lambda:SourceFunctionArn" = "arn:${local.partition}:lambda:*:${local.account_id}:function:${var.name}" } }
+        },
+      ]
+    },
   ]
 }
 
@@ -155,8 +155,12 @@ resource "aws_iam_policy" "this" {
   tags        = var.tags
 
   policy = jsonencode({
-    Version   = "2012-10-17"
-    Statement = concat(local.statements, local.mirror_statements, local.kms_statements, local.tracing_statements, local.vpc_statements)
+    Version = "2012-10-17"
+    Statement = concat(
+      local.statements,
+      local.kms_statements,
+      flatten([for group in local.optional_statements : group.statements if group.enabled]),
+    )
   })
 }
 

@@ -1,38 +1,41 @@
-# Which keys renditions can write, so that two that could write the same one are refused while planning.
-# The function decides by the same rule, in key_template.py.
+# The keys that each rendition can write, so that a plan rejects two renditions that could write the same key.
+# The function applies the same rule in key_template.py.
 
 locals {
+  # The parts of prefix{dir}infix{name}suffix.
   key_pattern = "^((?:[^{}]*/)?)\\{dir\\}((?:[^{}]|\\{stem\\}|\\{ext\\})*)\\{name\\}((?:[^{}/]|\\{stem\\}|\\{ext\\})*)$"
 
-  # The destination's prefix is the beginning of every rendition's key: the function need not know of it.
+  # The function gets each key with the destination's prefix, and need not know the prefix itself.
   keys = { for name, one in var.renditions : name => "${var.destination_bucket.prefix}${one.key}" }
 
-  extensions = { jpeg = ".jpg", png = ".png", webp = ".webp", avif = ".avif" }
-
-  # prefix{dir}infix{name}suffix; a key that is not of this form has its own error.
+  # A validation of var.renditions rejects keys of any other form.
   key_parts = {
     for name, key in local.keys :
     name => try(regex(local.key_pattern, replace(key, "{rendition}", name)), ["", name, ""])
   }
 
-  # What is literal at the ends of a key's folder and of its file name; {stem} and {ext} may stand for anything.
-  key_ends = {
-    for name, parts in local.key_parts : name => {
+  extensions = { jpeg = ".jpg", png = ".png", webp = ".webp", avif = ".avif" }
+
+  # Placeholders may stand for any text. Only the literal text at both ends of the folder and of the file name can keep two
+  # keys apart.
+  key_ends = [
+    for name, parts in local.key_parts : {
+      rendition    = name
       folder_start = parts[0]
-      folder_end   = replace(try(regex("^.*/", parts[1]), ""), "/^.*\\}/", "")
-      name_start   = replace(replace(parts[1], "/^.*\\//", ""), "/\\{.*$/", "")
-      name_end     = replace("${parts[2]}${try(local.extensions[var.renditions[name].format], "")}", "/^.*\\}/", "")
+      folder_end   = try(regex("([^}]*/)[^/]*$", parts[1])[0], "")
+      name_start   = regex("([^{/]*)[^/]*$", parts[1])[0]
+      name_end     = regex("[^}]*$", "${parts[2]}${try(local.extensions[var.renditions[name].format], "")}")
     }
-  }
+  ]
 
   colliding_renditions = flatten([
-    for i, one in keys(var.renditions) : [
-      for j, other in keys(var.renditions) : "${one} and ${other}"
+    for i, one in local.key_ends : [
+      for j, other in local.key_ends : "${one.rendition} and ${other.rendition}"
       if i < j
-      && (startswith(local.key_ends[one].folder_start, local.key_ends[other].folder_start) || startswith(local.key_ends[other].folder_start, local.key_ends[one].folder_start))
-      && (endswith(local.key_ends[one].folder_end, local.key_ends[other].folder_end) || endswith(local.key_ends[other].folder_end, local.key_ends[one].folder_end))
-      && (startswith(local.key_ends[one].name_start, local.key_ends[other].name_start) || startswith(local.key_ends[other].name_start, local.key_ends[one].name_start))
-      && (endswith(local.key_ends[one].name_end, local.key_ends[other].name_end) || endswith(local.key_ends[other].name_end, local.key_ends[one].name_end))
+      && (startswith(one.folder_start, other.folder_start) || startswith(other.folder_start, one.folder_start))
+      && (endswith(one.folder_end, other.folder_end) || endswith(other.folder_end, one.folder_end))
+      && (startswith(one.name_start, other.name_start) || startswith(other.name_start, one.name_start))
+      && (endswith(one.name_end, other.name_end) || endswith(other.name_end, one.name_end))
     ]
   ])
 }

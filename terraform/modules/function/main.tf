@@ -1,9 +1,9 @@
-# The function, everything that it needs, and nothing that it does not.
+# The Lambda function, its package and its settings.
 
 locals {
-  # What the build says of the zip: in the manifest beside it, or, where it is in S3, in the variable. Where it has not
-  # run, nobody must be kept from validating or destroying, for which the provider wants a runtime and a handler all the
-  # same; the function's precondition lets nothing else pass.
+  # The description of the zip: from the manifest beside it, or from var.package if the zip is in S3. Before a build there
+  # is no manifest, but validate and destroy must work, and the provider requires a runtime and a handler. The function's
+  # precondition rejects a missing manifest in a plan.
   manifest_file = try(jsondecode(file("${trimsuffix(var.package.path, ".zip")}.json")), {})
   manifest = {
     architecture    = try(local.manifest_file.architecture, coalesce(var.package.architecture, "arm64"))
@@ -13,18 +13,18 @@ locals {
     sha256          = try(local.manifest_file.sha256, null)
   }
 
-  # glibc gives large blocks back to the kernel at once, which clears them anew for the next image: a quarter of the
-  # time that a WebP takes. Kept for the next image, in one place for all threads, they take no more memory than the
-  # largest one did.
+  # By default glibc returns large blocks to the kernel at once, and the kernel clears them again for the next image: a
+  # quarter of the time that a WebP takes. Blocks that stay in one arena for all threads take no more memory than the
+  # largest image did.
   allocator = { MALLOC_ARENA_MAX = "1", MALLOC_MMAP_MAX_ = "0", MALLOC_TRIM_THRESHOLD_ = "268435456" }
 
-  # Without what is not set, for there is not much room.
+  # Only options that are set: all environment variables together may have 4 KB.
   renditions = jsonencode({
     for name, one in var.renditions :
     name => { for option, value in merge(one, { key = local.keys[name] }) : option => value if value != null }
   })
 
-  # All but the failure queue's URL, which is not known while planning.
+  # Without the failure queue's URL, which is unknown in a plan.
   environment = merge(
     local.allocator,
     {
@@ -32,19 +32,19 @@ locals {
       DESTINATION_BUCKET = var.destination_bucket.name
       METADATA           = var.metadata
       RENDITIONS         = local.renditions
-      # The function fits the time-outs of its requests into its own, which Lambda does not tell it.
+      # The function derives its requests' timeouts from its own, which Lambda does not tell it.
       TIMEOUT_SECONDS = tostring(var.function.timeout)
     },
-    # Each as its two ends, for there is not much room.
+    # Each filter as a pair, to save bytes.
     local.filters == [{ prefix = "", suffix = "" }] ? {} : { FILTERS = jsonencode([for one in local.filters : [one.prefix, one.suffix]]) },
     var.max_pixels == null ? {} : { MAX_PIXELS = tostring(var.max_pixels) },
     var.mirror_deletes ? { MIRROR_DELETES = "true" } : {},
   )
 
-  # No region's name is longer.
+  # The length of the longest region name.
   longest_queue_url = "https://sqs.us-isof-south-1.${data.aws_partition.current.dns_suffix}/${local.account_id}/${var.name}-failures"
 
-  # As Lambda measures it: all of it in JSON, in which every quote within the renditions takes a backslash, too.
+  # Lambda measures the variables as JSON, which adds a backslash before every quote within the renditions.
   # https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-deployment.html
   environment_bytes = length(base64encode(jsonencode(merge(local.environment, { FAILURE_QUEUE_URL = local.longest_queue_url })))) / 4 * 3
 }
@@ -54,9 +54,9 @@ data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
 
 resource "aws_lambda_function" "this" {
-  # checkov:skip=CKV_AWS_50:Traces cost by the invocation; function.tracing turns them on.
-  # checkov:skip=CKV_AWS_116:The event invoke config sends failed events to the queue, with their reasons, which a dead-letter queue would not have.
-  # checkov:skip=CKV_AWS_272:Signing needs a profile of the account; the manifest's or package.sha256 says which zip it must be.
+  # checkov:skip=CKV_AWS_50:Each traced invocation costs money; function.tracing turns tracing on.
+  # checkov:skip=CKV_AWS_116:The event invoke config sends failed events to the failure queue, with the error that a dead-letter queue would lack.
+  # checkov:skip=CKV_AWS_272:Signing needs a signing profile in the account; the SHA-256 of the manifest or of package identifies the zip.
   function_name                  = var.name
   description                    = "Resizes images from ${var.source_bucket.name} to ${var.destination_bucket.name}."
   role                           = aws_iam_role.this.arn
@@ -101,38 +101,38 @@ resource "aws_lambda_function" "this" {
   }
 
   lifecycle {
-    # No validations of the variables: those could not use the locals that are made of them.
+    # Preconditions instead of validations, because these use locals.
     precondition {
       condition     = length(local.colliding_renditions) == 0
-      error_message = "Two renditions could write one key (${join("; ", local.colliding_renditions)}), as \"a\" and \"a-b\" do: a-b-cake.jpg would have two sources. Make what stands before {name} in their keys differ from its first letter on."
+      error_message = "Two renditions could write the same key (${join("; ", local.colliding_renditions)}); for example \"a\" and \"a-b\" could both write a-b-cake.jpg. Make the text before {name} in their keys differ from its first letter."
     }
 
     precondition {
       condition     = length(local.overlapping_filters) == 0
-      error_message = "Two filters could fit one key (${join("; ", local.overlapping_filters)}), which S3 refuses: make their prefixes or their suffixes differ so that no key has both, or keep the wider one alone."
+      error_message = "A key could match two filters (${join("; ", local.overlapping_filters)}), which S3 rejects: change their prefixes or suffixes so that no key matches both, or keep only the wider one."
     }
 
     precondition {
       condition     = length(local.looping_outputs) == 0
-      error_message = "One bucket for both could be an endless and costly loop (${join("; ", local.looping_outputs)}): give source_bucket.prefix or each filter one folder, such as \"uploads/\", and destination_bucket.prefix another, such as \"resized/\"."
+      error_message = "With one bucket, the function could resize its own outputs in an endless and costly loop (${join("; ", local.looping_outputs)}): set source_bucket.prefix or each filter to one folder, such as \"uploads/\", and destination_bucket.prefix to another, such as \"resized/\"."
     }
 
     precondition {
       condition     = local.environment_bytes <= 4096
-      error_message = "The function's settings take ${local.environment_bytes} bytes, and Lambda has 4096 for all environment variables: use fewer renditions, or shorter keys."
+      error_message = "The function's settings take ${local.environment_bytes} bytes, and Lambda allows 4096 for all environment variables: use fewer renditions, or shorter keys."
     }
 
     precondition {
       condition     = var.package.path == null || try(filebase64sha256(var.package.path), "no zip") == local.manifest.sha256
-      error_message = "No built function at ${coalesce(var.package.path, "package.path")}, or the manifest beside it is another's. In a clone, run \"invoke build\" first. Where the module comes from git it brings no zip: put one into a bucket of yours with \"invoke publish --bucket NAME\" and set package to what that prints."
+      error_message = "No built function at ${coalesce(var.package.path, "package.path")}, or the manifest beside it belongs to another zip. In a clone, run \"invoke build\" first. A module from git has no zip: upload one to a bucket of yours with \"invoke publish --bucket NAME\", and set package to what that prints."
     }
   }
 
-  # An invocation before the policy is attached fails, and one before the log group exists would log nowhere.
+  # An invocation fails before the policy is attached, and cannot log before the log group exists.
   depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy_attachment.this]
 }
 
-# Read once it is deployed: the function's own digest is still the old one while an update is planned.
+# A data source is read after the update. In a plan, the resource itself still has the old digest.
 data "aws_lambda_function" "deployed" {
   count = var.package.s3 == null ? 0 : 1
 
@@ -141,7 +141,7 @@ data "aws_lambda_function" "deployed" {
   lifecycle {
     postcondition {
       condition     = self.code_sha256 == var.package.sha256
-      error_message = "What is deployed is not the zip that package.sha256 names: the object in S3 is another, or somebody changed the function. Set package to what \"invoke publish --bucket NAME\" prints and apply at once; where it says that already, with -replace=ADDRESS of this module's aws_lambda_function.this."
+      error_message = "The deployed zip is not the one that package.sha256 names: the object in S3 differs, or somebody changed the function. Set package to what \"invoke publish --bucket NAME\" prints, and apply at once. If package says that already, apply with -replace=ADDRESS of this module's aws_lambda_function.this."
     }
   }
 
@@ -170,6 +170,6 @@ resource "aws_lambda_permission" "source_bucket" {
   source_arn     = local.source_arn
   source_account = local.account_id
 
-  # Events are let in only once it is settled what becomes of those that fail.
+  # No event may arrive before failed events have a destination.
   depends_on = [aws_lambda_function_event_invoke_config.this]
 }

@@ -1,15 +1,15 @@
-# What others need to know of the function.
+# Names, ARNs and URLs, and the values that modules/notification and modules/monitoring need.
 
 output "architecture" {
-  description = "The function's processor, arm64 or x86_64."
+  description = "The function's architecture, arm64 or x86_64."
   value       = one(aws_lambda_function.this.architectures)
 }
 
 output "batch_operations_role_arn" {
-  description = "ARN of the role for jobs of S3 Batch Operations; null where batch_operations is false."
+  description = "ARN of the role for S3 Batch Operations jobs; null unless batch_operations is true."
   value       = one(aws_iam_role.jobs[*].arn)
 
-  # Whoever reads this may make a job, for the role may do what a job does.
+  # A caller can create a job at once: the role already has its permissions.
   depends_on = [aws_iam_role_policy_attachment.jobs]
 }
 
@@ -39,10 +39,10 @@ output "function_name" {
 }
 
 output "lambda_notification" {
-  description = "What the source bucket's notification configuration must hold: one object for each filter, with the arguments of a lambda_function block of aws_s3_bucket_notification. Empty where EventBridge is the trigger."
+  description = "What the source bucket's notification configuration must contain: one object for each filter, with the arguments of a lambda_function block of aws_s3_bucket_notification. Empty if trigger is \"eventbridge\"."
   value       = local.lambda_notification
 
-  # S3 tries the permission out when it is told to notify the function, so the permission must be there first.
+  # S3 tests the permission when it saves the notification configuration, so the permission must exist first.
   depends_on = [aws_lambda_permission.source_bucket]
 }
 
@@ -57,12 +57,12 @@ output "memory_size" {
 }
 
 output "role_arn" {
-  description = "ARN of the role that the function has."
+  description = "ARN of the function's role."
   value       = aws_iam_role.this.arn
 }
 
 output "role_name" {
-  description = "Name of the role that the function has, to attach further policies to."
+  description = "Name of the function's role, for attaching further policies."
   value       = aws_iam_role.this.name
 }
 
@@ -72,16 +72,16 @@ output "timeout" {
 }
 
 output "undelivered_queue_arn" {
-  description = "ARN of the queue that holds the events which EventBridge could not deliver; null where S3 is the trigger."
+  description = "ARN of the queue for events that EventBridge could not deliver; null if trigger is \"s3\"."
   value       = one(aws_sqs_queue.undelivered[*].arn)
 }
 
 output "undelivered_queue_name" {
-  description = "Name of the queue that holds the events which EventBridge could not deliver; null where S3 is the trigger."
+  description = "Name of the queue for events that EventBridge could not deliver; null if trigger is \"s3\"."
   value       = one(aws_sqs_queue.undelivered[*].name)
 }
 
 output "undelivered_queue_url" {
-  description = "URL of the queue that holds the events which EventBridge could not deliver; null where S3 is the trigger."
+  description = "URL of the queue for events that EventBridge could not deliver; null if trigger is \"s3\"."
   value       = one(aws_sqs_queue.undelivered[*].url)
 }

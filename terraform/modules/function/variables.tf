@@ -1,11 +1,11 @@
-# What the function can be given; a wrong value is refused here, with what to do, before anything is made.
+# Settings of the function. Validations reject wrong values in the plan, and say what to do.
 
 variable "asynchronous" {
   type = object({
     maximum_retry_attempts       = optional(number, 2)
     maximum_event_age_in_seconds = optional(number, 21600)
   })
-  description = "How often, and for how many seconds after the upload, Lambda retries an event before it goes to the failure queue."
+  description = "How many times, and until how many seconds after the upload, Lambda retries an event before it sends the event to the failure queue."
   default     = {}
   nullable    = false
 
@@ -26,7 +26,7 @@ variable "asynchronous" {
 
 variable "batch_operations" {
   type        = bool
-  description = "Whether there is a role for S3 Batch Operations, whose jobs call the function for objects that are there already. Manifests and reports of jobs are below batch-operations/NAME/ in the destination bucket, whatever its prefix."
+  description = "Whether to create a role for S3 Batch Operations, whose jobs call the function for existing objects. Jobs keep their manifests and reports under batch-operations/NAME/ in the destination bucket, whatever its prefix."
   default     = false
   nullable    = false
 }
@@ -37,24 +37,24 @@ variable "destination_bucket" {
     prefix      = optional(string, "")
     kms_key_arn = optional(string)
   })
-  description = "The bucket that the function writes to. What it writes has the prefix, a folder, before its key; what is encrypted there with a customer-managed KMS key needs the ARN of that key."
+  description = "The bucket that the function writes to. prefix: a folder that every output's key begins with. kms_key_arn: ARN of the customer-managed KMS key that encrypts the bucket."
   nullable    = false
 
   validation {
-    # Old buckets have names that new ones may not have.
+    # Looser than the rules for new buckets, because old buckets may have other names.
     condition     = can(regex("^[A-Za-z0-9._-]{3,255}$", var.destination_bucket.name))
     error_message = "destination_bucket.name must be the bucket's name alone, such as \"my-images\": no ARN, no s3:// and no key."
   }
 
   validation {
-    # IAM takes only Latin-1 in a policy, and * and ? are its wildcards.
+    # A policy may have only Latin-1 characters, and * and ? are wildcards there.
     condition     = can(regex("^([^/*?{}[:cntrl:]][^*?{}[:cntrl:]]*/)?$", var.destination_bucket.prefix)) && can(regex("^[ -~\u00a0-\u00ff]*$", var.destination_bucket.prefix))
-    error_message = "destination_bucket.prefix must be a folder: end in a slash, begin with none, and hold only Latin-1 characters and none of * ? { }, such as \"resized/\"."
+    error_message = "destination_bucket.prefix must be a folder, such as \"resized/\": it ends with a slash, does not begin with one, and has only Latin-1 characters other than * ? { }."
   }
 
   validation {
     condition     = var.destination_bucket.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.destination_bucket.kms_key_arn))
-    error_message = "destination_bucket.kms_key_arn must be the ARN of a key, arn:aws:kms:REGION:ACCOUNT:key/ID, not of an alias: policies know keys only by that."
+    error_message = "destination_bucket.kms_key_arn must be the ARN of a key, arn:aws:kms:REGION:ACCOUNT:key/ID, not of an alias: IAM policies identify a key by its ARN."
   }
 }
 
@@ -63,18 +63,18 @@ variable "filters" {
     prefix = optional(string, "")
     suffix = optional(string, "")
   }))
-  description = "Which uploads are resized: those whose key, behind the source's prefix, begins with the prefix and ends with the suffix of one of these. Both are literal and case-sensitive: \".jpg\" is not for photo.JPG. No two may be able to fit one key."
+  description = "Which uploads to resize: after the source's prefix, an upload's key must begin with the prefix and end with the suffix of one filter. Both are literal and case-sensitive: \".jpg\" does not match photo.JPG. No key may match two filters."
   default     = [{}]
   nullable    = false
 
   validation {
     condition     = length(var.filters) >= 1 && length(var.filters) <= 100 && alltrue([for filter in var.filters : filter != null])
-    error_message = "filters must be 1 to 100 objects, as many as S3 has for a bucket: leave it out, or give [{}], to resize every upload."
+    error_message = "filters must be 1 to 100 objects, S3's limit for a bucket: leave it out, or set it to [{}], to resize every upload."
   }
 
   validation {
     condition     = alltrue([for filter in var.filters : !can(regex("[*]", "${filter.prefix}${filter.suffix}")) if filter != null])
-    error_message = "Each prefix and suffix in filters is literal, and \"*\" is no wildcard: suffix = \".jpg\" is for every key that ends so."
+    error_message = "Each prefix and suffix in filters is literal, and \"*\" is no wildcard: suffix = \".jpg\" matches every key that ends with .jpg."
   }
 }
 
@@ -90,28 +90,28 @@ variable "function" {
       security_group_ids = list(string)
     }))
   })
-  description = "What the Lambda function has. memory_size: MiB, which give processor time in proportion; 1769 are one whole processor, one image cannot use more, and below 256 there is no room for one. timeout: seconds of one invocation; the largest image that fits the default memory takes a few, the rest is for a slow S3. ephemeral_storage_size: MiB of /tmp, which the function does not use. reserved_concurrent_executions: how many run at once at most; null is as many as the account has left, and 0 stops all, each event going to the failure queue at once. tracing: by X-Ray. vpc: must have ways to S3, SQS and CloudWatch Logs."
+  description = "Configuration of the Lambda function. memory_size: in MiB, at least 256; CPU time is proportional to it. 1769 MiB gives one full vCPU; a single image can't use more. timeout: in seconds per invocation; the largest image that fits the default memory takes a few seconds, the rest allows for a slow S3. ephemeral_storage_size: in MiB of /tmp, which the function does not use. reserved_concurrent_executions: the most invocations at a time; null sets no limit, and 0 stops the function: every event then goes to the failure queue at once. tracing: whether X-Ray traces invocations. vpc: needs routes to S3, SQS and CloudWatch Logs."
   default     = {}
   nullable    = false
 
   validation {
     condition     = var.function.memory_size >= 256 && var.function.memory_size <= 10240 && floor(var.function.memory_size) == var.function.memory_size
-    error_message = "function.memory_size must be a whole number of MiB from 256, below which there is no room for an image, to 10240, which is what Lambda has."
+    error_message = "function.memory_size must be a whole number of MiB from 256, the least that an image needs, to 10240, Lambda's maximum."
   }
 
   validation {
     condition     = var.function.timeout >= 1 && var.function.timeout <= 900 && floor(var.function.timeout) == var.function.timeout
-    error_message = "function.timeout must be a whole number of seconds from 1 to 900, which is what Lambda allows."
+    error_message = "function.timeout must be a whole number of seconds from 1 to 900, Lambda's maximum."
   }
 
   validation {
     condition     = var.function.ephemeral_storage_size >= 512 && var.function.ephemeral_storage_size <= 10240 && floor(var.function.ephemeral_storage_size) == var.function.ephemeral_storage_size
-    error_message = "function.ephemeral_storage_size must be a whole number of MiB from 512 to 10240, which is what Lambda has."
+    error_message = "function.ephemeral_storage_size must be a whole number of MiB from 512 to 10240, Lambda's range."
   }
 
   validation {
     condition     = var.function.reserved_concurrent_executions == null || try(var.function.reserved_concurrent_executions >= 0 && floor(var.function.reserved_concurrent_executions) == var.function.reserved_concurrent_executions, false)
-    error_message = "function.reserved_concurrent_executions must be a whole number from 0, which stops the function, or null for no limit of its own."
+    error_message = "function.reserved_concurrent_executions must be a whole number from 0, which stops the function, or null for no limit."
   }
 
   validation {
@@ -134,48 +134,48 @@ variable "kms_key_arns" {
     source_bucket      = optional(string)
     destination_bucket = optional(string)
   })
-  description = "ARNs of the customer-managed KMS keys that encrypt the function's environment variables, its log group and its queues; null is AWS's own encryption. Those of the buckets belong into source_bucket and destination_bucket. The policy of the log group's key must let CloudWatch Logs use it, and that of the queues' EventBridge where that is the trigger."
+  description = "ARNs of the customer-managed KMS keys that encrypt the function's environment variables, its log group and its queues; null uses AWS's own encryption. The buckets' keys belong in source_bucket and destination_bucket. The policy of the log group's key must allow CloudWatch Logs to use it. With EventBridge as a trigger, the policy of the queues' key must allow EventBridge to use it."
   default     = {}
   nullable    = false
 
   validation {
-    # Terraform drops what an object's type does not name without a word, and here that would be a grant.
+    # The type names both attributes because Terraform drops unknown ones silently: the role would lack a permission.
     condition     = var.kms_key_arns.source_bucket == null && var.kms_key_arns.destination_bucket == null
-    error_message = "The buckets' keys belong into source_bucket.kms_key_arn and destination_bucket.kms_key_arn: kms_key_arns is for what this module makes."
+    error_message = "Set the buckets' keys in source_bucket.kms_key_arn and destination_bucket.kms_key_arn: kms_key_arns is for what this module creates."
   }
 
   validation {
     condition     = alltrue([for arn in values(var.kms_key_arns) : arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", arn))])
-    error_message = "Each of kms_key_arns must be the ARN of a key, arn:aws:kms:REGION:ACCOUNT:key/ID, not of an alias: policies know keys only by that."
+    error_message = "Each of kms_key_arns must be the ARN of a key, arn:aws:kms:REGION:ACCOUNT:key/ID, not of an alias: IAM policies identify a key by its ARN."
   }
 }
 
 variable "log_retention_days" {
   type        = number
-  description = "Days that the function's log is kept; 0 keeps it for ever."
+  description = "Number of days to keep the function's log; 0 keeps it forever."
   default     = 30
   nullable    = false
 
   validation {
     condition     = contains([0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
-    error_message = "log_retention_days must be one that CloudWatch Logs has: 0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
+    error_message = "log_retention_days must be a number that CloudWatch Logs accepts: 0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
   }
 }
 
 variable "max_pixels" {
   type        = number
-  description = "The most pixels that a source may have, all frames together; null leaves it to the memory."
+  description = "The most pixels that a source image may have, in all frames together; null leaves the limit to the memory size."
   default     = null
 
   validation {
     condition     = var.max_pixels == null || try(var.max_pixels >= 1 && floor(var.max_pixels) == var.max_pixels, false)
-    error_message = "max_pixels must be a whole number from 1, or null for as many as the memory holds."
+    error_message = "max_pixels must be a whole number from 1, or null for the memory's own limit."
   }
 }
 
 variable "metadata" {
   type        = string
-  description = "What outputs keep of EXIF and XMP: \"none\", \"copyright\" (artist and copyright) or \"all\" (with orientation and dimensions corrected). Colour profiles are always kept."
+  description = "Which EXIF and XMP metadata outputs keep: \"none\", \"copyright\" (artist and copyright) or \"all\" (with orientation and dimensions corrected). Outputs always keep colour profiles."
   default     = "copyright"
   nullable    = false
 
@@ -187,20 +187,20 @@ variable "metadata" {
 
 variable "mirror_deletes" {
   type        = bool
-  description = "Whether the outputs of a source object are removed when it is."
+  description = "Whether to remove the outputs of a source object when that object is removed."
   default     = false
   nullable    = false
 }
 
 variable "name" {
   type        = string
-  description = "Name of the function and of its EventBridge rule, and the beginning of the names of its roles (-role, -jobs), policies (-policy, -jobs) and queues (-failures, -undelivered). Role and policy names are unique in an account: a second pipeline needs another name. Another name replaces all of them, with what the queues and the log hold."
+  description = "Name of the function and its EventBridge rule. The names of its roles (-role, -jobs), policies (-policy, -jobs) and queues (-failures, -undelivered) begin with it. Role and policy names are unique in an account: a second pipeline needs another name. A new name replaces all of these, and deletes what the queues and the log hold."
   default     = "Lambda-image"
   nullable    = false
 
   validation {
     condition     = can(regex("^[A-Za-z0-9_-]{1,59}$", var.name))
-    error_message = "name must be 1 to 59 letters, digits, hyphens and underscores: with \"-role\" it must fit in the 64 that IAM allows."
+    error_message = "name must be 1 to 59 letters, digits, hyphens and underscores: with \"-role\" it must fit into IAM's limit of 64."
   }
 }
 
@@ -216,12 +216,12 @@ variable "package" {
     runtime      = optional(string)
     architecture = optional(string)
   })
-  description = "The built function. Either the path of its zip, whose manifest lies beside it, as \"invoke build\" makes both; or the object in S3 with the sha256 of the zip (base64), its runtime and its architecture, as \"invoke publish --bucket NAME\" prints them."
+  description = "The built function. Set either path, the zip that \"invoke build\" made with its manifest beside it, or s3 with the zip's sha256 (base64), runtime and architecture, as \"invoke publish --bucket NAME\" prints them."
   nullable    = false
 
   validation {
     condition     = (var.package.path == null) != (var.package.s3 == null)
-    error_message = "package must have either path, the zip that \"invoke build\" made, or s3 with sha256, runtime and architecture: paste what \"invoke publish --bucket NAME\" prints."
+    error_message = "package must set either path, the zip that \"invoke build\" made, or s3 with sha256, runtime and architecture: paste what \"invoke publish --bucket NAME\" prints."
   }
 
   validation {
@@ -230,8 +230,8 @@ variable "package" {
   }
 
   validation {
-    condition     = alltrue([for given in [var.package.sha256, var.package.runtime, var.package.architecture] : (given == null) == (var.package.s3 == null)])
-    error_message = "package.sha256, package.runtime and package.architecture are for package.s3, which needs all three: paste what \"invoke publish --bucket NAME\" prints. With package.path they are the manifest's."
+    condition     = length(compact([var.package.sha256, var.package.runtime, var.package.architecture])) == (var.package.s3 == null ? 0 : 3)
+    error_message = "package.s3 needs package.sha256, package.runtime and package.architecture: paste what \"invoke publish --bucket NAME\" prints. With package.path leave them out: the manifest has them."
   }
 
   validation {
@@ -239,7 +239,7 @@ variable "package" {
       can(regex("^[A-Za-z0-9._-]{3,63}$", var.package.s3.bucket)) && can(regex("^[^/]", var.package.s3.key)),
       false,
     )
-    error_message = "package.s3.bucket must be the bucket's name alone, and package.s3.key the object's key, without s3:// and a slash at its beginning."
+    error_message = "package.s3.bucket must be the bucket's name alone, without s3://, and package.s3.key the object's key, without a slash at its beginning."
   }
 
   validation {
@@ -249,15 +249,17 @@ variable "package" {
 
   validation {
     condition     = var.package.runtime == null || contains(["python3.12", "python3.13"], coalesce(var.package.runtime, "none"))
-    error_message = "package.runtime must be python3.12 or python3.13: for no other of Lambda's runtimes is there a package."
+    error_message = "package.runtime must be python3.12 or python3.13, the runtimes that \"invoke publish\" builds for."
   }
 
   validation {
-    condition = var.package.s3 == null || anytrue([
-      !can(regex("image-resize-python3[.][0-9]+-(arm64|x86_64)-[0-9a-f]{64}[.]zip$", var.package.s3.key)),
-      can(regex("image-resize-${var.package.runtime}-${var.package.architecture}-", var.package.s3.key)),
-    ])
-    error_message = "package.runtime and package.architecture must be those that package.s3.key names: paste all of what \"invoke publish --bucket NAME\" prints for one processor."
+    # Any other key says nothing about the zip.
+    condition = try(
+      join("-", regex("image-resize-(python3[.][0-9]+)-(arm64|x86_64)-[0-9a-f]{64}[.]zip$", var.package.s3.key))
+      == "${var.package.runtime}-${var.package.architecture}",
+      true,
+    )
+    error_message = "package.runtime and package.architecture must match package.s3.key: paste all that \"invoke publish --bucket NAME\" prints for one architecture."
   }
 
   validation {
@@ -279,33 +281,33 @@ variable "renditions" {
     cache_control = optional(string)
     storage_class = optional(string)
   }))
-  description = "What is made of every image, by name. scale (output side / source side), or width, height or both in pixels with fit \"inside\" or \"cover\"; format (jpeg, png, webp, avif; null keeps the source's), quality, key, background, cache_control and storage_class."
+  description = "The outputs to make from every image, by name. Size: scale (output side / source side), or width, height or both in pixels with fit \"inside\" or \"cover\". Other options: format (jpeg, png, webp or avif; null keeps the source's), quality, key, background, cache_control and storage_class."
   default     = { resized = { scale = 0.5 } }
   nullable    = false
 
   validation {
     condition     = length(var.renditions) > 0
-    error_message = "renditions must name at least one, such as { resized = { scale = 0.5 } }."
+    error_message = "renditions must have at least one entry, such as { resized = { scale = 0.5 } }."
   }
 
   validation {
     condition     = alltrue([for name in keys(var.renditions) : can(regex("^[a-z0-9]+(-[a-z0-9]+)*$", name))])
-    error_message = "Each name in renditions must be lower-case letters, digits and single hyphens: it begins the file name of an output."
+    error_message = "Each name in renditions must be lower-case letters, digits and single hyphens: the file names of outputs begin with it."
   }
 
   validation {
     condition     = alltrue([for one in values(var.renditions) : one != null])
-    error_message = "Each of renditions must be an object such as { scale = 0.5 }, not null."
+    error_message = "Each rendition must be an object such as { scale = 0.5 }, not null."
   }
 
   validation {
     condition     = alltrue([for one in values(var.renditions) : (one.scale == null) != (one.width == null && one.height == null) if one != null])
-    error_message = "Each of renditions must set either scale, or width, height or both."
+    error_message = "Each rendition must set either scale, or width, height or both."
   }
 
   validation {
     condition     = alltrue([for one in values(var.renditions) : one.scale == null || try(one.scale >= 0.0001 && one.scale <= 1, false) if one != null])
-    error_message = "Each scale in renditions must be from 0.0001 to 1: nothing is enlarged."
+    error_message = "Each scale in renditions must be from 0.0001 to 1: images are never enlarged."
   }
 
   validation {
@@ -313,7 +315,7 @@ variable "renditions" {
       for side in flatten([for one in values(var.renditions) : [one.width, one.height] if one != null]) :
       side == null || try(side >= 1 && side <= 65535 && floor(side) == side, false)
     ])
-    error_message = "Each width and height in renditions must be a whole number of pixels from 1 to 65535, the most that a format has."
+    error_message = "Each width and height in renditions must be a whole number of pixels from 1 to 65535, the most that any format holds."
   }
 
   validation {
@@ -327,12 +329,12 @@ variable "renditions" {
 
   validation {
     condition     = alltrue([for one in values(var.renditions) : one.format == null || try(contains(["jpeg", "png", "webp", "avif"], one.format), false) if one != null])
-    error_message = "Each format in renditions must be jpeg, png, webp or avif, or null for the source's own."
+    error_message = "Each format in renditions must be jpeg, png, webp or avif, or null for the source's format."
   }
 
   validation {
     condition     = alltrue([for one in values(var.renditions) : one.quality == null || try(one.quality >= 1 && one.quality <= 100 && floor(one.quality) == one.quality, false) if one != null])
-    error_message = "Each quality in renditions must be a whole number from 1 to 100, or null for the format's own."
+    error_message = "Each quality in renditions must be a whole number from 1 to 100, or null for the format's default."
   }
 
   validation {
@@ -352,7 +354,7 @@ variable "renditions" {
 
   validation {
     condition     = alltrue([for name, one in var.renditions : can(regex(local.key_pattern, replace(one.key, "{rendition}", name))) if one != null])
-    error_message = "Each key in renditions must hold {dir} once and then {name} once, may hold {rendition}, {stem} and {ext}, what stands before {dir} must end in a slash, and what stands behind {name} may hold none."
+    error_message = "Each key in renditions must contain {dir} once and then {name} once, and may contain {rendition}, {stem} and {ext}. Text before {dir} must end with a slash; text after {name} must not contain one."
   }
 }
 
@@ -361,7 +363,7 @@ variable "role" {
     path                     = optional(string, "/")
     permissions_boundary_arn = optional(string)
   })
-  description = "Path of the roles and their policies in IAM, and the ARN of the policy that bounds what the roles may do."
+  description = "IAM path of the roles and their policies, and the ARN of the roles' permissions boundary."
   default     = {}
   nullable    = false
 
@@ -382,30 +384,30 @@ variable "source_bucket" {
     prefix      = optional(string, "")
     kms_key_arn = optional(string)
   })
-  description = "The bucket that the function reads from. Of a prefix, a folder, nothing outside is read or resized; what is encrypted with a customer-managed KMS key needs the ARN of that key."
+  description = "The bucket that the function reads from. prefix: a folder; the function reads and resizes nothing outside it. kms_key_arn: ARN of the customer-managed KMS key that encrypts the bucket."
   nullable    = false
 
   validation {
-    # Old buckets have names that new ones may not have.
+    # Looser than the rules for new buckets, because old buckets may have other names.
     condition     = can(regex("^[A-Za-z0-9._-]{3,255}$", var.source_bucket.name))
     error_message = "source_bucket.name must be the bucket's name alone, such as \"my-images\": no ARN, no s3:// and no key."
   }
 
   validation {
-    # IAM takes only Latin-1 in a policy, and * and ? are its wildcards.
+    # A policy may have only Latin-1 characters, and * and ? are wildcards there.
     condition     = can(regex("^([^/*?{}[:cntrl:]][^*?{}[:cntrl:]]*/)?$", var.source_bucket.prefix)) && can(regex("^[ -~\u00a0-\u00ff]*$", var.source_bucket.prefix))
-    error_message = "source_bucket.prefix must be a folder: end in a slash, begin with none, and hold only Latin-1 characters and none of * ? { }, such as \"uploads/\"."
+    error_message = "source_bucket.prefix must be a folder, such as \"uploads/\": it ends with a slash, does not begin with one, and has only Latin-1 characters other than * ? { }."
   }
 
   validation {
     condition     = var.source_bucket.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.source_bucket.kms_key_arn))
-    error_message = "source_bucket.kms_key_arn must be the ARN of a key, arn:aws:kms:REGION:ACCOUNT:key/ID, not of an alias: policies know keys only by that."
+    error_message = "source_bucket.kms_key_arn must be the ARN of a key, arn:aws:kms:REGION:ACCOUNT:key/ID, not of an alias: IAM policies identify a key by its ARN."
   }
 }
 
 variable "tags" {
   type        = map(string)
-  description = "Tags of everything that can have tags."
+  description = "Tags for every resource that can have tags."
   default     = {}
   nullable    = false
 
@@ -413,18 +415,18 @@ variable "tags" {
     condition = length(var.tags) <= 50 && alltrue([
       for key, value in var.tags : length(key) >= 1 && length(key) <= 128 && try(length(value) <= 256, false)
     ])
-    error_message = "tags must be at most 50, each with a key of 1 to 128 characters and a value of at most 256, which is what AWS has."
+    error_message = "tags must be at most 50, each with a key of 1 to 128 characters and a value of at most 256: AWS's limits."
   }
 
   validation {
     condition     = !anytrue([for key in keys(var.tags) : startswith(lower(key), "aws:")])
-    error_message = "No key in tags may begin with \"aws:\", which AWS keeps for itself: rename it."
+    error_message = "No key in tags may begin with \"aws:\", which AWS reserves: rename it."
   }
 }
 
 variable "trigger" {
   type        = string
-  description = "What tells the function of uploads: \"s3\", the bucket's own notification, of which it has only one configuration; \"eventbridge\", a rule of our own, for a bucket whose notification configuration enables EventBridge; or \"both\", the step between, so that no upload is lost on the way from one to the other."
+  description = "What notifies the function of uploads. \"s3\": the bucket's notification configuration, of which a bucket has only one. \"eventbridge\": a rule that this module creates, for a bucket that sends its events to EventBridge. \"both\": the step between when you change from one to the other, so that no upload is missed."
   default     = "s3"
   nullable    = false
 

@@ -1,10 +1,10 @@
-# One page that shows how the pipeline does, and what it costs.
+# A dashboard of the pipeline's state and cost.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 
 data "aws_region" "current" {}
 
 locals {
-  # US$ by list prices, the same as in tools/common/pricing.py, which says whence; a test compares them.
+  # List prices in US$, from tools/common/pricing.py, which names the sources. A test compares both.
   prices_as_known_on = "2026-11-25"
   prices_of          = "us-east-1"
   gib_second         = { arm64 = 0.0000133334, x86_64 = 0.0000166667 }
@@ -12,16 +12,16 @@ locals {
   s3_put             = 0.000005
   s3_get             = 0.0000004
 
-  # Time by the millisecond, at so many GiB.
+  # Converts milliseconds to the price of that time at the function's memory size.
   by_time = "/ 1000 * ${var.memory_size} / 1024 * ${local.gib_second[var.architecture]}"
 
-  # Each of one metric: a sum with one that has no data would have none.
+  # One metric each: a sum has no data if one of its metrics has none.
   costs = [
     { id = "compute", label = "compute", metric = ["AWS/Lambda", "Duration", "FunctionName", var.function_name], price = local.by_time },
     { id = "starts", label = "cold starts", metric = [local.namespace, "InitMilliseconds"], price = local.by_time },
     { id = "invocations", label = "invocations", metric = ["AWS/Lambda", "Invocations", "FunctionName", var.function_name], price = "* ${local.invocation}" },
     { id = "puts", label = "S3 PUT", metric = [local.namespace, "Outputs"], price = "* ${local.s3_put}" },
-    # The function gets each object, and looks at it again in the end.
+    # The function reads each object, and checks it again after its last write.
     { id = "gets", label = "S3 GET and HEAD", metric = [local.namespace, "Seen"], price = "* 2 * ${local.s3_get}" },
   ]
   cost_metrics = [for one in local.costs : concat(one.metric, [{ id = one.id, stat = "Sum", visible = false }])]
@@ -59,7 +59,7 @@ locals {
           ["AWS/Lambda", "Errors", "FunctionName", var.function_name, { label = "failed invocations" }],
           ["AWS/Lambda", "Throttles", "FunctionName", var.function_name, { label = "throttled" }],
           ["AWS/Lambda", "AsyncEventsDropped", "FunctionName", var.function_name, { label = "events given up" }],
-          ["AWS/Lambda", "DestinationDeliveryFailures", "FunctionName", var.function_name, { label = "of them not recorded" }],
+          ["AWS/Lambda", "DestinationDeliveryFailures", "FunctionName", var.function_name, { label = "events lost without a record" }],
         ]
       },
     ],
@@ -78,7 +78,7 @@ locals {
       {
         title = "Cold starts"
         metrics = [
-          [local.namespace, "InitMilliseconds", { label = "how many", stat = "SampleCount" }],
+          [local.namespace, "InitMilliseconds", { label = "count", stat = "SampleCount" }],
           [local.namespace, "InitMilliseconds", { label = "p50, ms", stat = "p50", yAxis = "right" }],
         ]
       },
@@ -86,15 +86,15 @@ locals {
     [
       {
         title   = "Concurrent executions"
-        metrics = [["AWS/Lambda", "ConcurrentExecutions", "FunctionName", var.function_name, { label = "at most", stat = "Maximum" }]]
+        metrics = [["AWS/Lambda", "ConcurrentExecutions", "FunctionName", var.function_name, { label = "maximum", stat = "Maximum" }]]
       },
       {
-        title   = "How long events wait, ms"
-        metrics = [["AWS/Lambda", "AsyncEventAge", "FunctionName", var.function_name, { label = "at most", stat = "Maximum" }]]
+        title   = "Age of asynchronous events, ms"
+        metrics = [["AWS/Lambda", "AsyncEventAge", "FunctionName", var.function_name, { label = "maximum", stat = "Maximum" }]]
       },
       {
         title       = "Memory, MB"
-        metrics     = [[local.namespace, "MaxMemoryMegabytes", { label = "used at most", stat = "Maximum" }]]
+        metrics     = [[local.namespace, "MaxMemoryMegabytes", { label = "maximum used", stat = "Maximum" }]]
         annotations = { horizontal = [{ label = "memory_size", value = var.memory_size }] }
       },
     ],
@@ -115,7 +115,7 @@ locals {
         annotations = { horizontal = [{ label = "failure-age", value = var.thresholds.failure_age_hours * 3600 }] }
       },
       {
-        title = "Bytes, and megapixels"
+        title = "Bytes and megapixels"
         stat  = "Sum"
         metrics = [
           [local.namespace, "SourceBytes", { label = "bytes in" }],
@@ -146,7 +146,7 @@ resource "aws_cloudwatch_dashboard" "this" {
 
   dashboard_body = jsonencode({
     start = "-P1D"
-    # Else the console would choose periods of its own, and an hour's cost would be a minute's.
+    # Otherwise the console chooses periods: an hour's cost would become a minute's.
     periodOverride = "inherit"
 
     widgets = concat(
@@ -168,7 +168,7 @@ resource "aws_cloudwatch_dashboard" "this" {
           y          = 0
           width      = 8
           height     = 3
-          properties = { markdown = "**${var.function_name}** in ${data.aws_region.current.id}\n\nWhat to do in an alarm: ${var.runbook}" }
+          properties = { markdown = "**${var.function_name}** in ${data.aws_region.current.id}\n\nWhat to do about an alarm: ${var.runbook}" }
         },
       ],
       flatten([

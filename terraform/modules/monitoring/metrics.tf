@@ -1,27 +1,27 @@
-# Metrics made of the function's log, so that the function pays nothing for them; docs/logs.md documents the fields.
+# Metric filters on the function's log: metrics then take no time in the function. docs/logs.md documents the fields.
 
 locals {
-  # The name in it keeps two pipelines of an account apart.
+  # The function's name separates the pipelines of an account.
   namespace = "ImageResize/${var.function_name}"
 
   written  = "{ $.message = \"written\" }"
   rejected = "{ $.message = \"rejected\" }"
 
   metrics = {
-    # What is retried is seen again.
+    # Each retry counts again.
     Seen     = { pattern = "{ ($.message = \"written\") || ($.message = \"rejected\") || ($.message = \"failed\") }", value = "1", unit = "Count" }
     Rejected = { pattern = local.rejected, value = "1", unit = "Count" }
-    # A metric beside the one above: an alarm cannot add up what has dimensions.
+    # In addition to Rejected, because an alarm can't sum over a dimension's values.
     RejectedByReason = { pattern = local.rejected, value = "1", unit = "Count", dimensions = { Reason = "$.reason" } }
 
-    # Of all of these the sample count is that of the uploads.
+    # The sample count of each of these is the number of uploads.
     Outputs            = { pattern = local.written, value = "$.output_count", unit = "Count" }
     SourceBytes        = { pattern = local.written, value = "$.source_bytes", unit = "Bytes" }
     OutputBytes        = { pattern = local.written, value = "$.output_bytes", unit = "Bytes" }
     Megapixels         = { pattern = local.written, value = "$.megapixels", unit = "None" }
     RenderMilliseconds = { pattern = local.written, value = "$.render_milliseconds", unit = "Milliseconds" }
 
-    # Lambda's own lines, of which only the first of an environment has the time of its start.
+    # Lambda's own lines. Only the first line of an execution environment has initDurationMs.
     # https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html#ReportMetrics
     InitMilliseconds   = { pattern = "{ ($.type = \"platform.report\") && ($.record.metrics.initDurationMs >= 0) }", value = "$.record.metrics.initDurationMs", unit = "Milliseconds" }
     MaxMemoryMegabytes = { pattern = "{ $.type = \"platform.report\" }", value = "$.record.metrics.maxMemoryUsedMB", unit = "Megabytes" }
@@ -35,7 +35,7 @@ resource "aws_cloudwatch_log_metric_filter" "this" {
   log_group_name = var.log_group
   pattern        = each.value.pattern
 
-  # Without a default value: CloudWatch takes none beside dimensions, and what is not sent costs nothing.
+  # No default value: CloudWatch allows none beside dimensions, and a metric without data costs nothing.
   metric_transformation {
     namespace  = local.namespace
     name       = each.key

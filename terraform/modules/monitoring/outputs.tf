@@ -1,7 +1,7 @@
-# What alarms and dashboards of your own need.
+# For your own alarms and dashboards.
 
 output "alarm_arns" {
-  description = "ARNs of the alarms, by the runbook's headings."
+  description = "ARNs of the alarms, by their headings in the runbook."
   value = merge(
     { for name, alarm in aws_cloudwatch_metric_alarm.this : name => alarm.arn },
     { rejected-rate = aws_cloudwatch_metric_alarm.rejected_rate.arn },
@@ -9,6 +9,6 @@ output "alarm_arns" {
 }
 
 output "namespace" {
-  description = "Namespace of the metrics that are made of the function's log."
+  description = "Namespace of the metrics from the function's log."
   value       = local.namespace
 }

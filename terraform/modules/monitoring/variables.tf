@@ -1,8 +1,8 @@
-# What is watched, who is told, and when; modules/function has an output for all that describes the function.
+# What to monitor, whom to notify, and when. modules/function has an output for each value that describes the function.
 
 variable "alarm_topic_arn" {
   type        = string
-  description = "ARN of the SNS topic that is told when an alarm begins and when it ends; null tells nobody, and the alarms are only to be seen. Where the topic is encrypted with a key of yours, that key's policy must let cloudwatch.amazonaws.com use it."
+  description = "ARN of the SNS topic to notify when an alarm goes off and when it recovers; null notifies no one: alarms then only show in the console. If your own KMS key encrypts the topic, the key's policy must allow cloudwatch.amazonaws.com to use it."
   default     = null
 
   validation {
@@ -13,12 +13,12 @@ variable "alarm_topic_arn" {
 
 variable "architecture" {
   type        = string
-  description = "The function's processor, arm64 or x86_64, by which its time is priced."
+  description = "The function's architecture, arm64 or x86_64, which determines the price of its time."
   nullable    = false
 
   validation {
     condition     = contains(["arm64", "x86_64"], var.architecture)
-    error_message = "architecture must be arm64 or x86_64: give modules/function's output architecture."
+    error_message = "architecture must be arm64 or x86_64: use the output architecture of modules/function."
   }
 }
 
@@ -29,53 +29,53 @@ variable "failure_queue_name" {
 
   validation {
     condition     = can(regex("^[A-Za-z0-9_-]{1,80}$", var.failure_queue_name))
-    error_message = "failure_queue_name must be the queue's name alone, no URL and no ARN: give modules/function's output failure_queue_name."
+    error_message = "failure_queue_name must be the queue's name, not its URL or ARN: use the output failure_queue_name of modules/function."
   }
 }
 
 variable "function_name" {
   type        = string
-  description = "Name of the function. The dashboard has it too, the alarms' names begin with it, and the metrics are in the namespace ImageResize/NAME."
+  description = "Name of the function and of the dashboard. Alarm names begin with it, and the metrics are in the namespace ImageResize/NAME."
   nullable    = false
 
   validation {
     condition     = can(regex("^[A-Za-z0-9_-]{1,64}$", var.function_name))
-    error_message = "function_name must be the function's name alone, no ARN: give modules/function's output function_name."
+    error_message = "function_name must be the function's name, not its ARN: use the output function_name of modules/function."
   }
 }
 
 variable "log_group" {
   type        = string
-  description = "Name of the function's log group, which the metrics are made of."
+  description = "Name of the function's log group, which the metrics come from."
   nullable    = false
 
   validation {
     condition     = can(regex("^[A-Za-z0-9_/.#-]{1,512}$", var.log_group))
-    error_message = "log_group must be the log group's name alone, no ARN: give modules/function's output log_group."
+    error_message = "log_group must be the log group's name, not its ARN: use the output log_group of modules/function."
   }
 }
 
 variable "memory_size" {
   type        = number
-  description = "The function's memory in MiB, by which its time is priced."
+  description = "The function's memory in MiB, which determines the price of its time."
   nullable    = false
 }
 
 variable "runbook" {
   type        = string
-  description = "Where the runbook is, a path or a URL. Each alarm's description ends in it, with the alarm's own heading behind a \"#\"."
+  description = "Path or URL of the runbook. Each alarm's description ends with it, followed by \"#\" and the alarm's heading."
   default     = "docs/runbook.md"
   nullable    = false
 
   validation {
     condition     = can(regex("^[^#[:space:]]{1,512}$", var.runbook))
-    error_message = "runbook must be a path or a URL of at most 512 characters, without blanks and without \"#\": each alarm adds its own heading."
+    error_message = "runbook must be a path or a URL of at most 512 characters, without spaces and without \"#\": each alarm adds its own heading."
   }
 }
 
 variable "tags" {
   type        = map(string)
-  description = "Tags of the alarms; metric filters and dashboards can have none."
+  description = "Tags for the alarms; metric filters and dashboards can't have tags."
   default     = {}
   nullable    = false
 }
@@ -89,7 +89,7 @@ variable "thresholds" {
     rejected_percent  = optional(number, 10)
     rejected_uploads  = optional(number, 20)
   })
-  description = "When the alarms begin. errors: failed invocations within 15 minutes; each event is tried three times. throttled_minutes: throttling without a pause, in steps of 5; in a storm minutes of it are normal. timeout_percent: how much of its timeout an invocation takes, in two of three periods of 5 minutes. failure_age_hours: how long a record has been in the failure queue, which keeps it 14 days. rejected_percent: how many of an hour's uploads are rejected, once they are as many as rejected_uploads. An event that could not be recorded or delivered is an alarm at once."
+  description = "When alarms go off. errors: failed invocations within 15 minutes; Lambda tries each event three times. throttled_minutes: minutes of uninterrupted throttling, in steps of 5; a few minutes are normal in a burst of uploads. timeout_percent: the share of its timeout that an invocation takes, in two of three 5-minute periods. failure_age_hours: the age of the oldest record in the failure queue, which keeps records for 14 days. rejected_percent: the share of an hour's uploads that the function rejects, if there are at least rejected_uploads. Events that could not be recorded or delivered set off an alarm at once."
   default     = {}
   nullable    = false
 
@@ -100,27 +100,27 @@ variable "thresholds" {
 
   validation {
     condition     = contains(range(5, 1441, 5), var.thresholds.throttled_minutes)
-    error_message = "thresholds.throttled_minutes must be a multiple of 5 from 5 to 1440, a day, which is as far as an alarm looks back."
+    error_message = "thresholds.throttled_minutes must be a multiple of 5 from 5 to 1440: an alarm evaluates at most a day."
   }
 
   validation {
     condition     = var.thresholds.timeout_percent > 0 && var.thresholds.timeout_percent <= 100
-    error_message = "thresholds.timeout_percent must be above 0 and at most 100, where an invocation is ended."
+    error_message = "thresholds.timeout_percent must be above 0 and at most 100, where Lambda ends the invocation."
   }
 
   validation {
     condition     = var.thresholds.failure_age_hours > 0 && var.thresholds.failure_age_hours < 336
-    error_message = "thresholds.failure_age_hours must be above 0 and below 336, the 14 days after which a record is gone."
+    error_message = "thresholds.failure_age_hours must be above 0 and below 336: the queue deletes records after 14 days."
   }
 
   validation {
     condition     = var.thresholds.rejected_percent > 0 && var.thresholds.rejected_percent <= 100
-    error_message = "thresholds.rejected_percent must be above 0, which would be an alarm for nothing, and at most 100."
+    error_message = "thresholds.rejected_percent must be above 0, where the alarm would never end, and at most 100."
   }
 
   validation {
     condition     = var.thresholds.rejected_uploads >= 1 && floor(var.thresholds.rejected_uploads) == var.thresholds.rejected_uploads
-    error_message = "thresholds.rejected_uploads must be a whole number of uploads from 1: of fewer in an hour no share is taken."
+    error_message = "thresholds.rejected_uploads must be a whole number of uploads from 1: with fewer in an hour, the alarm stays off."
   }
 }
 
@@ -132,11 +132,11 @@ variable "timeout" {
 
 variable "undelivered_queue_name" {
   type        = string
-  description = "Name of the queue that holds the events which EventBridge could not deliver; null where there is none."
+  description = "Name of the queue for events that EventBridge could not deliver; null if there is none."
   default     = null
 
   validation {
     condition     = var.undelivered_queue_name == null || can(regex("^[A-Za-z0-9_-]{1,80}$", var.undelivered_queue_name))
-    error_message = "undelivered_queue_name must be the queue's name alone, no URL and no ARN, or null: give modules/function's output undelivered_queue_name."
+    error_message = "undelivered_queue_name must be the queue's name, not its URL or ARN, or null: use the output undelivered_queue_name of modules/function."
   }
 }

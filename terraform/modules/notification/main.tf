@@ -1,14 +1,14 @@
-# The source bucket's one notification configuration; read the README's warning before you use this.
+# The bucket's only notification configuration. Read the warning in the README before you use this module.
 
 locals {
-  ends = [
+  filters = [
     for one in var.lambda_notification : {
       prefix = one.filter_prefix == null ? "" : one.filter_prefix
       suffix = one.filter_suffix == null ? "" : one.filter_suffix
     }
   ]
 
-  # The filters of one function do not overlap; those of several that meet here may.
+  # modules/function rejects overlapping filters of one function. Filters of several functions can still overlap.
   overlapping = flatten([
     for i, one in var.lambda_notification : [
       for j, other in var.lambda_notification : "${one.id} and ${other.id}"
@@ -16,8 +16,8 @@ locals {
       && anytrue(flatten([
         for a in one.events : [for b in other.events : startswith(a, trimsuffix(b, "*")) || startswith(b, trimsuffix(a, "*"))]
       ]))
-      && (startswith(local.ends[i].prefix, local.ends[j].prefix) || startswith(local.ends[j].prefix, local.ends[i].prefix))
-      && (endswith(local.ends[i].suffix, local.ends[j].suffix) || endswith(local.ends[j].suffix, local.ends[i].suffix))
+      && (startswith(local.filters[i].prefix, local.filters[j].prefix) || startswith(local.filters[j].prefix, local.filters[i].prefix))
+      && (endswith(local.filters[i].suffix, local.filters[j].suffix) || endswith(local.filters[j].suffix, local.filters[i].suffix))
     ]
   ])
 }
@@ -41,7 +41,7 @@ resource "aws_s3_bucket_notification" "this" {
   lifecycle {
     precondition {
       condition     = length(local.overlapping) == 0
-      error_message = "Two of lambda_notification could fit one key (${join("; ", local.overlapping)}), which S3 refuses: give their functions filters that no key fits together, or use EventBridge."
+      error_message = "A key could match two of lambda_notification (${join("; ", local.overlapping)}), which S3 rejects: give their functions filters that never match the same key, or use EventBridge."
     }
   }
 }

@@ -1,4 +1,4 @@
-# The same floor and ceiling as the root module.
+# The version constraints of the root module.
 terraform {
   required_version = ">= 1.11"
 

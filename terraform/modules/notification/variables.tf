@@ -1,14 +1,14 @@
-# Which bucket notifies what.
+# The bucket, and what it notifies.
 
 variable "bucket" {
   type        = string
-  description = "Name of the bucket. Whatever notifications it has are replaced."
+  description = "Name of the bucket. All notifications that it has are replaced."
   nullable    = false
 }
 
 variable "eventbridge" {
   type        = bool
-  description = "Whether the bucket sends its events to EventBridge, for every rule there that wants them."
+  description = "Whether the bucket sends its events to EventBridge, where any number of rules can match them."
   default     = false
   nullable    = false
 }
@@ -21,7 +21,7 @@ variable "lambda_notification" {
     filter_prefix       = optional(string)
     filter_suffix       = optional(string)
   }))
-  description = "Which functions the bucket invokes: the output of the same name of modules/function, or those of several, concatenated. Each function must already permit it."
+  description = "The functions that the bucket invokes: the output lambda_notification of modules/function, or several of these outputs concatenated. Each function must already permit it."
   default     = []
   nullable    = false
 }

@@ -1,4 +1,4 @@
-# What AWS would answer while planning: the ARNs that policies name.
+# Attributes that AWS would return: a plan needs the ARNs that policies name.
 
 mock_resource "aws_s3_bucket" {
   override_during = plan
