@@ -172,6 +172,18 @@ def test_every_contestant_runs_every_round_and_its_outputs_are_judged(found: Rep
         assert not one.quality.fault
     assert not gif.measured["ours"].quality.fault
     assert gif.measured["classic"].quality.fault == "has 1 of 30 frames"
+    assert gif.absent["parts"] == "only for several renditions"
+
+
+def test_the_worst_output_counts() -> None:
+    (row,) = choose("jpeg-three", quick=False)
+    row = replace(row, size=(64, 48))
+    judge = Judge(encoded(picture(64, 48)))
+    good, bad = (encoded(picture(32, 24), quality=quality) for quality in (95, 5))
+    last = encoded(picture(320, 240), "WEBP", quality=95)
+    small = encoded(picture(16, 12), quality=95)
+    assert measure._worst_quality(judge, row, [bad, small, last]).psnr == judge.judge(bad, row.outputs[0]).psnr
+    assert measure._worst_quality(judge, row, [good, b"", last]).fault.startswith("does not decode")
 
 
 def test_the_tables_show_missing_contestants_and_faulty_outputs(found: Report) -> None:
@@ -273,6 +285,10 @@ def test_rows_have_unique_names_and_targets() -> None:
 def test_an_unknown_row_is_a_readable_error() -> None:
     with pytest.raises(ToolError, match=r"^No row jpeg-13mp: use one of jpeg-2mp, .*tiff-lzw$"):
         choose("jpeg-13mp", quick=False)
+
+
+def test_a_quick_run_has_small_images() -> None:
+    assert [row.size for row in choose("jpeg-12mp", quick=True)] == [(1000, 750)]
 
 
 def test_a_document_of_part_of_the_rows_is_refused() -> None:
