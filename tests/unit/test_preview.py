@@ -551,7 +551,7 @@ def test_a_preview_renders_files(tmp_path: Path) -> None:
         r"^a\.jpg +resized +quality 60 +JPEG +60 +160 x 120 +[\d,]+ +0\.\d{3} +\d+ +\d+\.\d$", text, re.MULTILINE
     )
     assert "\nb.txt is rejected: not_an_image: the content is no JPEG" in text
-    assert "--compare" not in render_page(found)
+    assert not found.hint
     save(render_page(found), tmp_path / "new" / "page.html")
     assert (tmp_path / "new" / "page.html").read_text() == render_page(found)
 
