@@ -321,7 +321,7 @@ class Picture:
         elif self.header.format.name == "HEIF":
             depth = self._image.info["bit_depth"]
         is_reduced = self._image.mode in {"L", "LA", "RGB", "RGBA", "CMYK"} or self.has_colour_key or self.is_animated
-        return f"{depth} bits a channel were quantized to 8" if depth > 8 and is_reduced else ""
+        return f"{depth} bits a channel were reduced to 8" if depth > 8 and is_reduced else ""
 
     def _read_colour_chunks(self) -> dict[bytes, bytes]:
         info = self._image.info

@@ -123,7 +123,7 @@ def _sample(body: bytes, image: Image.Image) -> Sample | None:
 
 FORMAT = Format(
     name="JPEG",
-    decoders=("JPEG", "MPO"),
+    decoders=("JPEG",),
     recognises=re.compile(rb"\xff\xd8\xff").match,
     # A multi-picture JPEG is its main picture.
     written_as="JPEG",
