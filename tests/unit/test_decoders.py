@@ -191,7 +191,7 @@ def test_an_output_that_pillow_cannot_write_or_read_is_a_rejection_unless_memory
     with pytest.raises(RejectedError, match=message) as caught, manager("PNG"):
         raise SystemError("odd")
     assert caught.value.reason is Reason.UNFAITHFUL
-    monkeypatch.setattr(memory, "ran_out", lambda: True)
+    monkeypatch.setattr(memory, "has_run_out", lambda: True)
     with pytest.raises(MemoryError), manager("PNG"):
         raise SystemError("odd")
 
