@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import errno
 import resource
+import sys
 import traceback
 from collections.abc import Iterator
 
@@ -12,7 +13,9 @@ CODE_BYTES = 40 << 20
 daemon that runs beside the function with tracing, and a reserve."""
 
 _c = ctypes.CDLL(None)
-_errno_location, _malloc, _free = _c.__errno_location, _c.malloc, _c.free
+# macOS is no target of a deployment, but runs previews and the local AWS.
+_errno_location = _c.__error if sys.platform == "darwin" else _c.__errno_location
+_malloc, _free = _c.malloc, _c.free
 _errno_location.restype = ctypes.POINTER(ctypes.c_int)
 _malloc.restype, _malloc.argtypes, _free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
 

@@ -1,6 +1,7 @@
 """What a package is for: a version of Python on a processor, and whether AWS or this machine can run it."""
 
 import platform
+import sys
 from dataclasses import dataclass
 
 from tools.common.errors import ToolError
@@ -18,26 +19,31 @@ LOCAL_PYTHONS = ("3.11", "3.12", "3.13")
 MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
 """Lambda's names of the processors to Linux's."""
 
+MACOS_PLATFORMS = {"arm64": "macosx_11_0_arm64", "x86_64": "macosx_10_13_x86_64"}
+"""The platforms of Pillow's wheels for macOS."""
+
 
 @dataclass(frozen=True)
 class Target:
-    """The Lambda runtime that a package is for.
+    """The Lambda runtime that a package is for, or this machine's Python.
 
     Attributes:
         python: Minor version, such as ``3.13``.
         architecture: Lambda's name of it: ``arm64`` or ``x86_64``.
+        system: ``linux``, as on Lambda; or ``darwin``, for the local AWS on macOS.
 
     """
 
     python: str = "3.13"
     architecture: str = "arm64"
+    system: str = "linux"
 
     @classmethod
     def of_this_machine(cls) -> "Target":
         """The interpreter and the processor that this runs on."""
         machine = platform.machine()
         architectures = {linux: name for name, linux in MACHINES.items()}
-        return cls(".".join(platform.python_version_tuple()[:2]), architectures.get(machine, machine))
+        return cls(".".join(platform.python_version_tuple()[:2]), architectures.get(machine, machine), sys.platform)
 
     @property
     def runtime(self) -> str:
@@ -52,12 +58,16 @@ class Target:
     @property
     def platform(self) -> str:
         """The platform of its wheels; Lambda's Amazon Linux 2023 has glibc 2.34."""
+        if self.system == "darwin":
+            return MACOS_PLATFORMS[self.architecture]
         return f"manylinux_2_28_{MACHINES[self.architecture]}"
 
     @property
     def runs_here(self) -> bool:
         """Whether this machine can load its machine code."""
-        return self.architecture == Target.of_this_machine().architecture and platform.libc_ver()[0] == "glibc"
+        here = Target.of_this_machine()
+        is_loadable = self.system == "darwin" or platform.libc_ver()[0] == "glibc"
+        return (self.system, self.architecture) == (here.system, here.architecture) and is_loadable
 
     def check(self, *, for_aws: bool) -> None:
         """Refuse what can't be built, or can't run where it is meant to.

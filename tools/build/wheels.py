@@ -24,8 +24,14 @@ UNUSED = re.compile(
 )
 """Parts of Pillow that the function never loads; trying out the very zip proves it."""
 
-ELF_MACHINES = {"arm64": 183, "x86_64": 62}
-"""``e_machine`` of the System V ABI, at byte 18 of an ELF file."""
+HEADERS = {
+    ("linux", "arm64"): (b"\x7fELF", 18, b"\xb7\0"),
+    ("linux", "x86_64"): (b"\x7fELF", 18, b"\x3e\0"),
+    ("darwin", "arm64"): (b"\xcf\xfa\xed\xfe", 4, b"\x0c\0\0\1"),
+    ("darwin", "x86_64"): (b"\xcf\xfa\xed\xfe", 4, b"\x07\0\0\1"),
+}
+"""How a file of machine code begins, and where it names the processor and how: ``e_machine`` of ELF in the System V
+ABI, and ``cputype`` of Mach-O in ``mach-o/loader.h``."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +120,11 @@ def _check_tags(target: Target, requirements: Path, tree: Path) -> None:
 
 def _check_machine_code(target: Target, tree: Path) -> None:
     """Refuse machine code for something else than the target, whatever its wheel says."""
+    magic, offset, machine = HEADERS[target.system, target.architecture]
     for path in _binaries(tree):
         with path.open("rb") as file:
             header = file.read(20)
-        if header[:4] != b"\x7fELF" or int.from_bytes(header[18:20], "little") != ELF_MACHINES[target.architecture]:
+        if not (header.startswith(magic) and header.startswith(machine, offset)):
             raise ToolError(f"{path.name} is not for {target.architecture}: its wheel is for another platform")
         version = re.search(r"\.cpython-(\d+)-", path.name)
         if version and version[1] != target.version_tag:
