@@ -48,7 +48,7 @@ def build(_: Context, python: str = "3.13", arch: str = "arm64", heic: bool = Fa
     package = building.build(building.Target(python=python, architecture=arch), DIST, heic=heic)
     say(f"{package.path} ({package.size:,} bytes, Python {python}, {arch}{', with HEIC' if heic else ''})")
     if not package.has_byte_code:
-        say(f"Not compiled, which makes every cold start slower: put a python{python} on PATH and build again")
+        say(f"The zip has no byte code, which slows each cold start: put python{python} on PATH and build again")
 
 
 @task(

@@ -181,14 +181,14 @@ def test_another_object_under_the_name_is_not_taken_for_the_zip(
     publisher.account.client("s3").put_object(Bucket=bucket, Key=key, Body=b"other", **checksum)
     with pytest.raises(ToolError) as caught:
         publisher(bucket)
-    assert str(caught.value).startswith(f"s3://{bucket}/{key} is not the zip that it should be by its name")
-    assert f"(its SHA-256 in S3 is {found}): delete it, or use another --prefix" in str(caught.value)
+    assert str(caught.value).startswith(f"s3://{bucket}/{key} is not the zip that its key names")
+    assert f"has the SHA-256 {found}: delete it, or use another --prefix" in str(caught.value)
 
 
 def test_an_object_that_is_gone_when_it_is_looked_at_is_an_error(publisher: Publisher) -> None:
     bucket = publisher.bucket(versioned=False)
     inject(publisher.account.aws, Fault("PUT", bucket, status=412, code="PreconditionFailed", functions_only=False))
-    with pytest.raises(ToolError, match=r"arm64-\w{64}\.zip was there and is gone: publish again$"):
+    with pytest.raises(ToolError, match=r"arm64-\w{64}\.zip was deleted meanwhile: publish again$"):
         publisher(bucket)
 
 
@@ -247,13 +247,16 @@ def test_what_is_denied_is_told_with_the_statement_that_is_needed(
     as_user(f"arn:aws:s3:::{bucket}/*", allowed)
     with pytest.raises(ToolError) as caught:
         publisher(bucket, "releases/")
-    assert str(caught.value).startswith(f"S3 refuses s3://{bucket}/releases/: ")
-    needed = f": allow s3:PutObject and s3:GetObject on arn:aws:s3:::{bucket}/releases/*"
-    assert str(caught.value).endswith(needed)
+    assert str(caught.value).startswith(f"Cannot publish to s3://{bucket}/releases/: ")
+    assert f'"Action": ["s3:GetObject", "s3:PutObject"], "Resource": "arn:aws:s3:::{bucket}/releases/*"' in str(
+        caught.value
+    )
 
 
 def test_no_bucket_is_told_before_anything_is_built(publisher: Publisher) -> None:
-    with pytest.raises(ToolError, match=r"^S3 refuses s3://no-such-bucket/: .*: there is no such bucket: make it, in"):
+    with pytest.raises(
+        ToolError, match=r"^Cannot publish to s3://no-such-bucket/: .*: there is no such bucket: create it in"
+    ):
         publisher("no-such-bucket")
     assert publisher.built == []
 
@@ -280,9 +283,14 @@ def test_without_an_account_or_a_network_it_says_what_to_do(
 @pytest.mark.parametrize(
     ("method", "status", "code", "message"),
     [
-        ("HEAD", 400, "", "400: Bad Request: S3 says no more than that; where your credentials have expired, sign in"),
-        ("PUT", 400, "ExpiredToken", "ExpiredToken: A fault of the tests.: sign in with `aws sso login`"),
-        ("PUT", 409, "ConditionalRequestConflict", "ConditionalRequestConflict: .*: somebody else .*: publish again$"),
+        ("HEAD", 400, "", "400: Bad Request: if your credentials have expired, sign in"),
+        ("PUT", 400, "ExpiredToken", "ExpiredToken: sign in with `aws sso login`"),
+        (
+            "PUT",
+            409,
+            "ConditionalRequestConflict",
+            "ConditionalRequestConflict: .*: another process .*: publish again$",
+        ),
         ("PUT", 400, "Odd", r"Odd: A fault of the tests\.$"),
     ],
 )
@@ -291,7 +299,7 @@ def test_what_else_s3_answers_is_one_line(
 ) -> None:
     bucket = publisher.bucket(versioned=False)
     inject(publisher.account.aws, Fault(method, bucket, status=status, code=code, functions_only=False))
-    with pytest.raises(ToolError, match=rf"^S3 refuses s3://{bucket}/: {message}"):
+    with pytest.raises(ToolError, match=rf"^Cannot publish to s3://{bucket}/: {message}"):
         publisher(bucket)
 
 

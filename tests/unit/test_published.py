@@ -61,19 +61,27 @@ def test_the_longest_prefix_leaves_room_for_the_longest_name() -> None:
 @pytest.mark.parametrize(
     ("bucket", "prefix", "message"),
     [
-        ("s3://artifacts", "", r"^'s3://artifacts' is no bucket's name: give the name alone, without s3:// and a pref"),
-        ("artifacts/releases", "", r"is no bucket's name"),
-        ("arn:aws:s3:eu-west-2:123456789012:accesspoint/a", "", r"is no bucket's name"),
-        ("", "", r"^'' is no bucket's name"),
+        (
+            "s3://artifacts",
+            "",
+            r"^'s3://artifacts' is not a bucket name: give the name alone, without s3:// and a ",
+        ),
+        ("artifacts/releases", "", r"is not a bucket name"),
+        ("arn:aws:s3:eu-west-2:123456789012:accesspoint/a", "", r"is not a bucket name"),
+        ("", "", r"^'' is not a bucket name"),
         (
             "artifacts",
             "/releases/",
-            r"^The prefix '/releases/' would make keys that begin with a slash: leave that out$",
+            r"^The prefix '/releases/' begins with a slash: leave the slash out$",
         ),
-        ("artifacts", "a\nb", r"^The prefix 'a\\nb' has characters that Terraform would not keep: use plain ones$"),
-        ("artifacts", "\udcff", r"^The prefix '\\udcff' has characters that Terraform would not keep"),
-        ("artifacts", "e\u0301", r"^The prefix 'e\\u0301' has characters that Terraform would not keep"),
-        ("artifacts", "é" * (PREFIX_BYTES // 2 + 1), rf"bytes, and S3's keys leave it {PREFIX_BYTES}: shorten it$"),
+        (
+            "artifacts",
+            "a\nb",
+            r"^The prefix 'a\\nb' has characters that Terraform changes: use others$",
+        ),
+        ("artifacts", "\udcff", r"^The prefix '\\udcff' has characters that Terraform changes"),
+        ("artifacts", "e\u0301", r"^The prefix 'e\\u0301' has characters that Terraform changes"),
+        ("artifacts", "é" * (PREFIX_BYTES // 2 + 1), rf"bytes: use at most {PREFIX_BYTES}$"),
     ],
 )
 def test_an_unusable_bucket_name_or_prefix_fails(bucket: str, prefix: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Builds the function's zip and the manifest that Terraform reads: the same bytes wherever it is built."""
+"""Builds the function's zip and the manifest that Terraform reads, with the same bytes on every machine."""
 
 import contextlib
 import shutil
@@ -19,17 +19,17 @@ __all__ = ["Package", "Target", "build"]
 def build(
     target: Target, directory: Path, *, for_aws: bool = True, heic: bool = False, source: Path = FUNCTION
 ) -> Package:
-    """Build ``function.zip`` and ``function.json`` in ``directory``; an earlier pair stays until the new one is whole.
+    """Build ``function.zip`` and ``function.json``; an earlier pair stays until the new one is complete.
 
     Args:
-        target: What it is to run on; need not be this machine.
-        directory: Made where it does not exist.
-        for_aws: Whether it must run on AWS, or only here.
-        heic: Whether it reads HEIC, with a decoder that has a licence of its own.
-        source: The folder with the function's modules and its requirements.
+        target: The runtime; need not be this machine's.
+        directory: For both files; created if it does not exist.
+        for_aws: Whether the package must run on AWS, or only on this machine.
+        heic: Whether to include the HEIC decoder, whose licence differs.
+        source: The folder with the function's modules and requirements.
 
     Raises:
-        ToolError: The target can't run it, its wheels can't be had, or the result does not work.
+        ToolError: The target is not supported, a wheel can't be installed, or the package does not work.
 
     """
     target.check(for_aws=for_aws)
@@ -57,7 +57,7 @@ def build(
 
 @contextlib.contextmanager
 def _scratch(directory: Path) -> Iterator[Path]:
-    """A folder to work in, inside ``directory``: renaming its files into place is one step, and leaves nothing."""
+    """Create a temporary folder in ``directory``, on the same file system: a rename moves a file in one step."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=directory, prefix="building-") as scratch:

@@ -1,4 +1,4 @@
-"""A folder as a zip that is the same bytes whenever and wherever it is packed."""
+"""Reproducible zips."""
 
 import base64
 import hashlib
@@ -7,19 +7,19 @@ import zipfile
 from pathlib import Path
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The earliest date that a zip can hold."""
+"""The earliest date in the zip format."""
 
 UNIX = 3
-"""The system that gives the mode its meaning."""
+"""The zip format's number of the system whose file modes are stored."""
 
 
 def files(tree: Path) -> list[Path]:
-    """Every file below ``tree``, in the order of their names."""
+    """Return all files below ``tree``, sorted."""
     return sorted(path for path in tree.rglob("*") if path.is_file())
 
 
 def pack(tree: Path, archive: Path) -> None:
-    """Write ``archive`` with every file below ``tree`` and none of what differs from machine to machine."""
+    """Write all files below ``tree`` to ``archive``, without dates, owners and modes."""
     with zipfile.ZipFile(archive, "w") as packed:
         for path in files(tree):
             entry = zipfile.ZipInfo(path.relative_to(tree).as_posix(), EPOCH)
@@ -35,10 +35,7 @@ def unpack(archive: Path, directory: Path) -> None:
 
 
 def contents_digest(tree: Path) -> str:
-    """Identify what is below ``tree``, in base64.
-
-    It differs neither with the compressor nor with the Python at hand, as the zip's own hash does.
-    """
+    """Return a SHA-256 of names and contents, in base64; unlike the zip's, it does not depend on zlib."""
     digest = hashlib.sha256()
     for path in files(tree):
         if path.suffix != ".pyc":

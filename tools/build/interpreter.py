@@ -1,4 +1,4 @@
-"""A Python of the target's own version, where there is one: it compiles the function and tries out the zip."""
+"""Finds a Python of the target's version, which compiles the function and tests the zip."""
 
 import shutil
 import subprocess
@@ -9,16 +9,16 @@ from tools.build.target import Target
 from tools.common.errors import ToolError
 
 IN_LAMBDA = "/var/task"
-"""Where Lambda unpacks the zip; tracebacks show this path."""
+"""Lambda's folder of the code, for tracebacks."""
 
 SMOKE_TEST = Path(__file__).with_name("smoke_test.py")
 
 ISOLATED = ("-I", "-S")
-"""Neither the environment's variables, nor the current folder, nor any installed package."""
+"""Ignore environment variables, the current folder and installed packages."""
 
 
 def find(target: Target) -> str | None:
-    """The running Python, or the one on PATH, if it is of the target's version and really runs."""
+    """Return this Python or the one on PATH, if it runs and has the target's version."""
     candidates = (sys.executable, shutil.which(target.runtime))
     return next((python for python in candidates if python and _is_of(target, python)), None)
 
@@ -26,10 +26,10 @@ def find(target: Target) -> str | None:
 def compile_all(python: str, tree: Path) -> None:
     """Add byte code, which saves most of the import time.
 
-    Unchecked: Lambda changes the dates of the files, which would make dated byte code stale.
+    Unchecked, because Lambda changes the files' dates, and byte code with another date is ignored.
 
     Raises:
-        ToolError: A module has an error of syntax.
+        ToolError: A module has a syntax error.
 
     """
     _run(
@@ -39,17 +39,17 @@ def compile_all(python: str, tree: Path) -> None:
 
 
 def try_out(python: str, unpacked: Path) -> None:
-    """Import the package and render with it.
+    """Import the package, and render one image of each format.
 
     Raises:
-        ToolError: It does not work.
+        ToolError: It failed.
 
     """
     _run(python, *ISOLATED, str(SMOKE_TEST), str(unpacked))
 
 
 def _is_of(target: Target, python: str) -> bool:
-    """Whether it runs, as the final release of the target's version: until then byte code is not settled."""
+    """Whether a Python runs and is a final release of the target's version: pre-releases may change the byte code."""
     question = "import sys; print(sys.implementation.cache_tag, sys.version_info.releaselevel)"
     try:
         answer = subprocess.run([python, *ISOLATED, "-c", question], capture_output=True, text=True, check=False)
@@ -61,7 +61,7 @@ def _is_of(target: Target, python: str) -> bool:
 def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        # compileall reports on one, an exception on the other.
-        said = (done.stdout + done.stderr).strip().splitlines()
-        reason = said[-1].strip() if said else f"exit code {done.returncode}"
+        # compileall prints to stdout, an exception to stderr.
+        output = (done.stdout + done.stderr).strip().splitlines()
+        reason = output[-1].strip() if output else f"exit code {done.returncode}"
         raise ToolError(f"The built function does not work, so it was not kept: {reason}")

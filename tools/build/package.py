@@ -1,4 +1,4 @@
-"""A built zip and its manifest, through which Terraform knows what is inside."""
+"""A built zip, and the manifest that describes it to Terraform."""
 
 import base64
 import hashlib
@@ -17,17 +17,17 @@ HANDLER = "lambda_function.lambda_handler"
 
 @dataclass(frozen=True)
 class Package:
-    """A zip; beside it lies its manifest, which holds all of this but the path.
+    """A built zip; its manifest has all attributes except the path.
 
     Attributes:
         path: Of the zip.
-        runtime: Lambda's name of it, such as ``python3.13``.
-        architecture: Lambda's name of it: ``arm64`` or ``x86_64``.
-        handler: What Lambda calls.
-        sha256: Of the zip, in base64, as Lambda reports it.
-        contents_sha256: Of the names and bytes inside, the same whoever packed them; byte code does not count.
+        runtime: Such as ``python3.13``.
+        architecture: ``arm64`` or ``x86_64``.
+        handler: The handler's name in Lambda.
+        sha256: Of the zip, in base64 as Lambda reports it.
+        contents_sha256: Of the names and contents of its files, without byte code.
         size: Of the zip, in bytes.
-        packages: The version of each package inside.
+        packages: Version by package.
 
     """
 
@@ -42,7 +42,7 @@ class Package:
 
     @classmethod
     def of(cls, path: Path, target: Target, contents_sha256: str, packages: Mapping[str, str]) -> "Package":
-        """Describe a zip that was just packed."""
+        """Describe a zip."""
         return cls(
             path=path,
             runtime=target.runtime,
@@ -56,10 +56,10 @@ class Package:
 
     @property
     def has_byte_code(self) -> bool:
-        """Whether there was a Python of the target's version to compile it; without it a cold start takes longer."""
+        """Whether the zip has byte code; without it, cold starts are slower."""
         with zipfile.ZipFile(self.path) as archive:
             return any(name.endswith(".pyc") for name in archive.namelist())
 
     def manifest(self) -> str:
-        """The manifest's text."""
+        """Return the manifest's text."""
         return json.dumps({name: value for name, value in asdict(self).items() if name != "path"}, indent=2) + "\n"

@@ -1,4 +1,4 @@
-"""Puts the built zips into a bucket that Lambda can take them from, once each, and writes what Terraform is told."""
+"""`invoke publish`: uploads the built zips once each, and writes the module's ``package`` for them."""
 
 import base64
 import contextlib
@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tools.build import Package, Target, build
-from tools.common.aws import DENIED, SIGN_IN, SIGN_IN_AGAIN, client, reached
+from tools.common.aws import DENIED, SIGN_IN, client, reached, refusal
 from tools.common.cli import Say
 from tools.common.errors import ToolError
 from tools.common.local_stack import Stack
@@ -22,21 +22,20 @@ from tools.common.local_stack import Stack
 ARCHITECTURES = ("arm64", "x86_64")
 
 PREFIX_BYTES = 1024 - len("image-resize-python3.13-x86_64-.zip") - 64
-"""What the longest key that S3 takes, in UTF-8, leaves beside the name and a SHA-256 in hex."""
+"""S3's limit on a key's UTF-8 bytes, less the longest name and a SHA-256 in hex."""
 
 BUCKET = re.compile(r"[A-Za-z0-9._-]{3,63}")
-"""What Lambda takes for the name of a bucket; S3 itself would take an access point's ARN too."""
+"""Bucket names that Lambda accepts; S3 itself also accepts an access point's ARN."""
 
-NO_BUCKET = "there is no such bucket: make it, in the region of the function"
+NO_BUCKET = "there is no such bucket: create it in the function's region"
 ADVICE = {
     "404": NO_BUCKET,
     "NoSuchBucket": NO_BUCKET,
-    # The answer to a HEAD has no more to say of credentials that have expired.
-    "400": f"S3 says no more than that; where your credentials have expired, {SIGN_IN}",
-    **dict.fromkeys(SIGN_IN_AGAIN, SIGN_IN),
-    "ConditionalRequestConflict": "somebody else writes the same object: publish again",
+    # A HEAD with expired credentials has no better answer.
+    "400": f"if your credentials have expired, {SIGN_IN}",
+    "ConditionalRequestConflict": "another process is writing this object: publish again",
 }
-"""What to do about each of S3's errors."""
+"""What to do, by S3's error code."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +43,11 @@ class Place:
     """Where to publish.
 
     Args:
-        bucket: An existing one, in the region of the function.
-        prefix: What the keys begin with, taken literally.
+        bucket: An existing bucket, in the function's region.
+        prefix: Of the keys, used literally.
 
     Raises:
-        ToolError: S3 or Terraform would not take it so.
+        ToolError: S3, Lambda or Terraform does not accept it.
 
     """
 
@@ -57,42 +56,38 @@ class Place:
 
     def __post_init__(self) -> None:
         if not BUCKET.fullmatch(self.bucket):
-            raise ToolError(f"{self.bucket!r} is no bucket's name: give the name alone, without s3:// and a prefix")
+            raise ToolError(f"{self.bucket!r} is not a bucket name: give the name alone, without s3:// and a prefix")
         if self.prefix.startswith("/"):
-            raise ToolError(f"The prefix {self.prefix!r} would make keys that begin with a slash: leave that out")
-        # Terraform composes the characters of every string, which would then be another key.
+            raise ToolError(f"The prefix {self.prefix!r} begins with a slash: leave the slash out")
+        # Terraform normalises strings to NFC, which would change the key.
         if not self.prefix.isprintable() or not unicodedata.is_normalized("NFC", self.prefix):
-            raise ToolError(f"The prefix {self.prefix!a} has characters that Terraform would not keep: use plain ones")
+            raise ToolError(f"The prefix {self.prefix!a} has characters that Terraform changes: use others")
         if (size := len(self.prefix.encode())) > PREFIX_BYTES:
-            raise ToolError(f"The prefix has {size} bytes, and S3's keys leave it {PREFIX_BYTES}: shorten it")
+            raise ToolError(f"The prefix has {size} bytes: use at most {PREFIX_BYTES}")
 
     def key(self, package: Package) -> str:
-        """Name the object after what it holds."""
+        """Return the object's key, which names the zip's contents."""
         return self.prefix + file_name(package)
 
 
 def file_name(package: Package) -> str:
-    """Name a zip after what it holds.
-
-    All of the digest, though less would tell one build from another: whoever has the zip can check its name, and
-    nobody can make another zip for it.
-    """
+    """Return a zip's name, with the whole digest: anyone with the zip can check it, and no other zip can have it."""
     digest = base64.b64decode(package.sha256).hex()
     return f"image-resize-{package.runtime}-{package.architecture}-{digest}.zip"
 
 
 @dataclass(frozen=True)
 class Published:
-    """A zip in S3, as Lambda takes it from there.
+    """A zip in S3.
 
     Attributes:
-        bucket: Its name.
-        key: Holds the whole SHA-256 of the zip.
-        version: The object's version id; empty where the bucket keeps no versions.
-        region: Of the bucket; empty where S3 does not tell.
-        sha256: Of the zip, in base64, as Lambda reports it.
-        runtime: Lambda's name of it, such as ``python3.13``.
-        architecture: Lambda's name of it: ``arm64`` or ``x86_64``.
+        bucket: The bucket's name.
+        key: The object's key.
+        version: The object's version id; empty if the bucket has no versioning.
+        region: The bucket's; empty if S3 does not say.
+        sha256: Of the zip, in base64 as Lambda reports it.
+        runtime: Such as ``python3.13``.
+        architecture: ``arm64`` or ``x86_64``.
 
     """
 
@@ -105,7 +100,7 @@ class Published:
     architecture: str
 
     def hcl(self) -> str:
-        """The module's ``package``, as ``terraform fmt`` would have it."""
+        """Return the module's ``package``, formatted as ``terraform fmt`` does."""
         place = f"bucket = {_quoted(self.bucket)}, key = {_quoted(self.key)}"
         if self.version:
             place += f", version = {_quoted(self.version)}"
@@ -118,14 +113,14 @@ class Published:
             "}",
         ]
         if self.region:
-            lines.insert(0, f"# The bucket is in {self.region}: Lambda takes it for functions of that region only.")
+            lines.insert(0, f"# The bucket is in {self.region}: Lambda needs the function in the same region.")
         return "\n".join(lines) + "\n"
 
 
 def publish(
     place: Place, say: Say, *, python: str = "3.13", heic: bool = False, local: bool = False
 ) -> list[Published]:
-    """Build the function for both architectures and put each zip where it is not yet.
+    """Build the function for both architectures, and upload the zips that are not there yet.
 
     Args:
         place: Where to.
@@ -135,19 +130,19 @@ def publish(
         local: Whether the bucket is on the local AWS of ``invoke up``.
 
     Raises:
-        ToolError: A package can't be built, or S3 does not take it; what was put before stays and does no harm.
+        ToolError: A package can't be built or uploaded; zips that were uploaded before stay.
 
     """
     with tempfile.TemporaryDirectory(prefix="publish-") as scratch, _readable_errors(place):
         s3: Any = Stack.running().client("s3") if local else client("s3")
-        # Before the build, which takes longer than to learn that there is no such bucket.
+        # Before the build: a missing bucket is found out sooner.
         region = _region(s3, place.bucket)
         packages = built(Path(scratch), say, python=python, heic=heic)
         return [_published(s3, place, package, region, say) for package in packages]
 
 
 def built(folder: Path, say: Say, *, python: str = "3.13", heic: bool) -> list[Package]:
-    """Build the function for both architectures, and tell where it lacks its byte code.
+    """Build the function for both architectures.
 
     Raises:
         ToolError: A package can't be built.
@@ -159,12 +154,12 @@ def built(folder: Path, say: Say, *, python: str = "3.13", heic: bool) -> list[P
         say(f"Building for {target.runtime} on {architecture}{', with HEIC' if heic else ''}")
         packages.append(build(target, folder / architecture, heic=heic))
     if not packages[0].has_byte_code:
-        say(f"Not compiled, which makes every cold start slower: put a python{python} on PATH and do it again")
+        say(f"The zip has no byte code, which slows each cold start: put python{python} on PATH and run this again")
     return packages
 
 
 def _region(s3: Any, bucket: str) -> str:
-    """Ask for the bucket's region, which S3 tells also whoever may not list the bucket."""
+    """Return the bucket's region, which S3 includes even in a refusal."""
     try:
         response = s3.head_bucket(Bucket=bucket)
     except ClientError as error:
@@ -182,7 +177,7 @@ def _published(s3: Any, place: Place, package: Package, region: str, say: Say) -
     return Published(
         bucket=place.bucket,
         key=key,
-        # The version that S3 calls null is none to rely on: the next PUT may replace it.
+        # The next PUT would replace a version that S3 calls null.
         version="" if version == "null" else version,
         region=region,
         sha256=package.sha256,
@@ -192,7 +187,7 @@ def _published(s3: Any, place: Place, package: Package, region: str, say: Say) -
 
 
 def _put(s3: Any, bucket: str, key: str, package: Package, say: Say) -> Any:
-    """Put a zip where nothing is; where it is already, another version of it would be one too many."""
+    """Upload a zip, unless it is there already: another version would be useless."""
     try:
         return s3.put_object(
             Bucket=bucket,
@@ -211,18 +206,18 @@ def _put(s3: Any, bucket: str, key: str, package: Package, say: Say) -> Any:
 
 
 def _there(s3: Any, bucket: str, key: str, package: Package) -> Any:
-    """Look at the object that is there, which must be the zip."""
+    """Check that the existing object is the zip."""
     try:
         response = s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
     except ClientError as error:
         if error.response["Error"]["Code"] == "404":
-            raise ToolError(f"s3://{bucket}/{key} was there and is gone: publish again") from error
+            raise ToolError(f"s3://{bucket}/{key} was deleted meanwhile: publish again") from error
         raise
     checksum = response.get("ChecksumSHA256", "none")
     if checksum != package.sha256:
         raise ToolError(
-            f"s3://{bucket}/{key} is not the zip that it should be by its name (its SHA-256 in S3 is {checksum}): "
-            "delete it, or use another --prefix"
+            f"s3://{bucket}/{key} is not the zip that its key names, but has the SHA-256 {checksum}: delete it, or use "
+            "another --prefix"
         )
     return response
 
@@ -234,13 +229,13 @@ def _readable_errors(place: Place) -> Iterator[None]:
         with reached("S3", f"publish to {where}"):
             yield
     except ClientError as error:
-        code, said = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
-        advice = ADVICE.get(code, "")
-        if code in DENIED:
-            advice = f"allow s3:PutObject and s3:GetObject on arn:aws:s3:::{place.bucket}/{place.prefix}*"
-        raise ToolError(": ".join(filter(None, (f"S3 refuses {where}", code, said, advice)))) from error
+        resource = f"arn:aws:s3:::{place.bucket}/{place.prefix}*"
+        statement = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": resource}
+        refused = refusal(error, f"publish to {where}", [statement])
+        advice = ADVICE.get(error.response["Error"]["Code"])
+        raise ToolError(f"{refused}: {advice}") if advice else refused from error
 
 
 def _quoted(text: str) -> str:
-    """Write a string as HCL does: as JSON does, but for the beginnings of its templates."""
+    """Quote a string for HCL: as JSON, with HCL's template markers escaped."""
     return json.dumps(text, ensure_ascii=False).replace("${", "$${").replace("%{", "%%{")

@@ -1,4 +1,4 @@
-"""What is in a built zip, as a bill of materials in CycloneDX: its packages, and the native libraries in them."""
+"""A zip's bill of materials (SBOM) in CycloneDX: its packages, and their native libraries."""
 
 import base64
 import hashlib
@@ -24,26 +24,26 @@ from tools.build import Package
 from tools.build.wheels import Wheel
 
 LIBRARY = re.compile(r"[\w.-]+\.libs/(\w+)-[0-9a-f]{8}\.so[.\d]*")
-"""A shared library as auditwheel names it: what others call it, and a digest."""
+"""A shared library as auditwheel names it: the library's name, and a digest."""
 
 FILES = {"littlecms2": "liblcms2", "openjpeg": "libopenjp2"}
-"""Libraries in Pillow's own bill whose files are called otherwise."""
+"""File names of libraries in Pillow's own SBOM that have another name there."""
 
 BUNDLED = re.compile(
     r"^Name: (?P<name>.+)\nLicense: (?P<licence>.+)\nFiles: .*\n.*\n +Source code: (?P<source>.+/v?(?P<version>.+))$",
     re.MULTILINE,
 )
-"""A library in the text that pillow-heif has in place of a bill."""
+"""A library in the text file that pillow-heif has in place of an SBOM."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What a zip was built of.
+    """What a zip was built from.
 
     Attributes:
-        version: Of the release, such as ``1.0.0``.
-        commit: Its full hash.
-        time: Of the commit.
+        version: The release's, such as ``1.0.0``.
+        commit: The commit's full hash.
+        time: The commit's.
 
     """
 
@@ -53,12 +53,12 @@ class Origin:
 
 
 def bill(package: Package, origin: Origin, wheels: Mapping[str, Wheel]) -> str:
-    """Write the bill of a zip as JSON: the same bytes for the same zip of the same commit.
+    """Return a zip's SBOM as JSON; the same zip and commit give the same bytes.
 
     Args:
         package: The zip.
-        origin: What it was built of.
-        wheels: The file that each package in it came in.
+        origin: What it was built from.
+        wheels: Wheel by package.
 
     """
     digest = base64.b64decode(package.sha256).hex()
@@ -86,12 +86,12 @@ def bill(package: Package, origin: Origin, wheels: Mapping[str, Wheel]) -> str:
 
 
 def _folders(archive: zipfile.ZipFile) -> list[str]:
-    """The ``.dist-info`` of each package."""
+    """Return each package's ``.dist-info`` folder."""
     return sorted({name.partition("/")[0] for name in archive.namelist() if ".dist-info/" in name})
 
 
 def _add(made: Bom, archive: zipfile.ZipFile, folder: str, wheels: Mapping[str, Wheel]) -> Component:
-    """Add a package with all that came in its wheel and was kept."""
+    """Add a package with the parts of its wheel that are in the zip."""
     metadata = Parser().parsestr(archive.read(f"{folder}/METADATA").decode())
     name, version = metadata["Name"], metadata["Version"]
     purl = PackageURL("pypi", None, name, version, {"file_name": wheels[name].file})
@@ -107,35 +107,35 @@ def _add(made: Bom, archive: zipfile.ZipFile, folder: str, wheels: Mapping[str, 
     )
     made.components.add(package)
     made.register_dependency(package, package.components)
-    for told in _bills(archive, folder):
-        _add_told(made, package, told, archive.namelist())
+    for sbom in _sboms(archive, folder):
+        _add_components(made, package, sbom, archive.namelist())
     return package
 
 
-def _bills(archive: zipfile.ZipFile, folder: str) -> Iterator[Bom]:
-    """The bills that came in a wheel, as PEP 770 has them."""
-    # Its decorator makes this method, which mypy does not see.
+def _sboms(archive: zipfile.ZipFile, folder: str) -> Iterator[Bom]:
+    """Yield the SBOMs in a wheel (PEP 770)."""
+    # A decorator adds this method; mypy does not see it.
     read: Callable[[Any], Bom] = Bom.from_json  # type: ignore[attr-defined]
     for path in sorted(archive.namelist()):
         if path.startswith(f"{folder}/sboms/") and path.endswith(".cdx.json"):
             with warnings.catch_warnings():
-                # auditwheel writes an older version of the format.
+                # auditwheel writes an old version of the format.
                 warnings.simplefilter("ignore", DeprecationWarning)
-                told = read(json.loads(archive.read(path)))
-            yield told
+                sbom = read(json.loads(archive.read(path)))
+            yield sbom
 
 
-def _add_told(made: Bom, package: Component, told: Bom, paths: list[str]) -> None:
-    """Add to a package what a bill tells of it, but for what is not in the zip and what only that would need."""
-    parts = {str(part.bom_ref): part for part in told.components}
-    needs = {str(one.ref): {str(needed.ref) for needed in one.dependencies} for one in told.dependencies}
-    itself = str(told.metadata.component and told.metadata.component.bom_ref)
+def _add_components(made: Bom, package: Component, sbom: Bom, paths: list[str]) -> None:
+    """Add the components of a wheel's SBOM, except those that are not in the zip and those that only they need."""
+    parts = {str(part.bom_ref): part for part in sbom.components}
+    needs = {str(one.ref): {str(needed.ref) for needed in one.dependencies} for one in sbom.dependencies}
+    itself = str(sbom.metadata.component and sbom.metadata.component.bom_ref)
     gone = {ref for ref, part in parts.items() if not _is_there(part, paths)}
     while alone := {ref for ref in parts.keys() - gone if (users := _users(ref, needs)) and users <= gone}:
         gone |= alone
     there = {ref: part for ref, part in parts.items() if ref not in gone} | {itself: package}
     for ref, part in there.items():
-        # It was optional to build Pillow with it.
+        # The scope says that Pillow can be built without it.
         part.scope = None
         if part is not package:
             package.components.add(part)
@@ -147,7 +147,7 @@ def _users(ref: str, needs: Mapping[str, set[str]]) -> set[str]:
 
 
 def _is_there(part: Component, paths: list[str]) -> bool:
-    """Whether what a bill tells of is in the zip: a bill is of all that Pillow can be built with."""
+    """Whether a component is in the zip: Pillow's SBOM has everything that it can be built with."""
     kind, _, name = str(part.bom_ref).rpartition("/")
     if kind.endswith("#c-ext"):
         return any(path.startswith(name.replace(".", "/") + ".") for path in paths)
@@ -158,7 +158,7 @@ def _is_there(part: Component, paths: list[str]) -> bool:
 
 
 def _bundled(archive: zipfile.ZipFile, folder: str) -> Iterator[Component]:
-    """The libraries in pillow-heif's text."""
+    """Yield the libraries in pillow-heif's text file."""
     path = f"{folder}/licenses/LICENSES_bundled.txt"
     if path not in archive.namelist():
         return
@@ -174,7 +174,7 @@ def _bundled(archive: zipfile.ZipFile, folder: str) -> Iterator[Component]:
 
 
 def _libraries(archive: zipfile.ZipFile, name: str) -> Iterator[Component]:
-    """Every shared library of a package as a file, for no bill names them all."""
+    """Yield a package's shared libraries as files; no SBOM names all of them."""
     for path in archive.namelist():
         if path.startswith(f"{name}.libs/"):
             digest = hashlib.sha256(archive.read(path)).hexdigest()

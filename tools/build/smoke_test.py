@@ -1,4 +1,4 @@
-"""Proves that an unpacked package works; run by a clean interpreter that sees the standard library and the package."""
+"""Tests an unpacked package; runs in a clean interpreter with the standard library and the package only."""
 
 import io
 import sys

@@ -1,4 +1,4 @@
-"""The packages in the zip: fetched for the target, refused where not for it, and without what is never used."""
+"""Installs the zip's packages: rejects wheels for another platform, and leaves out unused files."""
 
 import importlib.metadata
 import json
@@ -14,7 +14,7 @@ from tools.build.target import Target
 from tools.common.errors import ToolError
 
 LEFT_BY_PIP = re.compile(r"bin/|[^/]+\.dist-info/(RECORD|INSTALLER|REQUESTED|direct_url\.json)$")
-"""It depends on the machine, or serves only pip; licences stay."""
+"""Files that differ by machine or that only pip reads; licences stay."""
 
 UNUSED = re.compile(
     r"PIL/_imagingft\."  # draws text, with FreeType, HarfBuzz, Brotli and libpng: a fifth of the zip
@@ -22,7 +22,7 @@ UNUSED = re.compile(
     r"|PIL/_imagingtk\."  # shows images in Tk
     r"|PIL/.*\.pyi$"  # types, for checkers
 )
-"""Parts of Pillow that the function never loads; trying out the very zip proves it."""
+"""Parts of Pillow that the function never loads; the smoke test runs without them."""
 
 HEADERS = {
     ("linux", "arm64"): (b"\x7fELF", 18, b"\xb7\0"),
@@ -36,11 +36,11 @@ ABI, and ``cputype`` of Mach-O in ``mach-o/loader.h``."""
 
 @dataclass(frozen=True)
 class Wheel:
-    """The file that a package comes in.
+    """A package's wheel.
 
     Attributes:
-        file: Its name.
-        sha256: Of the file, in hex, as the lock file has it.
+        file: The file's name.
+        sha256: Of the file, in hex.
 
     """
 
@@ -49,10 +49,10 @@ class Wheel:
 
 
 def chosen(target: Target, requirements: Path) -> dict[str, Wheel]:
-    """The wheel of each package that :func:`install` takes for the target; nothing is installed.
+    """Return the wheels that :func:`install` uses, by package; installs nothing.
 
     Raises:
-        ToolError: pip can't have one.
+        ToolError: pip can't find one.
 
     """
     options = ("--dry-run", "--report", "-", "--target", "nowhere")
@@ -65,13 +65,13 @@ def chosen(target: Target, requirements: Path) -> dict[str, Wheel]:
 
 
 def install(target: Target, requirements: Path, tree: Path) -> dict[str, str]:
-    """Unpack the wheels that the lock file names into ``tree``, for the target whatever this machine is.
+    """Install the lock file's wheels for the target into ``tree``.
 
     Returns:
-        The version of each package.
+        Version by package.
 
     Raises:
-        ToolError: pip can't have one, or one is for something else than the target.
+        ToolError: pip can't install one, or one is for another target.
 
     """
     _pip(target, requirements, "--no-compile", "--target", str(tree))
@@ -87,7 +87,7 @@ def install(target: Target, requirements: Path, tree: Path) -> dict[str, str]:
 
 
 def _pip(target: Target, requirements: Path, *options: str) -> str:
-    """Let pip install what the lock file names as wheels for the target; gives what it prints."""
+    """Run pip for the lock file and the target; returns its output."""
     command = [
         *(sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"),
         *("--requirement", str(requirements), "--require-hashes", "--no-deps", "--only-binary", ":all:"),
@@ -96,7 +96,7 @@ def _pip(target: Target, requirements: Path, *options: str) -> str:
     ]
     pip = subprocess.run(command, capture_output=True, text=True, check=False)
     if pip.returncode:
-        # pip warns at length, of indexes and retries; what it ended with is its last error.
+        # pip's warnings about indexes and retries come first; its last error is the reason.
         lines = [line for line in pip.stderr.splitlines() if line.startswith("ERROR: ")] or pip.stderr.splitlines()
         last = lines[-1].removeprefix("ERROR: ") if lines else f"exit code {pip.returncode}"
         raise ToolError(
@@ -106,7 +106,7 @@ def _pip(target: Target, requirements: Path, *options: str) -> str:
 
 
 def _check_tags(target: Target, requirements: Path, tree: Path) -> None:
-    """Refuse a wheel that says it is for something else than the target."""
+    """Reject a wheel whose tags are for another target."""
     abi = f"cp{target.version_tag}"
     accepted = {f"{abi}-{abi}-{target.platform}", "py3-none-any"}
     for wheel in tree.glob("*.dist-info/WHEEL"):
@@ -119,7 +119,7 @@ def _check_tags(target: Target, requirements: Path, tree: Path) -> None:
 
 
 def _check_machine_code(target: Target, tree: Path) -> None:
-    """Refuse machine code for something else than the target, whatever its wheel says."""
+    """Reject machine code for another target, whatever the wheel's tags say."""
     magic, offset, machine = HEADERS[target.system, target.architecture]
     for path in _binaries(tree):
         with path.open("rb") as file:
@@ -132,10 +132,9 @@ def _check_machine_code(target: Target, tree: Path) -> None:
 
 
 def _remove_unneeded_libraries(tree: Path) -> None:
-    """Remove the shared libraries that no module loads, not even by way of another library.
+    """Remove shared libraries that no module and no remaining library loads.
 
-    auditwheel gives each that it copies into a wheel a name that occurs nowhere else, with a digest in it; whoever
-    needs it holds that name.
+    auditwheel gives each library a unique name with a digest, and the files that load it contain that name.
     """
     unneeded = {path.name.encode(): path for path in tree.glob("*.libs/*")}
     needed = [path for path in _binaries(tree) if path.name.encode() not in unneeded]

@@ -138,9 +138,6 @@ class Audit:
 
         Lists the uploads first, so that uploads made during the audit aren't reported as missing.
 
-        Raises:
-            botocore.exceptions.BotoCoreError, ClientError: S3 refused a request.
-
         """
         existing = outputs(self.s3, self.settings, self.folder)
         return self.compare(uploads(self.s3, self.settings, self.folder), existing, advance)
@@ -251,7 +248,6 @@ def audit(session: Session, *, folder: str, deep: bool, grace_seconds: float, re
 
     Raises:
         ToolError: The folder does not end in a slash.
-        botocore.exceptions.BotoCoreError, ClientError: AWS refused a request.
 
     """
     comparison = start_audit(session, folder=folder, deep=deep, grace_seconds=grace_seconds)
@@ -277,7 +273,6 @@ def start_audit(session: Session, *, folder: str, deep: bool, grace_seconds: flo
 
     Raises:
         ToolError: The folder does not end in a slash.
-        botocore.exceptions.BotoCoreError, ClientError: SQS refused a request.
 
     """
     if folder and not folder.endswith("/"):
@@ -292,12 +287,7 @@ def start_audit(session: Session, *, folder: str, deep: bool, grace_seconds: flo
 
 
 def find_with_progress(session: Session, comparison: Audit) -> Iterator[Finding]:
-    """Run an audit behind a progress bar.
-
-    Raises:
-        botocore.exceptions.BotoCoreError, ClientError: S3 refused a request.
-
-    """
+    """Run an audit behind a progress bar."""
     listed = compared = 0
     with session.console.progress("Listing uploads") as update:
 

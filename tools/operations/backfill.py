@@ -62,7 +62,6 @@ def backfill(session: Session, request: Request, *, confirmed: bool) -> bool:
 
     Raises:
         ToolError: There are more uploads than the limit, or there is no role for a job.
-        botocore.exceptions.BotoCoreError, ClientError: AWS refused a request.
 
     """
     with upload_set() as chosen:
@@ -87,7 +86,6 @@ def follow(session: Session, job_id: str) -> bool:
 
     Raises:
         ToolError: The job's report can't be read.
-        botocore.exceptions.BotoCoreError, ClientError: AWS refused a request, or there is no such job.
 
     """
     deployment, console = session.deployment, session.console

@@ -177,33 +177,18 @@ class FailedTask:
 
 
 def create(s3control: Any, job: Job) -> str:
-    """Create a job and return its id; the same request twice gives the same id.
-
-    Raises:
-        botocore.exceptions.BotoCoreError, ClientError: S3 refused the job.
-
-    """
+    """Create a job and return its id; the same request twice gives the same id."""
     job_id: str = s3control.create_job(**job.request())["JobId"]
     return job_id
 
 
 def status(s3control: Any, account_id: str, job_id: str) -> JobStatus:
-    """Return a job's status.
-
-    Raises:
-        botocore.exceptions.BotoCoreError, ClientError: S3 refused the request, or knows no such job.
-
-    """
+    """Return a job's status."""
     return JobStatus.of(s3control.describe_job(AccountId=account_id, JobId=job_id)["Job"])
 
 
 def follow(s3control: Any, account_id: str, job_id: str, wait: Callable[[], None]) -> Iterator[JobStatus]:
-    """Yield a job's status until it has ended, and call ``wait`` between two requests.
-
-    Raises:
-        botocore.exceptions.BotoCoreError, ClientError: S3 refused the request, or knows no such job.
-
-    """
+    """Yield a job's status until it has ended, and call ``wait`` between two requests."""
     while not (current := status(s3control, account_id, job_id)).has_ended:
         yield current
         wait()
@@ -228,9 +213,6 @@ def upload_manifest(s3: Any, bucket: str, key: str, lines: BinaryIO) -> CsvManif
         key: In the folder of the jobs.
         lines: Read from its current position.
 
-    Raises:
-        botocore.exceptions.BotoCoreError, ClientError: S3 refused the upload.
-
     """
     # S3 accepts no CSV manifest that is encrypted with a KMS key, which may be the bucket's default.
     options = {"ContentType": "text/csv", "ServerSideEncryption": "AES256"}
@@ -243,7 +225,6 @@ def failed_tasks(s3: Any, job: JobStatus) -> Iterator[FailedTask]:
 
     Raises:
         ToolError: The report is missing or malformed.
-        botocore.exceptions.BotoCoreError, ClientError: S3 refused a request.
 
     """
     if not job.failed:

@@ -92,7 +92,6 @@ def find(target: Target) -> Deployment:
 
     Raises:
         ToolError: There is no such function, its configuration can't be read, or it is not this project's.
-        botocore.exceptions.BotoCoreError: AWS can't be reached.
 
     """
     client = Stack.running().aws.client if target.local else aws.client

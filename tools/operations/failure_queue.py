@@ -118,7 +118,7 @@ class Depth:
 
 @dataclass(frozen=True)
 class FailureQueue:
-    """A pipeline's failure queue; every method raises botocore's errors if SQS refuses a request."""
+    """A pipeline's failure queue."""
 
     deployment: Deployment
 

@@ -70,9 +70,6 @@ class Function:
             keys: Of the source bucket.
             advance: Called after each reply.
 
-        Raises:
-            botocore.exceptions.BotoCoreError, ClientError: The function can't be invoked.
-
         """
         sent = Sent()
         pending: dict[Future[Reply], str] = {}
@@ -94,23 +91,13 @@ class Function:
         return sent
 
     def process(self, key: str) -> Reply:
-        """Have the function process one object of the source bucket.
-
-        Raises:
-            botocore.exceptions.BotoCoreError, ClientError: The function can't be invoked.
-
-        """
+        """Have the function process one object of the source bucket."""
         # EventBridge's envelope is the only one that holds the key without an encoding.
         detail = {"bucket": {"name": self.deployment.settings.source_bucket}, "object": {"key": key}}
         return self.invoke({"source": "aws.s3", "detail": detail})
 
     def invoke(self, event: Mapping[str, object]) -> Reply:
-        """Send an event.
-
-        Raises:
-            botocore.exceptions.BotoCoreError, ClientError: The function can't be invoked.
-
-        """
+        """Send an event."""
         try:
             response = self._client.invoke(FunctionName=self.deployment.function_arn, Payload=json.dumps(event))
         except ReadTimeoutError:

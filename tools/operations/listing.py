@@ -26,12 +26,7 @@ class Listed:
 
 
 def uploads(s3: Any, settings: Settings, prefix: str) -> Iterator[Listed]:
-    """List the source bucket's objects below a prefix that the filters select.
-
-    Raises:
-        botocore.exceptions.BotoCoreError, ClientError: S3 refused a request.
-
-    """
+    """List the source bucket's objects below a prefix that the filters select."""
     prefixes = (one.prefix for one in settings.filters)
     overlapping = (one for one in prefixes if one.startswith(prefix) or prefix.startswith(one))
     for narrower in _disjoint(max(prefix, one, key=len) for one in overlapping):
@@ -41,12 +36,7 @@ def uploads(s3: Any, settings: Settings, prefix: str) -> Iterator[Listed]:
 
 
 def outputs(s3: Any, settings: Settings, folder: str) -> Iterator[Listed]:
-    """List the destination bucket's objects that may be outputs of uploads in a folder.
-
-    Raises:
-        botocore.exceptions.BotoCoreError, ClientError: S3 refused a request.
-
-    """
+    """List the destination bucket's objects that may be outputs of uploads in a folder."""
     for prefix in _disjoint(rendition.template.prefix + folder for rendition in settings.renditions):
         yield from _listed(s3, settings.destination_bucket, prefix)
 

@@ -74,12 +74,7 @@ class Redrive:
         self._result = RedriveResult()
 
     def run(self, advance: Callable[[], None]) -> RedriveResult:
-        """Send the records; ``advance`` is called after each success.
-
-        Raises:
-            botocore.exceptions.BotoCoreError, ClientError: AWS refused a request; unfinished records stay.
-
-        """
+        """Send the records; ``advance`` is called after each success."""
         depth = self._queue.depth()
         wait_until = time.monotonic() + self._visibility_seconds if depth.in_flight else 0.0
         pending: set[Future[None]] = set()
@@ -156,12 +151,7 @@ class Redrive:
 
 
 def show_failures(session: Session, selection: Selection) -> None:
-    """Print records of the failure queue, and leave them there.
-
-    Raises:
-        botocore.exceptions.BotoCoreError, ClientError: SQS refused a request.
-
-    """
+    """Print records of the failure queue, and leave them there."""
     queue = FailureQueue(session.deployment)
     total = queue.depth().total
     with session.console.progress("Reading the failure queue"):
@@ -180,12 +170,7 @@ def show_failures(session: Session, selection: Selection) -> None:
 
 
 def redrive(session: Session, selection: Selection) -> bool:
-    """Send records again, and delete those that succeed; returns whether all selected records did.
-
-    Raises:
-        botocore.exceptions.BotoCoreError, ClientError: AWS refused a request; unfinished records stay.
-
-    """
+    """Send records again, and delete those that succeed; returns whether all selected records did."""
     visible = FailureQueue(session.deployment).depth().visible
     with session.console.progress("Sending again", visible) as update:
         result = Redrive(session.deployment, selection, session.concurrency).run(lambda: update(advance=1))

@@ -30,12 +30,7 @@ class Session:
     concurrency: int = CONCURRENCY
 
     def send(self, uploads: UploadSet) -> bool:
-        """Have the function process uploads, and print the outcome; returns whether every invocation succeeded.
-
-        Raises:
-            botocore.exceptions.BotoCoreError, ClientError: The function can't be invoked.
-
-        """
+        """Have the function process uploads, and print the outcome; returns whether every invocation succeeded."""
         function = Function(self.deployment, self.concurrency)
         with self.console.progress("Sending", uploads.count) as update:
             sent = function.process_all(uploads.keys(), lambda: update(advance=1))
