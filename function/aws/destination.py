@@ -1,4 +1,7 @@
-"""The destination bucket: writes outputs, with headers and metadata copied from the source, and removes them."""
+"""The destination bucket: writes outputs, with headers and metadata copied from the source, and removes them.
+
+Every failed request raises ``BotoCoreError`` or ``ClientError``; a retry may succeed.
+"""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -71,12 +74,7 @@ class Destination:
     def put(
         self, keys: Sequence[str], outputs: Sequence[Output], source: "GetObjectOutputTypeDef", identity: Identity
     ) -> None:
-        """Write the outputs of one source.
-
-        Raises:
-            botocore.exceptions.BotoCoreError, ClientError: A request failed; a retry may succeed.
-
-        """
+        """Write the outputs of one source."""
         for key, rendition, output in zip(keys, self.renditions, outputs, strict=True):
             self.s3.put_object(
                 Bucket=self.bucket,
@@ -88,26 +86,13 @@ class Destination:
             )
 
     def has_outputs_of(self, source_key: str, identity: Identity) -> bool:
-        """Tell whether every output exists and was made from this state of the source.
-
-        Raises:
-            botocore.exceptions.BotoCoreError, ClientError: A request failed; a retry may succeed.
-
-        """
+        """Tell whether every output exists and was made from this state of the source."""
         expected = _make_origin(identity).items()
         keys = (rendition.output_key(source_key) for rendition in self.renditions)
         return all(expected <= self._read_metadata(key).items() for key in keys)
 
     def remove(self, keys: Sequence[str]) -> tuple[str, ...]:
-        """Remove outputs. A versioned bucket keeps their versions.
-
-        Returns:
-            The keys of the outputs that existed.
-
-        Raises:
-            botocore.exceptions.BotoCoreError, ClientError: A request failed; a retry may succeed.
-
-        """
+        """Remove outputs and return the keys of those that existed. A versioned bucket keeps their versions."""
         return tuple(key for key in keys if self._remove(key))
 
     def _read_metadata(self, key: str) -> Mapping[str, str]:

@@ -113,12 +113,7 @@ class Reconciler:
         )
 
     def record(self, rejection: Rejection) -> None:
-        """Send a rejection to the failure queue.
-
-        Raises:
-            botocore.exceptions.BotoCoreError, ClientError: The request failed; a retry may succeed.
-
-        """
+        """Send a rejection to the failure queue."""
         self.sqs().send_message(QueueUrl=self.settings.failure_queue_url, MessageBody=rejection.to_json())
 
     def _check_bucket(self, address: ObjectAddress) -> None:
@@ -158,11 +153,7 @@ class Reconciler:
     def _process_absence(self, address: ObjectAddress, absence: Absence, last_seen: datetime | None) -> Outcome | None:
         """Remove the outputs of a deleted object, with ``mirror_deletes``.
 
-        Args:
-            address: The object's address.
-            absence: How S3 reports that the object does not exist.
-            last_seen: When a version was last known to exist. Shortly after that, only a delete marker proves that the
-                object was deleted.
+        Shortly after a version was last seen, only a delete marker proves that the object was deleted.
 
         Returns:
             None if the object may exist after all, or exists again.
@@ -238,18 +229,9 @@ class Reconciler:
         seconds_left: SecondsLeft,
         line: dict[str, Any],
     ) -> list[Output]:
-        """Do everything that needs the memory: read the body if it is None, render it, and write large outputs.
+        """Do what may need all of the memory: read a large body (None), render it, and write large outputs.
 
-        Args:
-            keys: The outputs' keys.
-            body: The object, if it is small.
-            response: S3's response to GET.
-            seconds_left: How long the invocation may still take.
-            line: Fields of the log line ``written``; those of the image are added.
-
-        Returns:
-            The outputs, if they are small, to be written after this turn.
-
+        Add the image's fields to ``line``, the log line ``written``. Return the outputs that are still to be written.
         """
         outputs = self._render(_read(response, line) if body is None else body, response, seconds_left, line)
         line["outputs"] = [

@@ -1,4 +1,7 @@
-"""The source object: reads it from S3 and tells one state of it from another."""
+"""The source object: reads it from S3 and tells one state of it from another.
+
+Every failed request raises ``BotoCoreError`` or ``ClientError``; a retry may succeed.
+"""
 
 import enum
 from dataclasses import dataclass
@@ -62,7 +65,6 @@ def get(s3: "S3Client", address: ObjectAddress) -> "GetObjectOutputTypeDef | Abs
 
     Raises:
         RejectedError: It is archived, or encrypted with its uploader's own key.
-        botocore.exceptions.BotoCoreError, ClientError: The request failed; a retry may succeed.
 
     """
     try:
@@ -96,12 +98,7 @@ def read(response: "GetObjectOutputTypeDef") -> bytes:
 
 
 def head(s3: "S3Client", address: ObjectAddress) -> Identity | Absence:
-    """Return an object's current identity, if it exists.
-
-    Raises:
-        botocore.exceptions.BotoCoreError, ClientError: The request failed; a retry may succeed.
-
-    """
+    """Return an object's current identity, if it exists."""
     try:
         return Identity.of(s3.head_object(Bucket=address.bucket, Key=address.key))
     except ClientError as error:

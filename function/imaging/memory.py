@@ -13,11 +13,9 @@ CODE_BYTES = 40 << 20
 daemon that runs beside the function with tracing, and a reserve."""
 
 _c = ctypes.CDLL(None)
-# macOS is no target of a deployment, but runs previews and the local AWS.
+# Deployments never run on macOS, but previews and the local AWS do.
 _errno_location = _c.__error if sys.platform == "darwin" else _c.__errno_location
-_malloc, _free = _c.malloc, _c.free
 _errno_location.restype = ctypes.POINTER(ctypes.c_int)
-_malloc.restype, _malloc.argtypes, _free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
 
 
 def limit(memory_bytes: int) -> None:
@@ -41,10 +39,7 @@ def require(byte_count: int) -> None:
         MemoryError: It can't be allocated.
 
     """
-    block = _malloc(byte_count)
-    if not block:
-        raise MemoryError
-    _free(block)
+    bytes(byte_count)
 
 
 def clear_errno() -> None:
