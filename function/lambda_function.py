@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 # The objects that imports create all stay. Searching them for garbage takes a seventh of the cold start.
 gc.disable()
@@ -19,6 +19,9 @@ from aws.reconcile import Reconciler  # noqa: E402
 from aws.settings import Settings  # noqa: E402
 from errors import LateError  # noqa: E402
 from imaging import memory  # noqa: E402
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
 
 logger = logging.getLogger(__name__)
 logging.getLogger().setLevel(logging.INFO)
@@ -50,9 +53,7 @@ settings = Settings.from_environment(os.environ)
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
     memory.limit(settings.limits.memory_bytes)
 config = _make_client_config(settings.timeout_seconds)
-reconciler = Reconciler(
-    s3=clients.make_s3(config), sqs=functools.cache(lambda: clients.make_sqs(config)), settings=settings
-)
+reconciler = Reconciler(clients.make_s3(config), settings)
 
 # Exempt everything allocated so far from later collections.
 gc.freeze()
@@ -91,16 +92,23 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, object]:
     with ThreadPoolExecutor(CONCURRENCY) as pool:
         found = pool.map(functools.partial(_attempt, reconcile), object_events)
         results = dict(zip(object_events, found, strict=True))
-    # Record rejections last, and only those that no retry repeats. This thread alone makes the client of SQS.
+    # Record rejections last, and only those that no retry repeats.
     for outcome in envelope.completed_outcomes(results):
         results[outcome.address] = _attempt(functools.partial(_record, outcome), outcome.address)
     return envelope.reply(results)
 
 
 def _record(outcome: Outcome, _: ObjectAddress) -> Outcome:
+    """Send a rejection to the failure queue."""
     if outcome.rejection:
-        reconciler.record(outcome.rejection)
+        get_sqs().send_message(QueueUrl=settings.failure_queue_url, MessageBody=outcome.rejection.to_json())
     return outcome
+
+
+@functools.cache
+def get_sqs() -> "SQSClient":
+    """Return the client of SQS, which most execution environments never need. Only the handler's thread calls this."""
+    return clients.make_sqs(config)
 
 
 def _attempt(action: Callable[[ObjectAddress], Outcome], address: ObjectAddress) -> Outcome | Failure:

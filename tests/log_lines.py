@@ -98,8 +98,8 @@ def _meet_everything(patch: pytest.MonkeyPatch) -> None:
         others.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
         others.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     handler = importlib.import_module("lambda_function")
-    reconciler = Reconciler(s3=ours, sqs=lambda: sqs, settings=handler.settings)
-    patch.setattr(handler, "reconciler", reconciler)
+    patch.setattr(handler, "reconciler", Reconciler(ours, handler.settings))
+    patch.setattr(handler, "get_sqs", lambda: sqs)
 
     def upload(key: str, body: bytes, **options: Any) -> None:
         others.put_object(Bucket=SOURCE, Key=key, Body=body, **options)
@@ -133,7 +133,7 @@ def _meet_everything(patch: pytest.MonkeyPatch) -> None:
     with contextlib.suppress(IncompleteError):
         handler.lambda_handler({"Records": [{"odd": 1}]}, _Context())
     keeping = replace(handler.settings, mirror_deletes=False)
-    patch.setattr(handler, "reconciler", replace(reconciler, settings=keeping))
+    patch.setattr(handler, "reconciler", Reconciler(ours, keeping))
     tell("gone.jpg")
 
 

@@ -22,7 +22,6 @@ from imaging.render import Output, render
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
-    from mypy_boto3_sqs import SQSClient
 
 ATTEMPTS = 3
 """How often an object is processed if it changes meanwhile. After that, Lambda retries the event."""
@@ -47,16 +46,14 @@ SecondsLeft = Callable[[], float]
 
 @dataclass(frozen=True)
 class Reconciler:
-    """Writes the outputs of source objects, removes them, and records the objects that can't be resized.
+    """Writes and removes the outputs of source objects.
 
     Attributes:
-        sqs: Returns the client that records rejections. Most invocations have none, so it is made at the first.
         rendering: Held while an image is rendered, because one image may take all of the memory.
 
     """
 
     s3: "S3Client"
-    sqs: Callable[[], "SQSClient"]
     settings: Settings
     rendering: threading.Lock = field(default_factory=threading.Lock)
 
@@ -111,10 +108,6 @@ class Reconciler:
             f"In each of {ATTEMPTS} attempts s3://{address.bucket}/{address.key} changed, broke off, "
             "or was missing without a delete marker although a version of it existed a few minutes ago"
         )
-
-    def record(self, rejection: Rejection) -> None:
-        """Send a rejection to the failure queue."""
-        self.sqs().send_message(QueueUrl=self.settings.failure_queue_url, MessageBody=rejection.to_json())
 
     def _check_bucket(self, address: ObjectAddress) -> None:
         """Refuse an object of another bucket. S3 would only answer that the role has no permission."""

@@ -234,7 +234,8 @@ class Invocation:
         self._go.acquire()
         self._stopped.acquire()
         api: Any = client(store, self._pause)
-        self._reconciler = Reconciler(s3=api, sqs=lambda: api, settings=settings)
+        self._api = api
+        self._reconciler = Reconciler(api, settings)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -262,7 +263,7 @@ class Invocation:
         try:
             outcome = self._reconciler.reconcile(self.event.address, lambda: math.inf, [self.event])
             if outcome.rejection:
-                self._reconciler.record(outcome.rejection)
+                self._api.send_message("", outcome.rejection.to_json())
         except (CrashError, UnsettledError):
             self.failed = True
         except Exception as error:  # noqa: BLE001 - it is raised where somebody sees it

@@ -344,7 +344,7 @@ class Works:
     def __init__(self, deployment: Deployment) -> None:
         self.settings = deployment.settings
         self.s3 = deployment.client("s3", None)
-        self._reconciler = Reconciler(self.s3, lambda: deployment.client("sqs", None), self.settings)
+        self._reconciler = Reconciler(self.s3, self.settings)
 
     def upload(self, *keys: str, body: bytes = PICTURE) -> None:
         for key in keys:

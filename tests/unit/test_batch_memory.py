@@ -72,7 +72,8 @@ def resident(name):
     return next(int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith(name))
 
 def measured(storage, *keys):
-    lambda_function.reconciler = replace(lambda_function.reconciler, s3=storage, sqs=lambda: storage)
+    lambda_function.reconciler = replace(lambda_function.reconciler, s3=storage)
+    lambda_function.get_sqs = lambda: storage
     record = {"eventSource": "aws:s3", "eventVersion": "2.1"}
     records = [record | {"s3": {"bucket": {"name": "in"}, "object": {"key": key}}} for key in keys]
     open("/proc/self/clear_refs", "w").write("5")

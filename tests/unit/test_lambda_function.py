@@ -1,6 +1,7 @@
 """The handler: all objects of an event are finished before it says that some failed."""
 
 import importlib
+import json
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,6 @@ class Reconciler:
     def __init__(self) -> None:
         self.seen: list[str] = []
         self.told: list[EventType | None] = []
-        self.recorded: list[str] = []
 
     def reconcile(
         self, address: ObjectAddress, seconds_left: Callable[[], float], events: Sequence[ObjectEvent]
@@ -35,10 +35,19 @@ class Reconciler:
             return Outcome(Status.REJECTED, address, rejection=rejection)
         return Outcome(Status.WRITTEN, address, (f"resized-{address.key}",))
 
-    def record(self, rejection: Rejection) -> None:
-        if "unrecorded" in rejection.key:
+
+class Queue:
+    """Remembers the keys that are recorded, and fails for those that say so."""
+
+    def __init__(self) -> None:
+        self.recorded: list[str] = []
+
+    def send_message(self, QueueUrl: str, MessageBody: str) -> None:  # noqa: N803 - boto3's names
+        assert QueueUrl == "https://sqs.invalid/"
+        key = json.loads(MessageBody)["key"]
+        if "unrecorded" in key:
             raise ConnectionError("SQS is not there")
-        self.recorded.append(rejection.key)
+        self.recorded.append(key)
 
 
 class Context:
@@ -65,6 +74,8 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
         monkeypatch.setenv(name, value)
     imported = importlib.import_module("lambda_function")
     monkeypatch.setattr(imported, "reconciler", Reconciler())
+    queue = Queue()
+    monkeypatch.setattr(imported, "get_sqs", lambda: queue)
     yield imported
     del sys.modules["lambda_function"]
 
@@ -115,16 +126,16 @@ def test_two_objects_are_looked_at_at_once(module: ModuleType, monkeypatch: pyte
 def test_a_rejection_is_recorded_and_is_a_success(module: ModuleType) -> None:
     reply = module.lambda_handler(event("no-image", "good"), Context())
     assert [outcome["status"] for outcome in reply["outcomes"]] == ["rejected", "written"]
-    assert module.reconciler.recorded == ["no-image"]
+    assert module.get_sqs().recorded == ["no-image"]
 
 
 def test_a_rejection_beside_a_failed_neighbour_is_recorded_only_by_the_attempt_that_works(module: ModuleType) -> None:
     for _ in range(3):
         with pytest.raises(IncompleteError, match=r"^1 of 2 objects failed: bad "):
             module.lambda_handler(event("no-image", "bad"), Context())
-    assert module.reconciler.recorded == []
+    assert module.get_sqs().recorded == []
     module.lambda_handler(event("no-image", "mended"), Context())
-    assert module.reconciler.recorded == ["no-image"]
+    assert module.get_sqs().recorded == ["no-image"]
 
 
 def test_a_rejection_that_cannot_be_recorded_is_a_failure(module: ModuleType) -> None:

@@ -124,8 +124,8 @@ class Pipeline:
             "s3": {"bucket": {"name": "uploads"}, "object": {"key": key}}
         }
         # What an earlier event has made and kept would not run again.
-        sqs = functools.cache(lambda: clients.make_sqs(self.handler.config))
-        self.handler.reconciler = replace(self.handler.reconciler, sqs=sqs)
+        self.handler.reconciler = replace(self.handler.reconciler)
+        self.handler.get_sqs.cache_clear()
         return self.handler.lambda_handler({"Records": [record]}, Context())
 
     def is_recorded(self) -> bool:

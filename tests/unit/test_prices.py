@@ -117,6 +117,6 @@ def test_the_function_makes_the_priced_number_of_requests() -> None:
     api = Client(store, lambda: calls.append(None))
     renditions = (Rendition("resized", scale=0.5),)
     settings = Settings("in", "out", "", renditions, MetadataPolicy.COPYRIGHT, Limits(512 << 20))
-    reconciler = Reconciler(s3=api, sqs=lambda: api, settings=settings)  # type: ignore[arg-type, return-value]
+    reconciler = Reconciler(api, settings)  # type: ignore[arg-type]
     reconciler.reconcile(ObjectAddress("in", "cake.jpg"), lambda: math.inf)
     assert len(calls) == pricing.OUR_GETS + 1

@@ -68,13 +68,13 @@ class Pipeline:
 
     @property
     def reconciler(self) -> Reconciler:
-        return Reconciler(s3=self.s3, sqs=lambda: self.sqs, settings=self.settings)
+        return Reconciler(s3=self.s3, settings=self.settings)
 
     def reconcile(self, address: ObjectAddress = CAKE, *events: ObjectEvent) -> Outcome:
         """Do what the handler does with one object."""
         outcome = self.reconciler.reconcile(address, endless, events)
         if outcome.rejection:
-            self.reconciler.record(outcome.rejection)
+            self.sqs.send_message(QueueUrl=self.settings.failure_queue_url, MessageBody=outcome.rejection.to_json())
         return outcome
 
     def upload(self, key: str = "cake.jpg", body: bytes | None = None, **options: Any) -> None:
@@ -426,14 +426,11 @@ def test_an_object_that_never_settles_is_handed_back(pipeline: Pipeline) -> None
         pipeline.reconcile()
 
 
-def test_trouble_with_s3_is_raised_and_nothing_is_recorded(pipeline: Pipeline) -> None:
+def test_trouble_with_s3_is_raised(pipeline: Pipeline) -> None:
     with pytest.raises(ClientError, match="NoSuchBucket"):
-        Reconciler(
-            s3=pipeline.s3,
-            sqs=lambda: pipeline.sqs,
-            settings=settings("no-such-bucket", pipeline.settings.failure_queue_url),
-        ).reconcile(ObjectAddress("no-such-bucket", "cake.jpg"), endless)
-    assert pipeline.records() == []
+        Reconciler(pipeline.s3, settings("no-such-bucket", "")).reconcile(
+            ObjectAddress("no-such-bucket", "cake.jpg"), endless
+        )
 
 
 def another(pipeline: Pipeline) -> Pipeline:

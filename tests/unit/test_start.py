@@ -34,8 +34,8 @@ started = {
     "folders": list(folders),
     "frozen": gc.get_freeze_count(),
     "modules": list(sys.modules),
-    "unused": lambda_function.reconciler.sqs.cache_info().currsize == 0,
-    "sqs": lambda_function.reconciler.sqs().meta.service_model.service_name,
+    "unused": lambda_function.get_sqs.cache_info().currsize == 0,
+    "sqs": lambda_function.get_sqs().meta.service_model.service_name,
 }
 print(json.dumps(started))
 """
