@@ -1,4 +1,4 @@
-"""What an AVIF's boxes say, read without decoding a pixel."""
+"""The structure of an AVIF: walks its boxes and AV1 streams without decoding a pixel."""
 
 import contextlib
 import itertools
@@ -11,32 +11,32 @@ from errors import MalformedError
 from imaging.structure import bounded, too_many
 
 CONTAINERS = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0, b"stbl": 0}
-"""Boxes on the way to what says where pixels are, and the bytes before the first box in them."""
+"""The boxes that contain others, directly or not, which locate the pixels; and the bytes before their first box."""
 
 MOST_DEPTH = 5
-"""Of those boxes in each other, down to ``stbl``."""
+"""How deeply these boxes are nested, down to ``stbl``."""
 
 CONFIGURATION = 4
-"""Bytes of an ``av1C`` box before the units in it (AV1 in ISOBMFF, 2.3.3)."""
+"""Bytes of an ``av1C`` box before its OBUs (AV1 in ISOBMFF, 2.3.3)."""
 
 MOST_FOLD = 4
-"""How many times its bytes a file's items may have together, where some share data."""
+"""Largest sum of the items' sizes, as a multiple of the file's: items may share data."""
 
 EXIF_OFFSET_BYTES = 4
-"""Of an item that is EXIF, which say how many follow before the TIFF's header."""
+"""Length of the field at the start of an EXIF item, which is the offset of the TIFF header behind it."""
 
 SEQUENCE_HEADER, MOST_HEADER_BYTES = 1, 512
-"""A kind of unit (AV1 specification, 6.2.2), and what it can't be larger than up to where it says the size."""
+"""The type of a sequence header OBU (AV1 specification, 6.2.2), and the most bytes that it has up to the frame size."""
 
 
 @dataclass(frozen=True)
 class Box:
-    """A part of the file (ISO/IEC 14496-12, 4.2).
+    """A box of the file (ISO/IEC 14496-12, 4.2).
 
     Attributes:
-        start: Of its content.
-        end: Behind it; that of what it is in where it is cut off.
-        is_whole: Whether it is not.
+        start: Offset of its content.
+        end: Offset behind its content; the end of the box around it if it is truncated.
+        is_whole: Whether it is not truncated.
 
     """
 
@@ -46,19 +46,19 @@ class Box:
     is_whole: bool = True
 
 
-Steps = Iterator[None]
-"""What a walk takes one of for each part that it looks at, whatever its kind; there are ``structure.MAX_PARTS``."""
+PartLimit = Iterator[None]
+"""A walk takes one step of it for each box, item, chunk and OBU that it visits."""
 
 
-def limit_parts() -> Steps:
-    """Make what a walk over all of a file takes; the next one raises ``RejectedError``, TOO_LARGE."""
+def limit_parts() -> PartLimit:
+    """Return ``structure.MAX_PARTS`` steps. The step after the last raises ``RejectedError``, TOO_LARGE."""
     return bounded(itertools.repeat(None))
 
 
-def walk_boxes(data: bytes, start: int, end: int, left: Steps) -> Iterator[Box]:
-    """Each box of a part of ``data``, in order."""
+def walk_boxes(data: bytes, start: int, end: int, limit: PartLimit) -> Iterator[Box]:
+    """Yield the boxes between two offsets of ``data``, in order."""
     while start + 8 <= end:
-        next(left)
+        next(limit)
         size, kind = struct.unpack_from(">I4s", data, start)
         content = start + 8
         if size == 1:
@@ -71,7 +71,7 @@ def walk_boxes(data: bytes, start: int, end: int, left: Steps) -> Iterator[Box]:
 
 
 def check_whole(data: bytes) -> None:
-    """Refuse what is more or less than one file of boxes that follow each other up to its end.
+    """Check that ``data`` is one file of contiguous boxes up to its end.
 
     Raises:
         MalformedError: It is not.
@@ -80,44 +80,44 @@ def check_whole(data: bytes) -> None:
     found = list(walk_boxes(data, 0, len(data), limit_parts()))
     kinds = [box.kind for box in found]
     if kinds[:1] != [b"ftyp"] or kinds.count(b"meta") != 1 or not found[-1].is_whole or found[-1].end != len(data):
-        raise MalformedError("it does not consist of boxes up to its end")
+        raise MalformedError("its boxes do not fill the file")
 
 
 def read_plays(data: bytes) -> int | None:
-    """How often an animation is played: 0 is for ever; None where nothing says it.
+    """Read how often an animation is played: 0 is forever; None if it does not say.
 
     Raises:
-        RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS`` boxes.
+        RejectedError: TOO_LARGE: it has more than ``structure.MAX_PARTS`` boxes.
 
     """
-    for track in _tracks(data):
+    for track in _find_tracks(data):
         duration = int.from_bytes(data[track.start : track.end], "big")
         if not track.repeats:
             return 1
-        if duration == track.for_ever:
+        if duration == track.forever:
             return 0
         return -(-duration // track.once) if track.once else None
     return None
 
 
 def set_plays(data: bytes, count: int) -> bytes:
-    """The animation played ``count`` times, or for ever where that is 0; as libavif writes it, which is for ever."""
+    """Make an animation of libavif, which plays forever, play ``count`` times; 0 is forever."""
     patched = bytearray(data)
-    for track in _tracks(data):
-        duration = min(count * track.once or track.for_ever, track.for_ever)
+    for track in _find_tracks(data):
+        duration = min(count * track.once or track.forever, track.forever)
         patched[track.start : track.end] = duration.to_bytes(track.end - track.start, "big")
     return bytes(patched)
 
 
 @dataclass(frozen=True)
 class _Track:
-    """A row of frames (ISO/IEC 14496-12, 8.3.2 and 8.6.6).
+    """A track of frames (ISO/IEC 14496-12, 8.3.2 and 8.6.6).
 
     Attributes:
-        start: Of what says how long it is, with all repetitions; all its bits are set where they have no end.
-        end: Behind that.
-        once: How long one of them is.
-        repeats: Whether it is repeated until its end.
+        start: Offset of the field with its duration, including repetitions. All bits set mean forever.
+        end: Offset behind this field.
+        once: Duration of one repetition.
+        repeats: Whether it repeats.
 
     """
 
@@ -127,22 +127,22 @@ class _Track:
     repeats: bool
 
     @property
-    def for_ever(self) -> int:
+    def forever(self) -> int:
         return (1 << 8 * (self.end - self.start)) - 1
 
 
-def _tracks(data: bytes) -> Iterator[_Track]:
-    left = limit_parts()
-    for movie in walk_boxes(data, 0, len(data), left):
-        for track in walk_boxes(data, movie.start, movie.end, left) if movie.kind == b"moov" else ():
-            parts = {part.kind: part for part in walk_boxes(data, track.start, track.end, left)}
+def _find_tracks(data: bytes) -> Iterator[_Track]:
+    limit = limit_parts()
+    for movie in walk_boxes(data, 0, len(data), limit):
+        for track in walk_boxes(data, movie.start, movie.end, limit) if movie.kind == b"moov" else ():
+            parts = {part.kind: part for part in walk_boxes(data, track.start, track.end, limit)}
             header, edits = parts.get(b"tkhd"), parts.get(b"edts")
-            inner = walk_boxes(data, edits.start, edits.end, left) if edits else ()
+            inner = walk_boxes(data, edits.start, edits.end, limit) if edits else ()
             lists = [part for part in inner if part.kind == b"elst"]
             if header is None or not lists or len(data) < max(header.start + 36, lists[0].start + 20):
                 continue
             start = lists[0].start
-            # Version 1 has 64 bits where version 0 has 32.
+            # Fields of 32 bits have 64 in version 1.
             duration = header.start + (28 if data[header.start] else 20)
             once = int.from_bytes(data[start + 8 : start + (16 if data[start] else 12)], "big")
             length = 8 if data[header.start] else 4
@@ -151,14 +151,14 @@ def _tracks(data: bytes) -> Iterator[_Track]:
 
 @dataclass(frozen=True)
 class Streams:
-    """What the AV1 streams of a file announce, whatever its boxes say; zeros where there are none.
+    """The frame sizes in a file's AV1 streams, which may differ from those in its boxes; zeros if it has none.
 
-    A decoder makes room for these, and only then scales its image to what the boxes say.
+    A decoder allocates frames of these sizes before it scales the image to the size in the boxes.
 
     Attributes:
         size: The largest width and height.
-        item_pixels: Of all items together: an image, its alpha, its cells, its thumbnails.
-        exif: Every item that may be EXIF.
+        item_pixels: Pixels of all items: the image, its alpha, its grid cells and its thumbnails.
+        exif: The items that may be EXIF.
 
     """
 
@@ -171,117 +171,127 @@ def read_streams(data: bytes) -> Streams:
     """Read the sequence headers of all streams in ``data``.
 
     Raises:
-        RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS`` boxes, items, chunks and units, or items
+        RejectedError: TOO_LARGE: it has more than ``structure.MAX_PARTS`` boxes, items, chunks and OBUs, or its items
             overlap.
 
     """
-    left = limit_parts()
+    limit = limit_parts()
     width = height = item_pixels = 0
     exif = []
-    for stream, is_item in _streams(data, list(walk_boxes(data, 0, len(data), left)), left):
-        sizes = list(_sizes(stream, left))
+    for stream, is_item in _find_streams(data, list(walk_boxes(data, 0, len(data), limit)), limit):
+        sizes = list(_read_sizes(stream, limit))
         width, height = (max(found, default=0) for found in zip((width, height), *sizes, strict=True))
         if is_item:
             item_pixels += max(map(math.prod, sizes), default=0)
-            if tags := _exif(stream):
+            if tags := _read_exif(stream):
                 exif.append(tags)
     return Streams((width, height), item_pixels, tuple(exif))
 
 
-def _exif(item: memoryview) -> bytes:
-    """What a TIFF's header begins, where an item says that it does; else nothing (ISO/IEC 23008-12, A.2.1)."""
+def _read_exif(item: memoryview) -> bytes:
+    """Return the TIFF file in an EXIF item; empty if the item is not EXIF (ISO/IEC 23008-12, A.2.1)."""
     start = EXIF_OFFSET_BYTES + int.from_bytes(item[:EXIF_OFFSET_BYTES], "big")
     return bytes(item[start:]) if bytes(item[start : start + 2]) in {b"II", b"MM"} else b""
 
 
-def _streams(data: bytes, within: Sequence[Box], left: Steps, depth: int = 0) -> Iterator[tuple[memoryview, bool]]:
-    """Wherever a stream may begin: in configurations, in items, and in the chunks of tracks; whether it is an item."""
+def _find_streams(
+    data: bytes, within: Sequence[Box], limit: PartLimit, depth: int = 0
+) -> Iterator[tuple[memoryview, bool]]:
+    """Yield each stream in configurations, items and chunks of tracks, and whether it is an item."""
     view = memoryview(data)
-    inside = next((box.start for box in within if box.kind == b"idat"), 0)
+    item_data = next((box.start for box in within if box.kind == b"idat"), 0)
     for box in within:
         if box.kind in CONTAINERS and depth < MOST_DEPTH:
-            inner = list(walk_boxes(data, box.start + CONTAINERS[box.kind], box.end, left))
-            yield from _streams(data, inner, left, depth + 1)
+            inner = list(walk_boxes(data, box.start + CONTAINERS[box.kind], box.end, limit))
+            yield from _find_streams(data, inner, limit, depth + 1)
         elif box.kind == b"av1C":
             yield view[box.start + CONFIGURATION : box.end], False
         elif box.kind == b"iloc":
             with contextlib.suppress(MalformedError):
-                yield from ((item, True) for item in _items(data, _Bits(view[box.start : box.end]), inside, left))
+                yield from (
+                    (item, True) for item in _read_items(data, _Bits(view[box.start : box.end]), item_data, limit)
+                )
         elif box.kind in {b"stco", b"co64"}:
             size = 4 if box.kind == b"stco" else 8
-            entries = zip(range(box.start + 8, box.end, size), left, strict=False)
+            entries = zip(range(box.start + 8, box.end, size), limit, strict=False)
             starts = sorted(int.from_bytes(view[entry : entry + size], "big") for entry, _ in entries)
-            # Each sample in a chunk may bring a header of its own.
+            # Every sample in a chunk may contain a sequence header.
             yield from ((view[start:end], False) for start, end in itertools.pairwise([*starts, len(data)]))
 
 
 class _Bits:
-    """Reads numbers of so many bits, the highest first."""
+    """Reads big-endian numbers of any number of bits."""
 
     def __init__(self, data: memoryview) -> None:
         self._data, self._position = data, 0
 
     def read(self, count: int) -> int:
-        """The next ``count`` bits.
+        """Read the next ``count`` bits.
 
         Raises:
-            MalformedError: There are fewer.
+            MalformedError: Fewer are left.
 
         """
         start, self._position = self._position, self._position + count
         if self._position > 8 * len(self._data):
-            raise MalformedError("it ends in the middle of a number")
+            raise MalformedError("it ends inside a number")
         covering = self._data[start // 8 : -(-self._position // 8)]
         return int.from_bytes(covering, "big") >> -self._position % 8 & (1 << count) - 1
 
 
-def _items(data: bytes, bits: _Bits, inside: int, left: Steps) -> Iterator[memoryview]:
-    """The data of each item that an ``iloc`` box places in the file or the box ``inside`` (ISO/IEC 14496-12, 8.11.3).
+def _read_items(data: bytes, bits: _Bits, item_data: int, limit: PartLimit) -> Iterator[memoryview]:
+    """Yield the data of each item that an ``iloc`` box locates (ISO/IEC 14496-12, 8.11.3).
+
+    Args:
+        data: The file.
+        bits: The box's content.
+        item_data: Offset of the content of the ``idat`` box.
+        limit: Takes a step for each item and extent.
 
     Raises:
         RejectedError: TOO_LARGE: items overlap.
 
     """
     version = bits.read(32) >> 24
-    place_bits, length_bits, base_bits, index_bits = (8 * bits.read(4) for _ in range(4))
+    offset_bits, length_bits, base_bits, index_bits = (8 * bits.read(4) for _ in range(4))
     bytes_left = MOST_FOLD * len(data)
     for _ in range(bits.read(32 if version == 2 else 16)):
-        next(left)
+        next(limit)
         bits.read(32 if version == 2 else 16)
         method = bits.read(16) & 15 if version else 0
         bits.read(16)
-        base = bits.read(base_bits) + (inside if method == 1 else 0)
-        parts = []
+        base = bits.read(base_bits) + (item_data if method == 1 else 0)
+        extents = []
         for _ in range(bits.read(16)):
-            next(left)
+            next(limit)
             bits.read(index_bits if version else 0)
-            start = base + bits.read(place_bits)
+            start = base + bits.read(offset_bits)
             length = bits.read(length_bits)
-            parts.append(memoryview(data)[start : start + length if length else len(data)])
-            bytes_left -= len(parts[-1])
+            extents.append(memoryview(data)[start : start + length if length else len(data)])
+            bytes_left -= len(extents[-1])
             if bytes_left < 0:
                 raise too_many()
-        yield parts[0] if len(parts) == 1 else memoryview(b"".join(parts))
+        yield extents[0] if len(extents) == 1 else memoryview(b"".join(extents))
 
 
-def _sizes(stream: memoryview, left: Steps) -> Iterator[tuple[int, int]]:
-    """What each sequence header in a row of units announces (AV1 specification, 5.3)."""
+def _read_sizes(stream: memoryview, limit: PartLimit) -> Iterator[tuple[int, int]]:
+    """Yield the frame size in each sequence header of a stream of OBUs (AV1 specification, 5.3)."""
     with contextlib.suppress(MalformedError):
         position = 0
         while position < len(stream):
-            next(left)
+            next(limit)
             header = stream[position]
             position += 2 if header & 4 else 1
             size = len(stream) - position
             if header & 2:
-                size, position = _leb128(stream, position)
+                size, position = _read_leb128(stream, position)
             if header >> 3 & 15 == SEQUENCE_HEADER:
-                yield _announced(_Bits(stream[position : position + min(size, MOST_HEADER_BYTES)]))
+                yield _read_frame_size(_Bits(stream[position : position + min(size, MOST_HEADER_BYTES)]))
             position += size
 
 
-def _leb128(stream: memoryview, position: int) -> tuple[int, int]:
-    """A number of seven bits a byte, the lowest first, and where it ends (AV1 specification, 4.10.5)."""
+def _read_leb128(stream: memoryview, position: int) -> tuple[int, int]:
+    """Read a LEB128 number; return it and the offset behind it (AV1 specification, 4.10.5)."""
     value = 0
     for shift in range(0, 56, 7):
         byte = _Bits(stream[position : position + 1]).read(8)
@@ -292,8 +302,8 @@ def _leb128(stream: memoryview, position: int) -> tuple[int, int]:
     return value, position
 
 
-def _announced(bits: _Bits) -> tuple[int, int]:
-    """The most that a frame's width and height may be (AV1 specification, 5.5.1)."""
+def _read_frame_size(bits: _Bits) -> tuple[int, int]:
+    """Read the largest frame width and height of a sequence header (AV1 specification, 5.5.1)."""
     bits.read(4)
     if bits.read(1):
         bits.read(5)
@@ -304,8 +314,8 @@ def _announced(bits: _Bits) -> tuple[int, int]:
 
 
 def _skip_operating_points(bits: _Bits) -> None:
-    """Read over what a header has that is not reduced to what a still needs."""
-    delay_bits = _delay_bits(bits) if bits.read(1) else 0
+    """Skip the fields that only a header without ``reduced_still_picture_header`` has."""
+    delay_bits = _read_delay_bits(bits) if bits.read(1) else 0
     has_delay = bits.read(1)
     for _ in range(bits.read(5) + 1):
         bits.read(12)
@@ -317,8 +327,8 @@ def _skip_operating_points(bits: _Bits) -> None:
             bits.read(4)
 
 
-def _delay_bits(bits: _Bits) -> int:
-    """Read over the time of a picture; how many bits the delays have that follow it, 0 where none does."""
+def _read_delay_bits(bits: _Bits) -> int:
+    """Skip ``timing_info``; return the bits of each of the delays that follow it, 0 if there are none."""
     bits.read(64)
     if bits.read(1):
         zeros = 0

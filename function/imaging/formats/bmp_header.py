@@ -1,4 +1,4 @@
-"""A bitmap's header: layouts of its pixels that Pillow does not know, and its colour profile."""
+"""A BMP's header: reads pixel layouts that Pillow does not support, and reads and writes colour profiles."""
 
 import struct
 from typing import Any, NamedTuple
@@ -8,16 +8,16 @@ from PIL import Image
 from imaging.pillow import decoding
 
 HEADER = struct.Struct("<2s8xLLllHHL20x4L")
-"""The file's header, and BITMAPINFOHEADER with what follows it, which are the masks or belongs to a longer header.
+"""BITMAPFILEHEADER, BITMAPINFOHEADER, and the colour masks, which follow it or belong to a longer header.
 
 https://learn.microsoft.com/en-us/windows/win32/api/wingdi/ns-wingdi-bitmapv5header
 """
 
 MASKS_AT, COLOUR_SPACE_AT, PROFILE_AT = 54, 70, 126
-"""Where these stand, the last as how far behind the header's beginning the profile is, and its size."""
+"""Offsets of the masks, of the colour space, and of the profile's offset, which counts from the BITMAPV5HEADER."""
 
 PLAIN, MASKED = 0, 3
-"""Compressions: BI_RGB and BI_BITFIELDS."""
+"""Compression methods: BI_RGB and BI_BITFIELDS."""
 
 RUN_LENGTH = frozenset({1, 2})
 """Compressions: BI_RLE8 and BI_RLE4."""
@@ -26,22 +26,22 @@ FILE_HEADER_BYTES, CORE_BYTES = 14, 12
 """Lengths of the file's header, and of the BITMAPCOREHEADER, which states no compression."""
 
 V3, V5 = 56, 124
-"""Lengths of the headers from which on there are a mask for alpha, and a profile."""
+"""Lengths of the first header with a mask for alpha, and of the first with a profile."""
 
 EMBEDDED, SRGB = b"DEBM", b"BGRs"
-"""The colour spaces PROFILE_EMBEDDED, whose profile is in the file, and LCS_sRGB."""
+"""The colour spaces PROFILE_EMBEDDED and LCS_sRGB."""
 
 FOR_PICTURES = 4
-"""The intent LCS_GM_IMAGES."""
+"""The rendering intent LCS_GM_IMAGES."""
 
 
 class Layout(NamedTuple):
-    """How pixels are stored.
+    """How Pillow can read a layout of pixels.
 
     Attributes:
-        mode: What Pillow can read them as.
-        raw_mode: How.
-        is_swapped: Whether red and blue have to change places then.
+        mode: The mode of the image.
+        raw_mode: Pillow's name for the stored layout.
+        is_swapped: Whether red and blue must be exchanged afterwards.
 
     """
 
@@ -57,10 +57,10 @@ LAYOUTS = {
     (16, 0xF00, 0xF0, 0xF, 0): Layout("RGB", "RGB;4B", is_swapped=True),
     (32, 0xFF, 0xFF00, 0xFF0000, 0): Layout("RGB", "RGBX", is_swapped=False),
 }
-"""Bits, and masks of red, green, blue and alpha, of which Pillow refuses some and reads others without alpha."""
+"""Layouts by bits and by the masks of red, green, blue and alpha: Pillow refuses some, and drops alpha of others."""
 
 USUAL = {16: (0x7C00, 0x3E0, 0x1F), 32: (0xFF0000, 0xFF00, 0xFF)}
-"""Masks that it reads, by bits."""
+"""Masks that Pillow accepts, by bits."""
 
 
 def is_run_length(source: bytes) -> bool:
@@ -71,7 +71,7 @@ def is_run_length(source: bytes) -> bool:
 
 
 def find_layout(source: bytes) -> Layout | None:
-    """Return how the pixels are stored; None where Pillow knows, or nobody."""
+    """Return a layout that Pillow does not read correctly; None for any other."""
     if not source.startswith(b"BM") or len(source) < HEADER.size:
         return None
     _, _, length, _, _, _, bits, compression, red, green, blue, alpha = HEADER.unpack_from(source)
@@ -81,7 +81,7 @@ def find_layout(source: bytes) -> Layout | None:
 
 
 def use_known_masks(source: bytes) -> bytes:
-    """Return the bitmap with masks that Pillow takes, a copy only where it needs others."""
+    """Replace masks that Pillow refuses; return ``source`` itself if there are none."""
     if find_layout(source) is None:
         return source
     _, _, length, _, _, _, bits, *_ = HEADER.unpack_from(source)
@@ -93,21 +93,21 @@ def use_known_masks(source: bytes) -> bytes:
 
 
 def prepare(image: Any, source: bytes) -> None:
-    """Let Pillow read the pixels as they are stored in ``source``, of which it opened what is readable."""
-    image.info["icc_profile"] = _profile(source)
+    """Make Pillow read the pixels in the layout of ``source``, whose masks were replaced when it was opened."""
+    image.info["icc_profile"] = _read_profile(source)
     if (stored := find_layout(source)) is not None:
         image._mode = stored.mode
         image.tile = [tile._replace(args=(stored.raw_mode, *tile.args[1:])) for tile in image.tile]
 
 
 def correct(image: Image.Image, source: bytes) -> Image.Image:
-    """Return the bitmap once it is read, without an alpha channel that its writer left empty, as many do."""
+    """Exchange red and blue if necessary, and drop an alpha channel of zeros, which many writers leave."""
     stored = find_layout(source)
     with decoding():
         if image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):
             image = image.convert("RGB")
         if stored is not None and stored.is_swapped:
-            # In place, for a copy would take more than is predicted.
+            # Exchange them in place: the memory prediction allows for no copy.
             first, last = image.getchannel(0), image.getchannel(2)
             image.im.putband(last.im, 0)
             image.im.putband(first.im, 2)
@@ -115,7 +115,7 @@ def correct(image: Image.Image, source: bytes) -> Image.Image:
 
 
 def add_v5_header(body: bytes, icc: bytes | None, *, has_alpha: bool) -> bytes:
-    """Return Pillow's bitmap with BITMAPV5HEADER, which says that a fourth byte is alpha, and where a profile is."""
+    """Replace the header of Pillow's BMP by BITMAPV5HEADER, which can declare alpha and a colour profile."""
     header, rest = body[14:MASKS_AT], body[MASKS_AT:]
     (start,) = struct.unpack_from("<L", body, 10)
     masks = (0xFF0000, 0xFF00, 0xFF, 0xFF000000) if has_alpha else (0, 0, 0, 0)
@@ -126,11 +126,11 @@ def add_v5_header(body: bytes, icc: bytes | None, *, has_alpha: bool) -> bytes:
     return body[:2] + struct.pack("<L4xL", size, start + V5 - 40) + longer + rest + (icc or b"")
 
 
-def _profile(source: bytes) -> bytes | None:
-    """The colour profile that a bitmap has behind its pixels."""
+def _read_profile(source: bytes) -> bytes | None:
+    """Return the embedded colour profile, if any."""
     if not source.startswith(b"BM") or source[14:18] != V5.to_bytes(4, "little"):
         return None
     if source[COLOUR_SPACE_AT : COLOUR_SPACE_AT + 4] != EMBEDDED:
         return None
-    place, size = struct.unpack_from("<LL", source[: PROFILE_AT + 8].ljust(PROFILE_AT + 8), PROFILE_AT)
-    return source[14 + place :][:size] or None
+    offset, size = struct.unpack_from("<LL", source[: PROFILE_AT + 8].ljust(PROFILE_AT + 8), PROFILE_AT)
+    return source[14 + offset :][:size] or None
