@@ -295,13 +295,14 @@ def test_a_rejection_has_its_reason_and_advice() -> None:
 
 
 def test_limits_follow_the_settings(tmp_path: Path) -> None:
+    body = encoded(picture(4000, 3000))
     for text, message in (
         ("max_pixels = 100\n", "max_pixels allows 100"),
         ("function = { memory_size = 121 }\n", "raise memory_size"),
         ('function = { timeout = 1 }\nrenditions = { a = { scale = 1, format = "avif" } }\n', "raise timeout"),
     ):
         settings = tfvars.read_settings([var_file(tmp_path, text)])
-        photo, (refused,) = render_photo("a.jpg", encoded(picture(4000, 3000)), settings, NOTHING_ELSE)
+        photo, (refused,) = render_photo("a.jpg", body, settings, NOTHING_ELSE)
         assert photo is None
         assert message in refused.message
 
@@ -426,7 +427,7 @@ def test_without_an_acceptable_variant_the_best_is_named_but_not_chosen() -> Non
 
 def test_a_photo_with_identical_variants_does_not_count() -> None:
     png = Picture(b"png", "image/png", 4, 3)
-    flat = [Output(name, "k", "PNG", "", 5000, png, 0.94, 40.0, None) for name in (AS_SET, "quality 60")]
+    flat = [Output(name, "k", "PNG", "", 5000, png, 0.94, 40.0, Cost(50, 10)) for name in (AS_SET, "quality 60")]
     lossy = [output(AS_SET, 300, 0.99), output("quality 60", 100, 0.97)]
     (recommendation,) = recommend([photo_of(*flat, name="a.png"), photo_of(*lossy)])
     assert (recommendation.chosen, recommendation.rows[0].byte_count) == ("quality 60", 100)
@@ -531,7 +532,7 @@ def test_the_page_has_the_recommendation_and_shows_it_first() -> None:
 def test_the_page_has_the_timeline_if_there_is_one() -> None:
     (photo,) = make_report("a.jpg").photos
     steps = [Step("uploaded", 0), Step("written", 1234)]
-    timed_photo = Photo(photo.name, "JPEG", 8, 6, 1000, photo.renditions, None, steps=steps)
+    timed_photo = Photo(photo.name, "JPEG", 8, 6, 1000, photo.renditions, photo.cost, steps=steps)
     html = render_page(Report("t", "o", "Render, ms", [], [timed_photo], []))
     assert re.search(r"<span>written</span> <b>1,234&nbsp;ms</b>", html)
     assert 'class="steps"' not in render_page(make_report("a.jpg"))

@@ -46,22 +46,11 @@ class Picture:
     note: str = ""
 
 
-@dataclass(frozen=True)
-class Scaled:
-    """A source, turned upright.
-
-    Attributes:
-        displayed_size: Width and height of the first frame, in pixels.
-        frames: All frames at the size of each rendition.
-
-    """
-
-    displayed_size: tuple[int, int]
-    frames: Sequence[list[Frame]]
-
-
-def scale_source(source: bytes, renditions: Sequence[Rendition]) -> Scaled:
+def scale_source(source: bytes, renditions: Sequence[Rendition]) -> tuple[tuple[int, int], list[list[Frame]]]:
     """Decode a source in full, and scale it in one step per rendition.
+
+    Returns:
+        The displayed size of the first frame in pixels, and for each rendition all frames at its size.
 
     Raises:
         RejectedError: The source does not decode.
@@ -77,7 +66,7 @@ def scale_source(source: bytes, renditions: Sequence[Rendition]) -> Scaled:
             place = rendition.place(image.size, ENCODERS[written_format(picture, rendition)].largest_side)
             resized = image.resize(place.size, Image.Resampling.BICUBIC, box=place.box)
             frames.append(replace(frame, image=resized, full_size=place.size, extent=place.size, transpose=None))
-    return Scaled(sizes[0], found)
+    return sizes[0], found
 
 
 def to_displayable(picture: Decoded, frames: Sequence[Frame], image_format: str, rendition: Rendition) -> list[Frame]:

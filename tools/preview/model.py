@@ -25,7 +25,6 @@ class Output:
         picture: The output, or a stand-in if browsers do not show its format.
         ssim: Against the scaled source. None if they can't be compared.
         psnr: Likewise, in decibels.
-        cost: None if it was not measured.
 
     """
 
@@ -37,7 +36,7 @@ class Output:
     picture: Picture
     ssim: float | None
     psnr: float | None
-    cost: Cost | None
+    cost: Cost
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ class Photo:
     height: int
     byte_count: int
     renditions: Sequence[Rendered]
-    cost: Cost | None
+    cost: Cost
     lost: str = ""
     steps: Sequence[Step] = ()
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from imaging.decode import Picture as Decoded
 from imaging.encode import written_format
@@ -20,7 +20,7 @@ from tools.imaging.display import (
     scale_source,
     to_displayable,
 )
-from tools.preview.model import Cost, Output, Photo, Rendered
+from tools.preview.model import Cost, Output, Photo, Rendered, Step
 from tools.preview.variants import format_name
 
 if TYPE_CHECKING:
@@ -55,14 +55,12 @@ class Original:
             RejectedError: The file does not decode.
 
         """
-        found = scale_source(body, renditions)
+        displayed_size, frames = scale_source(body, renditions)
         names = [rendition.name for rendition in renditions]
-        return cls(
-            name, body, Decoded(inspect(body)), found.displayed_size, dict(zip(names, found.frames, strict=True))
-        )
+        return cls(name, body, Decoded(inspect(body)), displayed_size, dict(zip(names, frames, strict=True)))
 
     def describe_output(
-        self, variant: str, rendition: Rendition, made: Made, price: Cost | None, compare: Compare | None = None
+        self, variant: str, rendition: Rendition, made: Made, cost: Cost, compare: Compare | None = None
     ) -> Output:
         """Describe one output; ``compare`` measures its similarity to the scaled source."""
         written = written_format(self.picture, rendition)
@@ -70,7 +68,7 @@ class Original:
         frames = self.scaled[rendition.name]
         if frames[0].image.size != (made.width, made.height):
             # The variant's format allows fewer pixels on a side than the current setting's.
-            (frames,) = scale_source(self.body, [rendition]).frames
+            _, (frames,) = scale_source(self.body, [rendition])
         source = to_displayable(self.picture, frames, written, rendition)
         similarity = compare(source, shown) if compare else None
         as_is = Picture(made.body, made.content_type, made.width, made.height)
@@ -83,7 +81,7 @@ class Original:
             picture=as_is if written in BROWSERS_SHOW else encode_as_png(shown, written),
             ssim=similarity.ssim if similarity else None,
             psnr=similarity.psnr if similarity else None,
-            cost=price,
+            cost=cost,
         )
 
     def describe_rendition(self, rendition: Rendition, outputs: Sequence[Output]) -> Rendered:
@@ -92,11 +90,13 @@ class Original:
         source = to_displayable(self.picture, self.scaled[rendition.name], written, rendition)
         return Rendered(rendition.name, encode_source(source if self.picture.is_animated else source[:1]), outputs)
 
-    def describe_photo(self, renditions: Sequence[Rendered], price: Cost | None, **details: Any) -> Photo:
+    def describe_photo(
+        self, renditions: Sequence[Rendered], cost: Cost, *, lost: str = "", steps: Sequence[Step] = ()
+    ) -> Photo:
         """Describe the file with all renditions."""
         width, height = self.displayed_size
         image_format = format_name(self.picture.header.format.name)
-        return Photo(self.name, image_format, width, height, len(self.body), renditions, price, **details)
+        return Photo(self.name, image_format, width, height, len(self.body), renditions, cost, lost, steps)
 
     def _quality(self, written: str, rendition: Rendition) -> str:
         if written == self.picture.format == "WEBP" and not self.picture.header.is_lossy:

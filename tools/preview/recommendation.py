@@ -1,6 +1,7 @@
 """Recommend a variant by one rule, over all photos."""
 
 import math
+import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -29,8 +30,8 @@ class Row:
         share: Of the bytes with the current setting.
         ssim: The lowest of all photos. None if no photo has one.
         worst: The photo with the lowest.
-        milliseconds: The mean. None if it was not measured.
-        dollars: For a million. None if it was not measured.
+        milliseconds: The mean.
+        dollars: For a million.
         keeping: US$ a month to store a million in S3 Standard.
 
     """
@@ -41,8 +42,8 @@ class Row:
     share: float
     ssim: float | None
     worst: str
-    milliseconds: float | None
-    dollars: float | None
+    milliseconds: float
+    dollars: float
     keeping: float
 
     @property
@@ -96,7 +97,6 @@ def _row(name: str, photos: Sequence[Photo], outputs: Sequence[Output], as_set: 
     total = sum(one.byte_count for one in outputs)
     known = [(one.ssim, photo.name) for one, photo in zip(outputs, photos, strict=True) if one.ssim is not None]
     ssim, worst = min(known, default=(None, ""))
-    costs = [one.cost for one in outputs if one.cost is not None]
     title = name
     described = {f"{one.format} {one.quality}".strip() for one in outputs}
     if name == AS_SET and len(described) == 1:
@@ -108,8 +108,8 @@ def _row(name: str, photos: Sequence[Photo], outputs: Sequence[Output], as_set: 
         share=total / sum(one.byte_count for one in as_set),
         ssim=ssim,
         worst=worst,
-        milliseconds=sum(one.milliseconds for one in costs) / len(costs) if costs else None,
-        dollars=sum(one.dollars for one in costs) / len(costs) if costs else None,
+        milliseconds=statistics.mean(one.cost.milliseconds for one in outputs),
+        dollars=statistics.mean(one.cost.dollars for one in outputs),
         keeping=total / len(outputs) * 1e6 / 1e9 * S3_GB_MONTH,
     )
 

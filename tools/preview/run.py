@@ -76,16 +76,15 @@ def format_text(report: Report) -> str:
 
 
 def _cells(output: Output) -> tuple[str, ...]:
-    cost = (f"{output.cost.milliseconds:.0f}", f"{output.cost.dollars:.1f}") if output.cost else ("-", "-")
-    size = f"{output.picture.width} x {output.picture.height}"
     return (
         output.name,
         output.format,
         output.quality or "-",
-        size,
+        f"{output.picture.width} x {output.picture.height}",
         f"{output.byte_count:,}",
         format_ssim(output.ssim),
-        *cost,
+        f"{output.cost.milliseconds:.0f}",
+        f"{output.cost.dollars:.1f}",
     )
 
 
