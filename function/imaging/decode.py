@@ -393,7 +393,7 @@ def _shrink_on_load(image: Any, divisor: int) -> tuple[float, float] | None:
     return None if drafted is None else drafted[1][2:]
 
 
-def _low_bytes(header: Header) -> Image.Image:
+def _read_low_bytes(header: Header) -> Image.Image:
     """Return the lower bytes of a PNG's 16-bit colours: Pillow keeps the upper ones."""
     opened: Any = _open(header)
     with decoding():
@@ -408,48 +408,48 @@ def _to_resizable(image: Image.Image, header: Header) -> Image.Image:
     """Convert ``image`` to pixels that can be averaged: no palette, no colour key, no single bits."""
     has_key = "transparency" in image.info
     if header.format.name == "PNG" and header.depth == 16 and isinstance(image.info.get("transparency"), tuple):
-        return _keyed(image, _low_bytes(header), image.info["transparency"])
+        return _apply_key(image, _read_low_bytes(header), image.info["transparency"])
     if image.mode.startswith("I;16"):
         # Pillow's encoders write the other byte orders wrongly, and its direct conversions clip at 255.
-        return _keyed_grey(image) if has_key else image if image.mode == "I;16" else _converted(image, "I", "I;16")
+        return _apply_grey_key(image) if has_key else image if image.mode == "I;16" else _convert(image, "I", "I;16")
     if image.mode in {"1", "L"}:
-        return _converted(image, "LA") if has_key else image if image.mode == "L" else _converted(image, "L")
+        return _convert(image, "LA") if has_key else image if image.mode == "L" else _convert(image, "L")
     if image.mode in {"P", "PA"}:
-        return _converted(image, "RGBA" if has_key or image.mode == "PA" else "RGB")
+        return _convert(image, "RGBA" if has_key or image.mode == "PA" else "RGB")
     if image.mode in {"RGBX", "YCbCr", "HSV"}:
-        return _converted(image, "RGB")
+        return _convert(image, "RGB")
     if image.mode == "La":
-        return _converted(image, "LA")
+        return _convert(image, "LA")
     if has_key and image.mode == "RGB":
-        return _converted(image, "RGBA")
+        return _convert(image, "RGBA")
     if image.mode not in RESIZABLE:
         raise RejectedError(Reason.CORRUPT, f"the image cannot be resized: Pillow's mode {image.mode} is not supported")
     return image
 
 
-def _converted(image: Image.Image, *modes: str) -> Image.Image:
-    """``image`` converted to each of the modes in turn, by the palette and the colour key that its file has."""
+def _convert(image: Image.Image, *modes: str) -> Image.Image:
+    """Convert ``image`` to each of the modes in turn, by the palette and the colour key of its file."""
     with decoding():
         for mode in modes:
             image = image.convert(mode)
     return image
 
 
-def _keyed_grey(image: Image.Image) -> Image.Image:
-    """16-bit grey with a transparent value: Pillow has no mode for both, and a hole is worse to lose than depth."""
+def _apply_grey_key(image: Image.Image) -> Image.Image:
+    """Convert 16-bit grey with a transparent value to 8 bits with alpha: Pillow has no mode for both."""
     data = image.tobytes()
     low, high = (Image.frombytes("L", image.size, data[byte::2]) for byte in (0, 1))
-    return _keyed(high, low, [image.info["transparency"]])
+    return _apply_key(high, low, [image.info["transparency"]])
 
 
-def _keyed(high: Image.Image, low: Image.Image, key: Sequence[int]) -> Image.Image:
-    """The upper bytes of values of 16 bits, with an alpha channel that makes one of these values transparent."""
+def _apply_key(high: Image.Image, low: Image.Image, key: Sequence[int]) -> Image.Image:
+    """Return the upper bytes of 16-bit values, with an alpha channel in which one value is transparent."""
     visible = Image.new("L", high.size)
     for channel, level in enumerate(key):
         for image, byte in ((high, level >> 8), (low, level & 255)):
-            visible = ImageChops.lighter(visible, _differs(image.getchannel(channel), byte))
+            visible = ImageChops.lighter(visible, _mask_other_values(image.getchannel(channel), byte))
     return Image.merge(high.mode + "A", (*high.split(), visible))
 
 
-def _differs(band: Image.Image, value: int) -> Image.Image:
+def _mask_other_values(band: Image.Image, value: int) -> Image.Image:
     return band.point([0 if level == value else 255 for level in range(256)])

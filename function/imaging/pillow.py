@@ -1,9 +1,9 @@
-"""Calls into Pillow: which of its exceptions are about a file, and which are ignored.
+"""Calls into Pillow: which of its exceptions reject a file, and which are ignored.
 
-Hostile bytes can make Pillow raise nearly any exception, ``SystemError`` and ``RecursionError`` included. Whatever it
-raises therefore means "this file", so each manager here surrounds calls into Pillow alone. Our own code stays outside:
-what that raises is a bug, to be logged with its traceback and retried, and never recorded as a broken image.
-``KeyboardInterrupt`` and other exceptions that are no ``Exception`` always pass.
+Hostile bytes can make Pillow raise nearly any exception, even ``SystemError`` and ``RecursionError``. So all exceptions
+from Pillow are blamed on the file, and each context manager here surrounds calls into Pillow alone. The function's own
+code stays outside: its exceptions are bugs, to be logged with their traceback and retried, and must never be recorded
+as a broken image. ``KeyboardInterrupt`` and others that are no ``Exception`` always pass.
 """
 
 import contextlib
@@ -15,10 +15,10 @@ from imaging import memory
 
 @contextlib.contextmanager
 def decoding() -> Iterator[None]:
-    """Reject a source that Pillow cannot open, read or convert.
+    """Reject a source that Pillow can't open, read or convert.
 
     Raises:
-        RejectedError: CORRUPT, or TOO_LARGE where memory ran out.
+        RejectedError: CORRUPT, or TOO_LARGE if memory ran out.
 
     """
     memory.clear_errno()
@@ -32,11 +32,11 @@ def decoding() -> Iterator[None]:
 
 @contextlib.contextmanager
 def encoding(image_format: str) -> Iterator[None]:
-    """Reject an output that Pillow cannot write.
+    """Reject an output that Pillow can't write.
 
     Raises:
         RejectedError: UNFAITHFUL.
-        MemoryError: Memory ran out, whatever Pillow raised: all of the image's work has.
+        MemoryError: Memory ran out, whatever Pillow raised.
 
     """
     memory.clear_errno()
@@ -52,11 +52,11 @@ def encoding(image_format: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def proving(image_format: str) -> Iterator[None]:
-    """Reject an output that Pillow wrote and cannot read.
+    """Reject an output that Pillow wrote and can't read.
 
     Raises:
         RejectedError: UNFAITHFUL.
-        MemoryError: Memory ran out, whatever Pillow raised: all of the image's work has.
+        MemoryError: Memory ran out, whatever Pillow raised.
 
     """
     memory.clear_errno()
@@ -72,7 +72,7 @@ def proving(image_format: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def tolerating() -> Iterator[None]:
-    """Skip what Pillow cannot read of metadata: a good image with broken metadata is still a good image.
+    """Skip metadata that Pillow can't read: an image with broken metadata is still a good image.
 
     Raises:
         MemoryError: Memory ran out, whatever Pillow raised.
@@ -88,10 +88,10 @@ def tolerating() -> Iterator[None]:
 
 @contextlib.contextmanager
 def quantizing() -> Iterator[None]:
-    """Let a wrong call stay an error of ours: all else that fails is an allocation.
+    """Tell a failed allocation from a wrong call, which stays a bug of the function's.
 
     Raises:
-        MemoryError: Memory ran out, for which Pillow has a ``ValueError``.
+        MemoryError: Memory ran out, which Pillow reports as ``ValueError``.
 
     """
     memory.clear_errno()
@@ -104,7 +104,7 @@ def quantizing() -> Iterator[None]:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Tell whether an allocation failed: native code says so in words of its own, as of a damaged file."""
+    """Tell whether an allocation failed: native code reports that as if the file were damaged."""
     return isinstance(error, MemoryError) or memory.has_run_out()
 
 

@@ -1,4 +1,4 @@
-"""Proves an output before it is put: it decodes, and every frame shows what was encoded."""
+"""Proves an output before it is written to S3: it decodes, and every frame shows what was encoded."""
 
 import io
 from collections.abc import Sequence
@@ -12,40 +12,40 @@ from imaging.palette import to_visible
 from imaging.pillow import proving
 
 MOST_CELLS = 8
-"""Across and down, in which a frame is compared to what was encoded."""
+"""The most cells, across and down, in which a frame is compared with what was encoded."""
 
 CELL_SIDE = 8
-"""The least, in pixels, where there are as many: what a coder does to single ones averages out."""
+"""The least side of a cell in pixels, if the image has as many: the errors of single pixels average out."""
 
 EXACT_ROWS = 64
 """How many rows are compared byte by byte at once."""
 
 EXACT = frozenset({"I", "F"})
-"""Modes whose numbers have no white to compare them by; what is written of them has no loss."""
+"""Modes without a white to compare by. They are written without loss."""
 
 REDUCING_GAP = 3.0
-"""How many times as many cells as are compared a frame is first shrunk to, by a whole number: half the work."""
+"""A frame is first shrunk, by a whole number, to this many times the cells: half the work."""
 
 MAX_DIFFERENCE = 64
-"""Mean difference of the worst cell, of 255: quality 1 reaches 42, half a picture in grey is over 100."""
+"""The largest mean difference of a cell, of 255. Quality 1 reaches 42; a picture of which half is grey exceeds 100."""
 
 MAX_ROUGH_DIFFERENCE = 96
-"""The same where less averages out, measured 68 in ribbons two pixels wide, or a GIF's frames share their colours."""
+"""The largest difference where less averages out: in ribbons two pixels wide, which reach 68, and in GIFs."""
 
 MEAN = (1 / 3, 1 / 3, 1 / 3, 0)
-"""Of red, green and blue, as a conversion."""
+"""The mean of red, green and blue, as a matrix of ``Image.convert``."""
 
 
 def check(body: bytes, image_format: str, images: Sequence[Image.Image]) -> None:
-    """Decode an output and compare it to what went in.
+    """Decode an output and compare it with the images that were encoded.
 
     Args:
         body: The encoded output.
         image_format: Pillow's name of what it should be.
-        images: All frames as they were encoded; an animation may show equal neighbours as one.
+        images: All frames as they were encoded. An animation may show equal neighbours as one.
 
     Raises:
-        RejectedError: UNFAITHFUL: encoding went wrong without saying so.
+        RejectedError: UNFAITHFUL: the encoder failed without an error.
 
     """
     encoder = ENCODERS[image_format]
@@ -78,9 +78,9 @@ def _compare(output: Image.Image, frame_count: int, images: Sequence[Image.Image
 
 
 def _check_order(shown: Sequence[Image.Image], wanted: Sequence[Image.Image], most: int) -> None:
-    """Refuse what does not show every frame wanted, in order; neighbours may be shown as one that is like both."""
+    """Refuse an output that lacks a wanted frame, or shows them in another order; equal neighbours may be one frame."""
     merged = len(wanted) - len(shown)
-    # Which of the frames shown may be the one wanted: both ends only ever move forwards, so it takes linear time.
+    # The range of shown frames that may be the wanted one. Both ends only move forwards, so this takes linear time.
     earliest, latest = 0, -1
     for index, frame in enumerate(wanted):
         earliest, latest = max(earliest, index - merged), min(latest + 1, len(shown) - 1)
@@ -93,7 +93,7 @@ def _check_order(shown: Sequence[Image.Image], wanted: Sequence[Image.Image], mo
 
 
 def _difference(one: Image.Image, other: Image.Image) -> int:
-    """Of the cell that differs most."""
+    """Return the difference of the cell that differs most."""
     return max(ImageChops.difference(one, other).convert("L", MEAN).tobytes())
 
 

@@ -12,7 +12,7 @@ from imaging.format import Encoder, Frame, Header
 from imaging.formats import ENCODERS, inspect
 from imaging.limits import Clock, Limits
 from imaging.predict import predict
-from imaging.resize import resize, shrinking_divisor
+from imaging.resize import choose_divisor, resize
 from renditions import MetadataPolicy, Placement, Rendition
 
 
@@ -91,7 +91,7 @@ def _render(
         formats = [written_format(picture, rendition) for rendition in renditions]
         encoders = [ENCODERS[image_format] for image_format in formats]
         size = picture.displayed_size
-        picture.shrink_on_load(shrinking_divisor(size, _placements(size, renditions, encoders)))
+        picture.shrink_on_load(choose_divisor(size, _placements(size, renditions, encoders)))
         demand = predict(picture, renditions, encoders)
         limits.check_pixels(demand.pixels)
         limits.check_memory(demand.peak_bytes)

@@ -1,4 +1,4 @@
-"""The bound of every walk over a file's structure: a hostile file repeats the smallest part that its format has."""
+"""The bound of every walk over the structure of a file: a hostile file repeats its format's smallest part."""
 
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -6,7 +6,7 @@ from typing import TypeVar
 from errors import Reason, RejectedError
 
 MAX_PARTS = 50_000
-"""Segments, chunks, blocks or boxes of a file. A PNG of 400 MB has as many chunks of the usual 8 KiB."""
+"""Segments, chunks, blocks or boxes of a file. A PNG of 400 MB has 50,000 chunks of the usual 8 KiB."""
 
 Part = TypeVar("Part")
 
@@ -25,7 +25,7 @@ def bounded(parts: Iterable[Part]) -> Iterator[Part]:
 
 
 def too_many() -> RejectedError:
-    """Make the rejection of a file that has more parts than ``MAX_PARTS``, or whose parts overlap."""
+    """Return the rejection of a file with more parts than ``MAX_PARTS``, or with parts that overlap."""
     return RejectedError(
         Reason.TOO_LARGE, f"the file has more than {MAX_PARTS} parts, or parts that overlap: save it anew"
     )

@@ -1,4 +1,4 @@
-"""The chunks of a PNG, read without decoding a pixel: which of them matter, the frames they make, its first rows."""
+"""The chunks of a PNG, read without decoding a pixel: those that matter, the frames of an APNG, and the first rows."""
 
 import io
 import itertools
@@ -15,65 +15,65 @@ from imaging.structure import bounded
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 SIZE, HEIGHT = slice(16, 24), slice(20, 24)
-"""Where the first chunk, the header, says how wide and high the image is (PNG specification, 11.2.1)."""
+"""The width and height in the header, which is the first chunk (PNG specification, 11.2.1)."""
 
 HEADER, HEADER_CHECK = slice(12, 29), slice(29, 33)
-"""Its kind and data, and the checksum of them."""
+"""The header's kind and data, and their checksum."""
 
 DEPTH, COLOUR_TYPE = 24, 25
-"""Where the header has the bits of a channel, and the kind of pixels: grey, colour or entries of a palette."""
+"""Offsets in the header of the bits a channel, and of the colour type."""
 
 INTERLACE = 28
-"""Where the header says whether the pixels come in seven passes."""
+"""Offset in the header of the interlace method: whether the pixels are stored in seven passes."""
 
 GREY, COLOUR, PALETTE = 0, 2, 3
-"""Colour types that can have a transparent colour, or several."""
+"""Colour types that can have transparent colours in a ``tRNS`` chunk."""
 
 CHANNELS = {GREY: 1, COLOUR: 3, PALETTE: 1, 4: 2, 6: 4}
-"""Of each colour type."""
+"""Channels of each colour type."""
 
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-"""The first column and row of each pass, and the steps to the next ones (PNG specification, 8.2)."""
+"""First column, first row, column step and row step of each pass (PNG specification, 8.2)."""
 
 ZLIB_HEADER, PIECE = 2, 1 << 14
-"""Bytes before the deflated ones (RFC 1950), and how many of these are inflated at once: to 16 MiB at most."""
+"""Bytes before the deflated data (RFC 1950), and bytes that are inflated at once, to 16 MiB at most."""
 
 ANCILLARY = 0x20
-"""The bit of a kind's first letter that says that a decoder may skip the chunk (PNG specification, 5.4)."""
+"""The bit of a kind's first letter that marks a chunk that decoders may skip (PNG specification, 5.4)."""
 
 ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
-"""Ancillary chunks that hold frames, and say how many there are and how they are shown."""
+"""Ancillary chunks that hold the frames of an animation, their number and their timing."""
 
 ONCE = frozenset({b"IHDR", b"PLTE"})
-"""Critical chunks that a PNG has once, before its pixels: of two of them each decoder would believe another."""
+"""Critical chunks that a PNG has once, before its pixels. Decoders disagree about a second one."""
 
 PIXELS = frozenset({b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"pHYs"})
-"""Ancillary chunks that say what the pixels' values mean, and what shape they have; the first of each kind counts, and
-only before the pixels."""
+"""Ancillary chunks that define the colours and the shape of pixels. The first of each kind counts, if it comes before
+the pixels."""
 
 FRAMES = frozenset({b"IDAT", b"fcTL", b"fdAT"})
-"""Chunks that hold pixels, or say where they are shown."""
+"""Chunks that hold pixels, or the position of a frame."""
 
 CONTROL = struct.Struct(">5I2H2B")
-"""Of a frame: its number, width, height, left, top, time as a fraction of a second, disposal and blending."""
+"""A frame's number, width, height, left, top, duration as a fraction of seconds, disposal and blending."""
 
 DISPOSALS = {1: Disposal.CLEAR, 2: Disposal.RESTORE}
-"""What is done with a frame (PNG specification, 11.3.6.2)."""
+"""How a frame is disposed of (PNG specification, 11.3.6.2)."""
 
 SRGB_CODES = bytes([1, 13, 0, 1])
-"""A ``cICP`` chunk that says what a PNG without it means (ITU-T H.273; PNG specification, 11.3.2.6)."""
+"""The content of a ``cICP`` chunk that states sRGB (ITU-T H.273; PNG specification, 11.3.2.6)."""
 
 SIZES = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"pHYs": 9}
-"""Of the data of those that have a fixed size, in bytes."""
+"""Chunks whose data has a fixed size, in bytes."""
 
 PROFILE = re.compile(rb"[^\0]{1,79}\0\0")
-"""How an ``iCCP`` chunk begins: the name of the profile, and 0 for deflate (PNG specification, 11.3.2.3)."""
+"""The start of an ``iCCP`` chunk: the name of the profile, and 0 for deflate (PNG specification, 11.3.2.3)."""
 
 TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
-"""The chunks that hold a name and a text (PNG specification, 11.3.3)."""
+"""Chunks that hold a keyword and a text (PNG specification, 11.3.3)."""
 
 TEXTS_READ = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")
-"""The names of texts that are XMP and EXIF."""
+"""The keywords of XMP and EXIF."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ class Chunk:
     """A part of the file (PNG specification, 5.3).
 
     Attributes:
-        start: Of its length, which is followed by kind, data and checksum.
-        end: Behind its checksum; beyond the file's own where that is cut off.
+        start: Offset of its length, which is followed by kind, data and checksum.
+        end: Offset after its checksum; beyond the end of a file that is cut off.
 
     """
 
@@ -92,7 +92,7 @@ class Chunk:
 
 
 def chunks(png: bytes) -> Iterator[Chunk]:
-    """Each chunk in order.
+    """Yield each chunk in order.
 
     Raises:
         RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS``.
@@ -111,7 +111,7 @@ def _chunks(png: bytes) -> Iterator[Chunk]:
 
 
 def size(png: bytes) -> tuple[int, int]:
-    """Width and height in pixels.
+    """Return width and height in pixels.
 
     Raises:
         MalformedError: It has no whole header.
@@ -148,8 +148,8 @@ def read_contents(png: bytes) -> Contents:
     ``transparency`` for its own entry of that name. Memory: one copy of ``png``.
 
     Raises:
-        MalformedError: It does not begin with a header, has two headers or palettes, or no palette though its pixels
-            are entries of one, or something that is no chunk before the pixels, or something between them.
+        MalformedError: It does not begin with a header, has two headers or palettes, lacks a palette that it needs, or
+            has something other than chunks before its pixels, or another chunk between them.
         RejectedError: TOO_LARGE: there are more chunks than ``structure.MAX_PARTS``.
 
     """
@@ -186,10 +186,10 @@ def read_contents(png: bytes) -> Contents:
 
 
 def with_checksum(png: bytes) -> bytes | None:
-    """The still with the Adler-32 that its pixels have; None if more is damaged than this checksum of the zlib stream.
+    """Return the still with the right Adler-32 checksum of its zlib stream; None if more than this checksum is damaged.
 
-    Every ``IDAT`` chunk must have its own checksum, and the stream must hold as many bytes as the header promises:
-    pixels that were damaged on their way are not taken for good. Time: the stream is inflated once, in pieces.
+    The checksum of every ``IDAT`` chunk must be right, and the stream must hold as many bytes as the header promises.
+    So damaged pixels are not accepted. Time: the stream is inflated once, in pieces.
     """
     view, pixels = memoryview(png), [chunk for chunk in chunks(png) if chunk.kind == b"IDAT"]
     if not pixels or not all(_has_checksum(png, chunk) for chunk in pixels):
@@ -204,9 +204,9 @@ def with_checksum(png: bytes) -> bytes | None:
 
 
 def lacks_rows(png: bytes) -> bool:
-    """Whether a still holds fewer rows than it says.
+    """Tell whether a still holds fewer rows than its header states: Pillow leaves missing rows black.
 
-    Pillow takes the end of the zlib stream for the end of the pixels. Time: the stream is inflated once, in pieces.
+    Time: the stream is inflated once, in pieces.
     """
     view = memoryview(png)
     stream = b"".join(view[chunk.start + 8 : chunk.end - 4] for chunk in chunks(png) if chunk.kind == b"IDAT")
@@ -215,10 +215,10 @@ def lacks_rows(png: bytes) -> bool:
 
 
 def layers(png: bytes) -> Iterator[Layer]:
-    """Each frame of an animation as a PNG of its own; the first may be a picture that is no frame.
+    """Yield each frame of an animation as a PNG of its own; the first may be the default image.
 
     Raises:
-        MalformedError: A frame is damaged, out of order, or reaches over the edge.
+        MalformedError: A frame is damaged, out of order, or reaches beyond the canvas.
         RejectedError: TOO_LARGE: there are more chunks than ``structure.MAX_PARTS``.
 
     """
@@ -247,7 +247,7 @@ def layers(png: bytes) -> Iterator[Layer]:
 
 
 def _layer(png: bytes, control: bytes | None, colours: list[memoryview], parts: list[memoryview]) -> Layer:
-    """What one ``fcTL`` chunk and pixels make (PNG specification, 11.3.6.2); all of the canvas without the former."""
+    """Return the frame of an ``fcTL`` chunk (PNG specification, 11.3.6.2); without one, the default image."""
     canvas = size(png)
     if control is None:
         control = CONTROL.pack(0, *canvas, 0, 0, 0, 0, 0, 0)
@@ -264,13 +264,13 @@ def _layer(png: bytes, control: bytes | None, colours: list[memoryview], parts: 
 
 @dataclass(frozen=True)
 class _Inflated:
-    """What a zlib stream holds.
+    """The content of a zlib stream.
 
     Attributes:
-        byte_count: Of the data, inflated.
-        adler: Their checksum.
-        end: Where the deflated data end in the stream.
-        is_whole: Whether they have an end.
+        byte_count: Length of the inflated data.
+        adler: Checksum of the inflated data.
+        end: Offset after the deflated data.
+        is_whole: Whether the deflated data has an end.
 
     """
 
@@ -281,7 +281,7 @@ class _Inflated:
 
 
 def _inflated(stream: bytes, most: int) -> _Inflated:
-    """Inflate a zlib stream until it ends, is damaged, or has brought more than ``most`` bytes."""
+    """Inflate a zlib stream until it ends, is damaged, or exceeds ``most`` bytes."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     byte_count, adler, end = 0, zlib.adler32(b""), ZLIB_HEADER
     while end < len(stream) and byte_count <= most and not inflater.eof:
@@ -297,7 +297,7 @@ def _inflated(stream: bytes, most: int) -> _Inflated:
 
 
 def _filtered_bytes(png: bytes, sides: tuple[int, int]) -> int:
-    """How many bytes a frame takes before it is deflated: each row begins with its filter (sections 7.2, 8.2)."""
+    """Return the size of a frame before deflation: each row begins with its filter (sections 7.2, 8.2)."""
     width, height = sides
     bits = png[DEPTH] * CHANNELS.get(png[COLOUR_TYPE], 0)
     passes = ADAM7 if png[INTERLACE] else ((0, 0, 1, 1),)
@@ -321,7 +321,7 @@ def _check_place(png: bytes, chunk: Chunk, seen: set[bytes], previous: bytes) ->
 
 
 def _is_wanted(png: bytes, chunk: Chunk, seen: set[bytes]) -> bool:
-    """Whether a chunk matters, where it is."""
+    """Tell whether a chunk matters at its place."""
     if chunk.kind in ONCE & seen:
         return False
     if not chunk.kind[0] & ANCILLARY or chunk.kind in ANIMATION:
@@ -335,7 +335,7 @@ def _is_wanted(png: bytes, chunk: Chunk, seen: set[bytes]) -> bool:
 
 
 def _is_sound(png: bytes, chunk: Chunk) -> bool:
-    """Whether a chunk can be taken: of what is not pixels its checksum, size and form must be right."""
+    """Tell whether a chunk can be kept: except for pixels, its checksum, size and form must be right."""
     if chunk.kind != b"PLTE" and (not chunk.kind[0] & ANCILLARY or chunk.kind in ANIMATION):
         return True
     size = chunk.end - chunk.start - 12
@@ -357,9 +357,9 @@ def _has_checksum(png: bytes, chunk: Chunk) -> bool:
 
 
 def _key(png: bytes, chunk: Chunk) -> bytes:
-    """The ``tRNS`` chunk as Pillow compares it: grey of few bits in levels from 0 to 255; nothing if no pixel has it.
+    """Return the ``tRNS`` chunk with levels from 0 to 255, as Pillow compares them; nothing if no pixel can have them.
 
-    Of pixels of up to eight bits only the low byte counts, as in Chromium.
+    Only the low byte counts for pixels of up to eight bits, as in Chromium.
     """
     data, depth, colour_type = png[chunk.start + 8 : chunk.end - 4], png[DEPTH], png[COLOUR_TYPE]
     if colour_type not in {GREY, COLOUR} or depth > 8:
@@ -375,10 +375,10 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def check_whole(png: bytes) -> None:
-    """Refuse what is more or less than the chunks of one PNG.
+    """Refuse a body that is not exactly one PNG.
 
     Raises:
-        MalformedError: A checksum is wrong, or it does not begin or end as a PNG does.
+        MalformedError: A checksum is wrong, or the body does not begin or end as a PNG does.
 
     """
     end, last = 0, b""
@@ -391,7 +391,7 @@ def check_whole(png: bytes) -> None:
 
 
 def first_rows(png: bytes, height: int) -> bytes:
-    """The PNG, which is whole, but no higher than this."""
+    """Return a PNG of the top rows of a whole PNG."""
     lower = bytearray(png)
     lower[HEIGHT] = height.to_bytes(4, "big")
     lower[HEADER_CHECK] = zlib.crc32(lower[HEADER]).to_bytes(4, "big")

@@ -1,4 +1,4 @@
-"""The directories of a TIFF, read without decoding a pixel, and those of EXIF, which are a TIFF's."""
+"""The directories (IFDs) of a TIFF, and of EXIF, which has the same structure, read without decoding a pixel."""
 
 import functools
 import itertools
@@ -12,7 +12,7 @@ from PIL import Image
 from errors import MalformedError, Reason, RejectedError
 
 EXIF_HEADER = 6 + 8
-"""Bytes before the first directory of EXIF: its name, and a TIFF's header."""
+"""Bytes before the first directory of EXIF as Pillow writes it: a name, and a TIFF's header."""
 
 COMPRESSION, STRIPS, ROWS_IN_STRIP, STRIP_LENGTHS = 259, 273, 278, 279
 SUBFILE_TYPE, BITS, PHOTOMETRIC, PLANAR, PREDICTOR, COLOUR_MAP, EXTRA_SAMPLES, SAMPLE_FORMAT = (
@@ -31,19 +31,19 @@ SUB_IFDS = 330
 """A tag (TIFF technical note 1)."""
 
 COEFFICIENTS, UNDEFINED = 529, 528
-"""The tag of YCbCr coefficients (TIFF 6.0, section 21), and one that means nothing."""
+"""The tag of YCbCr coefficients (TIFF 6.0, section 21), and an undefined tag."""
 
 THUMBNAIL_OR_MASK = 1 | 4
-"""Bits of ``SUBFILE_TYPE``: the page is a smaller copy of another, or says where another is transparent."""
+"""Bits of ``SUBFILE_TYPE``: the page is a smaller copy of another page, or its transparency mask."""
 
 MIN_IS_WHITE = 0
 """A value of ``PHOTOMETRIC``."""
 
 RAW_PHOTOMETRICS = frozenset({32803, 34892})
-"""Values of ``PHOTOMETRIC`` of what a sensor saw (Digital Negative Specification 1.7): CFA and LinearRaw."""
+"""Values of ``PHOTOMETRIC`` for raw data of a sensor: CFA and LinearRaw (Digital Negative Specification 1.7)."""
 
 CR2 = b"\x10\0\0\0CR\2\0"
-"""How a raw file of Canon's goes on behind the signature."""
+"""How Canon's raw files continue after the signature."""
 
 NAMES: dict[int, tuple[str, dict[int, str]]] = {
     PHOTOMETRIC: (
@@ -59,59 +59,59 @@ NAMES: dict[int, tuple[str, dict[int, str]]] = {
         {1: "none", 5: "LZW", 6: "old JPEG", 7: "JPEG", 8: "deflate", 34712: "JPEG 2000", 50001: "WebP"},
     ),
 }
-"""What is told of a page that cannot be read, and the names of the usual values."""
+"""The tags that describe a page that can't be read, and the names of their usual values."""
 
 MAX_VALUES, MAX_DESCRIBED = 8, 3
-"""Values of a tag, and kinds of pages, that are told."""
+"""The most values of a tag, and the most kinds of pages, in a description."""
 
 VALUE_BYTES = 4
-"""Of an entry, that hold its values, or say where they are if they take more (TIFF 6.0, section 2)."""
+"""Bytes of an entry that hold its values, or their offset if they are longer (TIFF 6.0, section 2)."""
 
 SHORT, LONG = 3, 4
-"""Kinds of numbers (TIFF 6.0, section 2)."""
+"""Field types of numbers (TIFF 6.0, section 2)."""
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0")
 """How a TIFF begins."""
 
 BIG = b"II+\0"
-"""How a BigTIFF begins, whose places have eight bytes."""
+"""How a BigTIFF begins, whose offsets have eight bytes."""
 
 TILE_WIDTH, TILE_HEIGHT = 322, 323
 """Tags (TIFF 6.0, section 15)."""
 
 KIND_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
-"""How many bytes a value of each kind has."""
+"""Bytes of a value of each field type."""
 
 PARTS: tuple[frozenset[int], ...] = (frozenset({34665, 34853, SUB_IFDS}), frozenset({40965}), frozenset())
-"""Tags that say where a directory in a directory is: EXIF and GPS, in EXIF interoperability (Exif 2.32, 4.6.3), and
-further pictures, of which raw files keep what the sensor saw."""
+"""Tags that point to directories, by depth: EXIF, GPS and SubIFDs, where raw files keep the sensor's data; and in EXIF
+the interoperability directory (Exif 2.32, 4.6.3)."""
 
 MAX_PAGES = 2000
-"""Pillow compares each with all before it when it counts, reads and writes them."""
+"""The most pages. Pillow compares each page with all before it when it counts, reads and writes them."""
 
 MAX_TAGS = 100 * MAX_PAGES
-"""Of all pages, whose directories may overlap: few have more than 40 a page."""
+"""The most tags of all pages, whose directories may overlap. Few pages have more than 40."""
 
 ENTRY_NANOSECONDS, TAG_NANOSECONDS, NUMBER_NANOSECONDS = 15_000, 2, 400
-"""To read tags: for each of them, for each byte of strings, and for each byte of numbers."""
+"""To read tags: for each tag, for each byte of strings, and for each byte of numbers."""
 
 PLAIN = frozenset({1, 2, 7})
-"""The kinds whose values Pillow keeps as one string: bytes, text, and what is not defined."""
+"""The field types whose values Pillow keeps as one string: bytes, text and undefined."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """What the directory of one page says.
+    """The directory of one page.
 
     Attributes:
-        tile_width: Of each of its tiles, in pixels; 0 where it has none.
-        tile_height: Likewise.
-        plain_bytes: Of the values that stand outside of the directory and stay strings; with those of the directories
-            in it, as is all that follows.
-        number_bytes: Of those which become numbers.
-        tags: How many entries it has.
+        tile_width: Width of its tiles in pixels; 0 without tiles.
+        tile_height: Height of its tiles in pixels; 0 without tiles.
+        plain_bytes: Bytes of values outside of the directory that stay strings. This and the following include the
+            directories that this one points to.
+        number_bytes: Bytes of values outside of the directory that become numbers.
+        tags: How many entries there are.
         values: The first values of the tags in ``NAMES``.
-        is_raw: Whether it is part of a raw file of a camera.
+        is_raw: Whether it belongs to a camera's raw file.
 
     """
 
@@ -125,19 +125,19 @@ class Page:
 
     @property
     def nanoseconds(self) -> float:
-        """What Pillow takes to read the tags."""
+        """The time that Pillow takes to read the tags."""
         return (
             ENTRY_NANOSECONDS * self.tags + TAG_NANOSECONDS * self.plain_bytes + NUMBER_NANOSECONDS * self.number_bytes
         )
 
 
 Entry = tuple[int, int, int, bytes]
-"""Of a directory: tag, kind of values, how many, and they or where they are."""
+"""An entry of a directory: tag, field type, number of values, and the values or their offset."""
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """How a directory is stored: byte order, and whether places have four or eight bytes."""
+    """How directories are stored: byte order, and whether offsets have four or eight bytes."""
 
     order: Literal["little", "big"]
     is_big: bool
@@ -148,12 +148,12 @@ class _Layout:
 
     @property
     def sign(self) -> str:
-        """The byte order, as ``struct`` has it."""
+        """The byte order in the notation of ``struct``."""
         return "<" if self.order == "little" else ">"
 
     @property
     def count_bytes(self) -> int:
-        """How many bytes say how many entries a directory has."""
+        """Bytes of the number of entries."""
         return 8 if self.is_big else 2
 
     @functools.cached_property
@@ -164,11 +164,11 @@ class _Layout:
         return int.from_bytes(data, self.order)
 
     def first(self, body: bytes) -> int:
-        """Where the first directory is."""
+        """Return the offset of the first directory."""
         return self.number(body[8:16] if self.is_big else body[4:8])
 
     def values(self, body: bytes, entry: "Entry") -> tuple[int, ...]:
-        """The first whole numbers of an entry; none where it has others."""
+        """Return the first values of an entry of whole numbers; none for other field types."""
         _, kind, count, value = entry
         code = {1: "B", SHORT: "H", LONG: "L", 13: "L", 16: "Q", 18: "Q"}.get(kind)
         if code is None:
@@ -180,9 +180,9 @@ class _Layout:
         return struct.unpack_from(f"{self.sign}{count}{code}", value)
 
     def directory(self, body: bytes, place: int) -> tuple[list[Entry], int] | None:
-        """The entries of a directory that are there, at most one more than ``MAX_TAGS``, and where the next is.
+        """Return the entries of a directory, at most ``MAX_TAGS`` and one more, and the offset of the next directory.
 
-        None where nothing is there. Pillow takes what is there of one that is cut off.
+        None if there is nothing. Of a directory that is cut off, Pillow reads the entries that are there.
         """
         place_bytes = 8 if self.is_big else 4
         start = place + self.count_bytes
@@ -196,7 +196,7 @@ class _Layout:
 
 
 def pages(body: bytes) -> Iterator[Page]:
-    """Each page of ``body``, which begins with a signature, until its directories end, leave the file, or repeat."""
+    """Yield each page of ``body``, which begins with a signature, until directories end, leave the file or repeat."""
     layout = _Layout.of(body)
     seen = {0}
     place = layout.first(body)
@@ -210,10 +210,10 @@ def pages(body: bytes) -> Iterator[Page]:
 
 
 def bounded_pages(sources: Iterable[bytes]) -> Iterator[Page]:
-    """Yield each page of several TIFFs, or of EXIF, which is one; none of anything else.
+    """Yield each page of several TIFFs or EXIF blocks; skip anything else.
 
     Raises:
-        RejectedError: TOO_LARGE: there are more than ``MAX_PAGES`` or ``MAX_TAGS`` in all of them.
+        RejectedError: TOO_LARGE: all together have more than ``MAX_PAGES`` or ``MAX_TAGS``.
 
     """
     tags = 0
@@ -228,19 +228,19 @@ def bounded_pages(sources: Iterable[bytes]) -> Iterator[Page]:
 
 
 def tag_nanoseconds(sources: Iterable[bytes]) -> float:
-    """Return what Pillow takes to read the tags of EXIF, or of a TIFF.
+    """Return the time that Pillow takes to read the tags of EXIF blocks.
 
     Raises:
-        RejectedError: TOO_LARGE: there are more than ``MAX_PAGES`` or ``MAX_TAGS`` in all of them.
+        RejectedError: TOO_LARGE: all together have more than ``MAX_PAGES`` or ``MAX_TAGS``.
 
     """
     return sum(page.nanoseconds for page in bounded_pages(sources))
 
 
 def without_coefficients(body: bytes) -> bytes | None:
-    """Return the TIFF without the YCbCr coefficients of its first page; None where it has none.
+    """Return the TIFF without the YCbCr coefficients of its first page; None if it has none.
 
-    libtiff refuses pixels for wrong ones, such as 1/0. Without any it takes the usual ones.
+    libtiff refuses pixels because of wrong coefficients, such as 1/0. Without any it uses the usual ones.
     """
     layout = _Layout.of(body)
     place = layout.first(body)
@@ -253,7 +253,7 @@ def without_coefficients(body: bytes) -> bytes | None:
 
 
 def _page(body: bytes, layout: _Layout, entries: Sequence[Entry], depth: int = 0) -> Page:
-    """What the entries of a directory say, and those in it; a value that is larger than the file is not there."""
+    """Describe these entries and the directories that they point to; ignore values that are larger than the file."""
     sides = {TILE_WIDTH: 0, TILE_HEIGHT: 0}
     sizes = {True: 0, False: 0}
     values: dict[int, tuple[int, ...]] = {}
@@ -262,7 +262,7 @@ def _page(body: bytes, layout: _Layout, entries: Sequence[Entry], depth: int = 0
     for entry in entries:
         tag, kind, count, value = entry
         if tag in sides:
-            # Of entries that contradict each other each reader may believe another.
+            # Readers disagree about entries that contradict each other.
             sides[tag] = max(sides[tag], layout.number(value[:2] if kind == SHORT else value))
         size = KIND_BYTES.get(kind, 0) * count
         if len(value) < size <= len(body):
@@ -278,7 +278,7 @@ def _page(body: bytes, layout: _Layout, entries: Sequence[Entry], depth: int = 0
             entries_in_it, _ = layout.directory(body, place) or ((), 0)
             part = _page(body, layout, entries_in_it, depth + 1)
             sizes = {True: sizes[True] + part.plain_bytes, False: sizes[False] + part.number_bytes}
-            # A directory without entries takes time, too.
+            # A directory without entries takes time as well.
             tags, is_raw = tags + 1 + part.tags, is_raw or part.is_raw
     return Page(sides[TILE_WIDTH], sides[TILE_HEIGHT], sizes[True], sizes[False], tags, values, is_raw)
 
@@ -289,7 +289,7 @@ def is_raw(body: bytes, found: Sequence[Page]) -> bool:
 
 
 def description(body: bytes) -> str:
-    """Say of what kinds the pages of ``body`` are, which begins with a signature."""
+    """Describe the kinds of pages of ``body``, which begins with a signature."""
     kinds = {
         ", ".join(
             f"{name} {'/'.join(str(names.get(value, value)) for value in sorted(set(page.values[tag])))}"
@@ -302,9 +302,9 @@ def description(body: bytes) -> str:
 
 
 def tagged(body: bytes, tags: Image.Exif) -> bytes:
-    """The TIFF with more tags in its first directory, which is written anew at the end (TIFF 6.0, section 2).
+    """Return the TIFF with more tags in its first directory, which moves to the end (TIFF 6.0, section 2).
 
-    libtiff, which compresses, writes no directories in directories, and refuses an image for one value that it doubts.
+    libtiff, which compresses, writes no nested directories, and refuses an image because of one doubtful value.
     """
     body += bytes(len(body) % 2)
     first = _first(body)
@@ -317,10 +317,10 @@ def tagged(body: bytes, tags: Image.Exif) -> bytes:
 
 
 def check_whole(body: bytes) -> None:
-    """Refuse a TIFF, as Pillow writes it, in which a directory, a value or a strip is not all there.
+    """Refuse a TIFF, as Pillow writes it, of which a directory, a value or a strip is cut off.
 
     Raises:
-        MalformedError: That is so.
+        MalformedError: It is not whole.
 
     """
     seen, place = {0}, _first(body)
@@ -343,12 +343,12 @@ def check_whole(body: bytes) -> None:
 
 
 def _first(body: bytes) -> int:
-    """Where the first directory is."""
+    """Return the offset of the first directory."""
     return int.from_bytes(body[4:8], "little")
 
 
 def _entries(data: bytes, place: int) -> dict[int, bytes]:
-    """The entries of the directory at this place, by tag, in order."""
+    """Return the entries of the directory at this offset, by tag, in order."""
     start = place + 2
     end = start + 12 * int.from_bytes(data[place:start], "little")
     if not start < end <= len(data):
@@ -358,13 +358,13 @@ def _entries(data: bytes, place: int) -> dict[int, bytes]:
 
 
 def _number(entries: dict[int, bytes], tag: int) -> int:
-    """The number in an entry that has one."""
+    """Return the number of an entry that has one."""
     entry = _entry(entries, tag)
     return int.from_bytes(entry[8:10] if entry[2] == SHORT else entry[8:12], "little")
 
 
 def _numbers(body: bytes, entries: dict[int, bytes], tag: int) -> list[int]:
-    """The numbers in an entry that may have many, which then stand elsewhere."""
+    """Return the numbers of an entry, which are elsewhere in the file if there are several."""
     entry = _entry(entries, tag)
     count = int.from_bytes(entry[4:8], "little")
     if count == 1:
