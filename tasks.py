@@ -8,8 +8,10 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-if not (3, 11) <= sys.version_info[:2] <= (3, 13):
-    raise Exit(f"Error: this is Python {sys.version_info.major}.{sys.version_info.minor}: use 3.11, 3.12 or 3.13")
+if sys.platform == "win32":
+    raise Exit("Error: this does not run on Windows: install WSL, learn.microsoft.com/windows/wsl, and run it there")
+if not (3, 11) <= sys.version_info[:2] <= (3, 14):
+    raise Exit(f"Error: this is Python {sys.version_info[0]}.{sys.version_info[1]}: use 3.11 to 3.14")
 
 ROOT = Path(__file__).resolve().parent
 # The tools share the function's own settings and events.
@@ -35,7 +37,7 @@ HEIC_HELP = "Read HEIC too, with pillow-heif; its licences: README.md, HEIC."
 
 @task(
     help={
-        "python": "Python version of the Lambda runtime: 3.12 or 3.13.",
+        "python": "Python version of the Lambda runtime: 3.12, 3.13 or 3.14.",
         "arch": "Processor: arm64 (cheaper) or x86_64.",
         "heic": HEIC_HELP,
     }
@@ -47,6 +49,8 @@ def build(_: Context, python: str = "3.13", arch: str = "arm64", heic: bool = Fa
 
     package = building.build(building.Target(python=python, architecture=arch), DIST, heic=heic)
     say(f"{package.path} ({package.size:,} bytes, Python {python}, {arch}{', with HEIC' if heic else ''})")
+    if provider := building.PROVIDERS.get(python):
+        say(f"It needs Terraform's AWS provider {provider} or newer: run `terraform init -upgrade` before you apply")
     if not package.has_byte_code:
         say(f"The zip has no byte code, which slows each cold start: put python{python} on PATH and build again")
 
@@ -55,7 +59,7 @@ def build(_: Context, python: str = "3.13", arch: str = "arm64", heic: bool = Fa
     help={
         "bucket": "An existing bucket, in the region of the function.",
         "prefix": "What the keys begin with, taken literally: end it in a slash, as in releases/.",
-        "python": "Python version of the Lambda runtime: 3.12 or 3.13.",
+        "python": "Python version of the Lambda runtime: 3.12, 3.13 or 3.14.",
         "heic": HEIC_HELP,
         "local": "To a bucket on the local AWS of `invoke up`.",
     }

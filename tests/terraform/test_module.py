@@ -72,7 +72,7 @@ REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
         ),
         (
             "package",
-            "package.runtime must be python3.12 or python3.13",
+            "package.runtime must be python3.12, python3.13 or python3.14",
             [f'{{ {IN_S3}, {SHA256}, runtime = "python3.11", {ARM64} }}'],
         ),
         (

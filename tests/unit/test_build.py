@@ -137,7 +137,7 @@ def test_two_folders_umasks_time_zones_and_environments_give_the_same_bytes(tmp_
 @pytest.mark.parametrize(
     ("target", "core", "machine"),
     [
-        (Target("3.12", "x86_64"), "_imaging.cpython-312-x86_64-linux-gnu.so", b"\x3e\0"),
+        (Target("3.14", "x86_64"), "_imaging.cpython-314-x86_64-linux-gnu.so", b"\x3e\0"),
         (Target("3.13", "arm64"), "_imaging.cpython-313-aarch64-linux-gnu.so", b"\xb7\0"),
         # There, a Mach-O file has the upper half of its number of load commands.
         (Target("3.13", "arm64", "darwin"), "_imaging.cpython-313-darwin.so", b"\0\0"),
@@ -182,11 +182,11 @@ def test_only_a_python_that_runs_as_the_version_it_is_named_after_is_used(
 @pytest.mark.parametrize(
     ("target", "for_aws", "message"),
     [
-        (Target("3.11"), True, r"^AWS .*'3\.11': its Lambda runtime has glibc 2\.26.*: use 3\.12 or 3\.13$"),
-        (Target("3.14"), True, r"^AWS .*'3\.14': version 5 of Terraform's AWS provider .*: use 3\.12 or 3\.13$"),
-        (Target("3.9"), True, r"^AWS .*'3\.9': .*: use 3\.12 or 3\.13$"),
-        (Target("latest"), True, r"^AWS .*'latest': .*: use 3\.12 or 3\.13$"),
-        (Target("3.10"), False, r"^The local AWS does not run Python '3\.10': use 3\.11 or 3\.12 or 3\.13$"),
+        (Target("3.11"), True, r"^AWS .*'3\.11': its Lambda runtime has glibc 2\.26.*: use 3\.12, 3\.13 or 3\.14$"),
+        (Target("3.9"), True, r"^AWS .*'3\.9': .*: use 3\.12, 3\.13 or 3\.14$"),
+        (Target("3.15"), True, r"^AWS .*'3\.15': .*: use 3\.12, 3\.13 or 3\.14$"),
+        (Target("latest"), True, r"^AWS .*'latest': .*: use 3\.12, 3\.13 or 3\.14$"),
+        (Target("3.10"), False, r"^The local AWS does not run Python '3\.10': use 3\.11 or 3\.12 or 3\.13 or 3\.14$"),
         (Target("3.13", "mips"), True, "^No architecture 'mips': use arm64 or x86_64$"),
     ],
 )

@@ -93,7 +93,7 @@ def test_every_task_and_every_argument_has_a_help_text() -> None:
             ["send", "nonsense"],
             "Error: No event nonsense: give a path, or one of batch-operations-1, batch-operations-2, eventbridge, ",
         ),
-        (["build", "--python", "3.11"], "use 3.12 or 3.13"),
+        (["build", "--python", "3.11"], "use 3.12, 3.13 or 3.14"),
         (["up", "--var-file", "missing.tfvars"], "Error: No settings file at missing.tfvars"),
         (["up", "--port", "some"], "Error: --port is 'some': it must be a whole number"),
         (["preview"], "Error: No photo given: use `invoke preview photo.jpg`"),
@@ -142,6 +142,25 @@ def test_no_terraform_is_said_before_anything_is_started(monkeypatch: pytest.Mon
     result = run("demo")
     assert result.returncode == 1
     assert result.stderr.startswith("Error: No terraform on PATH: install Terraform 1.11")
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        (
+            "platform = 'win32'",
+            "Error: this does not run on Windows: install WSL, ",
+        ),
+        ("version_info = (3, 10)", "Error: this is Python 3.10: use 3.11 to 3.14"),
+        ("version_info = (3, 15)", "Error: this is Python 3.15: use 3.11 to 3.14"),
+        ("version_info = (3, 14)", ""),
+    ],
+)
+def test_another_machine_is_told_what_to_use(setting: str, message: str) -> None:
+    script = f"import sys; from invoke.main import program; sys.{setting}; program.run(['invoke', '--list'])"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stderr.startswith(message)
+    assert done.stderr.count("\n") == bool(message)
 
 
 def imports_of(*names: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 import re
 
-from tools.build.target import AWS_PYTHONS
+from tools.build.target import AWS_PYTHONS, PROVIDERS
 from tools.common.paths import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -22,8 +22,11 @@ def test_terraform_and_provider_are_those_that_the_module_requires() -> None:
 
 def test_runtimes_are_those_that_a_package_can_be_built_for() -> None:
     runtimes = [f"python{version}" for version, obstacle in AWS_PYTHONS.items() if not obstacle]
-    assert f"badge/Lambda-{'_%7C_'.join(runtimes)}-" in README
-    assert re.findall(r"`(python[\d.]+)`", SUPPORT["Lambda runtimes"]) == runtimes
+    supported = [runtime for runtime in runtimes if runtime.removeprefix("python") not in PROVIDERS]
+    assert f"badge/Lambda-{'_%7C_'.join(supported)}-" in README
+    assert re.findall(r"`(python[\d.]+)`", SUPPORT["Lambda runtimes"]) == supported
+    for version, provider in PROVIDERS.items():
+        assert f"`python{version}`, which needs provider {provider} or newer" in README
 
 
 def test_monitoring_costs_what_the_cost_document_says() -> None:

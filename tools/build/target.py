@@ -10,11 +10,15 @@ AWS_PYTHONS = {
     "3.11": "its Lambda runtime has glibc 2.26, and Pillow's wheels need 2.28",
     "3.12": "",
     "3.13": "",
-    "3.14": "version 5 of Terraform's AWS provider does not know that runtime",
+    "3.14": "",
 }
 """Why a version can't run the function on AWS; empty if it can."""
 
-LOCAL_PYTHONS = ("3.11", "3.12", "3.13")
+LOCAL_PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+
+PROVIDERS = {"3.14": "6.21"}
+"""The oldest AWS provider of Terraform that knows a runtime, if the module's own minimum does not:
+https://github.com/hashicorp/terraform-provider-aws/blob/main/CHANGELOG.md#6210-november-13-2025"""
 
 MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
 """Linux's name of a processor, by Lambda's."""
@@ -81,4 +85,4 @@ class Target:
         if not for_aws and self.python not in LOCAL_PYTHONS:
             raise ToolError(f"The local AWS does not run Python {self.python!r}: use {' or '.join(LOCAL_PYTHONS)}")
         if for_aws and (reason := AWS_PYTHONS.get(self.python, "this project was not tested on it")):
-            raise ToolError(f"AWS can't run the function on Python {self.python!r}: {reason}: use 3.12 or 3.13")
+            raise ToolError(f"AWS can't run the function on Python {self.python!r}: {reason}: use 3.12, 3.13 or 3.14")

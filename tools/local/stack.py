@@ -7,12 +7,13 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from renditions import Rendition
 from tools.build import Target, build
+from tools.build.package import MANIFEST
 from tools.common import local_stack
 from tools.common.cli import Say, require
 from tools.common.errors import ToolError
@@ -33,6 +34,9 @@ VARIABLES = {
     "force_destroy": True,
 }
 """What the local deployment chooses: bucket names need not be unique in the world here, and nothing is precious."""
+
+RUNTIME = "python3.13"
+"""What Terraform calls the function's runtime."""
 
 RENDITION = Rendition("resized", scale=0.5)
 """The one that the module makes by default."""
@@ -162,6 +166,8 @@ def _prepare(directory: Path, say: Say, *, heic: bool) -> None:
         say("Building the function and fetching Lambda's runtime for it")
         runtime = pool.submit(local_aws.prepare)
         package = build(Target.of_this_machine(), directory / "package", for_aws=False, heic=heic)
+        # Terraform's provider 5 refuses python3.14. The local AWS runs this Python, whatever the runtime's name is.
+        package.path.with_name(MANIFEST).write_text(replace(package, runtime=RUNTIME).manifest())
         copy_code(TERRAFORM, directory / "root", "tests", "*.md")
         shutil.copy(PROVIDER, directory / "root")
         variables = VARIABLES | {"package": {"path": str(package.path)}}
