@@ -52,7 +52,7 @@ def test_the_keyboard_moves_the_wipe(opened: Opened) -> None:
     slider.press("PageUp")
     expect(slider).to_have_value("59")
     expect_wiped(shown, 0.59)
-    expect(slider).to_have_attribute("aria-valuetext", "59 % source, scaled, 41 % quality 60")
+    expect(slider).to_have_attribute("aria-valuetext", "59 % scaled source, 41 % quality 60")
     slider.press("End")
     expect_wiped(shown, 1)
 
@@ -89,9 +89,9 @@ def centre(element: Locator) -> tuple[float, float]:
 def test_any_two_images_can_be_selected(opened: Opened) -> None:
     tab = opened(viewport=DESKTOP)
     shown = rendition(tab)
-    names = ["source, scaled", "JPEG 80, as set", "quality 60", "quality 90"]
+    names = ["scaled source", "JPEG 80, current setting", "quality 60", "quality 90"]
     figures = dict(zip(names, shown.locator("figure img").all(), strict=True))
-    for side, name in (("left", "quality 90"), ("right", "source, scaled"), ("right", "JPEG 80, as set")):
+    for side, name in (("left", "quality 90"), ("right", "scaled source"), ("right", "JPEG 80, current setting")):
         shown.get_by_label(side.capitalize(), exact=True).select_option(name)
         image = shown.locator(f".canvas .{side}")
         expect(image).to_have_attribute("src", figures[name].get_attribute("src") or "")

@@ -31,7 +31,7 @@ from tools.preview.page import render_page
 from tools.preview.price import MOST_RUNS, measure_cpu, price
 from tools.preview.recommendation import recommend
 from tools.preview.render import render_photo
-from tools.preview.variants import AS_SET, Comparison
+from tools.preview.variants import CURRENT, Comparison
 
 NOTHING_ELSE = Comparison()
 
@@ -154,12 +154,12 @@ def test_a_missing_or_unreadable_settings_file_is_named(tmp_path: Path) -> None:
 def test_a_variant_changes_one_property_of_the_rendition() -> None:
     web = Rendition("web", width=9, quality=75)
     assert Comparison.parse(["quality=85,60"]).variants(web) == {
-        AS_SET: web,
+        CURRENT: web,
         "quality 60": Rendition("web", width=9, quality=60),
         "quality 85": Rendition("web", width=9, quality=85),
     }
     assert Comparison.parse(["format=webp"]).variants(web) == {
-        AS_SET: web,
+        CURRENT: web,
         "WebP": Rendition("web", width=9, quality=75, format="webp"),
     }
 
@@ -167,8 +167,8 @@ def test_a_variant_changes_one_property_of_the_rendition() -> None:
 def test_variants_combine_qualities_and_formats_without_the_current_setting() -> None:
     web = Rendition("web", width=9, quality=75, format="webp")
     compared = Comparison.parse(["quality=60, 75", "format=webp,avif"])
-    assert list(compared.variants(web)) == [AS_SET, "WebP 60", "AVIF 60", "AVIF 75"]
-    assert list(NOTHING_ELSE.variants(web)) == [AS_SET]
+    assert list(compared.variants(web)) == [CURRENT, "WebP 60", "AVIF 60", "AVIF 75"]
+    assert list(NOTHING_ELSE.variants(web)) == [CURRENT]
 
 
 @pytest.mark.parametrize("wanted", ["quality=", "quality=0", "quality=101", "quality=x", "format=gif", "size=3", "75"])
@@ -309,7 +309,7 @@ def test_a_rejected_variant_does_not_stop_the_others(tmp_path: Path) -> None:
         "large.jpg", encoded(picture(2500, 2000)), settings, Comparison.parse(["format=avif,jpeg"])
     )
     assert photo is not None
-    assert [output.name for output in photo.renditions[0].outputs] == [AS_SET, "JPEG"]
+    assert [output.name for output in photo.renditions[0].outputs] == [CURRENT, "JPEG"]
     assert refused.name == "large.jpg: whole, AVIF"
     assert refused.advice.startswith("Raise function.memory_size")
 
@@ -319,8 +319,8 @@ def test_a_variant_limited_to_fewer_pixels_is_compared_at_its_own_size(tmp_path:
     photo, refused = render_photo("wide.jpg", encoded(picture(16400, 8)), settings, Comparison.parse(["format=webp"]))
     assert photo is not None
     assert not refused
-    as_set, webp = photo.renditions[0].outputs
-    assert (as_set.picture.width, webp.picture.width) == (16400, 16383)
+    current, webp = photo.renditions[0].outputs
+    assert (current.picture.width, webp.picture.width) == (16400, 16383)
     assert (webp.psnr or 0) > 30
 
 
@@ -375,7 +375,7 @@ def test_less_memory_means_slower_cpu(tmp_path: Path) -> None:
 
 def output(name: str, byte_count: int, ssim: float | None, image_format: str = "JPEG") -> Output:
     shown = Picture(name.encode(), "image/jpeg", 4, 3)
-    quality = name.rsplit(maxsplit=1)[-1] if name != AS_SET else "80"
+    quality = name.rsplit(maxsplit=1)[-1] if name != CURRENT else "80"
     return Output(name, "resized-a.jpg", image_format, quality, byte_count, shown, ssim, 40.0, Cost(50, 10))
 
 
@@ -385,18 +385,18 @@ def photo_of(*outputs: Output, name: str = "a.jpg") -> Photo:
 
 
 def test_the_smallest_acceptable_variant_is_recommended() -> None:
-    easy = [output(AS_SET, 300, 0.99), output("quality 60", 100, 0.97), output("quality 75", 200, 0.98)]
-    hard = [output(AS_SET, 300, 0.96), output("quality 60", 100, 0.949), output("quality 75", 200, 0.95)]
+    easy = [output(CURRENT, 300, 0.99), output("quality 60", 100, 0.97), output("quality 75", 200, 0.98)]
+    hard = [output(CURRENT, 300, 0.96), output("quality 60", 100, 0.949), output("quality 75", 200, 0.95)]
     (recommendation,) = recommend([photo_of(*easy), photo_of(*hard, name="hard.jpg")])
     assert recommendation.chosen == "quality 75"
     assert [(row.name, row.byte_count, row.ssim) for row in recommendation.rows] == [
         ("quality 60", 200, 0.949),
         ("quality 75", 400, 0.95),
-        (AS_SET, 600, 0.96),
+        (CURRENT, 600, 0.96),
     ]
     assert " ".join(recommendation.sentences) == (
         "Choose quality 75: it has the fewest bytes of the variants with an SSIM of at least 0.95 in every photo; its "
-        "lowest is 0.950, of hard.jpg. It takes 33 % fewer bytes than the current setting, which has an SSIM of 0.960."
+        "lowest is 0.950, for hard.jpg. It takes 33 % fewer bytes than the current setting, which has an SSIM of 0.960."
     )
     # 200 bytes on average, a million times.
     assert recommendation.rows[1].keeping == pytest.approx(0.2 * pricing.S3_GB_MONTH)
@@ -405,24 +405,24 @@ def test_the_smallest_acceptable_variant_is_recommended() -> None:
 
 
 def test_the_current_setting_is_kept_if_it_is_the_smallest_acceptable_one() -> None:
-    (recommendation,) = recommend([photo_of(output(AS_SET, 300, 0.951), output("quality 60", 100, 0.9))])
-    assert recommendation.chosen == AS_SET
+    (recommendation,) = recommend([photo_of(output(CURRENT, 300, 0.951), output("quality 60", 100, 0.9))])
+    assert recommendation.chosen == CURRENT
     assert recommendation.sentences[0].startswith("Keep the current setting, JPEG 80: it has the fewest bytes")
     assert len(recommendation.sentences) == 1
 
 
 def test_without_an_acceptable_variant_the_best_is_named_but_not_chosen() -> None:
-    (recommendation,) = recommend([photo_of(output(AS_SET, 300, 0.9499), output("quality 60", 100, 0.9))])
+    (recommendation,) = recommend([photo_of(output(CURRENT, 300, 0.9499), output("quality 60", 100, 0.9))])
     assert recommendation.chosen == ""
     assert recommendation.sentences[0] == (
-        "No variant has an SSIM of 0.95 in every photo. The best is JPEG 80, as set, with 0.949 in a.jpg."
+        "No variant has an SSIM of 0.95 in every photo. The best is JPEG 80, current setting, with 0.949 in a.jpg."
     )
 
 
 def test_a_photo_with_identical_variants_does_not_count() -> None:
     png = Picture(b"png", "image/png", 4, 3)
-    flat = [Output(name, "k", "PNG", "", 5000, png, 0.94, 40.0, Cost(50, 10)) for name in (AS_SET, "quality 60")]
-    lossy = [output(AS_SET, 300, 0.99), output("quality 60", 100, 0.97)]
+    flat = [Output(name, "k", "PNG", "", 5000, png, 0.94, 40.0, Cost(50, 10)) for name in (CURRENT, "quality 60")]
+    lossy = [output(CURRENT, 300, 0.99), output("quality 60", 100, 0.97)]
     (recommendation,) = recommend([photo_of(*flat, name="a.png"), photo_of(*lossy)])
     assert (recommendation.chosen, recommendation.rows[0].byte_count) == ("quality 60", 100)
     (recommendation,) = recommend([photo_of(*flat, name="a.png")])
@@ -431,7 +431,7 @@ def test_a_photo_with_identical_variants_does_not_count() -> None:
 
 
 def test_without_a_comparison_there_is_no_recommendation() -> None:
-    assert recommend([photo_of(output(AS_SET, 300, 0.99))]) == []
+    assert recommend([photo_of(output(CURRENT, 300, 0.99))]) == []
     assert recommend([]) == []
 
 
@@ -454,7 +454,7 @@ class Elements(HTMLParser):
 
 
 def make_report(*names: str) -> Report:
-    outputs = [output(AS_SET, 300, 0.99), output("quality 60", 100, 0.97)]
+    outputs = [output(CURRENT, 300, 0.99), output("quality 60", 100, 0.97)]
     photos = [photo_of(*outputs, name=name) for name in names]
     refused = [Rejection(HOSTILE, 5, "not_an_image", f"it is no image: {HOSTILE}", "Nothing.")]
     return Report(HOSTILE, HOSTILE, "CPU, ms", [HOSTILE], photos, refused)

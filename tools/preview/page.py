@@ -11,7 +11,7 @@ from markupsafe import Markup
 from tools.imaging.display import Picture
 from tools.preview.model import Output, Rendered, Report
 from tools.preview.recommendation import ENOUGH, RULE, capitalize, format_ssim, recommend
-from tools.preview.variants import AS_SET
+from tools.preview.variants import CURRENT
 
 FOLDER = Path(__file__).parent
 
@@ -25,7 +25,7 @@ def render_page(report: Report) -> str:
         """Return the number of the image to show on the right first; the source is number 0."""
         chosen = next((one.chosen for one in recommendations if one.rendition == rendered.name), "")
         names = [output.name for output in rendered.outputs]
-        return 1 + names.index(chosen if chosen in names else AS_SET)
+        return 1 + names.index(chosen if chosen in names else CURRENT)
 
     return (
         _environment()
@@ -80,7 +80,7 @@ def _data(picture: Picture) -> str:
 
 def _title(output: Output) -> str:
     """Return the variant's name; for the current setting also the format and quality."""
-    if output.name != AS_SET:
+    if output.name != CURRENT:
         return output.name
     return f"{f'{output.format} {output.quality}'.strip()}, {output.name}"
 

@@ -15,7 +15,7 @@ from tools.preview.model import Photo, Rejection, Report, Step
 from tools.preview.original import Original
 from tools.preview.page import render_page
 from tools.preview.price import price
-from tools.preview.variants import AS_SET
+from tools.preview.variants import CURRENT
 
 
 @dataclass(frozen=True)
@@ -70,5 +70,5 @@ def _photo(one: Written, rendition: Rendition, settings: Settings) -> Photo:
     width, height = decode_output(one.output, rendition)[0].image.size
     media_type = ENCODERS[written_format(original.picture, rendition)].media_type
     cost = price(one.seconds, settings, moved=len(one.source) + len(one.output), outputs=1)
-    output = original.describe_output(AS_SET, rendition, Output(one.output, media_type, width, height), cost)
+    output = original.describe_output(CURRENT, rendition, Output(one.output, media_type, width, height), cost)
     return original.describe_photo([original.describe_rendition(rendition, [output])], cost, steps=one.steps)

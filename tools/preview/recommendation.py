@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tools.common.pricing import S3_GB_MONTH
 from tools.preview.model import Output, Photo
-from tools.preview.variants import AS_SET
+from tools.preview.variants import CURRENT
 
 ENOUGH = 0.95
 """The lowest acceptable SSIM, by rule of thumb."""
@@ -47,9 +47,9 @@ class Row:
     keeping: float
 
     @property
-    def is_set(self) -> bool:
+    def is_current(self) -> bool:
         """Whether it is the current setting."""
-        return self.name == AS_SET
+        return self.name == CURRENT
 
 
 @dataclass(frozen=True)
@@ -83,9 +83,9 @@ def recommend(photos: Sequence[Photo]) -> list[Recommendation]:
 def _rows(photos: Sequence[Photo], index: int) -> list[Row]:
     counting = [photo for photo in photos if _differ(photo.renditions[index].outputs)] or photos
     outputs = [{one.name: one for one in photo.renditions[index].outputs} for photo in counting]
-    as_set = [of_photo[AS_SET] for of_photo in outputs]
+    current = [of_photo[CURRENT] for of_photo in outputs]
     names = [name for name in outputs[0] if all(name in of_photo for of_photo in outputs)]
-    rows = [_row(name, counting, [of_photo[name] for of_photo in outputs], as_set) for name in names]
+    rows = [_row(name, counting, [of_photo[name] for of_photo in outputs], current) for name in names]
     return sorted(rows, key=lambda row: row.byte_count)
 
 
@@ -93,19 +93,19 @@ def _differ(outputs: Sequence[Output]) -> bool:
     return len({one.picture.body for one in outputs}) > 1
 
 
-def _row(name: str, photos: Sequence[Photo], outputs: Sequence[Output], as_set: Sequence[Output]) -> Row:
+def _row(name: str, photos: Sequence[Photo], outputs: Sequence[Output], current: Sequence[Output]) -> Row:
     total = sum(one.byte_count for one in outputs)
     known = [(one.ssim, photo.name) for one, photo in zip(outputs, photos, strict=True) if one.ssim is not None]
     ssim, worst = min(known, default=(None, ""))
     title = name
     described = {f"{one.format} {one.quality}".strip() for one in outputs}
-    if name == AS_SET and len(described) == 1:
+    if name == CURRENT and len(described) == 1:
         title = f"{described.pop()}, {name}"
     return Row(
         name=name,
         title=title,
         byte_count=total,
-        share=total / sum(one.byte_count for one in as_set),
+        share=total / sum(one.byte_count for one in current),
         ssim=ssim,
         worst=worst,
         milliseconds=statistics.mean(one.cost.milliseconds for one in outputs),
@@ -126,16 +126,16 @@ def _recommend(rendition: str, rows: Sequence[Row]) -> Recommendation:
 
 def _reasons(chosen: Row, larger: Row | None) -> Iterator[str]:
     beginning = f"Choose {chosen.title}"
-    if chosen.is_set:
+    if chosen.is_current:
         beginning = ", ".join(["Keep the current setting", *chosen.title.split(", ")[:-1]])
     yield (
         f"{beginning}: it has the fewest bytes of the variants with an SSIM of at least {ENOUGH} in every photo; "
-        f"its lowest is {format_ssim(chosen.ssim)}, of {chosen.worst}."
+        f"its lowest is {format_ssim(chosen.ssim)}, for {chosen.worst}."
     )
-    if not chosen.is_set:
-        of_larger = f", which has an SSIM of {format_ssim(larger.ssim)}" if larger and larger.is_set else ""
+    if not chosen.is_current:
+        of_larger = f", which has an SSIM of {format_ssim(larger.ssim)}" if larger and larger.is_current else ""
         yield f"It takes {_compare(chosen.share)} the current setting{of_larger}."
-    if larger and not larger.is_set:
+    if larger and not larger.is_current:
         more = _compare(larger.byte_count / chosen.byte_count)
         yield f"{capitalize(larger.title)} takes {more} that, for an SSIM of {format_ssim(larger.ssim)}."
 

@@ -12,7 +12,7 @@ from tools.preview import rejections
 from tools.preview.model import Cost, Photo, Rejection
 from tools.preview.original import Original
 from tools.preview.price import measure_cpu, price
-from tools.preview.variants import AS_SET, Comparison
+from tools.preview.variants import CURRENT, Comparison
 
 
 def render_photo(
@@ -33,11 +33,11 @@ def render_photo(
     except RejectedError as rejection:
         return None, [describe_rejection(name, body, rejection)]
     described, rejected = [], []
-    for rendition, as_set in zip(settings.renditions, together.outputs, strict=True):
+    for rendition, current in zip(settings.renditions, together.outputs, strict=True):
         alone = cost if len(settings.renditions) == 1 else _render(body, [rendition], settings)[1]
-        outputs = [original.describe_output(AS_SET, rendition, as_set, alone, compare)]
+        outputs = [original.describe_output(CURRENT, rendition, current, alone, compare)]
         for variant, other in comparison.variants(rendition).items():
-            if variant == AS_SET:
+            if variant == CURRENT:
                 continue
             try:
                 rendered, of_variant = _render(body, [other], settings)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from renditions import EXTENSIONS, Rendition
 from tools.common.errors import ToolError
 
-AS_SET = "as set"
+CURRENT = "current setting"
 """The name of the variant with the current setting."""
 
 FORMAT_NAMES = {"MPO": "JPEG", "DIB": "BMP", "HEIF": "HEIC", "WEBP": "WebP"}
@@ -59,7 +59,7 @@ class Comparison:
 
     def variants(self, rendition: Rendition) -> dict[str, Rendition]:
         """Return the variants of a rendition by name, the current setting first."""
-        made = {AS_SET: rendition}
+        made = {CURRENT: rendition}
         if self.qualities or self.formats:
             made |= {name: one for name, one in self._others(rendition) if one != rendition}
         return made
