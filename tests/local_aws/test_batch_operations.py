@@ -373,9 +373,9 @@ def test_what_is_no_job_of_ours_is_refused(make_jobs: Callable[..., Jobs]) -> No
     s3control, request = jobs.client("s3control"), jobs.job(jobs.listed("fine.jpg")).request()
     generated = replace(jobs.job(GeneratedManifest(jobs.source))).request()["ManifestGenerator"]
     wrong: Iterable[tuple[str, dict[str, Any]]] = [
-        ("only jobs that call a function", {"Operation": {"S3DeleteObjectTagging": {}}}),
-        ("only jobs that call a function", {"ConfirmationRequired": True}),
-        ("only InvocationSchemaVersion 2.0", {"Operation": {"LambdaInvoke": {"FunctionArn": jobs.function_arn}}}),
+        ("Only jobs that invoke a function", {"Operation": {"S3DeleteObjectTagging": {}}}),
+        ("Only jobs that invoke a function", {"ConfirmationRequired": True}),
+        ("Only InvocationSchemaVersion 2.0", {"Operation": {"LambdaInvoke": {"FunctionArn": jobs.function_arn}}}),
         ("either a Manifest or a ManifestGenerator", {"ManifestGenerator": generated}),
     ]
     for message, changed in wrong:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tools.local.aws.batch_run import THRESHOLD_TASKS, JobRun, Means
+from tools.local.aws.batch_run import THRESHOLD_TASKS, JobRun, JobServices
 from tools.local.aws.environment import Reply
 from tools.operations.batch_job import GeneratedManifest, Job
 
@@ -48,7 +48,7 @@ class Run:
 
     def __post_init__(self) -> None:
         keys = [f"{number:04}" for number in range(self.count)]
-        self.job = JobRun(REQUEST, self.files, Means(self._invoke, lambda _: keys, 1))
+        self.job = JobRun(REQUEST, self.files, JobServices(self._invoke, lambda _: keys, 1))
         self.job.join()
 
     def _invoke(self, _arn: str, event: bytes, _stop: threading.Event) -> Reply | None:
@@ -100,7 +100,7 @@ def test_a_job_that_is_cancelled_before_its_first_task_leaves_no_report() -> Non
         return ["a"]
 
     # The function is never called.
-    job = JobRun(REQUEST, files, Means(lambda *_: None, keys, 1))
+    job = JobRun(REQUEST, files, JobServices(lambda *_: None, keys, 1))
     assert job.cancel()
     cancelled.set()
     job.join()

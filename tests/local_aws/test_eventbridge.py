@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.local_aws.conftest import ECHO, Account
-from tools.local.aws.resource_policy import Service, permits
+from tools.local.aws.policy import Service, permits
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from tests.faults import Fault, await_held, inject, release
 from tests.local_aws.conftest import LOGS, PATIENCE, TRUST, Account, awaited
 from tools.local.aws import asynchronous, start, stop
-from tools.local.aws.asynchronous import AsynchronousQueue, Terms
+from tools.local.aws.asynchronous import AsynchronousQueue, EventInvokeConfig
 from tools.local.aws.environment import FunctionSpec
 from tools.local.aws.pool import Pool
 
@@ -258,12 +258,15 @@ def test_an_event_can_be_throttled_for_as_long_as_it_may_get_old(monkeypatch: py
     monkeypatch.setattr(asynchronous, "LONGEST_THROTTLE_SECONDS", 1e-6)
     busy = FunctionSpec("arn", "name", Path(), "handler", 128, 3, "role", "group", (), reserved=1)
     # As often as in half an hour, and then it is too old.
-    terms = itertools.chain(itertools.repeat(Terms(on_failure="queue"), 2000), [Terms(max_age=0, on_failure="queue")])
+    usual, over = EventInvokeConfig(on_failure="queue"), EventInvokeConfig(max_age=0, on_failure="queue")
+    configs = itertools.chain(itertools.repeat(usual, 2000), [over])
     unused: Any = None
     records: SimpleQueue[str] = SimpleQueue()
     pool = Pool(1, unused, unused, unused, unused)
     pool._running["arn"] = 1
-    queue = AsynchronousQueue(pool, 1, (), lambda _: (busy, next(terms)), lambda *arguments: records.put(arguments[2]))
+    queue = AsynchronousQueue(
+        pool, 1, (), lambda _: (busy, next(configs)), lambda *arguments: records.put(arguments[2])
+    )
     queue.accept("arn", b"{}")
     try:
         assert "EventAgeExceeded" in records.get(timeout=PATIENCE)

@@ -12,7 +12,7 @@ from moto import mock_aws
 from aws.settings import Settings
 from imaging.limits import Limits
 from renditions import MetadataPolicy, Rendition
-from tools.local.aws.moto_gaps import delete_messages_one_at_a_time
+from tools.local.aws.moto_patches import serialize_message_deletions
 from tools.operations.deployment import Deployment
 
 REGION = "eu-west-2"
@@ -20,7 +20,7 @@ FUNCTION = f"arn:aws:lambda:{REGION}:123456789012:function:images"
 SETTINGS = Settings(
     "uploads", "resized", "", (Rendition("resized", scale=0.5),), MetadataPolicy.COPYRIGHT, Limits(512 << 20)
 )
-delete_messages_one_at_a_time()
+serialize_message_deletions()
 # What it has read of AWS's models serves every test.
 SESSION: Any = boto3.Session("testing", "testing", region_name=REGION)
 

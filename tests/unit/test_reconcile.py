@@ -35,14 +35,14 @@ from imaging.limits import RUNTIME_BYTES, Limits
 from imaging.render import Rendered
 from renditions import MetadataPolicy, Rendition
 from tests.images import UPRIGHT_CORNERS, corners, decoded, encoded, picture
-from tools.local.aws import s3_gaps
+from tools.local.aws import s3_patches
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
-s3_gaps.tell_of_delete_markers()
-s3_gaps.delete_what_is_there()
+s3_patches.report_delete_markers()
+s3_patches.accept_if_match_any()
 
 SOURCE, DESTINATION = "src-bucket-image-in", "dest-bucket-image-out"
 CAKE = ObjectAddress(SOURCE, "cake.jpg")

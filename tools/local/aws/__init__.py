@@ -1,20 +1,20 @@
-"""A local AWS that needs no account: moto's APIs, and AWS's own runtime client, which runs the functions.
+"""A local AWS that needs no account. moto answers the API requests, and AWS's own runtime client runs the functions.
 
-Not as on AWS:
+It differs from AWS:
 
-- Keys decide who asks, but signatures are not verified. It listens on loopback only.
-- Of a policy's conditions only ``aws:SecureTransport`` and those on a source, or on a key's service, are known; a
-  statement with any other is as if it were not there. Policies of keys are not looked at, those of queues only for
-  EventBridge, nor what a copy, tags or an ACL of a PUT would need beyond ``s3:PutObject``.
-- Failed events are tried again after seconds, not minutes, and their records go to queues only.
-- EventBridge reaches functions and queues only, and tries once.
-- CloudWatch keeps metric filters, alarms and dashboards, and measures nothing; Lambda's own lines are never JSON.
-- S3 Batch Operations has only jobs that call a function, tries each task three times at most, and fails at once where
-  their role may not call it.
-- A restore of an archived object is complete at once, no lifecycle rule ever deletes, and a key of KMS is told as it
-  was named.
+- The access key decides who the caller is, but signatures are not verified. The server listens on loopback only.
+- Of the condition keys in policies, it knows ``aws:SecureTransport``, those of a source, and ``kms:ViaService``. It
+  ignores a statement with any other condition. It does not evaluate key policies, evaluates queue policies only for S3
+  and EventBridge, and needs only ``s3:PutObject`` for a PUT that copies, sets tags or sets an ACL.
+- It retries failed events after seconds instead of minutes, and sends their records to queues only.
+- EventBridge delivers to functions and queues only, and tries once.
+- CloudWatch stores metric filters, alarms and dashboards, but measures nothing. Lambda's platform lines are never JSON.
+- S3 Batch Operations runs only jobs that invoke a function, and tries each task three times at most. A job fails at
+  once if its role may not invoke the function.
+- Restoring an archived object takes no time. No lifecycle rule deletes anything. S3 returns a KMS key in the form in
+  which it was named.
 - Memory is limited on Linux only.
-- An environment's start counts against the function's timeout, and its network and file system are this machine's.
+- The start of an environment counts against the function's timeout. Its network and file system are this machine's.
 """
 
 from tools.local.aws.runtime import prepare

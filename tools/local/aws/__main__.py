@@ -1,4 +1,4 @@
-"""The local AWS's process: says where it listens, then serves until it is told to stop."""
+"""The process of the local AWS: prints where it listens, and serves until it is told to stop."""
 
 import argparse
 import json
@@ -14,7 +14,7 @@ from tools.local.aws.server import REGION, Server
 
 
 def main(server_class: type[Server] = Server) -> None:
-    """Serve until SIGTERM, or until standard input ends, where a parent holds its other end."""
+    """Serve until SIGTERM; with ``--with-parent`` also until standard input ends."""
     parser = argparse.ArgumentParser(prog="python -m tools.local.aws", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--concurrency", type=int, required=True)
@@ -36,7 +36,7 @@ def main(server_class: type[Server] = Server) -> None:
             Runtime(arguments.python, tuple(arguments.client)),
         )
     except SystemExit:
-        # werkzeug ends the process in place of raising.
+        # werkzeug ends the process instead of raising an exception.
         sys.exit(f"Port {arguments.port} is in use: choose another, or none")
     server.start()
     described = {

@@ -16,19 +16,19 @@ from tools.local.aws.environment import FunctionSpec
 from tools.local.aws.pool import Pool, ReservedError, TooManyInvocationsError
 
 THROTTLE_SECONDS, LONGEST_THROTTLE_SECONDS = 0.05, 1
-"""How long a throttled event waits at first, and at most; on AWS a second, and five minutes."""
+"""The first and the longest wait of a throttled event; on AWS these are a second and five minutes."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Terms:
-    """What is to happen to a function's events when it fails: its event invoke configuration.
+class EventInvokeConfig:
+    """What Lambda does with a function's failed events.
 
     Attributes:
-        retries: How often an event is tried again.
-        max_age: Seconds after which it is not.
-        on_failure: ARN of the queue that gets a record; None where nobody is told.
+        retries: How often an event is retried.
+        max_age: Seconds after which it is not retried.
+        on_failure: ARN of the queue that gets a record; None for no record.
 
     """
 
@@ -43,9 +43,9 @@ class Event:
 
     Attributes:
         arrived: When it was accepted, on the monotonic clock, in seconds.
-        attempts: How often it has been tried.
-        throttled: Seconds that it last waited, because as many of the function ran as are reserved for it.
-        reply: What the function answered last; None before it was tried.
+        attempts: How often the function was invoked with it.
+        throttled: Seconds of its last wait, when the function's reserved concurrency was in use.
+        reply: The function's last reply; None before the first attempt.
 
     """
 
@@ -58,22 +58,22 @@ class Event:
     reply: bytes | None = None
 
 
-Lookup = Callable[[str], tuple[FunctionSpec, Terms] | None]
-"""Gives a function as it is now, by its ARN; None where it is gone."""
+Lookup = Callable[[str], tuple[FunctionSpec, EventInvokeConfig] | None]
+"""Returns a function as it is now, by its ARN; None if it was deleted."""
 
 SendRecord = Callable[[FunctionSpec, str, str], None]
-"""Puts a function's record into the queue of an ARN."""
+"""Sends a function's record to the queue with an ARN."""
 
 
 class AsynchronousQueue:
-    """Accepts events at once and brings them to their functions.
+    """Accepts events at once, and invokes their functions later.
 
     Args:
-        pool: Where functions run.
-        workers: How many events may be under way.
-        retry_delays: Seconds before the first and the second retry; Lambda waits one minute, then two.
-        lookup: Gives the function as it is when its event is tried.
-        send_record: Gets the record of an event that failed for good.
+        pool: Runs functions.
+        workers: How many events may be in flight.
+        retry_delays: Seconds before the first and the second retry. Lambda waits one minute, then two.
+        lookup: Returns the function at the time of the attempt.
+        send_record: Sends the record of an event that failed for good.
 
     """
 
@@ -94,24 +94,24 @@ class AsynchronousQueue:
             worker.start()
 
     def accept(self, arn: str, payload: bytes) -> str:
-        """Take an event over; returns the id of its request."""
+        """Queue an event; returns its request id."""
         event = Event(arn, payload, str(uuid.uuid4()), time.monotonic())
         self._schedule(event, time.monotonic())
         return event.request_id
 
     def backlog(self, arn: str) -> int:
-        """Tell how many events of a function have not ended: waiting, under way, or to be tried again."""
+        """Count the events of a function that have not ended: queued, in flight, or to be retried."""
         with self._changed:
             return self._open[arn]
 
     def close(self) -> None:
-        """Begin nothing new."""
+        """Start no further event."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
 
     def join(self) -> None:
-        """Wait for what is under way."""
+        """Wait for the events in flight."""
         for worker in self._workers:
             worker.join()
 
@@ -128,15 +128,15 @@ class AsynchronousQueue:
                 if found is not None:
                     self._try(event, *found)
             except Exception:
-                # A fault of ours in one event must not keep all others waiting for ever.
+                # A bug here must not end the worker, or all later events would wait for ever.
                 logger.exception("%s is lost for %s", event.request_id, event.arn)
             finally:
-                # One that is to be tried again has been counted anew.
+                # A retry has been counted again.
                 with self._changed:
                     self._open[event.arn] -= 1
 
     def _next(self) -> Event | None:
-        """Wait for an event that is due; None when there will be none any more."""
+        """Wait for an event that is due; returns None after :meth:`close`."""
         with self._changed:
             while not self._closing:
                 wait = self._due[0][0] - time.monotonic() if self._due else None
@@ -145,15 +145,15 @@ class AsynchronousQueue:
                 self._changed.wait(wait)
         return None
 
-    def _try(self, event: Event, spec: FunctionSpec, terms: Terms) -> None:
+    def _try(self, event: Event, spec: FunctionSpec, config: EventInvokeConfig) -> None:
         if spec.reserved == 0:
-            # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html: without any retries.
-            self._give_up(event, spec, terms, "ZeroReservedConcurrency")
+            # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html says: without retries.
+            self._give_up(event, spec, config, "ZeroReservedConcurrency")
             return
-        left = event.arrived + terms.max_age - time.monotonic()
-        # One that never waited is tried, however little time it has.
+        left = event.arrived + config.max_age - time.monotonic()
+        # An event that never waited is tried, however little time it has.
         if left <= 0 and event.throttled:
-            self._give_up(event, spec, terms, "EventAgeExceeded")
+            self._give_up(event, spec, config, "EventAgeExceeded")
             return
         try:
             reply = self._pool.invoke(spec, event.payload, event.request_id, patience=max(left, 0))
@@ -162,21 +162,21 @@ class AsynchronousQueue:
             self._schedule(replace(event, throttled=delay), time.monotonic() + delay)
             return
         except TooManyInvocationsError:
-            self._give_up(event, spec, terms, "EventAgeExceeded")
+            self._give_up(event, spec, config, "EventAgeExceeded")
             return
         if not reply.failed or self._closing:
             return
         tried = replace(event, attempts=event.attempts + 1, reply=reply.payload)
         delay = self._retry_delays[min(event.attempts, len(self._retry_delays) - 1)]
-        if tried.attempts > terms.retries:
-            self._give_up(tried, spec, terms, "RetriesExhausted")
-        elif time.monotonic() + delay - event.arrived > terms.max_age:
-            self._give_up(tried, spec, terms, "EventAgeExceeded")
+        if tried.attempts > config.retries:
+            self._give_up(tried, spec, config, "RetriesExhausted")
+        elif time.monotonic() + delay - event.arrived > config.max_age:
+            self._give_up(tried, spec, config, "EventAgeExceeded")
         else:
             self._schedule(tried, time.monotonic() + delay)
 
-    def _give_up(self, event: Event, spec: FunctionSpec, terms: Terms, condition: str) -> None:
-        if terms.on_failure is None:
+    def _give_up(self, event: Event, spec: FunctionSpec, config: EventInvokeConfig, condition: str) -> None:
+        if config.on_failure is None:
             return
         # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
         record = {
@@ -197,4 +197,4 @@ class AsynchronousQueue:
                 "functionError": "Unhandled",
             }
             record["responsePayload"] = json.loads(event.reply)
-        self._send_record(spec, terms.on_failure, json.dumps(record))
+        self._send_record(spec, config.on_failure, json.dumps(record))

@@ -1,4 +1,4 @@
-"""What a job of S3 Batch Operations reads and writes in S3, as its role: the manifest, and the completion report."""
+"""The manifest and the completion report of an S3 Batch Operations job, which it reads and writes as its role."""
 
 import csv
 import hashlib
@@ -16,7 +16,7 @@ PREPARING = "Error occurred when preparing manifest"
 
 
 class JobError(Exception):
-    """A job cannot go on; its message is what ``describe_job`` tells."""
+    """A job failed; ``describe_job`` returns code and message."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -28,9 +28,7 @@ class Task:
     """One object of a manifest.
 
     Attributes:
-        bucket: Its name.
-        key: As it is.
-        version_id: None where the manifest has none.
+        version_id: None if the manifest has none.
 
     """
 
@@ -41,12 +39,11 @@ class Task:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a task in the end.
+    """The final result of a task.
 
     Attributes:
-        task: The object.
         code: ``Succeeded``, ``TemporaryFailure`` or ``PermanentFailure``.
-        message: What the function said.
+        message: The function's own.
 
     """
 
@@ -56,7 +53,7 @@ class Result:
 
     @property
     def status(self) -> str:
-        """The word for it in a report."""
+        """Return its name in a report."""
         return "succeeded" if self.code == "Succeeded" else "failed"
 
 
@@ -64,8 +61,8 @@ def read_manifest(s3: Any, manifest: Mapping[str, Any]) -> list[Task]:
     """Read a CSV manifest.
 
     Raises:
-        JobError: S3 would not run a job with it.
-        ClientError: The role may not read it, or it is not there.
+        JobError: S3 would reject the manifest.
+        ClientError: The role may not read it, or it does not exist.
 
     """
     location, spec = manifest["Location"], manifest["Spec"]
@@ -83,7 +80,7 @@ def read_manifest(s3: Any, manifest: Mapping[str, Any]) -> list[Task]:
 
 
 def write_manifest(s3: Any, output: Mapping[str, Any], job_id: str, tasks: Iterable[Task]) -> dict[str, Any]:
-    """Write a manifest that S3 made, encrypted as its bucket is; returns what ``describe_job`` tells of it."""
+    """Write a generated manifest, encrypted as its bucket is; returns the descriptor in ``describe_job``."""
     bucket = output["Bucket"].rpartition(":")[2]
     folder = f"{output.get('ManifestPrefix', '')}/job-{job_id}".lstrip("/")
     body = _csv([task.bucket, quote(task.key, safe="/")] for task in tasks)
@@ -130,7 +127,7 @@ def _task(fields: Mapping[str, str], line: int) -> Task:
 
 def _row(result: Result) -> list[str]:
     task, failure = result.task, "" if result.code == "Succeeded" else "PermanentFailure"
-    # In AWS's own examples the two codes are in this order, whatever the schema says.
+    # The two codes are in the order of AWS's examples, not of the schema.
     return [
         task.bucket,
         quote(task.key, safe="/"),
@@ -149,5 +146,5 @@ def _csv(rows: Iterable[list[str]]) -> bytes:
 
 
 def _put_report(s3: Any, bucket: str, key: str, body: bytes) -> None:
-    """Put a file of a report, of which AWS says that it is never encrypted with a key of KMS."""
+    """Put a file of a report, which S3 never encrypts with a KMS key."""
     s3.put_object(Bucket=bucket, Key=key, Body=body, ServerSideEncryption="AES256")

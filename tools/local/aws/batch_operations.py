@@ -1,4 +1,4 @@
-"""S3 Batch Operations: the requests of S3's control API that make jobs, tell of them and cancel them; moto has none."""
+"""S3 Batch Operations: requests of S3's control API to create, describe, list and cancel jobs. moto has none."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -15,30 +15,30 @@ from moto.core.utils import get_service_model
 from moto.s3.models import FakeDeleteMarker, s3_backends
 
 from tools.common.local_stack import local_client
-from tools.local.aws.batch_run import JobRun, Means
+from tools.local.aws.batch_run import JobRun, JobServices
 from tools.local.aws.iam import AccessControl
 
 SERVICE = "batchoperations.s3.amazonaws.com"
 PATH = "/v20180820/jobs"
 
-# Any, for moto makes its own of botocore's.
+# Any, because moto derives its own type from botocore's.
 MODEL: Any = get_service_model("s3control")
 
 ECHOED = ("ConfirmationRequired", "Description", "Manifest", "ManifestGenerator", "Operation", "Priority", "Report")
-"""What is told of a job as it was asked for, with the role."""
+"""Fields of a request that ``describe_job`` returns unchanged."""
 
 LISTED = ("JobId", "Description", "Priority", "Status", "CreationTime", "TerminationDate", "ProgressSummary")
-"""What a list of jobs tells of each."""
+"""Fields of each job in ``list_jobs``."""
 
 Endpoint = Callable[[], str]
 
 
 class RequestError(Exception):
-    """What S3 answers to a request that it does not take.
+    """S3 rejects a request.
 
     Attributes:
         code: The name of the error.
-        message: What is wrong.
+        message: The reason.
 
     """
 
@@ -49,7 +49,7 @@ class RequestError(Exception):
 
 @dataclass(frozen=True)
 class JobRole:
-    """The role that a job has, as the local AWS knows it."""
+    """The role of a job."""
 
     control: AccessControl
     region: str
@@ -57,7 +57,7 @@ class JobRole:
     arn: str
 
     def s3(self) -> Any:
-        """Make a client that may do what the role may.
+        """Make a client with the role's permissions.
 
         Raises:
             PermissionError: S3 may not assume the role.
@@ -70,35 +70,40 @@ class JobRole:
 
 
 class BatchOperations:
-    """Stands before an application and answers these requests itself.
+    """Answers requests about jobs, and passes on all others.
 
     Args:
-        application: What answers all others.
-        control: Decides who may; of those who ask, only the administrator.
-        region: Where jobs are.
-        endpoint: Gives where the local AWS listens.
-        means: What jobs run by.
+        application: Answers the others.
+        control: Authorizes; only the administrator may make jobs.
+        region: The jobs' region.
+        endpoint: Returns the endpoint of the local AWS.
+        services: The services that jobs use.
 
     """
 
     def __init__(
-        self, application: WSGIApplication, control: AccessControl, region: str, endpoint: Endpoint, means: Means
+        self,
+        application: WSGIApplication,
+        control: AccessControl,
+        region: str,
+        endpoint: Endpoint,
+        services: JobServices,
     ) -> None:
         self._application = application
         self._control = control
         self._region = region
         self._endpoint = endpoint
-        self._means = means
+        self._services = services
         self._jobs: dict[str, JobRun] = {}
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        """Begin no further task of any job."""
+        """Start no further task of any job."""
         for job in self._jobs.values():
             job.cancel()
 
     def join(self) -> None:
-        """Wait for what is under way."""
+        """Wait for the tasks in flight."""
         for job in self._jobs.values():
             job.join()
 
@@ -110,7 +115,7 @@ class BatchOperations:
         result: Any
         try:
             if not self._control.is_administrator(environ.get("HTTP_AUTHORIZATION", "")):
-                raise RequestError("AccessDenied", f"You may not {operation}")  # noqa: TRY301 - answered like all others
+                raise RequestError("AccessDenied", f"You may not {operation}")  # noqa: TRY301 - answered below, like all others
             result = answer()
         except RequestError as error:
             result = error
@@ -121,7 +126,7 @@ class BatchOperations:
         return [body]
 
     def _operation(self, environ: WSGIEnvironment, rest: str) -> tuple[str, Callable[[], dict[str, Any]]]:
-        """Name what is asked for, and what answers it."""
+        """Return the operation's name, and the function that answers it."""
         query = parse_qs(environ["QUERY_STRING"])
         match environ["REQUEST_METHOD"], rest.split("/"):
             case "POST", [""]:
@@ -135,17 +140,17 @@ class BatchOperations:
 
     def _create(self, request: dict[str, Any]) -> dict[str, str]:
         if "LambdaInvoke" not in request["Operation"] or request.get("ConfirmationRequired"):
-            raise RequestError("BadRequestException", "Here are only jobs that call a function and wait for nobody")
+            raise RequestError("BadRequestException", "Only jobs that invoke a function, unconfirmed, are supported")
         if request["Operation"]["LambdaInvoke"].get("InvocationSchemaVersion") != "2.0":
-            raise RequestError("BadRequestException", "Here is only InvocationSchemaVersion 2.0")
+            raise RequestError("BadRequestException", "Only InvocationSchemaVersion 2.0 is supported")
         if ("Manifest" in request) == ("ManifestGenerator" in request):
-            raise RequestError("BadRequestException", "A job has either a Manifest or a ManifestGenerator")
+            raise RequestError("BadRequestException", "Give either a Manifest or a ManifestGenerator")
         token = request["ClientRequestToken"]
         with self._lock:
             job = next((job for job in self._jobs.values() if job.request["ClientRequestToken"] == token), None)
             if job is None:
                 role = JobRole(self._control, self._region, self._endpoint, request["RoleArn"])
-                job = JobRun(request, role, self._means)
+                job = JobRun(request, role, self._services)
                 self._jobs[job.job_id] = job
         if job.request != request:
             raise RequestError("IdempotencyException", "Another job was made with this ClientRequestToken")
@@ -170,7 +175,7 @@ class BatchOperations:
             **{name: job.request.get(name) for name in (*ECHOED, "RoleArn")},
             "JobId": job.job_id,
             "JobArn": f"arn:aws:s3:{self._region}:{DEFAULT_ACCOUNT_ID}:job/{job.job_id}",
-            # Before what it has led to: of a job that has ended, all must be told.
+            # Read first: once the job has ended, the fields below are final.
             "Status": job.state,
             "ProgressSummary": job.progress(),
             "FailureReasons": [{"FailureCode": one.code, "FailureReason": str(one)} for one in job.reasons],
@@ -182,7 +187,7 @@ class BatchOperations:
 
     def _update(self, job_id: str, query: dict[str, list[str]]) -> dict[str, str]:
         job, (wanted,) = self._job(job_id), query["requestedJobStatus"]
-        # None waits to be made Ready.
+        # No job waits to be made Ready.
         if wanted != "Cancelled" or not job.cancel():
             raise RequestError("JobStatusException", f"A job that is {job.state} cannot become {wanted}")
         reason = query.get("statusUpdateReason")
@@ -190,7 +195,7 @@ class BatchOperations:
 
 
 def keys_of(bucket: str) -> list[str]:
-    """The keys of all objects that a bucket has now; none of one that there is not."""
+    """Return the keys of all objects in a bucket; none if the bucket does not exist."""
     found = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets.get(bucket)
     if found is None:
         return []
@@ -198,7 +203,7 @@ def keys_of(bucket: str) -> list[str]:
 
 
 def _content(operation: str, environ: WSGIEnvironment) -> dict[str, Any]:
-    """Read a request as botocore reads an answer: what it is made of is the same."""
+    """Parse a request as botocore parses an answer: both have the same kinds of elements."""
     body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
     response = {"status_code": 200, "headers": {}, "body": body}
     parsed: dict[str, Any] = create_parser("rest-xml").parse(response, MODEL.operation_model(operation).input_shape)

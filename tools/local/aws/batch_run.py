@@ -1,4 +1,4 @@
-"""One job of S3 Batch Operations: finds its objects, calls the function with each, reports what came of it."""
+"""One S3 Batch Operations job: finds its objects, invokes the function for each, and writes the report."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ from tools.local.aws.batch_files import PREPARING, JobError, Result, Task, read_
 from tools.local.aws.environment import Reply
 
 ATTEMPTS = 3
-"""How often a task is tried; AWS does not say how often it does."""
+"""Attempts of each task. AWS does not document its number."""
 
 THRESHOLD_TASKS, THRESHOLD_SHARE = 1000, 0.5
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-job-status.html#batch-ops-job-status-failure"""
@@ -28,24 +28,24 @@ logger = logging.getLogger(__name__)
 
 
 class Role(Protocol):
-    """What a job does as the role that it has."""
+    """The role of a job."""
 
     def s3(self) -> Any:
-        """Make a client, or raise PermissionError where S3 may not assume the role."""
+        """Make a client with the role's permissions; raises PermissionError if S3 may not assume the role."""
 
     def may(self, action: str, resource: str) -> bool:
-        """Whether the role allows what S3 does with it of its own accord."""
+        """Whether the role allows an action that S3 takes on its own."""
 
 
 @dataclass(frozen=True)
-class Means:
-    """What jobs run by.
+class JobServices:
+    """The services that jobs use.
 
     Attributes:
-        invoke: Calls the function of an ARN with an event when there is room for it; None where it is told to stop
-            before there is.
-        keys: Gives the keys of all objects of a bucket.
-        concurrency: How many tasks of a job may be under way.
+        invoke: Invokes the function with an ARN when the concurrency allows it. Returns None if the job is cancelled
+            before.
+        keys: Returns the keys of all objects in a bucket.
+        concurrency: How many tasks of a job may be in flight.
 
     """
 
@@ -58,13 +58,13 @@ class JobRun:
     """Runs a job in a thread of its own.
 
     Args:
-        request: What ``create_job`` was asked, as boto3 has it.
-        role: That of the job.
-        means: What it runs by.
+        request: The arguments of ``create_job``, in boto3's form.
+        role: The job's.
+        services: Those that it uses.
 
     """
 
-    def __init__(self, request: dict[str, Any], role: Role, means: Means) -> None:
+    def __init__(self, request: dict[str, Any], role: Role, services: JobServices) -> None:
         self.job_id = str(uuid.uuid4())
         self.request = request
         self.state = "New"
@@ -72,7 +72,7 @@ class JobRun:
         self.ended: datetime | None = None
         self.reasons: tuple[JobError, ...] = ()
         self.generated: dict[str, Any] | None = None
-        self._role, self._means = role, means
+        self._role, self._services = role, services
         self._operation = request["Operation"]["LambdaInvoke"]
         self._total = 0
         self._results: list[Result] = []
@@ -82,7 +82,7 @@ class JobRun:
         self._thread.start()
 
     def cancel(self) -> bool:
-        """Begin no further task; tells whether there was anything to cancel."""
+        """Start no further task; returns whether the job was still running."""
         with self._lock:
             if self.ended:
                 return False
@@ -95,7 +95,7 @@ class JobRun:
         self._thread.join()
 
     def progress(self) -> dict[str, int]:
-        """How many tasks there are, and what has become of them, as ``describe_job`` tells it."""
+        """Return the number of tasks, and of their results, in the form of ``describe_job``."""
         with self._lock:
             failed = self._failed()
             return {
@@ -116,7 +116,7 @@ class JobRun:
         except JobError as error:
             self.reasons = (*self.reasons, error)
         except Exception as error:
-            # A fault of ours must not leave a job that never ends.
+            # A bug here must not leave a job that never ends.
             logger.exception("job %s", self.job_id)
             self.reasons = (JobError("InternalError", repr(error)),)
         with self._lock:
@@ -136,7 +136,7 @@ class JobRun:
             raise JobError("RoleNotAssumed", str(error)) from error
 
     def _prepared(self, s3: Any) -> list[Task]:
-        """Find the objects, and try out what the role must be allowed."""
+        """Find the objects, and check the role's permissions."""
         try:
             manifest = self.request.get("Manifest")
             tasks = read_manifest(s3, manifest) if manifest else self._generated(s3)
@@ -153,7 +153,7 @@ class JobRun:
         bucket = generator["SourceBucket"].rpartition(":")[2]
         wanted = generator.get("Filter", {}).get("KeyNameConstraint", {})
         prefixes, suffixes = (tuple(wanted.get(name, [""])) for name in ("MatchAnyPrefix", "MatchAnySuffix"))
-        keys = sorted(key for key in self._means.keys(bucket) if key.startswith(prefixes) and key.endswith(suffixes))
+        keys = sorted(key for key in self._services.keys(bucket) if key.startswith(prefixes) and key.endswith(suffixes))
         tasks = [Task(bucket, key) for key in keys]
         if not tasks:
             raise JobError("NoKeysFound", f"{PREPARING}: found no keys matching the filter criteria")
@@ -167,18 +167,18 @@ class JobRun:
             raise JobError("AccessDenied", message)
 
     def _work(self, tasks: list[Task]) -> None:
-        """Call the function; what may work later is tried again when all others have been."""
+        """Invoke the function for all tasks; retry temporary failures after all others."""
         for attempt in range(1, ATTEMPTS + 1):
-            with ThreadPoolExecutor(self._means.concurrency) as pool:
+            with ThreadPoolExecutor(self._services.concurrency) as pool:
                 again = pool.map(partial(self._try, last=attempt == ATTEMPTS), tasks)
                 tasks = [task for task in again if task]
 
     def _try(self, task: Task, *, last: bool) -> Task | None:
-        """Call the function with one task, and give it back where it is to be tried again."""
+        """Invoke the function with one task; returns the task if it is to be retried."""
         if self._stop.is_set():
             return None
         task_id = base64.b64encode(uuid.uuid4().bytes).decode()
-        reply = self._means.invoke(self._operation["FunctionArn"], self._event(task, task_id), self._stop)
+        reply = self._services.invoke(self._operation["FunctionArn"], self._event(task, task_id), self._stop)
         if reply is None:
             return None
         result = _result(task, task_id, reply)
@@ -226,7 +226,7 @@ class JobRun:
 
 
 def _result(task: Task, task_id: str, reply: Reply) -> Result:
-    """Read what the function replied: https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-invoke-lambda.html."""
+    """Read the function's reply: https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-invoke-lambda.html."""
     text = reply.payload.decode(errors="replace")
     if reply.failed:
         return Result(task, "TemporaryFailure", f"Lambda returned function error: {text}")

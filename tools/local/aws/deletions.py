@@ -1,4 +1,4 @@
-"""Which deletions S3 tells of; moto tells of few, and fails where the last version to go is a delete marker."""
+"""Notifications of deletions. moto sends few, and fails if the last version to be deleted is a delete marker."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import moto.s3.models
 import moto.s3.notifications
 
-# Any, for they are patched.
+# Any, because they are patched.
 FakeDeleteMarker: Any = moto.s3.models.FakeDeleteMarker
 S3Backend: Any = moto.s3.models.S3Backend
 notifications: Any = moto.s3.notifications
@@ -16,8 +16,8 @@ MARKED = "s3:ObjectRemoved:DeleteMarkerCreated"
 
 
 @dataclass(frozen=True)
-class Gone:
-    """A version that is no more, or a delete marker that has come, with what moto asks of every object."""
+class DeletedVersion:
+    """A deleted version or a new delete marker, with the attributes that moto reads of every object."""
 
     name: str
     version_id: str
@@ -26,14 +26,14 @@ class Gone:
     multipart: None = None
 
 
-def tell_of_deletions() -> None:
-    """Tell of every delete marker, and of every version that is deleted for good, be it a marker itself."""
+def notify_deletions() -> None:
+    """Send a notification of every delete marker, and of every version or marker that is deleted for good."""
     mark, delete, send = S3Backend._set_delete_marker, S3Backend.delete_object, notifications.send_event
     event = notifications.S3NotificationEvent
 
     def set_delete_marker(backend: Any, bucket_name: str, key_name: str) -> Any:
         marker = mark(backend, bucket_name, key_name)
-        gone = Gone(key_name, marker.version_id)
+        gone = DeletedVersion(key_name, marker.version_id)
         send(backend.account_id, event(MARKED), backend.get_bucket(bucket_name), gone)
         return marker
 
@@ -45,15 +45,15 @@ def tell_of_deletions() -> None:
         is_there = version_id in [version.version_id for version in versions]
         answer = delete(backend, bucket_name, key_name, version_id, bypass)
         if is_there:
-            send(backend.account_id, event(DELETED), bucket, Gone(key_name, version_id))
+            send(backend.account_id, event(DELETED), bucket, DeletedVersion(key_name, version_id))
         return answer
 
     def send_event(account_id: str, event_name: Any, bucket: Any, key: Any) -> None:
-        # Of a bucket with versions moto tells only of the last one that goes, and that is told of above.
+        # With versioning, moto notifies only of the last version of a key, for which delete_object above has done it.
         if event_name != DELETED or not bucket.is_versioned:
-            # Where versions are suspended, what went may have been a marker, of which moto knows too little.
+            # With suspended versioning it may be a delete marker, which lacks the attributes that moto reads.
             is_marker = isinstance(key, FakeDeleteMarker)
-            send(account_id, event_name, bucket, Gone(key.name, key.version_id) if is_marker else key)
+            send(account_id, event_name, bucket, DeletedVersion(key.name, key.version_id) if is_marker else key)
 
     S3Backend._set_delete_marker = set_delete_marker
     S3Backend.delete_object = delete_object

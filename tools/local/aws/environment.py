@@ -33,15 +33,14 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class FunctionSpec:
-    """All that decides how a function runs; another code, setting or role is another specification.
+    """Everything that decides how a function runs. Other code, settings or another role need another environment.
 
     Attributes:
-        code: Where its zip is unpacked.
-        memory_size: In MiB; what is resident beyond it is killed.
+        code: The folder of its unpacked zip.
+        memory_size: In MiB. A function with more resident memory is killed.
         timeout: In seconds.
-        variables: Its environment, with the credentials of its role left out.
-        reserved: How many of it may run at once; None for as many as there are slots. An environment
-            serves on when it changes.
+        variables: Its environment variables, without the credentials of its role.
+        reserved: Its reserved concurrency; None without one. An environment stays in use when it changes.
 
     """
 
@@ -58,7 +57,7 @@ class FunctionSpec:
 
 
 class LogLine(NamedTuple):
-    """A line of a log, and when it was written, in milliseconds since 1970."""
+    """A line of a log, and its time in milliseconds since 1970."""
 
     at: int
     text: str
@@ -70,12 +69,12 @@ class LogLine(NamedTuple):
 
 @dataclass(frozen=True)
 class Reply:
-    """What came of one invocation.
+    """The result of one invocation.
 
     Attributes:
         payload: The function's reply, or the description of its error, as JSON.
         failed: Whether the function raised, timed out or died.
-        log: The lines that it and the platform logged.
+        log: The lines of the function and of the platform.
         broken: Whether the environment must be replaced.
 
     """
@@ -87,7 +86,7 @@ class Reply:
 
     @classmethod
     def of_platform(cls, kind: str, message: str) -> "Reply":
-        """Describe what went wrong outside of the function."""
+        """Describe an error outside the function."""
         error = json.dumps({"errorType": kind, "errorMessage": message}).encode()
         return cls(error, failed=True, log=(LogLine.now(f"{kind}: {message}"),), broken=True)
 
@@ -154,7 +153,7 @@ class Environment:
         return Reply(content, failed=path.endswith("/error"), log=log, broken=path.endswith("/init/error"))
 
     def kill(self) -> None:
-        """Kill the function, as the end of its host would; returns when it is gone, with its connections."""
+        """Kill the function; returns when it is gone, with its connections."""
         if self._process.poll() is None:
             end_group(self._process.pid)
             self._process.wait()
@@ -213,7 +212,7 @@ def _describe_exit(code: int) -> str:
 
 
 def _environment(spec: FunctionSpec, log_stream: str, variables: Mapping[str, str]) -> dict[str, str]:
-    """What the function sees: nothing of our own environment but where programs and certificates are."""
+    """Return the function's environment variables. Only ``PATH`` and ``LANG`` come from this process."""
     inherited = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     return {
         **inherited,
@@ -228,7 +227,7 @@ def _environment(spec: FunctionSpec, log_stream: str, variables: Mapping[str, st
         "AWS_LAMBDA_LOG_GROUP_NAME": spec.log_group,
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        # The code can't be written to on AWS, so bytecode that is not in the zip never comes to be.
+        # On AWS the code is read-only, so Python can't write byte code there.
         "PYTHONDONTWRITEBYTECODE": "1",
         **dict(spec.variables),
         **variables,

@@ -1,4 +1,4 @@
-"""EventBridge: which rules want an event, and what becomes of it where it may not be delivered."""
+"""EventBridge: matches events with rules, and delivers them to targets or dead-letter queues."""
 
 import json
 import logging
@@ -10,20 +10,20 @@ from moto.events.models import events_backends
 from moto.sqs.exceptions import QueueDoesNotExist
 from moto.sqs.models import sqs_backends
 
-from tools.local.aws.resource_policy import Service, permits
+from tools.local.aws.policy import Service, permits
 
 logger = logging.getLogger(__name__)
 
 SERVICE = "events.amazonaws.com"
 
 Invoke = Callable[[str, str, bytes], bool]
-"""Takes the ARNs of a rule and of a function, and an event; tells whether the rule may invoke the function."""
+"""Invokes a function for a rule with an event; takes both ARNs. Returns whether the rule may."""
 
 
 def publish(event: Any, region: str, invoke: Invoke) -> None:
-    """Bring an event of a service to the targets of every rule that wants it."""
+    """Deliver an event of an AWS service to the targets of every rule that matches it."""
     for rule in list(events_backends[DEFAULT_ACCOUNT_ID][region].event_buses["default"].rules.values()):
-        # To moto, what has no pattern but a schedule wants every event.
+        # For moto, a rule with a schedule and no pattern matches every event.
         wants = rule.event_pattern.get_pattern() and rule.event_pattern.matches_event(event)
         if rule.state == "ENABLED" and wants:
             for target in list(rule.targets):
@@ -34,7 +34,7 @@ def _deliver(event: Any, rule: Any, target: dict[str, Any], region: str, invoke:
     arn, body = target["Arn"], json.dumps(event)
     service = arn.split(":")[2]
     if service not in {"lambda", "sqs"}:
-        logger.warning("%s leads to %s, which gets no events here", rule.arn, arn)
+        logger.warning("%s has the target %s: only functions and queues get events here", rule.arn, arn)
         return
     delivered = invoke(rule.arn, arn, body.encode()) if service == "lambda" else _send(arn, rule.arn, body, region)
     if not delivered:
@@ -42,7 +42,7 @@ def _deliver(event: Any, rule: Any, target: dict[str, Any], region: str, invoke:
 
 
 def _give_up(body: str, rule: Any, target: dict[str, Any], region: str) -> None:
-    """Put into the target's dead-letter queue what it may not be given."""
+    """Send an event that can't be delivered to the target's dead-letter queue."""
     # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
     about = {
         "RULE_ARN": rule.arn,
@@ -55,7 +55,7 @@ def _give_up(body: str, rule: Any, target: dict[str, Any], region: str) -> None:
 
 
 def _send(queue_arn: str, rule_arn: str, body: str, region: str, **about: str) -> bool:
-    """Send a message, if the queue is there and its policy lets the rule; moto would not ask, and takes other times."""
+    """Send a message if the queue exists and its policy allows the rule to; moto does not evaluate the policy."""
     backend = sqs_backends[DEFAULT_ACCOUNT_ID][region]
     try:
         queue = backend.get_queue(queue_arn.rpartition(":")[2])

@@ -1,4 +1,4 @@
-"""IAM as AWS enforces it, on top of moto's: everyone but the administrator may do what a policy allows, and no more."""
+"""IAM as AWS enforces it, on top of moto's. Everyone but the administrator needs a policy that allows the request."""
 
 import json
 import re
@@ -20,7 +20,7 @@ from moto.sts.models import sts_backends
 from tools.local.aws.kms import key_uses
 from tools.local.aws.policy import decide, listed, trusts
 
-# Any, for they are patched.
+# Any, because they are patched.
 ActionAuthenticatorMixin: Any = authorization.ActionAuthenticatorMixin
 LambdaResponse: Any = moto.awslambda.responses.LambdaResponse
 IAMPolicy: Any = access_control.IAMPolicy
@@ -36,16 +36,16 @@ ACTIONS = {
     "Invoke": "InvokeFunction",
     "SendMessageBatch": "SendMessage",
 }
-"""Operations whose permission has another name than moto takes for it."""
+"""Operations whose permission moto calls by the wrong name."""
 
 
 class AccessControl:
-    """Decides about every request.
+    """Authorizes every request.
 
     Args:
-        administrator: The access key that stands for the account's root: it may do everything.
-        account_id: Of the account.
-        region: Where all of its services are.
+        administrator: The access key of the account's root user, who may do everything.
+        account_id: The account's.
+        region: The region of all services.
 
     """
 
@@ -55,7 +55,7 @@ class AccessControl:
         self._region = region
 
     def install(self) -> None:
-        """Take the place of moto's own decision, which would also refuse Terraform: it computes signatures wrongly."""
+        """Replace moto's own authorization, which computes signatures wrongly and so rejects Terraform."""
         control = self
 
         def authorize(request: Any, iam_request_class: type, resource: str = "*") -> None:
@@ -81,10 +81,10 @@ class AccessControl:
         return f"Credential={self.administrator}/" in authorization
 
     def authorize(self, request: Any, iam_request_class: type, resource: str) -> None:
-        """Let a request pass, or raise what AWS would answer."""
+        """Return if the request is allowed; else raise the error that AWS would answer."""
         authorization = request.headers.get("Authorization", "")
         if not authorization:
-            # A presigned URL says the same in its query.
+            # A presigned URL has the key in its query.
             authorization = f"Credential={request.querystring.get('X-Amz-Credential', [''])[0]}"
         if self.is_administrator(authorization):
             return
@@ -105,7 +105,7 @@ class AccessControl:
         else:
             self._check_s3(checked._access_key, checked._action, resource)
             if checked._action == "s3:GetObject" and self._is_missing(resource):
-                # Whoever may not list a bucket is not told what it lacks.
+                # Without permission to list the bucket, S3 answers 403 for a missing key.
                 self._check_s3(checked._access_key, "s3:ListBucket", resource.partition("/")[0])
         if not (
             self._is_within_boundary(checked._access_key, checked._action, resource)
@@ -114,10 +114,10 @@ class AccessControl:
             checked._raise_access_denied()
 
     def role_keys(self, role_arn: str, service: str = LAMBDA) -> tuple[str, str, str]:
-        """Assume a role, as a service does: access key id, secret access key and session token.
+        """Assume a role for an AWS service; returns access key id, secret access key and session token.
 
         Raises:
-            PermissionError: The role's trust policy does not let the service, or there is no such role.
+            PermissionError: The role does not exist, or its trust policy does not allow the service.
 
         """
         try:
@@ -138,7 +138,7 @@ class AccessControl:
         return assumed.access_key_id, assumed.secret_access_key, assumed.session_token
 
     def role_may(self, role_arn: str, action: str, resource: str) -> bool:
-        """Whether a role allows what a service does with it of its own accord."""
+        """Whether a role allows an action that a service takes on its own, without a request of the role."""
         try:
             role = iam_backends[self._account_id]["aws"].get_role_by_arn(role_arn)
         except NotFoundException:
@@ -148,7 +148,7 @@ class AccessControl:
         return _allow(documents, action, resource) and self._boundary_allows(role, action, resource)
 
     def _check_s3(self, caller: Any, action: str, resource: str) -> None:
-        """Raise, unless a policy of caller or bucket allows it, none denies it, and it is within the boundary."""
+        """Raise unless a policy of caller or bucket allows the action, none denies it, and the boundary allows it."""
         documents = _documents(caller)
         bucket = s3_backends[self._account_id]["aws"].buckets.get(resource.rpartition(":::")[2].partition("/")[0])
         if bucket is not None and bucket.policy:
@@ -161,7 +161,7 @@ class AccessControl:
             raise S3AccessDeniedError
 
     def _is_within_boundary(self, caller: Any, action: str, resource: str) -> bool:
-        """Whether the permissions boundary of a role, where it has one, allows it too; moto does not ask."""
+        """Whether the caller's permissions boundary, if any, allows the action; moto does not check it."""
         return not isinstance(caller, AssumedRoleAccessKey) or self._boundary_allows(
             self._role(caller), action, resource
         )
@@ -174,9 +174,9 @@ class AccessControl:
         return _allow([boundary], action, resource)
 
     def _may_use_keys(self, caller: Any, action: str, resource: str, request: Any) -> bool:
-        """Whether the caller's policies allow what the service does with keys on its behalf.
+        """Whether the caller's policies allow the KMS actions that the service takes for the request.
 
-        Policies of keys are not asked: every key's leaves it to the account's, and none of ours says more of a role.
+        Key policies are not evaluated: each key's leaves the decision to the account's IAM policies.
         """
         documents = _documents(caller)
         return all(
@@ -187,7 +187,7 @@ class AccessControl:
         )
 
     def _function_arn(self, path: str) -> str:
-        """The function that a request to Lambda is about; moto takes each for one about all."""
+        """Return the ARN of the function that a request to Lambda is about; for moto it is about all functions."""
         found = re.search(r"/functions/([^/]+)", unquote(path))
         if found is None:
             return "*"
@@ -203,7 +203,7 @@ class AccessControl:
 
 
 def _documents(caller: Any) -> list[dict[str, Any]]:
-    """The policies of a user or a role."""
+    """Return the policies of a user or a role."""
     return [IAMPolicy(policy)._policy_json for policy in caller.collect_policies()]
 
 
@@ -215,7 +215,7 @@ def _allow(
     callers: frozenset[str] = frozenset(),
     context: Mapping[str, str] | None = None,
 ) -> bool:
-    """Whether a statement allows it and none denies it."""
+    """Whether a statement allows the action and none denies it."""
     decisions = {
         decide(statement, action, resource, callers, context)
         for document in documents

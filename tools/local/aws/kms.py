@@ -1,4 +1,4 @@
-"""Which keys of KMS a request to S3 or SQS uses on its caller's behalf; moto encrypts for whoever asks."""
+"""The KMS keys that S3 and SQS use for a request. moto encrypts without asking whether the caller may use the key."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from moto.sqs.models import sqs_backends
 
 @dataclass(frozen=True)
 class KeyUse:
-    """What a service does with a key, for which its caller must be allowed it.
+    """Actions that a service takes with a key, which its caller must be allowed.
 
     Attributes:
         actions: Such as ``kms:Decrypt``.
-        key_arn: The key's, however it was named.
-        via: The service, as the condition ``kms:ViaService`` names it.
+        key_arn: The ARN, even if the request names the key by id or alias.
+        via: The service's name in the condition ``kms:ViaService``.
 
     """
 
@@ -26,20 +26,20 @@ class KeyUse:
 
 
 def key_uses(action: str, resource: str, request: Any, account_id: str, region: str) -> tuple[KeyUse, ...]:
-    """The keys that a request uses.
+    """Return the keys that a request uses.
 
     Args:
         action: Such as ``s3:PutObject``.
         resource: The ARN of an object or a queue.
-        request: moto's, for its headers and its query.
-        account_id: Of the account.
-        region: Of the service.
+        request: moto's.
+        account_id: The account's.
+        region: The service's.
 
     """
     if action == "sqs:SendMessage":
         queue = sqs_backends[account_id][region].queues.get(resource.rpartition(":")[2])
         key = getattr(queue, "kms_master_key_id", None)
-        # SQS decrypts the data key that it uses again for the next message.
+        # SQS reuses a data key for later messages, which it decrypts for each.
         actions: tuple[str, ...] = ("kms:GenerateDataKey", "kms:Decrypt")
     elif action in {"s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"}:
         bucket_name, _, name = resource.rpartition(":::")[2].partition("/")
@@ -52,7 +52,7 @@ def key_uses(action: str, resource: str, request: Any, account_id: str, region: 
         actions = ("kms:Decrypt",) if reading else ("kms:GenerateDataKey",)
     else:
         return ()
-    # The policies of AWS's own keys let everybody in the account use them, through their service.
+    # The policies of AWS managed keys allow everyone in the account to use them through their service.
     if not key or "alias/aws/" in key:
         return ()
     service = action.partition(":")[0]
@@ -65,7 +65,7 @@ def _key_of_object(account_id: str, bucket: Any, name: str, version: str | None)
 
 
 def _key_to_be(bucket: Any, headers: Mapping[str, str]) -> str | None:
-    """The key that an object will be encrypted with: by its own header, else as the bucket's is by default."""
+    """Return the key of a new object: its own header's, else the bucket's default."""
     if "x-amz-server-side-encryption" in headers:
         return headers.get("x-amz-server-side-encryption-aws-kms-key-id")
     by_default = (bucket.encryption or {}).get("Rule", {}).get("ApplyServerSideEncryptionByDefault", {})

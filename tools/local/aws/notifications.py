@@ -1,4 +1,4 @@
-"""S3's notifications: which of them moto sends, what they say, when they come, and which configurations S3 refuses."""
+"""S3's notifications: corrects which moto sends, when, and with which content, and rejects invalid configurations."""
 
 import itertools
 import json
@@ -16,24 +16,24 @@ import moto.s3.notifications
 import moto.s3.responses
 from moto.s3.exceptions import S3ClientError
 
-from tools.local.aws.deletions import DELETED, MARKED, tell_of_deletions
+from tools.local.aws.deletions import DELETED, MARKED, notify_deletions
 
 logger = logging.getLogger(__name__)
 
-# Any, for they are patched.
+# Any, because they are patched.
 Bucket: Any = moto.s3.models.FakeBucket
 Notification: Any = moto.s3.models.Notification
 S3Response: Any = moto.s3.responses.S3Response
 notifications: Any = moto.s3.notifications
 
 Notify = Callable[[str, bytes], None]
-"""Takes a function's ARN and an event for it."""
+"""Sends an event to the function with an ARN."""
 
 Publish = Callable[[dict[str, Any]], None]
-"""Takes an event for EventBridge."""
+"""Sends an event to EventBridge."""
 
 MayNotify = Callable[[str, str], bool]
-"""Tells whether a bucket may notify a function or a queue; takes the ARNs of both."""
+"""Whether a bucket may notify a function or a queue; takes both ARNs."""
 
 REASONS = {
     "s3:ObjectCreated:Put": "PutObject",
@@ -49,23 +49,23 @@ DELETIONS = {DELETED: "Permanently Deleted", MARKED: "Delete Marker Created"}
 
 
 class InvalidArgumentError(S3ClientError):
-    """S3 refuses a notification configuration."""
+    """S3 rejects a notification configuration."""
 
     def __init__(self, message: str) -> None:
         super().__init__("InvalidArgument", message)
 
 
 class Notifications:
-    """Collects the S3 notifications of a request, and dispatches them when it is answered.
+    """Collects the S3 notifications of a request, and sends them after the answer.
 
-    moto sends them in the middle of a PUT: the uploader would wait for the function, which would not yet find the
-    object's metadata.
+    moto sends them in the middle of a PUT. The uploader would wait for the function, and the function would not find
+    the object's metadata yet.
 
     Args:
         application: moto's.
-        notify: Gets each function's ARN and its event.
-        publish: Gets each event for EventBridge.
-        may_notify: Asked for each function and queue that a bucket is to notify.
+        notify: Called with each function's ARN and its event.
+        publish: Called with each event for EventBridge.
+        may_notify: Called for each function and queue in a configuration.
 
     """
 
@@ -86,7 +86,7 @@ class Notifications:
             try:
                 deliver()
             except Exception:
-                # It is no fault of the uploader, who has been told that all is well.
+                # The upload itself succeeded, so the uploader must not get an error.
                 logger.exception("a notification is lost")
         return answer
 
@@ -95,7 +95,7 @@ class Notifications:
         configure = Bucket.set_notification_configuration
 
         def send_event(account_id: str, event_name: Any, bucket: Any, key: Any) -> None:
-            # moto sends a Put too for a multipart upload that is complete, so each would be resized twice.
+            # moto also sends a Put for a completed multipart upload, so each would be resized twice.
             if key.multipart is None or event_name != notifications.S3NotificationEvent.OBJECT_CREATED_PUT_EVENT:
                 send(account_id, event_name, bucket, key)
 
@@ -123,7 +123,7 @@ class Notifications:
                 self._check(bucket)
             except S3ClientError:
                 bucket.notification_configuration = before
-                # Nor are its queues told that it works.
+                # S3 sends no test event to the queues of an invalid configuration.
                 self._collected.deliveries.clear()
                 raise
 
@@ -135,29 +135,29 @@ class Notifications:
         notifications._send_event_bridge_message = send_event_bridge_message
         Bucket.set_notification_configuration = set_notification_configuration
         Notification._key_matches = _key_matches
-        tell_of_deletions()
-        _tell_whether_eventbridge_is_told()
+        notify_deletions()
+        _report_eventbridge_setting()
 
     def _complete(self, record: dict[str, Any], bucket: Any, key: Any) -> None:
-        """Add what S3 says and moto does not."""
+        """Add the fields that moto leaves out."""
         record["userIdentity"] = {"principalId": "AWS:LOCAL"}
         record["requestParameters"] = {"sourceIPAddress": "127.0.0.1"}
         record["responseElements"] = {"x-amz-request-id": "LOCAL", "x-amz-id-2": "LOCAL"}
         described = record["s3"]["object"]
-        # S3 leaves slashes as they are.
+        # S3 does not encode slashes.
         described["key"] = quote_plus(key.name, safe="/")
         described["sequencer"] = f"{next(self._sequence):018X}"
         if bucket.is_versioned:
             described["versionId"] = key.version_id
         event_name = f"s3:{record['eventName']}"
         if event_name in DELETIONS:
-            # What is gone has no size, and only a marker has an ETag.
+            # A deletion has no size, and only a delete marker has an ETag.
             del described["size"]
         if event_name == DELETED:
             del described["eTag"]
 
     def _check(self, bucket: Any) -> None:
-        """Refuse what S3 refuses when it is configured: what it could not do, or would have to do twice."""
+        """Reject a configuration with a destination that the bucket may not use, or with overlapping filters."""
         configuration = bucket.notification_configuration
         if configuration is None:
             return
@@ -171,8 +171,8 @@ class Notifications:
             )
 
 
-def _tell_whether_eventbridge_is_told() -> None:
-    """Tell whether a bucket sends its events to EventBridge; moto does not, and a second plan would enable it again."""
+def _report_eventbridge_setting() -> None:
+    """Return EventBridge's part of a bucket's configuration. moto omits it, so each plan would enable it again."""
     get = S3Response.get_bucket_notification
 
     def get_bucket_notification(response: Any) -> Any:
@@ -193,9 +193,9 @@ def _tell_whether_eventbridge_is_told() -> None:
 def _eventbridge_event(
     account_id: str, bucket: Any, event_name: str, key: Any, record: dict[str, Any]
 ) -> dict[str, Any]:
-    """The same as EventBridge has it: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html."""
+    """Convert a notification to EventBridge's format: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html."""
     described = record["s3"]["object"]
-    # Keys are as they are.
+    # Keys are not encoded here.
     names = {"size": "size", "eTag": "etag", "versionId": "version-id", "sequencer": "sequencer"}
     about = {"key": key.name, **{names[name]: described[name] for name in names.keys() & described.keys()}}
     event: dict[str, Any] = {
@@ -224,7 +224,7 @@ def _eventbridge_event(
 
 
 def _filter(notification: Any) -> dict[str, str]:
-    """What the key must begin and end with: S3 takes it form-encoded."""
+    """Return the prefix and the suffix of a filter, which S3 takes form-encoded."""
     rules = notification.filters.get("S3Key", {}).get("FilterRule", [])
     return {rule["Name"]: unquote_plus(rule["Value"] or "") for rule in rules}
 
@@ -246,5 +246,5 @@ def _overlap(one: Any, other: Any) -> bool:
 
 
 def _covers(events: str, event: str) -> bool:
-    """Whether ``s3:ObjectCreated:*`` is told of ``s3:ObjectCreated:Put``, and each of itself."""
+    """Whether a pattern such as ``s3:ObjectCreated:*`` includes an event such as ``s3:ObjectCreated:Put``."""
     return events == event or (events.endswith(":*") and event.startswith(events.removesuffix("*")))

@@ -1,14 +1,15 @@
-"""What a policy says of a request, as AWS reads it; moto reads patterns, conditions and principals otherwise."""
+"""Evaluates policies as AWS does; moto treats patterns, conditions and principals differently."""
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from moto.iam.access_control import PermissionResult
 
 
 def matches(pattern: str, value: str, flags: int = 0) -> bool:
-    """Whether a pattern fits: ``*`` and ``?`` are wildcards and all else is literal."""
+    """Whether a pattern matches: ``*`` and ``?`` are wildcards, everything else is literal."""
     expression = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
     return re.fullmatch(expression, value, re.DOTALL | flags) is not None
 
@@ -31,14 +32,14 @@ def decide(
     callers: frozenset[str],
     context: Mapping[str, str] | None = None,
 ) -> PermissionResult:
-    """Tell what a statement says.
+    """Evaluate one statement.
 
     Args:
-        statement: Of an identity's policy, or of a resource's, which names principals.
+        statement: Of an identity policy, or of a resource policy, which names principals.
         action: Such as ``s3:GetObject``.
-        resource: Its ARN.
-        callers: The ARNs that whoever asks is known by.
-        context: What else is known of the request: condition keys in lower case to values.
+        resource: The ARN.
+        callers: All ARNs of the caller.
+        context: The request's condition keys, in lower case, and their values.
 
     """
     is_about_it = (
@@ -52,8 +53,46 @@ def decide(
     return PermissionResult.PERMITTED if statement["Effect"] == "Allow" else PermissionResult.DENIED
 
 
+@dataclass(frozen=True)
+class Service:
+    """An AWS service that acts for a resource.
+
+    Attributes:
+        name: Such as ``s3.amazonaws.com``.
+        source_arn: The ARN of the bucket or rule that it acts for.
+        account_id: That resource's account.
+
+    """
+
+    name: str
+    source_arn: str
+    account_id: str
+
+
+def permits(statements: Any, service: Service, action: str, resource: str) -> bool:
+    """Whether a resource policy allows a service an action, and does not deny it; moto does not check it.
+
+    Args:
+        statements: One or several, of the policy of a function or a queue.
+        service: The caller.
+        action: Such as ``lambda:InvokeFunction``.
+        resource: The ARN of the function or the queue.
+
+    """
+    context = {"aws:sourcearn": service.source_arn, "aws:sourceaccount": service.account_id}
+    effects = {
+        statement["Effect"]
+        for statement in listed(statements)
+        if _names_service(statement.get("Principal"), service.name)
+        and applies(statement, "Action", action, re.IGNORECASE)
+        and applies(statement, "Resource", resource)
+        and conditions_met(statement.get("Condition", {}), context)
+    }
+    return effects == {"Allow"}
+
+
 def trusts(document: dict[str, Any], service: str) -> bool:
-    """Whether a role's trust policy lets a service of AWS assume it."""
+    """Whether a role's trust policy allows an AWS service to assume it."""
     effects = {
         statement["Effect"]
         for statement in listed(document["Statement"])
@@ -64,12 +103,12 @@ def trusts(document: dict[str, Any], service: str) -> bool:
 
 
 def listed(value: Any) -> list[Any]:
-    """A list of what a policy may give as one value or as a list of them."""
+    """Return a list; a policy may have a single value in its place."""
     return value if isinstance(value, list) else [value]
 
 
 def applies(statement: dict[str, Any], element: str, value: str, flags: int = 0) -> bool:
-    """Whether a statement's ``Action`` or ``Resource``, or what it says it is not, fits."""
+    """Whether a statement's ``Action`` or ``Resource``, or ``NotAction`` or ``NotResource``, applies to a value."""
     if f"Not{element}" in statement:
         return not any(matches(pattern, value, flags) for pattern in listed(statement[f"Not{element}"]))
     return any(matches(pattern, value, flags) for pattern in listed(statement.get(element, [])))
@@ -81,11 +120,18 @@ def _names(principal: Any, callers: frozenset[str]) -> bool:
     return not {"*", *callers}.isdisjoint(listed(principal.get("AWS", [])))
 
 
-def conditions_met(conditions: dict[str, dict[str, Any]], context: Mapping[str, str]) -> bool:
-    """Whether all conditions are met.
+def _names_service(principal: Any, service: str) -> bool:
+    """Whether a statement applies to a service: by its name, or to everyone."""
+    if not isinstance(principal, dict):
+        return bool(principal == "*")
+    return service in listed(principal.get("Service", [])) or "*" in listed(principal.get("AWS", []))
 
-    What is on loopback cannot be overheard, so it counts as TLS. What is not known of a request meets no condition: its
-    statement is as if it were not there.
+
+def conditions_met(conditions: dict[str, dict[str, Any]], context: Mapping[str, str]) -> bool:
+    """Whether a request meets all conditions.
+
+    Loopback counts as TLS, because nobody can intercept it. An unknown condition key is never met, so its statement has
+    no effect.
     """
     known = {"aws:securetransport": "true", **context}
     return all(

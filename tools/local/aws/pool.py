@@ -10,33 +10,33 @@ from tools.local.aws.runtime import Runtime
 from tools.local.aws.watchdog import Watchdog
 
 Credentials = Callable[[FunctionSpec], Mapping[str, str]]
-"""Gives the environment variables that let a function act as its role."""
+"""Returns the environment variables that let a function act as its role."""
 
 Log = Callable[[FunctionSpec, str, tuple[LogLine, ...]], None]
-"""Takes a function, the name of a log stream, and lines for it."""
+"""Writes lines of a function to the log stream of a name."""
 
 
 class TooManyInvocationsError(Exception):
-    """As many functions run as may; whoever waits for a reply is told to come back."""
+    """The account's concurrency is in use; a synchronous caller may retry."""
 
 
 class ReservedError(TooManyInvocationsError):
-    """As many of this function run as are reserved for it."""
+    """The function's reserved concurrency is in use."""
 
 
 class StoppingError(Exception):
-    """Nothing runs any more, for all of this is being stopped."""
+    """The local AWS is being stopped."""
 
 
 class Pool:
     """Runs functions, at most ``concurrency`` at a time.
 
     Args:
-        concurrency: The limit, over all functions, as an account on AWS has one.
-        runtime: What environments are made of.
-        watchdog: Ends them when this process is gone.
-        credentials: Asked for each new environment.
-        log: Told the lines of each invocation, when it has ended.
+        concurrency: The limit over all functions, like that of an AWS account.
+        runtime: How to run a function.
+        watchdog: Ends environments when this process is gone.
+        credentials: Called for each new environment.
+        log: Called with the lines of each invocation, when it has ended.
 
     """
 
@@ -61,12 +61,12 @@ class Pool:
         Args:
             spec: The function as it is now.
             payload: The event, as JSON.
-            request_id: Shown in its log.
+            request_id: Appears in its log.
             patience: Seconds to wait for a free slot, as asynchronous invocations do.
 
         Raises:
-            ReservedError: As many of it run as may; nobody waits for that, for others must not.
-            TooManyInvocationsError: There was no free slot.
+            ReservedError: Its reserved concurrency is in use. Waiting here would hold up other functions.
+            TooManyInvocationsError: No slot became free.
 
         """
         with self._counted(spec):
@@ -99,7 +99,7 @@ class Pool:
             self._slots.release()
 
     def kill(self, name: str) -> None:
-        """Kill every invocation of a function that is under way; its environments are replaced."""
+        """Kill all running invocations of a function; its environments are replaced."""
         with self._lock:
             environments = [one for one in self._busy if one.spec.name == name]
         for environment in environments:
@@ -129,7 +129,7 @@ class Pool:
     def _take(self, spec: FunctionSpec) -> Environment:
         with self._lock:
             fitting = next((environment for environment in self._idle if environment.spec == spec), None)
-            # An earlier state of this function never runs again; another function may have to make room.
+            # An earlier version of this function never runs again. Another function may have to make room.
             stale = [one for one in self._idle if one.spec.arn == spec.arn and one.spec != spec]
             if fitting is None and len(self._idle) - len(stale) + len(self._busy) >= self._concurrency:
                 stale += [one for one in self._idle if one not in stale][:1]

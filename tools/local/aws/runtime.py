@@ -1,4 +1,4 @@
-"""The Python that functions run in: it has what Lambda's own has, and nothing else."""
+"""The Python that runs functions. It has the packages of Lambda's Python runtime, and no others."""
 
 import sys
 from dataclasses import dataclass

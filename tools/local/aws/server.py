@@ -1,4 +1,4 @@
-"""The local AWS's one process: moto's APIs on a loopback port, and the functions that they invoke."""
+"""The server of the local AWS: moto's APIs on a loopback port, and the functions that they invoke."""
 
 import base64
 import contextlib
@@ -26,15 +26,15 @@ from moto.sqs.models import sqs_backends
 from werkzeug.serving import make_server
 
 from tools.common.local_stack import local_client
-from tools.local.aws import eventbridge, moto_gaps, s3_gaps
-from tools.local.aws.asynchronous import THROTTLE_SECONDS, AsynchronousQueue, Terms
+from tools.local.aws import eventbridge, moto_patches, s3_patches
+from tools.local.aws.asynchronous import THROTTLE_SECONDS, AsynchronousQueue, EventInvokeConfig
 from tools.local.aws.batch_operations import BatchOperations, keys_of
-from tools.local.aws.batch_run import Means
+from tools.local.aws.batch_run import JobServices
 from tools.local.aws.environment import FunctionSpec, LogLine, Reply
 from tools.local.aws.iam import AccessControl
 from tools.local.aws.notifications import Notifications
+from tools.local.aws.policy import Service, permits
 from tools.local.aws.pool import Pool, TooManyInvocationsError
-from tools.local.aws.resource_policy import Service, permits
 from tools.local.aws.runtime import Runtime
 from tools.local.aws.watchdog import Watchdog
 
@@ -42,22 +42,22 @@ REGION = "eu-west-2"
 LOG_TAIL_BYTES = 4096
 
 TURN_SECONDS = 1
-"""How long a job's task waits for its turn before it looks whether it is to stop."""
+"""How long a task of a job waits for a slot before it checks whether the job was cancelled."""
 
 logger = logging.getLogger(__name__)
 
 
 class RequestHandler(MotoRequestHandler):
-    """moto's, without waiting for small packets to become large ones: a PUT takes 11 ms in place of 54."""
+    """moto's, without Nagle's algorithm: a PUT takes 11 ms instead of 54."""
 
     disable_nagle_algorithm = True
 
     def log_request(self, *_: Any) -> None:
-        """Say nothing of each request."""
+        """Log no requests."""
 
 
 class TooManyRequestsError(JsonRESTError):
-    """What Lambda answers when as many functions run as may."""
+    """Lambda's answer when the concurrency is in use."""
 
     code = 429
 
@@ -66,7 +66,7 @@ class TooManyRequestsError(JsonRESTError):
 
 
 class InvalidRequestContentError(JsonRESTError):
-    """What Lambda answers to an event that is no JSON."""
+    """Lambda's answer to an event that is not JSON."""
 
     code = 400
 
@@ -81,7 +81,7 @@ class Server:
         port: To listen on; 0 for any that is free.
         concurrency: How many functions may run at a time.
         retry_delays: Seconds before the retries of an asynchronous invocation.
-        runtime: What functions run in.
+        runtime: How to run a function.
 
     """
 
@@ -92,13 +92,13 @@ class Server:
         notifying = Notifications(
             DomainDispatcherApplication(create_backend_app), self._notify, self._publish, _bucket_may_notify
         )
-        means = Means(self._run_task, keys_of, concurrency)
-        self._batch = BatchOperations(notifying, self._control, REGION, lambda: self.endpoint, means)
+        services = JobServices(self._run_task, keys_of, concurrency)
+        self._batch = BatchOperations(notifying, self._control, REGION, lambda: self.endpoint, services)
         application = self.wrap(self._batch)
-        # First of all: where the port is in use, there is nothing to clean up.
+        # Before anything that needs a clean-up: the port may be in use.
         self._http = make_server("127.0.0.1", port, application, threaded=True, request_handler=RequestHandler)
         self.endpoint = f"http://127.0.0.1:{self._http.server_port}"
-        # How often it looks whether it should end.
+        # How often it checks whether it should end.
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05})
         self._scratch = Path(tempfile.mkdtemp(prefix="local-aws-"))
         self._watchdog = Watchdog(self._scratch)
@@ -107,15 +107,15 @@ class Server:
         self._install()
 
     def wrap(self, application: WSGIApplication) -> WSGIApplication:
-        """Return what answers the requests; tests put faults in between."""
+        """Return the application that answers requests; tests add faults."""
         return application
 
     def start(self) -> None:
-        """Begin to answer."""
+        """Start answering requests."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End everything: nothing new begins, what runs is ended, the API goes last, for functions may need it."""
+        """Stop everything. The API stops last, because running functions may need it."""
         self._queue.close()
         self._batch.close()
         self._pool.close()
@@ -128,26 +128,26 @@ class Server:
 
     def _install(self) -> None:
         self._control.install()
-        moto_gaps.forget_what_is_deleted()
-        moto_gaps.run_functions(self._invoke)
-        moto_gaps.keep_function_settings()
-        moto_gaps.take_code_from_s3()
-        moto_gaps.change_keys_of_log_groups()
-        moto_gaps.keep_policies_of_queues()
-        moto_gaps.delete_messages_one_at_a_time()
-        s3_gaps.list_versions_without_bodies()
-        s3_gaps.list_versions_encoded()
-        s3_gaps.dispose_of_delete_markers()
-        s3_gaps.tell_of_delete_markers()
-        s3_gaps.delete_what_is_there()
-        s3_gaps.complete_restores()
-        s3_gaps.ask_for_customer_keys()
-        s3_gaps.drop_checksums_of_parts()
-        s3_gaps.limit_metadata()
+        moto_patches.free_deleted_objects()
+        moto_patches.run_functions(self._invoke)
+        moto_patches.keep_function_settings()
+        moto_patches.load_code_from_s3()
+        moto_patches.update_log_group_keys()
+        moto_patches.keep_queue_policies()
+        moto_patches.serialize_message_deletions()
+        s3_patches.list_versions_without_bodies()
+        s3_patches.list_versions_encoded()
+        s3_patches.dispose_of_delete_markers()
+        s3_patches.report_delete_markers()
+        s3_patches.accept_if_match_any()
+        s3_patches.complete_restores()
+        s3_patches.require_customer_keys()
+        s3_patches.drop_composite_checksums()
+        s3_patches.limit_metadata()
 
     def _notify(self, arn: str, event: bytes) -> None:
         bucket_arn = json.loads(event)["Records"][0]["s3"]["bucket"]["arn"]
-        # It might when it was configured, but may not any more.
+        # The permission may have been removed since the bucket was configured.
         if _bucket_may_notify(bucket_arn, arn):
             self._queue.accept(arn, event)
         else:
@@ -183,7 +183,7 @@ class Server:
         return reply.payload
 
     def _run_task(self, arn: str, payload: bytes, stop: threading.Event) -> Reply | None:
-        """Invoke a function for a job, which waits for its turn as long as it is not told to stop."""
+        """Invoke a function for a job; waits for a slot until the job is cancelled, and then returns None."""
         while not stop.is_set():
             function = _function(arn)
             if function is None:
@@ -194,9 +194,9 @@ class Server:
                 stop.wait(THROTTLE_SECONDS)
         return None
 
-    def _lookup(self, arn: str) -> tuple[FunctionSpec, Terms] | None:
+    def _lookup(self, arn: str) -> tuple[FunctionSpec, EventInvokeConfig] | None:
         function = _function(arn)
-        return (self._spec(function), _terms(function)) if function else None
+        return (self._spec(function), _event_invoke_config(function)) if function else None
 
     def _spec(self, function: LambdaFunction) -> FunctionSpec:
         logging_config = function.get_configuration()["LoggingConfig"]
@@ -222,7 +222,7 @@ class Server:
             scratch = Path(tempfile.mkdtemp(dir=self._scratch))
             with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as archive:
                 archive.extractall(scratch)
-            # Another thread may have been faster, with the same content.
+            # Another thread may have created it.
             with contextlib.suppress(OSError):
                 scratch.rename(folder)
         return folder
@@ -233,7 +233,7 @@ class Server:
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
-            # What a function leaves there goes with the rest.
+            # Files that functions leave there are removed with the rest.
             "TMPDIR": str(self._scratch),
             "AWS_ACCESS_KEY_ID": access_key_id,
             "AWS_SECRET_ACCESS_KEY": secret_access_key,
@@ -241,7 +241,7 @@ class Server:
         }
 
     def _write_log(self, spec: FunctionSpec, stream: str, lines: tuple[LogLine, ...]) -> None:
-        """Write as the function's role, which may not be allowed to; a log group that is gone is not made again."""
+        """Write lines if the function's role allows it; a deleted log group is not created again."""
         backend = logs_backends[DEFAULT_ACCOUNT_ID][REGION]
         arn = f"arn:aws:logs:{REGION}:{DEFAULT_ACCOUNT_ID}:log-group:{spec.log_group}:log-stream:{stream}"
         may = all(self._control.role_may(spec.role, f"logs:{one}", arn) for one in ("CreateLogStream", "PutLogEvents"))
@@ -253,13 +253,13 @@ class Server:
         group.put_log_events(stream, [{"timestamp": line.at, "message": line.text} for line in lines])
 
     def _send_record(self, spec: FunctionSpec, queue_arn: str, record: str) -> None:
-        """Send with the credentials of the function's role, whose policy must allow it, as on AWS."""
+        """Send a record with the credentials of the function's role, whose policy must allow it, as on AWS."""
         try:
             sqs = local_client("sqs", self.endpoint, REGION, *self._control.role_keys(spec.role))
             name = queue_arn.rpartition(":")[2]
             sqs.send_message(QueueUrl=f"{self.endpoint}/{DEFAULT_ACCOUNT_ID}/{name}", MessageBody=record)
         except (BotoCoreError, ClientError, PermissionError) as error:
-            logger.warning("%s cannot tell %s of a failed event: %s", spec.name, queue_arn, error)
+            logger.warning("%s cannot send the record of a failed event to %s: %s", spec.name, queue_arn, error)
 
 
 def _function(arn: str) -> LambdaFunction | None:
@@ -279,20 +279,20 @@ def _bucket_may_notify(bucket_arn: str, arn: str) -> bool:
 
 
 def _may_invoke(arn: str, service: str, source_arn: str) -> bool:
-    """Whether a function is there, and its policy lets a service invoke it; moto asks for neither."""
+    """Whether a function exists and its policy allows a service to invoke it; moto checks neither."""
     function = _function(arn)
-    asker = Service(service, source_arn, DEFAULT_ACCOUNT_ID)
+    caller = Service(service, source_arn, DEFAULT_ACCOUNT_ID)
     return function is not None and permits(
-        function.policy.statements, asker, "lambda:InvokeFunction", function.function_arn
+        function.policy.statements, caller, "lambda:InvokeFunction", function.function_arn
     )
 
 
-def _terms(function: LambdaFunction) -> Terms:
+def _event_invoke_config(function: LambdaFunction) -> EventInvokeConfig:
     if not function.event_invoke_config:
-        return Terms()
+        return EventInvokeConfig()
     config = function.event_invoke_config[-1].config
-    return Terms(
-        retries=config.get("MaximumRetryAttempts", Terms.retries),
-        max_age=config.get("MaximumEventAgeInSeconds", Terms.max_age),
+    return EventInvokeConfig(
+        retries=config.get("MaximumRetryAttempts", EventInvokeConfig.retries),
+        max_age=config.get("MaximumEventAgeInSeconds", EventInvokeConfig.max_age),
         on_failure=config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"),
     )

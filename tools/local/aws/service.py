@@ -21,18 +21,17 @@ MODULE = "tools.local.aws"
 """The server's main module; tests run another, which knows faults."""
 
 STOP_SECONDS = 30
-"""How long it may take to end; it takes less than one."""
+"""How long it may take to end; usually less than a second."""
 
 
 @contextlib.contextmanager
 def local_aws(*, port: int = 0, concurrency: int = 2, retry_delays: tuple[float, ...] = (1, 2)) -> Iterator[LocalAws]:
-    """Run a local AWS for the length of a block; it ends with this process too, however that ends.
+    """Run a local AWS for the length of a block. It also ends if this process is killed.
 
     Args:
-        port: To listen on, on loopback; 0 for any that is free.
+        port: On loopback; 0 for any free port.
         concurrency: How many functions may run at a time.
-        retry_delays: Seconds before the first and the second retry of an asynchronous invocation, which are 60 and 120
-            on AWS.
+        retry_delays: Seconds before the first and the second retry of an asynchronous invocation; 60 and 120 on AWS.
 
     Raises:
         ToolError: It can't run on this machine, or the port is in use.
@@ -45,7 +44,7 @@ def local_aws(*, port: int = 0, concurrency: int = 2, retry_delays: tuple[float,
         try:
             yield _ready(process, log)
         finally:
-            # It holds its end of the pipe: closing ours tells it to stop.
+            # The server stops when its standard input ends.
             if process.stdin:
                 process.stdin.close()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -65,16 +64,16 @@ def start(*, port: int = 0, concurrency: int = 2, retry_delays: tuple[float, ...
         aws = _ready(process, log)
     if process.stdout:
         process.stdout.close()
-    # It is not ours to wait for any more.
+    # So that no one waits for it.
     process.returncode = 0
     return aws
 
 
 def stop(pid: int) -> None:
-    """End a local AWS and all that it started; one that has ended already is no error."""
+    """End a local AWS and everything that it started, unless it has ended already."""
     deadline = time.monotonic() + STOP_SECONDS
     options = os.WNOHANG
-    # Another process may have its number by now.
+    # Another process may have the id by now.
     while _is_server(pid):
         options = 0
         with contextlib.suppress(ProcessLookupError):
@@ -86,9 +85,9 @@ def stop(pid: int) -> None:
 
 
 def _is_server(pid: int) -> bool:
-    """Whether a process runs the local AWS; one that has ended has no command any more."""
+    """Whether a process runs the local AWS; a process that has ended has no command line."""
     if sys.platform == "linux":
-        # Without ps, which slim containers lack.
+        # Slim containers lack ps.
         try:
             command = Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")
         except FileNotFoundError:
@@ -117,16 +116,16 @@ def _launch(
         stdout=subprocess.PIPE,
         stderr=log,
         text=True,
-        # Ctrl-C is for us; it stops when we tell it to.
+        # Ctrl-C must reach only this process, which then stops the server.
         start_new_session=True,
     )
 
 
 def _ready(process: subprocess.Popen[str], log: IO[str]) -> LocalAws:
-    """Wait until it says where it listens, or why it does not."""
+    """Wait until the server prints where it listens, or ends with an error."""
     line = process.stdout.readline() if process.stdout else ""
     if not line:
-        # Its pipes and itself are collected here, also where nobody else will.
+        # Closes its pipes, and waits for its end.
         process.communicate()
         log.seek(0)
         reason = log.read().strip().splitlines() or ["the local AWS did not start"]
@@ -135,5 +134,5 @@ def _ready(process: subprocess.Popen[str], log: IO[str]) -> LocalAws:
 
 
 def _without_aws() -> dict[str, str]:
-    """Leave out of the environment whatever is of an account that its user may have."""
+    """Return the environment without the user's own AWS account."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOTO_"))}

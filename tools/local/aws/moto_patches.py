@@ -1,4 +1,4 @@
-"""What moto 5.2.5 does otherwise than AWS, but for S3, bridged in process; each with what would go wrong without it."""
+"""Patches of moto 5.2.5 where it differs from AWS, except in S3; each says what would go wrong without it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from moto.core.common_models import BaseModel as MotoModel
 from moto.logs.exceptions import ResourceNotFoundException
 from moto.s3.exceptions import MissingBucket
 
-# Any, for they are patched.
+# Any, because they are patched.
 BaseModel: Any = MotoModel
 LambdaBackend: Any = moto.awslambda.models.LambdaBackend
 LambdaFunction: Any = moto.awslambda.models.LambdaFunction
@@ -20,11 +20,11 @@ LogsResponse: Any = moto.logs.responses.LogsResponse
 Queue: Any = moto.sqs.models.Queue
 
 Invoke = Callable[[Any, bytes, str, dict[str, str]], bytes]
-"""Takes a function, an event, the type of invocation and the response's headers; returns the reply."""
+"""Takes a function, an event, the type of invocation and the headers of the response; returns the reply."""
 
 
-def forget_what_is_deleted() -> None:
-    """Release a deleted object, message or log group; moto keeps a list of all that it ever made, for its dashboard."""
+def free_deleted_objects() -> None:
+    """Free deleted objects, messages and log groups. For its dashboard, moto keeps everything it ever made."""
 
     def new(cls: Any, *_args: Any, **_kwargs: Any) -> Any:
         return super(MotoModel, cls).__new__(cls)
@@ -33,7 +33,7 @@ def forget_what_is_deleted() -> None:
 
 
 def run_functions(invoke: Invoke) -> None:
-    """Let ``invoke`` run functions: moto's own way wants Docker."""
+    """Run functions by ``invoke``; moto would need Docker."""
 
     def invoke_function(function: Any, body: Any, headers: Any, response_headers: dict[str, str]) -> bytes:
         payload = body.encode() if isinstance(body, str) else body
@@ -45,7 +45,7 @@ def run_functions(invoke: Invoke) -> None:
 
 
 def keep_function_settings() -> None:
-    """Keep what moto forgets of a function's settings, above all of changed ones, for a second plan to be empty."""
+    """Keep the function settings that moto loses, most of them in updates. A second plan would set them again."""
     configure, describe = LambdaFunction.update_configuration, LambdaFunction.get_configuration
     create = LambdaFunction.__init__
 
@@ -68,7 +68,7 @@ def keep_function_settings() -> None:
 
     def get_code_and_concurrency(function: Any) -> Any:
         found = get_code(function)
-        # moto leaves out a reservation of none, the kill switch.
+        # moto omits a reserved concurrency of 0, the kill switch.
         if function.reserved_concurrency == 0:
             found["Concurrency"] = {"ReservedConcurrentExecutions": 0}
         return found
@@ -86,8 +86,8 @@ def keep_function_settings() -> None:
     LambdaBackend.put_function_event_invoke_config = put_function_event_invoke_config
 
 
-def take_code_from_s3() -> None:
-    """Take the version of an object that is asked for as a function's code, and no code where there is none."""
+def load_code_from_s3() -> None:
+    """Load a function's code from the requested version of an object, and reject an object that does not exist."""
     set_code = LambdaFunction._set_function_code
 
     def set_function_code(function: Any, spec: dict[str, Any]) -> None:
@@ -115,22 +115,22 @@ def _code_object(function: Any, spec: dict[str, Any]) -> Any:
     return found
 
 
-def change_keys_of_log_groups() -> None:
-    """Let a log group get another key, or none; moto knows only the one that it was made with."""
+def update_log_group_keys() -> None:
+    """Let the key of a log group change; moto knows only the key that the group was created with."""
 
     def associate_kms_key(response: Any) -> str:
         group = response.logs_backend.groups.get(response._get_param("logGroupName"))
         if group is None:
             raise ResourceNotFoundException
-        # Who disassociates names none.
+        # A request to disassociate names no key.
         group.kms_key_id = response._get_param("kmsKeyId")
         return ""
 
     LogsResponse.associate_kms_key = LogsResponse.disassociate_kms_key = associate_kms_key
 
 
-def keep_policies_of_queues() -> None:
-    """Keep a queue's policy when something else of it is set; moto drops it, and a second plan would set it anew."""
+def keep_queue_policies() -> None:
+    """Keep a queue's policy when another attribute is set. moto drops it, so a second plan would set it again."""
     set_attributes = Queue._set_attributes
 
     def set_attributes_but_for_policy(queue: Any, attributes: dict[str, Any], now: float | None = None) -> None:
@@ -140,8 +140,8 @@ def keep_policies_of_queues() -> None:
     Queue._set_attributes = set_attributes_but_for_policy
 
 
-def delete_messages_one_at_a_time() -> None:
-    """Lock a queue while a message is deleted: moto copies the list, so two deletions at once undo each other."""
+def serialize_message_deletions() -> None:
+    """Lock a queue while a message is deleted. moto copies the list, so concurrent deletions undo each other."""
     delete = Queue.delete_message
 
     def delete_message(queue: Any, receipt_handle: str) -> None:

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from moto.sqs.models import Message, Queue, sqs_backends
 
 from tests.local_aws.conftest import Account, zipped
-from tools.local.aws import moto_gaps
+from tools.local.aws import moto_patches
 
 
 def test_a_functions_logging_configuration_is_kept(account: Account) -> None:
@@ -154,7 +154,7 @@ def test_a_queue_keeps_its_policy_when_something_else_is_set(account: Account) -
 
 def test_two_messages_that_are_deleted_at_once_are_both_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Queue, "delete_message", Queue.delete_message)
-    moto_gaps.delete_messages_one_at_a_time()
+    moto_patches.serialize_message_deletions()
     queue: Any = sqs_backends["123456789012"]["eu-west-2"].create_queue("busy")
     messages: list[Any] = [Message(name, name) for name in ("first", "second")]
     for message in messages:

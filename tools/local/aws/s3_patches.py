@@ -1,4 +1,4 @@
-"""What moto 5.2.5 does otherwise than S3, bridged in process; each with what would go wrong without it."""
+"""Patches of moto 5.2.5 where it differs from S3; each says what would go wrong without it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,14 +11,14 @@ from moto.core.responses import ActionResult
 from moto.s3.exceptions import MissingKey, PreconditionFailed, S3AccessDeniedError, S3ClientError
 from werkzeug.datastructures import Headers
 
-# Any, for they are patched.
+# Any, because they are patched.
 FakeDeleteMarker: Any = moto.s3.models.FakeDeleteMarker
 FakeKey: Any = moto.s3.models.FakeKey
 S3Backend: Any = moto.s3.models.S3Backend
 S3Response: Any = moto.s3.responses.S3Response
 
 ENCODED = {"Key", "Prefix", "Delimiter", "KeyMarker", "NextKeyMarker"}
-"""What S3 encodes in a listing."""
+"""The fields that S3 encodes in a listing."""
 
 CUSTOMER_KEY = "x-amz-server-side-encryption-customer-key-MD5"
 COPIED_CUSTOMER_KEY = "x-amz-copy-source-server-side-encryption-customer-key-MD5"
@@ -29,7 +29,7 @@ METADATA_BYTES = 2048
 
 
 def list_versions_encoded() -> None:
-    """Encode keys where the caller asks for it: Terraform would decode plain ones, and never empty a bucket."""
+    """Encode keys if the caller asks for it. Terraform decodes them, so it would never empty a bucket."""
     list_versions = S3Response.list_object_versions
 
     def list_object_versions(response: Any) -> Any:
@@ -53,14 +53,14 @@ def list_versions_encoded() -> None:
 
 
 class _ListedKey(FakeKey):  # type: ignore[misc]
-    """One version as a listing describes it: it shares the body, which it must not close when the listing ends."""
+    """A version in a listing. It shares the object's body, and must not close it."""
 
     def __del__(self) -> None:
         pass
 
 
 def list_versions_without_bodies() -> None:
-    """Copy a version's description for a listing; for each page moto copies the bodies of the whole bucket, too."""
+    """Copy only the attributes of versions into a listing; moto copies the bodies of the whole bucket for each page."""
 
     def describe(key: Any, _memo: Any) -> Any:
         described: Any = object.__new__(_ListedKey)
@@ -71,12 +71,12 @@ def list_versions_without_bodies() -> None:
 
 
 def dispose_of_delete_markers() -> None:
-    """Let a bucket with delete markers be emptied; moto disposes of every version alike, and markers can't be."""
+    """Let a bucket with delete markers be emptied; moto calls a method that markers lack."""
     FakeDeleteMarker.dispose = lambda _marker: None
 
 
-def tell_of_delete_markers() -> None:
-    """Say in answer to a GET, too, that what hides an object is a delete marker; moto says so to a HEAD alone.
+def report_delete_markers() -> None:
+    """Answer a GET, too, with the header of a delete marker; moto sends it for a HEAD only.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html
     """
@@ -96,8 +96,8 @@ def tell_of_delete_markers() -> None:
     S3Response.get_object = get_object
 
 
-def delete_what_is_there() -> None:
-    """Let ``If-Match: *`` of a DELETE mean any ETag, as S3 does; to moto no object has that one.
+def accept_if_match_any() -> None:
+    """Take ``If-Match: *`` of a DELETE for any ETag, as S3 does; for moto no object matches.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
     """
@@ -115,25 +115,25 @@ def delete_what_is_there() -> None:
 
 
 def complete_restores() -> None:
-    """End a restore at once, and tell of it; moto does so only when somebody asks for the object."""
+    """Complete a restore at once and send its notification; moto does so at the next request for the object."""
     begin = FakeKey.restore
 
     def restore(key: Any, days: int) -> None:
         begin(key, days)
-        # Asking is what completes it.
+        # Reading the status completes it.
         _ = key.status
 
     FakeKey.restore = restore
 
 
-def ask_for_customer_keys() -> None:
-    """Give what is encrypted with a customer's key (SSE-C) only to who sends it again; moto gives it to everybody."""
+def require_customer_keys() -> None:
+    """Require the customer's key (SSE-C) to read an object; moto returns it without."""
     create, copy = FakeKey.__init__, S3Backend.copy_object
     get, head = S3Response.get_object, S3Response.head_object
 
     def init(key: Any, *args: Any, **kwargs: Any) -> None:
         create(key, *args, **kwargs)
-        # Of an upload in parts, clients send it with the last request too.
+        # In a multipart upload, clients send it with the last request, too.
         key.customer_key = request.headers.get(CUSTOMER_KEY)
 
     def copy_object(backend: Any, source: Any, *args: Any, **kwargs: Any) -> None:
@@ -147,7 +147,7 @@ def ask_for_customer_keys() -> None:
         return get(response)
 
     def head_object(response: Any, bucket_name: str, query: dict[str, Any], key_name: str, headers: Any) -> Any:
-        # First of all it is asked who may.
+        # Authorization comes first.
         answer = head(response, bucket_name, query, key_name, headers=headers)
         found = response.backend.get_object(bucket_name, key_name, query.get("versionId", [None])[0])
         _check_customer_key(found, CUSTOMER_KEY)
@@ -160,7 +160,7 @@ def ask_for_customer_keys() -> None:
 
 
 def _check_customer_key(found: Any, header: str) -> None:
-    """Refuse a request that does not send the key of what it reads; a client gets no message in answer to a HEAD."""
+    """Reject a request without the key of the object; the answer to a HEAD has no message."""
     sent = request.headers.get(header)
     if found is None or sent == found.customer_key:
         return
@@ -175,8 +175,8 @@ def _check_customer_key(found: Any, header: str) -> None:
     raise S3AccessDeniedError
 
 
-def drop_checksums_of_parts() -> None:
-    """Let the copy of what was uploaded in parts be read; moto gives it their checksum, which is not its own."""
+def drop_composite_checksums() -> None:
+    """Drop the checksum of a copy of a multipart upload. moto copies the parts' checksum, which clients reject."""
     copy = S3Backend.copy_object
 
     def copy_object(backend: Any, source: Any, bucket_name: str, key_name: str, **kwargs: Any) -> None:
@@ -189,12 +189,12 @@ def drop_checksums_of_parts() -> None:
 
 
 def limit_metadata() -> None:
-    """Refuse more metadata of a user's own than S3 keeps; to moto all is welcome."""
+    """Reject more user metadata than S3 allows; moto has no limit."""
 
     def limited(store: Callable[..., Any]) -> Callable[..., Any]:
         def checked(*args: Any, **kwargs: Any) -> Any:
             own = [(name, value) for name, value in request.headers.items() if name.lower().startswith(METADATA)]
-            # WSGI decodes bytes, whatever they mean, as Latin-1.
+            # WSGI decodes all headers as Latin-1.
             if sum(len(f"{name}{value}".encode("latin-1")) - len(METADATA) for name, value in own) > METADATA_BYTES:
                 raise S3ClientError(
                     "MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size"
