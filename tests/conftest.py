@@ -30,6 +30,15 @@ def count(request: pytest.FixtureRequest) -> int:
     return chosen
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run each file on one worker of pytest-xdist, and all tests that share a local AWS on one."""
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        group = next((name for name in ("pipeline", "account") if name in names), item.nodeid.partition("::")[0])
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def module_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of ``terraform/`` with its provider at hand: a user's own ``.terraform/`` and state are left alone."""

@@ -54,6 +54,7 @@ def function_with(folder: Path, files: dict[str, bytes], tags: tuple[str, ...] =
     return folder
 
 
+@pytest.mark.network
 def test_the_zip_holds_the_function_pillow_and_its_licence_and_nothing_of_pips(package: Package) -> None:
     names = set(entries(package))
     assert {path.relative_to(FUNCTION).as_posix() for path in FUNCTION.rglob("*.py")} <= names
@@ -63,6 +64,7 @@ def test_the_zip_holds_the_function_pillow_and_its_licence_and_nothing_of_pips(p
     assert not [name for name in names if re.search(r"_imaging(ft|math|morph|tk)\.|freetype|harfbuzz|brotli", name)]
 
 
+@pytest.mark.network
 def test_every_entry_is_plain_sorted_and_dateless(package: Package) -> None:
     with zipfile.ZipFile(package.path) as archive:
         found = archive.infolist()
@@ -73,6 +75,7 @@ def test_every_entry_is_plain_sorted_and_dateless(package: Package) -> None:
     assert {entry.external_attr >> 16 for entry in found} == {stat.S_IFREG | 0o644}
 
 
+@pytest.mark.network
 def test_byte_code_is_complete_unchecked_and_shows_lambdas_paths(package: Package) -> None:
     bodies = entries(package)
     modules = [Path(name) for name in bodies if name.endswith(".py")]
@@ -84,6 +87,7 @@ def test_byte_code_is_complete_unchecked_and_shows_lambdas_paths(package: Packag
         assert str(package.path.parent).encode() not in code
 
 
+@pytest.mark.network
 def test_the_manifest_describes_the_zip(package: Package, tmp_path: Path) -> None:
     body = package.path.read_bytes()
     unpack(package.path, tmp_path)
@@ -114,6 +118,7 @@ def test_the_contents_digest_is_of_names_and_bytes(tmp_path: Path) -> None:
     assert len({digest(a="1", b="2"), digest(a="1", c="2"), digest(a="1", b="3"), digest(a="1b2"), digest(a="1")}) == 5
 
 
+@pytest.mark.network
 def test_two_folders_umasks_time_zones_and_environments_give_the_same_bytes(tmp_path: Path) -> None:
     script = "import os, sys; os.umask(int(sys.argv[1], 8)); sys.path.insert(0, '.'); from pathlib import Path; "
     script += "from tools.build import Target, build; build(Target.of_this_machine(), Path(sys.argv[2]), for_aws=False)"
@@ -134,6 +139,7 @@ def test_two_folders_umasks_time_zones_and_environments_give_the_same_bytes(tmp_
     assert results[0] == results[1]
 
 
+@pytest.mark.network
 @pytest.mark.parametrize(
     ("target", "core", "machine"),
     [
@@ -258,6 +264,7 @@ def kept(package: Package, directory: Path) -> Callable[[], bool]:
     return lambda: {path.name: path.read_bytes() for path in directory.iterdir()} == files
 
 
+@pytest.mark.network
 def test_a_package_that_relies_on_this_machines_own_is_not_built(package: Package, tmp_path: Path) -> None:
     earlier_is_kept = kept(package, tmp_path / "dist")
     source = function_with(tmp_path / "source", {"odd.py": b""})
@@ -266,6 +273,7 @@ def test_a_package_that_relies_on_this_machines_own_is_not_built(package: Packag
     assert earlier_is_kept()
 
 
+@pytest.mark.network
 def test_a_function_that_renders_wrongly_is_not_built(package: Package, tmp_path: Path) -> None:
     earlier_is_kept = kept(package, tmp_path / "dist")
     source = shutil.copytree(FUNCTION, tmp_path / "source")
@@ -283,6 +291,7 @@ def test_a_function_that_does_not_compile_is_not_built(tmp_path: Path) -> None:
         build(HERE, tmp_path / "dist", for_aws=False, source=source)
 
 
+@pytest.mark.network
 def test_an_interrupted_build_leaves_the_earlier_package(
     package: Package, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,6 +307,7 @@ def test_an_interrupted_build_leaves_the_earlier_package(
     assert earlier_is_kept()
 
 
+@pytest.mark.network
 def test_a_build_replaces_the_earlier_package(package: Package, tmp_path: Path) -> None:
     kept(package, tmp_path / "dist")
     other = Target("3.13", "x86_64" if HERE.architecture == "arm64" else "arm64")

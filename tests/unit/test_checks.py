@@ -1,9 +1,5 @@
-"""Two parts of the tests side by side: both are seen, and either's failure, or too little coverage, is the whole's."""
+"""The tasks `lint` and `test`: which tools they run, and that too little coverage fails."""
 
-import re
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -11,39 +7,42 @@ from invoke.exceptions import Exit
 
 from tools.dev import checks
 
-
-def script(code: str) -> list[str]:
-    return [sys.executable, "-c", code]
+FEW = ["tests/unit/test_keys.py"]
 
 
-def test_the_output_of_both_is_seen(capfd: pytest.CaptureFixture[str]) -> None:
-    checks._run_beside(script("print('busy')"), script("print('waiting')"))
-    output = capfd.readouterr().out
-    assert output.index("\nwaiting\n") < output.index("\nbusy\n")
+@pytest.fixture(autouse=True)
+def own_coverage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Return the file with the coverage of the tests that a test runs."""
+    path = tmp_path / "coverage"
+    monkeypatch.setenv("COVERAGE_FILE", str(path))
+    return path
 
 
-@pytest.mark.parametrize(
-    ("busy", "waiting", "code"), [("exit(3)", "", 3), ("", "exit(4)", 4), ("exit(3)", "exit(4)", 3)]
-)
-def test_who_of_both_fails_fails_the_whole(busy: str, waiting: str, code: int) -> None:
-    with pytest.raises(Exit) as caught:
-        checks._run_beside(script(busy), script(waiting))
-    assert caught.value.code == code
-
-
-@pytest.mark.parametrize("others", [False, True])
 def test_unit_tests_that_leave_out_too_much_of_the_function_fail(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path, others: bool
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    few = ["tests/unit/test_keys.py"]
-    monkeypatch.setattr(checks, "SUITES", {"unit": few, "terraform": [], "pipeline": few})
-    monkeypatch.setenv("COVERAGE_FILE", str(tmp_path / "coverage"))
+    monkeypatch.setattr(checks, "SUITES", {"terraform": [], "unit": FEW})
     with pytest.raises(Exit) as caught:
-        checks.test(unit=True, terraform=False, pipeline=others)
-    output = capfd.readouterr()
-    assert re.search(r"total of \d\d\.\d\d is less than fail-under=99", output.out + output.err)
-    assert "function/imaging/decode.py" in output.out
-    assert caught.value.code
+        checks.test(unit=True, terraform=True)
+    assert caught.value.code == 1
+    output = capfd.readouterr().out
+    assert "FAIL Required test coverage of 99.0% not reached." in output
+    assert "function/imaging/decode.py" in output
+
+
+def test_other_tests_are_not_measured(monkeypatch: pytest.MonkeyPatch, own_coverage: Path) -> None:
+    monkeypatch.setattr(checks, "SUITES", {"terraform": FEW, "unit": []})
+    checks.test(unit=False, terraform=True)
+    assert not own_coverage.exists()
+
+
+@pytest.mark.parametrize(("suites", "is_offline"), [(["unit"], True), (["judges", "unit"], False), ([], False)])
+def test_unit_tests_alone_need_no_network(monkeypatch: pytest.MonkeyPatch, suites: list[str], is_offline: bool) -> None:
+    words: list[str] = []
+    monkeypatch.setattr(checks, "_run", lambda *command: words.extend(command))
+    checks.test(**{suite: suite in suites for suite in checks.SUITES})
+    assert "tests/unit" in words
+    assert ("not network" in words) == is_offline
 
 
 def test_lint_checks_style_format_and_types(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,25 +51,3 @@ def test_lint_checks_style_format_and_types(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(checks, "_lint_terraform", lambda: None)
     checks.lint()
     assert commands == [("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",)]
-
-
-def test_other_tests_alone_are_not_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(checks, "SUITES", {"unit": [], "terraform": ["tests/unit/test_keys.py"], "pipeline": []})
-    monkeypatch.setenv("COVERAGE_FILE", str(tmp_path / "coverage"))
-    checks.test(unit=False, terraform=True, pipeline=False)
-    assert not (tmp_path / "coverage").exists()
-
-
-def test_whoever_is_interrupted_leaves_nothing_running(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    started = tmp_path / "started"
-    busy = f"import os, pathlib, time; pathlib.Path({str(started)!r}).write_text(str(os.getpid())); time.sleep(600)"
-
-    def interrupted(*_: object, **__: object) -> None:
-        while not (started.exists() and started.read_text()):
-            time.sleep(0.01)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(subprocess, "run", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        checks._run_beside(script(busy), script(""))
-    assert not Path("/proc", started.read_text()).exists()

@@ -52,6 +52,7 @@ def test_what_only_looks_like_it_gets_no_such_advice(brands: bytes) -> None:
     assert caught.value.reason is not Reason.HEIC_NOT_BUILT_IN
 
 
+@pytest.mark.network
 def test_with_its_decoder_it_becomes_a_jpeg(tmp_path: Path) -> None:
     package = build(Target.of_this_machine(), tmp_path / "dist", for_aws=False, heic=True)
     assert set(package.packages) == {"pillow", "pillow_heif"}
@@ -66,5 +67,6 @@ def test_with_its_decoder_it_becomes_a_jpeg(tmp_path: Path) -> None:
     assert answer(body[:-20]) == ["corrupt"]
 
 
+@pytest.mark.network
 def test_it_is_built_for_the_target_that_is_deployed(tmp_path: Path) -> None:
     assert build(Target("3.13", "arm64"), tmp_path, heic=True).architecture == "arm64"

@@ -132,6 +132,7 @@ def test_a_folder_that_is_not_a_clone_is_refused(monkeypatch: pytest.MonkeyPatch
         release._git("status")
 
 
+@pytest.mark.network
 def test_each_processor_has_a_zip_and_a_bill_of_materials_with_checksums(artifacts: Path) -> None:
     names = sorted(path.name for path in artifacts.iterdir())
     assert [re.sub(r"[0-9a-f]{64}", "DIGEST", name) for name in names] == [
@@ -149,6 +150,7 @@ def test_each_processor_has_a_zip_and_a_bill_of_materials_with_checksums(artifac
     assert [line.removesuffix(": OK") for line in checked.stdout.splitlines()] == names[1:]
 
 
+@pytest.mark.network
 def test_a_bill_of_materials_names_its_zip_and_the_commit(released: Path, artifacts: Path) -> None:
     commit = repository.git(released, "rev-parse", "HEAD").strip()
     for archive in artifacts.glob("*.zip"):

@@ -23,6 +23,8 @@ ORIGIN = sbom.Origin("1.0.0", "0123456789abcdef0123456789abcdef01234567", dateti
 MODULES = {"avif", "imaging", "imagingcms", "webp"}
 """Those of Pillow's in machine code that the function loads."""
 
+pytestmark = pytest.mark.network
+
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Package:

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 from invoke.exceptions import Exit
@@ -15,13 +14,13 @@ from tools.common.paths import ROOT, TERRAFORM
 from tools.common.terraform import Terraform, copy_code
 
 SUITES = {
-    "unit": ["tests/unit"],
-    "judges": ["tests/judges"],
+    "pipeline": ["tests/pipeline", "tests/local_aws"],
     "terraform": ["tests/terraform"],
-    "pipeline": ["tests/local_aws", "tests/pipeline"],
     "browser": ["tests/browser"],
+    "judges": ["tests/judges"],
+    "unit": ["tests/unit"],
 }
-"""The parts of the tests that can be run alone."""
+"""The folders of each part of the tests. The slowest tests come first, so that no worker is idle at the end."""
 
 PIPELINE_SOAKS = "tests/pipeline/other_settings/test_soaks.py"
 SOAKS = {
@@ -34,33 +33,27 @@ SOAKS = {
 """The tests that also run at length, by name."""
 
 PACKAGES = {
-    "unit": ("coverage",),
     "judges": ("imagecodecs", "playwright", "pyvips", "tifffile"),
     "browser": ("playwright",),
 }
-"""Packages that a part needs beside pytest; the two last parts have a requirements file of their own."""
-
-COMPUTING = ("unit", "judges", "terraform")
-"""Those that run beside the others, which mostly wait: for Terraform's apply, for the function, for the browser."""
+"""Packages of tools/requirements/judges.txt that a part needs."""
 
 
 def test(**chosen: bool) -> None:
-    """Run the chosen parts of the tests, or all where none is chosen.
+    """Run the chosen parts of the tests, or all of them if none is chosen.
 
     Raises:
-        Exit: Some failed, pytest has said which; or the unit tests left too much of the function out, coverage has.
+        Exit: A test failed, or the unit tests ran too little of the function. The output says which.
 
     """
     suites = [suite for suite in SUITES if chosen[suite]] or list(SUITES)
-    require("pytest", *(package for suite in suites for package in PACKAGES.get(suite, ())))
-    computing = [suite for suite in suites if suite in COMPUTING]
-    waiting = [suite for suite in suites if suite not in COMPUTING]
-    if computing and waiting:
-        _run_beside(_pytest(computing), _pytest(waiting))
-    else:
-        _run(*_pytest(suites))
+    require("xdist", "pytest_cov", *(package for suite in suites for package in PACKAGES.get(suite, ())))
+    options = ["-n", "auto", "--dist", "loadgroup", "--no-loadscope-reorder"]
     if "unit" in suites:
-        _run(sys.executable, "-m", "coverage", "report")
+        options.append("--cov=function")
+    if suites == ["unit"]:
+        options += ["-m", "not network"]
+    _run(sys.executable, "-m", "pytest", *options, *(folder for suite in suites for folder in SUITES[suite]))
 
 
 def soak(only: str, count: int) -> None:
@@ -80,12 +73,6 @@ def soak(only: str, count: int) -> None:
     require("pytest")
     tests = [SOAKS[only]] if only else SOAKS.values()
     _run(sys.executable, "-m", "pytest", "-m", "soak", "-s", "--soak", "--count", str(count), *tests)
-
-
-def _pytest(suites: list[str]) -> list[str]:
-    """The unit tests alone run the function in their own process, and measuring is a seventh of their CPU."""
-    measured = ["coverage", "run", "-m"] if "unit" in suites else []
-    return [sys.executable, "-m", *measured, "pytest", *(folder for suite in suites for folder in SUITES[suite])]
 
 
 def lint() -> None:
@@ -122,30 +109,8 @@ def _lint_terraform() -> None:
         terraform.run("validate")
 
 
-def _run_beside(busy: list[str], waiting: list[str]) -> None:
-    """Run what computes beside what mostly waits; its output follows when both have ended."""
-    _tell(busy)
-    with tempfile.TemporaryFile() as output:
-        with subprocess.Popen(busy, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT) as process:
-            try:
-                _tell(waiting)
-                other = subprocess.run(waiting, cwd=ROOT, check=False).returncode
-                status = process.wait()
-            finally:
-                process.kill()
-        output.seek(0)
-        _tell(busy)
-        print(output.read().decode(errors="replace"), flush=True)
-    if status or other:
-        raise Exit(code=status or other)
-
-
-def _tell(command: Sequence[str]) -> None:
-    say(" ".join(Path(word).name if word == sys.executable else word for word in command))
-
-
 def _run(*command: str) -> None:
-    _tell(command)
+    say(" ".join(Path(word).name if word == sys.executable else word for word in command))
     status = subprocess.run(command, cwd=ROOT, check=False).returncode
     if status:
         raise Exit(code=status)
