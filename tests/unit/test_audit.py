@@ -1,4 +1,4 @@
-"""The audit: what it calls missing, stale, failed and orphaned is that, whatever the keys, and nothing else is."""
+"""The audit: its findings are right for any keys, settings and age of the outputs."""
 
 import json
 import math
@@ -48,7 +48,7 @@ OUTPUT = "a/resized-cake.jpg"
 
 @dataclass(frozen=True)
 class Buckets:
-    """What S3 lists of some buckets, in its order, a few keys at a time."""
+    """S3's listings of some buckets, one key a page."""
 
     objects: Mapping[str, Iterable[Listed]]
 
@@ -65,7 +65,7 @@ class Buckets:
 
 @dataclass
 class Run:
-    """An audit an hour after noon, and what it has found."""
+    """An audit an hour after noon, and its findings."""
 
     uploads: Iterable[Listed]
     there: Iterable[Listed]
@@ -82,7 +82,7 @@ class Run:
 
     @property
     def found(self) -> list[tuple[str, str, str]]:
-        """Kind, output and why of each finding."""
+        """Kind, output and reason of each finding."""
         return [(one.kind.value, one.output, one.why) for one in self.findings]
 
     @property
@@ -117,7 +117,7 @@ GIVEN_UP = KnownFailures(given_up={CAKE.key: "RetriesExhausted: it timed out"})
         (None, NOON, KnownFailures(), "orphaned", "it has no upload"),
     ],
 )
-def test_an_output_is_one_of_these(
+def test_an_output_is_of_one_kind(
     upload: Listed | None, output: datetime | None, known: KnownFailures, kind: str, why: str
 ) -> None:
     run = Run([upload] if upload else [], [listed(OUTPUT, output)] if output else [], known=known)
@@ -131,38 +131,12 @@ def test_an_output_is_one_of_these(
     "key",
     ["cake.jpg", "a/cake.jpg", "a/resize-cake.jpg", "resized-a/cake.jpg", f"{RESERVED}manifests/resized-1.csv", "a/"],
 )
-def test_what_cannot_be_an_output_is_foreign(key: str) -> None:
+def test_an_object_whose_key_no_rendition_makes_is_foreign(key: str) -> None:
     run = Run([], [listed(key)])
     assert (run.found, run.tally) == ([], {"foreign": 1})
 
 
-def test_a_folder_s_placeholder_is_no_orphan() -> None:
-    settings = replace(SETTINGS, renditions=(replace(RESIZED, key="resized/{dir}{name}"),))
-    run = Run([], [listed("resized/"), listed("resized/a/"), listed("resized/a/cake.jpg")], settings)
-    assert [output for _, output, _ in run.found] == ["resized/a/cake.jpg"]
-
-
-def test_every_rendition_has_its_output() -> None:
-    large, small = Rendition("large", width=800), Rendition("small", width=80, format="webp")
-    settings = replace(SETTINGS, renditions=(large, small))
-    there = [listed("a/large-cake.jpg"), listed("a/small-cake.jpg"), listed("small-tart.png.webp", NOON - SECOND)]
-    run = Run([CAKE, listed("tart.png")], there, settings)
-    # Without the format's extension it can be no output.
-    assert [(kind, output) for kind, output, _ in run.found] == [
-        ("missing", "a/small-cake.jpg.webp"),
-        ("missing", "large-tart.png"),
-        ("stale", "small-tart.png.webp"),
-    ]
-    assert run.tally == {"good": 1, "foreign": 1, "missing": 2, "stale": 1}
-
-
-def test_only_what_a_filter_fits_has_outputs() -> None:
-    settings = replace(SETTINGS, filters=(Filter("a/", ".jpg"), Filter("b/", "")))
-    run = Run([listed(key) for key in ("a/1.jpg", "a/2.png", "b/", "b/3.png", "c/4.jpg")], [], settings)
-    assert [output for _, output, _ in run.found] == ["a/resized-1.jpg", "b/resized-3.png"]
-
-
-def test_one_bucket_may_be_both_ends() -> None:
+def test_source_and_destination_may_be_one_bucket() -> None:
     renditions = (replace(RESIZED, key="resized/{dir}{name}"),)
     settings = replace(SETTINGS, destination_bucket="uploads", renditions=renditions, filters=(Filter("in/", ""),))
     both = [listed(key) for key in ("in/1.jpg", "in/2.jpg", "other.jpg", "resized/in/1.jpg", "resized/in/3.jpg")]
@@ -172,33 +146,7 @@ def test_one_bucket_may_be_both_ends() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("templates", "folder", "found"),
-    [
-        # What is right in it, missing in it and orphaned in it; nothing that is of a.jpg or of b/a.jpg.
-        (["{dir}resized-{name}"], "a/", [("orphaned", "a/resized-3.jpg"), ("missing", "a/resized-2.jpg")]),
-        (["out/{dir}{name}"], "a/", [("missing", "out/a/2.jpg"), ("orphaned", "out/a/3.jpg")]),
-        # thumbs/1.jpg is of 1.jpg, and a/1.jpg may be of one that is named a.
-        (["{dir}thumbs/{name}"], "thumbs/", []),
-        (["{dir}{stem}/{name}"], "a/", [("missing", "a/2/2.jpg")]),
-        # small/small-1.jpg is of 1.jpg.
-        (["small/{dir}small-{name}", "{dir}big-{name}"], "small/", []),
-    ],
-)
-def test_of_a_folder_nothing_of_another_is_an_orphan(
-    templates: list[str], folder: str, found: list[tuple[str, str]]
-) -> None:
-    names = ("resized", "other")
-    renditions = tuple(replace(RESIZED, name=name, key=key) for name, key in zip(names, templates, strict=False))
-    check_no_collisions(renditions)
-    uploads = [listed(key) for key in ("1.jpg", "a.jpg", "a/1.jpg", "a/2.jpg", "ab/1.jpg", "b/a.jpg")]
-    outputs = [one.output_key(upload.key) for one in renditions for upload in uploads if upload.key != "a/2.jpg"]
-    gone = [renditions[0].output_key("a/3.jpg")]
-    run = Run(uploads, map(listed, [*outputs, *gone]), replace(SETTINGS, renditions=renditions), folder)
-    assert sorted((kind, output) for kind, output, _ in run.found) == sorted(found)
-
-
-def test_an_audit_is_of_what_is_old_enough(deployment: Deployment) -> None:
+def test_an_audit_ignores_recent_uploads(deployment: Deployment) -> None:
     hour = timedelta(hours=1)
     earliest = datetime.now(UTC) - hour
     session = Session(deployment, Console(as_json=True))
@@ -207,14 +155,14 @@ def test_an_audit_is_of_what_is_old_enough(deployment: Deployment) -> None:
     assert (made.folder, made.deep, made.reserved_prefix) == ("a/", True, RESERVED)
 
 
-def test_where_there_is_no_room_to_sort_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    # To SQLite a database that may not grow is a full disk.
+def test_a_full_disk_is_one_line_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    # SQLite reports a database at its size limit as a full disk.
     monkeypatch.setattr(database, "CACHE_KIB", "1; PRAGMA max_page_count = 2")
     with pytest.raises(ToolError, match=r"^Cannot sort on disk: .*: set TMPDIR to a folder with more room$"):
         Run([listed(f"{number}.jpg") for number in range(1000)], [])
 
 
-# What the failure queue knows
+# The failure queue
 
 
 def record(body: Mapping[str, object]) -> Record:
@@ -223,7 +171,7 @@ def record(body: Mapping[str, object]) -> Record:
     return Record.of(message)
 
 
-def test_what_is_known_is_of_this_bucket_and_the_last_said() -> None:
+def test_known_failures_are_this_bucket_s_and_the_latest_wins() -> None:
     rejection = {"bucket": "uploads", "key": "a.jpg", "etag": '"1"', "reason": "corrupt", "message": "cut off"}
     given_up = json.loads((ROOT / "events" / "on-failure.json").read_text())
     several = json.loads((ROOT / "events" / "put-several.json").read_text())
@@ -247,17 +195,17 @@ def test_what_is_known_is_of_this_bucket_and_the_last_said() -> None:
     )
 
 
-# Whatever the keys
+# Any keys
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """Renditions, and what their outputs' keys look like, said otherwise than by the code.
+    """Renditions, and regular expressions that their outputs' keys match.
 
     Attributes:
-        renditions: Which there are.
-        shapes: Of the outputs in a folder, which stands for ``FOLDER``; one for each rendition.
-        in_a_folder: Whether it can be told which folder's they are.
+        renditions: The renditions.
+        shapes: One for each rendition; ``FOLDER`` stands for the source's folder.
+        in_a_folder: Whether an output's key shows its source's folder.
 
     """
 
@@ -279,6 +227,7 @@ def rendition(name: str, key: str, **more: Any) -> Rendition:
 PIPELINES = (
     Pipeline((RESIZED,), ("FOLDERresized-[^/]*",)),
     Pipeline((rendition("o", "{rendition}/{dir}{name}", format="png"),), (r"o/FOLDER[^/]*\.png",)),
+    Pipeline((rendition("o", "o/{dir}{name}"),), ("o/FOLDER[^/]*",)),
     Pipeline((rendition("o", "b/{dir}{ext}-{name}-{stem}!"),), ("b/FOLDER[^/]*!",)),
     Pipeline((rendition("o", "{dir}thumbs/{name}"),), ("FOLDERthumbs/[^/]*",), in_a_folder=False),
     Pipeline((rendition("o", "{dir}{stem}/{name}"),), ("FOLDER.*/[^/]*",), in_a_folder=False),
@@ -291,18 +240,18 @@ PIECES = ("a", "b", "o", "/", "/", "!", ".", "0", "-", "A", "~", "é", "e\u0301"
 KEYS = st.lists(st.sampled_from(PIECES), min_size=1, max_size=8).map("".join)
 FOLDERS = st.sampled_from(["", "", "a/", "b/", "o/", "a/b/", "/", "é/", "a/a/", "thumbs/"])
 AGES = st.sampled_from([None, None, -SECOND, timedelta(), SECOND])
-"""How old an output is against its source; None where there is none."""
+"""Time from the upload to its output; None if there is no output."""
 
 
 @options(max_examples=250, deadline=None)
 @given(st.data(), st.sampled_from(PIPELINES), FOLDERS, st.sets(KEYS, max_size=12), st.sets(KEYS, max_size=6))
-def test_the_findings_are_those_of_two_dictionaries(
+def test_findings_equal_a_comparison_of_two_dictionaries(
     data: st.DataObject, pipeline: Pipeline, folder: str, keys: set[str], others: set[str]
 ) -> None:
     check_no_collisions(pipeline.renditions)
     in_folder = {key for key in keys if key.startswith(folder) and not key.endswith("/")}
     outputs = {one.output_key(key): key for one in pipeline.renditions for key in keys if not key.endswith("/")}
-    # What is of other folders is there, too, and so is what was of uploads that are gone.
+    # Outputs of other folders exist, too, and so do outputs of deleted uploads.
     there = dict.fromkeys(others, NOON)
     there |= {one.output_key(key): NOON for one in pipeline.renditions for key in others}
     for output in sorted(outputs):
@@ -333,13 +282,13 @@ def test_the_findings_are_those_of_two_dictionaries(
     assert run.compared == len(expected.keys() | {key for key in there if key.startswith(places)})
 
 
-# What a look at the outputs tells, too
+# A deep audit
 
 PICTURE = encoded(picture(16, 12))
 
 
 class Works:
-    """A pipeline that works: the function's own, between two buckets."""
+    """Two buckets, and the function's own code between them."""
 
     def __init__(self, deployment: Deployment) -> None:
         self.settings = deployment.settings
@@ -356,7 +305,7 @@ class Works:
             assert outcome.status is Status.WRITTEN
 
     def audit(self, *, deep: bool = True) -> list[tuple[str, str, str]]:
-        """Kind, output and why of each finding."""
+        """Kind, output and reason of each finding."""
         made = Audit(self.settings, self.s3, RESERVED, datetime.now(UTC), deep=deep)
         return [(one.kind.value, one.output, one.why) for one in made.run(lambda *_: None)]
 
@@ -371,7 +320,7 @@ def works(deployment: Deployment) -> Works:
 
 
 @pytest.mark.parametrize("deep", [False, True])
-def test_of_what_the_function_has_written_nothing_is_wrong(works: Works, deep: bool) -> None:
+def test_outputs_of_the_function_are_good(works: Works, deep: bool) -> None:
     assert works.audit(deep=deep) == []
 
 
@@ -409,7 +358,7 @@ def remove_meanwhile(works: Works) -> None:
 
 
 def list_an_hour_later(works: Works) -> None:
-    """The same bytes were uploaded again, and that is so long after as S3 tells."""
+    """List the uploads with another time, as after an upload of the same bytes."""
 
     def later(parsed: dict[str, Any], **_: object) -> None:
         for found in parsed.get("Contents", []):
@@ -433,7 +382,7 @@ def list_an_hour_later(works: Works) -> None:
         ),
     ],
 )
-def test_only_a_look_at_an_output_tells_what_it_was_made_of(
+def test_only_a_deep_audit_knows_what_an_output_was_made_from(
     works: Works, change: Callable[[Works], None], outputs: list[str], why: str
 ) -> None:
     change(works)
@@ -441,7 +390,7 @@ def test_only_a_look_at_an_output_tells_what_it_was_made_of(
     assert works.audit() == [("stale", output, why) for output in outputs]
 
 
-def test_only_a_look_at_an_object_tells_whether_it_is_an_output(works: Works) -> None:
+def test_only_a_deep_audit_knows_whether_an_object_is_an_output(works: Works) -> None:
     source = {"Bucket": "resized", "Key": "resized-cake.jpg"}
     works.s3.copy_object(Bucket="resized", Key="resized-copy.jpg", CopySource=source)
     works.s3.put_object(Bucket="resized", Key="resized-theirs.jpg", Body=PICTURE)
@@ -454,7 +403,7 @@ def test_only_a_look_at_an_object_tells_whether_it_is_an_output(works: Works) ->
     assert works.audit() == [("stale", "resized-cake.jpg", "deleted since it was listed"), *orphans[:1]]
 
 
-def test_many_looks_keep_the_order_of_the_keys(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deep_audit_keeps_the_order_of_the_keys(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auditing, "BATCH", 2)
     resize_otherwise(works)
     works.upload("0.jpg", "z.jpg")
@@ -463,7 +412,7 @@ def test_many_looks_keep_the_order_of_the_keys(works: Works, monkeypatch: pytest
     assert found == sorted(found, key=str.encode)
 
 
-def test_a_look_that_is_refused_ends_the_audit(works: Works) -> None:
+def test_a_refused_request_ends_the_audit(works: Works) -> None:
     def refused(**_: object) -> None:
         raise ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadObject")
 

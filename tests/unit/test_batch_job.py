@@ -1,4 +1,4 @@
-"""S3 Batch Operations jobs: AWS's own model takes the requests, and every answer and report is understood."""
+"""S3 Batch Operations jobs: requests that fit AWS's model, and every status and report."""
 
 import csv
 import io
@@ -55,7 +55,7 @@ def client(service: str) -> Any:
 
 @pytest.fixture
 def s3control() -> Iterator[tuple[Any, Stubber]]:
-    """A client that checks requests and answers by AWS's model, and what it is to expect and to answer."""
+    """A client that checks requests and responses against AWS's model, and its stubber."""
     real = client("s3control")
     with Stubber(real) as stubber:
         yield real, stubber
@@ -63,7 +63,7 @@ def s3control() -> Iterator[tuple[Any, Stubber]]:
 
 
 def described(state: str, **more: Any) -> dict[str, Any]:
-    """What ``describe_job`` answers."""
+    """Return a response of ``describe_job``."""
     report = {"Bucket": "arn:aws:s3:::resized", "Enabled": True, "Prefix": "images/batch-operations/reports"}
     return {"Job": {"JobId": JOB_ID, "Status": state, "Report": report, **more}}
 
@@ -108,7 +108,7 @@ def counted(total: int, succeeded: int, failed: int) -> dict[str, Any]:
     ],
     ids=["csv", "generated"],
 )
-def test_aws_takes_the_request(
+def test_a_request_fits_aws_s_model(
     s3control: tuple[Any, Stubber], manifest: CsvManifest | GeneratedManifest, expected: dict[str, Any]
 ) -> None:
     real, stubber = s3control
@@ -143,18 +143,18 @@ def test_aws_takes_the_request(
         ("", ".jpg", {"KeyNameConstraint": {"MatchAnySuffix": [".jpg"]}}),
     ],
 )
-def test_what_is_no_filter_is_not_asked_for(prefix: str, suffix: str, expected: dict[str, Any] | None) -> None:
-    # AWS takes no empty one.
+def test_an_empty_filter_is_left_out(prefix: str, suffix: str, expected: dict[str, Any] | None) -> None:
+    # AWS refuses an empty one.
     request = replace(JOB, manifest=GeneratedManifest("uploads", prefix, suffix)).request()
     assert request["ManifestGenerator"]["S3JobManifestGenerator"].get("Filter") == expected
 
 
-def test_other_partitions_have_other_arns() -> None:
+def test_arns_have_the_function_s_partition() -> None:
     request = replace(JOB, function_arn=FUNCTION.replace("arn:aws:", "arn:aws-cn:")).request()
     assert request["Report"]["Bucket"] == "arn:aws-cn:s3:::resized"
 
 
-def test_asking_twice_makes_one_job_and_anything_else_another() -> None:
+def test_equal_requests_have_one_token_and_others_another() -> None:
     others = [
         replace(JOB, description="And once more"),
         replace(JOB, manifest=replace(GENERATED, prefix="")),
@@ -166,7 +166,7 @@ def test_asking_twice_makes_one_job_and_anything_else_another() -> None:
     assert replace(JOB).request()["ClientRequestToken"] == tokens[0]
 
 
-def test_a_refusal_says_what_is_needed(s3control: tuple[Any, Stubber]) -> None:
+def test_a_refusal_names_the_needed_statements(s3control: tuple[Any, Stubber]) -> None:
     real, stubber = s3control
     renditions = (Rendition("resized", scale=0.5),)
     settings = Settings("in", "out", "https://sqs/failures", renditions, MetadataPolicy.NONE, Limits(512 << 20))
@@ -183,7 +183,7 @@ def test_a_refusal_says_what_is_needed(s3control: tuple[Any, Stubber]) -> None:
 
 
 @pytest.mark.parametrize("state", client("s3control").meta.service_model.shape_for("JobStatus").enum)
-def test_every_state_that_aws_has_is_understood(s3control: tuple[Any, Stubber], state: str) -> None:
+def test_every_state_of_aws_is_parsed(s3control: tuple[Any, Stubber], state: str) -> None:
     real, stubber = s3control
     stubber.add_response("describe_job", described(state, **counted(7, 4, 2)), {"AccountId": ACCOUNT, "JobId": JOB_ID})
     report = f"images/batch-operations/reports/job-{JOB_ID}/manifest.json"
@@ -192,18 +192,18 @@ def test_every_state_that_aws_has_is_understood(s3control: tuple[Any, Stubber], 
     assert found.has_ended == (state in {"Complete", "Cancelled", "Failed"})
 
 
-def test_all_terminal_states_are_aws_s() -> None:
+def test_terminal_states_are_aws_s() -> None:
     assert set(client("s3control").meta.service_model.shape_for("JobStatus").enum) > TERMINAL
 
 
-def test_why_a_job_failed_is_told_in_sentences(s3control: tuple[Any, Stubber]) -> None:
+def test_a_job_s_failure_reasons_are_sentences(s3control: tuple[Any, Stubber]) -> None:
     real, stubber = s3control
     reasons = [{"FailureCode": "Denied", "FailureReason": "Cannot read it."}, {"FailureReason": "So."}, {}]
     stubber.add_response("describe_job", described("Failed", FailureReasons=reasons))
     assert status(real, ACCOUNT, JOB_ID).reasons == ("Cannot read it (Denied)", "So", "")
 
 
-def test_a_job_is_followed_to_its_end_and_no_further(s3control: tuple[Any, Stubber]) -> None:
+def test_a_job_is_followed_to_its_end(s3control: tuple[Any, Stubber]) -> None:
     real, stubber = s3control
     for state, succeeded in (("New", None), ("Active", 1), ("Active", 2), ("Complete", 3)):
         progress = {} if succeeded is None else counted(3, succeeded, 0)
@@ -214,7 +214,7 @@ def test_a_job_is_followed_to_its_end_and_no_further(s3control: tuple[Any, Stubb
     assert len(waits) == 3
 
 
-def test_a_manifest_is_one_plain_line_for_each_key_however_it_is_decoded() -> None:
+def test_a_manifest_has_a_line_for_each_key_that_both_decodings_read() -> None:
     lines = list(manifest_lines("uploads", ODD_KEYS))
     assert b"".join(lines).isascii()
     for decode in (unquote, unquote_plus):
@@ -223,12 +223,12 @@ def test_a_manifest_is_one_plain_line_for_each_key_however_it_is_decoded() -> No
     assert lines[0] == b"uploads,a%20b%2Bc%25%C3%A9.jpg\n"
 
 
-def test_a_manifest_takes_no_more_memory_for_more_keys() -> None:
+def test_a_manifest_is_written_line_by_line() -> None:
     endless = manifest_lines("uploads", map(str, itertools.count()))
     assert list(itertools.islice(endless, 2)) == [b"uploads,0\n", b"uploads,1\n"]
 
 
-def test_a_manifest_is_never_encrypted_with_a_key_of_kms(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_manifest_is_never_encrypted_with_a_kms_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-2")
     with mock_aws():
         s3 = client("s3")
@@ -251,12 +251,12 @@ def report_object(content: str) -> dict[str, Any]:
 
 
 def report(schema: str, **parts: str) -> dict[str, Any]:
-    """The first file of a report, with a part of each status."""
+    """Return a report's manifest, with one file for each status."""
     results = [{"TaskExecutionStatus": one, "Bucket": "resized", "Key": f"x/{one}.csv"} for one in parts]
     return report_object(json.dumps({"Format": "Report_CSV_20180820", "Results": results, "ReportSchema": schema}))
 
 
-def test_a_report_tells_what_failed_and_why() -> None:
+def test_a_report_has_the_failed_keys_and_reasons() -> None:
     s3 = client("s3")
     reason = 'Lambda returned function error: {"errorMessage":"line\u2028one\nline two, timed out"}'
     quoted = reason.replace('"', '""')
@@ -275,11 +275,11 @@ def test_a_report_tells_what_failed_and_why() -> None:
             FailedTask("form encoded.jpg", reason),
             FailedTask("comma,.jpg", ""),
         ]
-        # Of a job that did all, S3 may keep none: it is not asked.
+        # S3 may write no report if no task failed.
         assert list(failed_tasks(s3, replace(STATUS, failed=0))) == []
 
 
-def test_a_report_that_is_not_there_or_is_none_says_so() -> None:
+def test_a_missing_or_malformed_report_is_one_line() -> None:
     s3 = client("s3")
     with Stubber(s3) as stubber:
         stubber.add_client_error("get_object", "NoSuchKey", "No such key", 404)

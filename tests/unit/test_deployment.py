@@ -1,4 +1,4 @@
-"""Finding a deployment by its function, and what is said where AWS refuses something."""
+"""Finding a deployment by its function, and errors for requests that AWS refuses."""
 
 import itertools
 import json
@@ -32,7 +32,7 @@ VARIABLES = {
 
 @pytest.fixture
 def described(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
-    """What AWS is to say of the function."""
+    """Stubs AWS's description of the function."""
     client = deployment.client("lambda", None)
     monkeypatch.setattr(aws, "client", lambda *_: client)
     with Stubber(client) as stubber:
@@ -44,7 +44,7 @@ def configuration(**environment: Any) -> dict[str, Any]:
     return {"FunctionArn": ARN, "MemorySize": 512, "Architectures": ["x86_64"], "Environment": environment}
 
 
-def test_a_deployment_is_what_its_function_says(described: Stubber) -> None:
+def test_a_deployment_is_read_from_its_function(described: Stubber) -> None:
     described.add_response(
         "get_function_configuration", configuration(Variables=VARIABLES), {"FunctionName": "Lambda-image"}
     )
@@ -71,9 +71,7 @@ def test_a_deployment_is_what_its_function_says(described: Stubber) -> None:
         ({"Error": {}}, r"^Cannot read the environment of mine: no reason given$"),
     ],
 )
-def test_a_function_that_is_none_of_ours_is_said_to_be(
-    described: Stubber, environment: dict[str, Any], said: str
-) -> None:
+def test_another_project_s_function_is_refused(described: Stubber, environment: dict[str, Any], said: str) -> None:
     described.add_response("get_function_configuration", configuration(**environment), {"FunctionName": "mine"})
     with pytest.raises(ToolError, match=said):
         find(Target("mine"))
@@ -92,7 +90,7 @@ def test_a_function_that_is_none_of_ours_is_said_to_be(
         ("ServiceException", "Cannot read the configuration of mine: ServiceException: so"),
     ],
 )
-def test_a_function_that_does_not_answer_is_said_to_be(described: Stubber, code: str, said: str) -> None:
+def test_a_function_that_cannot_be_read_is_one_line(described: Stubber, code: str, said: str) -> None:
     described.add_client_error("get_function_configuration", code, "so")
     with pytest.raises(ToolError, match=f"^{said}"):
         find(Target("mine"))
@@ -108,7 +106,7 @@ def test_a_function_that_does_not_answer_is_said_to_be(described: Stubber, code:
         ),
     ],
 )
-def test_who_is_not_signed_in_is_told_how_to(
+def test_without_credentials_or_region_it_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], said: str
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"):
@@ -120,7 +118,7 @@ def test_who_is_not_signed_in_is_told_how_to(
         pytest.fail("was found")
 
 
-def test_nobody_at_a_time_would_do_nothing() -> None:
+def test_a_concurrency_below_one_is_refused() -> None:
     nothing = "--concurrency is 0: use 1 or more"
     with pytest.raises(ToolError, match=nothing), open_session("x", Target(), concurrency=0):
         pytest.fail("was found")
@@ -144,30 +142,30 @@ STATEMENTS: dict[str, tuple[str, str | list[str]]] = {
     "DescribeJob": ("s3:DescribeJob", "arn:aws:s3:eu-west-2:123456789012:job/*"),
     "GetRole": ("iam:GetRole", "arn:aws:iam::123456789012:role/*images-jobs"),
 }
-"""The action and the resources, by the request."""
+"""Action and resources, by request."""
 
 
 @pytest.mark.parametrize("operation", STATEMENTS)
-def test_what_is_denied_is_named_with_the_statement_that_allows_it(deployment: Deployment, operation: str) -> None:
+def test_a_denied_request_names_the_statement_that_allows_it(deployment: Deployment, operation: str) -> None:
     action, resource = STATEMENTS[operation]
     error = ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, operation)
     with pytest.raises(ToolError) as caught, explained(deployment, "audit"):
         raise error
     said, _, statement = str(caught.value).partition(": your policy needs ")
     assert said == f"Cannot audit: {operation}: AccessDenied: not you"
-    # Whoever makes a job needs to pass its role, too.
+    # Creating a job takes permission to pass its role, too.
     first, _, second = statement.partition(" and ")
     assert json.loads(first) == {"Effect": "Allow", "Action": action, "Resource": resource}
     assert ("iam:PassRole" in second) == (operation == "CreateJob")
 
 
-def test_every_permission_is_of_a_request_that_aws_knows(deployment: Deployment) -> None:
+def test_every_permission_is_for_a_request_of_aws_s_model(deployment: Deployment) -> None:
     services = ("lambda", "s3", "s3control", "sqs", "iam")
     operations = (deployment.client(name, None).meta.service_model.operation_names for name in services)
     assert PERMISSIONS.keys() == STATEMENTS.keys() <= set(itertools.chain(*operations))
 
 
-def test_a_permission_names_the_partition_and_one_bucket_once(deployment: Deployment) -> None:
+def test_statements_have_the_partition_and_no_bucket_twice(deployment: Deployment) -> None:
     settings = replace(deployment.settings, destination_bucket="uploads")
     other = replace(deployment, function_arn=ARN.replace("arn:aws:", "arn:aws-cn:"), settings=settings)
     resources = {name: [one["Resource"] for one in statements(other, name)] for name in PERMISSIONS}
@@ -184,7 +182,7 @@ def test_a_permission_names_the_partition_and_one_bucket_once(deployment: Deploy
         (("SlowDown", "later", "ListObjectsV2"), "Cannot audit: ListObjectsV2: SlowDown: later"),
     ],
 )
-def test_whatever_aws_answers_is_one_line(deployment: Deployment, error: tuple[str, str, str], said: str) -> None:
+def test_every_refusal_is_one_line(deployment: Deployment, error: tuple[str, str, str], said: str) -> None:
     code, message, operation = error
     with pytest.raises(ToolError) as caught, explained(deployment, "audit"):
         raise ClientError({"Error": {"Code": code, "Message": message}}, operation)

@@ -1,4 +1,4 @@
-"""The failure queue for operators: every message is understood, and whoever only looks leaves all of them there."""
+"""The failure queue: every message is parsed, and a sample leaves all of them there."""
 
 import json
 from dataclasses import replace
@@ -32,14 +32,14 @@ EVENTS: dict[str, tuple[ObjectAddress, ...]] = {
     "sqs": (CAKE, ODD),
     "test-event": (),
 }
-"""Samples that are no records, and what they are about."""
+"""The objects of sample events that are not records."""
 
 ALL = [f"{number:02}.jpg" for number in range(25)]
-"""The keys that a queue has records about."""
+"""Keys of a queue's records."""
 
 
 def message(body: str) -> dict[str, Any]:
-    """What SQS gives."""
+    """Return a message as SQS does."""
     return {
         "MessageId": "id",
         "ReceiptHandle": "receipt",
@@ -49,11 +49,11 @@ def message(body: str) -> dict[str, Any]:
 
 
 def record(body: object) -> Record:
-    """What is made of a message of such JSON."""
+    """Parse a message with this JSON."""
     return Record.of(message(json.dumps(body)))
 
 
-def test_a_rejection_tells_its_object_and_why() -> None:
+def test_a_rejection_has_its_object_and_reason() -> None:
     found = Record.of(message(SAMPLES["rejection"]))
     sent = datetime(2026, 11, 25, 11, 19, 59, 123000, UTC)
     why = "the content is no JPEG, PNG, GIF, WebP, TIFF, BMP or AVIF image"
@@ -61,7 +61,7 @@ def test_a_rejection_tells_its_object_and_why() -> None:
     assert found.is_rejection
 
 
-def test_an_event_that_was_given_up_tells_its_objects_and_the_last_error() -> None:
+def test_a_given_up_event_has_its_objects_and_last_error() -> None:
     found = Record.of(message(SAMPLES["on-failure"]))
     assert (found.event, found.reason, found.addresses) == (GIVEN_UP, "RetriesExhausted", (CAKE,))
     assert found.message.startswith("1 of 1 objects failed: cake.jpg (ClientError: ")
@@ -69,8 +69,8 @@ def test_an_event_that_was_given_up_tells_its_objects_and_the_last_error() -> No
 
 
 @pytest.mark.parametrize("payload", [None, "Task timed out", {}, {"errorMessage": ""}, ["x"]])
-def test_lambda_need_not_tell_the_error(payload: object) -> None:
-    # A function that is killed has none.
+def test_a_given_up_event_may_have_no_error(payload: object) -> None:
+    # A killed function has none.
     told = record(GIVEN_UP | {"responsePayload": payload})
     untold = record({name: part for name, part in GIVEN_UP.items() if name != "responsePayload"})
     for found in (told, untold):
@@ -82,7 +82,7 @@ def test_every_sample_is_a_record_or_an_event() -> None:
 
 
 @pytest.mark.parametrize("name", EVENTS)
-def test_an_event_that_is_no_record_can_be_sent_all_the_same(name: str) -> None:
+def test_an_event_can_be_sent_like_a_record(name: str) -> None:
     found = Record.of(message(SAMPLES[name]))
     assert (found.reason, found.addresses, found.etag, found.message) == (UNDELIVERED, EVENTS[name], "", "")
     assert found.event == json.loads(SAMPLES[name])
@@ -98,7 +98,7 @@ def test_an_event_that_is_no_record_can_be_sent_all_the_same(name: str) -> None:
         {"requestContext": {"condition": 1}},
     ],
 )
-def test_what_is_only_like_a_record_is_an_event(change: dict[str, object]) -> None:
+def test_an_event_that_resembles_a_record_stays_an_event(change: dict[str, object]) -> None:
     found = record(json.loads(SAMPLES["put"]) | change)
     assert (found.reason, found.addresses, found.is_rejection) == (UNDELIVERED, (CAKE,), False)
 
@@ -120,7 +120,7 @@ def test_what_is_only_like_a_record_is_an_event(change: dict[str, object]) -> No
     ],
     ids=["empty", "text", "null", "list", "list of one", "object", "half a record", "no key", "deep", "record", "long"],
 )
-def test_what_is_no_event_is_shown_as_it_is_and_never_sent(body: str) -> None:
+def test_any_other_message_is_kept_as_text_and_never_sent(body: str) -> None:
     found = Record.of(message(body))
     assert (found.event, found.reason, found.addresses, found.etag) == (None, NOT_UNDERSTOOD, (), "")
     assert found.message == body[:200]
@@ -140,14 +140,14 @@ def test_what_is_no_event_is_shown_as_it_is_and_never_sent(body: str) -> None:
         (Selection(reason="not_an_image", prefix="cake.jpg"), ["rejection"]),
     ],
 )
-def test_a_selection_is_of_a_reason_and_of_keys(selection: Selection, fits: list[str]) -> None:
+def test_a_selection_is_by_reason_and_prefix(selection: Selection, fits: list[str]) -> None:
     names = ("rejection", "on-failure", "put-several", "test-event")
     assert [name for name in names if selection.matches(Record.of(message(SAMPLES[name])))] == fits
 
 
 @pytest.fixture
 def queue(deployment: Deployment) -> FailureQueue:
-    """A queue with a rejection of each."""
+    """A queue with a rejection of each key."""
     sqs, url = deployment.client("sqs", None), deployment.settings.failure_queue_url
     entries = [{"Id": key[:2], "MessageBody": json.dumps(REJECTION | {"key": key})} for key in ALL]
     for start in range(0, len(entries), 10):

@@ -1,4 +1,4 @@
-"""Sending objects to the function: what it answers is understood, and no more is begun than is under way."""
+"""Invoking the function: its replies are parsed, and keys are read only when they can be sent."""
 
 import io
 import json
@@ -25,7 +25,7 @@ OTHERWISE = Reply(error="an event of a queue or a job, whose reply has no status
 
 @pytest.fixture
 def invoked(deployment: Deployment) -> Iterator[tuple[Function, Stubber]]:
-    """The function, and what Lambda is to answer for it."""
+    """The function, and a stubber for Lambda's responses."""
     client = deployment.client("lambda", None)
     with Stubber(client) as stubber:
         yield Function(replace(deployment, client=lambda *_: client)), stubber
@@ -37,7 +37,7 @@ def payload(reply: object) -> dict[str, Any]:
     return {"StatusCode": 200, "Payload": StreamingBody(io.BytesIO(body), len(body))}
 
 
-def test_the_function_is_sent_a_key_as_it_is(invoked: tuple[Function, Stubber]) -> None:
+def test_a_key_is_sent_without_an_encoding(invoked: tuple[Function, Stubber]) -> None:
     function, stubber = invoked
     key = 'a/b+c%20 "é".jpg'
     event = {"source": "aws.s3", "detail": {"bucket": {"name": "uploads"}, "object": {"key": key}}}
@@ -57,7 +57,7 @@ def test_the_function_is_sent_a_key_as_it_is(invoked: tuple[Function, Stubber]) 
         (payload({"results": [{"resultCode": "Succeeded"}]}), OTHERWISE),
     ],
 )
-def test_what_the_function_says_of_an_event(
+def test_a_reply_has_statuses_or_an_error(
     invoked: tuple[Function, Stubber], response: dict[str, Any], reply: Reply
 ) -> None:
     function, stubber = invoked
@@ -65,7 +65,7 @@ def test_what_the_function_says_of_an_event(
     assert function.invoke({}) == reply
 
 
-def test_what_lambda_has_no_room_for_is_no_error_of_its_own(invoked: tuple[Function, Stubber]) -> None:
+def test_throttling_is_a_reply_and_other_errors_are_raised(invoked: tuple[Function, Stubber]) -> None:
     function, stubber = invoked
     stubber.add_client_error("invoke", "TooManyRequestsException", http_status_code=429)
     assert function.invoke({}) == Reply(error="throttled: the function's concurrency limit is reached")
@@ -88,7 +88,7 @@ def test_a_throttled_invocation_is_tried_eight_times(deployment: Deployment, mon
     assert (reply.error, throttle.call_count) == ("throttled: the function's concurrency limit is reached", 8)
 
 
-def test_no_answer_in_time_is_no_error_of_its_own(deployment: Deployment) -> None:
+def test_a_timeout_is_a_reply(deployment: Deployment) -> None:
     client = deployment.client("lambda", None)
 
     def silent(**_: object) -> None:
@@ -100,7 +100,7 @@ def test_no_answer_in_time_is_no_error_of_its_own(deployment: Deployment) -> Non
     )
 
 
-def test_no_more_keys_are_read_than_are_under_way(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_are_read_only_when_they_can_be_sent(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
     answered: list[str] = []
     together = threading.Barrier(2, timeout=60)
@@ -112,7 +112,7 @@ def test_no_more_keys_are_read_than_are_under_way(deployment: Deployment, monkey
 
     def process(_: Function, key: str) -> Reply:
         together.wait()
-        # One more is at hand when there is room for it.
+        # One more key is read ahead.
         assert len(read) <= len(answered) + 3
         together.wait()
         answered.append(key)
@@ -124,7 +124,7 @@ def test_no_more_keys_are_read_than_are_under_way(deployment: Deployment, monkey
     assert (sent.statuses, sent.failed, len(told)) == ({"written": 19}, {"7": "no"}, 20)
 
 
-def test_who_may_not_send_one_sends_no_more(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_invocation_ends_it(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
 
     def denied(_: Function, key: str) -> Reply:

@@ -1,4 +1,4 @@
-"""Listing both buckets, page by page: what is an upload, what may be an output, each once, in the order of its key."""
+"""Listings of uploads and possible outputs: each key once, in order, page by page."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,7 +10,7 @@ from renditions import Rendition
 from tools.operations.deployment import Deployment
 from tools.operations.listing import outputs, uploads
 
-# As S3 sorts them: by the bytes of UTF-8, in which what is beyond 16 bits comes last.
+# In S3's order, by the bytes of UTF-8.
 KEYS = (
     "a!.jpg",
     "a.jpg",
@@ -32,10 +32,10 @@ ALL = Filter("", "")
 
 @dataclass(frozen=True)
 class Bucket:
-    """One bucket for both ends, that holds :data:`KEYS`.
+    """One bucket for uploads and outputs, with :data:`KEYS`.
 
     Attributes:
-        asked: With which prefix, for each page.
+        asked: The prefix of each page's request.
 
     """
 
@@ -82,7 +82,7 @@ def test_the_keys_are_in_order() -> None:
     ],
     ids=["all", "prefix", "filter", "narrower", "wider", "disjoint", "overlapping", "one in the other"],
 )
-def test_uploads_are_what_a_filter_fits_below_the_prefix_each_listed_once(
+def test_uploads_match_a_filter_and_the_prefix_and_are_listed_once(
     bucket: Bucket, filters: list[Filter], prefix: str, listed: list[str], keys: list[str]
 ) -> None:
     found = uploads(bucket.s3, replace(bucket.settings, filters=tuple(filters)), prefix)
@@ -100,7 +100,7 @@ def test_uploads_are_what_a_filter_fits_below_the_prefix_each_listed_once(
         (["a/{dir}{name}", "{dir}{rendition}-{name}"], "a/", ["a/"]),
     ],
 )
-def test_outputs_are_looked_for_where_the_folder_s_may_be(
+def test_outputs_are_listed_below_each_template_s_prefix(
     bucket: Bucket, templates: list[str], folder: str, listed: list[str]
 ) -> None:
     names = ("zero", "one")
@@ -110,7 +110,7 @@ def test_outputs_are_looked_for_where_the_folder_s_may_be(
     assert list(dict.fromkeys(bucket.asked)) == listed
 
 
-def test_a_listing_tells_what_a_look_at_the_object_tells(bucket: Bucket) -> None:
+def test_a_listing_agrees_with_a_head_request(bucket: Bucket) -> None:
     for one in uploads(bucket.s3, bucket.settings, ""):
         looked = bucket.s3.head_object(Bucket=bucket.settings.source_bucket, Key=one.key)
         assert (one.etag, one.modified, one.size) == (looked["ETag"], looked["LastModified"], looked["ContentLength"])

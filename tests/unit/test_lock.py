@@ -1,4 +1,4 @@
-"""The lock files: each holds what its group of pyproject.toml asks for, and the hashes of all that pip may take."""
+"""The lock files match pyproject.toml, and every package has its hashes."""
 
 import re
 import shutil
@@ -13,7 +13,7 @@ from tools.dev import lock
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A folder with what locking is about: pyproject.toml and its lock files."""
+    """A folder with pyproject.toml and the lock files."""
     for path in (ROOT / "pyproject.toml", *lock.LOCKS.values()):
         copy = tmp_path / path.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -21,11 +21,11 @@ def clone(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_lock_files_are_in_step_with_pyproject() -> None:
+def test_the_lock_files_match_pyproject() -> None:
     assert lock.objections() == []
 
 
-def test_whatever_pip_is_told_to_take_is_told_by_its_hash() -> None:
+def test_every_package_in_every_requirements_file_has_hashes() -> None:
     files = [
         path for pattern in ("*.txt", "function/*.txt", "tests/*.txt", "tools/**/*.txt") for path in ROOT.glob(pattern)
     ]
@@ -69,7 +69,7 @@ def test_files_that_are_installed_together_agree_on_every_version() -> None:
         ("tools/dev/scan.txt", r"(?s).*", "", r"tools/dev/scan\.txt lacks checkov==[\d.]+"),
     ],
 )
-def test_what_is_not_in_step_is_told_with_its_cure(
+def test_a_difference_is_named_with_what_to_do(
     clone: Path, file: str, pattern: str, replacement: str, said: str
 ) -> None:
     path = clone / file
@@ -79,7 +79,7 @@ def test_what_is_not_in_step_is_told_with_its_cure(
     assert any(re.fullmatch(f"{said}: run `invoke lock`", line) for line in lock.objections(clone))
 
 
-def test_a_lock_file_that_is_not_there_lacks_all(clone: Path) -> None:
+def test_a_missing_lock_file_lacks_every_package(clone: Path) -> None:
     (clone / "function" / "requirements.txt").unlink()
     (line,) = lock.objections(clone)
     assert line.startswith("function/requirements.txt lacks Pillow==")

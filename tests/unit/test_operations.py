@@ -22,7 +22,7 @@ from tools.operations.session import Session
 
 
 @pytest.mark.parametrize(("answer", "code"), [(True, None), (False, 1)])
-def test_a_task_that_answers_ends_with_0_or_1(answer: bool, code: int | None) -> None:
+def test_a_command_ends_with_0_or_1(answer: bool, code: int | None) -> None:
     with pytest.raises(Exit) if code else contextlib.nullcontext() as caught:
         answers(lambda: answer)()
     assert (caught and caught.value.code) == code
@@ -32,7 +32,7 @@ def test_a_task_that_answers_ends_with_0_or_1(answer: bool, code: int | None) ->
     ("raised", "code", "said"),
     [(ToolError("No way: go home"), 2, "Error: No way: go home"), (KeyboardInterrupt(), 130, "Interrupted")],
 )
-def test_a_task_that_could_not_find_out_ends_with_something_else(raised: BaseException, code: int, said: str) -> None:
+def test_a_failed_command_ends_with_another_code(raised: BaseException, code: int, said: str) -> None:
     def body() -> bool:
         raise raised
 
@@ -43,7 +43,7 @@ def test_a_task_that_could_not_find_out_ends_with_something_else(raised: BaseExc
 
 @pytest.fixture
 def session(deployment: Deployment) -> Session:
-    """Somebody with a rejection of each of three uploads, of which one has been replaced and one has an output."""
+    """A session with three rejected uploads; one was replaced since, and one has an output."""
     s3, sqs = deployment.client("s3", None), deployment.client("sqs", None)
     for key in ("a.jpg", "b/[red].jpg", "c.jpg"):
         etag = s3.put_object(Bucket="uploads", Key=key, Body=key.encode())["ETag"]
@@ -80,9 +80,9 @@ def test_people_see_failures_as_a_table(session: Session, capsys: pytest.Capture
 
 
 @pytest.mark.parametrize(
-    ("failing", "good"), [("", True), ("b/[red].jpg", False)], ids=["all are done with", "one fails again"]
+    ("failing", "good"), [("", True), ("b/[red].jpg", False)], ids=["all succeed", "one fails again"]
 )
-def test_a_redrive_tells_what_became_of_the_records(
+def test_a_redrive_prints_the_outcome(
     session: Session,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -101,7 +101,7 @@ def test_a_redrive_tells_what_became_of_the_records(
     assert summary == {"sent": counts, "left": 0, "elsewhere": 0}
 
 
-def test_what_somebody_else_has_in_hand_makes_a_redrive_incomplete(
+def test_records_of_another_process_make_a_redrive_incomplete(
     session: Session, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(Redrive, "run", lambda *_: RedriveResult(held_elsewhere=2))
@@ -109,7 +109,7 @@ def test_what_somebody_else_has_in_hand_makes_a_redrive_incomplete(
     assert "Another process holds about 2 more, or held them when it was killed" in capsys.readouterr().out
 
 
-def test_an_audit_tells_what_is_wrong_and_sends_what_may_be_mended(
+def test_an_audit_prints_its_findings_and_sends_missing_uploads(
     session: Session, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sent: list[str] = []
@@ -135,7 +135,7 @@ def test_an_audit_tells_what_is_wrong_and_sends_what_may_be_mended(
         }
         assert of_sending == ([{"sent": {"written": 1, "failed": 0}}] if redrive else [])
         assert (good, sent) == ((True, ["c.jpg"]) if redrive else (False, []))
-        # Two of three uploads have been listed; then one output has been compared, and all of them.
+        # After two listed uploads, the first comparison and the last.
         assert updates[:3] == [
             {"completed": 2},
             {"description": "Comparing", "completed": 1, "total": 3},
