@@ -18,6 +18,7 @@ from tools.benchmarks.cold import Cold
 from tools.benchmarks.job import Job, Wanted
 from tools.benchmarks.judge import Judge, Quality, resize_exactly
 from tools.benchmarks.measure import Bench
+from tools.benchmarks.photos import Size, enlarge
 from tools.benchmarks.report import Report
 from tools.benchmarks.results import Measured, RowResult, take_turns
 from tools.benchmarks.rows import ROWS, Row, choose
@@ -25,7 +26,6 @@ from tools.common.errors import ToolError
 from tools.common.paths import ROOT
 from tools.common.table import Table
 from tools.imaging import metrics
-from tools.imaging.photos import Size, enlarge
 
 
 def photograph(_: str, size: Size) -> Image.Image:

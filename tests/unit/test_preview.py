@@ -24,8 +24,8 @@ from tools.common import hcl, pricing
 from tools.common.cli import save
 from tools.common.errors import ToolError
 from tools.common.paths import TERRAFORM
-from tools.imaging.display import LONGEST_SIDE, Picture
 from tools.preview import rejections, run, tfvars
+from tools.preview.display import LONGEST_SIDE, Picture
 from tools.preview.model import Cost, Output, Photo, Rejection, Rendered, Report, Step
 from tools.preview.page import render_page
 from tools.preview.price import MOST_RUNS, measure_cpu, price

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from PIL import Image, ImageDraw, ImageFont
 
-from tools.imaging.photos import Photographer, Size
+from tools.benchmarks.photos import Photographer, Size
 
 FRAMES = 30
 COLOURS = ("#2563eb", "#f59e0b", "#10b981", "#ef4444", "#8b5cf6", "#0f172a")

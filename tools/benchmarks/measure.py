@@ -12,11 +12,11 @@ from pathlib import Path
 from tools.benchmarks.job import OURS, Job
 from tools.benchmarks.judge import Judge, Quality
 from tools.benchmarks.peers import Peer
+from tools.benchmarks.photos import Photographer
 from tools.benchmarks.results import Measured, RowResult, take_turns
 from tools.benchmarks.rows import Row
 from tools.common.errors import ToolError
 from tools.common.paths import ROOT
-from tools.imaging.photos import Photographer
 
 EQUAL = 1.01
 """An output of equal bytes may be larger by this factor."""

@@ -10,8 +10,8 @@ from PIL import Image
 
 from tools.benchmarks import drawings
 from tools.benchmarks.job import Wanted
+from tools.benchmarks.photos import Photographer, Size
 from tools.common.errors import ToolError
-from tools.imaging.photos import Photographer, Size
 from tools.imaging.pictures import encoded, turned_right
 
 QUICK_DIVISOR = 4

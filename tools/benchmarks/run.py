@@ -10,11 +10,11 @@ from pathlib import Path
 from tools.benchmarks import cold, plot
 from tools.benchmarks.measure import Bench
 from tools.benchmarks.peers import find_peers
+from tools.benchmarks.photos import photographer
 from tools.benchmarks.report import Report
 from tools.benchmarks.rows import choose
 from tools.common.errors import ToolError
 from tools.common.paths import LOCAL, ROOT
-from tools.imaging.photos import photographer
 
 FOLDER = LOCAL / "bench"
 DOCUMENT = ROOT / "docs" / "benchmarks.md"

@@ -1,1 +1,1 @@
-"""Images for the demo, the benchmark and the preview, and metrics to compare them."""
+"""Drawn pictures, and metrics of similarity."""

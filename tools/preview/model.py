@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tools.imaging.display import Picture
+from tools.preview.display import Picture
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from imaging.formats import ENCODERS, inspect
 from imaging.render import Output as Made
 from imaging.saving import quality
 from renditions import Rendition
-from tools.imaging.display import (
+from tools.preview.display import (
     BROWSERS_SHOW,
     Picture,
     decode_output,
@@ -24,7 +24,7 @@ from tools.preview.model import Cost, Output, Photo, Rendered, Step
 from tools.preview.variants import format_name
 
 if TYPE_CHECKING:
-    from tools.imaging.similarity import Similarity
+    from tools.preview.similarity import Similarity
 
 Compare = Callable[[Sequence[Frame], Sequence[Frame]], "Similarity"]
 """Compares the frames of the scaled source with those of an output."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from tools.imaging.display import Picture
+from tools.preview.display import Picture
 from tools.preview.model import Output, Rendered, Report
 from tools.preview.recommendation import ENOUGH, RULE, capitalize, format_ssim, recommend
 from tools.preview.variants import CURRENT

@@ -9,8 +9,8 @@ from imaging.encode import written_format
 from imaging.formats import ENCODERS
 from imaging.render import Output
 from renditions import Rendition
-from tools.imaging.display import decode_output
 from tools.preview import notes
+from tools.preview.display import decode_output
 from tools.preview.model import Photo, Rejection, Report, Step
 from tools.preview.original import Original
 from tools.preview.page import render_page

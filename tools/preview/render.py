@@ -7,11 +7,11 @@ from aws.settings import Settings
 from errors import RejectedError
 from imaging.render import Rendered, render
 from renditions import Rendition
-from tools.imaging.similarity import compare
 from tools.preview import rejections
 from tools.preview.model import Cost, Photo, Rejection
 from tools.preview.original import Original
 from tools.preview.price import measure_cpu, price
+from tools.preview.similarity import compare
 from tools.preview.variants import CURRENT, Comparison
 
 

@@ -8,11 +8,11 @@ from aws.settings import Settings
 from tools.common.errors import ToolError
 from tools.common.paths import ROOT
 from tools.common.table import Table
-from tools.imaging.similarity import MOST_FRAMES
 from tools.preview import notes, tfvars
 from tools.preview.model import Output, Report
 from tools.preview.recommendation import format_ssim, recommend
 from tools.preview.render import render_photo
+from tools.preview.similarity import MOST_FRAMES
 from tools.preview.variants import Comparison
 
 HINT = "To choose a quality or a format, run again with --compare quality=60,75,85 or --compare format=webp,avif."
