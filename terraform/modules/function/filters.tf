@@ -44,10 +44,10 @@ locals {
   # The filters as EventBridge patterns: only a wildcard can match both ends, and it needs its backslashes escaped.
   # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html#eb-filtering-wildcard-matching
   key_patterns = [
-    for filter in local.filters : merge(
-      filter.prefix != "" && filter.suffix == "" ? { prefix = filter.prefix } : {},
-      filter.prefix == "" && filter.suffix != "" ? { suffix = filter.suffix } : {},
-      filter.prefix != "" && filter.suffix != "" ? { wildcard = replace("${filter.prefix}*${filter.suffix}", "\\", "\\\\") } : {},
+    for filter in local.filters : (
+      filter.suffix == "" ? { prefix = filter.prefix } :
+      filter.prefix == "" ? { suffix = filter.suffix } :
+      { wildcard = replace("${filter.prefix}*${filter.suffix}", "\\", "\\\\") }
     )
     if filter.prefix != "" || filter.suffix != ""
   ]
