@@ -239,7 +239,7 @@ run "a_hundred_filters" {
   }
 }
 
-run "filters_that_differ_at_one_end" {
+run "filters_and_keys_that_differ_at_one_end" {
   command = plan
 
   module {
@@ -248,6 +248,12 @@ run "filters_that_differ_at_one_end" {
 
   variables {
     filters = [{ prefix = "a/", suffix = ".jpg" }, { prefix = "a/", suffix = ".png" }, { prefix = "b/", suffix = ".jpg" }, { suffix = ".JPG" }]
+    renditions = {
+      folder       = { width = 1, key = "x/{dir}b/{name}", format = "jpeg" }
+      folder-end   = { width = 1, key = "{dir}a/{name}" }
+      folder-start = { width = 1, key = "y/{dir}b/{name}" }
+      name-end     = { width = 1, key = "x/{dir}b/{name}", format = "png" }
+    }
   }
 }
 
