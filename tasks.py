@@ -129,7 +129,7 @@ def soak(_: Context, only: str = "", count: int = 0) -> None:
 def bench(
     _: Context, only: str = "", rounds: int = 9, quick: bool = False, write: bool = False, cold: bool = False
 ) -> None:
-    """Measure the renderer against other resizers: CPU, memory, bytes, fidelity and cost; and its cold start."""
+    """Measure the renderer against other resizers: CPU, memory, bytes and fidelity; and its cold start."""
     from tools.benchmarks import run as benchmarking
 
     if cold:

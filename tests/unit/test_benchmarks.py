@@ -215,28 +215,16 @@ def test_a_table_is_aligned_and_is_also_markdown() -> None:
 
 def test_the_document_gets_all_tables_and_keeps_its_prose(found: Report, tmp_path: Path) -> None:
     cold = Cold({"ours": (1.0,), "plain": (2.0,)}, (), ())
-    three, gif = found.rows
-    priced = replace(found, is_quick=False, rows=(replace(three, name=report.PRICED), gif), cold=cold)
-    assert [table.heading.split()[0] for table in priced.tables()[3:]] == ["US$", "Cold", "Imports", "The"]
-    assert len(replace(priced, is_quick=True).tables()) == 6
+    whole = replace(found, cold=cold)
+    assert [table.heading.split()[0] for table in whole.tables()[3:]] == ["Cold", "Imports", "The"]
     document = tmp_path / "document.md"
     document.write_text(f"prose\n\n{report.MARK}\n\nolder figures\n")
-    priced.write(document)
+    whole.write(document)
     text = document.read_text()
     assert text.startswith(f"prose\n\n{report.MARK}\n\nMeasured on 2026-01-01 with 2 rounds, on a machine.\n")
     assert "older figures" not in text
-    assert all(table.markdown() in text for table in priced.tables())
+    assert all(table.markdown() in text for table in whole.tables())
     assert report.MARK in run.DOCUMENT.read_text()
-
-
-def test_prices_follow_from_the_cpu_and_the_bytes() -> None:
-    classic = measured(0.4, size=500_000)
-    row = RowResult("row", "Row", 7_000_000, {"ours": measured(0.1, size=500_000), "classic": classic}, {}, {})
-    table = report.price_table(row)
-    assert table.columns[:5] == ("memory_size", "ours, arm64", "classic, arm64", "ours, x86_64", "classic, x86_64")
-    # The median of 0.1 and 0.2 s, three requests of 30 ms and 7.5 MB at 75 MB/s. Classic makes two requests.
-    sizes = {row[0]: row[1:] for row in table.rows}
-    assert sizes["1769"] == ("13.83", "23.11", "15.79", "27.48", "340", "760")
 
 
 def test_the_json_has_every_round_target_and_figure(found: Report) -> None:

@@ -29,7 +29,15 @@ def test_runtimes_are_those_that_a_package_can_be_built_for() -> None:
         assert f"`python{version}`, which needs provider {provider} or newer" in README
 
 
-def test_monitoring_costs_what_the_cost_document_says() -> None:
-    cost = re.search(r"^\| `monitoring = .* \| -([\d.]+) \|$", (ROOT / "docs" / "cost.md").read_text(), re.MULTILINE)
-    assert cost
-    assert f"about US$ {float(cost[1]):.0f} a month" in " ".join(README.split())
+def test_costs_are_those_of_the_cost_document() -> None:
+    document = (ROOT / "docs" / "cost.md").read_text()
+    monitoring = re.search(r"^\| `monitoring = .* \| -([\d.]+) \|$", document, re.MULTILINE)
+    total = re.search(r"^\| total \| ([\d.]+) \|(?:[^|]*\|){2} ([\d.]+) \|", document, re.MULTILINE)
+    assert monitoring
+    assert total
+    text = " ".join(README.split())
+    ours, usual = (f"{float(dollars):.0f}" for dollars in total.groups())
+    assert f"about US$ {ours} for a million" in text
+    assert f"adds about US$ {float(monitoring[1]):.0f} a month" in text
+    assert f"cost US$ {ours} at list prices" in text
+    assert f"with the usual handler they cost {usual}." in text

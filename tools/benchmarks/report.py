@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,15 +10,9 @@ from tools.benchmarks import cold as cold_start
 from tools.benchmarks.job import OURS
 from tools.benchmarks.peers import Peer
 from tools.benchmarks.results import FLOORS, Measured, RowResult
-from tools.common.pricing import GIB_SECOND, OUR_GETS, Workload
 from tools.common.table import Table
 
 MARK = "<!-- `invoke bench --write` writes everything below this line. -->"
-
-PRICED = "jpeg-12mp"
-"""The row whose CPU is priced."""
-
-SIZES_MIB = (256, 512, 1024, 1769, 3008)
 
 
 @dataclass(frozen=True)
@@ -47,7 +40,7 @@ class Report:
 
     def tables(self) -> list[Table]:
         """Return all tables, the most important first."""
-        found = [self._cpu(), self._missed_targets(), self._details(), *self._prices()]
+        found = [self._cpu(), self._missed_targets(), self._details()]
         return [*found, *self.cold.tables()] if self.cold else found
 
     def as_json(self) -> str:
@@ -104,31 +97,6 @@ class Report:
             if reason.startswith("failed")
         ]
         return Table("Measurements of each contestant", columns, tuple(rows), words=3)
-
-    def _prices(self) -> Iterator[Table]:
-        """Price the row if both handlers ran in it."""
-        for row in self.rows:
-            if row.name == PRICED and not self.is_quick and {OURS, "classic"} <= row.measured.keys():
-                yield price_table(row)
-
-
-def price_table(row: RowResult) -> Table:
-    """Price a million of a row's images with this function and with the classic handler."""
-    priced = {}
-    for name, gets in ((OURS, OUR_GETS), ("classic", 1)):
-        one = row.measured[name]
-        priced[name] = Workload(one.median, gets, puts=1, moved=row.source_bytes + one.bytes)
-    columns = [f"{name}, {architecture}" for architecture in GIB_SECOND for name in priced]
-    rows = [
-        (
-            str(size),
-            *(f"{1e6 * one.dollars(size, arch):.2f}" for arch in GIB_SECOND for one in priced.values()),
-            *(f"{1000 * one.seconds(size):.0f}" for one in priced.values()),
-        )
-        for size in SIZES_MIB
-    ]
-    heading = f"US$ per million: {row.title}, at half size"
-    return Table(heading, ("memory_size", *columns, *(f"{name}, ms" for name in priced)), tuple(rows))
 
 
 def _ratio(row: RowResult, peer: Peer) -> str:

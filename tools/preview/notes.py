@@ -25,5 +25,5 @@ def explain_million(settings: Settings) -> str:
     return (
         f"A million: the cost of a million such photos on Lambda, with {ARCHITECTURE} and {memory:,} MiB, and of their "
         f"requests to S3, at list prices of {REGION} as known on {PRICES_AS_KNOWN_ON}. Lambda's CPU is assumed to be "
-        "as fast as this machine's. docs/benchmarks.md lists the other assumptions. Storage is a month in S3 Standard."
+        "as fast as this machine's. docs/cost.md lists the other assumptions. Storage is a month in S3 Standard."
     )
