@@ -125,7 +125,7 @@ def test_the_reference_weights_colours_by_their_opacity() -> None:
     assert reference[..., 1].max() == pytest.approx(0, abs=0.01)
 
 
-def test_outputs_are_judged_upright_and_by_their_format_size_and_frames() -> None:
+def test_outputs_are_judged_by_orientation_format_size_and_content() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     judge = Judge(encoded(picture(64, 48).transpose(Image.Transpose.ROTATE_90), exif=exif))
@@ -248,7 +248,7 @@ def test_the_plot_shows_complete_rows_and_draws_faulty_outputs_hollow(found: Rep
     assert 'fill="none"' in plot.draw([wrong])
 
 
-def test_a_contestant_that_fails_says_why(tmp_path: Path) -> None:
+def test_a_failing_contestant_says_why(tmp_path: Path) -> None:
     (tmp_path / "source").write_bytes(b"no image")
     job = Job(str(tmp_path / "source"), str(tmp_path), (Wanted("JPEG", 1, 1, 0.5),))
     with measure.Worker.started(peers.python_peer("classic", ""), job) as worker:
@@ -270,7 +270,7 @@ def test_rows_have_unique_names_and_targets() -> None:
     assert all(row.targets for row in ROWS)
 
 
-def test_an_unknown_row_is_a_readable_error() -> None:
+def test_an_unknown_row_is_one_line() -> None:
     with pytest.raises(ToolError, match=r"^No row jpeg-13mp: use one of jpeg-2mp, .*tiff-lzw$"):
         choose("jpeg-13mp", quick=False)
 
@@ -279,7 +279,7 @@ def test_a_quick_run_has_small_images() -> None:
     assert [row.size for row in choose("jpeg-12mp", quick=True)] == [(1000, 750)]
 
 
-def test_a_document_of_part_of_the_rows_is_refused() -> None:
+def test_write_needs_all_rows() -> None:
     for only, quick in (("jpeg-12mp", False), ("", True)):
         with pytest.raises(ToolError, match=r"^--write needs all rows"):
             run.run(only, 1, print, quick=quick, write=True)
@@ -289,7 +289,7 @@ def measured(cpu: float, psnr: float = 40.0, size: int = 100) -> Measured:
     return Measured((cpu, 2 * cpu), 10 * size, (size,), Quality(psnr, psnr / 100))
 
 
-def test_figures_compare_with_peers_with_the_source_and_with_nothing() -> None:
+def test_figures_and_missed_targets() -> None:
     row = RowResult("row", "Row", 1000, {"ours": measured(1), "classic": measured(4, psnr=42, size=200)}, {}, {})
     figures = row.figures()
     names = ["CPU / classic", "memory / classic", "bytes / classic", "bytes / source", "PSNR, dB"]
@@ -311,7 +311,7 @@ def test_every_target_is_a_figure() -> None:
 # --- peers
 
 
-def test_ours_is_measured_as_it_is_deployed() -> None:
+def test_our_allocator_settings_are_the_modules() -> None:
     module = (ROOT / "terraform" / "modules" / "function" / "main.tf").read_text()
     stated = re.search(r"allocator = \{ (.*) \}", module)
     assert stated is not None

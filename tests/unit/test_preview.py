@@ -184,9 +184,9 @@ def made(
     body: bytes, folder: Path | None = None, text: str = "", *, compare: tuple[str, ...] = (), name: str = "a.jpg"
 ) -> Photo:
     settings = tfvars.read_settings([var_file(folder, text)] if folder else [])
-    photo, refused = render_photo(name, body, settings, Comparison.parse(compare))
+    photo, rejected = render_photo(name, body, settings, Comparison.parse(compare))
     assert photo is not None
-    assert refused == []
+    assert rejected == []
     return photo
 
 
@@ -280,11 +280,11 @@ def test_an_output_smaller_than_the_window_has_no_ssim() -> None:
 
 def test_a_rejection_has_its_reason_and_advice() -> None:
     settings = tfvars.read_settings([])
-    photo, (refused,) = render_photo("a.txt", b"text", settings, NOTHING_ELSE)
+    photo, (rejection,) = render_photo("a.txt", b"text", settings, NOTHING_ELSE)
     assert photo is None
-    assert (refused.name, refused.byte_count, refused.reason) == ("a.txt", 4, Reason.NOT_AN_IMAGE)
-    assert refused.message.startswith("the content is no JPEG")
-    assert refused.advice.startswith("Exclude such files with filters")
+    assert (rejection.name, rejection.byte_count, rejection.reason) == ("a.txt", 4, Reason.NOT_AN_IMAGE)
+    assert rejection.message.startswith("the content is no JPEG")
+    assert rejection.advice.startswith("Exclude such files with filters")
     _, (heic,) = render_photo("a.heic", HEIC_PICTURE.read_bytes(), settings, NOTHING_ELSE)
     assert (heic.reason, heic.advice[:18]) == (Reason.HEIC_NOT_BUILT_IN, "Build with --heic,")
 
@@ -297,28 +297,28 @@ def test_limits_follow_the_settings(tmp_path: Path) -> None:
         ('function = { timeout = 1 }\nrenditions = { a = { scale = 1, format = "avif" } }\n', "raise timeout"),
     ):
         settings = tfvars.read_settings([var_file(tmp_path, text)])
-        photo, (refused,) = render_photo("a.jpg", body, settings, NOTHING_ELSE)
+        photo, (rejection,) = render_photo("a.jpg", body, settings, NOTHING_ELSE)
         assert photo is None
-        assert message in refused.message
+        assert message in rejection.message
 
 
 def test_a_rejected_variant_does_not_stop_the_others(tmp_path: Path) -> None:
     text = "function = { memory_size = 256 }\nrenditions = { whole = { scale = 1 } }\n"
     settings = tfvars.read_settings([var_file(tmp_path, text)])
-    photo, (refused,) = render_photo(
+    photo, (rejection,) = render_photo(
         "large.jpg", encoded(picture(2500, 2000)), settings, Comparison.parse(["format=avif,jpeg"])
     )
     assert photo is not None
     assert [output.name for output in photo.renditions[0].outputs] == [CURRENT, "JPEG"]
-    assert refused.name == "large.jpg: whole, AVIF"
-    assert refused.advice.startswith("Raise function.memory_size")
+    assert rejection.name == "large.jpg: whole, AVIF"
+    assert rejection.advice.startswith("Raise function.memory_size")
 
 
 def test_a_variant_limited_to_fewer_pixels_is_compared_at_its_own_size(tmp_path: Path) -> None:
     settings = tfvars.read_settings([var_file(tmp_path, "renditions = { whole = { scale = 1 } }\n")])
-    photo, refused = render_photo("wide.jpg", encoded(picture(16400, 8)), settings, Comparison.parse(["format=webp"]))
+    photo, rejected = render_photo("wide.jpg", encoded(picture(16400, 8)), settings, Comparison.parse(["format=webp"]))
     assert photo is not None
-    assert not refused
+    assert not rejected
     current, webp = photo.renditions[0].outputs
     assert (current.picture.width, webp.picture.width) == (16400, 16383)
     assert (webp.psnr or 0) > 30
@@ -456,8 +456,8 @@ class Elements(HTMLParser):
 def make_report(*names: str) -> Report:
     outputs = [output(CURRENT, 300, 0.99), output("quality 60", 100, 0.97)]
     photos = [photo_of(*outputs, name=name) for name in names]
-    refused = [Rejection(HOSTILE, 5, "not_an_image", f"it is no image: {HOSTILE}", "Nothing.")]
-    return Report(HOSTILE, HOSTILE, "CPU, ms", [HOSTILE], photos, refused)
+    rejected = [Rejection(HOSTILE, 5, "not_an_image", f"it is no image: {HOSTILE}", "Nothing.")]
+    return Report(HOSTILE, HOSTILE, "CPU, ms", [HOSTILE], photos, rejected)
 
 
 def test_names_are_escaped_everywhere() -> None:

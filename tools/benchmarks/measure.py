@@ -143,17 +143,15 @@ class Bench:
         directory = self.folder / "runs" / row.name / peer.name
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
-        job, note = (
-            Job(
-                source=str(source),
-                directory=str(directory),
-                outputs=row.outputs,
-                subsampling=row.subsampling,
-                tiff_compression="lzw" if "compression" in row.options else "raw",
-                has_palette=row.has_palette,
-            ),
-            "",
+        job = Job(
+            source=str(source),
+            directory=str(directory),
+            outputs=row.outputs,
+            subsampling=row.subsampling,
+            tiff_compression="lzw" if "compression" in row.options else "raw",
+            has_palette=row.has_palette,
         )
+        note = ""
         if row.at_equal_bytes and peer.name == "sharp" and ours is not None:
             job = _match_bytes(peer, job, sum(map(len, ours.bodies)))
             note = f"deflate level {job.deflate_level}"
