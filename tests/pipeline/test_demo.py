@@ -47,7 +47,7 @@ def test_the_steps_of_an_image_are_those_of_the_log_in_their_order(
 def test_the_report_shows_what_was_written_and_says_what_was_not(
     pipeline: Pipeline, results: list[demo.Result]
 ) -> None:
-    html = demo.page(results)
+    html = demo.render_page(results)
     for result in results[:2]:
         output = pipeline.object(RENDITION.output_key(result.upload.key))["Bytes"]
         assert result.output == output
@@ -66,10 +66,10 @@ def test_a_photo_keeps_the_folders_that_are_below_the_current_one(
     for photo in photos:
         photo.parent.mkdir(parents=True, exist_ok=True)
         photo.write_bytes(b"")
-    assert [upload.key for upload in demo._uploads_of(photos)] == ["a/b.jpg", "a/c/b.jpg", "d.jpg", "e.jpg"]
+    assert [upload.key for upload in demo._read_uploads(photos)] == ["a/b.jpg", "a/c/b.jpg", "d.jpg", "e.jpg"]
 
 
 def test_the_table_has_a_line_for_each(results: list[demo.Result]) -> None:
-    lines = demo.table(results).splitlines()
-    assert lines[1].split()[:2] == ["demo/photo.jpg", "demo/resized-photo.jpg"]
-    assert lines[3].split()[:3] == ["demo/notes.jpg", "-", "(not_an_image)"]
+    rows = demo.make_table(results).rows
+    assert rows[0][:2] == ("demo/photo.jpg", "demo/resized-photo.jpg")
+    assert rows[2][:2] == ("demo/notes.jpg", "- (not_an_image)")

@@ -1,4 +1,4 @@
-"""What the command line adds to Invoke, and the errors that its users see."""
+"""What the project adds to Invoke, and the errors that its users see."""
 
 import ast
 import re
@@ -50,7 +50,7 @@ def test_any_number_of_files_become_one_parameter(
     assert seen == [[Path(name) for name in files]]
 
 
-def test_what_the_user_can_mend_is_one_line() -> None:
+def test_an_error_that_the_user_can_fix_is_one_line() -> None:
     @readable_errors
     def broken() -> None:
         raise ToolError("No terraform on PATH: install it")
@@ -61,7 +61,7 @@ def test_what_the_user_can_mend_is_one_line() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_an_interrupt_is_quiet_and_so_is_every_other_end(number: signal.Signals) -> None:
+def test_every_signal_that_ends_a_task_is_quiet(number: signal.Signals) -> None:
     @readable_errors
     def interrupted() -> None:
         signal.raise_signal(number)
@@ -101,7 +101,7 @@ def test_every_task_and_every_argument_has_a_help_text() -> None:
         (["preview", "missing.jpg", "--compare", "size=3"], "Error: Cannot compare 'size': use --compare quality="),
     ],
 )
-def test_wrong_input_is_one_line_that_says_what_to_do(arguments: list[str], message: str) -> None:
+def test_wrong_input_is_answered_by_one_line(arguments: list[str], message: str) -> None:
     result = run(*arguments)
     assert result.returncode == 1
     assert message in result.stderr
@@ -126,7 +126,7 @@ except Exit as ended:
 """
 
 
-def test_a_reader_that_has_had_enough_ends_a_task_quietly() -> None:
+def test_a_closed_pipe_ends_a_task_quietly() -> None:
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", ENDLESS], cwd=ROOT, stdout=pipe, stderr=pipe) as task:
         assert task.stdout
@@ -137,7 +137,7 @@ def test_a_reader_that_has_had_enough_ends_a_task_quietly() -> None:
     assert task.returncode == 141
 
 
-def test_no_terraform_is_said_before_anything_is_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_terraform_is_reported_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     result = run("demo")
     assert result.returncode == 1
@@ -156,7 +156,7 @@ def test_no_terraform_is_said_before_anything_is_started(monkeypatch: pytest.Mon
         ("version_info = (3, 14)", ""),
     ],
 )
-def test_another_machine_is_told_what_to_use(setting: str, message: str) -> None:
+def test_an_unsupported_machine_is_told_what_to_use(setting: str, message: str) -> None:
     script = f"import sys; from invoke.main import program; sys.{setting}; program.run(['invoke', '--list'])"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stderr.startswith(message)
@@ -171,7 +171,7 @@ def imports_of(*names: str) -> list[str]:
 
 
 @pytest.mark.parametrize("files", sorted(set(REQUIREMENTS_OF.values())))
-def test_the_requirements_of_a_task_are_all_that_it_imports(files: tuple[str, ...]) -> None:
+def test_a_task_imports_nothing_but_its_requirements(files: tuple[str, ...]) -> None:
     texts = [(REQUIREMENTS / f"{name}.txt").read_text() for name in files]
     locked = {name for text in texts for name in re.findall(r"^([\w.-]+)==", text, re.MULTILINE)}
     others = [
@@ -198,7 +198,7 @@ def test_the_requirements_of_a_task_are_all_that_it_imports(files: tuple[str, ..
         ("test", "-r tools/requirements/dev.txt -r tools/requirements/judges.txt"),
     ],
 )
-def test_a_package_that_is_missing_is_named_with_the_file_to_install(task: str, options: str) -> None:
+def test_a_missing_package_is_named_with_the_file_to_install(task: str, options: str) -> None:
     def body() -> None:
         require("pytest", "one")
 

@@ -1,4 +1,4 @@
-"""Environments of a lock file: exactly what it names, made once, also by two at once or after a kill."""
+"""Environments of a lock file: exactly its packages, made once, also by two callers at once or after a kill."""
 
 import fcntl
 import hashlib
@@ -47,7 +47,7 @@ def modules(python: Path) -> list[str]:
     return subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.split()
 
 
-def test_an_environment_holds_what_is_locked_and_nothing_else(requirements: Path) -> None:
+def test_an_environment_has_the_locked_packages_and_no_others(requirements: Path) -> None:
     assert modules(locked.virtual_environment("one", requirements)) == ["example"]
 
 
@@ -57,13 +57,13 @@ def test_it_is_made_once(requirements: Path) -> None:
     assert locked.virtual_environment("one", requirements) == python
 
 
-def test_another_lock_file_makes_another(requirements: Path) -> None:
+def test_another_lock_file_makes_another_environment(requirements: Path) -> None:
     python = locked.virtual_environment("one", requirements)
     requirements.write_text(requirements.read_text() + "# Another.\n")
     assert locked.virtual_environment("one", requirements) != python
 
 
-def test_one_that_was_left_half_made_is_made_anew(requirements: Path, local: Path) -> None:
+def test_an_unfinished_environment_is_made_again(requirements: Path, local: Path) -> None:
     python = locked.virtual_environment("one", requirements)
     folder = python.parent.parent
     folder.rename(local / f"{folder.name}.unfinished")
@@ -72,14 +72,14 @@ def test_one_that_was_left_half_made_is_made_anew(requirements: Path, local: Pat
     assert modules(locked.virtual_environment("one", requirements)) == ["example"]
 
 
-def test_two_at_once_get_the_same(requirements: Path) -> None:
+def test_two_callers_at_once_share_one_environment(requirements: Path) -> None:
     with ThreadPoolExecutor() as pool:
         one, other = pool.map(lambda _: locked.virtual_environment("one", requirements), range(2))
     assert one == other
     assert modules(one) == ["example"]
 
 
-def test_after_a_kill_the_next_one_waits_for_the_pip_that_is_still_at_it(tmp_path: Path, local: Path) -> None:
+def test_after_a_kill_the_next_process_waits_for_the_running_pip(tmp_path: Path, local: Path) -> None:
     began, end = tmp_path / "began", tmp_path / "end"
     os.mkfifo(began)
     os.mkfifo(end)
@@ -106,9 +106,9 @@ with locked.only_one() as lock:
 
 
 @pytest.mark.parametrize("line", ["example==1.0", f"example==1.0 --hash=sha256:{'0' * 64}"])
-def test_what_is_not_what_was_locked_is_refused(requirements: Path, local: Path, line: str) -> None:
+def test_a_package_that_differs_from_the_lock_file_is_refused(requirements: Path, local: Path, line: str) -> None:
     requirements.write_text(line + "\n")
-    with pytest.raises(ToolError, match=r"^Cannot fetch what .*lock\.txt names: "):
+    with pytest.raises(ToolError, match=r"^Cannot fetch the packages of .*lock\.txt: "):
         locked.virtual_environment("one", requirements)
     assert not [path for path in local.iterdir() if path.suffix not in {".lock", ".unfinished"}]
 
@@ -121,7 +121,7 @@ def test_without_a_network_the_error_says_so(requirements: Path, monkeypatch: py
     # Nothing listens on the port that is for discarding.
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("PIP_RETRIES", "1")
-    with pytest.raises(ToolError, match="pip does not reach its package index: see to the network, or set PIP_INDEX"):
+    with pytest.raises(ToolError, match="pip can't reach its package index: check the network, or set PIP_INDEX"):
         locked.virtual_environment("one", requirements)
 
 

@@ -1,4 +1,4 @@
-"""What Invoke itself lacks: tasks that take any number of files, and errors that are one line."""
+"""Adds to Invoke: tasks that take any number of files, and errors of one line."""
 
 import contextlib
 import functools
@@ -30,7 +30,7 @@ R = TypeVar("R")
 
 
 def _set_value(argument: Argument, value: str, cast: bool = True) -> None:
-    """Refuse what is no number in one line; Invoke itself shows where in its own code it found that out."""
+    """Refuse a value that is not a number with one line; Invoke would show a traceback."""
     try:
         _set_any_value(argument, value, cast)
     except ValueError:
@@ -38,13 +38,13 @@ def _set_value(argument: Argument, value: str, cast: bool = True) -> None:
 
 
 _set_any_value = Argument.set_value
-Argument.set_value = _set_value  # type: ignore[assignment, method-assign]  # for all tasks, wherever they are parsed
+Argument.set_value = _set_value  # type: ignore[assignment, method-assign]  # for all tasks
 
 
 class FilesTask(Task):  # type: ignore[type-arg]  # generic for type checkers only
-    """A task whose words on the command line, up to the first option, become its parameter ``files``.
+    """A task whose parameter ``files`` has the words of the command line up to the first option.
 
-    Invoke takes a fixed number of positional arguments, so this one asks for as many as there are.
+    Invoke takes a fixed number of positional arguments, so this class declares one for each word.
     """
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
@@ -56,7 +56,7 @@ class FilesTask(Task):  # type: ignore[type-arg]  # generic for type checkers on
         return super().__call__(*args, files=files, **kwargs)
 
     def _words(self) -> list[str]:
-        """Names for the words that follow this task's name."""
+        """Return a name for each word that follows this task's name."""
         if self.name not in sys.argv:
             return []
         words = sys.argv[sys.argv.index(self.name) + 1 :]
@@ -74,7 +74,7 @@ def say(line: str) -> None:
 
 
 def require(*packages: str) -> None:
-    """Check that packages are installed which only other processes of a task import.
+    """Check that packages are installed that only a task's other processes import.
 
     Raises:
         ModuleNotFoundError: One is missing; the task's error names the file to install.
@@ -100,8 +100,8 @@ def save(content: str | bytes, output: Path) -> None:
 
 
 @contextlib.contextmanager
-def _every_end_is_an_interrupt() -> Iterator[None]:
-    """Clean up also when told to end, or when the terminal is closed: both would end Python where it stands."""
+def _interrupt_on_signals() -> Iterator[None]:
+    """Turn SIGTERM and SIGHUP, which would end Python at once, into an interrupt, so that tasks clean up."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -115,18 +115,18 @@ def _every_end_is_an_interrupt() -> Iterator[None]:
 
 
 def readable_errors(body: Callable[P, R], code: int = 1) -> Callable[P, R]:
-    """End a task whose user can mend something with that one line, and one that was interrupted quietly.
+    """Turn an error that the user can fix into one line, and end an interrupted task quietly.
 
     Args:
-        body: The task's.
-        code: What the task exits with then.
+        body: The task's function.
+        code: The exit status after an error.
 
     """
 
     @functools.wraps(body)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            with _every_end_is_an_interrupt():
+            with _interrupt_on_signals():
                 return body(*args, **kwargs)
         except ToolError as error:
             raise Exit(f"Error: {error}", code=code) from error
@@ -139,7 +139,7 @@ def readable_errors(body: Callable[P, R], code: int = 1) -> Callable[P, R]:
         except KeyboardInterrupt:
             raise Exit("Interrupted", code=130) from None
         except BrokenPipeError:
-            # Who reads has had enough, as `head` does. Python would say so once more when it ends.
+            # The reader has closed the pipe, as `head` does. Python would report it again when it flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise Exit(code=141) from None
 
@@ -147,7 +147,7 @@ def readable_errors(body: Callable[P, R], code: int = 1) -> Callable[P, R]:
 
 
 def answers(body: Callable[P, bool]) -> Callable[P, None]:
-    """End a task that answers a question with 0 for yes, 1 for no, and 2 where it could not find out."""
+    """Let a task that answers a question exit with 0 for yes, 1 for no and 2 for an error."""
 
     @functools.wraps(body)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:

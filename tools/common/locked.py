@@ -1,4 +1,4 @@
-"""Fetches what a lock file names into ``.local/``, once: packages that the project's own environment can't hold."""
+"""Fetches the packages of a lock file into ``.local/``, once: those that the project's environment can't hold."""
 
 import contextlib
 import fcntl
@@ -16,12 +16,12 @@ from tools.common.paths import LOCAL, ROOT
 
 
 def virtual_environment(name: str, requirements: Path, *options: str) -> Path:
-    """Make an environment that holds what ``requirements`` locks and nothing else, unless an earlier call did.
+    """Make an environment with the packages of ``requirements`` and no others, unless an earlier call made it.
 
     Args:
-        name: The beginning of its folder's name.
+        name: The prefix of its folder's name.
         requirements: The lock file.
-        options: More of pip's.
+        options: Further options of pip.
 
     Returns:
         Its interpreter.
@@ -33,7 +33,7 @@ def virtual_environment(name: str, requirements: Path, *options: str) -> Path:
     folder = LOCAL / f"{name}-{platform.python_version()}-{version(requirements)}"
     with only_one() as lock:
         if not folder.exists():
-            # Under another name until it is complete; nothing in it names its own folder.
+            # It has another name until it is complete. No file in it holds the path of the folder.
             unfinished = folder.with_name(f"{folder.name}.unfinished")
             shutil.rmtree(unfinished, ignore_errors=True)
             venv.create(unfinished, symlinks=True)
@@ -45,7 +45,7 @@ def virtual_environment(name: str, requirements: Path, *options: str) -> Path:
 
 @contextlib.contextmanager
 def only_one() -> Iterator[int]:
-    """Let two processes that fetch at once do it one after the other; gives the descriptor that holds the lock.
+    """Let one process fetch at a time; yield the descriptor that holds the lock.
 
     Raises:
         ToolError: ``.local/`` can't be written.
@@ -62,21 +62,21 @@ def only_one() -> Iterator[int]:
 
 
 def version(requirements: Path) -> str:
-    """Name the content of a lock file, so that a change of it is noticed."""
+    """Return a short hash of a lock file's content."""
     return hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
 
 
 def fetch(requirements: Path, command: str, *arguments: str, lock: int) -> None:
-    """Let pip ``install`` or ``download`` what a lock file names, as wheels of exactly the hashes in it.
+    """Let pip ``install`` or ``download`` the wheels of a lock file, which must have the hashes in it.
 
     Args:
         requirements: The lock file.
-        command: What pip shall do.
-        arguments: Where to.
-        lock: Of ``only_one``. pip holds it too: when this process is killed, the next one waits for its pip to end.
+        command: pip's command.
+        arguments: Further arguments, such as the destination.
+        lock: The descriptor from ``only_one``. pip holds it too: if this process is killed, the next waits for pip.
 
     Raises:
-        ToolError: pip could not; with its reason.
+        ToolError: pip failed; with pip's reason.
 
     """
     options = ("--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes", "--only-binary", ":all:")
@@ -90,6 +90,6 @@ def fetch(requirements: Path, command: str, *arguments: str, lock: int) -> None:
     if pip.returncode:
         errors = [line for line in pip.stderr.splitlines() if line.startswith("ERROR: ")] or ["pip gave no reason"]
         if "connection broken by" in pip.stderr:
-            errors.append("pip does not reach its package index: see to the network, or set PIP_INDEX_URL to a mirror")
+            errors.append("pip can't reach its package index: check the network, or set PIP_INDEX_URL to a mirror")
         name = requirements.relative_to(ROOT) if requirements.is_relative_to(ROOT) else requirements
-        raise ToolError(f"Cannot fetch what {name} names: {errors[-1].removeprefix('ERROR: ')}")
+        raise ToolError(f"Cannot fetch the packages of {name}: {errors[-1].removeprefix('ERROR: ')}")

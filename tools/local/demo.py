@@ -1,4 +1,4 @@
-"""The main job, shown: uploads images to the pipeline on the local AWS and tells what became of each."""
+"""`invoke demo`: uploads images to the pipeline on a local AWS, and shows the result of each."""
 
 import io
 import json
@@ -14,39 +14,41 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from tools.common.cli import Say, save
 from tools.common.errors import ToolError
 from tools.common.local_stack import Stack
+from tools.common.table import Table
 from tools.imaging.pictures import Upload, demo_uploads
 from tools.local.invocation import log_events
 from tools.local.stack import RENDITION, temporary_stack
-from tools.preview import rejections, tfvars
+from tools.preview import tfvars
 from tools.preview.model import Rejection, Step
 from tools.preview.pipeline import Written, render_report
+from tools.preview.rejections import find_advice
 
 REPORT = "report.html"
 
 RESIZING = "module.notification"
-"""The part of the module that resizes. Lifecycle rules, alarms and a queue policy would take the provider 30 s more."""
+"""The part of the module that resizes. For the rest, such as lifecycle rules, the provider would wait 30 s longer."""
 
 PATIENCE = 120
-"""Seconds until the demo gives up on an image; the function's own time-out and retries end before."""
+"""Seconds until the demo stops waiting; the function's timeout and retries end earlier."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one upload.
+    """The result of one upload.
 
     Attributes:
-        output: The resized image; None where there is none.
-        why: Why there is none, as the failure queue says it.
-        message: The same, in a sentence.
-        milliseconds: From reading the source to having written the output; None where nothing was written.
-        render_milliseconds: Of these, those of rendering.
-        steps: What happened when; empty where nothing was written.
+        output: The resized image; None if the function rejected the upload.
+        reason: Why it was rejected, from the record in the failure queue.
+        message: The reason as a sentence.
+        milliseconds: From reading the source to the last write; None if nothing was written.
+        render_milliseconds: The part of ``milliseconds`` that rendering took.
+        steps: The timeline; empty if nothing was written.
 
     """
 
     upload: Upload
     output: bytes | None
-    why: str = ""
+    reason: str = ""
     message: str = ""
     milliseconds: int | None = None
     render_milliseconds: int = 0
@@ -59,36 +61,35 @@ class Result:
 
 
 def demo(photos: Sequence[Path], directory: Path, say: Say, *, heic: bool = False) -> None:
-    """Run ``photos`` (or pictures of the demo's own) through the pipeline, save and show the results.
+    """Run ``photos``, or generated pictures, through the pipeline; show and save the results.
 
     Args:
-        photos: Files of the user's.
-        directory: Where the uploads and the results are saved, below their keys.
+        photos: The user's files.
+        directory: Where to save uploads and outputs, under their keys.
         say: Shows progress and the results.
         heic: Whether the function reads HEIC.
 
     Raises:
-        ToolError: Something on this machine is missing, a photo cannot be read, or a result cannot be written;
-            nothing is left running.
+        ToolError: A program is missing, a photo can't be read, or a result can't be written. Nothing is left running.
 
     """
-    uploads = list(_uploads_of(photos) if photos else demo_uploads())
+    uploads = list(_read_uploads(photos) if photos else demo_uploads())
     with temporary_stack(say, heic=heic, target=RESIZING) as stack:
         results = run_through(stack, uploads, say)
-        say(f"\n{table(results)}\n")
+        say(f"{make_table(results).text()}\n")
         for result in results:
             save(result.upload.body, directory / result.upload.key)
             if result.output is not None:
                 save(result.output, directory / result.output_key)
-        save(page(results), directory / REPORT)
-        say(f"Saved to {directory}; to look at: {directory / REPORT}")
+        save(render_page(results), directory / REPORT)
+        say(f"Saved to {directory}. Open {directory / REPORT} in a browser.")
 
 
 def run_through(stack: Stack, uploads: Sequence[Upload], say: Say) -> list[Result]:
-    """Upload, and wait for what becomes of each.
+    """Upload files and wait for the result of each.
 
     Raises:
-        ToolError: Of one nothing has become.
+        ToolError: An upload produced neither an image nor a record.
 
     """
     say(f"Uploading {len(uploads)} files and waiting for their results")
@@ -99,57 +100,48 @@ def run_through(stack: Stack, uploads: Sequence[Upload], say: Say) -> list[Resul
     return _await_results(stack, uploads, began)
 
 
-def page(results: Sequence[Result]) -> str:
-    """Lay the results out as the preview does, with the timeline of each."""
+def render_page(results: Sequence[Result]) -> str:
+    """Return a page like the preview's, with the timeline of each upload."""
     written = [
         Written(one.upload.key, one.upload.body, one.output, one.render_milliseconds / 1000, one.steps)
         for one in results
         if one.output is not None
     ]
-    refused = [
-        Rejection(
-            one.upload.key, len(one.upload.body), one.why, one.message, rejections.find_advice(one.why, one.message)
-        )
+    rejected = [
+        Rejection(one.upload.key, len(one.upload.body), one.reason, one.message, find_advice(one.reason, one.message))
         for one in results
         if one.output is None
     ]
     origin = "Uploaded to the pipeline on a local AWS, deployed by Terraform with the module's default settings."
-    return render_report(written, refused, tfvars.read_settings([]), origin)
+    return render_report(written, rejected, tfvars.read_settings([]), origin)
 
 
-def table(results: Iterable[Result]) -> str:
-    """Lay the results out, one line each."""
-    rows = [("KEY IN", "KEY OUT", "PIXELS IN", "PIXELS OUT", "BYTES IN", "BYTES OUT", "MS")]
-    for result in results:
-        rows.append(  # noqa: PERF401 - a row reads better in its own lines
-            (
-                result.upload.key,
-                result.output_key if result.output is not None else f"- ({result.why})",
-                _pixels(result.upload.body),
-                _pixels(result.output),
-                f"{len(result.upload.body):,}",
-                f"{len(result.output):,}" if result.output is not None else "-",
-                str(result.milliseconds) if result.milliseconds is not None else "-",
-            )
+def make_table(results: Iterable[Result]) -> Table:
+    """Return a row for each result."""
+    columns = ("key in", "key out", "pixels in", "pixels out", "bytes in", "bytes out", "ms")
+    rows = tuple(
+        (
+            result.upload.key,
+            result.output_key if result.output is not None else f"- ({result.reason})",
+            _format_size(result.upload.body),
+            _format_size(result.output),
+            f"{len(result.upload.body):,}",
+            f"{len(result.output):,}" if result.output is not None else "-",
+            str(result.milliseconds) if result.milliseconds is not None else "-",
         )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if index < 2 else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
+        for result in results
     )
+    return Table("", columns, rows, words=2)
 
 
-def _uploads_of(photos: Sequence[Path]) -> Iterator[Upload]:
+def _read_uploads(photos: Sequence[Path]) -> Iterator[Upload]:
     seen: set[str] = set()
     for photo in photos:
-        # Below the current folder a photo keeps its folders; from elsewhere only its name.
+        # A photo below the current folder keeps its folders in its key.
         inside = not photo.is_absolute() and ".." not in photo.parts
         key = photo.as_posix() if inside else photo.name
         if key in seen:
-            raise ToolError(f"Two photos would have the key {key}: give one of them another name")
+            raise ToolError(f"Two photos would have the key {key}: rename one of them")
         seen.add(key)
         try:
             yield Upload(key, photo.read_bytes())
@@ -158,7 +150,7 @@ def _uploads_of(photos: Sequence[Path]) -> Iterator[Upload]:
 
 
 def _await_results(stack: Stack, uploads: Sequence[Upload], began: Mapping[str, int]) -> list[Result]:
-    """Ask the destination and the log, and the failure queue, until they account for every upload."""
+    """Poll the destination, the log and the failure queue until each upload has an image or a record."""
     outputs: dict[str, bytes] = {}
     failures: dict[str, dict[str, str]] = {}
     log = Log({}, {})
@@ -167,13 +159,13 @@ def _await_results(stack: Stack, uploads: Sequence[Upload], began: Mapping[str, 
         if time.monotonic() > deadline:
             keys = ", ".join(one.key for one in missing)
             raise ToolError(f"No image and no failure record after {PATIENCE} s for: {keys}")
-        failures |= _received_failures(stack)
-        outputs |= {one.key: body for one in missing if (body := _output(stack, one)) is not None}
+        failures |= _receive_failures(stack)
+        outputs |= {one.key: body for one in missing if (body := _get_output(stack, one)) is not None}
         log = Log.of(stack)
-    return [_result(one, outputs.get(one.key), failures.get(one.key, {}), log, began[one.key]) for one in uploads]
+    return [_make_result(one, outputs.get(one.key), failures.get(one.key, {}), log, began[one.key]) for one in uploads]
 
 
-def _result(upload: Upload, output: bytes | None, failure: Mapping[str, str], log: "Log", began: int) -> Result:
+def _make_result(upload: Upload, output: bytes | None, failure: Mapping[str, str], log: "Log", began: int) -> Result:
     if output is None:
         return Result(upload, None, failure["reason"], failure["message"])
     written = log.written[upload.key]
@@ -186,7 +178,7 @@ def _result(upload: Upload, output: bytes | None, failure: Mapping[str, str], lo
     )
 
 
-def _output(stack: Stack, upload: Upload) -> bytes | None:
+def _get_output(stack: Stack, upload: Upload) -> bytes | None:
     s3 = stack.client("s3")
     try:
         response = s3.get_object(Bucket=stack.destination_bucket, Key=RENDITION.output_key(upload.key))
@@ -196,8 +188,8 @@ def _output(stack: Stack, upload: Upload) -> bytes | None:
     return body
 
 
-def _received_failures(stack: Stack) -> dict[str, dict[str, str]]:
-    """Receive what the failure queue has within a second: key to record."""
+def _receive_failures(stack: Stack) -> dict[str, dict[str, str]]:
+    """Wait up to a second for records in the failure queue, by key."""
     received = stack.client("sqs").receive_message(
         QueueUrl=stack.failure_queue_url, WaitTimeSeconds=1, MaxNumberOfMessages=10
     )
@@ -207,7 +199,7 @@ def _received_failures(stack: Stack) -> dict[str, dict[str, str]]:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the log, and when it was written, in milliseconds since 1970."""
+    """A line of the log and its time, in milliseconds since 1970."""
 
     line: dict[str, Any]
     at: int
@@ -215,11 +207,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Log:
-    """What the function's log says.
+    """The function's log.
 
     Attributes:
-        written: The last ``written`` of each key.
-        invoked: When each invocation began, by its request id, in milliseconds since 1970.
+        written: The last ``written`` line of each key.
+        invoked: The start of each invocation by request ID, in milliseconds since 1970.
 
     """
 
@@ -228,11 +220,11 @@ class Log:
 
     @classmethod
     def of(cls, stack: Stack) -> "Log":
-        """Read all of it."""
+        """Read the whole log."""
         written: dict[str, Line] = {}
         invoked: dict[str, int] = {}
         for event in log_events(stack):
-            line = _parsed(event["message"])
+            line = _parse(event["message"])
             if line.get("message") == "written":
                 written[line["key"]] = Line(line, event["timestamp"])
             if start := re.match(r"START RequestId: (\S+)", event["message"]):
@@ -240,13 +232,13 @@ class Log:
         return cls(written, invoked)
 
     def steps(self, written: Line, uploaded: int) -> list[Step]:
-        """When what happened to an object, in milliseconds since its upload was begun."""
+        """Return an object's timeline, in milliseconds since the start of its upload."""
         line = written.line
-        # The line is logged after the last put, and tells how long each part took.
+        # The function logs the line after the last put, with the duration of each part.
         read = written.at - line["milliseconds"] + line["read_milliseconds"]
         moments = {
             "uploaded": uploaded,
-            # A line counts from when it was seen, which a busy machine puts off.
+            # The time of START is the time when the local AWS read the line, which is late on a busy machine.
             "invoked": min(self.invoked[line["requestId"]], read),
             "read": read,
             "rendered": read + line["render_milliseconds"],
@@ -255,8 +247,8 @@ class Log:
         return [Step(name, at - uploaded) for name, at in moments.items()]
 
 
-def _parsed(line: str) -> dict[str, Any]:
-    """Read a JSON log line; the platform's own lines are plain text."""
+def _parse(line: str) -> dict[str, Any]:
+    """Return a JSON log line; empty for Lambda's own lines, which are plain text."""
     try:
         parsed = json.loads(line)
     except ValueError:
@@ -264,8 +256,8 @@ def _parsed(line: str) -> dict[str, Any]:
     return parsed if isinstance(parsed, dict) else {}
 
 
-def _pixels(body: bytes | None) -> str:
-    """Width and height as displayed."""
+def _format_size(body: bytes | None) -> str:
+    """Return width and height as displayed; a dash if Pillow can't read them."""
     if body is None:
         return "-"
     try:

@@ -1,4 +1,4 @@
-"""The pipeline deployed by Terraform on the local AWS: brought up, described in one file, taken down."""
+"""Deploys the pipeline on a local AWS with Terraform: for `invoke up`, and for the length of a block."""
 
 import contextlib
 import json
@@ -33,13 +33,13 @@ VARIABLES = {
     "destination_bucket": "dest-bucket-image-out",
     "force_destroy": True,
 }
-"""What the local deployment chooses: bucket names need not be unique in the world here, and nothing is precious."""
+"""The module's variables: on a local AWS, bucket names need not be unique in the world."""
 
 RUNTIME = "python3.13"
 """What Terraform calls the function's runtime."""
 
 RENDITION = Rendition("resized", scale=0.5)
-"""The one that the module makes by default."""
+"""The module's default rendition."""
 
 
 @contextlib.contextmanager
@@ -48,17 +48,17 @@ def temporary_stack(
 ) -> Iterator[Stack]:
     """Deploy the pipeline on a local AWS that ends with the block.
 
-    Nothing is destroyed by Terraform: what it deployed ends with its AWS.
+    Terraform destroys nothing: all resources end with their AWS.
 
     Args:
         say: Shows progress.
         var_file: A ``.tfvars`` file with other settings of the module.
         heic: Whether the function reads HEIC.
-        target: The address of the part to deploy, with all that it needs; everything where empty.
+        target: The address of the part to deploy, with its dependencies; empty for everything.
         options: Those of :func:`tools.local.aws.local_aws`.
 
     Raises:
-        ToolError: Something is missing on this machine; nothing is left running.
+        ToolError: A program is missing, or a setting is wrong. Nothing is left running.
 
     """
     directory = LOCAL / f"stack-{os.getpid()}"
@@ -72,16 +72,16 @@ def temporary_stack(
 
 
 def up(say: Say, *, port: int = 0, var_file: Path | None = None, heic: bool = False) -> Stack:
-    """Deploy the pipeline on a local AWS in the background; where one is up already, deploy on that one again.
+    """Start a local AWS in the background and deploy the pipeline; deploy again if one is up.
 
     Args:
         say: Shows progress.
-        port: To listen on; 0 for any that is free.
+        port: To listen on; 0 for any free port.
         var_file: A ``.tfvars`` file with other settings of the module.
         heic: Whether the function reads HEIC.
 
     Raises:
-        ToolError: Something is missing on this machine, or the settings are wrong; nothing new is left running.
+        ToolError: A program is missing, or a setting is wrong. Nothing new is left running.
 
     """
     if var_file is not None and not var_file.is_file():
@@ -118,10 +118,10 @@ def down(say: Say) -> None:
 
 
 def clean() -> None:
-    """Remove everything that was built or cached here.
+    """Remove everything that tasks built or cached.
 
     Raises:
-        ToolError: The local AWS is up and still needs it.
+        ToolError: The local AWS is up and needs those files.
 
     """
     try:
@@ -135,7 +135,7 @@ def clean() -> None:
 
 
 def how_to_try(stack: Stack) -> str:
-    """Tell how to use a stack that is up, to be pasted into a shell."""
+    """Return shell commands that upload to a stack and list its outputs."""
     keys = f"AWS_ACCESS_KEY_ID={stack.aws.access_key_id} AWS_SECRET_ACCESS_KEY={stack.aws.secret_access_key}"
     aws = f"aws --endpoint-url {stack.aws.endpoint} s3"
     return f"""
@@ -155,10 +155,10 @@ def _stopped_on_error(aws: LocalAws) -> Iterator[None]:
 
 
 def _prepare(directory: Path, say: Say, *, heic: bool) -> None:
-    """Build the function for this machine and lay out the Terraform root that deploys it from ``directory``.
+    """Build the function for this machine and make the Terraform root that deploys it in ``directory``.
 
-    The root is a copy of the module itself with a provider beside it, so that a user's own ``terraform/`` keeps its
-    state and its back end, and any variable of the module can be set by a file.
+    The root is a copy of the module and a provider configuration. The user's own ``terraform/`` keeps its state and
+    backend, and a file can set any variable of the module.
     """
     require("moto")
     Terraform(TERRAFORM)
@@ -182,7 +182,7 @@ def _apply(aws: LocalAws, directory: Path, var_file: Path | None, say: Say, targ
     terraform = Terraform(directory / "root", environment=aws.environment())
     with _terraform_log() as log:
         terraform.apply(*([var_file.resolve()] if var_file else []), target=target, show=log)
-    # Terraform leaves out the outputs that depend on more than the target.
+    # With a target, Terraform leaves out outputs that depend on other parts too.
     output = VARIABLES | terraform.output()
     names = (field.name for field in fields(Stack) if field.name != "aws")
     return Stack(aws=aws, **{name: str(output[name]) for name in names})
@@ -196,7 +196,7 @@ def _destroy(aws: LocalAws, directory: Path, say: Say) -> None:
 
 @contextlib.contextmanager
 def _terraform_log() -> Iterator[Callable[[str], None]]:
-    """Give what writes Terraform's lines to a file, which an error names and which success removes."""
+    """Yield a function that writes a line to a file. An error names the file; success removes it."""
     with tempfile.NamedTemporaryFile("w", dir=LOCAL, prefix="terraform-", suffix=".log", delete=False) as file:
         try:
             yield lambda line: print(line, file=file)
