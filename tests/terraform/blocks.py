@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests import hcl
 from tests.terraform.modules import MODULES, declarations
-from tools.common import hcl
 from tools.common.errors import ToolError
 from tools.common.paths import ROOT, TERRAFORM
 from tools.common.terraform import Terraform
@@ -72,7 +72,7 @@ def plan(all_blocks: Iterable[Block], module: Path, folder: Path) -> dict[Block,
         folder: An empty folder for all configurations.
 
     Raises:
-        ToolError: A block is not HCL.
+        AssertionError: A block is not HCL.
         ValueError: A block calls a module that this repository does not have.
 
     """

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tools.common import hcl
+from tests import hcl
 from tools.common.paths import TERRAFORM
 
 MODULES = (TERRAFORM, *sorted(path for path in (TERRAFORM / "modules").iterdir() if path.is_dir()))
@@ -12,7 +12,7 @@ def declarations(module: Path, kind: str) -> dict[str, dict[str, str]]:
     """Return every block of one kind, ``variable`` or ``output``, by name: the source text of each argument.
 
     Raises:
-        ToolError: A file of the module is not HCL.
+        AssertionError: A file of the module is not HCL.
 
     """
     found = {}

@@ -1,4 +1,4 @@
-"""Literals of Terraform's language: read exactly, and nothing else taken for one."""
+"""Literals in Terraform's language have their exact values, and expressions are refused."""
 
 import pytest
 
@@ -19,7 +19,7 @@ ignored = file("x")
 """
 
 
-def test_a_literal_is_read_as_json_would_have_it() -> None:
+def test_literals_are_read() -> None:
     names = ["number", "fraction", "whole", "words", "text", "nothing", "object", "missing"]
     assert hcl.literals(LITERALS, "x.tfvars", names) == {
         "number": 1600,
@@ -36,11 +36,11 @@ def test_a_literal_is_read_as_json_would_have_it() -> None:
 @pytest.mark.parametrize(
     "expression", ["max(1, 2)", "var.x", '"x${1}"', '"%{ if true }x%{ endif }"', "[for x in []: x]", "{ a = local.b }"]
 )
-def test_what_has_to_be_evaluated_is_refused(expression: str) -> None:
-    with pytest.raises(ToolError, match=r"^x\.tfvars: size holds `.*`: write out what it comes to$"):
+def test_an_expression_is_refused(expression: str) -> None:
+    with pytest.raises(ToolError, match=r"^x\.tfvars: size has the expression `.*`: write its value$"):
         hcl.literals(f"size = {expression}\n", "x.tfvars", ["size"])
 
 
-def test_what_is_no_hcl_is_refused_with_its_line() -> None:
-    with pytest.raises(ToolError, match=r"^x\.tfvars: its line 2 is not HCL"):
+def test_a_syntax_error_names_its_line() -> None:
+    with pytest.raises(ToolError, match=r"^x\.tfvars: line 2 is not HCL"):
         hcl.literals("size = 1\nsize = = 2\n", "x.tfvars", ["size"])

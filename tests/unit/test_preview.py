@@ -19,6 +19,7 @@ from errors import Reason
 from imaging.limits import Limits
 from imaging.render import render
 from renditions import MetadataPolicy, Rendition
+from tests.hcl import parse
 from tests.images import HEIC_PICTURE, corners, decoded, encoded, picture
 from tools.common import hcl, pricing
 from tools.common.cli import save
@@ -56,7 +57,7 @@ def var_file(folder: Path, text: str, name: str = "x.tfvars") -> Path:
 
 def test_the_defaults_match_the_module() -> None:
     text = (TERRAFORM / "variables.tf").read_text()
-    variables = {block.labels[0]: block for block in hcl.parse(text, "variables.tf").blocks}
+    variables = {block.labels[0]: block for block in parse(text, "variables.tf").blocks}
     for name in ("metadata", "max_pixels", "renditions"):
         written = text[variables[name].arguments["default"]]
         assert hcl.literals(f"default = {written}\n", name, ["default"])["default"] == tfvars.DEFAULTS[name]
@@ -130,7 +131,7 @@ def test_files_are_in_terraforms_order(tmp_path: Path) -> None:
         ("function = 3", "function must be an object, not 3"),
         ("function = { memory_size = 0.5 }", "MEMORY_SIZE is '0.5': it must be a whole number"),
         ('metadata = "some"', "METADATA is 'some': use none, copyright, all"),
-        ("max_pixels = pow(2, 3)", r"max_pixels holds `pow\(2,3\)`: write out"),
+        ("max_pixels = pow(2, 3)", r"max_pixels has the expression `pow\(2, 3\)`: write its value"),
     ],
 )
 def test_invalid_settings_are_one_line_that_says_what_to_do(tmp_path: Path, text: str, message: str) -> None:
