@@ -21,10 +21,10 @@ T = TypeVar("T")
 service.MODULE = faults.MODULE
 
 PATIENCE = 30
-"""Seconds that anything may take before its test fails; a test waits no longer than it must."""
+"""Seconds before a test that waits for something fails."""
 
 ECHO = "import json\ndef handler(event, context):\n    print('EVENT', json.dumps(event))\n"
-"""A function that writes each of its events into its log, where :meth:`Account.events` finds them."""
+"""A function that logs its events, for :meth:`Account.events`."""
 
 PROBE = """
 import boto3
@@ -36,16 +36,16 @@ def handler(event, context):
         return error.response["Error"]["Code"]
     return "allowed"
 """
-"""A function that makes one call of AWS and tells how it went: see :meth:`Account.probe`."""
+"""A function that makes one AWS request and returns the result, for :meth:`Account.probe`."""
 
 LOGS = {"Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": "*"}
-"""What a function needs to be allowed for its log to be kept."""
+"""The permissions that a log needs."""
 
 TRUST = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
 
 
 def awaited(ask: Callable[[], T | None]) -> T:
-    """Ask until there is an answer."""
+    """Call ``ask`` until it returns an answer."""
     deadline = time.monotonic() + PATIENCE
     while (answer := ask()) is None:
         assert time.monotonic() < deadline
@@ -54,7 +54,7 @@ def awaited(ask: Callable[[], T | None]) -> T:
 
 
 def zipped(code: str) -> bytes:
-    """The zip of a function."""
+    """Return the zip of a function."""
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
         archive.writestr("function.py", code)
@@ -83,13 +83,13 @@ class Account:
         logs: bool = True,
         **options: Any,
     ) -> str:
-        """Make a function of ``code``, which defines ``handler(event, context)``, or where it is; returns its name.
+        """Make a function; returns its name.
 
         Args:
-            code: What it runs.
+            code: Its module, which defines ``handler(event, context)``; or where Lambda finds its zip.
             allow: The statements of its role.
-            logs: Whether to allow what its log needs too.
-            options: More of its settings.
+            logs: Whether to add the permissions of a log.
+            options: Other settings.
 
         """
         name = self.unique("function")
@@ -110,12 +110,12 @@ class Account:
         return name
 
     def allow(self, name: str, *statements: dict[str, Any]) -> None:
-        """Let a function's role do this, and no more."""
+        """Replace the permissions of a function's role."""
         document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **one} for one in statements]}
         self.client("iam").put_role_policy(RoleName=name, PolicyName="allow", PolicyDocument=json.dumps(document))
 
     def on_failure(self, name: str, queue_arn: str, **options: int) -> None:
-        """Set what happens when a function fails, also beyond what boto3 lets pass."""
+        """Configure a function's failed events, also with values that boto3 rejects."""
         make: Any = boto3.client
         client = make(
             "lambda",
@@ -136,7 +136,7 @@ class Account:
         return {**response, "Reply": json.loads(body) if body else None}
 
     def probe(self, name: str, call: str, *, service: str = "s3", **arguments: object) -> str:
-        """Let a function that probes make a call; returns the code of its error, else ``allowed``."""
+        """Let a ``PROBE`` function make a request; returns the error code, or ``allowed``."""
         answer: str = self.invoke(name, {"service": service, "call": call, "arguments": arguments})["Reply"]
         return answer
 
@@ -145,7 +145,7 @@ class Account:
         return [event["message"] for page in pages for event in page["events"]]
 
     def events(self, name: str, count: int = 1) -> list[dict[str, Any]]:
-        """Await so many events in the log of a function that echoes them."""
+        """Wait for a number of events in the log of an ``ECHO`` function."""
 
         def ask() -> list[dict[str, Any]] | None:
             lines = [line for line in self.log(name) if line.startswith("EVENT ")]
@@ -154,7 +154,7 @@ class Account:
         return awaited(ask)
 
     def bucket(self, function: str = "", *, permit: bool = True, versioned: bool = True, **permission: str) -> str:
-        """Make a bucket, which notifies a function of every new object and is permitted to, if as told."""
+        """Make a bucket, which may notify a function of new objects."""
         name = self.unique("bucket")
         s3 = self.client("s3")
         s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": self.aws.region})
@@ -177,7 +177,7 @@ class Account:
         return name
 
     def queue(self, sender: str = "") -> tuple[str, str]:
-        """Make a queue, to which a service of AWS may send where one is named; returns its URL and ARN."""
+        """Make a queue, to which an AWS service may send; returns its URL and ARN."""
         sqs = self.client("sqs")
         url = sqs.create_queue(QueueName=self.unique("queue"))["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -188,7 +188,7 @@ class Account:
         return url, arn
 
     def message(self, queue_url: str) -> dict[str, Any]:
-        """Await a message and take it off the queue."""
+        """Wait for a message, and delete it from the queue."""
 
         def ask() -> dict[str, Any] | None:
             sqs = self.client("sqs")

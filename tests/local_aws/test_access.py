@@ -1,4 +1,4 @@
-"""IAM is enforced: a function may do what its role's policy allows, anyone without keys nothing."""
+"""IAM is enforced, for roles, buckets, keys and queues."""
 
 import http.client
 import json
@@ -34,7 +34,7 @@ def test_a_role_may_do_what_it_is_allowed(
     assert account.probe(function, call, Bucket=bucket, **({"Key": key} if key else {})) == result
 
 
-def test_a_policy_against_plain_http_does_not_bite_on_loopback_but_others_do(account: Account) -> None:
+def test_loopback_counts_as_tls(account: Account) -> None:
     bucket = account.bucket()
     deny = {"Sid": "x", "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": f"arn:aws:s3:::{bucket}/*"}
     s3 = account.client("s3")
@@ -46,7 +46,7 @@ def test_a_policy_against_plain_http_does_not_bite_on_loopback_but_others_do(acc
         s3.put_object(Bucket=bucket, Key="x")
 
 
-def test_a_denial_whose_condition_is_not_known_here_does_not_bite(account: Account) -> None:
+def test_a_denial_with_an_unknown_condition_has_no_effect(account: Account) -> None:
     bucket = account.bucket()
     deny = {
         "Effect": "Deny",
@@ -82,7 +82,7 @@ def test_a_denial_whose_condition_is_not_known_here_does_not_bite(account: Accou
         ({"Action": "*", "Resource": "*", "Condition": {"StringEquals": {"aws:SourceAccount": "1"}}}, "NEUTRAL"),
     ],
 )
-def test_a_statement_is_read_as_aws_reads_it(statement: dict[str, object], result: str) -> None:
+def test_a_statement_is_evaluated_as_aws_does(statement: dict[str, object], result: str) -> None:
     decision = decide({"Effect": "Allow", **statement}, "s3:GetObject", "arn:aws:s3:::b/abc.jpg", frozenset({"arn:me"}))
     assert decision.name == result
 
@@ -96,7 +96,7 @@ def test_a_statement_is_read_as_aws_reads_it(statement: dict[str, object], resul
         (None, False, "AccessDenied"),
     ],
 )
-def test_a_buckets_own_policy_counts_too(
+def test_a_bucket_policy_is_evaluated_too(
     account: Account, effect: str | None, allowed_by_role: bool, result: str
 ) -> None:
     bucket = account.bucket()
@@ -112,7 +112,7 @@ def test_a_buckets_own_policy_counts_too(
     assert account.probe(function, "get_object", Bucket=bucket, Key="there") == result
 
 
-def test_without_keys_nothing_is_allowed(account: Account) -> None:
+def test_anonymous_requests_are_denied(account: Account) -> None:
     bucket = account.bucket()
     connection = http.client.HTTPConnection(urlsplit(account.aws.endpoint).netloc)
     connection.request("GET", f"/{bucket}")
@@ -121,7 +121,7 @@ def test_without_keys_nothing_is_allowed(account: Account) -> None:
 
 
 def encrypted_bucket(account: Account, key: str) -> str:
-    """Make a bucket with an object in it, both encrypted with a key."""
+    """Make an encrypted bucket with an object."""
     bucket = account.bucket()
     by_default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
     account.client("s3").put_bucket_encryption(
@@ -147,7 +147,7 @@ VIA_SQS = {"StringEquals": {"kms:ViaService": "sqs.eu-west-2.amazonaws.com"}}
         ("kms:Encrypt", {}, ["AccessDenied", "403", "AccessDenied"]),
     ],
 )
-def test_what_is_encrypted_needs_its_key(
+def test_an_encrypted_object_needs_permission_for_its_key(
     account: Account, named_by: str, allowed: str, condition: dict[str, object], results: list[str]
 ) -> None:
     key, other = (account.client("kms").create_key()["KeyMetadata"] for _ in range(2))
@@ -157,13 +157,13 @@ def test_what_is_encrypted_needs_its_key(
     function = account.function(PROBE, allow=[objects, use])
     found = [account.probe(function, f"{call}_object", Bucket=bucket, Key="there") for call in ("get", "head", "put")]
     assert found == results
-    # Another key by the request's own header.
+    # The header names another key.
     header = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": other["KeyId"]}
     assert account.probe(function, "put_object", Bucket=bucket, Key="x", **header) == "AccessDenied"
     assert account.probe(function, "put_object", Bucket=bucket, Key="x", ServerSideEncryption="AES256") == "allowed"
 
 
-def test_an_older_version_needs_the_key_that_it_was_encrypted_with(account: Account) -> None:
+def test_an_older_version_needs_permission_for_its_own_key(account: Account) -> None:
     bucket = encrypted_bucket(account, account.client("kms").create_key()["KeyMetadata"]["Arn"])
     s3 = account.client("s3")
     older = s3.head_object(Bucket=bucket, Key="there")["VersionId"]
@@ -187,7 +187,7 @@ def test_a_key_may_be_named_by_its_alias(account: Account) -> None:
     assert account.probe(function, "put_object", Bucket=bucket, Key="x", **missing) == "AccessDenied"
 
 
-def test_aws_own_keys_need_no_permission(account: Account) -> None:
+def test_aws_managed_keys_need_no_permission(account: Account) -> None:
     bucket = encrypted_bucket(account, "alias/aws/s3")
     url, arn = account.queue()
     account.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"KmsMasterKeyId": "alias/aws/sqs"})
@@ -207,7 +207,7 @@ def test_aws_own_keys_need_no_permission(account: Account) -> None:
         (["kms:Decrypt"], {}, False),
     ],
 )
-def test_an_encrypted_queue_needs_its_key(
+def test_an_encrypted_queue_needs_permission_for_its_key(
     account: Account, allowed: list[str], condition: dict[str, object], result: bool
 ) -> None:
     key = account.client("kms").create_key()["KeyMetadata"]["Arn"]
@@ -223,7 +223,7 @@ def test_an_encrypted_queue_needs_its_key(
 
 
 @pytest.mark.parametrize(("bound", "result"), [("s3:*", "allowed"), ("s3:GetObject", "AccessDenied")])
-def test_a_permissions_boundary_bounds_what_a_role_is_allowed(account: Account, bound: str, result: str) -> None:
+def test_a_permissions_boundary_limits_a_role(account: Account, bound: str, result: str) -> None:
     bucket = account.bucket()
     function = account.function(PROBE, allow=[{"Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/*"}])
     document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": bound, "Resource": "*"}]}
@@ -233,7 +233,7 @@ def test_a_permissions_boundary_bounds_what_a_role_is_allowed(account: Account, 
     assert account.probe(function, "put_object", Bucket=bucket, Key="x") == result
 
 
-def test_a_boundary_bounds_what_is_asked_for_on_the_way(account: Account) -> None:
+def test_a_boundary_limits_implied_actions_too(account: Account) -> None:
     key = account.client("kms").create_key()["KeyMetadata"]["Arn"]
     bucket = encrypted_bucket(account, key)
     function = account.function(PROBE, allow=[{"Action": ["s3:*", "kms:*"], "Resource": "*"}])
@@ -244,7 +244,7 @@ def test_a_boundary_bounds_what_is_asked_for_on_the_way(account: Account) -> Non
     assert account.probe(function, "get_object", Bucket=bucket, Key="there") == "allowed"
     assert account.probe(function, "get_object", Bucket=bucket, Key="missing") == "NoSuchKey"
     iam.put_role_permissions_boundary(RoleName=function, PermissionsBoundary=arn)
-    # The key is beyond it, and so is to learn what is missing.
+    # The boundary allows neither the key nor s3:ListBucket.
     assert account.probe(function, "get_object", Bucket=bucket, Key="there") == "AccessDenied"
     assert account.probe(function, "get_object", Bucket=bucket, Key="missing") == "AccessDenied"
 
@@ -252,7 +252,7 @@ def test_a_boundary_bounds_what_is_asked_for_on_the_way(account: Account) -> Non
 @pytest.mark.parametrize(
     ("effects", "result"), [(["Allow"], True), (["Deny"], False), (["Allow", "Deny"], False), ([], False)]
 )
-def test_a_service_may_assume_a_role_that_allows_it_and_does_not_deny_it(effects: list[str], result: bool) -> None:
+def test_a_service_may_assume_a_role_that_trusts_it(effects: list[str], result: bool) -> None:
     service = {"Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     document = {"Statement": [{"Effect": effect, **service} for effect in effects]}
     assert trusts(document, "lambda.amazonaws.com") == result

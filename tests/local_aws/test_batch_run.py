@@ -1,4 +1,4 @@
-"""One job of S3 Batch Operations on its own: when it gives up, and in which order it tries again."""
+"""One S3 Batch Operations job: when it stops, and in which order it retries."""
 
 import io
 import json
@@ -17,12 +17,12 @@ ARNS = ("arn:aws:lambda:eu-west-2:123456789012:function:f", "arn:aws:iam::123456
 REQUEST = Job("Once", "123456789012", *ARNS, "resized", "batch-operations/", GeneratedManifest("uploads")).request()
 
 Answer = Callable[[str], str]
-"""Takes a key, gives a result's code."""
+"""Takes a key, and returns the code of the result."""
 
 
 @dataclass
 class Files:
-    """A role that may do everything, with an S3 that keeps files in memory."""
+    """A role with all permissions, and an S3 that keeps files in memory."""
 
     written: dict[str, bytes] = field(default_factory=dict)
 
@@ -39,7 +39,7 @@ class Files:
 
 @dataclass
 class Run:
-    """A job that has run, one task at a time, and the keys that it called the function with."""
+    """A job that has ended, with the keys of its invocations."""
 
     answer: Answer
     count: int
@@ -66,12 +66,12 @@ def fails_every_other(key: str) -> str:
     return "PermanentFailure" if int(key) % 2 else "Succeeded"
 
 
-def test_a_job_most_of_whose_tasks_fail_is_given_up() -> None:
+def test_a_job_stops_when_most_tasks_fail() -> None:
     run = Run(fails, THRESHOLD_TASKS + 100)
     assert (run.job.state, len(run.called)) == ("Failed", THRESHOLD_TASKS)
     (reason,) = run.job.reasons
     assert str(reason) == "1000 of the 1000 tasks that have run failed, which exceeds 50 percent"
-    # What has been done is told all the same.
+    # The report has the tasks that ran.
     report = json.loads(run.files.written[f"batch-operations/reports/job-{run.job.job_id}/manifest.json"])
     (part,) = report["Results"]
     assert len(io.BytesIO(run.files.written[part["Key"]]).readlines()) == THRESHOLD_TASKS
@@ -80,35 +80,19 @@ def test_a_job_most_of_whose_tasks_fail_is_given_up() -> None:
 @pytest.mark.parametrize(
     ("answer", "count"), [(fails, THRESHOLD_TASKS - 1), (fails_every_other, 2 * THRESHOLD_TASKS)], ids=["few", "half"]
 )
-def test_a_job_of_few_tasks_or_half_of_whose_tasks_fail_is_not(answer: Answer, count: int) -> None:
+def test_a_job_goes_on_with_few_tasks_or_half_of_them_failing(answer: Answer, count: int) -> None:
     run = Run(answer, count)
     assert (run.job.state, len(run.called), run.job.reasons) == ("Complete", count, ())
 
 
-def test_what_may_work_later_is_tried_again_when_all_others_have_been() -> None:
+def test_temporary_failures_are_retried_last() -> None:
     run = Run(lambda key: "TemporaryFailure" if key == "0001" else "Succeeded", 3)
     assert run.called == ["0000", "0001", "0002", "0001", "0001"]
     progress: dict[str, Any] = run.job.progress()
     assert progress == {"TotalNumberOfTasks": 3, "NumberOfTasksSucceeded": 2, "NumberOfTasksFailed": 1}
 
 
-def test_a_job_that_is_cancelled_before_its_first_task_leaves_no_report() -> None:
-    files, cancelled = Files(), threading.Event()
-
-    def keys(_bucket: str) -> list[str]:
-        cancelled.wait()
-        return ["a"]
-
-    # The function is never called.
-    job = JobRun(REQUEST, files, JobServices(lambda *_: None, keys, 1))
-    assert job.cancel()
-    cancelled.set()
-    job.join()
-    assert job.state == "Cancelled"
-    assert [key for key in files.written if "reports" in key] == []
-
-
-def test_a_fault_of_ours_ends_the_job(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bug_ends_the_job(caplog: pytest.LogCaptureFixture) -> None:
     def broken(_key: str) -> str:
         raise RuntimeError("broken")
 

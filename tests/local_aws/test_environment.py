@@ -1,4 +1,4 @@
-"""One execution environment with the runtime client in Python, and no /proc: as on macOS."""
+"""An execution environment as on macOS: with the runtime client in Python, and without ``/proc``."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -16,15 +16,15 @@ Run = Callable[[str], Reply]
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """Runs the body of a function once, which has 128 MiB and a second."""
+    """Runs a module's ``handler`` once, with 128 MiB and one second."""
     monkeypatch.setattr(environment, "PROC", tmp_path / "none")
     folder = tmp_path / "scratch"
     runtime = Runtime(prepare().python, (str(HERE / "runtime_client.py"),))
     watchdog = Watchdog(folder)
     opened: list[Environment] = []
 
-    def run(body: str) -> Reply:
-        (tmp_path / "function.py").write_text(body)
+    def run(code: str) -> Reply:
+        (tmp_path / "function.py").write_text(code)
         spec = FunctionSpec("arn:f", "f", tmp_path, "function.handler", 128, 1, "role", "group", ())
         opened.append(Environment(spec, runtime, {}, watchdog))
         return opened[-1].invoke(b'{"x": "\xc3\xa9"}', "request")

@@ -1,4 +1,4 @@
-"""EventBridge: what it says of S3, which rules want it, and where what may not be delivered goes."""
+"""EventBridge: its events of S3, matching rules, targets and dead-letter queues."""
 
 import io
 import json
@@ -14,7 +14,7 @@ from tools.local.aws.policy import Service, permits
 
 @dataclass(frozen=True)
 class Rule:
-    """A bucket, a rule for its new objects, and the function and the dead-letter queue that it leads to."""
+    """A bucket, a rule for its objects, and the rule's function and dead-letter queue."""
 
     account: Account
     bucket: str
@@ -27,7 +27,7 @@ class Rule:
             self.account.client("s3").put_object(Bucket=self.bucket, Key=key, Body=b"12345")
 
     def events(self, count: int = 1) -> list[dict[str, Any]]:
-        """Await so many events in the function's log."""
+        """Wait for a number of events in the function's log."""
         return self.account.events(self.function, count)
 
     def keys(self, count: int) -> set[str]:
@@ -42,7 +42,7 @@ def rule(
     principal: str = "events.amazonaws.com",
     sender: str = "events.amazonaws.com",
 ) -> Rule:
-    """Make a rule with all that is behind it."""
+    """Make a rule with its bucket, function and queue."""
     name = account.unique("rule")
     function, bucket = account.function(ECHO), account.bucket()
     account.client("s3").put_bucket_notification_configuration(
@@ -74,7 +74,7 @@ def rule(
     return Rule(account, bucket, name, function, url)
 
 
-def test_a_new_object_is_told_as_eventbridge_tells_it(account: Account) -> None:
+def test_an_upload_has_the_event_of_eventbridge(account: Account) -> None:
     made = rule(account)
     put = account.client("s3").put_object(Bucket=made.bucket, Key="a/b c+d%é.jpg", Body=b"12345")
     (event,) = made.events()
@@ -91,13 +91,13 @@ def test_a_new_object_is_told_as_eventbridge_tells_it(account: Account) -> None:
     }
 
 
-def test_each_event_has_an_id_of_its_own(account: Account) -> None:
+def test_event_ids_are_unique(account: Account) -> None:
     made = rule(account)
     made.put("a", "b")
     assert len({uuid.UUID(event["id"]) for event in made.events(2)}) == 2
 
 
-def test_a_multipart_upload_and_a_copy_are_told_once_each(account: Account) -> None:
+def test_a_multipart_upload_and_a_copy_have_one_event_each(account: Account) -> None:
     made = rule(account)
     s3 = account.client("s3")
     s3.upload_fileobj(io.BytesIO(bytes(20 << 20)), made.bucket, "large")
@@ -106,7 +106,7 @@ def test_a_multipart_upload_and_a_copy_are_told_once_each(account: Account) -> N
     assert reasons == ["CompleteMultipartUpload", "CopyObject"]
 
 
-def test_a_deletion_is_told_to_whoever_wants_to_know(account: Account) -> None:
+def test_a_deletion_has_an_event(account: Account) -> None:
     made = rule(account, detail_types=("Object Deleted",))
     made.put("a")
     account.client("s3").delete_object(Bucket=made.bucket, Key="a")
@@ -115,21 +115,21 @@ def test_a_deletion_is_told_to_whoever_wants_to_know(account: Account) -> None:
     assert event["detail"]["object"].keys() == {"key", "etag", "version-id", "sequencer"}
 
 
-def test_a_restore_is_told_once_when_it_is_complete(account: Account) -> None:
+def test_a_restore_has_one_event(account: Account) -> None:
     made = rule(account, detail_types=("Object Restore Completed", "Object Deleted"))
     s3 = account.client("s3")
     put = s3.put_object(Bucket=made.bucket, Key="a", Body=b"12345", StorageClass="GLACIER")
     restore = {"Days": 1, "GlacierJobParameters": {"Tier": "Expedited"}}
     s3.restore_object(Bucket=made.bucket, Key="a", RestoreRequest=restore)
     assert s3.get_object(Bucket=made.bucket, Key="a")["Body"].read() == b"12345"
-    # Which would come after another.
+    # A second event of the restore would come before this one.
     s3.delete_object(Bucket=made.bucket, Key="a")
     found = {event["detail-type"]: event["detail"]["object"] for event in made.events(2)}
     assert found.keys() == {"Object Restore Completed", "Object Deleted"}
     assert found["Object Restore Completed"]["version-id"] == put["VersionId"]
 
 
-def test_creations_and_deletions_are_told_to_who_wants_both(account: Account) -> None:
+def test_a_rule_may_match_creations_and_deletions(account: Account) -> None:
     made = rule(account, detail_types=("Object Created", "Object Deleted"))
     s3 = account.client("s3")
     made.put("a", "b")
@@ -155,7 +155,7 @@ def test_patterns_match_both_ends_with_escapes(account: Account) -> None:
     assert made.keys(3) == {"b\\xc/1.jpg", "a/1", "1.png"}
 
 
-def test_a_rule_that_is_disabled_and_a_bucket_that_sends_nothing_are_silent(account: Account) -> None:
+def test_disabled_rules_and_buckets_send_nothing(account: Account) -> None:
     made = rule(account)
     events, s3 = account.client("events"), account.client("s3")
     events.disable_rule(Name=made.name)
@@ -172,7 +172,7 @@ def test_a_rule_that_is_disabled_and_a_bucket_that_sends_nothing_are_silent(acco
 
 
 @pytest.mark.parametrize("how", ["another principal", "no function"])
-def test_what_may_not_be_delivered_goes_to_the_dead_letter_queue(account: Account, how: str) -> None:
+def test_undeliverable_events_go_to_the_dead_letter_queue(account: Account, how: str) -> None:
     made = rule(account, principal="sns.amazonaws.com" if how == "another principal" else "events.amazonaws.com")
     if how == "no function":
         account.client("lambda").delete_function(FunctionName=made.function)
@@ -184,14 +184,14 @@ def test_what_may_not_be_delivered_goes_to_the_dead_letter_queue(account: Accoun
     assert message["MessageAttributes"]["RULE_ARN"]["StringValue"].endswith(f"rule/{made.name}")
 
 
-def test_a_dead_letter_queue_that_does_not_let_eventbridge_in_stays_empty(account: Account) -> None:
+def test_a_dead_letter_queue_must_allow_eventbridge(account: Account) -> None:
     made = rule(account, principal="sns.amazonaws.com", sender="sns.amazonaws.com")
     made.put("lost")
     assert "Messages" not in account.client("sqs").receive_message(QueueUrl=made.dead_letters)
 
 
 @pytest.mark.parametrize("let_in", [True, False])
-def test_a_rule_may_lead_to_a_queue_that_lets_it_in(account: Account, let_in: bool) -> None:
+def test_a_target_may_be_a_queue_that_allows_the_rule(account: Account, let_in: bool) -> None:
     made = rule(account)
     url, arn = account.queue()
     allow = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "SQS:*", "Resource": arn}
@@ -205,7 +205,7 @@ def test_a_rule_may_lead_to_a_queue_that_lets_it_in(account: Account, let_in: bo
     assert account.message(url if let_in else made.dead_letters)["detail"]["object"]["key"] == "a"
 
 
-def test_a_target_that_gets_no_events_here_holds_up_nothing(account: Account) -> None:
+def test_an_unsupported_target_does_not_stop_others(account: Account) -> None:
     made = rule(account)
     topic = account.client("sns").create_topic(Name=account.unique("topic"))["TopicArn"]
     account.client("events").remove_targets(Rule=made.name, Ids=["function"])
@@ -216,7 +216,7 @@ def test_a_target_that_gets_no_events_here_holds_up_nothing(account: Account) ->
     assert made.keys(1) == {"a"}
 
 
-def test_a_target_is_described_as_it_was_made(account: Account) -> None:
+def test_a_target_keeps_its_settings(account: Account) -> None:
     made = rule(account)
     events = account.client("events")
     (target,) = events.list_targets_by_rule(Rule=made.name)["Targets"]
@@ -251,14 +251,14 @@ def test_a_target_is_described_as_it_was_made(account: Account) -> None:
         ([], False),
     ],
 )
-def test_a_resources_policy_is_read_as_aws_reads_it(statements: list[dict[str, Any]], result: bool) -> None:
+def test_a_resource_policy_is_evaluated_as_aws_does(statements: list[dict[str, Any]], result: bool) -> None:
     usual = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "arn:queue/q"}
     policy = [usual | statement for statement in statements]
     rule = Service("events.amazonaws.com", "arn:rule/x", "1")
     assert permits(policy, rule, "sqs:SendMessage", "arn:queue/q") is result
 
 
-def test_a_rule_with_a_schedule_and_no_pattern_wants_no_event(account: Account) -> None:
+def test_a_rule_with_a_schedule_and_no_pattern_matches_no_event(account: Account) -> None:
     made = rule(account)
     url, arn = account.queue("events.amazonaws.com")
     scheduled = account.unique("scheduled")

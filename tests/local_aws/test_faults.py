@@ -1,4 +1,4 @@
-"""The knob: the requests that are meant are hit, as often as is meant, and no others."""
+"""Faults hit the requests that they describe, and no others."""
 
 import contextlib
 import socket
@@ -32,11 +32,11 @@ def handler(event, context):
 
 @pytest.fixture(scope="module")
 def caller(account: Account) -> str:
-    """A function that makes one call of S3, without trying again, and tells how it went."""
+    """A function that makes one S3 request without retries, and returns the result."""
     return account.function(CALL, allow=[{"Action": "s3:*", "Resource": "*"}])
 
 
-def test_an_error_is_answered_as_often_as_asked_and_only_to_functions(account: Account, caller: str) -> None:
+def test_an_error_hits_functions_a_number_of_times(account: Account, caller: str) -> None:
     bucket = account.bucket()
     inject(account.aws, Fault("PUT", bucket, "a/*", status=503, code="SlowDown", times=2))
     account.client("s3").put_object(Bucket=bucket, Key="a/x")
@@ -45,7 +45,7 @@ def test_an_error_is_answered_as_often_as_asked_and_only_to_functions(account: A
     assert [account.invoke(caller, event)["Reply"] for _ in range(3)] == ["SlowDown", "SlowDown", "done"]
 
 
-def test_an_error_can_be_for_anybody_and_is_over_when_released(account: Account) -> None:
+def test_an_error_can_hit_everyone_until_it_is_released(account: Account) -> None:
     bucket = account.bucket()
     s3 = account.client("s3")
     fault = inject(account.aws, Fault("PUT", bucket, status=400, code="Odd", times=100, functions_only=False))
@@ -55,7 +55,7 @@ def test_an_error_can_be_for_anybody_and_is_over_when_released(account: Account)
     s3.put_object(Bucket=bucket, Key="x")
 
 
-def test_a_delay_takes_its_time(account: Account) -> None:
+def test_a_request_can_be_delayed(account: Account) -> None:
     bucket = account.bucket()
     inject(account.aws, Fault("PUT", bucket, delay=0.3, functions_only=False))
     before = time.monotonic()
@@ -63,7 +63,7 @@ def test_a_delay_takes_its_time(account: Account) -> None:
     assert time.monotonic() - before >= 0.3
 
 
-def test_a_write_that_is_held_has_no_effect_until_it_is_released(account: Account, caller: str) -> None:
+def test_a_held_write_takes_effect_when_released(account: Account, caller: str) -> None:
     bucket = account.bucket()
     fault = inject(account.aws, Fault("PUT", bucket, hold=True))
     account.invoke(caller, {"call": "put_object", "Bucket": bucket, "Key": "x"}, InvocationType="Event")
@@ -74,7 +74,7 @@ def test_a_write_that_is_held_has_no_effect_until_it_is_released(account: Accoun
     awaited(lambda: listing(Bucket=bucket)["KeyCount"] or None)
 
 
-def test_a_read_that_is_held_was_answered_before(account: Account) -> None:
+def test_a_held_read_has_the_answer_as_of_its_arrival(account: Account) -> None:
     bucket = account.bucket()
     s3 = account.client("s3")
     s3.put_object(Bucket=bucket, Key="x", Body=b"old")
@@ -91,14 +91,14 @@ def test_a_read_that_is_held_was_answered_before(account: Account) -> None:
 
 @pytest.fixture
 def bucket(account: Account) -> str:
-    """A bucket with ten bytes in it, under the key ``there``."""
+    """A bucket with an object ``there`` of ten bytes."""
     name = account.bucket()
     account.client("s3").put_object(Bucket=name, Key="there", Body=b"0123456789")
     return name
 
 
 def refusals(account: Account, bucket: str, fault: Fault, count: int = 30) -> list[bool]:
-    """Which of so many PUTs the fault refuses."""
+    """Send PUTs; returns for each whether the fault rejected it."""
     identity = inject(account.aws, fault)
     found = []
     for _ in range(count):
@@ -111,7 +111,7 @@ def refusals(account: Account, bucket: str, fault: Fault, count: int = 30) -> li
     return found
 
 
-def test_a_share_of_the_requests_is_hit_and_always_the_same(account: Account, bucket: str) -> None:
+def test_equal_seeds_hit_the_same_requests(account: Account, bucket: str) -> None:
     fault = Fault("PUT", bucket, status=400, times=100, rate=0.5, seed=1, functions_only=False)
     found = refusals(account, bucket, fault)
     assert 5 < sum(found) < 25
@@ -129,7 +129,7 @@ def test_any_method_can_be_hit(account: Account, bucket: str) -> None:
     assert s3.get_object(Bucket=bucket, Key="there")["Body"].read() == b"0123456789"
 
 
-def test_of_several_faults_the_first_that_hits_applies(account: Account, bucket: str) -> None:
+def test_the_first_fault_that_hits_applies(account: Account, bucket: str) -> None:
     for code, rate in (("Never", 0), ("First", 1), ("Second", 1)):
         inject(account.aws, Fault("PUT", bucket, status=400, code=code, rate=rate, functions_only=False))
     for code in ("First", "Second"):
@@ -139,7 +139,7 @@ def test_of_several_faults_the_first_that_hits_applies(account: Account, bucket:
 
 
 def connect(account: Account, method: str, bucket: str, key: str, *headers: str) -> socket.socket:
-    """Begin a request on a connection of its own."""
+    """Send the head of a request on a new connection."""
     call = {"GET": "get_object", "PUT": "put_object"}[method]
     url = urlsplit(account.client("s3").generate_presigned_url(call, Params={"Bucket": bucket, "Key": key}))
     connection = socket.create_connection((url.hostname, url.port))
@@ -149,14 +149,14 @@ def connect(account: Account, method: str, bucket: str, key: str, *headers: str)
 
 
 def received(connection: socket.socket) -> bytes:
-    """All that comes until the connection is closed."""
+    """Receive everything until the connection is closed."""
     return b"".join(iter(lambda: connection.recv(4096), b""))
 
 
 def test_a_read_can_be_cut_half_way(account: Account, bucket: str) -> None:
     s3 = account.client("s3")
     inject(account.aws, Fault("*", bucket, cut=True, functions_only=False))
-    # It is of no concern to a write.
+    # A write can't be cut.
     s3.put_object(Bucket=bucket, Key="other")
     answer = s3.get_object(Bucket=bucket, Key="there")
     with contextlib.closing(answer["Body"]) as body:
@@ -165,7 +165,7 @@ def test_a_read_can_be_cut_half_way(account: Account, bucket: str) -> None:
             body.read()
 
 
-def test_a_reader_of_less_than_there_is_can_not_tell(account: Account, bucket: str) -> None:
+def test_a_shortened_body_looks_complete(account: Account, bucket: str) -> None:
     inject(account.aws, Fault("GET", bucket, length=3, times=2, functions_only=False))
     answer = account.client("s3").get_object(Bucket=bucket, Key="there")
     assert (answer["ContentLength"], answer["Body"].read()) == (3, b"012")
@@ -173,7 +173,7 @@ def test_a_reader_of_less_than_there_is_can_not_tell(account: Account, bucket: s
         assert received(connection).endswith(b"\r\n\r\n012")
 
 
-def test_a_reader_of_more_than_there_is_waits_for_it_until_released(account: Account, bucket: str) -> None:
+def test_a_reader_of_a_lengthened_body_waits_until_released(account: Account, bucket: str) -> None:
     fault = inject(account.aws, Fault("GET", bucket, length=5 << 30, functions_only=False))
     answer = account.client("s3").get_object(Bucket=bucket, Key="there")
     with contextlib.closing(answer["Body"]) as body:
@@ -184,7 +184,7 @@ def test_a_reader_of_more_than_there_is_waits_for_it_until_released(account: Acc
             body.read()
 
 
-def test_the_server_does_not_wait_for_who_has_hung_up() -> None:
+def test_the_server_does_not_wait_for_clients_that_hung_up() -> None:
     with local_aws() as aws:
         account = Account(aws)
         bucket = account.bucket()
@@ -205,7 +205,7 @@ def test_the_server_does_not_wait_for_who_has_hung_up() -> None:
 
 
 @pytest.mark.parametrize("fault", [Fault("PUT", "", hold=True, times=6), Fault("PUT", "", delay=3600, times=6)])
-def test_a_write_has_no_effect_where_its_client_hangs_up_meanwhile(account: Account, bucket: str, fault: Fault) -> None:
+def test_a_write_has_no_effect_if_its_client_hangs_up(account: Account, bucket: str, fault: Fault) -> None:
     identity = inject(account.aws, replace(fault, bucket=bucket))
     hung_up = [connect(account, "PUT", bucket, f"gone-{number}", "Content-Length: 1") for number in range(5)]
     stays = connect(account, "PUT", bucket, "stays", "Content-Length: 1")
@@ -223,7 +223,7 @@ def test_a_write_has_no_effect_where_its_client_hangs_up_meanwhile(account: Acco
 
 @pytest.mark.parametrize("faults", [[], [Fault("PUT", "", delay=0.01)]], ids=["at once", "delayed"])
 @pytest.mark.parametrize(("header", "begin"), [("Content-Length: 20", b""), ("Transfer-Encoding: chunked", b"14\r\n")])
-def test_of_a_write_that_is_cut_half_way_nothing_is_kept(
+def test_half_a_write_has_no_effect(
     account: Account, bucket: str, header: str, begin: bytes, faults: list[Fault]
 ) -> None:
     for fault in faults:
@@ -232,14 +232,14 @@ def test_of_a_write_that_is_cut_half_way_nothing_is_kept(
         with connect(account, "PUT", bucket, key, header) as connection:
             connection.sendall(begin + b"half of it")
             connection.shutdown(socket.SHUT_WR)
-            # It answers or it does not, and then it is done with it.
+            # Once the connection is closed, the server has finished with the request.
             assert not received(connection).startswith(b"HTTP/1.1 200 ")
     s3 = account.client("s3")
     assert [version["Key"] for version in s3.list_object_versions(Bucket=bucket)["Versions"]] == ["there"]
     assert s3.get_object(Bucket=bucket, Key="there")["Body"].read() == b"0123456789"
 
 
-def test_a_function_that_is_killed_in_a_write_has_not_written_and_is_tried_again(account: Account, caller: str) -> None:
+def test_a_function_killed_in_a_write_has_not_written_and_is_retried(account: Account, caller: str) -> None:
     bucket = account.bucket()
     s3 = account.client("s3")
     first = inject(account.aws, Fault("PUT", bucket, hold=True))
@@ -254,7 +254,7 @@ def test_a_function_that_is_killed_in_a_write_has_not_written_and_is_tried_again
     awaited(lambda: s3.list_objects_v2(Bucket=bucket)["KeyCount"] or None)
 
 
-def test_only_what_runs_of_the_function_is_killed(account: Account, caller: str) -> None:
+def test_only_running_invocations_of_the_function_are_killed(account: Account, caller: str) -> None:
     bucket = account.bucket()
     other = account.function(CALL, allow=[{"Action": "s3:*", "Resource": "*"}])
     fault = inject(account.aws, Fault("PUT", bucket, hold=True, times=2))

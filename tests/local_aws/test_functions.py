@@ -1,4 +1,4 @@
-"""Functions behave as on AWS: replies, errors, limits, retries, and what is logged."""
+"""Functions behave as on AWS: replies, errors, limits, retries and logs."""
 
 import base64
 import itertools
@@ -64,13 +64,13 @@ def test_a_function_that_fails_is_reported_and_replaced(
     assert account.invoke(name)["Reply"] == "well"
 
 
-def test_what_is_no_json_is_refused(account: Account) -> None:
+def test_an_event_that_is_not_json_is_rejected(account: Account) -> None:
     name = account.function(ECHO)
     with pytest.raises(ClientError, match="InvalidRequestContentException"):
         account.client("lambda").invoke(FunctionName=name, Payload=b"{no", InvocationType="Event")
 
 
-def test_the_last_words_of_a_dying_function_are_logged(account: Account) -> None:
+def test_the_last_lines_of_a_dying_function_are_logged(account: Account) -> None:
     words = "'line\\n' * 20_000 + 'last (rapid) words'"
     name = account.function(f"import os\ndef handler(event, context):\n    print({words})\n    os.abort()\n")
     account.invoke(name)
@@ -81,18 +81,18 @@ def test_the_last_words_of_a_dying_function_are_logged(account: Account) -> None
     assert log[-1].startswith("REPORT RequestId: ")
 
 
-def test_log_lines_have_the_time_when_they_were_written(account: Account) -> None:
+def test_log_lines_have_their_own_times(account: Account) -> None:
     name = account.function(
         "import time\ndef handler(event, context):\n    print('one')\n    time.sleep(0.2)\n    print('two')\n"
     )
     account.invoke(name)
     events = account.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
     at = {event["message"]: event["timestamp"] for event in events}
-    # The first may be read late; all at once, they would have the same.
+    # The first line may be read late. Read together, both would have the same time.
     assert at["two"] - at["one"] >= 100
 
 
-def test_a_neighbour_of_a_function_that_is_killed_goes_on(account: Account) -> None:
+def test_killing_one_function_leaves_others_running(account: Account) -> None:
     bucket = account.bucket()
     greedy = account.function("def handler(event, context):\n    return len(bytearray(400 << 20))\n")
     neighbour = account.function(
@@ -119,7 +119,7 @@ def test_a_timeout_says_how_long(account: Account) -> None:
     assert account.invoke(name)["Reply"]["errorMessage"].endswith("Task timed out after 1.00 seconds")
 
 
-def test_it_sees_its_own_environment_and_nothing_of_ours(account: Account) -> None:
+def test_a_function_has_only_its_own_environment_variables(account: Account) -> None:
     code = "import os\ndef handler(event, context):\n    return dict(os.environ)\n"
     name = account.function(code, Environment={"Variables": {"COLOUR": "blue"}})
     seen = account.invoke(name)["Reply"]
@@ -129,7 +129,7 @@ def test_it_sees_its_own_environment_and_nothing_of_ours(account: Account) -> No
     assert not {"HOME", "VIRTUAL_ENV", "PYTHONPATH"} & seen.keys()
 
 
-def test_changed_code_and_settings_are_what_runs_next(account: Account) -> None:
+def test_the_next_invocation_has_changed_code_and_settings(account: Account) -> None:
     name = account.function("import os\ndef handler(event, context):\n    return os.environ.get('COLOUR')\n")
     assert account.invoke(name)["Reply"] is None
     account.client("lambda").update_function_configuration(
@@ -138,14 +138,14 @@ def test_changed_code_and_settings_are_what_runs_next(account: Account) -> None:
     assert account.invoke(name)["Reply"] == "red"
 
 
-def test_pillow_is_not_there_unless_the_zip_brings_it(account: Account) -> None:
+def test_pillow_must_be_in_the_zip(account: Account) -> None:
     answer = account.invoke(account.function("import PIL\ndef handler(event, context):\n    pass\n"))
     assert "No module named 'PIL'" in answer["Reply"]["errorMessage"]
 
 
 @pytest.fixture
 def both_busy(account: Account) -> Iterator[Callable[[], None]]:
-    """Two functions that run, which are all that may, until this is called."""
+    """Fills the concurrency with two invocations, which end when the returned function is called."""
     bucket = account.bucket()
     name = account.function(
         f"import boto3\ndef handler(event, context):\n    boto3.client('s3').list_objects_v2(Bucket='{bucket}')\n",
@@ -168,7 +168,7 @@ def both_busy(account: Account) -> Iterator[Callable[[], None]]:
     end()
 
 
-def test_more_than_run_at_a_time_are_turned_away(account: Account, both_busy: Callable[[], None]) -> None:
+def test_invocations_above_the_concurrency_are_throttled(account: Account, both_busy: Callable[[], None]) -> None:
     name = account.function(ECHO)
     with pytest.raises(ClientError, match="TooManyRequestsException"):
         account.invoke(name)
@@ -176,7 +176,7 @@ def test_more_than_run_at_a_time_are_turned_away(account: Account, both_busy: Ca
     account.invoke(name)
 
 
-def test_events_wait_for_their_turn(account: Account, both_busy: Callable[[], None]) -> None:
+def test_events_wait_for_a_slot(account: Account, both_busy: Callable[[], None]) -> None:
     name = account.function(ECHO)
     for number in range(5):
         account.invoke(name, number, InvocationType="Event")
@@ -189,7 +189,7 @@ def reserve(account: Account, name: str, number: int) -> None:
     account.client("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=number)
 
 
-def test_of_a_function_that_has_no_concurrency_nothing_runs_and_events_are_recorded_at_once(account: Account) -> None:
+def test_a_reserved_concurrency_of_0_stops_a_function(account: Account) -> None:
     url, arn = account.queue()
     name = account.function(ECHO, allow=[{"Action": "sqs:SendMessage", "Resource": arn}])
     account.on_failure(name, arn)
@@ -210,7 +210,7 @@ def test_of_a_function_that_has_no_concurrency_nothing_runs_and_events_are_recor
 
 @pytest.fixture
 def held(account: Account) -> Iterator[tuple[str, Callable[[], None]]]:
-    """A function of which one may run, and does, until the second is called; what comes next is echoed."""
+    """A function with its reserved concurrency of 1 in use, and a callable that frees it."""
     bucket = account.bucket()
     call = f"    boto3.client('s3').list_objects_v2(Bucket='{bucket}')"
     queue = {"Action": "sqs:SendMessage", "Resource": "*"}
@@ -226,7 +226,7 @@ def held(account: Account) -> Iterator[tuple[str, Callable[[], None]]]:
     release(account.aws, hold)
 
 
-def test_what_is_beyond_a_reservation_waits_and_holds_up_nobody_else(
+def test_events_above_the_reserved_concurrency_wait_without_delaying_others(
     account: Account, held: tuple[str, Callable[[], None]]
 ) -> None:
     name, go_on = held
@@ -243,7 +243,7 @@ def test_what_is_beyond_a_reservation_waits_and_holds_up_nobody_else(
     awaited(lambda: True if {f"seen {number}" for number in range(5)} <= set(account.log(name)) else None)
 
 
-def test_a_throttled_event_that_becomes_too_old_is_recorded(
+def test_a_throttled_event_that_gets_too_old_has_a_record(
     account: Account, held: tuple[str, Callable[[], None]]
 ) -> None:
     url, arn = account.queue()
@@ -254,10 +254,10 @@ def test_a_throttled_event_that_becomes_too_old_is_recorded(
     assert "responsePayload" not in record
 
 
-def test_an_event_can_be_throttled_for_as_long_as_it_may_get_old(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_event_can_be_throttled_until_it_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asynchronous, "LONGEST_THROTTLE_SECONDS", 1e-6)
     busy = FunctionSpec("arn", "name", Path(), "handler", 128, 3, "role", "group", (), reserved=1)
-    # As often as in half an hour, and then it is too old.
+    # Half an hour of throttling, and then the event is too old.
     usual, over = EventInvokeConfig(on_failure="queue"), EventInvokeConfig(max_age=0, on_failure="queue")
     configs = itertools.chain(itertools.repeat(usual, 2000), [over])
     unused: Any = None
@@ -275,7 +275,7 @@ def test_an_event_can_be_throttled_for_as_long_as_it_may_get_old(monkeypatch: py
         queue.join()
 
 
-def test_an_asynchronous_event_is_tried_three_times_then_recorded(account: Account) -> None:
+def test_an_asynchronous_event_has_three_attempts_and_then_a_record(account: Account) -> None:
     url, arn = account.queue()
     name = account.function(FAIL, allow=[{"Action": "sqs:SendMessage", "Resource": arn}])
     account.on_failure(name, arn)
@@ -289,7 +289,7 @@ def test_an_asynchronous_event_is_tried_three_times_then_recorded(account: Accou
     assert len([line for line in account.log(name) if line.startswith("START")]) == 3
 
 
-def test_no_retries_where_none_are_wanted(account: Account) -> None:
+def test_retries_can_be_turned_off(account: Account) -> None:
     url, arn = account.queue()
     name = account.function(FAIL, allow=[{"Action": "sqs:SendMessage", "Resource": arn}])
     account.on_failure(name, arn, MaximumRetryAttempts=2)
@@ -298,7 +298,7 @@ def test_no_retries_where_none_are_wanted(account: Account) -> None:
     assert account.message(url)["requestContext"]["approximateInvokeCount"] == 1
 
 
-def test_an_event_is_not_tried_again_when_it_would_be_too_old(tmp_path: Path) -> None:
+def test_an_event_that_would_be_too_old_is_not_retried(tmp_path: Path) -> None:
     aws = start(retry_delays=(100,), log_file=tmp_path / "log")
     account = Account(aws)
     url, arn = account.queue()
@@ -326,7 +326,7 @@ def test_an_event_that_waits_too_long_is_never_tried(account: Account, both_busy
     assert account.log(name) == []
 
 
-def test_a_record_needs_the_permission_of_the_role_and_a_queue(account: Account) -> None:
+def test_a_record_needs_a_permission_of_the_role_and_a_queue(account: Account) -> None:
     url, arn = account.queue()
     forbidden = account.function(FAIL)
     nowhere = account.function(FAIL, allow=[{"Action": "sqs:SendMessage", "Resource": "*"}])
@@ -352,7 +352,7 @@ def test_a_record_needs_the_permission_of_the_role_and_a_queue(account: Account)
         ([], False),
     ],
 )
-def test_a_log_is_kept_only_where_the_role_allows_it_and_the_function_runs_all_the_same(
+def test_a_log_needs_permissions_that_the_function_does_not(
     account: Account, statements: list[dict[str, str]], kept: bool
 ) -> None:
     name = account.function(ECHO, logs=False)
@@ -367,7 +367,7 @@ def test_a_log_is_kept_only_where_the_role_allows_it_and_the_function_runs_all_t
     assert ("seen x" in account.log(name)) is kept
 
 
-def test_a_log_is_kept_as_long_as_the_role_and_its_policy_are_there(account: Account) -> None:
+def test_a_log_ends_with_the_role_and_its_policy(account: Account) -> None:
     name = account.function(ECHO, logs=False)
     iam = account.client("iam")
     document = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **LOGS}]})
@@ -377,12 +377,12 @@ def test_a_log_is_kept_as_long_as_the_role_and_its_policy_are_there(account: Acc
     iam.detach_role_policy(RoleName=name, PolicyArn=arn)
     account.invoke(name, "detached")
     iam.delete_role(RoleName=name)
-    # What runs goes on with the credentials that it has.
+    # A running environment keeps its credentials.
     assert account.invoke(name, "deleted")["Reply"]["event"] == "deleted"
     assert [line for line in account.log(name) if line.startswith("seen")] == ["seen attached"]
 
 
-def test_a_log_is_not_kept_beyond_the_boundary_of_the_role(account: Account) -> None:
+def test_a_log_needs_to_be_within_the_permissions_boundary(account: Account) -> None:
     name = account.function(ECHO)
     iam = account.client("iam")
     document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
@@ -395,7 +395,7 @@ def test_a_log_is_not_kept_beyond_the_boundary_of_the_role(account: Account) -> 
     assert account.log(name)
 
 
-def test_a_log_group_that_is_gone_is_not_made_again(account: Account) -> None:
+def test_a_deleted_log_group_is_not_created_again(account: Account) -> None:
     name = account.function(ECHO)
     account.client("logs").delete_log_group(logGroupName=f"/aws/lambda/{name}")
     account.invoke(name)
@@ -408,7 +408,7 @@ def test_a_log_group_that_is_gone_is_not_made_again(account: Account) -> None:
     [{"Principal": {"Service": "ec2.amazonaws.com"}}, {"Effect": "Deny"}, {"Action": "sts:TagSession"}],
     ids=["another service", "denied", "another action"],
 )
-def test_a_role_that_lambda_may_not_assume_does_not_run(account: Account, statement: dict[str, Any]) -> None:
+def test_a_role_must_trust_lambda(account: Account, statement: dict[str, Any]) -> None:
     name = account.function(ECHO)
     account.client("iam").update_assume_role_policy(
         RoleName=name, PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [{**TRUST, **statement}]})

@@ -1,4 +1,4 @@
-"""The local AWS holds what it stores, once, and nothing that was deleted: a stack of any size can be emptied."""
+"""The local AWS keeps one copy of every object, and nothing that was deleted."""
 
 import time
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ MIB = 1 << 20
 
 @pytest.fixture
 def fresh() -> Iterator[Account]:
-    """A local AWS whose process has no free memory left over from other tests."""
+    """A local AWS whose process has no free memory from other tests."""
     with local_aws() as aws:
         yield Account(aws)
 
 
 def peak(account: Account) -> int:
-    """The most memory that the process has held, in bytes."""
+    """Return the peak of the process's memory, in bytes."""
     status = Path(f"/proc/{account.aws.pid}/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
@@ -41,12 +41,12 @@ def test_a_listing_of_versions_copies_no_bodies(fresh: Account) -> None:
     assert s3.get_object(Bucket=bucket, Key="0")["Body"].read() == bytes(4 * MIB)
 
 
-def test_a_log_that_is_deleted_is_not_kept(fresh: Account) -> None:
+def test_deleted_logs_free_their_memory(fresh: Account) -> None:
     logs = fresh.client("logs")
     stream = {"logGroupName": "group", "logStreamName": "stream"}
     for number in range(72):
         if number == 8:
-            # By now it has what one request takes.
+            # By now, the process has the memory that one request takes.
             before = peak(fresh)
         logs.create_log_group(logGroupName="group")
         logs.create_log_stream(**stream)

@@ -1,4 +1,4 @@
-"""What Terraform asks for, and moto by itself does not do."""
+"""The patches of moto, except those of S3."""
 
 import base64
 import hashlib
@@ -34,9 +34,7 @@ def test_a_functions_logging_configuration_is_kept(account: Account) -> None:
         ("TracingConfig", [{"Mode": "Active"}, {"Mode": "PassThrough"}]),
     ],
 )
-def test_a_functions_changed_setting_is_kept_until_it_is_changed_again(
-    account: Account, setting: str, values: list[Any]
-) -> None:
+def test_a_changed_setting_survives_other_changes(account: Account, setting: str, values: list[Any]) -> None:
     name = account.function("")
     client = account.client("lambda")
     for value in values:
@@ -45,7 +43,7 @@ def test_a_functions_changed_setting_is_kept_until_it_is_changed_again(
         assert client.get_function_configuration(FunctionName=name)[setting] == value
 
 
-def test_a_functions_code_is_the_version_of_an_object_that_is_asked_for(account: Account) -> None:
+def test_code_can_be_a_version_of_an_object(account: Account) -> None:
     bucket = account.bucket()
     packages = [zipped(f"def handler(event, context):\n    return {number}\n") for number in range(2)]
     put = account.client("s3").put_object
@@ -69,7 +67,7 @@ def test_a_functions_code_is_the_version_of_an_object_that_is_asked_for(account:
         ({"S3ObjectVersion": "missing"}, "NoSuchVersion"),
     ],
 )
-def test_code_that_is_not_there_is_refused(account: Account, missing: dict[str, str], reason: str) -> None:
+def test_missing_code_is_rejected(account: Account, missing: dict[str, str], reason: str) -> None:
     bucket = account.bucket()
     account.client("s3").put_object(Bucket=bucket, Key="x", Body=zipped(""))
     code = {"S3Bucket": bucket, "S3Key": "x", **missing}
@@ -123,7 +121,7 @@ def test_a_function_logs_as_json_into_the_group_that_is_configured(account: Acco
         LoggingConfig={"LogFormat": "JSON", "LogGroup": "/elsewhere"},
     )
     account.invoke(name)
-    # Of what is below the level there is no line.
+    # Lines below the level are not logged.
     account.client("lambda").update_function_configuration(
         FunctionName=name, LoggingConfig={"LogFormat": "JSON", "LogGroup": "/elsewhere", "ApplicationLogLevel": "WARN"}
     )
@@ -133,7 +131,7 @@ def test_a_function_logs_as_json_into_the_group_that_is_configured(account: Acco
     assert account.log(name) == []
 
 
-def test_what_the_administrator_signs_in_advance_is_his(account: Account) -> None:
+def test_a_presigned_url_has_the_permissions_of_its_signer(account: Account) -> None:
     bucket = account.bucket()
     s3 = account.client("s3")
     s3.put_object(Bucket=bucket, Key="x", Body=b"content")
@@ -141,7 +139,7 @@ def test_what_the_administrator_signs_in_advance_is_his(account: Account) -> Non
     assert urllib3.request("GET", url).data == b"content"
 
 
-def test_a_queue_keeps_its_policy_when_something_else_is_set(account: Account) -> None:
+def test_a_queue_keeps_its_policy_when_another_attribute_is_set(account: Account) -> None:
     url, arn = account.queue()
     deny = {"Sid": "x", "Effect": "Deny", "Principal": "*", "Action": "sqs:DeleteQueue", "Resource": arn}
     policy = {"Version": "2012-10-17", "Statement": [deny]}
@@ -152,7 +150,7 @@ def test_a_queue_keeps_its_policy_when_something_else_is_set(account: Account) -
     assert (json.loads(found["Policy"]), found["VisibilityTimeout"]) == (policy, "60")
 
 
-def test_two_messages_that_are_deleted_at_once_are_both_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_deletions_delete_both_messages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Queue, "delete_message", Queue.delete_message)
     moto_patches.serialize_message_deletions()
     queue: Any = sqs_backends["123456789012"]["eu-west-2"].create_queue("busy")
@@ -163,13 +161,13 @@ def test_two_messages_that_are_deleted_at_once_are_both_gone(monkeypatch: pytest
     first, second = (message.receipt_handle for message in messages)
 
     class Deleted(set[str]):
-        """Handles of deleted messages; while the first gets in, the second message is deleted too."""
+        """A set in which the second deletion starts while the first handle is added."""
 
         def update(self, *handles: Any) -> None:
             is_first = not self
             super().update(*handles)
             if is_first:
-                # The second deletion waits for the first, or ends at once.
+                # Unpatched, it ends at once; patched, it waits for the first.
                 wait([pool.submit(queue.delete_message, second)], timeout=0.2)
 
     queue.deleted_messages = Deleted()

@@ -1,4 +1,4 @@
-"""S3's notifications: what they say, when they come, and who may receive them."""
+"""S3's notifications: their content, order and permissions."""
 
 import io
 from pathlib import Path
@@ -13,11 +13,11 @@ from tools.local.aws import start, stop
 
 
 def events(account: Account, function: str, count: int = 1) -> list[dict[str, Any]]:
-    """Await so many events in the function's log."""
+    """Wait for a number of events in the function's log."""
     return [event["Records"][0] for event in account.events(function, count)]
 
 
-def test_an_upload_is_told_as_s3_tells_it(account: Account) -> None:
+def test_an_upload_has_the_event_of_s3(account: Account) -> None:
     function = account.function(ECHO)
     bucket = account.bucket(function)
     put = account.client("s3").put_object(Bucket=bucket, Key="a/b c+d%é.jpg", Body=b"12345")
@@ -32,7 +32,7 @@ def test_an_upload_is_told_as_s3_tells_it(account: Account) -> None:
     assert {"userIdentity", "requestParameters", "responseElements"} <= record.keys()
 
 
-def test_a_multipart_upload_is_told_once(account: Account) -> None:
+def test_a_multipart_upload_has_one_event(account: Account) -> None:
     function = account.function(ECHO)
     bucket = account.bucket(function)
     account.client("s3").upload_fileobj(io.BytesIO(bytes(20 << 20)), bucket, "large")
@@ -41,7 +41,7 @@ def test_a_multipart_upload_is_told_once(account: Account) -> None:
     assert sorted(names) == [("after", "ObjectCreated:Put"), ("large", "ObjectCreated:CompleteMultipartUpload")]
 
 
-def test_without_permission_nothing_is_delivered_and_the_server_says_so(tmp_path: Path) -> None:
+def test_without_permission_an_event_is_dropped_and_logged(tmp_path: Path) -> None:
     log = tmp_path / "log"
     aws = start(log_file=log)
     account = Account(aws)
@@ -69,9 +69,7 @@ def test_without_permission_nothing_is_delivered_and_the_server_says_so(tmp_path
         {"Action": "lambda:GetFunction"},
     ],
 )
-def test_a_notification_that_is_not_permitted_is_refused_when_it_is_configured(
-    account: Account, permission: dict[str, Any]
-) -> None:
+def test_a_notification_needs_permission_when_it_is_configured(account: Account, permission: dict[str, Any]) -> None:
     function = account.function(ECHO)
     with pytest.raises(ClientError, match="Unable to validate the following destination configurations") as refused:
         account.bucket(function, **permission)
@@ -115,7 +113,7 @@ def test_filters_are_form_encoded_literal_and_case_sensitive(account: Account) -
         ({"events": "s3:ObjectRemoved:*"}, {"prefix": "a/"}, False),
     ],
 )
-def test_configurations_that_overlap_are_refused_and_change_nothing(
+def test_overlapping_configurations_are_rejected(
     account: Account, one: dict[str, str], other: dict[str, str], refused: bool
 ) -> None:
     function = account.function(ECHO)
@@ -134,7 +132,7 @@ DELETIONS = ["s3:ObjectCreated:Copy", "s3:ObjectRemoved:*", "s3:LifecycleExpirat
 
 
 def described(account: Account, function: str, count: int) -> list[tuple[str, dict[str, Any]]]:
-    """Await so many events; each one's name and what it says of the object, but for its place in the sequence."""
+    """Wait for a number of events; returns their names and objects, without the sequencer."""
     found = []
     for record in events(account, function, count):
         about = record["s3"]["object"]
@@ -144,7 +142,7 @@ def described(account: Account, function: str, count: int) -> list[tuple[str, di
 
 
 @pytest.mark.parametrize("in_batch", [False, True])
-def test_deletions_are_told(account: Account, in_batch: bool) -> None:
+def test_deletions_have_events(account: Account, in_batch: bool) -> None:
     function = account.function(ECHO)
     buckets = account.bucket(function), account.bucket(function, versioned=False)
     s3 = account.client("s3")
@@ -168,14 +166,14 @@ def test_deletions_are_told(account: Account, in_batch: bool) -> None:
     ]
 
 
-def test_each_version_that_is_deleted_for_good_is_told_and_so_are_markers(account: Account) -> None:
+def test_permanent_deletions_of_versions_and_markers_have_events(account: Account) -> None:
     function = account.function(ECHO)
     bucket = account.bucket(function)
     configure(account, bucket, for_keys(account, function, events="s3:ObjectRemoved:Delete"))
     s3 = account.client("s3")
     versions = [s3.put_object(Bucket=bucket, Key="a")["VersionId"] for _ in range(2)]
     versions.append(s3.delete_object(Bucket=bucket, Key="a")["VersionId"])
-    # The marker is the last to go, as when Terraform empties a bucket.
+    # The marker is deleted last, as when Terraform empties a bucket.
     batch = [{"Key": "a", "VersionId": version} for version in (*versions, "missing")]
     assert "Errors" not in s3.delete_objects(Bucket=bucket, Delete={"Objects": batch})
     found = described(account, function, 3)
@@ -184,17 +182,17 @@ def test_each_version_that_is_deleted_for_good_is_told_and_so_are_markers(accoun
     s3.delete_bucket(Bucket=bucket)
 
 
-def test_a_configuration_is_described_as_it_was_made(account: Account) -> None:
+def test_a_configuration_keeps_its_order(account: Account) -> None:
     function = account.function(ECHO)
     bucket = account.bucket(function)
-    # In the order that it was given, to which Terraform's own is compared.
+    # Terraform compares the order.
     made = {**for_keys(account, function, prefix="a/", suffix=".jpg"), "Id": "x", "Events": DELETIONS}
     configure(account, bucket, made)
     found = account.client("s3").get_bucket_notification_configuration(Bucket=bucket)
     assert found["LambdaFunctionConfigurations"] == [made]
 
 
-def test_a_queue_is_told_beside_functions_and_all_are_kept(account: Account) -> None:
+def test_a_configuration_may_have_queues_and_functions(account: Account) -> None:
     function = account.function(ECHO)
     bucket = account.bucket(function)
     url, arn = account.queue("s3.amazonaws.com")
@@ -211,7 +209,7 @@ def test_a_queue_is_told_beside_functions_and_all_are_kept(account: Account) -> 
     assert (len(found["LambdaFunctionConfigurations"]), len(found["QueueConfigurations"])) == (2, 1)
 
 
-def test_a_queue_is_not_told_of_a_configuration_that_is_refused(account: Account) -> None:
+def test_a_rejected_configuration_sends_no_test_event(account: Account) -> None:
     function = account.function(ECHO)
     bucket = account.bucket(function)
     url, arn = account.queue("s3.amazonaws.com")
@@ -232,7 +230,7 @@ def handler(event, context):
 """
 
 
-def test_a_queue_is_told_when_the_upload_is_done(account: Account) -> None:
+def test_a_queue_gets_its_event_after_the_upload(account: Account) -> None:
     bucket = account.bucket()
     arn = account.queue("s3.amazonaws.com")[1]
     read = {"Action": ["s3:GetObject", "sqs:*"], "Resource": "*"}
@@ -244,7 +242,7 @@ def test_a_queue_is_told_when_the_upload_is_done(account: Account) -> None:
     assert found == ["FOUND {'said': 'before'}"]
 
 
-def test_a_queue_that_does_not_let_s3_in_is_refused_when_it_is_configured(account: Account) -> None:
+def test_a_queue_must_allow_s3_when_it_is_configured(account: Account) -> None:
     bucket = account.bucket()
     closed, open_to_others = account.queue()[1], account.queue("sns.amazonaws.com")[1]
     for arn in (closed, open_to_others, f"{closed}-that-is-not-there"):

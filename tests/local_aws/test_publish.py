@@ -1,4 +1,4 @@
-"""Publishing: each zip is put once, found again ever after, and what goes wrong says what to do."""
+"""Publishing: each zip is uploaded once, and errors say what to do."""
 
 import base64
 import hashlib
@@ -29,7 +29,7 @@ NO_ACCOUNT = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "NO_PROXY": "127.0.0.1",
 }
-"""What keeps the usual chain from an account that the machine or its user may have."""
+"""Variables that hide the AWS account of the machine or its user."""
 
 NO_NETWORK = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"}
 
@@ -42,7 +42,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Package]:
 
 @dataclass
 class Publisher:
-    """Publishes what was built once."""
+    """Publishes packages that were built once."""
 
     account: Account
     built: list[tuple[Target, bool]] = field(default_factory=list)
@@ -86,7 +86,7 @@ def publisher(account: Account, packages: dict[str, Package], monkeypatch: pytes
 def as_user(
     account: Account, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str, str | list[str]], None]:
-    """Goes on as a user who may do some actions on some objects, and nothing else."""
+    """Switches to a user with the given permissions only."""
 
     def become(resource: str, actions: str | list[str]) -> None:
         iam = account.client("iam")
@@ -104,7 +104,7 @@ def as_user(
 
 
 @pytest.mark.parametrize("versioned", [True, False])
-def test_each_zip_is_put_once_under_its_digest(
+def test_each_zip_is_uploaded_once_under_its_digest(
     publisher: Publisher, packages: dict[str, Package], versioned: bool
 ) -> None:
     bucket = publisher.bucket(versioned=versioned)
@@ -123,7 +123,7 @@ def test_each_zip_is_put_once_under_its_digest(
     assert publisher.versions(bucket) == [one.key for one in published]
 
 
-def test_lambda_takes_what_was_published(publisher: Publisher) -> None:
+def test_lambda_accepts_a_published_zip(publisher: Publisher) -> None:
     bucket = publisher.bucket(versioned=True)
     name = publisher.account.unique("function")
     role = publisher.account.client("iam").create_role(
@@ -141,12 +141,12 @@ def test_lambda_takes_what_was_published(publisher: Publisher) -> None:
     assert function["CodeSha256"] == arm64.sha256
 
 
-def test_what_is_built_is_as_asked(publisher: Publisher) -> None:
+def test_the_build_has_the_chosen_options(publisher: Publisher) -> None:
     publisher(publisher.bucket(versioned=False), python="3.12", heic=True)
     assert publisher.built == [(Target("3.12", "arm64"), True), (Target("3.12", "x86_64"), True)]
 
 
-def test_one_that_was_interrupted_between_the_uploads_goes_on(publisher: Publisher) -> None:
+def test_an_interrupted_publication_can_be_repeated(publisher: Publisher) -> None:
     bucket = publisher.bucket(versioned=True)
 
     def interrupt(line: str) -> None:
@@ -161,7 +161,7 @@ def test_one_that_was_interrupted_between_the_uploads_goes_on(publisher: Publish
     assert publisher.versions(bucket) == [first, published[1].key]
 
 
-def test_one_that_was_deleted_is_put_again(publisher: Publisher) -> None:
+def test_a_deleted_zip_is_uploaded_again(publisher: Publisher) -> None:
     bucket = publisher.bucket(versioned=True)
     before, _ = publisher(bucket)
     publisher.account.client("s3").delete_object(Bucket=bucket, Key=before.key)
@@ -173,9 +173,7 @@ def test_one_that_was_deleted_is_put_again(publisher: Publisher) -> None:
     ("checksum", "found"),
     [({"ChecksumAlgorithm": "SHA256"}, base64.b64encode(hashlib.sha256(b"other").digest()).decode()), ({}, "none")],
 )
-def test_another_object_under_the_name_is_not_taken_for_the_zip(
-    publisher: Publisher, checksum: dict[str, str], found: str
-) -> None:
+def test_another_object_with_the_key_is_an_error(publisher: Publisher, checksum: dict[str, str], found: str) -> None:
     bucket = publisher.bucket(versioned=False)
     key = publisher(bucket)[0].key
     publisher.account.client("s3").put_object(Bucket=bucket, Key=key, Body=b"other", **checksum)
@@ -185,22 +183,20 @@ def test_another_object_under_the_name_is_not_taken_for_the_zip(
     assert f"has the SHA-256 {found}: delete it, or use another --prefix" in str(caught.value)
 
 
-def test_an_object_that_is_gone_when_it_is_looked_at_is_an_error(publisher: Publisher) -> None:
+def test_an_object_deleted_meanwhile_is_an_error(publisher: Publisher) -> None:
     bucket = publisher.bucket(versioned=False)
     inject(publisher.account.aws, Fault("PUT", bucket, status=412, code="PreconditionFailed", functions_only=False))
     with pytest.raises(ToolError, match=r"arm64-\w{64}\.zip was deleted meanwhile: publish again$"):
         publisher(bucket)
 
 
-def test_the_version_null_is_not_relied_on(
-    publisher: Publisher, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_version_null_is_ignored(publisher: Publisher, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(local_stack, "STACK_FILE", tmp_path / "stack.json")
     Stack(publisher.account.aws, "", "", "", "", "").save()
     bucket = publisher.bucket(versioned=False)
     events = publisher.account.client("s3").meta.events
 
-    # Of a bucket whose versions are suspended S3 says so; moto does not.
+    # S3 answers so if versioning is suspended; moto does not.
     def answer_null(parsed: dict[str, Any], **_: object) -> None:
         parsed["VersionId"] = "null"
 
@@ -212,9 +208,7 @@ def test_the_version_null_is_not_relied_on(
     assert [one.version for one in published] == ["", ""]
 
 
-def test_local_is_the_local_aws_whatever_account_there_is(
-    publisher: Publisher, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_local_ignores_the_users_account(publisher: Publisher, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     bucket = publisher.bucket(versioned=False)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setattr(local_stack, "STACK_FILE", tmp_path / "stack.json")
@@ -225,13 +219,13 @@ def test_local_is_the_local_aws_whatever_account_there_is(
     assert sorted(publisher.versions(bucket)) == [one.key for one in published]
 
 
-def test_the_buckets_own_region_is_told(publisher: Publisher) -> None:
+def test_the_region_of_the_bucket_is_printed(publisher: Publisher) -> None:
     arm64, x86_64 = publisher(publisher.bucket(versioned=False, region="us-west-1"))
     assert arm64.hcl().startswith("# The bucket is in us-west-1: ")
     assert x86_64.region == "us-west-1"
 
 
-def test_put_and_get_are_all_that_is_needed(publisher: Publisher, as_user: Callable[..., None]) -> None:
+def test_put_and_get_are_the_only_permissions(publisher: Publisher, as_user: Callable[..., None]) -> None:
     bucket = publisher.bucket(versioned=True)
     as_user(f"arn:aws:s3:::{bucket}/releases/*", ["s3:PutObject", "s3:GetObject"])
     published = publisher(bucket, "releases/")
@@ -239,7 +233,7 @@ def test_put_and_get_are_all_that_is_needed(publisher: Publisher, as_user: Calla
 
 
 @pytest.mark.parametrize("allowed", ["s3:GetObject", "s3:PutObject"])
-def test_what_is_denied_is_told_with_the_statement_that_is_needed(
+def test_a_denied_request_names_the_statement_to_add(
     publisher: Publisher, as_user: Callable[..., None], allowed: str
 ) -> None:
     bucket = publisher.bucket(versioned=False)
@@ -253,7 +247,7 @@ def test_what_is_denied_is_told_with_the_statement_that_is_needed(
     )
 
 
-def test_no_bucket_is_told_before_anything_is_built(publisher: Publisher) -> None:
+def test_a_missing_bucket_is_reported_before_the_build(publisher: Publisher) -> None:
     with pytest.raises(
         ToolError, match=r"^Cannot publish to s3://no-such-bucket/: .*: there is no such bucket: create it in"
     ):
@@ -270,7 +264,7 @@ def test_no_bucket_is_told_before_anything_is_built(publisher: Publisher) -> Non
         ({"AWS_PROFILE": "nobody"}, r"^Cannot publish to s3://artifacts/: The config profile \(nobody\) could not be"),
     ],
 )
-def test_without_an_account_or_a_network_it_says_what_to_do(
+def test_errors_of_credentials_and_network_say_what_to_do(
     publisher: Publisher, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], message: str
 ) -> None:
     for name, value in variables.items():
@@ -294,7 +288,7 @@ def test_without_an_account_or_a_network_it_says_what_to_do(
         ("PUT", 400, "Odd", r"Odd: A fault of the tests\.$"),
     ],
 )
-def test_what_else_s3_answers_is_one_line(
+def test_other_errors_of_s3_are_one_line(
     publisher: Publisher, method: str, status: int, code: str, message: str
 ) -> None:
     bucket = publisher.bucket(versioned=False)
@@ -303,7 +297,7 @@ def test_what_else_s3_answers_is_one_line(
         publisher(bucket)
 
 
-def test_the_task_prints_what_is_pasted_and_nothing_else(publisher: Publisher) -> None:
+def test_the_task_prints_only_hcl_to_standard_output(publisher: Publisher) -> None:
     bucket = publisher.bucket(versioned=True)
     published = publisher(bucket, "releases/")
     dist = {path: path.stat() for path in DIST.glob("*")}

@@ -1,4 +1,4 @@
-"""What S3 asks for, refuses and answers, and moto by itself does not."""
+"""The patches of moto's S3."""
 
 import io
 from typing import Any
@@ -13,7 +13,7 @@ from tests.local_aws.conftest import PROBE, Account
 KEYS = ["plain", "a b+c%d", "é/ü"]
 
 
-def test_versions_are_listed_with_encoded_keys_where_asked(account: Account) -> None:
+def test_a_listing_of_versions_can_have_encoded_keys(account: Account) -> None:
     bucket = account.bucket()
     s3 = account.client("s3")
     for key in KEYS:
@@ -23,7 +23,7 @@ def test_versions_are_listed_with_encoded_keys_where_asked(account: Account) -> 
     assert sorted(unquote_plus(version["Key"]) for version in encoded["Versions"]) == sorted(KEYS)
     assert [marker["Key"] for marker in encoded["DeleteMarkers"]] == ["a+b%2Bc%25d"]
     assert s3.list_object_versions(Bucket=bucket, EncodingType="url", Prefix="a b+")["Prefix"] == "a+b%2B"
-    # boto3 asks for it too, and decodes.
+    # boto3 asks for encoded keys, too, and decodes them.
     assert sorted(version["Key"] for version in s3.list_object_versions(Bucket=bucket)["Versions"]) == sorted(KEYS)
 
 
@@ -40,7 +40,7 @@ def test_a_bucket_with_delete_markers_can_be_emptied(account: Account) -> None:
     s3.delete_bucket(Bucket=bucket)
 
 
-def test_of_what_is_deleted_and_of_what_never_was_only_the_former_has_a_delete_marker(account: Account) -> None:
+def test_only_a_deleted_object_has_a_delete_marker(account: Account) -> None:
     bucket = account.bucket()
     s3 = account.client("s3")
     s3.put_object(Bucket=bucket, Key="deleted")
@@ -65,14 +65,14 @@ OTHER_SECRET: dict[str, Any] = {**SECRET, "SSECustomerKey": b"1" * 32}
 
 
 def code(call: Any, **arguments: Any) -> str:
-    """The code of the error that a call is answered with."""
+    """Call a method; returns the error code."""
     with pytest.raises(ClientError) as refused:
         call(**arguments)
     found: str = refused.value.response["Error"]["Code"]
     return found
 
 
-def test_what_is_to_be_deleted_only_if_it_is_there_leaves_no_marker_where_it_is_not(account: Account) -> None:
+def test_a_conditional_deletion_of_a_missing_object_leaves_no_marker(account: Account) -> None:
     bucket = account.bucket()
     s3 = account.client("s3")
     s3.put_object(Bucket=bucket, Key="there")
@@ -83,7 +83,7 @@ def test_what_is_to_be_deleted_only_if_it_is_there_leaves_no_marker_where_it_is_
 
 
 @pytest.mark.parametrize("size", [5, 20 << 20], ids=["at once", "in parts"])
-def test_what_is_encrypted_with_a_customers_key_is_read_with_that_key_only(account: Account, size: int) -> None:
+def test_sse_c_needs_the_customers_key(account: Account, size: int) -> None:
     bucket = account.bucket()
     s3 = account.client("s3")
     s3.upload_fileobj(io.BytesIO(bytes(size)), bucket, "x", ExtraArgs=SECRET)
@@ -97,7 +97,7 @@ def test_what_is_encrypted_with_a_customers_key_is_read_with_that_key_only(accou
     assert s3.head_object(**about, **SECRET)["ContentLength"] == size
 
 
-def test_the_copy_of_what_was_uploaded_in_parts_can_be_read(account: Account) -> None:
+def test_the_copy_of_a_multipart_upload_can_be_read(account: Account) -> None:
     bucket = account.bucket()
     s3 = account.client("s3")
     s3.upload_fileobj(io.BytesIO(bytes(20 << 20)), bucket, "x")
@@ -105,7 +105,7 @@ def test_the_copy_of_what_was_uploaded_in_parts_can_be_read(account: Account) ->
     assert s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == bytes(20 << 20)
 
 
-def test_to_who_may_not_read_a_customers_key_makes_no_difference(account: Account) -> None:
+def test_sse_c_does_not_replace_permissions(account: Account) -> None:
     bucket = account.bucket()
     account.client("s3").put_object(Bucket=bucket, Key="x", **SECRET)
     permitted = account.function(PROBE, allow=[{"Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}])
@@ -114,7 +114,7 @@ def test_to_who_may_not_read_a_customers_key_makes_no_difference(account: Accoun
         assert [account.probe(name, call, Bucket=bucket, Key="x") for name in (permitted, forbidden)] == found
 
 
-def test_a_version_has_the_key_that_it_was_stored_with(account: Account) -> None:
+def test_each_version_has_its_own_customers_key(account: Account) -> None:
     bucket = account.bucket()
     s3 = account.client("s3")
     older = s3.put_object(Bucket=bucket, Key="x", Body=b"older", **SECRET)["VersionId"]
@@ -137,7 +137,7 @@ def test_a_copy_needs_the_key_of_its_source_and_has_its_own(account: Account, si
 
 
 @pytest.mark.parametrize("call", ["put_object", "copy_object", "create_multipart_upload"])
-def test_more_metadata_than_s3_keeps_is_refused(account: Account, call: str) -> None:
+def test_too_much_metadata_is_rejected(account: Account, call: str) -> None:
     bucket = account.bucket()
     s3 = account.client("s3")
     s3.put_object(Bucket=bucket, Key="source")
@@ -154,13 +154,13 @@ def test_metadata_is_measured_in_bytes(account: Account) -> None:
     bucket = account.bucket()
     url = account.client("s3").generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "x"})
     for count, status in ((1024, 400), (1023, 200)):
-        # As UTF-8 goes over the wire.
+        # The header is sent as UTF-8.
         value = ("é" * count).encode().decode("latin-1")
         assert urllib3.request("PUT", url, headers={"x-amz-meta-ab": value}).status == status
 
 
 @pytest.mark.parametrize("storage_class", ["GLACIER", "DEEP_ARCHIVE"])
-def test_what_is_archived_is_described_and_not_read(account: Account, storage_class: str) -> None:
+def test_an_archived_object_has_a_head_but_no_body(account: Account, storage_class: str) -> None:
     bucket = account.bucket()
     s3 = account.client("s3")
     s3.put_object(Bucket=bucket, Key="x", StorageClass=storage_class)

@@ -1,4 +1,4 @@
-"""The local AWS starts, stops, and leaves nothing behind, however it is ended."""
+"""The local AWS starts, stops, and always cleans up."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ ECHO = "def handler(event, context):\n    return event\n"
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process runs; one that only waits to be collected does not."""
+    """Whether a process runs and is no zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
@@ -30,7 +30,7 @@ def is_running(pid: int) -> bool:
 
 
 def started_by(aws: LocalAws) -> set[int]:
-    """Return the server, its watchdog, and all that runs in execution environments."""
+    """Return the server, its watchdog, and the processes of functions."""
     marks = (f"AWS_ENDPOINT_URL={aws.endpoint}".encode(), f"AWS_ACCESS_KEY_ID={aws.access_key_id}".encode())
     found = {aws.pid}
     for entry in Path("/proc").iterdir():
@@ -51,7 +51,7 @@ def await_end(pids: set[int]) -> None:
 
 @pytest.fixture
 def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where a local AWS has its temporary files."""
+    """The folder of a local AWS's temporary files."""
     folder = tmp_path / "scratch"
     folder.mkdir()
     monkeypatch.setenv("TMPDIR", str(folder))
@@ -72,7 +72,7 @@ def test_the_end_of_the_block_ends_everything(ending: type[BaseException] | None
     assert not list(scratch.iterdir())
 
 
-def test_a_function_that_runs_is_ended_with_everything(scratch: Path) -> None:
+def test_running_functions_end_with_the_block(scratch: Path) -> None:
     with local_aws() as aws:
         account = Account(aws)
         bucket = account.bucket()
@@ -142,7 +142,7 @@ def test_another_process_is_never_stopped() -> None:
         assert other.communicate(b"alive\n")[0] == b"alive\n"
 
 
-def test_a_port_in_use_is_one_line_and_leaves_nothing(tmp_path: Path, scratch: Path) -> None:
+def test_a_port_in_use_is_an_error_of_one_line(tmp_path: Path, scratch: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ToolError, match=rf"^Port {port} is in use: choose another, or none$"), local_aws(port=port):
@@ -152,7 +152,7 @@ def test_a_port_in_use_is_one_line_and_leaves_nothing(tmp_path: Path, scratch: P
     assert not list(scratch.iterdir())
 
 
-def test_the_port_asked_for_is_used() -> None:
+def test_a_port_can_be_chosen() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with local_aws(port=port) as aws:
@@ -160,7 +160,7 @@ def test_the_port_asked_for_is_used() -> None:
 
 
 @pytest.mark.usefixtures("account")  # Else the packages would be fetched for macOS.
-def test_on_macos_functions_run_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_functions_run_on_macos(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     code = "import sys\ndef handler(event, context):\n    return sys.modules['runtime_client'].__file__\n"
     with local_aws() as aws:
@@ -168,7 +168,7 @@ def test_on_macos_functions_run_too(monkeypatch: pytest.MonkeyPatch) -> None:
         assert account.invoke(account.function(code))["Reply"].endswith("tools/local/aws/runtime_client.py")
 
 
-def test_a_users_own_profile_and_proxy_lead_nowhere(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_users_profile_and_proxy_are_ignored(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"AWS_PROFILE": "nobody", "HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": ""}.items():
         monkeypatch.setenv(name, value)
         monkeypatch.setenv(name.lower(), value)

@@ -1,4 +1,4 @@
-"""The outcomes of uploads: lost and wrong ones are found, against moto's S3 and SQS in this process."""
+"""Lost and wrong uploads are found, with moto's S3 and SQS in this process."""
 
 import json
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from tools.common.local_stack import LocalAws, Stack
 
 @dataclass(frozen=True)
 class InProcess(Stack):
-    """A stack that is nothing but its buckets and its queue."""
+    """A stack with only buckets and a queue."""
 
     def client(self, service: str) -> Any:
         return boto3.client(service, region_name="eu-west-2")  # type: ignore[call-overload]  # any service

@@ -1,4 +1,4 @@
-"""Talks to the deployed function: sends it an event, reads its log."""
+"""Sends events to the deployed function, and reads its log."""
 
 import base64
 import json
@@ -17,11 +17,11 @@ from tools.common.paths import EVENTS
 
 @dataclass(frozen=True)
 class Answer:
-    """What a function said to an event.
+    """A function's answer to an event.
 
     Attributes:
         reply: The function's reply as indented JSON, or Lambda's description of its error.
-        log: The last 4 KB of what it logged.
+        log: The last 4 KB of its log.
         failed: Whether the function raised, timed out or died.
 
     """
@@ -32,14 +32,14 @@ class Answer:
 
 
 def send(event: str, function: str = "") -> Answer:
-    """Invoke a function with a sample event and wait for its answer.
+    """Invoke a function with a sample event, and wait for its answer.
 
     Args:
         event: A file of ``events/``, with or without its folder and extension, or any other path.
-        function: A function on AWS, by name; without it the local one of ``invoke up``.
+        function: The name of a function on AWS; empty for the local function of ``invoke up``.
 
     Raises:
-        ToolError: There is no such event or function, or it cannot be reached.
+        ToolError: The event or the function does not exist, or AWS can't be reached.
 
     """
     payload = _event_file(event).read_bytes()
@@ -60,10 +60,10 @@ def send(event: str, function: str = "") -> Answer:
 
 
 def logs() -> Iterator[str]:
-    """Read all that the local function has logged, oldest first.
+    """Yield the lines of the local function's log, oldest first.
 
     Raises:
-        ToolError: Nothing is up.
+        ToolError: No local AWS is running.
 
     """
     stack = Stack.running()
@@ -71,7 +71,7 @@ def logs() -> Iterator[str]:
 
 
 def log_events(stack: Stack) -> Iterator[dict[str, Any]]:
-    """Read the events of the function's log group, oldest first."""
+    """Yield the events of the function's log group, oldest first."""
     pages = stack.client("logs").get_paginator("filter_log_events").paginate(logGroupName=stack.log_group)
     yield from (event for page in pages for event in page["events"])
 

@@ -9,8 +9,8 @@ It differs from AWS:
 - It retries failed events after seconds instead of minutes, and sends their records to queues only.
 - EventBridge delivers to functions and queues only, and tries once.
 - CloudWatch stores metric filters, alarms and dashboards, but measures nothing. Lambda's platform lines are never JSON.
-- S3 Batch Operations runs only jobs that invoke a function, and tries each task three times at most. A job fails at
-  once if its role may not invoke the function.
+- S3 Batch Operations runs only jobs that invoke a function and report failed tasks, and can't list or cancel jobs. It
+  tries each task three times at most. A job fails at once if its role may not invoke the function.
 - Restoring an archived object takes no time. No lifecycle rule deletes anything. S3 returns a KMS key in the form in
   which it was named.
 - Memory is limited on Linux only.

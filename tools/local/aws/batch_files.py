@@ -52,9 +52,8 @@ class Result:
     message: str
 
     @property
-    def status(self) -> str:
-        """Return its name in a report."""
-        return "succeeded" if self.code == "Succeeded" else "failed"
+    def has_failed(self) -> bool:
+        return self.code != "Succeeded"
 
 
 def read_manifest(s3: Any, manifest: Mapping[str, Any]) -> list[Task]:
@@ -94,20 +93,16 @@ def write_manifest(s3: Any, output: Mapping[str, Any], job_id: str, tasks: Itera
 
 
 def write_report(s3: Any, report: Mapping[str, Any], job_id: str, results: Iterable[Result]) -> None:
-    """Write the completion report: https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-examples-reports.html."""
+    """Write the completion report on failed tasks: https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-examples-reports.html."""
     bucket = report["Bucket"].rpartition(":")[2]
     folder = f"{report.get('Prefix', '')}/job-{job_id}".lstrip("/")
-    rows: dict[str, list[list[str]]] = {}
-    for result in results:
-        if result.status == "failed" or report["ReportScope"] == "AllTasks":
-            rows.setdefault(result.status, []).append(_row(result))
     parts = []
-    for status, lines in rows.items():
-        body = _csv(lines)
+    if rows := [_row(result) for result in results if result.has_failed]:
+        body = _csv(rows)
         key = f"{folder}/results/{hashlib.sha1(body, usedforsecurity=False).hexdigest()}.csv"
         _put_report(s3, bucket, key, body)
         checksum = hashlib.md5(body, usedforsecurity=False).hexdigest()
-        parts.append({"TaskExecutionStatus": status, "Bucket": bucket, "MD5Checksum": checksum, "Key": key})
+        parts.append({"TaskExecutionStatus": "failed", "Bucket": bucket, "MD5Checksum": checksum, "Key": key})
     created = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     described = {
         "Format": "Report_CSV_20180820",
@@ -126,17 +121,9 @@ def _task(fields: Mapping[str, str], line: int) -> Task:
 
 
 def _row(result: Result) -> list[str]:
-    task, failure = result.task, "" if result.code == "Succeeded" else "PermanentFailure"
+    task, codes = result.task, ("200", "PermanentFailure")
     # The two codes are in the order of AWS's examples, not of the schema.
-    return [
-        task.bucket,
-        quote(task.key, safe="/"),
-        task.version_id or "",
-        result.status,
-        "200",
-        failure,
-        result.message,
-    ]
+    return [task.bucket, quote(task.key, safe="/"), task.version_id or "", "failed", *codes, result.message]
 
 
 def _csv(rows: Iterable[list[str]]) -> bytes:

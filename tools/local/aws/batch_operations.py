@@ -1,11 +1,10 @@
-"""S3 Batch Operations: requests of S3's control API to create, describe, list and cancel jobs. moto has none."""
+"""S3 Batch Operations: requests of S3's control API to create and describe jobs. moto has none."""
 
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qs
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from botocore.parsers import create_parser
@@ -26,9 +25,6 @@ MODEL: Any = get_service_model("s3control")
 
 ECHOED = ("ConfirmationRequired", "Description", "Manifest", "ManifestGenerator", "Operation", "Priority", "Report")
 """Fields of a request that ``describe_job`` returns unchanged."""
-
-LISTED = ("JobId", "Description", "Priority", "Status", "CreationTime", "TerminationDate", "ProgressSummary")
-"""Fields of each job in ``list_jobs``."""
 
 Endpoint = Callable[[], str]
 
@@ -127,16 +123,9 @@ class BatchOperations:
 
     def _operation(self, environ: WSGIEnvironment, rest: str) -> tuple[str, Callable[[], dict[str, Any]]]:
         """Return the operation's name, and the function that answers it."""
-        query = parse_qs(environ["QUERY_STRING"])
-        match environ["REQUEST_METHOD"], rest.split("/"):
-            case "POST", [""]:
-                return "CreateJob", lambda: self._create(_content("CreateJob", environ))
-            case "GET", [""]:
-                return "ListJobs", lambda: self._list(query.get("jobStatuses", []))
-            case "POST", [job_id, "status"]:
-                return "UpdateJobStatus", lambda: self._update(job_id, query)
-            case _:
-                return "DescribeJob", lambda: {"Job": self._described(self._job(rest))}
+        if environ["REQUEST_METHOD"] == "POST":
+            return "CreateJob", lambda: self._create(_content("CreateJob", environ))
+        return "DescribeJob", lambda: {"Job": self._described(self._job(rest))}
 
     def _create(self, request: dict[str, Any]) -> dict[str, str]:
         if "LambdaInvoke" not in request["Operation"] or request.get("ConfirmationRequired"):
@@ -155,15 +144,6 @@ class BatchOperations:
         if job.request != request:
             raise RequestError("IdempotencyException", "Another job was made with this ClientRequestToken")
         return {"JobId": job.job_id}
-
-    def _list(self, states: list[str]) -> dict[str, Any]:
-        described = [self._described(job) for job in list(self._jobs.values())]
-        jobs = [
-            {"Operation": "LambdaInvoke", **{name: one[name] for name in LISTED if name in one}}
-            for one in described
-            if not states or one["Status"] in states
-        ]
-        return {"Jobs": jobs}
 
     def _job(self, job_id: str) -> JobRun:
         if job_id not in self._jobs:
@@ -184,14 +164,6 @@ class BatchOperations:
             "TerminationDate": job.ended,
         }
         return {name: value for name, value in described.items() if value is not None}
-
-    def _update(self, job_id: str, query: dict[str, list[str]]) -> dict[str, str]:
-        job, (wanted,) = self._job(job_id), query["requestedJobStatus"]
-        # No job waits to be made Ready.
-        if wanted != "Cancelled" or not job.cancel():
-            raise RequestError("JobStatusException", f"A job that is {job.state} cannot become {wanted}")
-        reason = query.get("statusUpdateReason")
-        return {"JobId": job_id, "Status": job.state, **({"StatusUpdateReason": reason[0]} if reason else {})}
 
 
 def keys_of(bucket: str) -> list[str]:

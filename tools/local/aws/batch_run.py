@@ -81,14 +81,9 @@ class JobRun:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    def cancel(self) -> bool:
-        """Start no further task; returns whether the job was still running."""
-        with self._lock:
-            if self.ended:
-                return False
-            self.state = "Cancelling"
-            self._stop.set()
-            return True
+    def cancel(self) -> None:
+        """Start no further task."""
+        self._stop.set()
 
     def join(self) -> None:
         """Wait for its end."""
@@ -106,12 +101,12 @@ class JobRun:
 
     def _run(self) -> None:
         try:
-            self._go("Preparing")
+            self.state = "Preparing"
             s3 = self._assumed()
             tasks = self._prepared(s3)
-            self._go("Active")
+            self.state = "Active"
             self._work(tasks)
-            self._go("Failing" if self.reasons else "Completing")
+            self.state = "Failing" if self.reasons else "Completing"
             self._report(s3)
         except JobError as error:
             self.reasons = (*self.reasons, error)
@@ -119,15 +114,8 @@ class JobRun:
             # A bug here must not leave a job that never ends.
             logger.exception("job %s", self.job_id)
             self.reasons = (JobError("InternalError", repr(error)),)
-        with self._lock:
-            cancelled = self.state == "Cancelling"
-            self.state = "Failed" if self.reasons else "Cancelled" if cancelled else "Complete"
-            self.ended = datetime.now(UTC)
-
-    def _go(self, state: str) -> None:
-        with self._lock:
-            if self.state != "Cancelling":
-                self.state = state
+        self.ended = datetime.now(UTC)
+        self.state = "Failed" if self.reasons else "Complete"
 
     def _assumed(self) -> Any:
         try:
@@ -213,7 +201,7 @@ class JobRun:
                 self._stop.set()
 
     def _failed(self) -> int:
-        return sum(result.status == "failed" for result in self._results)
+        return sum(result.has_failed for result in self._results)
 
     def _report(self, s3: Any) -> None:
         report = self.request["Report"]
