@@ -92,7 +92,7 @@ class Reconciler:
             try:
                 response = source.get(self.s3, address)
             except RejectedError as error:
-                # A newer upload may have replaced the refused object before HEAD. Two refusals with one identity agree.
+                # A refusal does not name the version. HEAD names it only if it answers alike after two refusals.
                 previous, refused = refused, source.head(self.s3, address)
                 if isinstance(refused, Identity) and refused == previous:
                     return _log_outcome(_make_rejection(address, refused, error))
@@ -206,7 +206,7 @@ class Reconciler:
         self.settings.limits.check_source(identity.size)
         line: dict[str, Any] = {"version_id": identity.version_id, "source_bytes": identity.size}
         small_body = _read(response, line) if self._is_small(identity.size) else None
-        # No large buffer outlives this call: `releasing` clears the frames of an exception that ends it.
+        # No large buffer outlives the turn: if an exception ends it, `releasing` clears the exception's frames.
         with self.rendering, memory.releasing():
             outputs = self._take_turn(keys, small_body, response, seconds_left, line)
         if outputs:

@@ -6,7 +6,7 @@ from unittest.mock import Mock
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aws.destination import Destination
@@ -43,6 +43,7 @@ CHANGES = (
 """What a key may be taken for by whoever means well."""
 
 
+@example("k" * 1016, "{dir}{rendition}-{name}")
 @given(KEYS | LONG_KEYS, TEMPLATES)
 def test_an_output_has_a_key_that_s3_takes_or_is_refused(key: str, template: str) -> None:
     rendition = Rendition("resized", scale=0.5, key=template)
