@@ -1,4 +1,4 @@
-"""The build: what is in the zip, that it is the same bytes everywhere, and what is refused."""
+"""The build: the zip's contents, the same bytes on every machine, and errors."""
 
 import base64
 import hashlib
@@ -36,7 +36,7 @@ def entries(package: Package) -> dict[str, bytes]:
 
 
 def function_with(folder: Path, files: dict[str, bytes], tags: tuple[str, ...] = ("py3-none-any",)) -> Path:
-    """A function without modules whose one requirement is a wheel of ``files``, which needs no network."""
+    """Create a function without modules that requires one local wheel with ``files``."""
     folder.mkdir()
     wheel = folder / "odd-1.0-py3-none-any.whl"
     metadata = {
@@ -55,7 +55,7 @@ def function_with(folder: Path, files: dict[str, bytes], tags: tuple[str, ...] =
 
 
 @pytest.mark.network
-def test_the_zip_holds_the_function_pillow_and_its_licence_and_nothing_of_pips(package: Package) -> None:
+def test_the_zip_has_the_function_and_pillow_with_its_licence(package: Package) -> None:
     names = set(entries(package))
     assert {path.relative_to(FUNCTION).as_posix() for path in FUNCTION.rglob("*.py")} <= names
     assert "PIL/Image.py" in names
@@ -65,7 +65,7 @@ def test_the_zip_holds_the_function_pillow_and_its_licence_and_nothing_of_pips(p
 
 
 @pytest.mark.network
-def test_every_entry_is_plain_sorted_and_dateless(package: Package) -> None:
+def test_every_entry_is_sorted_and_has_a_fixed_mode_and_date(package: Package) -> None:
     with zipfile.ZipFile(package.path) as archive:
         found = archive.infolist()
     names = [entry.filename for entry in found]
@@ -76,7 +76,7 @@ def test_every_entry_is_plain_sorted_and_dateless(package: Package) -> None:
 
 
 @pytest.mark.network
-def test_byte_code_is_complete_unchecked_and_shows_lambdas_paths(package: Package) -> None:
+def test_byte_code_is_complete_and_unchecked_with_lambda_s_paths(package: Package) -> None:
     bodies = entries(package)
     modules = [Path(name) for name in bodies if name.endswith(".py")]
     assert len(modules) > len(list(FUNCTION.rglob("*.py")))
@@ -158,7 +158,7 @@ def test_any_target_is_built_on_any_machine(
     binaries = {Path(name).name: body for name, body in bodies.items() if ".so" in Path(name).suffixes}
     assert core in binaries
     assert {body[18:20] for body in binaries.values()} == {machine}
-    # What was left out is missed by nothing that stayed: auditwheel's names are unique.
+    # No remaining file loads a library that was left out: auditwheel's names are unique.
     needed = {name for body in binaries.values() for name in re.findall(rb"lib\w+-[0-9a-f]{8}\.so[.\d]*", body)}
     assert {name.decode() for name in needed} == {name for name in binaries if name.startswith("lib")}
     assert any(name.endswith(".pyc") for name in bodies) == (target.python == HERE.python)
@@ -174,7 +174,7 @@ def test_any_target_is_built_on_any_machine(
         ("exit 127", False),
     ],
 )
-def test_only_a_python_that_runs_as_the_version_it_is_named_after_is_used(
+def test_only_a_working_python_of_the_target_s_version_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reply: str, found: bool
 ) -> None:
     program = tmp_path / NOT_HERE.runtime
@@ -196,7 +196,7 @@ def test_only_a_python_that_runs_as_the_version_it_is_named_after_is_used(
         (Target("3.13", "mips"), True, "^No architecture 'mips': use arm64 or x86_64$"),
     ],
 )
-def test_what_cannot_run_is_refused(tmp_path: Path, target: Target, for_aws: bool, message: str) -> None:
+def test_an_unsupported_target_is_refused(tmp_path: Path, target: Target, for_aws: bool, message: str) -> None:
     with pytest.raises(ToolError, match=message):
         build(target, tmp_path / "dist", for_aws=for_aws)
     assert not (tmp_path / "dist").exists()
@@ -231,14 +231,14 @@ def test_a_wheel_for_the_wrong_platform_is_refused(
     assert list((tmp_path / "dist").iterdir()) == []
 
 
-def test_a_wheel_for_the_target_is_not_refused(tmp_path: Path) -> None:
+def test_a_wheel_for_the_target_is_accepted(tmp_path: Path) -> None:
     files = {"a.cpython-313-aarch64-linux-gnu.so": ELF["arm64"], "b.abi3.so": ELF["arm64"]}
     tags = ("cp313-cp313-manylinux_2_27_aarch64", "cp313-cp313-manylinux_2_28_aarch64")
     source = function_with(tmp_path / "source", files, tags)
     assert build(Target("3.13", "arm64"), tmp_path / "dist", source=source).packages == {"odd": "1.0"}
 
 
-def test_libraries_that_nothing_needs_are_left_out(tmp_path: Path) -> None:
+def test_unused_libraries_are_left_out(tmp_path: Path) -> None:
     elf = ELF[HERE.architecture]
     files = {
         "module.so": elf + b"\0libdirect-1.so\0",
@@ -256,7 +256,7 @@ def test_libraries_that_nothing_needs_are_left_out(tmp_path: Path) -> None:
 
 
 def kept(package: Package, directory: Path) -> Callable[[], bool]:
-    """Put an earlier package into ``directory``; the answer is whether it is still there, and alone."""
+    """Put an earlier package into ``directory``; return a check that it is still there, without other files."""
     directory.mkdir()
     files = {name: (package.path.parent / name).read_bytes() for name in ("function.zip", "function.json")}
     for name, body in files.items():
@@ -265,7 +265,7 @@ def kept(package: Package, directory: Path) -> Callable[[], bool]:
 
 
 @pytest.mark.network
-def test_a_package_that_relies_on_this_machines_own_is_not_built(package: Package, tmp_path: Path) -> None:
+def test_a_function_that_needs_this_machine_s_packages_is_not_built(package: Package, tmp_path: Path) -> None:
     earlier_is_kept = kept(package, tmp_path / "dist")
     source = function_with(tmp_path / "source", {"odd.py": b""})
     with pytest.raises(ToolError, match=r"not kept: ModuleNotFoundError: No module named 'PIL'$"):
@@ -321,7 +321,7 @@ def test_a_build_replaces_the_earlier_package(package: Package, tmp_path: Path) 
     ("lock", "message"),
     [("--hash=sha256:" + "0" * 64, "THESE PACKAGES DO NOT MATCH THE HASHES"), ("", "Hashes are required")],
 )
-def test_another_file_than_the_locked_one_is_refused(tmp_path: Path, lock: str, message: str) -> None:
+def test_a_wheel_with_another_hash_is_refused(tmp_path: Path, lock: str, message: str) -> None:
     source = function_with(tmp_path / "source", {"odd.py": b""})
     requirements = source / "requirements.txt"
     requirements.write_text(re.sub("--hash=.*", lock, requirements.read_text()))

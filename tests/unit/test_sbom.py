@@ -1,4 +1,4 @@
-"""A zip's bill of materials: valid, of what is in the zip and of nothing that is not, and the same bytes every time."""
+"""A zip's bill of materials: valid, with exactly the zip's contents, and the same bytes every time."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from tools.dev.lock import LOCKS
 ORIGIN = sbom.Origin("1.0.0", "0123456789abcdef0123456789abcdef01234567", datetime(2026, 1, 31, tzinfo=UTC))
 
 MODULES = {"avif", "imaging", "imagingcms", "webp"}
-"""Those of Pillow's in machine code that the function loads."""
+"""Pillow's compiled modules that the function loads."""
 
 pytestmark = pytest.mark.network
 
@@ -43,7 +43,7 @@ def text(package: Package, chosen: dict[str, Wheel]) -> str:
 
 @pytest.fixture(scope="module")
 def packages(text: str) -> dict[str, dict[str, Any]]:
-    """The two in the bill, by name."""
+    """The two packages, by name."""
     return {one["name"]: one for one in json.loads(text)["components"]}
 
 
@@ -56,13 +56,15 @@ def test_it_is_valid(text: str) -> None:
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
 
 
-def test_its_time_is_the_commits_and_its_number_the_zips(package: Package, chosen: dict[str, Wheel], text: str) -> None:
+def test_its_time_is_the_commit_s_and_its_serial_number_the_zip_s(
+    package: Package, chosen: dict[str, Wheel], text: str
+) -> None:
     assert json.loads(text)["metadata"]["timestamp"] == "2026-01-31T00:00:00+00:00"
     other = sbom.bill(package, sbom.Origin("1.0.0", "f" * 40, ORIGIN.time), chosen)
     assert json.loads(other)["serialNumber"] != json.loads(text)["serialNumber"]
 
 
-def test_each_package_is_the_wheel_that_is_locked(packages: dict[str, dict[str, Any]], package: Package) -> None:
+def test_each_package_is_the_locked_wheel(packages: dict[str, dict[str, Any]], package: Package) -> None:
     lock = LOCKS["heic"].read_text()
     assert {name: one["version"] for name, one in packages.items()} == package.packages
     for name, one in packages.items():
@@ -74,7 +76,7 @@ def test_each_package_is_the_wheel_that_is_locked(packages: dict[str, dict[str, 
     assert licences == {"pillow": "MIT-CMU", "pillow_heif": "BSD-3-Clause"}
 
 
-def test_every_shared_library_is_in_it_by_its_hash(packages: dict[str, dict[str, Any]], package: Package) -> None:
+def test_every_shared_library_is_listed_with_its_hash(packages: dict[str, dict[str, Any]], package: Package) -> None:
     with zipfile.ZipFile(package.path) as archive:
         there = {name for name in archive.namelist() if ".libs/" in name}
     listed = {name: one for package in packages.values() for name, one in parts(package, "file").items()}
@@ -82,30 +84,30 @@ def test_every_shared_library_is_in_it_by_its_hash(packages: dict[str, dict[str,
     assert all(re.fullmatch("[0-9a-f]{64}", one["hashes"][0]["content"]) for one in listed.values())
 
 
-def test_of_pillows_own_bill_what_is_in_the_zip_is_told(packages: dict[str, dict[str, Any]]) -> None:
-    told = parts(packages["pillow"], "library")
-    assert {name for name in told if name.startswith("PIL.")} == {f"PIL._{name}" for name in MODULES}
-    assert told.keys() >= {"libavif", "libtiff", "libwebp", "libxcb", "libXau", "Little CMS 2", "OpenJPEG", "zlib"}
-    assert told["libavif"]["version"]
-    assert told["libtiff"]["licenses"] == [{"license": {"id": "libtiff"}}]
-    assert not [name for name, one in told.items() if "scope" in one]
+def test_pillow_s_components_in_the_zip_are_listed(packages: dict[str, dict[str, Any]]) -> None:
+    listed = parts(packages["pillow"], "library")
+    assert {name for name in listed if name.startswith("PIL.")} == {f"PIL._{name}" for name in MODULES}
+    assert listed.keys() >= {"libavif", "libtiff", "libwebp", "libxcb", "libXau", "Little CMS 2", "OpenJPEG", "zlib"}
+    assert listed["libavif"]["version"]
+    assert listed["libtiff"]["licenses"] == [{"license": {"id": "libtiff"}}]
+    assert not [name for name, one in listed.items() if "scope" in one]
 
 
-def test_what_was_left_out_of_the_zip_and_what_pillow_was_not_built_with_are_not(text: str) -> None:
+def test_components_that_are_not_in_the_zip_are_not_listed(text: str) -> None:
     assert not re.search(r"_imagingft|freetype|harfbuzz|raqm|fribidi|libimagequant|pybind11", text, re.IGNORECASE)
 
 
-def test_the_licences_of_what_is_in_pillow_heif_are_told(packages: dict[str, dict[str, Any]]) -> None:
-    told = parts(packages["pillow_heif"], "library")
-    assert {name: one["licenses"][0]["license"]["name"] for name, one in told.items()} == {
+def test_pillow_heif_s_libraries_are_listed_with_licences(packages: dict[str, dict[str, Any]]) -> None:
+    listed = parts(packages["pillow_heif"], "library")
+    assert {name: one["licenses"][0]["license"]["name"] for name, one in listed.items()} == {
         "libde265": "LGPLv3",
         "libheif": "LGPLv3",
         "x265": "GPLv2",
     }
-    assert re.fullmatch(r"[\d.]+", told["x265"]["version"])
+    assert re.fullmatch(r"[\d.]+", listed["x265"]["version"])
 
 
-def test_what_needs_what_leads_from_the_function_to_every_library(text: str) -> None:
+def test_dependencies_lead_from_the_function_to_every_library(text: str) -> None:
     needs = {one["ref"]: one.get("dependsOn", []) for one in json.loads(text)["dependencies"]}
     reached, ahead = set(), ["image-resize@1.0.0"]
     while ahead:

@@ -1,4 +1,4 @@
-"""Running Terraform: what is missing is said in one line, and nothing is left running."""
+"""Running Terraform: every error is one line, and no process is left behind."""
 
 import sys
 import time
@@ -77,13 +77,13 @@ Error: Too few
 """
 
 
-def test_errors_are_condensed_to_one_line_without_their_code(path: Path) -> None:
+def test_errors_are_one_line_without_code(path: Path) -> None:
     fake(path, f"sys.stderr.write({REPORT!r}); sys.exit(1)")
     with pytest.raises(ToolError, match=r"^terraform plan: Invalid value: It must be 2\. Choose 2\.; Too few$"):
         Terraform(path).run("plan")
 
 
-def test_a_failure_without_a_report_is_told_as_it_was_printed(path: Path) -> None:
+def test_a_failure_without_an_error_shows_the_output(path: Path) -> None:
     fake(path, "print('not\\nwell'); sys.exit(1)")
     with pytest.raises(ToolError, match=r"^terraform plan: not well$"):
         Terraform(path).run("plan")
@@ -94,7 +94,7 @@ def test_many_errors_do_not_block_it(path: Path) -> None:
     assert Terraform(path).run("plan") == "done\n"
 
 
-def test_keys_that_it_is_given_are_not_mixed_with_those_around(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_given_keys_replace_all_of_the_environment_s(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake(path, 'print(os.environ.get("AWS_PROFILE"), os.environ.get("AWS_REGION"))')
     monkeypatch.setenv("AWS_PROFILE", "work")
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
@@ -132,7 +132,7 @@ def test_an_apply_takes_settings_and_a_target(path: Path, target: str, option: s
     assert shown == [f"apply -auto-approve -input=false -var-file={path / 'a.tfvars'}{option} -no-color"]
 
 
-# Terraform that finishes what it has begun, then leaves; its provider ignores the signal, as a hanging one would.
+# Terraform writes its state and exits; its provider ignores the signal, as a hanging one would.
 INTERRUPTED = """
 import signal
 code = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); print(flush=True); signal.pause()"
@@ -145,18 +145,18 @@ def finish(*_):
     os._exit(1)
 
 signal.signal(signal.SIGINT, finish)
-# Not signal.pause(): one that comes just before it is never seen.
+# signal.pause() would miss a signal that arrives just before it.
 reader, writer = os.pipe()
 os.set_blocking(writer, False)
 signal.set_wakeup_fd(writer)
 print(provider.pid, flush=True)
 while True:
-    # Python calls the handler where a loop begins anew.
+    # Python calls the handler at the loop's next turn.
     os.read(reader, 1)
 """
 
 
-def test_interrupted_it_may_write_its_state_and_leaves_no_provider(path: Path) -> None:
+def test_an_interrupted_terraform_writes_its_state_and_leaves_no_provider(path: Path) -> None:
     fake(path, INTERRUPTED)
     seen: list[int] = []
 
@@ -173,7 +173,7 @@ def test_interrupted_it_may_write_its_state_and_leaves_no_provider(path: Path) -
 
 
 def _alive(pid: int) -> bool:
-    """Whether a process still runs; one that only waits to be collected does not."""
+    """Whether a process is running, and is not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:

@@ -1,1 +1,1 @@
-"""What several tools share: paths, errors, Terraform, AWS clients, prices and tables."""
+"""Shared by several folders of tools: errors, paths, AWS clients, Terraform, tables and prices."""

@@ -1,5 +1,5 @@
-"""The one error that a task shows its user as a single line."""
+"""The error that a task prints as one line."""
 
 
 class ToolError(Exception):
-    """Something that the user can mend; its message is one line and says how."""
+    """An error that the user can fix; its message is one line and says how."""

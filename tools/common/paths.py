@@ -1,4 +1,4 @@
-"""Where things are in this repository."""
+"""Paths in this repository."""
 
 from pathlib import Path
 
@@ -9,6 +9,6 @@ TERRAFORM = ROOT / "terraform"
 REQUIREMENTS = ROOT / "tools" / "requirements"
 """Lock files by purpose: a task needs one of them."""
 DIST = ROOT / "dist"
-"""The package that is deployed to AWS."""
+"""The built package for AWS."""
 LOCAL = ROOT / ".local"
-"""Everything that belongs to the local AWS; safe to delete while it is down."""
+"""Files of the local AWS and of tasks' results; safe to delete while the local AWS is down."""

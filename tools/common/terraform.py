@@ -1,4 +1,4 @@
-"""Runs Terraform in one working directory: found, checked, and never left running."""
+"""Runs Terraform, and leaves no process of it behind."""
 
 import contextlib
 import json
@@ -14,7 +14,8 @@ from typing import IO, Any
 
 from tools.common.errors import ToolError
 
-OLDEST = (1, 11)
+OLDEST = "1.11"
+"""The oldest supported version of Terraform."""
 
 PROVIDER = Path("registry.terraform.io") / "hashicorp" / "aws"
 """Folder of the provider in a filesystem mirror."""
@@ -22,21 +23,21 @@ PROVIDER = Path("registry.terraform.io") / "hashicorp" / "aws"
 ADD_ONS = Path("/opt")
 """Searched for mirrors; Terraform itself searches /usr/share, /usr/local/share and the home folder."""
 
-PATIENCE = 30
-"""Seconds that an interrupted Terraform gets to write its state before it is killed."""
+STOP_SECONDS = 30
+"""Time for an interrupted Terraform to write its state, before it is killed."""
 
 Show = Callable[[str], None]
 
 
 class Terraform:
-    """The ``terraform`` program, for one working directory.
+    """The ``terraform`` program in one working directory.
 
     Args:
         directory: The root module; also an attribute.
-        environment: Variables that it gets beside this process's own.
+        environment: Variables in addition to this process's.
 
     Raises:
-        ToolError: There is no Terraform, or it is too old.
+        ToolError: Terraform is missing or too old.
 
     """
 
@@ -75,11 +76,11 @@ class Terraform:
 
         Args:
             command: Such as ``plan``.
-            options: What follows it.
-            show: Gets every line as soon as it is printed.
+            options: The command's options and arguments.
+            show: Called with each line when it is printed.
 
         Raises:
-            ToolError: It failed; the message is Terraform's own errors on one line.
+            ToolError: The command failed; the message has Terraform's errors on one line.
 
         """
         printed = []
@@ -96,7 +97,7 @@ class Terraform:
 
     @contextlib.contextmanager
     def _running(self, arguments: list[str], errors: IO[str]) -> Iterator[subprocess.Popen[str]]:
-        """Start it with its errors going to a file; nothing of it outlives the block, however that is left."""
+        """Run Terraform for the length of the block; afterwards, neither it nor a provider is running."""
         with subprocess.Popen(
             [self._program, *arguments],
             cwd=self.directory,
@@ -106,32 +107,32 @@ class Terraform:
             stderr=errors,
             text=True,
             errors="replace",
-            # Its own group: Ctrl-C reaches us alone, and we end it in our own time, with its providers.
+            # In its own process group: Ctrl-C reaches only this process, which then ends the group.
             start_new_session=True,
         ) as process:
             try:
                 yield process
                 process.wait()
             except BaseException:
-                # Once: at a second interrupt Terraform would leave without waiting for what it has begun.
+                # Only once: a second interrupt makes Terraform exit without writing its state.
                 process.send_signal(signal.SIGINT)
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.communicate(timeout=PATIENCE)
+                    process.communicate(timeout=STOP_SECONDS)
                 raise
             finally:
-                # Providers are of the same group; Terraform that ended well has ended them.
+                # Ends providers that Terraform did not end.
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
 
 
 def copy_code(folder: Path, copy: Path, *without: str) -> None:
-    """Copy Terraform code, over an earlier copy too, without what is a user's own: providers, state and settings.
+    """Copy Terraform code without the user's providers, state and settings.
 
     Args:
-        folder: With the code.
-        copy: Made where it does not exist.
-        without: Patterns of what else is left out.
+        folder: The code.
+        copy: Created if it does not exist; files of an earlier copy are replaced.
+        without: Patterns of other files to leave out.
 
     """
     left_out = shutil.ignore_patterns(".terraform", "*.tfstate*", "*.tfvars*", *without)
@@ -141,23 +142,21 @@ def copy_code(folder: Path, copy: Path, *without: str) -> None:
 def _program() -> str:
     program = shutil.which("terraform")
     if program is None:
-        raise ToolError(
-            f"No terraform on PATH: install Terraform {_dotted(OLDEST)} or newer, developer.hashicorp.com/terraform"
-        )
+        raise ToolError(f"No terraform on PATH: install Terraform {OLDEST} or newer, developer.hashicorp.com/terraform")
     try:
         answer = subprocess.run(
             [program, "version", "-json"], capture_output=True, text=True, check=True, env=_environment({})
         ).stdout
         version: str = json.loads(answer)["terraform_version"]
     except (OSError, subprocess.CalledProcessError, ValueError, KeyError):
-        raise ToolError(f"{program} does not run: install Terraform {_dotted(OLDEST)} or newer") from None
-    if tuple(int(part) for part in version.split("-", maxsplit=1)[0].split(".")[:2]) < OLDEST:
-        raise ToolError(f"Terraform {version} is too old: install {_dotted(OLDEST)} or newer")
+        raise ToolError(f"{program} does not run: install Terraform {OLDEST} or newer") from None
+    if _numbers(version) < _numbers(OLDEST):
+        raise ToolError(f"Terraform {version} is too old: install {OLDEST} or newer")
     return program
 
 
-def _dotted(version: tuple[int, ...]) -> str:
-    return ".".join(map(str, version))
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")[:2]]
 
 
 def _environment(own: Mapping[str, str]) -> dict[str, str]:
@@ -170,14 +169,14 @@ def _environment(own: Mapping[str, str]) -> dict[str, str]:
 
 
 def _condensed(text: str) -> str:
-    """One line of all errors that Terraform reported, without the code that they show."""
+    """Return Terraform's errors on one line, without the code that they quote."""
     reports = re.split(r"^(?=Error: |Warning: )", text, flags=re.MULTILINE)
     errors = [_error(report) for report in reports if report.startswith("Error: ")]
     return "; ".join(dict.fromkeys(errors)) or _one_line(text)
 
 
 def _error(report: str) -> str:
-    """Headline and explanation of one error; what is indented is code, and where it is."""
+    """Return an error's headline and explanation; indented paragraphs are code."""
     paragraphs = [_one_line(part) for part in report.removeprefix("Error: ").split("\n\n") if not part.startswith(" ")]
     headline, *details = [part for part in paragraphs if part and not part.startswith("This was checked by")]
     return f"{headline}: {' '.join(details)}" if details else headline
