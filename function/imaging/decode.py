@@ -260,7 +260,7 @@ class Picture:
             if self.header.decodings == 1:
                 return
             # Pillow may not miss the last bytes, and takes what a file was filled up with for pixels.
-            failure = RejectedError(Reason.CORRUPT, "the JPEG is cut off, and filled up with what is no part of it")
+            failure = RejectedError(Reason.CORRUPT, "the JPEG is truncated and padded with other data")
         self._image = None
         repaired = self.header.format.repair(self.header.readable, self._digest)
         if repaired is None:
@@ -375,9 +375,7 @@ def _open(header: Header) -> Any:
         with decoding(), contextlib.suppress(UnidentifiedImageError):
             opened = Image.open(io.BytesIO(body), formats=image_format.decoders)
     if opened is None:
-        raise RejectedError(
-            Reason.CORRUPT, f"the {image_format.name} header is damaged, or of a kind that cannot be read"
-        )
+        raise RejectedError(Reason.CORRUPT, f"the {image_format.name} header is damaged or not supported")
     image_format.opened(opened, header)
     return opened
 

@@ -27,5 +27,5 @@ def bounded(parts: Iterable[Part]) -> Iterator[Part]:
 def too_many() -> RejectedError:
     """Return the rejection of a file with more parts than ``MAX_PARTS``, or with parts that overlap."""
     return RejectedError(
-        Reason.TOO_LARGE, f"the file has more than {MAX_PARTS} parts, or parts that overlap: save it anew"
+        Reason.TOO_LARGE, f"the file has more than {MAX_PARTS} parts, or overlapping parts: save it again"
     )

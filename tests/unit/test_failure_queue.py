@@ -56,7 +56,7 @@ def record(body: object) -> Record:
 def test_a_rejection_has_its_object_and_reason() -> None:
     found = Record.of(message(SAMPLES["rejection"]))
     sent = datetime(2026, 11, 25, 11, 19, 59, 123000, UTC)
-    why = "the content is no JPEG, PNG, GIF, WebP, TIFF, BMP or AVIF image"
+    why = "the content is not a JPEG, PNG, GIF, WebP, TIFF, BMP or AVIF image"
     assert found == Record("id", "receipt", sent, REJECTION, "not_an_image", (CAKE,), REJECTION["etag"], why)
     assert found.is_rejection
 

@@ -284,7 +284,7 @@ def test_a_rejection_has_its_reason_and_advice() -> None:
     photo, (rejection,) = render_photo("a.txt", b"text", settings, NOTHING_ELSE)
     assert photo is None
     assert (rejection.name, rejection.byte_count, rejection.reason) == ("a.txt", 4, Reason.NOT_AN_IMAGE)
-    assert rejection.message.startswith("the content is no JPEG")
+    assert rejection.message.startswith("the content is not a JPEG")
     assert rejection.advice.startswith("Exclude such files with filters")
     _, (heic,) = render_photo("a.heic", HEIC_PICTURE.read_bytes(), settings, NOTHING_ELSE)
     assert (heic.reason, heic.advice[:18]) == (Reason.HEIC_NOT_BUILT_IN, "Build with --heic,")
@@ -546,7 +546,7 @@ def test_a_preview_renders_files(tmp_path: Path) -> None:
     assert re.search(
         r"^a\.jpg +resized +quality 60 +JPEG +60 +160 x 120 +[\d,]+ +0\.\d{3} +\d+ +\d+\.\d$", text, re.MULTILINE
     )
-    assert "\nb.txt is rejected: not_an_image: the content is no JPEG" in text
+    assert "\nb.txt is rejected: not_an_image: the content is not a JPEG" in text
     assert not found.hint
     save(render_page(found), tmp_path / "new" / "page.html")
     assert (tmp_path / "new" / "page.html").read_text() == render_page(found)

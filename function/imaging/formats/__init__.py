@@ -25,4 +25,4 @@ def inspect(source: bytes) -> Header:
     for image_format in FORMATS.values():
         if image_format.recognises(source):
             return image_format.inspect(source)
-    raise RejectedError(Reason.NOT_AN_IMAGE, "the content is no JPEG, PNG, GIF, WebP, TIFF, BMP or AVIF image")
+    raise RejectedError(Reason.NOT_AN_IMAGE, "the content is not a JPEG, PNG, GIF, WebP, TIFF, BMP or AVIF image")

@@ -56,9 +56,7 @@ def inspect(source: bytes) -> Header:
     try:
         contents = png_chunks.read_contents(source)
     except MalformedError as error:
-        raise RejectedError(
-            Reason.CORRUPT, f"the PNG header is damaged, or of a kind that cannot be read: {error}"
-        ) from error
+        raise RejectedError(Reason.CORRUPT, f"the PNG header is damaged or not supported: {error}") from error
     depth = source[png_chunks.DEPTH]
     return Header(
         FORMAT,

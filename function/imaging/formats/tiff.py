@@ -43,11 +43,12 @@ def inspect(source: bytes) -> Header:
 
     """
     if source.startswith(UNREADABLE):
-        raise RejectedError(Reason.CORRUPT, f"the {FORMAT.name} header is damaged, or of a kind that cannot be read")
+        raise RejectedError(Reason.CORRUPT, f"the {FORMAT.name} header is damaged or not supported")
     pages = list(tiff_directories.bounded_pages([source]))
     if tiff_directories.is_raw(source, pages):
         raise RejectedError(
-            Reason.UNSUPPORTED, "the file is a camera's raw file, such as DNG, NEF, CR2 or ARW: upload it developed"
+            Reason.UNSUPPORTED,
+            "the file is a camera's raw file, such as DNG, NEF, CR2 or ARW: upload a developed image",
         )
     return Header(
         FORMAT,

@@ -222,7 +222,7 @@ def bounded_pages(sources: Iterable[bytes]) -> Iterator[Page]:
         tags += page.tags
         if count > MAX_PAGES or tags > MAX_TAGS:
             raise RejectedError(
-                Reason.TOO_LARGE, f"the file has more than {MAX_PAGES} pages or {MAX_TAGS} tags: divide it"
+                Reason.TOO_LARGE, f"the file has more than {MAX_PAGES} pages or {MAX_TAGS} tags: split it"
             )
         yield page
 
