@@ -71,7 +71,7 @@ def publish(
     """Build for both processors, put the zips into a bucket, and print the `package` of each for Terraform."""
     from tools.build import publish as publishing
 
-    # Standard output is for what is pasted, or piped, alone.
+    # Standard output has only the text to paste or pipe.
     progress = functools.partial(print, file=sys.stderr, flush=True)
     place = publishing.Place(bucket, prefix)
     packages = publishing.publish(place, progress, python=python, heic=heic, local=local)

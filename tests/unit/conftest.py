@@ -1,4 +1,4 @@
-"""A deployed pipeline as its operator finds it: its buckets and its queue are moto's, in this process."""
+"""A deployed pipeline, with moto's buckets and queue in this process."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,12 +21,12 @@ SETTINGS = Settings(
     "uploads", "resized", "", (Rendition("resized", scale=0.5),), MetadataPolicy.COPYRIGHT, Limits(512 << 20)
 )
 serialize_message_deletions()
-# What it has read of AWS's models serves every test.
+# Shared, because reading AWS's models takes time.
 SESSION: Any = boto3.Session("testing", "testing", region_name=REGION)
 
 
-def at_once(params: dict[str, Any], **_: object) -> dict[str, Any]:
-    """Have moto wait for no message: what is not there does not come."""
+def answer_at_once(params: dict[str, Any], **_: object) -> dict[str, Any]:
+    """Make moto answer at once: no message arrives during a test's long poll."""
     return params | {"WaitTimeSeconds": 0}
 
 
@@ -36,7 +36,7 @@ def deployment() -> Iterator[Deployment]:
 
     def client(service: str, config: Config | None) -> Any:
         made = SESSION.client(service, config=config)
-        made.meta.events.register("provide-client-params.sqs.ReceiveMessage", at_once)
+        made.meta.events.register("provide-client-params.sqs.ReceiveMessage", answer_at_once)
         return made
 
     with mock_aws():

@@ -35,7 +35,7 @@ from tools.operations.batch_job import (
     upload_manifest,
 )
 from tools.operations.deployment import Deployment
-from tools.operations.permissions import explained
+from tools.operations.permissions import explain_errors
 
 ACCOUNT, JOB_ID = "123456789012", "00e123a4-c0d8-41f4-a0eb-b46f9ba5b07c"
 ROLE, FUNCTION = f"arn:aws:iam::{ACCOUNT}:role/Lambda-image-jobs", f"arn:aws:lambda:eu-west-2:{ACCOUNT}:function:f"
@@ -174,11 +174,11 @@ def test_a_refusal_names_the_needed_statements(s3control: tuple[Any, Stubber]) -
     stubber.add_client_error("create_job", "AccessDenied", "Not you", 403)
     create_job = '{"Effect": "Allow", "Action": "s3:CreateJob", "Resource": "*"}'
     needed = re.escape(f'Not you: your policy needs {create_job} and {{"Effect": "Allow", "Action": "iam:PassRole"')
-    with pytest.raises(ToolError, match=needed), explained(deployment, "backfill"):
+    with pytest.raises(ToolError, match=needed), explain_errors(deployment, "backfill"):
         create(real, JOB)
     stubber.add_client_error("describe_job", "NotFoundException", "No such job", 404)
     unknown = r"^Cannot backfill: DescribeJob: NotFoundException: No such job$"
-    with pytest.raises(ToolError, match=unknown), explained(deployment, "backfill"):
+    with pytest.raises(ToolError, match=unknown), explain_errors(deployment, "backfill"):
         status(real, ACCOUNT, JOB_ID)
 
 

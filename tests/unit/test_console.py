@@ -92,7 +92,7 @@ def test_json_lines_never_go_to_the_progress_bar_s_terminal(
 def test_a_terminal_breaks_a_long_line_itself(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # So that it is whole where it is copied.
+    # So that it can be copied in one piece.
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "40")
     Console(as_json=False).text(LONG)

@@ -16,7 +16,7 @@ from renditions import MetadataPolicy, Rendition
 from tools.common import aws
 from tools.common.errors import ToolError
 from tools.operations.deployment import Deployment, Target, find
-from tools.operations.permissions import PERMISSIONS, explained, statements
+from tools.operations.permissions import PERMISSIONS, explain_errors, statements
 from tools.operations.session import open_session
 
 ARN = "arn:aws:lambda:eu-west-2:123456789012:function:images"
@@ -149,7 +149,7 @@ STATEMENTS: dict[str, tuple[str, str | list[str]]] = {
 def test_a_denied_request_names_the_statement_that_allows_it(deployment: Deployment, operation: str) -> None:
     action, resource = STATEMENTS[operation]
     error = ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, operation)
-    with pytest.raises(ToolError) as caught, explained(deployment, "audit"):
+    with pytest.raises(ToolError) as caught, explain_errors(deployment, "audit"):
         raise error
     said, _, statement = str(caught.value).partition(": your policy needs ")
     assert said == f"Cannot audit: {operation}: AccessDenied: not you"
@@ -184,7 +184,7 @@ def test_statements_have_the_partition_and_no_bucket_twice(deployment: Deploymen
 )
 def test_every_refusal_is_one_line(deployment: Deployment, error: tuple[str, str, str], said: str) -> None:
     code, message, operation = error
-    with pytest.raises(ToolError) as caught, explained(deployment, "audit"):
+    with pytest.raises(ToolError) as caught, explain_errors(deployment, "audit"):
         raise ClientError({"Error": {"Code": code, "Message": message}}, operation)
     assert str(caught.value).startswith(said)
     assert ("your policy" in said) == ("your policy" in str(caught.value))

@@ -170,12 +170,12 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     (made / "a.zip").touch()
     (folder / "b.zip").touch()
     with pytest.raises(ToolError, match=r" has b\.zip, which is not part of this release: give an empty folder$"):
-        release._moved(made, folder)
+        release._move(made, folder)
     (folder / "b.zip").rename(folder / "a.zip")
-    assert release._moved(made, folder) == [folder / "a.zip"]
+    assert release._move(made, folder) == [folder / "a.zip"]
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ToolError, match=r"^Cannot write to .*file/release: Not a directory: make it a folder that you"):
-        release._moved(tmp_path, tmp_path / "file" / "release")
+        release._move(tmp_path, tmp_path / "file" / "release")

@@ -33,7 +33,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
 
 @pytest.fixture(scope="module")
 def chosen() -> dict[str, Wheel]:
-    return wheels.chosen(Target(), LOCKS["heic"])
+    return wheels.resolve(Target(), LOCKS["heic"])
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from tools.benchmarks.job import OURS
 from tools.benchmarks.results import Ratio, take_turns
 from tools.build import Package, Target, build
 from tools.build.archive import unpack
-from tools.build.publish import built
+from tools.build.publish import build_all
 from tools.common.errors import ToolError
 from tools.common.table import Table
 from tools.local.aws.runtime import prepare
@@ -139,7 +139,7 @@ def measure(folder: Path, rounds: int, say: Callable[[str], None]) -> Cold:
     python = prepare().python
     say("Building for this machine")
     package = build(Target.of_this_machine(), folder, for_aws=False)
-    packages = [package, *built(folder, say, heic=False)]
+    packages = [package, *build_all(folder, say, heic=False)]
     handlers = _unpack(package, folder)
     say("Measuring the cold start")
     for handler in handlers.values():

@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tools.build import Package, Target, build
-from tools.common.aws import DENIED, SIGN_IN, client, reached, refusal
+from tools.common.aws import DENIED, SIGN_IN, client, explain_no_answer, refusal
 from tools.common.cli import Say
 from tools.common.errors import ToolError
 from tools.common.local_stack import Stack
@@ -137,11 +137,11 @@ def publish(
         s3: Any = Stack.running().client("s3") if local else client("s3")
         # Before the build: a missing bucket is found out sooner.
         region = _region(s3, place.bucket)
-        packages = built(Path(scratch), say, python=python, heic=heic)
-        return [_published(s3, place, package, region, say) for package in packages]
+        packages = build_all(Path(scratch), say, python=python, heic=heic)
+        return [_upload(s3, place, package, region, say) for package in packages]
 
 
-def built(folder: Path, say: Say, *, python: str = "3.13", heic: bool) -> list[Package]:
+def build_all(folder: Path, say: Say, *, python: str = "3.13", heic: bool) -> list[Package]:
     """Build the function for both architectures.
 
     Raises:
@@ -170,7 +170,7 @@ def _region(s3: Any, bucket: str) -> str:
     return region
 
 
-def _published(s3: Any, place: Place, package: Package, region: str, say: Say) -> Published:
+def _upload(s3: Any, place: Place, package: Package, region: str, say: Say) -> Published:
     key = place.key(package)
     say(f"Uploading s3://{place.bucket}/{key} ({package.size:,} bytes)")
     version = _put(s3, place.bucket, key, package, say).get("VersionId", "")
@@ -202,10 +202,10 @@ def _put(s3: Any, bucket: str, key: str, package: Package, say: Say) -> Any:
         if error.response["Error"]["Code"] != "PreconditionFailed":
             raise
     say("It is there already")
-    return _there(s3, bucket, key, package)
+    return _check_existing(s3, bucket, key, package)
 
 
-def _there(s3: Any, bucket: str, key: str, package: Package) -> Any:
+def _check_existing(s3: Any, bucket: str, key: str, package: Package) -> Any:
     """Check that the existing object is the zip."""
     try:
         response = s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
@@ -226,7 +226,7 @@ def _there(s3: Any, bucket: str, key: str, package: Package) -> Any:
 def _readable_errors(place: Place) -> Iterator[None]:
     where = f"s3://{place.bucket}/{place.prefix}"
     try:
-        with reached("S3", f"publish to {where}"):
+        with explain_no_answer("S3", f"publish to {where}"):
             yield
     except ClientError as error:
         resource = f"arn:aws:s3:::{place.bucket}/{place.prefix}*"

@@ -30,8 +30,8 @@ HEADERS = {
     ("darwin", "arm64"): (b"\xcf\xfa\xed\xfe", 4, b"\x0c\0\0\1"),
     ("darwin", "x86_64"): (b"\xcf\xfa\xed\xfe", 4, b"\x07\0\0\1"),
 }
-"""How a file of machine code begins, and where it names the processor and how: ``e_machine`` of ELF in the System V
-ABI, and ``cputype`` of Mach-O in ``mach-o/loader.h``."""
+"""Magic number of machine code, and offset and value of its processor: ELF's ``e_machine`` in the System V ABI, and
+Mach-O's ``cputype`` in ``mach-o/loader.h``."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Wheel:
     sha256: str
 
 
-def chosen(target: Target, requirements: Path) -> dict[str, Wheel]:
+def resolve(target: Target, requirements: Path) -> dict[str, Wheel]:
     """Return the wheels that :func:`install` uses, by package; installs nothing.
 
     Raises:

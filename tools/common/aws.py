@@ -52,7 +52,7 @@ def client(service: str, config: Config | None = None) -> Any:
 
 
 @contextlib.contextmanager
-def reached(service: str, doing: str) -> Iterator[None]:
+def explain_no_answer(service: str, doing: str) -> Iterator[None]:
     """Turn errors of requests that got no answer into one-line errors.
 
     Args:

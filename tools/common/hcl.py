@@ -56,13 +56,13 @@ def _literal(value: Any) -> Any:
         case float() if value.is_integer():
             return int(value)
         case str() if value.startswith('"') and not re.search(r"[$%]\{", ESCAPE.sub("", value)):
-            return ESCAPE.sub(_unescaped, value[1:-1])
+            return ESCAPE.sub(_unescape, value[1:-1])
         case str():
             raise _NotLiteralError(value.removeprefix("${").removesuffix("}"))
     return value
 
 
-def _unescaped(escape: re.Match[str]) -> str:
+def _unescape(escape: re.Match[str]) -> str:
     code = escape[1]
     if code is None:
         return escape[0][1:]

@@ -85,18 +85,18 @@ class Terraform:
         """
         printed = []
         with tempfile.TemporaryFile("w+", errors="replace") as errors:
-            with self._running([command, *options, "-no-color"], errors) as process:
+            with self._start([command, *options, "-no-color"], errors) as process:
                 for line in process.stdout or ():
                     printed.append(line)
                     if show:
                         show(line.rstrip("\n"))
             errors.seek(0)
             if process.returncode:
-                raise ToolError(f"terraform {command}: {_condensed(errors.read() or ''.join(printed))}")
+                raise ToolError(f"terraform {command}: {_condense(errors.read() or ''.join(printed))}")
         return "".join(printed)
 
     @contextlib.contextmanager
-    def _running(self, arguments: list[str], errors: IO[str]) -> Iterator[subprocess.Popen[str]]:
+    def _start(self, arguments: list[str], errors: IO[str]) -> Iterator[subprocess.Popen[str]]:
         """Run Terraform for the length of the block; afterwards, neither it nor a provider is running."""
         with subprocess.Popen(
             [self._program, *arguments],
@@ -168,7 +168,7 @@ def _environment(own: Mapping[str, str]) -> dict[str, str]:
     return inherited | {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"} | dict(own)
 
 
-def _condensed(text: str) -> str:
+def _condense(text: str) -> str:
     """Return Terraform's errors on one line, without the code that they quote."""
     reports = re.split(r"^(?=Error: |Warning: )", text, flags=re.MULTILINE)
     errors = [_error(report) for report in reports if report.startswith("Error: ")]

@@ -76,11 +76,11 @@ def soak(only: str, count: int) -> None:
 
 
 def lint() -> None:
-    """Check style and types of everything; Terraform's part only where there is a Terraform.
+    """Check style and types; without Terraform, skip its checks.
 
     Raises:
-        Exit: Something is wrong; the tool that found it has said what.
-        ToolError: In CI, where everything is required, there is no Terraform.
+        Exit: A check failed, and has printed why.
+        ToolError: Terraform is missing in CI, where it is required.
 
     """
     require("ruff", "mypy")

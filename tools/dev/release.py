@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tools.build import Target, sbom, wheels
-from tools.build.publish import built, file_name
+from tools.build.publish import build_all, file_name
 from tools.common.cli import Say
 from tools.common.errors import ToolError
 from tools.common.paths import ROOT
@@ -52,8 +52,8 @@ def make(version: str, directory: Path, say: Say, *, heic: bool = False) -> list
     with tempfile.TemporaryDirectory(prefix="release-") as scratch:
         made = Path(scratch) / "made"
         made.mkdir()
-        for package in built(Path(scratch), say, heic=heic):
-            chosen = wheels.chosen(
+        for package in build_all(Path(scratch), say, heic=heic):
+            chosen = wheels.resolve(
                 Target(architecture=package.architecture), lock.LOCKS["heic" if heic else "function"]
             )
             archive = made / file_name(package)
@@ -61,10 +61,10 @@ def make(version: str, directory: Path, say: Say, *, heic: bool = False) -> list
             package.path.rename(archive)
         sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(made.iterdir())]
         (made / CHECKSUMS).write_text("".join(sums))
-        return _moved(made, directory)
+        return _move(made, directory)
 
 
-def _moved(made: Path, directory: Path) -> list[Path]:
+def _move(made: Path, directory: Path) -> list[Path]:
     """Move the files to ``directory``, which may have nothing else."""
     names = sorted(path.name for path in made.iterdir())
     try:

@@ -145,13 +145,13 @@ class Audit:
     def compare(self, sources: Iterable[Listed], existing: Iterable[Listed], advance: Advance) -> Iterator[Finding]:
         """Do what :meth:`run` does, with listings of both buckets; ``existing`` is sorted by key."""
 
-        def counted() -> Iterator[Listed]:
+        def with_progress() -> Iterator[Listed]:
             for one in sources:
                 advance(1, 0)
                 yield one
 
-        with sorted_outputs(counted(), self.settings.renditions) as expected:
-            for finding in self._findings(_joined(expected, iter(existing))):
+        with sorted_outputs(with_progress(), self.settings.renditions) as expected:
+            for finding in self._findings(_merge(expected, iter(existing))):
                 advance(0, 1)
                 self.tally[finding.kind] += 1
                 if finding.kind in REPORTED:
@@ -254,7 +254,7 @@ def audit(session: Session, *, folder: str, deep: bool, grace_seconds: float, re
     with upload_set() as to_send:
         shown: list[Finding] = []
         for finding in find_with_progress(session, comparison):
-            session.console.json(_described(finding))
+            session.console.json(_to_json(finding))
             if len(shown) < MAX_ROWS:
                 shown.append(finding)
             if finding.kind in TO_SEND and finding.source:
@@ -305,7 +305,7 @@ def find_with_progress(session: Session, comparison: Audit) -> Iterator[Finding]
         yield from comparison.run(advance)
 
 
-def _joined(expected: Iterator[Expected], existing: Iterator[Listed]) -> Iterator[Pair]:
+def _merge(expected: Iterator[Expected], existing: Iterator[Listed]) -> Iterator[Pair]:
     """Merge two iterators, each sorted by key."""
     wanted, found = next(expected, None), next(existing, None)
     while wanted or found:
@@ -321,7 +321,7 @@ def _joined(expected: Iterator[Expected], existing: Iterator[Listed]) -> Iterato
             wanted, found = next(expected, None), next(existing, None)
 
 
-def _described(finding: Finding) -> dict[str, object]:
+def _to_json(finding: Finding) -> dict[str, object]:
     described: dict[str, object] = {"kind": finding.kind, "output": finding.output, "why": finding.why}
     if finding.source:
         described |= {"key": finding.source.key, "etag": finding.source.etag, "bytes": finding.source.size}

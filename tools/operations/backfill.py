@@ -65,7 +65,7 @@ def backfill(session: Session, request: Request, *, confirmed: bool) -> bool:
 
     """
     with upload_set() as chosen:
-        for upload in _chosen(session, request):
+        for upload in _find_uploads(session, request):
             chosen.add(upload)
             if chosen.count > request.limit:
                 raise ToolError(f"More than {request.limit:,} objects: raise --max-objects, or narrow the prefix")
@@ -113,7 +113,7 @@ def follow(session: Session, job_id: str) -> bool:
     return status.state == "Complete" and not status.failed
 
 
-def _chosen(session: Session, request: Request) -> Iterator[Listed]:
+def _find_uploads(session: Session, request: Request) -> Iterator[Listed]:
     if request.missing:
         audit = start_audit(session, folder=request.prefix, deep=False, grace_seconds=0)
         found = find_with_progress(session, audit)

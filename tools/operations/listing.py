@@ -29,26 +29,26 @@ def uploads(s3: Any, settings: Settings, prefix: str) -> Iterator[Listed]:
     """List the source bucket's objects below a prefix that the filters select."""
     prefixes = (one.prefix for one in settings.filters)
     overlapping = (one for one in prefixes if one.startswith(prefix) or prefix.startswith(one))
-    for narrower in _disjoint(max(prefix, one, key=len) for one in overlapping):
-        for found in _listed(s3, settings.source_bucket, narrower):
+    for narrower in _without_overlaps(max(prefix, one, key=len) for one in overlapping):
+        for found in _list(s3, settings.source_bucket, narrower):
             if settings.is_upload(found.key):
                 yield found
 
 
 def outputs(s3: Any, settings: Settings, folder: str) -> Iterator[Listed]:
     """List the destination bucket's objects that may be outputs of uploads in a folder."""
-    for prefix in _disjoint(rendition.template.prefix + folder for rendition in settings.renditions):
-        yield from _listed(s3, settings.destination_bucket, prefix)
+    for prefix in _without_overlaps(rendition.template.prefix + folder for rendition in settings.renditions):
+        yield from _list(s3, settings.destination_bucket, prefix)
 
 
-def _listed(s3: Any, bucket: str, prefix: str) -> Iterator[Listed]:
+def _list(s3: Any, bucket: str, prefix: str) -> Iterator[Listed]:
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for found in page.get("Contents", []):
             modified = found["LastModified"].replace(microsecond=0)
             yield Listed(found["Key"], found["ETag"], modified, found["Size"])
 
 
-def _disjoint(prefixes: Iterable[str]) -> list[str]:
+def _without_overlaps(prefixes: Iterable[str]) -> list[str]:
     """Sort prefixes, and drop each one that begins with another, so that every key is listed once."""
     kept: list[str] = []
     for prefix in sorted(prefixes):

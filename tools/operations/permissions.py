@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from botocore.exceptions import ClientError
 
-from tools.common.aws import reached, refusal
+from tools.common.aws import explain_no_answer, refusal
 from tools.operations.deployment import Deployment
 
 FUNCTION = ("{0.function_arn}",)
@@ -48,7 +48,7 @@ def statements(deployment: Deployment, operation: str) -> list[dict[str, object]
 
 
 @contextlib.contextmanager
-def explained(deployment: Deployment, doing: str) -> Iterator[None]:
+def explain_errors(deployment: Deployment, doing: str) -> Iterator[None]:
     """Turn AWS's errors in the block into one-line errors.
 
     Args:
@@ -60,7 +60,7 @@ def explained(deployment: Deployment, doing: str) -> Iterator[None]:
 
     """
     try:
-        with reached("AWS", doing):
+        with explain_no_answer("AWS", doing):
             yield
     except ClientError as error:
         operation = error.operation_name

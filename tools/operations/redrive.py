@@ -158,7 +158,7 @@ def show_failures(session: Session, selection: Selection) -> None:
         sample = queue.sample(SAMPLE)
     records = [record for record in sample if selection.matches(record)]
     for record in records:
-        session.console.json(_described(record))
+        session.console.json(_to_json(record))
     now = datetime.now(UTC)
     rows = [(record.reason, _keys(record), format_age(now - record.sent), record.message) for record in records]
     session.console.table(("REASON", "KEY", "AGE", "MESSAGE"), rows)
@@ -175,7 +175,7 @@ def redrive(session: Session, selection: Selection) -> bool:
     with session.console.progress("Sending again", visible) as update:
         result = Redrive(session.deployment, selection, session.concurrency).run(lambda: update(advance=1))
     for record, error in result.failed:
-        session.console.json({**_described(record), "error": error})
+        session.console.json({**_to_json(record), "error": error})
     session.console.table(("KEY", "ERROR"), [(_keys(record), error) for record, error in result.failed])
     counts = {**result.statuses, "failed": len(result.failed)}
     session.console.text(f"Sent again: {format_counts(counts)}. Not selected, or new: {result.skipped:,}")
@@ -188,7 +188,7 @@ def redrive(session: Session, selection: Selection) -> bool:
     return not result.failed and not result.held_elsewhere
 
 
-def _described(record: Record) -> dict[str, object]:
+def _to_json(record: Record) -> dict[str, object]:
     return {
         "reason": record.reason,
         "keys": [address.key for address in record.addresses],

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tools.common.aws import reached
+from tools.common.aws import explain_no_answer
 from tools.common.errors import ToolError
 from tools.operations import CONCURRENCY
 from tools.operations.console import Console, format_counts
 from tools.operations.database import UploadSet
 from tools.operations.deployment import Deployment, Target, find
 from tools.operations.function import Function
-from tools.operations.permissions import explained
+from tools.operations.permissions import explain_errors
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def open_session(
     """
     if concurrency < 1:
         raise ToolError(f"--concurrency is {concurrency}: use 1 or more")
-    with reached("AWS", doing):
+    with explain_no_answer("AWS", doing):
         deployment = find(target)
-    with explained(deployment, doing):
+    with explain_errors(deployment, doing):
         yield Session(deployment, Console(as_json=as_json), concurrency)
