@@ -18,8 +18,8 @@ nearly their final size."""
 WITH_ALPHA = frozenset({"LA", "RGBA"})
 
 ICON_PIXELS = 1 << 16
-"""The largest image with alpha that may be an icon, of which every pixel is seen. For a larger one, the sharp filter
-would make a PNG 1.5 times as large, because flat areas beside edges would no longer be flat."""
+"""Images with alpha of up to this many pixels may be icons, in which every pixel shows. For larger ones, the sharp
+filter makes a PNG 1.5 times as large, because flat areas beside edges are no longer flat."""
 
 REDUCING_GAP = 3.0
 """An image that is this many times larger than its output is first shrunk by a whole number: much less work."""

@@ -34,7 +34,7 @@ DECODINGS_WITHOUT_END = 4
 COEFFICIENT_BYTES = 2
 
 DIVISOR, ROW_HEIGHT, SAMPLED_ROWS = 8, 16, 8
-"""A JPEG is proven at this part of its size, by comparing about so many rows of this height, in pixels."""
+"""A large JPEG is decoded at an eighth of its size, and about eight rows of 16 pixels are compared."""
 
 
 def inspect(source: bytes) -> Header:

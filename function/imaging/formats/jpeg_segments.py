@@ -28,7 +28,7 @@ BREAKING = {
 Browsers and libjpeg ignore such segments."""
 
 VALUES = FRAMES | {TABLES, APP_13}
-"""Segments that Pillow takes apart value by value; ``APP_13`` holds Photoshop's blocks."""
+"""Segments that Pillow parses value by value; ``APP_13`` holds Photoshop's blocks."""
 
 EXIF = b"Exif\0\0"
 
@@ -73,16 +73,16 @@ class Structure:
     """The segments of a JPEG, and what its decoder does with them.
 
     Attributes:
-        segments: How many there are before the first scan.
-        stray_bytes: Between those segments.
-        value_bytes: In segments of ``VALUES``.
-        copied_bytes: That Pillow copies to join the segments of EXIF: for each further segment, all before it.
+        segments: How many there are up to the first scan; so for what follows.
+        stray_bytes: Bytes between segments.
+        value_bytes: Bytes in segments of ``VALUES``.
+        copied_bytes: Bytes that Pillow copies to join the segments of EXIF: with each segment, all before it.
         exif: The joined EXIF of all segments.
-        damaged: Where each segment starts at which Pillow fails, and its name.
-        is_lossless: Whether pixels are stored without loss; no decoder can shrink those while it reads them.
-        scans: How often every block is decoded; a scan of one component counts as its share of the blocks.
-        coefficients: Of all blocks.
-        keeps_coefficients: Whether several scans make the image: a decoder holds all coefficients until the last.
+        damaged: The offset and the name of each segment that Pillow fails at.
+        is_lossless: Whether pixels are stored without loss. No decoder shrinks such an image.
+        scans: How often every block is decoded. A scan of one component counts as that component's share of the blocks.
+        coefficients: Coefficients of all blocks.
+        keeps_coefficients: Whether there are several scans. A decoder then holds all coefficients until the last one.
 
     """
 
@@ -105,40 +105,47 @@ def read_structure(body: bytes) -> Structure:
         RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS``.
 
     """
-    count = stray = values = joined = copied = coefficients = component_count = 0
-    exif: list[bytes] = []
-    damaged: dict[int, str] = {}
-    shares: dict[int, float] = {}
-    scans, keeps, is_lossless = 0.0, False, False
-    for segment in _segments(body):
-        content = body[segment.start : segment.end] if segment.kind in FRAMES | {SCAN} else b""
+    segments = _segments(body)
+    header: list[Segment] = []
+    for segment in segments:
+        header.append(segment)
         if segment.kind == SCAN:
-            components = content[1 : 1 + 2 * content[0] : 2] if content else b""
-            is_first = not scans
-            # A scan that names no component is none, and ends the image.
-            scans += sum(shares.get(component, 0) for component in set(components))
-            keeps = keeps or len(components) < component_count
-            if is_first:
-                count, stray = count + 1, stray + segment.stray
-            if not keeps:
-                break
+            break
+    exif = [
+        body[segment.start + len(EXIF) : segment.end]
+        for segment in header
+        if segment.kind == APP_1 and body.startswith(EXIF, segment.start)
+    ]
+    frame = next((segment for segment in reversed(header) if segment.kind in FRAMES), None)
+    shares, component_count, coefficients = _components(body[frame.start : frame.end] if frame else b"")
+    keeps_coefficients = frame is not None and frame.kind in PROGRESSIVE_FRAMES
+    scans = 0.0
+    for segment in itertools.chain(header[-1:], segments):
+        if segment.kind != SCAN:
             continue
-        if scans:
-            continue
-        count, stray = count + 1, stray + segment.stray
-        if segment.kind in FRAMES:
-            shares, component_count, coefficients = _components(content)
-            keeps = segment.kind in PROGRESSIVE_FRAMES
-            is_lossless = is_lossless or segment.kind in LOSSLESS_FRAMES
-        if segment.kind in VALUES:
-            values += segment.end - segment.start
-        elif segment.kind == APP_1 and body.startswith(EXIF, segment.start):
-            exif.append(body[segment.start + len(EXIF) : segment.end])
-            joined += len(exif[-1])
-            copied += joined
-        if segment.kind in BREAKING and BREAKING[segment.kind][1].match(body, segment.start, segment.end):
-            damaged[segment.start] = BREAKING[segment.kind][0]
-    return Structure(count, stray, values, copied, b"".join(exif), damaged, is_lossless, scans, coefficients, keeps)
+        count = body[segment.start] if segment.start < len(body) else 0
+        components = body[segment.start + 1 : min(segment.start + 1 + 2 * count, segment.end) : 2]
+        # A scan without components is none, and ends the image.
+        scans += sum(shares.get(component, 0) for component in set(components))
+        keeps_coefficients = keeps_coefficients or len(components) < component_count
+        if not keeps_coefficients:
+            break
+    return Structure(
+        segments=len(header),
+        stray_bytes=sum(segment.stray for segment in header),
+        value_bytes=sum(segment.end - segment.start for segment in header if segment.kind in VALUES),
+        copied_bytes=sum(itertools.accumulate(map(len, exif))),
+        exif=b"".join(exif),
+        damaged={
+            segment.start: BREAKING[segment.kind][0]
+            for segment in header
+            if segment.kind in BREAKING and BREAKING[segment.kind][1].match(body, segment.start, segment.end)
+        },
+        is_lossless=any(segment.kind in LOSSLESS_FRAMES for segment in header),
+        scans=scans,
+        coefficients=coefficients,
+        keeps_coefficients=keeps_coefficients,
+    )
 
 
 def _segments(body: bytes) -> Iterator[Segment]:

@@ -317,7 +317,7 @@ def tagged(body: bytes, tags: Image.Exif) -> bytes:
 
 
 def check_whole(body: bytes) -> None:
-    """Refuse a TIFF, as Pillow writes it, of which a directory, a value or a strip is cut off.
+    """Refuse a TIFF of Pillow's with a directory, a value or a strip that is cut off.
 
     Raises:
         MalformedError: It is not whole.

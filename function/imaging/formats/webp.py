@@ -15,7 +15,7 @@ from imaging.saving import durations, plays, quality, save, save_no_larger
 from imaging.structure import bounded
 
 FRAME, FRAME_HEADER = b"ANMF", 16
-"""A chunk that holds other chunks, after so many bytes of geometry and time (RFC 9649, 2.7.1.1)."""
+"""A chunk that holds other chunks, after 16 bytes of geometry and time (RFC 9649, 2.7.1.1)."""
 
 EXIF = b"Exif\0\0"
 """Some writers begin an ``EXIF`` chunk as a JPEG's segment begins."""
