@@ -11,21 +11,21 @@ from tools.local.aws.environment import Environment, FunctionSpec, Reply
 from tools.local.aws.runtime import HERE, Runtime, prepare
 from tools.local.aws.watchdog import Watchdog
 
-Run = Callable[[str], Reply]
+Run = Callable[..., Reply]
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """Runs a module's ``handler`` once, with 128 MiB and one second."""
+    """Runs a module's ``handler`` once, with 128 MiB."""
     monkeypatch.setattr(environment, "PROC", tmp_path / "none")
     folder = tmp_path / "scratch"
     runtime = Runtime(prepare().python, (str(HERE / "runtime_client.py"),))
     watchdog = Watchdog(folder)
     opened: list[Environment] = []
 
-    def run(code: str) -> Reply:
+    def run(code: str, timeout: int = 20) -> Reply:
         (tmp_path / "function.py").write_text(code)
-        spec = FunctionSpec("arn:f", "f", tmp_path, "function.handler", 128, 1, "role", "group", ())
+        spec = FunctionSpec("arn:f", "f", tmp_path, "function.handler", 128, timeout, "role", "group", ())
         opened.append(Environment(spec, runtime, {}, watchdog))
         return opened[-1].invoke(b'{"x": "\xc3\xa9"}', "request")
 
@@ -36,9 +36,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
 
 
 def test_a_reply_and_its_log(run: Run) -> None:
-    body = "print(event, context.aws_request_id); return [context.invoked_function_arn]"
+    body = "print(event, context.aws_request_id, end=''); return context.get_remaining_time_in_millis() > 1000"
     reply = run(f"def handler(event, context): {body}")
-    assert (reply.payload, reply.failed, reply.broken) == (b'["arn:f"]', False, False)
+    assert (reply.payload, reply.failed, reply.broken) == (b"true", False, False)
     start, seen, end, report = (line.text for line in reply.log)
     assert start == "START RequestId: request Version: $LATEST"
     assert seen == "{'x': 'é'} request"
@@ -55,7 +55,6 @@ def test_a_reply_and_its_log(run: Run) -> None:
         ("    import os; os._exit(0)", "Runtime exited without providing a reason", True),
         ("    import os; os._exit(3)", "exit status 3", True),
         ("    import os; os.abort()", f"signal: {signal.strsignal(signal.SIGABRT)}".lower(), True),
-        ("    while True: print(event)", "Task timed out after 1.00 seconds", True),
         ("    pass\nimport missing", "Runtime.ImportModuleError", True),
         ("    pass\nimport os; os._exit(3)", "exit status 3", True),
     ],
@@ -65,6 +64,13 @@ def test_a_failure_has_its_reason(run: Run, body: str, error: str, broken: bool)
     assert (reply.failed, reply.broken) == (True, broken)
     assert error in reply.payload.decode()
     assert reply.log[-1].text.startswith("REPORT RequestId: request\t")
+
+
+def test_a_function_that_only_prints_times_out(run: Run) -> None:
+    reply = run("def handler(event, context):\n    while True: print(event)\n", timeout=1)
+    assert (reply.failed, reply.broken) == (True, True)
+    assert "Task timed out after 1.00 seconds" in reply.payload.decode()
+    assert "Task timed out after 1.00 seconds" in reply.log[-3].text
 
 
 def test_without_proc_memory_is_not_limited(run: Run) -> None:

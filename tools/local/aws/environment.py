@@ -22,13 +22,13 @@ from tools.local.aws.watchdog import Watchdog, end_group
 TIMED_OUT = "Sandbox.Timedout"
 
 PIPE_BYTES = 65536
-"""At least what a pipe holds: one read takes all that was written before it."""
+"""The capacity of a pipe: one read takes everything that was written before it."""
 
 SAMPLE_SECONDS = 0.02
 """How often the function's memory is measured."""
 
 PROC = Path("/proc")
-"""Where Linux tells the memory of a process. Other systems have no such folder: memory is not limited there."""
+"""Where Linux shows the memory of processes. Without this folder, memory is not limited."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,8 @@ class Environment:
 
     Args:
         spec: The function.
-        runtime: What it runs in.
-        variables: Its credentials, and where the local AWS is.
+        runtime: How to run it.
+        variables: Its credentials, and the endpoint of the local AWS.
         watchdog: Ends it when this process is gone.
 
     """
@@ -159,8 +159,7 @@ class Environment:
             self._process.wait()
 
     def close(self) -> None:
-        """End everything that runs in it."""
-        # The function may have exited by itself, and left processes of its group.
+        """End the function and all processes of its group."""
         end_group(self._process.pid)
         self._process.wait()
         self._watchdog.forget(self._process.pid)
@@ -168,9 +167,9 @@ class Environment:
         os.close(self._output)
 
     def _await_result(self, deadline: float) -> Failure | None:
-        """Serve the runtime client until it sends a result; returns why it never will."""
+        """Serve the runtime client until it sends a result; returns the reason if it never will."""
         self._peak_bytes = 0
-        while self._api.result is None:
+        while True:
             ready, _, _ = select.select([self._api.fileno(), self._output], [], [], SAMPLE_SECONDS)
             if self._api.fileno() in ready:
                 self._api.handle_request()
@@ -179,32 +178,34 @@ class Environment:
             self._peak_bytes = max(self._peak_bytes, _resident_bytes(self._process.pid))
             if self._peak_bytes > self.spec.memory_size << 20:
                 self.kill()
-            if self._api.result is None and (exit_code := self._process.poll()) is not None:
+            if self._api.result is not None:
+                return None
+            if (exit_code := self._process.poll()) is not None:
                 return Failure("Runtime.ExitError", _describe_exit(exit_code))
             if time.monotonic() > deadline:
                 self.kill()
                 return Failure(TIMED_OUT, f"Task timed out after {self.spec.timeout:.2f} seconds")
-        return None
 
     def _read_output(self) -> None:
-        """Take the lines that the function has written, which is at most one pipe full."""
+        """Read the lines that the function has written."""
         with contextlib.suppress(BlockingIOError):
             *lines, self._unfinished_line = (self._unfinished_line + os.read(self._output, PIPE_BYTES)).split(b"\n")
             self._log += [LogLine.now(line.decode(errors="replace")) for line in lines]
 
     def _report(self, request_id: str, milliseconds: float, *, failed: bool) -> None:
-        used = f"Max Memory Used: {self._peak_bytes >> 20} MB" if self._peak_bytes else "Memory Limit: not enforced"
-        lines = (
-            f"END RequestId: {request_id}",
-            f"REPORT RequestId: {request_id}\tDuration: {milliseconds:.2f} ms\tBilled Duration: "
-            f"{math.ceil(milliseconds)} ms\tMemory Size: {self.spec.memory_size} MB\t{used}\t"
-            + ("Status: error" if failed else ""),
+        fields = (
+            f"REPORT RequestId: {request_id}",
+            f"Duration: {milliseconds:.2f} ms",
+            f"Billed Duration: {math.ceil(milliseconds)} ms",
+            f"Memory Size: {self.spec.memory_size} MB",
+            f"Max Memory Used: {self._peak_bytes >> 20} MB" if self._peak_bytes else "Memory Limit: not enforced",
+            "Status: error" if failed else "",
         )
-        self._log += map(LogLine.now, lines)
+        self._log += [LogLine.now(f"END RequestId: {request_id}"), LogLine.now("\t".join(fields))]
 
 
 def _describe_exit(code: int) -> str:
-    """Say how the runtime client ended, in the words of Lambda."""
+    """Return Lambda's message for an exit code of the runtime client."""
     if code == 0:
         return "Runtime exited without providing a reason"
     how = f"signal: {signal.strsignal(-code)}".lower() if code < 0 else f"exit status {code}"

@@ -17,7 +17,7 @@ from moto.s3.exceptions import S3AccessDeniedError
 from moto.s3.models import FakeDeleteMarker, s3_backends
 from moto.sts.models import sts_backends
 
-from tools.local.aws.kms import key_uses
+from tools.local.aws.kms import key_use
 from tools.local.aws.policy import decide, listed, trusts
 
 # Any, because they are patched.
@@ -178,11 +178,13 @@ class AccessControl:
 
         Key policies are not evaluated: each key's leaves the decision to the account's IAM policies.
         """
+        use = key_use(action, resource, request, self._account_id, self._region)
+        if use is None:
+            return True
         documents = _documents(caller)
         return all(
             _allow(documents, key_action, use.key_arn, context={"kms:viaservice": use.via})
             and self._is_within_boundary(caller, key_action, use.key_arn)
-            for use in key_uses(action, resource, request, self._account_id, self._region)
             for key_action in use.actions
         )
 

@@ -25,8 +25,8 @@ class KeyUse:
     via: str
 
 
-def key_uses(action: str, resource: str, request: Any, account_id: str, region: str) -> tuple[KeyUse, ...]:
-    """Return the keys that a request uses.
+def key_use(action: str, resource: str, request: Any, account_id: str, region: str) -> KeyUse | None:
+    """Return the use of a key for a request, if any.
 
     Args:
         action: Such as ``s3:PutObject``.
@@ -51,12 +51,12 @@ def key_uses(action: str, resource: str, request: Any, account_id: str, region: 
         )
         actions = ("kms:Decrypt",) if reading else ("kms:GenerateDataKey",)
     else:
-        return ()
+        return None
     # The policies of AWS managed keys allow everyone in the account to use them through their service.
     if not key or "alias/aws/" in key:
-        return ()
+        return None
     service = action.partition(":")[0]
-    return (KeyUse(actions, _arn(key, account_id, region), f"{service}.{region}.amazonaws.com"),)
+    return KeyUse(actions, _arn(key, account_id, region), f"{service}.{region}.amazonaws.com")
 
 
 def _key_of_object(account_id: str, bucket: Any, name: str, version: str | None) -> str | None:
