@@ -7,15 +7,19 @@ import http.client
 import os
 import sys
 from pathlib import Path
+from typing import Any
+
+DEADLINE = "Lambda-Runtime-Deadline-Ms"
 
 
 def initialize_client(_user_agent: str) -> None:
     """Do nothing: there is no connection to keep."""
 
 
-def next() -> tuple[bytes, dict[str, str]]:  # noqa: A001 - awslambdaric calls it so
+def next() -> tuple[bytes, dict[str, Any]]:  # noqa: A001 - awslambdaric calls it so
     """Wait for an invocation; returns its event and its headers."""
-    return _request("GET", "next")
+    event, headers = _request("GET", "next")
+    return event, headers | {DEADLINE: int(headers[DEADLINE])}
 
 
 def post_invocation_result(request_id: str, result: bytes, content_type: str, *_: str | None) -> None:
@@ -30,7 +34,7 @@ def post_error(request_id: str, error: str, *_: str | None) -> None:
 
 def _request(
     method: str, path: str, content: bytes | None = None, headers: dict[str, str] | None = None
-) -> tuple[bytes, dict[str, str]]:
+) -> tuple[bytes, dict[str, Any]]:
     connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
     connection.request(method, f"/2018-06-01/runtime/invocation/{path}", content, headers or {})
     response = connection.getresponse()
