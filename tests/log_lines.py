@@ -17,20 +17,10 @@ from moto import mock_aws
 from aws.reconcile import Reconciler
 from errors import IncompleteError
 from tests.images import encoded, picture
+from tests.unit.conftest import ENVIRONMENT
 from tests.unit.test_reconcile import BrokenBody, before_next, spoil_once
 
-SOURCE, DESTINATION = "src-bucket-image-in", "dest-bucket-image-out"
-
-ENVIRONMENT = {
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_DEFAULT_REGION": "eu-west-2",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "DESTINATION_BUCKET": DESTINATION,
-    "MIRROR_DELETES": "true",
-    "RENDITIONS": '{"half": {"scale": 0.5}, "tile": {"width": 32}}',
-    "SOURCE_BUCKET": SOURCE,
-}
+SOURCE, DESTINATION = ENVIRONMENT["SOURCE_BUCKET"], ENVIRONMENT["DESTINATION_BUCKET"]
 
 COMMON = frozenset({"timestamp", "level", "message", "logger", "requestId"})
 """What Lambda's runtime writes into every line."""
@@ -89,7 +79,9 @@ def logged() -> list[dict[str, Any]]:
 
 
 def _meet_everything(patch: pytest.MonkeyPatch) -> None:
-    for name, value in ENVIRONMENT.items():
+    own = {"MIRROR_DELETES": "true", "RENDITIONS": '{"half": {"scale": 0.5}, "tile": {"width": 32}}'}
+    keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+    for name, value in (ENVIRONMENT | own | keys).items():
         patch.setenv(name, value)
     sqs = boto3.client("sqs", region_name="eu-west-2")
     patch.setenv("FAILURE_QUEUE_URL", sqs.create_queue(QueueName="failures")["QueueUrl"])

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from tests import faults
 from tests.images import decoded
+from tests.pipeline.console import Console
 from tools.common import local_stack
 from tools.common.cli import say
 from tools.common.errors import ToolError
@@ -218,3 +219,10 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     assert list(directory.iterdir()) == []
     with pytest.raises(ProcessLookupError):
         os.kill(running.aws.pid, 0)
+
+
+@pytest.fixture
+def console(pipeline: Pipeline, capsys: pytest.CaptureFixture[str]) -> Console:
+    """An operator's shell. The failure queue is empty: other tests' records would be counted and sent."""
+    pipeline.forget_failures()
+    return Console(capsys)

@@ -45,8 +45,3 @@ class Console:
             code, error = ended.code, str(ended.message or "")
         lines = [json.loads(line) for line in self._capsys.readouterr().out.splitlines()]
         return Told(code, lines[:-1], lines[-1] if lines else {}, error)
-
-
-@pytest.fixture
-def console(capsys: pytest.CaptureFixture[str]) -> Console:
-    return Console(capsys)

@@ -10,15 +10,13 @@ import pytest
 
 from tests.images import encoded, picture
 from tests.pipeline.conftest import Pipeline
-from tests.pipeline.console import Console, Told, console
+from tests.pipeline.console import Console, Told
 from tests.uploads import await_idle, draw_pictures, find_outcomes, upload
 from tools.common import local_stack
 from tools.local.stack import RENDITION
 from tools.operations import failure_queue
 from tools.operations.deployment import Target, find
 from tools.operations.permissions import statements
-
-__all__ = ["console"]
 
 PREFIX = "drill/"
 TASKS: dict[str, tuple[str, dict[str, Any]]] = {

@@ -13,14 +13,16 @@ TURNS = {1: [], 2: [0], 3: [3], 4: [1], 5: [5], 6: [2], 7: [6], 8: [4]}
 
 
 def test_cake_jpg_becomes_resized_cake_jpg_at_half_size(pipeline: Pipeline) -> None:
-    pipeline.upload("cake.jpg", encoded(picture(640, 480)), CacheControl="max-age=60", Metadata={"album": "party"})
-    output = pipeline.output("cake.jpg")
+    pipeline.upload(
+        "images/cake.jpg", encoded(picture(640, 480)), CacheControl="max-age=60", Metadata={"album": "party"}
+    )
+    output = pipeline.output("images/cake.jpg")
     assert (output["ContentType"], output["CacheControl"]) == ("image/jpeg", "max-age=60")
     assert output["Metadata"]["album"] == "party"
-    assert pipeline.image("cake.jpg").size == (320, 240)
-    line = pipeline.log_line("written", "cake.jpg")
+    assert pipeline.image("images/cake.jpg").size == (320, 240)
+    line = pipeline.log_line("written", "images/cake.jpg")
     assert line["outputs"] == [
-        {"key": "resized-cake.jpg", "width": 320, "height": 240, "bytes": output["ContentLength"]}
+        {"key": "images/resized-cake.jpg", "width": 320, "height": 240, "bytes": output["ContentLength"]}
     ]
 
 

@@ -17,6 +17,15 @@ from tools.operations.deployment import Deployment
 
 REGION = "eu-west-2"
 FUNCTION = f"arn:aws:lambda:{REGION}:123456789012:function:images"
+ENVIRONMENT = {
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
+    "DESTINATION_BUCKET": "resized",
+    "FAILURE_QUEUE_URL": "https://sqs.invalid/",
+    "RENDITIONS": '{"resized": {"scale": 0.5}}',
+    "SOURCE_BUCKET": "uploads",
+}
+"""The function's environment variables, as Terraform sets them."""
 SETTINGS = Settings(
     "uploads", "resized", "", (Rendition("resized", scale=0.5),), MetadataPolicy.COPYRIGHT, Limits(512 << 20)
 )

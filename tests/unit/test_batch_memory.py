@@ -8,17 +8,9 @@ import pytest
 from PIL import Image
 
 from tests.images import encoded, picture
+from tests.unit.conftest import ENVIRONMENT
 from tools.benchmarks.peers import DEPLOYED
 from tools.common.paths import FUNCTION
-
-ENVIRONMENT = {
-    "AWS_DEFAULT_REGION": "eu-west-2",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
-    "SOURCE_BUCKET": "in",
-    "DESTINATION_BUCKET": "out",
-    "FAILURE_QUEUE_URL": "https://sqs.invalid/",
-    "RENDITIONS": '{"resized": {"scale": 0.5}}',
-}
 
 MEASURE = """
 import io, logging, sys, threading
@@ -75,7 +67,7 @@ def measured(storage, *keys):
     lambda_function.reconciler = replace(lambda_function.reconciler, s3=storage)
     lambda_function.get_sqs = lambda: storage
     record = {"eventSource": "aws:s3", "eventVersion": "2.1"}
-    records = [record | {"s3": {"bucket": {"name": "in"}, "object": {"key": key}}} for key in keys]
+    records = [record | {"s3": {"bucket": {"name": "uploads"}, "object": {"key": key}}} for key in keys]
     open("/proc/self/clear_refs", "w").write("5")
     try:
         lambda_function.lambda_handler({"Records": records}, Context())

@@ -12,6 +12,7 @@ import pytest
 
 from aws.outcomes import EventType, ObjectAddress, ObjectEvent, Outcome, Rejection, Status
 from errors import EventError, IncompleteError, Reason, UnsettledError
+from tests.unit.conftest import ENVIRONMENT
 
 
 class Reconciler:
@@ -62,15 +63,7 @@ class Context:
 
 @pytest.fixture
 def module(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    environment = {
-        "AWS_DEFAULT_REGION": "eu-west-2",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
-        "SOURCE_BUCKET": "in",
-        "DESTINATION_BUCKET": "out",
-        "FAILURE_QUEUE_URL": "https://sqs.invalid/",
-        "RENDITIONS": '{"resized": {"scale": 0.5}}',
-    }
-    for name, value in environment.items():
+    for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     imported = importlib.import_module("lambda_function")
     monkeypatch.setattr(imported, "reconciler", Reconciler())
@@ -83,7 +76,7 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
 def event(*keys: str) -> dict[str, object]:
     return {
         "Records": [
-            {"eventSource": "aws:s3", "eventVersion": "2.1", "s3": {"bucket": {"name": "in"}, "object": {"key": key}}}
+            {"eventSource": "aws:s3", "eventVersion": "2.1", "s3": {"bucket": {"name": "uploads"}, "object": {"key": key}}}
             for key in keys
         ]
     }

@@ -18,6 +18,7 @@ from imaging.limits import Limits
 from imaging.render import render
 from renditions import Rendition
 from tests.images import decoded, encoded, greedy, picture
+from tests.unit.conftest import ENVIRONMENT
 from tools.benchmarks.peers import DEPLOYED
 from tools.common.paths import FUNCTION
 
@@ -74,14 +75,8 @@ print(next(int(line.split()[1]) << 10 for line in open("/proc/self/status") if l
 """A process like Lambda's renders sources, in order, whose prediction always fits; only the first with the options."""
 
 WIDTH, HEIGHT = 1600, 1200
-ENVIRONMENT = {
-    "AWS_DEFAULT_REGION": "eu-west-2",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "150",
-    "SOURCE_BUCKET": "in",
-    "DESTINATION_BUCKET": "out",
-    "FAILURE_QUEUE_URL": "https://sqs.invalid/",
-    "RENDITIONS": '{"resized": {"scale": 0.5}}',
-}
+SMALL = {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "150", "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"}
+"""What Lambda sets for a function with 150 MiB."""
 HALF: dict[str, Any] = {"scale": 0.5}
 WHOLE: dict[str, Any] = {"scale": 1}
 TINY: dict[str, Any] = {"width": 16}
@@ -169,7 +164,7 @@ def test_what_does_not_fit_is_rejected_by_a_process_that_lives_on(case: str) -> 
     damaged, good = encoded(photo("RGB"))[:9000], encoded(picture())
     sizes = [str(len(one)) for one in (source, damaged, good)]
     command = [sys.executable, "-c", CAPPED, str(FUNCTION), repr(options), *sizes]
-    environment = os.environ | ENVIRONMENT | DEPLOYED | {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"}
+    environment = os.environ | ENVIRONMENT | DEPLOYED | SMALL
     ended = subprocess.run(
         command, input=source + damaged + good, capture_output=True, check=True, env=environment
     ).stdout.decode()

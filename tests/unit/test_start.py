@@ -8,19 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.unit.conftest import ENVIRONMENT
 from tools.common.paths import FUNCTION
-
-ENVIRONMENT = {
-    "AWS_ACCESS_KEY_ID": "key",
-    "AWS_DEFAULT_REGION": "eu-west-2",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
-    "AWS_SECRET_ACCESS_KEY": "secret",
-    "DESTINATION_BUCKET": "out",
-    "FAILURE_QUEUE_URL": "https://sqs.invalid/",
-    "PYTHONPATH": str(FUNCTION),
-    "RENDITIONS": '{"resized": {"scale": 0.5}}',
-    "SOURCE_BUCKET": "in",
-}
 
 SCRIPT = """
 import functools, gc, json, logging, os, sys, typing
@@ -45,7 +34,8 @@ print(json.dumps(started))
 def started() -> dict[str, Any]:
     """What a process that has just imported the handler says of itself."""
     command = [sys.executable, "-c", SCRIPT]
-    environment = {"PATH": os.environ["PATH"], **ENVIRONMENT}
+    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+    environment = ENVIRONMENT | keys | {"PATH": os.environ["PATH"], "PYTHONPATH": str(FUNCTION)}
     answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     found: dict[str, Any] = json.loads(answer.stdout)
     return found

@@ -8,14 +8,12 @@ import pytest
 from tests.faults import Fault, await_held, inject, release
 from tests.images import encoded, picture
 from tests.pipeline.conftest import Pipeline
-from tests.pipeline.console import Console, console
+from tests.pipeline.console import Console
 from tests.pipeline.other_settings.conftest import TILE
 from tests.uploads import await_idle, draw_pictures, find_outcomes, upload
 from tools.common import local_stack
 from tools.common.paths import FUNCTION, ROOT
 from tools.operations import backfill, redrive
-
-__all__ = ["console"]
 
 MARGIN_SECONDS = 1
 """In place of a minute: after what is left of a redrive that was killed comes back."""
