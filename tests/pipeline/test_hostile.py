@@ -1,6 +1,7 @@
 """Odd uploads: each ends as the right image under the right key, or as a clear rejection."""
 
 import gzip
+import json
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,8 +10,10 @@ from typing import Any
 import pytest
 import urllib3
 
+from tests.faults import Fault, inject, release
 from tests.images import decoded, encoded, greedy, picture
 from tests.pipeline.conftest import Pipeline
+from tools.local.invocation import log_events
 from tools.local.stack import RENDITION
 
 KEYS = {
@@ -74,8 +77,7 @@ class Refused:
 REFUSED = {
     "longest that there is": Refused("k" * 1024, "key_too_long", {}),
     "too long for its output by a byte": Refused("k" * 1017, "key_too_long", {}),
-    "archived": Refused("glacier.jpg", "archived", {"StorageClass": "GLACIER"}),
-    "deeply archived": Refused("deep-archive.jpg", "archived", {"StorageClass": "DEEP_ARCHIVE"}),
+    "archived": Refused("deep-archive.jpg", "archived", {"StorageClass": "DEEP_ARCHIVE"}),
 }
 
 OPTIONS: dict[str, tuple[bytes, dict[str, Any]]] = {
@@ -182,3 +184,27 @@ def test_what_is_gone_is_told_whatever_its_key(pipeline: Pipeline, key: str) -> 
     bucket = {"name": pipeline.stack.source_bucket}
     event = {"source": "aws.s3", "detail": {"bucket": bucket, "object": {"key": key}}}
     assert pipeline.send(event) == {"outcomes": [{"status": "gone", "key": key, "outputs": []}]}
+
+
+def test_what_only_its_uploader_has_the_key_of_is_a_rejection(pipeline: Pipeline) -> None:
+    key = "hostile/customer-key.jpg"
+    secret = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": b"0" * 32}
+    pipeline.upload(key, IMAGE, **secret)
+    record = pipeline.failure(key)
+    head = pipeline.client("s3").head_object(Bucket=pipeline.stack.source_bucket, Key=key, **secret)
+    assert (record["reason"], record["etag"]) == ("customer_key", head["ETag"])
+
+
+def test_an_object_of_5_gb_is_refused_by_its_size_and_never_read(pipeline: Pipeline) -> None:
+    key, size = "hostile/large.jpg", 5 << 30
+    # S3 says so, and what follows its first bytes never comes.
+    large = inject(pipeline.stack.aws, Fault("*", pipeline.stack.source_bucket, key, length=size, times=100))
+    try:
+        pipeline.upload(key, IMAGE)
+        record = pipeline.failure(key)
+    finally:
+        release(pipeline.stack.aws, large)
+    assert record["reason"] == "too_large"
+    assert "decoding needs about 10" in record["message"]
+    lines = [json.loads(event["message"]) for event in log_events(pipeline.stack) if event["message"].startswith("{")]
+    assert [line["message"] for line in lines if line.get("key") == key] == ["rejected"]

@@ -74,12 +74,8 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
 
 
 def event(*keys: str) -> dict[str, object]:
-    return {
-        "Records": [
-            {"eventSource": "aws:s3", "eventVersion": "2.1", "s3": {"bucket": {"name": "uploads"}, "object": {"key": key}}}
-            for key in keys
-        ]
-    }
+    about = [{"bucket": {"name": "uploads"}, "object": {"key": key}} for key in keys]
+    return {"Records": [{"eventSource": "aws:s3", "eventVersion": "2.1", "s3": one} for one in about]}
 
 
 def test_the_reply_says_what_was_written(module: ModuleType) -> None:
