@@ -128,6 +128,13 @@ def with_xmp(image_format: str, image: Image.Image, xmp: bytes, block: bytes = b
     return encoded(image, image_format, exif=block, xmp=xmp)
 
 
+def described(image_format: str, image: Image.Image, entries: Sequence[Entry], xmp: bytes) -> bytes:
+    """An image with EXIF, and with XMP where there is any."""
+    if image_format == "TIFF":
+        return tiff(*entries, *([(700, BYTE, len(xmp), xmp)] if xmp else []), image=image)
+    return with_xmp(image_format, image, xmp, exif(*entries))
+
+
 def camera_image(image_format: str, *, orientation: int = 6) -> bytes:
     """An image with all that a camera writes, and XMP that says the same."""
     xmp = XMP % orientation
@@ -210,11 +217,7 @@ def test_an_orientation_is_applied_once_wherever_it_is(
     image_format: str, entries: list[Entry], xmp: bytes, policy: MetadataPolicy
 ) -> None:
     stored = picture().transpose(Image.Transpose.ROTATE_90)
-    if image_format == "TIFF":
-        source = tiff(*entries, *([(700, BYTE, len(xmp), xmp)] if xmp else []), image=stored)
-    else:
-        source = with_xmp(image_format, stored, xmp, exif(*entries))
-    image = decoded(body(source, policy))
+    image = decoded(body(described(image_format, stored, entries, xmp), policy))
     assert (image.size, corners(image)) == ((160, 120), UPRIGHT_CORNERS)
     assert image.getexif().get(ExifTags.Base.Orientation, 1) == 1
     assert b"Orientation>6" not in image.info.get("xmp", b"")
@@ -225,11 +228,7 @@ def test_an_orientation_is_applied_once_wherever_it_is(
 def test_an_orientation_that_is_only_in_xmp_is_not_applied_as_in_browsers(
     image_format: str, entries: list[Entry]
 ) -> None:
-    xmp = XMP % 6
-    if image_format == "TIFF":
-        source = tiff(*entries, (700, BYTE, len(xmp), xmp), image=picture())
-    else:
-        source = with_xmp(image_format, picture(), xmp, exif(*entries))
+    source = described(image_format, picture(), entries, XMP % 6)
     assert corners(decoded(body(source, MetadataPolicy.ALL))) == UPRIGHT_CORNERS
 
 
@@ -318,10 +317,9 @@ def test_xmp_is_corrected_as_attribute_and_as_element(before: bytes, after: byte
 @pytest.mark.parametrize("image_format", ["JPEG", "WEBP", "AVIF"])
 def test_xmp_of_no_known_encoding_fails_nothing(image_format: str) -> None:
     xmp = b"\xff\xfe\0<\0x\0" + bytes(range(1, 256))
+    source = encoded(picture(), image_format, xmp=xmp)
     for to in ("jpeg", "png", "webp", "avif"):
-        assert (
-            corners(decoded(body(encoded(picture(), image_format, xmp=xmp), MetadataPolicy.ALL, to))) == UPRIGHT_CORNERS
-        )
+        assert corners(decoded(body(source, MetadataPolicy.ALL, to))) == UPRIGHT_CORNERS
 
 
 @pytest.mark.parametrize("policy", MetadataPolicy)
@@ -548,7 +546,5 @@ def test_what_is_no_colour_profile_is_left_out(image_format: str, profile: bytes
 
 def test_a_large_colour_profile_of_a_png_is_kept() -> None:
     profile = large_profile(1 << 21)
-    assert (
-        decoded(body(encoded(picture(), "JPEG", icc_profile=profile), MetadataPolicy.NONE, "png")).info["icc_profile"]
-        == profile
-    )
+    output = body(encoded(picture(), icc_profile=profile), MetadataPolicy.NONE, "png")
+    assert decoded(output).info["icc_profile"] == profile

@@ -104,6 +104,11 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
         yield Pipeline(s3, sqs, settings(SOURCE, queue_url))
 
 
+def keep_versions(pipeline: Pipeline, *buckets: str) -> None:
+    for bucket in buckets:
+        pipeline.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+
+
 def before_next(s3: "S3Client", operation: str, action: Callable[[], object]) -> None:
     """Run ``action`` once, just before the next ``operation`` (boto3's name for it) is sent."""
     event = f"before-call.s3.{operation}"
@@ -125,29 +130,27 @@ def test_an_upload_becomes_a_resized_image(pipeline: Pipeline) -> None:
     assert pipeline.records() == []
 
 
-def test_the_line_of_what_is_written_has_the_sums_of_its_outputs_and_all_frames_pixels(
-    pipeline: Pipeline, caplog: pytest.LogCaptureFixture
+FRAMES = [picture(300, 250, mode="L").rotate(angle) for angle in (0, 180)]
+ANIMATION = encoded(FRAMES[0], "GIF", save_all=True, append_images=FRAMES[1:], duration=50)
+
+
+@pytest.mark.parametrize(
+    ("key", "body", "megapixels"),
+    # An animation's frames count together, and a JPEG before its decoder shrinks it.
+    [("cake.gif", ANIMATION, 0.15), ("cake.jpg", encoded(picture(1000, 1234)), 1.234)],
+    ids=["animation", "jpeg"],
+)
+def test_the_log_adds_up_pixels_and_outputs(
+    pipeline: Pipeline, caplog: pytest.LogCaptureFixture, key: str, body: bytes, megapixels: float
 ) -> None:
     caplog.set_level(logging.INFO, "aws.reconcile")
     renditions = (Rendition("half", scale=0.5), Rendition("tile", width=10))
     pipeline.settings = replace(pipeline.settings, renditions=renditions)
-    frames = [picture(300, 250, mode="L"), picture(300, 250, mode="L").rotate(180)]
-    pipeline.upload("cake.gif", encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=50))
-    pipeline.reconcile(ObjectAddress(SOURCE, "cake.gif"))
+    pipeline.upload(key, body)
+    pipeline.reconcile(ObjectAddress(SOURCE, key))
     (written,) = [record.__dict__ for record in caplog.records if record.message == "written"]
-    assert written["megapixels"] == 0.15
-    assert written["output_count"] == 2
-    assert written["output_bytes"] == sum(len(pipeline.output(key)) for key in ("half-cake.gif", "tile-cake.gif"))
-
-
-def test_a_jpegs_megapixels_are_those_before_its_decoder_shrinks_it(
-    pipeline: Pipeline, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO, "aws.reconcile")
-    pipeline.upload(body=encoded(picture(1000, 1234)))
-    pipeline.reconcile()
-    (written,) = [record.__dict__ for record in caplog.records if record.message == "written"]
-    assert written["megapixels"] == 1.234
+    assert (written["megapixels"], written["output_count"]) == (megapixels, 2)
+    assert written["output_bytes"] == sum(len(pipeline.output(output)) for output in pipeline.outputs())
 
 
 @pytest.mark.parametrize("share", [reconcile.SMALL_SHARE, 1 << 30], ids=["before its turn", "in its turn"])
@@ -394,7 +397,7 @@ def test_a_newer_upload_wins_whenever_it_comes(pipeline: Pipeline, operation: st
 
 
 def test_new_metadata_on_the_same_bytes_is_a_change(pipeline: Pipeline) -> None:
-    pipeline.s3.put_bucket_versioning(Bucket=SOURCE, VersioningConfiguration={"Status": "Enabled"})
+    keep_versions(pipeline, SOURCE)
     pipeline.upload(Metadata={"album": "old"})
     newer = another(pipeline)
     before_next(pipeline.s3, "PutObject", lambda: newer.upload(Metadata={"album": "new"}))
@@ -542,8 +545,7 @@ def test_a_deletion_removes_every_output_and_nothing_else(pipeline: Pipeline) ->
 
 
 def test_a_delete_marker_is_a_deletion_too_and_the_destination_keeps_its_versions(pipeline: Pipeline) -> None:
-    for bucket in (SOURCE, DESTINATION):
-        pipeline.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    keep_versions(pipeline, SOURCE, DESTINATION)
     mirror = mirroring(pipeline, "a")
     mirror.upload()
     mirror.reconcile()
@@ -591,8 +593,7 @@ def created(minutes: float, version_id: str | None = "1") -> ObjectEvent:
 @pytest.fixture
 def versioned(pipeline: Pipeline) -> Pipeline:
     """A pipeline that mirrors deletions, with versions in both buckets."""
-    for bucket in (SOURCE, DESTINATION):
-        pipeline.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    keep_versions(pipeline, SOURCE, DESTINATION)
     return mirroring(pipeline, "a", "b")
 
 
@@ -724,7 +725,7 @@ def test_what_s3_should_know_by_now_is_gone(pipeline: Pipeline, event: ObjectEve
 
 
 def test_a_new_version_under_a_delete_marker_is_gone(pipeline: Pipeline) -> None:
-    pipeline.s3.put_bucket_versioning(Bucket=SOURCE, VersioningConfiguration={"Status": "Enabled"})
+    keep_versions(pipeline, SOURCE)
     mirror = with_output(pipeline)
     assert mirror.reconcile(CAKE, created(0)).status is Status.REMOVED
     assert mirror.outputs() == []
@@ -743,7 +744,7 @@ def test_a_new_version_that_s3_knows_at_the_next_look_is_written(pipeline: Pipel
 
 
 def test_what_was_read_a_moment_ago_is_not_gone_because_s3_does_not_know_it(pipeline: Pipeline) -> None:
-    pipeline.s3.put_bucket_versioning(Bucket=SOURCE, VersioningConfiguration={"Status": "Enabled"})
+    keep_versions(pipeline, SOURCE)
     mirror = mirroring(pipeline, "resized")
     mirror.upload()
     before_next(mirror.s3, "PutObject", lambda: deny_it_is_there(mirror.s3, "GetObject"))
@@ -753,7 +754,7 @@ def test_what_was_read_a_moment_ago_is_not_gone_because_s3_does_not_know_it(pipe
 
 
 def test_outputs_are_removed_only_if_s3_says_twice_in_one_way_that_their_source_is_gone(pipeline: Pipeline) -> None:
-    pipeline.s3.put_bucket_versioning(Bucket=SOURCE, VersioningConfiguration={"Status": "Enabled"})
+    keep_versions(pipeline, SOURCE)
     mirror = with_output(pipeline)
     newer = another(mirror)
 
