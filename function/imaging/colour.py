@@ -26,7 +26,7 @@ def to_supported_mode(frame: Frame, modes: Collection[str], background: str) -> 
     if image.mode in modes:
         return frame
     if image.mode in WIDE:
-        return to_supported_mode(replace(frame, image=_to_eight_bits(image)), modes, background)
+        return to_supported_mode(replace(frame, image=to_eight_bits(image)), modes, background)
     if image.mode in {"LA", "RGBA"} and "RGBA" not in modes:
         opaque = Image.new("RGBA", image.size, background)
         opaque.alpha_composite(_to_colour(frame))
@@ -34,24 +34,19 @@ def to_supported_mode(frame: Frame, modes: Collection[str], background: str) -> 
     return replace(frame, image=_to_colour(frame), icc=None)
 
 
-def eight_bit(image: Image.Image) -> Image.Image:
-    """Convert 16-bit grey to 8 bits."""
-    return image.convert("I").point(lambda value: value * (1 / 257) + 0.5).convert("L")
-
-
 def to_srgb_gamma(image: Image.Image, gamma: float) -> Image.Image:
     """Convert an image (L, LA, RGB, RGBA or I;16) of another gamma to sRGB's. Only PNG can store another gamma."""
     if image.mode in WIDE:
-        image = _to_eight_bits(image)
+        image = to_eight_bits(image)
     table = [round(255 * (level / 255) ** (SRGB_GAMMA / gamma)) for level in range(256)]
     unchanged = list(range(256)) if image.mode in {"LA", "RGBA"} else []
     return image.point(table * (len(image.getbands()) - bool(unchanged)) + unchanged)
 
 
-def _to_eight_bits(image: Image.Image) -> Image.Image:
+def to_eight_bits(image: Image.Image) -> Image.Image:
     """Convert wide grey to 8 bits. White is the lowest usual level that is not below the image's highest."""
-    if image.mode == "I;16":
-        return eight_bit(image)
+    if image.mode.startswith("I;16"):
+        return image.convert("I").point(lambda value: value * (1 / 257) + 0.5).convert("L")
     highest: Any = image.getextrema()[1]
     white = next((white for white in WHITES[image.mode] if highest <= white), highest)
     return image.convert("F").point(lambda level: level * (255 / white) + 0.5).convert("L")

@@ -13,7 +13,7 @@ from typing import Any
 from PIL import ExifTags, Image, ImageChops, JpegImagePlugin, UnidentifiedImageError
 
 from errors import MalformedError, Reason, RejectedError
-from imaging.colour import SRGB_GAMMA, eight_bit
+from imaging.colour import SRGB_GAMMA, to_eight_bits
 from imaging.format import Frame, Header
 from imaging.formats import tiff_directories, tiff_page
 from imaging.layers import Canvas, Layer
@@ -198,7 +198,7 @@ class Picture:
         with decoding():
             opened.load()
         image = _to_resizable(header.format.correct(opened, header), header)
-        return eight_bit(image) if image.mode == "I;16" else image
+        return to_eight_bits(image) if image.mode == "I;16" else image
 
     def _read_frames(self) -> Iterator[Frame]:
         """Yield each frame that Pillow composes, page, or still."""

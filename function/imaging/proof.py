@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from PIL import Image, ImageChops
 
 from errors import MalformedError, Reason, RejectedError
-from imaging.colour import eight_bit
+from imaging.colour import to_eight_bits
 from imaging.formats import ENCODERS, FORMATS
 from imaging.palette import to_visible
 from imaging.pillow import proving
@@ -129,7 +129,7 @@ def _cells(image: Image.Image) -> tuple[int, int]:
 def _coarse(image: Image.Image, cells: tuple[int, int]) -> Image.Image:
     """Shrink an image to its cells, over grey where it is transparent."""
     if image.mode.startswith("I;16"):
-        image = eight_bit(image)
+        image = to_eight_bits(image)
     elif image.mode in {"P", "PA"}:
         image = image.convert("RGBA")
     elif image.mode not in {"L", "LA", "RGB", "RGBA"}:
