@@ -109,15 +109,15 @@ def test_each_zip_is_uploaded_once_under_its_digest(
 ) -> None:
     bucket = publisher.bucket(versioned=versioned)
     published = publisher(bucket, "releases/")
-    assert [one.architecture for one in published] == ["arm64", "x86_64"]
+    assert [one.package.architecture for one in published] == ["arm64", "x86_64"]
     for one in published:
-        package = packages[one.architecture]
+        package = packages[one.package.architecture]
         digest = hashlib.sha256(package.path.read_bytes()).hexdigest()
-        assert one.key == f"releases/image-resize-python3.13-{one.architecture}-{digest}.zip"
+        assert one.key == f"releases/image-resize-python3.13-{one.package.architecture}-{digest}.zip"
         version = {"VersionId": one.version} if versioned else {}
         response = publisher.account.client("s3").get_object(Bucket=bucket, Key=one.key, **version)
         assert response["Body"].read() == package.path.read_bytes()
-        assert (one.sha256, one.runtime) == (package.sha256, "python3.13")
+        assert (one.package.sha256, one.package.runtime) == (package.sha256, "python3.13")
         assert bool(one.version) == versioned
     assert publisher(bucket, "releases/") == published
     assert publisher.versions(bucket) == [one.key for one in published]
@@ -132,13 +132,13 @@ def test_lambda_accepts_a_published_zip(publisher: Publisher) -> None:
     arm64, _ = publisher(bucket)
     function = publisher.account.client("lambda").create_function(
         FunctionName=name,
-        Runtime=arm64.runtime,
+        Runtime=arm64.package.runtime,
         Role=role["Role"]["Arn"],
         Handler="lambda_function.lambda_handler",
         Code={"S3Bucket": arm64.bucket, "S3Key": arm64.key, "S3ObjectVersion": arm64.version},
-        Architectures=[arm64.architecture],
+        Architectures=[arm64.package.architecture],
     )
-    assert function["CodeSha256"] == arm64.sha256
+    assert function["CodeSha256"] == arm64.package.sha256
 
 
 def test_the_build_has_the_chosen_options(publisher: Publisher) -> None:

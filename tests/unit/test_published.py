@@ -1,6 +1,7 @@
 """The `package` of a published zip: Terraform reads it back unchanged. Unusable bucket names and prefixes fail."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tools.common.errors import ToolError
 from tools.common.terraform import Terraform
 
 DIGEST = "0ce8bHL9xBgXyPcX3XWfm3bvkBc8cGPhGSnVTKRRVZs="
+PACKAGE = Package(Path("x.zip"), "python3.13", "x86_64", "handler", DIGEST, "", 1, {})
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def test_terraform_reads_the_package_back_and_keeps_its_format(
     reader: Terraform, tmp_path: Path, bucket: str, prefix: str, version: str, region: str
 ) -> None:
     key = f"{Place(bucket, prefix).prefix}x.zip"
-    published = Published(bucket, key, version, region, DIGEST, "python3.12", "x86_64")
+    published = Published(bucket, key, version, region, replace(PACKAGE, runtime="python3.12"))
     file = tmp_path / "package.tfvars"
     file.write_text(published.hcl())
     reader.run("fmt", "-check", "-diff", str(file))
@@ -54,8 +56,7 @@ def test_terraform_reads_the_package_back_and_keeps_its_format(
 
 
 def test_the_longest_prefix_leaves_room_for_the_longest_name() -> None:
-    package = Package(Path("x.zip"), "python3.13", "x86_64", "handler", DIGEST, "", 1, {})
-    assert len(Place("artifacts", "x" * PREFIX_BYTES).key(package)) == 1024
+    assert len(Place("artifacts", "x" * PREFIX_BYTES).key(PACKAGE)) == 1024
 
 
 @pytest.mark.parametrize(

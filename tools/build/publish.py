@@ -85,9 +85,7 @@ class Published:
         key: The object's key.
         version: The object's version id; empty if the bucket has no versioning.
         region: The bucket's; empty if S3 does not say.
-        sha256: Of the zip, in base64 as Lambda reports it.
-        runtime: Such as ``python3.13``.
-        architecture: ``arm64`` or ``x86_64``.
+        package: The zip.
 
     """
 
@@ -95,9 +93,7 @@ class Published:
     key: str
     version: str
     region: str
-    sha256: str
-    runtime: str
-    architecture: str
+    package: Package
 
     def hcl(self) -> str:
         """Return the module's ``package``, formatted as ``terraform fmt`` does."""
@@ -107,9 +103,9 @@ class Published:
         lines = [
             "package = {",
             f"  s3           = {{ {place} }}",
-            f"  sha256       = {_quoted(self.sha256)}",
-            f"  runtime      = {_quoted(self.runtime)}",
-            f"  architecture = {_quoted(self.architecture)}",
+            f"  sha256       = {_quoted(self.package.sha256)}",
+            f"  runtime      = {_quoted(self.package.runtime)}",
+            f"  architecture = {_quoted(self.package.architecture)}",
             "}",
         ]
         if self.region:
@@ -174,16 +170,8 @@ def _upload(s3: Any, place: Place, package: Package, region: str, say: Say) -> P
     key = place.key(package)
     say(f"Uploading s3://{place.bucket}/{key} ({package.size:,} bytes)")
     version = _put(s3, place.bucket, key, package, say).get("VersionId", "")
-    return Published(
-        bucket=place.bucket,
-        key=key,
-        # The next PUT would replace a version that S3 calls null.
-        version="" if version == "null" else version,
-        region=region,
-        sha256=package.sha256,
-        runtime=package.runtime,
-        architecture=package.architecture,
-    )
+    # The next PUT would replace a version that S3 calls null.
+    return Published(place.bucket, key, "" if version == "null" else version, region, package)
 
 
 def _put(s3: Any, bucket: str, key: str, package: Package, say: Say) -> Any:
