@@ -22,7 +22,7 @@ STORED = {
     7: [Image.Transpose.TRANSVERSE],
     8: [Image.Transpose.ROTATE_270],
 }
-"""How an upright picture is stored under each orientation."""
+"""How an upright picture is stored under each valid orientation."""
 
 
 def picture(width: int = 320, height: int = 240, mode: str = "RGB") -> Image.Image:
@@ -46,7 +46,7 @@ def encoded(image: Image.Image, image_format: str = "JPEG", **options: Any) -> b
 def turned(shown: Image.Image, orientation: int, image_format: str, **options: Any) -> bytes:
     """``shown`` as bytes of ``image_format``, stored as ``orientation`` says; the options are Pillow's."""
     stored = shown
-    for turn in STORED[orientation]:
+    for turn in STORED.get(orientation, []):
         stored = stored.transpose(turn)
     exif = Image.Exif()
     exif[0x0112] = orientation

@@ -1,9 +1,8 @@
-"""What may be opened and how it fails: every decoder's exception at every step, and never a second chance after one."""
+"""Decoders: only the enabled formats are opened, and an exception at any step is a rejection without a second try."""
 
 import errno
 import gzip
 import io
-import re
 import struct
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -21,42 +20,20 @@ from imaging.limits import Limits
 from imaging.pillow import encoding, proving
 from imaging.render import render
 from renditions import Rendition
-from tests.images import HEIC_PICTURE, UPRIGHT_CORNERS, corners, decoded, encoded, picture
+from tests.images import HEIC_PICTURE, UPRIGHT_CORNERS, corners, decoded, encoded, picture, turned
 
 HALF = [Rendition("half", scale=0.5)]
 LIMITS = Limits(1769 << 20)
 OPEN = ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF"]
 CLOSED = sorted({"BLP", "DDS", "EPS", "ICNS", "ICO", "JPEG2000", "PCX", "PDF", "PPM", "QOI", "SGI", "SPIDER", "TGA"})
-"""What Pillow writes beside them."""
+"""Formats that Pillow can write and the function doesn't open."""
 
 ERRORS: list[tuple[type[BaseException], Reason]] = [
     (MemoryError, Reason.TOO_LARGE),
-    *(
-        (error, Reason.CORRUPT)
-        for error in (
-            *(
-                RuntimeError,
-                SystemError,
-                RecursionError,
-                struct.error,
-                OverflowError,
-                ZeroDivisionError,
-                AssertionError,
-            ),
-            *(
-                KeyError,
-                IndexError,
-                TypeError,
-                ValueError,
-                AttributeError,
-                EOFError,
-                OSError,
-                SyntaxError,
-                StopIteration,
-            ),
-            *(UnicodeDecodeError, NotImplementedError, BufferError, Image.DecompressionBombError),
-        )
-    ),
+    *((error, Reason.CORRUPT) for error in (struct.error, SystemError, RecursionError, ZeroDivisionError)),
+    *((error, Reason.CORRUPT) for error in (KeyError, TypeError, ValueError, AttributeError, AssertionError)),
+    *((error, Reason.CORRUPT) for error in (EOFError, OSError, SyntaxError, StopIteration, BufferError)),
+    *((error, Reason.CORRUPT) for error in (UnicodeDecodeError, Image.DecompressionBombError)),
 ]
 
 
@@ -73,14 +50,8 @@ def raising(error: type[BaseException]) -> Callable[..., Any]:
     return fail
 
 
-def turned() -> Image.Exif:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    return exif
-
-
 @pytest.mark.parametrize("image_format", CLOSED)
-def test_a_good_image_of_a_format_that_is_closed_is_rejected(image_format: str) -> None:
+def test_a_good_image_of_another_format_is_rejected(image_format: str) -> None:
     mode = "RGBA" if image_format in {"ICO", "ICNS", "QOI"} else "L" if image_format == "SPIDER" else "RGB"
     options = {"blp_version": "BLP2"} if image_format == "BLP" else {}
     stored = picture(64, 64).convert("P" if image_format == "BLP" else "F" if image_format == "SPIDER" else mode)
@@ -103,29 +74,29 @@ def test_a_good_image_of_a_format_that_is_closed_is_rejected(image_format: str) 
         b"RIFF\x24\0\0\0WAVEfmt " + bytes(40),
         b"CWS\x09" + bytes(40),
         b"FLIF" + bytes(40),
-        b"II*\0" + b"CR2-no-directory",
+        *(b"II*\0" + b"CR2-no-directory", b"8BPS\0\1" + bytes(99), b"SIMPLE  =                    T", b"gimp xcf "),
+        *(b"\xd7\xcd\xc6\x9a" + bytes(99), b"GRIB\0\0\0\2", b"\x89HDF\r\n\x1a\n", b"#define x_width 9\n"),
         encoded(picture(9, 9), "PPM"),
         encoded(picture(9, 9), "TGA")[:-1] + b"TRUEVISION-XFILE.\0",
     ],
     ids=lambda source: repr(source[:12]),
 )
-def test_what_is_none_of_the_open_formats_is_rejected(source: bytes) -> None:
+def test_anything_but_the_enabled_formats_is_rejected(source: bytes) -> None:
     assert rejection(source).reason in {Reason.NOT_AN_IMAGE, Reason.CORRUPT}
 
 
-def test_no_decoder_that_runs_a_program_is_even_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decoders_of_other_formats_are_never_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert FORMATS.keys() == {*OPEN, "HEIF"}
     Image.init()
     for name in set(Image.OPEN) - {name for one in FORMATS.values() for name in one.decoders}:
-        monkeypatch.setitem(
-            Image.OPEN, name, (raising(AssertionError), lambda _: pytest.fail("a closed one was asked"))
-        )
+        monkeypatch.setitem(Image.OPEN, name, (raising(AssertionError), lambda _: pytest.fail("it was called")))
     assert rejection(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n").reason is Reason.NOT_AN_IMAGE
     render(encoded(picture()), HALF, limits=LIMITS)
 
 
 @pytest.mark.parametrize("image_format", OPEN)
 @pytest.mark.parametrize(("error", "reason"), ERRORS)
-def test_what_a_decoder_raises_while_it_reads_pixels_is_a_rejection(
+def test_any_exception_while_pixels_are_read_is_a_rejection(
     monkeypatch: pytest.MonkeyPatch, image_format: str, error: type[BaseException], reason: Reason
 ) -> None:
     source = encoded(picture(20, 20), image_format)
@@ -138,7 +109,7 @@ def test_what_a_decoder_raises_while_it_reads_pixels_is_a_rejection(
 
 @pytest.mark.parametrize(("error", "reason"), ERRORS)
 @pytest.mark.parametrize("step", ["open", "seek", "draft"])
-def test_what_it_raises_at_other_steps_is_a_rejection(
+def test_any_exception_at_another_step_is_a_rejection(
     monkeypatch: pytest.MonkeyPatch, step: str, error: type[BaseException], reason: Reason
 ) -> None:
     source = encoded(picture(20, 20))
@@ -151,7 +122,9 @@ def test_what_it_raises_at_other_steps_is_a_rejection(
     assert rejection(source).reason is reason
 
 
-def test_a_palette_that_lacks_memory_is_a_rejection_and_a_wrong_call_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quantizing_without_memory_is_a_rejection_and_any_other_failure_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def quantize(*_: object, **__: object) -> None:
         memory._errno_location()[0] = number
         raise ValueError("quantization error")
@@ -165,7 +138,7 @@ def test_a_palette_that_lacks_memory_is_a_rejection_and_a_wrong_call_an_error(mo
         rejection(source)
 
 
-def test_a_profile_is_not_taken_for_broken_where_memory_ran_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_profile_that_cannot_be_applied_for_lack_of_memory_is_not_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     def convert(*_: object, **__: object) -> NoReturn:
         memory._errno_location()[0] = number
         raise ImageCms.PyCMSError("cannot build transform")
@@ -185,7 +158,7 @@ def test_a_profile_is_not_taken_for_broken_where_memory_ran_out(monkeypatch: pyt
 @pytest.mark.parametrize(
     ("manager", "message"), [(encoding, "cannot be encoded: odd"), (proving, "does not decode: odd")]
 )
-def test_an_output_that_pillow_cannot_write_or_read_is_a_rejection_unless_memory_ran_out(
+def test_a_failure_to_write_or_read_an_output_is_unfaithful_unless_memory_ran_out(
     monkeypatch: pytest.MonkeyPatch, manager: Callable[[str], AbstractContextManager[None]], message: str
 ) -> None:
     with pytest.raises(RejectedError, match=message) as caught, manager("PNG"):
@@ -197,14 +170,14 @@ def test_an_output_that_pillow_cannot_write_or_read_is_a_rejection_unless_memory
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
-def test_what_ends_the_process_is_not_swallowed(monkeypatch: pytest.MonkeyPatch, error: type[BaseException]) -> None:
+def test_exceptions_that_end_the_process_propagate(monkeypatch: pytest.MonkeyPatch, error: type[BaseException]) -> None:
     monkeypatch.setattr(ImageFile.ImageFile, "load", raising(error))
     with pytest.raises(error):
         render(encoded(picture()), HALF, limits=LIMITS)
 
 
 @pytest.mark.parametrize("mode", Image.MODES)
-def test_pixels_of_every_mode_are_resized_or_refused(monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+def test_pixels_of_every_mode_are_resized_or_rejected(monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
     def load(image: Any) -> None:
         image._mode, image.im = mode, Image.new(mode, image.size).im
 
@@ -219,31 +192,27 @@ def test_pixels_of_every_mode_are_resized_or_refused(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("step", ["resize", "transpose", "reduce"])
-def test_what_our_own_operations_raise_is_no_rejection(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
-    source = encoded(picture(), exif=turned())
+def test_errors_of_our_own_operations_propagate(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    source = turned(picture(), 6, "JPEG")
     monkeypatch.setattr(Image.Image, step, raising(ValueError))
     with pytest.raises(ValueError, match=r"^x$"):
         render(source, [Rendition("r", width=33), Rendition("s", scale=0.5)], limits=LIMITS)
 
 
-@pytest.mark.parametrize("step", ["resize", "transpose", "convert"])
-def test_memory_that_runs_out_in_an_operation_is_too_large(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
-    source = encoded(picture(mode="CMYK"), exif=turned())
-    monkeypatch.setattr(Image.Image, step, raising(MemoryError))
+@pytest.mark.parametrize("step", ["resize", "transpose", "convert", "encode"])
+def test_a_lack_of_memory_at_any_later_step_is_too_large(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    source = turned(picture(mode="CMYK"), 6, "JPEG")
+    if step == "encode":
+        monkeypatch.setitem(ENCODERS, "PNG", replace(ENCODERS["PNG"], encode=raising(MemoryError)))
+    else:
+        monkeypatch.setattr(Image.Image, step, raising(MemoryError))
     with pytest.raises(RejectedError) as caught:
         render(source, [Rendition("r", width=33, format="png")], limits=LIMITS)
     assert caught.value.reason is Reason.TOO_LARGE
 
 
-def test_memory_that_runs_out_in_an_encoder_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(ENCODERS, "PNG", replace(ENCODERS["PNG"], encode=raising(MemoryError)))
-    with pytest.raises(RejectedError) as caught:
-        render(encoded(picture()), [Rendition("r", width=33, format="png")], limits=LIMITS)
-    assert caught.value.reason is Reason.TOO_LARGE
-
-
 @pytest.mark.parametrize("image_format", OPEN)
-def test_after_a_failed_read_there_is_no_second_one(monkeypatch: pytest.MonkeyPatch, image_format: str) -> None:
+def test_a_failed_read_is_not_repeated(monkeypatch: pytest.MonkeyPatch, image_format: str) -> None:
     source = encoded(picture(200, 200).effect_spread(50), image_format)
     kind = type(Image.open(io.BytesIO(source)))
     reads: list[object] = []
@@ -251,7 +220,7 @@ def test_after_a_failed_read_there_is_no_second_one(monkeypatch: pytest.MonkeyPa
     load = kind.load
 
     def counted(self: Any) -> Any:
-        # Of a TIFF Pillow's own reading looks once more.
+        # For a TIFF, Pillow's load() calls itself.
         if not begun:
             reads.append(self)
         begun.append(self)
@@ -269,30 +238,26 @@ def test_after_a_failed_read_there_is_no_second_one(monkeypatch: pytest.MonkeyPa
     opened_image = opened._image
     with pytest.raises(RejectedError) as caught:
         list(opened.frames())
-    # A JPEG is opened anew to find out whether more than its end marker is missing.
+    # A truncated JPEG is opened again, as another image, to find out whether only its end marker is missing.
     assert caught.value.reason is Reason.CORRUPT
     assert sum(read is opened_image for read in reads) == 1
 
 
 @pytest.mark.parametrize("image_format", ["GIF", "WEBP", "TIFF", "PNG"])
-def test_a_later_frame_that_fails_fails_them_all(monkeypatch: pytest.MonkeyPatch, image_format: str) -> None:
+def test_a_damaged_later_frame_rejects_the_image(monkeypatch: pytest.MonkeyPatch, image_format: str) -> None:
     frames = [picture(40, 40).rotate(90 * turn) for turn in range(4)]
     source = encoded(frames[0], image_format, save_all=True, append_images=frames[1:])
     kind = type(Image.open(io.BytesIO(source)))
 
-    def failing(_: object) -> NoReturn:
-        raise OSError("broken")
-
     opened = Picture(inspect(source)).frames()
     next(opened)
-    monkeypatch.setattr(kind, "load", failing)
+    monkeypatch.setattr(kind, "load", raising(OSError))
     with pytest.raises(RejectedError) as caught:
         list(opened)
-    # Of a TIFF it says of what kind it is.
-    assert re.fullmatch(r"the image cannot be decoded: broken( \(the TIFF has .*\))?", caught.value.message)
+    assert caught.value.message == "the image cannot be decoded: x"
 
 
-def test_a_first_rejection_does_not_touch_the_next_image() -> None:
+def test_a_rejection_does_not_affect_the_next_image() -> None:
     good = encoded(picture())
     for bad in (good[:900], b"rubbish", encoded(picture(), "PNG")[:900]):
         rejection(bad)
@@ -301,7 +266,7 @@ def test_a_first_rejection_does_not_touch_the_next_image() -> None:
 
 
 @pytest.mark.parametrize("kind", ["avif", "avis", "mif1", "heic", "heix", "mp41", "qt  "])
-def test_a_container_without_an_image_is_rejected_whatever_its_brand(kind: str) -> None:
+def test_a_container_of_any_brand_without_an_image_is_rejected(kind: str) -> None:
     box = struct.pack(">I", 16) + b"ftyp" + kind.encode() + bytes(4)
     assert rejection(box + struct.pack(">I", 8) + b"mdat").reason in {
         Reason.NOT_AN_IMAGE,
@@ -311,10 +276,10 @@ def test_a_container_without_an_image_is_rejected_whatever_its_brand(kind: str) 
 
 
 @pytest.mark.skipif(heif.IS_BUILT_IN, reason="the decoder is built in")
-def test_a_heic_without_its_decoder_is_not_tried_as_an_avif() -> None:
+def test_a_heic_without_its_decoder_is_not_decoded_as_an_avif() -> None:
     assert rejection(HEIC_PICTURE.read_bytes()).reason is Reason.HEIC_NOT_BUILT_IN
 
 
-def test_an_avif_in_a_short_form_is_named() -> None:
+def test_an_unsupported_brand_of_avif_is_named() -> None:
     error = rejection(b"\0\0\0\x10ftypmif3avif" + bytes(40))
     assert (error.reason, error.message[:31]) == (Reason.UNSUPPORTED, "the AVIF has the brand mif3, a ")

@@ -1,4 +1,4 @@
-"""Whatever comes in, what comes out is right or a rejection: never another exception, never a wrong size."""
+"""Properties: any input gives an output of the right size or a rejection, never another exception."""
 
 import contextlib
 import io
@@ -47,7 +47,7 @@ renditions = st.one_of(
 
 
 def noise(mode: str, size: tuple[int, int], seed: int) -> Image.Image:
-    """An image of random content, in any mode."""
+    """Return an image of random pixels in any mode."""
     random = np.random.default_rng(seed)
     width, height = size
     if mode in {"I;16", "I", "F"}:
@@ -63,7 +63,7 @@ def noise(mode: str, size: tuple[int, int], seed: int) -> Image.Image:
 
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(sources, sides, sides, st.integers(0, 9), renditions, st.integers(0, 2**32))
-def test_every_image_becomes_one_of_the_promised_size(
+def test_every_output_has_the_size_and_format_of_its_rendition(
     source: tuple[str, str], width: int, height: int, orientation: int, rendition: Rendition, seed: int
 ) -> None:
     image_format, mode = source
@@ -102,9 +102,9 @@ def test_a_damaged_image_is_rejected_or_comes_out_whole(
     st.binary(max_size=200),
     st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\0\0\0\0WEBP", b"II*\0", b"BM"]),
 )
-def test_rubbish_is_rejected(rubbish: bytes, beginning: bytes) -> None:
+def test_random_bytes_are_rejected(content: bytes, signature: bytes) -> None:
     with pytest.raises(RejectedError):
-        render(beginning + rubbish, [Rendition("r", scale=0.5)], limits=LIMITS)
+        render(signature + content, [Rendition("r", scale=0.5)], limits=LIMITS)
 
 
 @settings(deadline=None, max_examples=60)
@@ -116,7 +116,7 @@ def test_rubbish_is_rejected(rubbish: bytes, beginning: bytes) -> None:
     st.integers(2, 5),
     st.integers(0, 2**32),
 )
-def test_every_animation_keeps_its_length(
+def test_every_animation_keeps_its_total_duration(
     image_format: str, mode: str, width: int, height: int, count: int, seed: int
 ) -> None:
     frames = [noise(mode, (width, height), seed + number) for number in range(count)]
@@ -130,5 +130,5 @@ def test_every_animation_keeps_its_length(
             image.seek(number)
             image.load()
             total += image.info.get("duration", 0)
-    # Equal neighbours may have become one, and one alone is no animation.
+    # Equal neighbours may have been merged. A single frame has no duration.
     assert total in {sum(durations), 0} or getattr(image, "n_frames", 1) == 1
