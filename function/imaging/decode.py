@@ -53,18 +53,18 @@ class Picture:
     """An opened file, whose frames are read forwards once.
 
     Attributes:
-        header: What its structure says.
-        format: The format that it is written back as, in Pillow's name.
+        header: The inspected structure of the file.
+        format: The format of outputs that ask for none, by Pillow's name.
         frame_count: How many frames it has.
         kinds: How many frames there are of each mode and size, as stored; pages of a TIFF may differ.
         full_size: Width and height of the stored pixels of the first frame, before its decoder shrank them.
         metadata: EXIF, XMP and orientation; complete once the first frame is read.
-        lost: What outputs keep only in part, or what was forgiven in the file: sentences, each once; complete once all
-            frames are read.
-        loop: How often an animation repeats: 0 for ever, None where the file says nothing.
+        lost: Sentences about losses in the outputs and repairs of the file, each once; complete once all frames are
+            read.
+        loop: How often an animation repeats: 0 for ever, None if the file does not state it.
         has_default_image: Whether an APNG's first frame is only for viewers that cannot animate.
         is_progressive: Whether it is a JPEG whose scans refine each other.
-        colour_chunks: What a PNG without a profile says of its colours: its ``gAMA`` and ``cHRM``, for another PNG.
+        colour_chunks: The ``gAMA`` and ``cHRM`` chunks of a PNG without a profile, for another PNG.
 
     """
 
@@ -140,7 +140,7 @@ class Picture:
 
     @property
     def gamma(self) -> float | None:
-        """The exponent of a PNG's pixels that have no profile; None where it is sRGB's, or not stated."""
+        """The gamma of a PNG without a profile; None if it is sRGB's, or not stated."""
         gamma = self._image.info.get("gamma") if b"gAMA" in self.colour_chunks else None
         return gamma if gamma and abs(gamma - SRGB_GAMMA) > 0.01 else None
 

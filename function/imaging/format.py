@@ -19,7 +19,7 @@ def _leave(image: Any, _: "Header") -> Any:
 
 @dataclass(frozen=True)
 class DecodingCost:
-    """What decoding and resizing take on one core, measured with photos; the slower of a format's variants.
+    """The cost of decoding and resizing on one core, measured with photos of the format's slower variant.
 
     Attributes:
         pixel_bytes: Memory that the decoder holds beside its image, for each source pixel.
@@ -35,7 +35,7 @@ class DecodingCost:
 
 @dataclass(frozen=True)
 class EncodingCost:
-    """What encoding and proving take on one core, measured with photos.
+    """The cost of encoding and proving on one core, measured with photos.
 
     Attributes:
         pixel_bytes: Memory that the encoder holds beside its image, for each output pixel of a frame.
@@ -67,13 +67,13 @@ class Encoder:
         media_type: The outputs' ``Content-Type``.
         modes: Pillow's modes of the frames that it holds; those with alpha and with 16 bits are among them.
         has_resolution: Whether it states how many pixels an inch has.
-        largest_side: The most pixels across or down that can be written and read; infinite where memory ends first.
-        most_milliseconds: The longest that a frame of an animation can be shown; 0 where it holds no animation.
-        quality: The usual quality, on the encoder's own scale; None where the format has none.
-        cost: What encoding takes.
+        largest_side: The most pixels on a side that can be written and read; infinite if memory ends first.
+        most_milliseconds: The longest duration of a frame; 0 if the format holds no animation.
+        quality: The usual quality, on the encoder's own scale; None if the encoder has no quality.
+        cost: The cost of encoding.
         encode: Writes the output.
-        check: Raises ``MalformedError`` unless an output is exactly one whole file: browsers stop where Pillow goes on.
-        sample: Decodes the part of a large still that the proof compares; None where the proof compares all of it.
+        check: Raises ``MalformedError`` unless an output is exactly one whole file; Pillow alone would not notice.
+        sample: Decodes the part of a large still that the proof compares; None if the proof compares the whole.
 
     """
 
@@ -96,19 +96,19 @@ class Format:
     Attributes:
         name: Pillow's name of the format.
         decoders: Pillow's names of the decoders that read it.
-        recognises: Tells by how a file begins whether it is of the format.
+        recognises: Tells from the first bytes whether a file has the format.
         written_as: The format of a rendition that asks for none.
-        cost: What decoding takes.
-        inspect: Reads the structure of a file, which it recognises.
-        encoder: How it is written; None where it is only read.
-        layers: Reads the frames of a file that are composed here; None where Pillow composes them.
+        cost: The cost of decoding.
+        inspect: Reads the structure of a file of the format.
+        encoder: How it is written; None if it is only read.
+        layers: Reads the frames of an animation for ``Canvas``; None if Pillow composes them.
         without_metadata: Returns a file without metadata for which Pillow may refuse to open it; None if it never does.
         opened: Corrects an image that Pillow has opened.
         prepare: Corrects the current page before its pixels are read.
         correct: Returns the current page after its pixels were read, corrected.
         repair: Returns a still without damage that browsers ignore, and a sentence about it; None if more is damaged.
             Its second argument decodes a file and digests the pixels.
-        describe: Returns what a file that cannot be read consists of; empty if there is nothing to add.
+        describe: Describes the content of a file that can't be read; empty if there is nothing to add.
 
     """
 
@@ -135,26 +135,26 @@ class Format:
 
 @dataclass(frozen=True)
 class Header:
-    """What the structure of a file says, read without decoding a pixel.
+    """The structure of a file, read without decoding a pixel.
 
     Attributes:
         format: The record of its format.
         source: The file.
         readable: The file as Pillow can read it; ``source`` itself unless something had to be left out.
-        losses: What was left out, in sentences.
-        opening_nanoseconds: What Pillow takes to open it: it reads segments, chunks and tags in Python.
+        losses: Sentences about what was left out.
+        opening_nanoseconds: The time that Pillow takes to open it: it reads segments, chunks and tags in Python.
         opening_bytes: Memory that opening takes beside the file.
-        frame_count: How many frames it has; None where only Pillow knows.
-        canvas: Width and height of an animation's canvas; None where Pillow knows.
-        plays: How often an animation is played: 0 for ever; None where Pillow knows, or nothing says it.
-        least_size: Width and height that the decoder makes room for at least, whatever the image's own are.
+        frame_count: How many frames it has; None if only Pillow knows.
+        canvas: Width and height of a GIF's canvas; None for other formats.
+        plays: How often an animation is played: 0 for ever; None if Pillow knows, or if the file does not state it.
+        least_size: The least width and height that the decoder allocates.
         least_pixels: How many pixels the decoder decodes at least.
-        pixel_nanoseconds: To decode a pixel, where that is not the format's usual cost.
-        other_nanoseconds: To decode what costs time beside pixels, such as the scans of a JPEG.
+        pixel_nanoseconds: The time to decode a pixel; None for the format's usual cost.
+        other_nanoseconds: The time to decode other things than pixels, such as the scans of a JPEG.
         coefficient_bytes: Memory for the coefficients that a decoder keeps from scan to scan.
         decodings: How often it is decoded.
         is_lossy: Whether its pixels were stored with an error that looks like noise.
-        depth: Bits a channel; 8 where only Pillow knows.
+        depth: Bits a channel; 8 if only Pillow knows.
         is_indexed: Whether pixels are stored as entries of a palette, or in fewer than eight bits.
 
     """
@@ -188,14 +188,14 @@ class Frame:
         full_size: Width and height of the stored pixels before the decoder shrank them.
         extent: Width and height of the whole picture, in pixels of ``image``. A decoder that shrinks rounds the sides
             of ``image`` up, so the picture may end within its last column and row.
-        transpose: What turns the pixels upright. It is applied after resizing, when there are fewer of them.
-        duration: How long it is shown, in milliseconds; 0 where the format has no time.
+        transpose: Turns the pixels upright. It is applied after resizing, when there are fewer of them.
+        duration: How long it is shown, in milliseconds; 0 if the format has no durations.
         icc: The colour profile of ``image``, byte for byte.
         compression: A TIFF page's own.
         predictor: The predictor of a TIFF page: 1 is none, 2 stores differences to the pixel on the left.
         quantization: The quantisation tables of a JPEG, or of a TIFF page of JPEGs, the first component's first; empty
-            for other formats, or where nothing is lost.
-        resolution: Pixels an inch, across and down as they are stored, where these differ.
+            for other formats, or without loss.
+        resolution: Pixels an inch, across and down as they are stored; None if these are equal, or not stated.
 
     """
 
@@ -233,7 +233,7 @@ SWAPPING = frozenset(
 
 
 class Source(Protocol):
-    """What encoders read from the picture of the frames: attributes of ``imaging.decode.Picture``."""
+    """The attributes of ``imaging.decode.Picture`` that encoders read."""
 
     @property
     def header(self) -> Header: ...

@@ -1,4 +1,4 @@
-"""What one image may cost, and the checks before each step that could cost more."""
+"""The limits of one image's memory and time, checked before each step."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from errors import Reason, RejectedError
 MIB = 1 << 20
 
 RUNTIME_BYTES = 120 * MIB
-"""What Python, botocore and Pillow occupy before the first image; 95 MB was measured."""
+"""Memory that Python, botocore and Pillow occupy before the first image; 95 MB was measured."""
 
 SOURCE_COPIES = 2
 """The source itself, and the copy that its decoder makes or reads."""
@@ -23,7 +23,7 @@ SLOWNESS = 2.5
 
 @dataclass(frozen=True)
 class Limits:
-    """What one image may cost.
+    """The memory and pixels that one image may take.
 
     Attributes:
         memory_bytes: The memory of the whole execution environment.
@@ -87,7 +87,7 @@ class Clock:
 
         Args:
             step: Names the step in the message, such as ``opening the file``.
-            nanoseconds: What the step takes on the core that costs were measured on.
+            nanoseconds: The time of the step on the core that costs were measured on.
 
         Raises:
             RejectedError: TOO_SLOW, with the seconds needed and left.

@@ -36,7 +36,7 @@ def encoding(image_format: str) -> Iterator[None]:
 
     Raises:
         RejectedError: UNFAITHFUL.
-        MemoryError: Memory ran out, whatever Pillow raised.
+        MemoryError: Memory ran out.
 
     """
     memory.clear_errno()
@@ -56,7 +56,7 @@ def proving(image_format: str) -> Iterator[None]:
 
     Raises:
         RejectedError: UNFAITHFUL.
-        MemoryError: Memory ran out, whatever Pillow raised.
+        MemoryError: Memory ran out.
 
     """
     memory.clear_errno()
@@ -75,7 +75,7 @@ def tolerating() -> Iterator[None]:
     """Skip metadata that Pillow can't read: an image with broken metadata is still a good image.
 
     Raises:
-        MemoryError: Memory ran out, whatever Pillow raised.
+        MemoryError: Memory ran out.
 
     """
     memory.clear_errno()

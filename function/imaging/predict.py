@@ -13,15 +13,15 @@ PIXEL_BYTES, STORED_BYTES = 4, {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}
 """How many bytes Pillow stores a pixel in: the first in every mode that is not among the second."""
 
 LAYERED_BYTES = 12
-"""What composing frames holds per pixel of the canvas: the previous frame, its copy, and the layer over it."""
+"""Memory for composing frames, per pixel of the canvas: the previous frame, its copy, and the layer over it."""
 
 SIDE_NANOSECONDS = 300
-"""To decode each row and each column, beside their pixels: more than the pixels, where an image is one pixel wide."""
+"""The time for each row and each column beside their pixels, which counts in an image that is one pixel wide."""
 
 
 @dataclass(frozen=True)
 class Demand:
-    """What rendering a source will take.
+    """The memory and time that rendering a source will take.
 
     Attributes:
         pixels: Of the source as stored, all frames together.
@@ -40,8 +40,8 @@ def predict(picture: Picture, renditions: Sequence[Rendition], encoders: Sequenc
 
     Args:
         picture: As opened.
-        renditions: What it is made into.
-        encoders: What writes each of them.
+        renditions: The renditions to make.
+        encoders: The encoder of each rendition.
 
     """
     header, kinds = picture.header, picture.kinds
@@ -59,7 +59,7 @@ def predict(picture: Picture, renditions: Sequence[Rendition], encoders: Sequenc
         picture.size in _output_sizes(rendition, encoder, picture.full_size)
         for rendition, encoder in zip(renditions, encoders, strict=True)
     ):
-        # What the decoder shrank is that output itself.
+        # The image that the decoder shrank is that output itself.
         decoding = 0
     peak_bytes = SOURCE_COPIES * len(header.source) + shrunk * decoding + held
     return Demand(pixels, _nanoseconds(picture, pixels), round(peak_bytes + max(header.coefficient_bytes, encoding)))

@@ -127,7 +127,7 @@ def _cells(image: Image.Image) -> tuple[int, int]:
 
 
 def _coarse(image: Image.Image, cells: tuple[int, int]) -> Image.Image:
-    """Shrink an image to its cells, over grey where it is transparent."""
+    """Shrink an image to its cells; transparent parts become grey."""
     if image.mode.startswith("I;16"):
         image = to_eight_bits(image)
     elif image.mode in {"P", "PA"}:

@@ -22,7 +22,7 @@ class Output:
 
     Attributes:
         body: The encoded image.
-        content_type: Its media type, by content, whatever the key's extension says.
+        content_type: The media type of the body; the key's extension may differ.
         width: In pixels, as displayed.
         height: In pixels, as displayed.
 
@@ -40,7 +40,7 @@ class Rendered:
 
     Attributes:
         outputs: One a rendition, in the renditions' order.
-        lost: What was kept only in part, or forgiven: sentences joined by semicolons; empty if nothing was lost.
+        lost: Sentences about losses and repairs, joined by semicolons; empty if there were none.
         pixels: Of the source as stored, all frames together.
 
     """
@@ -63,8 +63,8 @@ def render(
     Args:
         source: The encoded image: JPEG, PNG, GIF, WebP, TIFF, BMP, AVIF or HEIC, told by content.
         renditions: At least one.
-        limits: What it may cost.
-        metadata: What outputs keep of the source's EXIF and XMP.
+        limits: The memory and pixels that it may take.
+        metadata: The EXIF and XMP that outputs keep.
         seconds_left: Asked before each step: how long the invocation may still take.
 
     Raises:

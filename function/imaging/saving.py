@@ -1,4 +1,4 @@
-"""What several encoders share: saving by Pillow, the quality, the times of an animation, few colours."""
+"""Shared by the encoders: saving with Pillow, the choice of quality, durations, and palettes."""
 
 import io
 import math
@@ -17,7 +17,7 @@ LEAST_QUALITY, MOST_TRIES = 10, 3
 """The lowest quality that is tried, and the number of tries: each takes as long as the first."""
 
 MOST_PER_OCTAVE = 80.0
-"""How much less quality halves the bytes, at most, whatever is measured."""
+"""The largest step of quality that is assumed to halve the bytes."""
 
 STANDARD_LUMINANCE_SUM = 3688
 """Sum of the luminance table of ITU-T T.81, K.1, which libjpeg scales by quality."""
@@ -46,7 +46,7 @@ def save(job: Job, images: Sequence[Image.Image], options: Options) -> bytes:
 
 
 def quality(job: Job, usual: int) -> int:
-    """Return the quality asked for, else the usual one, or a JPEG source's own where that is lower."""
+    """Return the quality asked for, else the usual one, or a JPEG source's own if that is lower."""
     if job.rendition.quality is not None:
         return job.rendition.quality
     return min(usual, max(jpeg_quality(frame.quantization) for frame in job.frames))
@@ -71,11 +71,11 @@ def save_no_larger(
     it is nearly proportional to the logarithm of the size. A quality that the rendition asks for is kept.
 
     Args:
-        job: What is written.
+        job: The output to write.
         usual: The format's usual quality.
         write: Writes it at a quality.
         per_octave: How much less quality halves the bytes, until it is measured.
-        container_bytes: What a still takes beside its pixels and metadata, whatever its quality.
+        container_bytes: Bytes of a still beside its pixels and metadata.
 
     """
     tried = quality(job, usual)
@@ -110,12 +110,12 @@ def plays(job: Job) -> int | None:
 
 
 def save_smallest(job: Job, options: Options, full_options: Callable[[], Options] = dict) -> bytes:
-    """Save a still in full colour, or in a palette where that is smaller and its error is not seen.
+    """Save a still in full colour, or in a palette if that is smaller and its error is not visible.
 
     Where it would be larger than a source of few colours, the palette may be as rough as one of the source's own.
 
     Args:
-        job: What is written, of one image.
+        job: The output to write, of one image.
         options: Of the encoder.
         full_options: Returns further options for full colour.
 

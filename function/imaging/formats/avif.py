@@ -28,11 +28,11 @@ MOST_MILLISECONDS = (1 << 31) - 1
 """The longest time of a frame: 31 bits."""
 
 LEAST_ENCODER_BYTES = 8 << 20
-"""What the encoder takes for the smallest image, rounded up. It crashes where an allocation fails, so all that it may
-take must be available."""
+"""The memory that the encoder takes for the smallest image, rounded up. It crashes if an allocation fails, so all the
+memory that it may take must be available."""
 
 COST = EncodingCost(pixel_bytes=30, pixel_nanoseconds=130, frame_nanoseconds=1_000_000, frames_at_once=35)
-"""The bytes are the most that was measured, since the encoder crashes where an allocation fails."""
+"""The bytes are the most that was measured, since the encoder crashes if an allocation fails."""
 
 
 def inspect(source: bytes) -> Header:
@@ -62,7 +62,7 @@ def inspect(source: bytes) -> Header:
 def _encode(job: Job) -> bytes:
     images = [_bleed(image) for image in to_common_mode(job.images)]
     memory.require(LEAST_ENCODER_BYTES + COST.bytes_for(math.prod(images[0].size), len(images)))
-    # Each thread would need a stack, and none is faster where there is one processor.
+    # Each thread needs a stack, and threads are not faster on one processor.
     options = {"speed": 8, "max_threads": 1, **job.colour}
     count = None
     if len(images) > 1:

@@ -73,7 +73,7 @@ def inspect(source: bytes) -> Header:
 
 
 def _set_profile(image: Any, _: Header) -> None:
-    # Pillow finds no profile where it is stored twice, and accepts broken ones.
+    # Pillow finds no profile that is stored twice, and accepts broken profiles.
     image.info["icc_profile"] = jpeg_segments.profile(data for name, data in image.applist if name == "APP2")
 
 

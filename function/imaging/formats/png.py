@@ -23,8 +23,8 @@ CHUNK_NANOSECONDS = 15_000
 """To open a PNG, for each chunk."""
 
 FIRST_ROWS = 64
-"""Of a PNG that is at least twice as high the proof decodes only the top rows, where alone its stream can be begun. The
-checksums of all chunks are computed."""
+"""The top rows that the proof decodes of a PNG at least twice as high: its stream can only be decoded from the start.
+The checksums of all chunks are verified."""
 
 RUNS: Options = {"compress_type": zlib.Z_RLE}
 REPEATS: Options = {"compress_level": 4, "compress_type": zlib.Z_DEFAULT_STRATEGY}
@@ -130,7 +130,7 @@ def _durations(frames: Sequence[Frame]) -> list[float]:
 
 
 def _encode_indexed(job: Job, images: Sequence[Image.Image], options: Options) -> bytes | None:
-    """Write an animation in one palette; None where that is visible, or impossible."""
+    """Write an animation in one palette; None if that is visible, or impossible."""
     if any(image.mode in {"LA", "RGBA"} and image.getchannel("A").getextrema()[0] != 255 for image in images):
         return None
     painted = [frame.image for frame in palette.to_shared_palette(images, has_transparent=False)]

@@ -92,7 +92,7 @@ def _encode(job: Job) -> bytes:
 
 
 def _save_pages(job: Job, page_quality: int) -> bytes:
-    """Save the pages; those of JPEGs in this quality, or in their own where that is lower."""
+    """Save the pages; pages of JPEGs in this quality, or in their own if that is lower."""
     images = []
     for frame in job.frames:
         options = _page_options(job, frame, page_quality)

@@ -26,7 +26,7 @@ QUALITY, QUALITY_PER_OCTAVE = 80, 35.0
 CONTAINER_BYTES = 20
 
 VP8X, VP8X_FLAGS, VP8X_ALPHA = slice(12, 16), 20, 0x10
-"""Where a WebP of several chunks says so, where its flags are, and the flag for alpha (RFC 9649, 2.7)."""
+"""Offsets of the kind of the first chunk and of its flags, and the flag for alpha (RFC 9649, 2.7)."""
 
 MOST_MILLISECONDS, MOST_PLAYS = (1 << 24) - 1, 65535
 """The longest time of a frame, in 24 bits, and the most plays, in 16 bits (RFC 9649, 2.7)."""
@@ -38,7 +38,7 @@ class Chunk:
 
     Attributes:
         start: Offset of its content.
-        end: Offset after its content; beyond the end of the file where that is cut off.
+        end: Offset after its content; beyond the end of a file that is cut off.
 
     """
 
@@ -96,7 +96,7 @@ def _encode(job: Job) -> bytes:
             container_bytes=CONTAINER_BYTES,
         )
     if has_alpha(job.images) and body[VP8X] == b"VP8X":
-        # libwebp leaves the flag out where each frame is opaque in its own rectangle. Decoders then show black.
+        # libwebp omits the flag if each frame is opaque in its own rectangle. Decoders then show black.
         return body[:VP8X_FLAGS] + bytes([body[VP8X_FLAGS] | VP8X_ALPHA]) + body[VP8X_FLAGS + 1 :]
     return body
 
