@@ -1,6 +1,6 @@
-"""A bug of ours is a failed event, with its traceback in the log: never a rejection, nor an image that is worse for it.
+"""A bug in the function is a failed event with a traceback in the log, never a rejection or a worse image.
 
-Every function of every module that an event runs through is broken in turn.
+The test breaks every function of every module that an event runs through, one at a time.
 """
 
 import builtins
@@ -25,6 +25,7 @@ from PIL import Image, ImageCms
 from aws import clients
 from errors import IncompleteError
 from tests.images import encoded, picture
+from tests.pngs import chunk
 from tests.unit.conftest import REGION, SESSION
 from tools.common.paths import FUNCTION
 
@@ -45,11 +46,11 @@ class InjectedError(
     zlib.error,
     ImageCms.PyCMSError,
 ):
-    """What a bug may raise: whatever handler is too wide for it catches this."""
+    """Any exception that a bug may raise, so that every handler that catches too much catches it."""
 
 
 def broken(*_: object, **__: object) -> None:
-    """Stand in for a function of ours."""
+    """Replace a function of the pipeline."""
     raise InjectedError("injected")
 
 
@@ -75,12 +76,14 @@ def wide(side: int) -> Image.Image:
     return Image.linear_gradient("L").resize((side, side)).convert("I").point(lambda value: value * 257).convert("I;16")
 
 
+PNG = encoded(picture(24, 18), "PNG")
+GAMMA = PNG[:33] + chunk(b"gAMA", struct.pack(">I", 100_000)) + PNG[33:]
 SOURCES: dict[str, Callable[[], bytes]] = {
     "photo.jpg": lambda: encoded(picture(16, 300), subsampling=0, exif=turned(), xmp=b"<x tiff:Orientation='6'/>"),
     "cmyk.jpg": lambda: encoded(picture(24, 18, "CMYK"), icc_profile=b"no profile"),
     "text.png": lambda: encoded(picture(24, 300).quantize(9), "PNG", exif=turned()),
     "key.png": lambda: encoded(wide(24), "PNG", transparency=7),
-    "gamma.png": lambda: with_gamma(encoded(picture(24, 18), "PNG")),
+    "gamma.png": lambda: GAMMA,
     "alpha.png": lambda: encoded(transparent("RGB"), "PNG"),
     "animated.png": lambda: frames("PNG", "RGB", duration=50),
     "animated.gif": lambda: frames("GIF", "RGB", duration=50, comment=b"unseen"),
@@ -98,13 +101,8 @@ SOURCES: dict[str, Callable[[], bytes]] = {
 }
 
 
-def with_gamma(png: bytes) -> bytes:
-    chunk = b"gAMA" + struct.pack(">I", 100_000)
-    return png[:33] + b"\0\0\0\4" + chunk + struct.pack(">I", zlib.crc32(chunk)) + png[33:]
-
-
 class Context:
-    """What Lambda passes beside the event."""
+    """The context that Lambda passes with the event."""
 
     def get_remaining_time_in_millis(self) -> int:
         return 120_000
@@ -123,13 +121,13 @@ class Pipeline:
         record = {"eventSource": "aws:s3", "eventVersion": "2.1"} | {
             "s3": {"bucket": {"name": "uploads"}, "object": {"key": key}}
         }
-        # What an earlier event has made and kept would not run again.
+        # Empty the caches of earlier events, so that every function runs.
         self.handler.reconciler = replace(self.handler.reconciler)
         self.handler.get_sqs.cache_clear()
         return self.handler.lambda_handler({"Records": [record]}, Context())
 
     def is_recorded(self) -> bool:
-        """Whether a rejection was recorded since it was last asked."""
+        """Return whether a rejection was recorded since the last call."""
         messages = self.sqs.receive_message(QueueUrl=self.queue, WaitTimeSeconds=0).get("Messages", [])
         for message in messages:
             self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
@@ -138,7 +136,7 @@ class Pipeline:
 
 @pytest.fixture
 def pipeline(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
-    # What stands in for a function has the globals of its module.
+    # A replaced code object keeps the globals of its function's module.
     monkeypatch.setattr(builtins, "InjectedError", InjectedError, raising=False)
     with mock_aws():
         s3, sqs = SESSION.client("s3"), SESSION.client("sqs")
@@ -164,7 +162,7 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
 
 
 def functions() -> dict[CodeType, FunctionType]:
-    """All functions and methods of our modules, by their code."""
+    """Return all functions and methods of the pipeline's modules by their code."""
     found: dict[CodeType, FunctionType] = {}
     modules = {
         name: module
@@ -175,12 +173,13 @@ def functions() -> dict[CodeType, FunctionType]:
         for thing in vars(module).values():
             members = vars(thing).values() if inspect.isclass(thing) and thing.__module__ == name else [thing]
             for member in members:
-                for function in ours(member):
+                for function in unwrap(member):
                     found[function.__code__] = function
     return {code: function for code, function in found.items() if code.co_filename.startswith(str(FUNCTION))}
 
 
-def ours(member: Any) -> list[FunctionType]:
+def unwrap(member: Any) -> list[FunctionType]:
+    """Return the functions behind a member of a module or class."""
     if isinstance(member, property):
         return [part for part in (member.fget, member.fset) if isinstance(part, FunctionType)]
     if isinstance(member, (classmethod, staticmethod)):
@@ -192,7 +191,7 @@ def ours(member: Any) -> list[FunctionType]:
 
 
 def run_through(pipeline: Pipeline, key: str) -> set[CodeType]:
-    """The code that an event about this object runs."""
+    """Return the code that an event about this object runs."""
     seen = set()
 
     def profile(frame: Any, event: str, _: object) -> None:
@@ -211,7 +210,7 @@ def run_through(pipeline: Pipeline, key: str) -> set[CodeType]:
 
 @contextmanager
 def breaking(function: FunctionType) -> Iterator[None]:
-    """Have a function raise, wherever it was imported to."""
+    """Make a function raise in every module that imported it."""
     code = function.__code__
     function.__code__ = broken.__code__.replace(co_freevars=code.co_freevars)
     try:
@@ -220,13 +219,13 @@ def breaking(function: FunctionType) -> Iterator[None]:
         function.__code__ = code
 
 
-def unlike_a_failure(pipeline: Pipeline, caplog: pytest.LogCaptureFixture, key: str) -> str:
-    """How an event that ran into an injected error ended, if not as a failure; else nothing."""
+def find_fault(pipeline: Pipeline, caplog: pytest.LogCaptureFixture, key: str) -> str:
+    """Return how an event with an injected error ended, or nothing if it failed as it should."""
     caplog.clear()
     try:
         pipeline.send(key)
     except InjectedError:
-        # Lambda's runtime logs it with its traceback.
+        # Lambda's runtime logs the traceback.
         ended = ""
     except IncompleteError:
         logged = [record.exc_info for record in caplog.records if record.message == "failed"]
@@ -236,10 +235,10 @@ def unlike_a_failure(pipeline: Pipeline, caplog: pytest.LogCaptureFixture, key: 
     return "as a rejection" if pipeline.is_recorded() else ended
 
 
-def test_what_our_own_code_raises_is_a_failed_event(pipeline: Pipeline, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_exception_in_any_function_fails_the_event(pipeline: Pipeline, caplog: pytest.LogCaptureFixture) -> None:
     known = functions()
     modules = {function.__module__ for function in known.values()}
-    # Botocore has called it already, and kept the answer.
+    # Botocore has already called it, and caches the answer.
     del known[clients.TwoServiceLoader.list_available_services.__code__]
     wrong, broken_modules = [], set()
     for key in [*SOURCES, "gone.jpg"]:
@@ -247,7 +246,7 @@ def test_what_our_own_code_raises_is_a_failed_event(pipeline: Pipeline, caplog: 
             function = known.pop(code)
             pipeline.is_recorded()
             with breaking(function):
-                if how := unlike_a_failure(pipeline, caplog, key):
+                if how := find_fault(pipeline, caplog, key):
                     wrong.append(f"{function.__module__}.{function.__qualname__} of {key} ended {how}")
             broken_modules.add(function.__module__)
     assert not wrong, "\n".join(wrong)

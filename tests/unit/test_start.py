@@ -1,4 +1,4 @@
-"""The function's start: it imports, reads and does nothing that an image may never need."""
+"""The cold start imports and reads only what every image needs."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from tests.unit.conftest import ENVIRONMENT
 from tools.common.paths import FUNCTION
 
 SCRIPT = """
-import functools, gc, json, logging, os, sys, typing
+import gc, json, sys
 folders, collections = [], []
 sys.addaudithook(lambda name, arguments: folders.append(str(arguments[0])) if name == "os.listdir" else None)
 gc.callbacks.append(lambda _, details: collections.append(details["generation"]))
@@ -32,7 +32,7 @@ print(json.dumps(started))
 
 @pytest.fixture(scope="module")
 def started() -> dict[str, Any]:
-    """What a process that has just imported the handler says of itself."""
+    """Return what a process reports right after it has imported the handler."""
     command = [sys.executable, "-c", SCRIPT]
     keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
     environment = ENVIRONMENT | keys | {"PATH": os.environ["PATH"], "PYTHONPATH": str(FUNCTION)}
@@ -41,30 +41,30 @@ def started() -> dict[str, Any]:
     return found
 
 
-def test_of_pillow_only_the_formats_in_use_are_loaded(started: dict[str, Any]) -> None:
+def test_only_the_enabled_formats_of_pillow_are_loaded(started: dict[str, Any]) -> None:
     plugins = {name for name in started["modules"] if name.startswith("PIL.") and name.endswith("Plugin")}
     formats = ("Avif", "Bmp", "Gif", "Jpeg", "Mpo", "Png", "Tiff", "WebP")
     assert plugins == {f"PIL.{name}ImagePlugin" for name in formats}
     assert not {"PIL.ImageCms", "PIL.ImageDraw", "PIL.ImageFont", "PIL.ImageMath"} & set(started["modules"])
 
 
-def test_of_the_sdk_only_botocore_is_loaded(started: dict[str, Any]) -> None:
+def test_only_botocore_is_loaded_of_the_sdk(started: dict[str, Any]) -> None:
     packages = {name.partition(".")[0] for name in started["modules"]}
     assert "botocore" in packages
     assert not {"boto3", "s3transfer", "multiprocessing", "asyncio"} & packages
 
 
-def test_the_models_of_other_services_are_not_searched(started: dict[str, Any]) -> None:
+def test_only_the_folder_of_s3_is_searched_for_models(started: dict[str, Any]) -> None:
     data = [folder for folder in started["folders"] if "/botocore/data" in folder]
     assert {folder.rpartition("/data")[2] for folder in data} == {"/s3"}
 
 
-def test_the_client_of_sqs_is_made_when_it_is_needed(started: dict[str, Any]) -> None:
+def test_the_client_of_sqs_is_created_on_first_use(started: dict[str, Any]) -> None:
     assert started["unused"]
     assert started["sqs"] == "sqs"
 
 
-def test_what_the_start_makes_is_never_looked_through_for_garbage(started: dict[str, Any]) -> None:
+def test_objects_of_the_start_are_exempt_from_garbage_collection(started: dict[str, Any]) -> None:
     assert started["whole_collections"] == 0
     assert started["frozen"] > 10_000
     assert started["collects"]
