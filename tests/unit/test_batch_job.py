@@ -4,7 +4,6 @@ import csv
 import io
 import itertools
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import astuple, replace
 from typing import Any
@@ -16,12 +15,8 @@ from botocore.response import StreamingBody
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from aws.settings import Settings
-from imaging.limits import Limits
-from renditions import MetadataPolicy, Rendition
 from tools.common.errors import ToolError
 from tools.operations.batch_job import (
-    TERMINAL,
     CsvManifest,
     FailedTask,
     GeneratedManifest,
@@ -34,8 +29,6 @@ from tools.operations.batch_job import (
     status,
     upload_manifest,
 )
-from tools.operations.deployment import Deployment
-from tools.operations.permissions import explain_errors
 
 ACCOUNT, JOB_ID = "123456789012", "00e123a4-c0d8-41f4-a0eb-b46f9ba5b07c"
 ROLE, FUNCTION = f"arn:aws:iam::{ACCOUNT}:role/Lambda-image-jobs", f"arn:aws:lambda:eu-west-2:{ACCOUNT}:function:f"
@@ -166,22 +159,6 @@ def test_equal_requests_have_one_token_and_others_another() -> None:
     assert replace(JOB).request()["ClientRequestToken"] == tokens[0]
 
 
-def test_a_refusal_names_the_needed_statements(s3control: tuple[Any, Stubber]) -> None:
-    real, stubber = s3control
-    renditions = (Rendition("resized", scale=0.5),)
-    settings = Settings("in", "out", "https://sqs/failures", renditions, MetadataPolicy.NONE, Limits(512 << 20))
-    deployment = Deployment(lambda *_: real, FUNCTION, 512, "arm64", settings)
-    stubber.add_client_error("create_job", "AccessDenied", "Not you", 403)
-    create_job = '{"Effect": "Allow", "Action": "s3:CreateJob", "Resource": "*"}'
-    needed = re.escape(f'Not you: your policy needs {create_job} and {{"Effect": "Allow", "Action": "iam:PassRole"')
-    with pytest.raises(ToolError, match=needed), explain_errors(deployment, "backfill"):
-        create(real, JOB)
-    stubber.add_client_error("describe_job", "NotFoundException", "No such job", 404)
-    unknown = r"^Cannot backfill: DescribeJob: NotFoundException: No such job$"
-    with pytest.raises(ToolError, match=unknown), explain_errors(deployment, "backfill"):
-        status(real, ACCOUNT, JOB_ID)
-
-
 @pytest.mark.parametrize("state", client("s3control").meta.service_model.shape_for("JobStatus").enum)
 def test_every_state_of_aws_is_parsed(s3control: tuple[Any, Stubber], state: str) -> None:
     real, stubber = s3control
@@ -190,10 +167,6 @@ def test_every_state_of_aws_is_parsed(s3control: tuple[Any, Stubber], state: str
     found = status(real, ACCOUNT, JOB_ID)
     assert found == JobStatus(JOB_ID, state, 7, 4, 2, (), "resized", report)
     assert found.has_ended == (state in {"Complete", "Cancelled", "Failed"})
-
-
-def test_terminal_states_are_aws_s() -> None:
-    assert set(client("s3control").meta.service_model.shape_for("JobStatus").enum) > TERMINAL
 
 
 def test_a_job_s_failure_reasons_are_sentences(s3control: tuple[Any, Stubber]) -> None:

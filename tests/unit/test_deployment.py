@@ -156,7 +156,8 @@ def test_a_denied_request_names_the_statement_that_allows_it(deployment: Deploym
     # Creating a job takes permission to pass its role, too.
     first, _, second = statement.partition(" and ")
     assert json.loads(first) == {"Effect": "Allow", "Action": action, "Resource": resource}
-    assert ("iam:PassRole" in second) == (operation == "CreateJob")
+    role = {"Effect": "Allow", "Action": "iam:PassRole", "Resource": STATEMENTS["GetRole"][1]}
+    assert json.loads(second or "null") == (role if operation == "CreateJob" else None)
 
 
 def test_every_permission_is_for_a_request_of_aws_s_model(deployment: Deployment) -> None:
