@@ -1,4 +1,4 @@
-"""What tests let go wrong on the local AWS: chosen S3 requests, and the hosts that functions run on."""
+"""Faults that tests inject into the local AWS: S3 requests that fail, and functions that die."""
 
 import contextlib
 import dataclasses
@@ -67,7 +67,7 @@ def inject(aws: LocalAws, fault: Fault) -> str:
 
 
 def await_held(aws: LocalAws, identity: str, count: int = 1) -> None:
-    """Wait until the fault has delayed or held so many requests in all.
+    """Wait until the fault has delayed or held a number of requests in all.
 
     Raises:
         TimeoutError: They did not come.

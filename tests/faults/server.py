@@ -1,4 +1,4 @@
-"""A local AWS in which tests let S3 requests fail, and functions die."""
+"""The local AWS with faults: S3 requests that fail, and functions that die."""
 
 import fnmatch
 import io
@@ -20,14 +20,14 @@ from tools.local.aws.server import REGION, Server
 FUNCTIONS = f"arn:aws:lambda:{REGION}:{DEFAULT_ACCOUNT_ID}:function"
 
 HOLD_SECONDS = 120
-"""After which a request that nobody releases goes on."""
+"""How long a request is held if no test releases it."""
 
 LOOK_SECONDS = 0.05
-"""How often it looks whether the client of a request that waits is still there."""
+"""How often a held request checks whether its client hung up."""
 
 
 class _Active:
-    """A fault that is set up."""
+    """An injected fault."""
 
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
@@ -38,7 +38,7 @@ class _Active:
         self._changed = threading.Condition()
 
     def hits(self, method: str, bucket: str, key: str, *, by_administrator: bool) -> bool:
-        """Whether it hits a request, which then is one less that it can hit."""
+        """Whether the fault hits a request, which counts as one of its ``times``."""
         fault = self.fault
         matches = (
             self.left > 0
@@ -54,10 +54,10 @@ class _Active:
         return hit
 
     def wait(self, connection: socket.socket) -> None:
-        """Wait as long as a request is to wait.
+        """Delay or hold a request.
 
         Raises:
-            ConnectionAbortedError: Its client has hung up; to werkzeug that is the end of the request, and no error.
+            ConnectionAbortedError: The client hung up. werkzeug then ends the request without an error.
 
         """
         seconds = self.fault.delay + (HOLD_SECONDS if self.fault.hold else 0)
@@ -77,17 +77,17 @@ class _Active:
                 return
 
     def await_held(self, count: int) -> bool:
-        """Wait until so many requests wait, or have waited; tells whether they came."""
+        """Wait until a number of requests have been held; returns whether they came."""
         with self._changed:
             return self._changed.wait_for(lambda: self._held >= count, HOLD_SECONDS)
 
 
 class FlakyS3:
-    """Stands before an application and lets faults happen.
+    """Passes requests on to an application, with faults.
 
     Args:
-        application: What answers the requests.
-        is_administrator: Tells from a request's Authorization header whether an administrator sent it.
+        application: Answers the requests.
+        is_administrator: Whether a request with an Authorization header is the administrator's.
 
     """
 
@@ -98,7 +98,7 @@ class FlakyS3:
         self._lock = threading.Lock()
 
     def inject(self, _: str, content: Any) -> str:
-        """Set up the fault that is described; returns its id."""
+        """Inject a fault; returns its id."""
         with self._lock:
             identity = str(len(self._active))
             self._active[identity] = _Active(Fault(**content))
@@ -147,7 +147,7 @@ class FlakyS3:
             headers = [(name, value) for name, value in headers if not _describes_content(name)]
             headers.append(("Content-Length", str(length)))
         start_response(status, headers)
-        # Nothing needs to end the connection: werkzeug ends each after one answer, and says so in all of them.
+        # werkzeug closes every connection after one answer.
         yield content[: len(content) // 2] if hit.fault.cut else content[:length]
         if environ["REQUEST_METHOD"] == "GET" and length is not None and length > len(content):
             hit.wait_for_release(environ["werkzeug.socket"])
@@ -202,7 +202,7 @@ class FaultyServer(Server):
 
 
 def _take_content(environ: WSGIEnvironment) -> None:
-    """Read what a client sends: only behind that can be seen that it has hung up."""
+    """Read the content of a request. Only after it can the end of the connection be seen."""
     source = environ["wsgi.input"]
     ends_by_itself = environ.get("wsgi.input_terminated", False)
     content = source.read() if ends_by_itself else source.read(int(environ.get("CONTENT_LENGTH") or 0))

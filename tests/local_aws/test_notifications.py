@@ -98,8 +98,8 @@ def test_filters_are_form_encoded_literal_and_case_sensitive(account: Account) -
     configure(account, bucket, one, other)
     for key in ("a b/é=1.jpg", "a+b/%C3%A9%3D1.jpg", "a b/é=1.JPG", "a b/1.jpg", "c/any", "C/any"):
         account.client("s3").put_object(Bucket=bucket, Key=key)
-    told = {unquote_plus(record["s3"]["object"]["key"]) for record in events(account, function, 2)}
-    assert told == {"a b/é=1.jpg", "c/any"}
+    notified = {unquote_plus(record["s3"]["object"]["key"]) for record in events(account, function, 2)}
+    assert notified == {"a b/é=1.jpg", "c/any"}
 
 
 @pytest.mark.parametrize(
@@ -246,8 +246,8 @@ def test_a_queue_must_allow_s3_when_it_is_configured(account: Account) -> None:
     bucket = account.bucket()
     closed, open_to_others = account.queue()[1], account.queue("sns.amazonaws.com")[1]
     for arn in (closed, open_to_others, f"{closed}-that-is-not-there"):
-        told = {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}
+        queue = {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}
         with pytest.raises(ClientError, match="Unable to validate the following destination configurations"):
             account.client("s3").put_bucket_notification_configuration(
-                Bucket=bucket, NotificationConfiguration={"QueueConfigurations": [told]}
+                Bucket=bucket, NotificationConfiguration={"QueueConfigurations": [queue]}
             )

@@ -48,7 +48,7 @@ def test_only_a_deleted_object_has_a_delete_marker(account: Account) -> None:
     version = s3.put_object(Bucket=bucket, Key="erased")["VersionId"]
     s3.delete_object(Bucket=bucket, Key="erased", VersionId=version)
 
-    def told(call: str, key: str) -> tuple[str, str | None, str | None]:
+    def answer_to(call: str, key: str) -> tuple[str, str | None, str | None]:
         with pytest.raises(ClientError) as refused:
             getattr(s3, call)(Bucket=bucket, Key=key)
         headers = refused.value.response["ResponseMetadata"]["HTTPHeaders"]
@@ -56,8 +56,8 @@ def test_only_a_deleted_object_has_a_delete_marker(account: Account) -> None:
         return code, headers.get("x-amz-delete-marker"), headers.get("x-amz-version-id")
 
     for call, code in (("get_object", "NoSuchKey"), ("head_object", "404")):
-        assert told(call, "deleted") == (code, "true", marker)
-        assert told(call, "erased") == told(call, "never") == (code, None, None)
+        assert answer_to(call, "deleted") == (code, "true", marker)
+        assert answer_to(call, "erased") == answer_to(call, "never") == (code, None, None)
 
 
 SECRET: dict[str, Any] = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": b"0" * 32}

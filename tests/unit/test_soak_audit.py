@@ -1,4 +1,4 @@
-"""An audit of long listings names exactly what is wrong, and takes no more memory for more uploads."""
+"""An audit of long listings finds exactly the wrong outputs, and needs no more memory for more uploads."""
 
 import json
 import os
@@ -56,7 +56,7 @@ def test_an_audit_that_names_something_else_is_found(monkeypatch: pytest.MonkeyP
 
 
 def compare_in_process(count: int) -> tuple[float, int]:
-    """Audit so many uploads in a process of its own; returns its seconds of CPU and the most bytes it held."""
+    """Audit a number of uploads in a new process; returns its CPU seconds and its peak of memory in bytes."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(FUNCTION), str(ROOT)))}
     command = [sys.executable, __file__, str(count)]
     done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
@@ -65,7 +65,7 @@ def compare_in_process(count: int) -> tuple[float, int]:
 
 
 def compare(count: int) -> None:
-    """Audit so many uploads, and expect exactly what is wrong."""
+    """Audit a number of uploads, and expect exactly the wrong outputs."""
     audit = Audit(SETTINGS, None, "batch-operations/images/", NOON + timedelta(days=1))
     for finding, expected in zip_longest(audit.compare(uploads(count), outputs(count), lambda *_: None), wrong(count)):
         assert isinstance(finding, Finding), expected
