@@ -1,4 +1,4 @@
-"""Animations put together by hand, with the disposals, blends, gaps, loops and cuts that Pillow does not write."""
+"""Animations with disposals, blends, gaps, loop counts and truncations that Pillow does not write."""
 
 import io
 import itertools
@@ -10,14 +10,13 @@ from dataclasses import dataclass
 import pytest
 from PIL import Image
 
-from errors import Reason, RejectedError
+from errors import Reason
 from imaging.formats import avif_boxes
-from imaging.limits import Limits
-from imaging.render import render
-from renditions import Rendition
+from tests import gifs
 from tests.images import UPRIGHT_CORNERS, corners, decoded, encoded, picture
+from tests.pngs import SIGNATURE, chunk
+from tests.unit.rendering import output_body, rejection
 
-LIMITS = Limits(1769 << 20)
 RED, GREEN, BLUE, NOTHING = (255, 0, 0, 255), (0, 255, 0, 255), (0, 0, 255, 255), (0, 0, 0, 0)
 VEIL = (0, 255, 0, 128)
 """Half-transparent green."""
@@ -30,7 +29,7 @@ Colour = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Shown:
-    """What a viewer shows: of each frame the colours at the middle of the top left and bottom right quarter."""
+    """A viewer's picture: each frame's colours at the centres of its top left and bottom right quarters."""
 
     colours: list[tuple[Colour, Colour]]
     durations: list[float]
@@ -52,25 +51,17 @@ def shown(body: bytes) -> Shown:
     return Shown(colours, durations, loop)  # type: ignore[arg-type]
 
 
-def output(source: bytes, to: str | None = None) -> bytes:
-    return render(source, [Rendition("r", scale=0.5, format=to)], limits=LIMITS).outputs[0].body
-
-
 EXACT, LOSSY = 6, 16
-"""How far colours may be off."""
+"""Tolerances of a channel."""
 
 
 def near(got: Sequence[tuple[Colour, Colour]], want: Sequence[tuple[Colour, Colour]], tolerance: int = EXACT) -> bool:
-    """Whether the colours are those wanted; one that is not seen is like any other."""
+    """Tell whether the colours agree within the tolerance; fully transparent colours are equal."""
     pairs = list(zip(itertools.chain(*got), itertools.chain(*want), strict=True))
     return all(
         max(abs(one - other) for one, other in zip(this, that, strict=True)) <= tolerance or this[3] == that[3] == 0
         for this, that in pairs
     )
-
-
-def chunk(content: bytes) -> bytes:
-    return struct.pack(">I", len(content) - 4) + content + struct.pack(">I", zlib.crc32(content))
 
 
 @dataclass(frozen=True)
@@ -93,36 +84,36 @@ def apng(
     depth: int = 8,
     extra: bytes = b"",
 ) -> bytes:
-    """40 pixels square, of RGBA (6), RGB (2) or grey (0)."""
+    """Return an APNG of 40 by 40 pixels; ``kind`` is RGBA (6), RGB (2) or grey (0)."""
     channels = {6: 4, 2: 3, 0: 1}[kind]
 
     def pixels(colour: Colour, width: int, height: int) -> bytes:
         samples = struct.pack(f">{channels}{'H' if depth == 16 else 'B'}", *colour[:channels])
         return zlib.compress(height * (b"\0" + width * samples))
 
-    body = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR" + struct.pack(">IIBBBBB", 40, 40, depth, kind, 0, 0, 0))
-    body += chunk(b"acTL" + struct.pack(">II", len(parts), loop)) + extra
+    body = SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", 40, 40, depth, kind, 0, 0, 0))
+    body += chunk(b"acTL", struct.pack(">II", len(parts), loop)) + extra
     if default:
-        body += chunk(b"IDAT" + pixels(default, 40, 40))
+        body += chunk(b"IDAT", pixels(default, 40, 40))
     sequence = itertools.count()
     for number, part in enumerate(parts):
         left, top, width, height = part.box
         how = (width, height, left, top, *part.delay, part.dispose, part.blend)
-        body += chunk(b"fcTL" + struct.pack(">IIIIIHHBB", next(sequence), *how))
+        body += chunk(b"fcTL", struct.pack(">IIIIIHHBB", next(sequence), *how))
         data = pixels(part.colour, width, height)
         is_first = number == 0 and not default
-        body += chunk(b"IDAT" + data) if is_first else chunk(b"fdAT" + struct.pack(">I", next(sequence)) + data)
+        body += chunk(b"IDAT", data) if is_first else chunk(b"fdAT", struct.pack(">I", next(sequence)) + data)
     return body + chunk(b"IEND")
 
 
 def webp(parts: Sequence[Part], *, loop: int = 0) -> bytes:
-    """40 pixels square; of ``dispose`` there are 0 and 1, and ``blend`` is as in an APNG."""
+    """Return a WebP of 40 by 40 pixels; ``dispose`` is 0 or 1, and ``blend`` has the values of an APNG."""
     body = b"VP8X" + struct.pack("<IB3x", 10, 0x12) + bytes([39, 0, 0, 39, 0, 0])
     body += b"ANIM" + struct.pack("<IIH", 6, 0, loop)
     for part in parts:
         left, top, width, height = part.box
         still = encoded(Image.new("RGBA", (width, height), part.colour), "WEBP", lossless=True, exact=True)
-        # Behind the header of its file; a still in RGBA is one VP8L chunk.
+        # A still in RGBA is one VP8L chunk after the header of the file.
         data = still[still.index(b"VP8L") :]
         sides = b"".join(side.to_bytes(3, "little") for side in (left // 2, top // 2, width - 1, height - 1, 100))
         frame = sides + bytes([(not part.blend) << 1 | part.dispose]) + data
@@ -130,29 +121,8 @@ def webp(parts: Sequence[Part], *, loop: int = 0) -> bytes:
     return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
 
 
-PALETTE = bytes([255, 0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0])
-
-
-def gif_frame(box: tuple[int, int, int, int], entry: int, *, local: bytes = b"", is_interlaced: bool = False) -> bytes:
-    """A frame of one entry of the palette of four."""
-    left, top, width, height = box
-    # Uncompressed: a clear code before every pixel.
-    codes = [code for _ in range(width * height) for code in (4, entry)] + [5]
-    data = sum(code << 3 * place for place, code in enumerate(codes)).to_bytes(-(-3 * len(codes) // 8), "little")
-    blocks = b"".join(bytes([len(data[at : at + 255])]) + data[at : at + 255] for at in range(0, len(data), 255))
-    flags = (0x81 if local else 0) | (0x40 if is_interlaced else 0)
-    image = b"\x2c" + struct.pack("<HHHHB", left, top, width, height, flags) + local + b"\x02" + blocks + b"\0"
-    return b"\x21\xf9\x04\x04\x0a\0\0\0" + image
-
-
-def gif(frames: Sequence[bytes], *, loop: int | None = None, colours: bytes = PALETTE, extra: bytes = b"") -> bytes:
-    repeats = b"" if loop is None else b"\x21\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<H", loop) + b"\0"
-    screen = struct.pack("<HHBBB", 40, 40, 0x81 if colours else 0, 0, 0)
-    return b"GIF89a" + screen + colours + repeats + extra + b"".join(frames) + b"\x3b"
-
-
 BEHIND = {0: VEIL, 1: NOTHING, 2: RED}
-"""Disposal to what the frame after shows where a frame in VEIL over RED replaced what was there."""
+"""Disposal to the colour that the next frame shows where a frame in VEIL replaced RED."""
 
 BEHIND_BLENDED = BEHIND | {0: (127, 128, 0, 255)}
 
@@ -160,10 +130,12 @@ BEHIND_BLENDED = BEHIND | {0: (127, 128, 0, 255)}
 @pytest.mark.parametrize("to", [None, "webp", "avif"])
 @pytest.mark.parametrize("blend", [0, 1])
 @pytest.mark.parametrize("dispose", [0, 1, 2])
-def test_an_apng_is_disposed_and_blended(dispose: int, blend: int, to: str | None) -> None:
+def test_every_disposal_and_blend_of_an_apng(dispose: int, blend: int, to: str | None) -> None:
     veil = (BEHIND_BLENDED if blend else BEHIND)[0]
     behind = (BEHIND_BLENDED if blend else BEHIND)[dispose]
-    made = shown(output(apng([Part(WHOLE, RED), Part(CORNER, VEIL, dispose, blend), Part(MIDDLE, BLUE, 0, 1)]), to))
+    made = shown(
+        output_body(apng([Part(WHOLE, RED), Part(CORNER, VEIL, dispose, blend), Part(MIDDLE, BLUE, 0, 1)]), to)
+    )
     assert near(made.colours, [(RED, RED), (veil, RED), (behind, BLUE)], LOSSY if to else EXACT)
     assert made.durations == [100, 100, 100]
 
@@ -171,9 +143,11 @@ def test_an_apng_is_disposed_and_blended(dispose: int, blend: int, to: str | Non
 @pytest.mark.parametrize("to", [None, "png", "avif"])
 @pytest.mark.parametrize("blend", [0, 1])
 @pytest.mark.parametrize("dispose", [0, 1])
-def test_an_animated_webp_is_disposed_and_blended(dispose: int, blend: int, to: str | None) -> None:
+def test_every_disposal_and_blend_of_an_animated_webp(dispose: int, blend: int, to: str | None) -> None:
     veil = (127, 128, 0, 255) if blend else VEIL
-    made = shown(output(webp([Part(WHOLE, RED), Part(CORNER, VEIL, dispose, blend), Part(MIDDLE, BLUE, 0, 1)]), to))
+    made = shown(
+        output_body(webp([Part(WHOLE, RED), Part(CORNER, VEIL, dispose, blend), Part(MIDDLE, BLUE, 0, 1)]), to)
+    )
     assert near(
         made.colours, [(RED, RED), (veil, RED), (NOTHING if dispose else veil, BLUE)], LOSSY if to == "avif" else EXACT
     )
@@ -181,68 +155,70 @@ def test_an_animated_webp_is_disposed_and_blended(dispose: int, blend: int, to: 
 
 
 @pytest.mark.parametrize("kind", [2, 0])
-def test_an_apng_without_alpha_is_cleared_to_nothing(kind: int) -> None:
+def test_an_apng_without_alpha_is_cleared_to_transparent(kind: int) -> None:
     light, dark = (200, 200, 200, 255), (50, 50, 50, 255)
-    made = shown(output(apng([Part(WHOLE, light), Part(CORNER, dark, dispose=1), Part(MIDDLE, dark)], kind=kind)))
+    made = shown(output_body(apng([Part(WHOLE, light), Part(CORNER, dark, dispose=1), Part(MIDDLE, dark)], kind=kind)))
     assert near(made.colours, [(light, light), (dark, light), (NOTHING, dark)])
 
 
 @pytest.mark.parametrize("to", [None, "webp", "png"])
-def test_a_gif_is_transparent_where_no_frame_reached_yet(to: str | None) -> None:
-    made = shown(output(gif([gif_frame(CORNER, 1), gif_frame(WHOLE, 2)]), to))
+def test_a_gif_is_transparent_outside_its_first_frame(to: str | None) -> None:
+    made = shown(output_body(gifs.gif([gifs.frame(CORNER, 1), gifs.frame(WHOLE, 2)]), to))
     assert near(made.colours, [(GREEN, NOTHING), (BLUE, BLUE)])
 
 
 @pytest.mark.parametrize("to", [None, "webp", "png", "avif"])
-def test_each_frame_of_a_gif_may_have_colours_of_its_own(to: str | None) -> None:
-    other = bytes([9, 200, 100, *PALETTE[3:]])
-    frames = [gif_frame(WHOLE, 0, is_interlaced=True), gif_frame(CORNER, 0, local=other), gif_frame(MIDDLE, 2)]
-    made = shown(output(gif(frames), to))
+def test_frames_of_a_gif_have_local_palettes(to: str | None) -> None:
+    other = bytes([9, 200, 100, *gifs.PALETTE[3:]])
+    frames = [gifs.frame(WHOLE, 0, is_interlaced=True), gifs.frame(CORNER, 0, local=other), gifs.frame(MIDDLE, 2)]
+    made = shown(output_body(gifs.gif(frames), to))
     wanted = [(RED, RED), ((9, 200, 100, 255), RED), ((9, 200, 100, 255), BLUE)]
     assert near(made.colours, wanted, LOSSY if to == "avif" else EXACT)
 
 
-def test_a_gif_needs_no_palette_for_all() -> None:
-    made = shown(output(gif([gif_frame(WHOLE, 0, local=PALETTE), gif_frame(CORNER, 1, local=PALETTE)], colours=b"")))
+def test_a_gif_needs_no_global_palette() -> None:
+    made = shown(
+        output_body(
+            gifs.gif([gifs.frame(WHOLE, 0, local=gifs.PALETTE), gifs.frame(CORNER, 1, local=gifs.PALETTE)], colours=b"")
+        )
+    )
     assert made.colours == [(RED, RED), (GREEN, RED)]
 
 
-def test_wherever_a_gif_is_cut_off_no_part_of_a_frame_is_lost_silently() -> None:
+def test_a_truncated_gif_is_rejected_unless_only_its_trailer_is_missing() -> None:
     small = (0, 0, 9, 9)
     comment = b"\x21\xfe\x03abc\0"
-    frames = [gif_frame(small, 0), gif_frame(small, 1, local=PALETTE), gif_frame(small, 2)]
-    start = gif([], loop=3, extra=comment)[:-1]
+    frames = [gifs.frame(small, 0), gifs.frame(small, 1, local=gifs.PALETTE), gifs.frame(small, 2)]
+    start = gifs.gif([], loop=3, extra=comment)[:-1]
     ends = list(itertools.accumulate(map(len, frames), initial=len(start)))
     source = start + b"".join(frames)
     for length in range(len(start), len(source)):
         if length in ends[1:]:
-            # Only a missing trailer: what is there is whole.
-            assert len(shown(output(source[:length])).colours) == ends.index(length)
+            # Only the trailer is missing: every frame is complete.
+            assert len(shown(output_body(source[:length])).colours) == ends.index(length)
         else:
-            with pytest.raises(RejectedError):
-                output(source[:length])
+            assert rejection(source[:length]).reason is Reason.CORRUPT
 
 
 @pytest.mark.parametrize("kind", ["APNG", "WEBP"])
-def test_wherever_an_animation_is_cut_off_it_is_rejected_or_whole(kind: str) -> None:
+def test_a_truncated_animation_is_rejected(kind: str) -> None:
     parts = [Part(WHOLE, RED), Part(CORNER, GREEN), Part(MIDDLE, BLUE)]
     source = apng(parts) if kind == "APNG" else webp(parts)
-    # An APNG's last chunk says only that it is the last.
+    # An APNG's last chunk only marks the end.
     for length in range(len(source) - (20 if kind == "APNG" else 0)):
-        with pytest.raises(RejectedError):
-            output(source[:length])
+        assert rejection(source[:length]).reason in {Reason.CORRUPT, Reason.NOT_AN_IMAGE}
 
 
-def test_an_apng_whose_frames_are_not_all_there_in_order_is_a_rejection() -> None:
+def test_an_apng_with_missing_damaged_or_unordered_frames_is_rejected() -> None:
     source = apng([Part(WHOLE, RED), Part(MIDDLE, GREEN), Part(MIDDLE, BLUE)])
     control = source.rindex(b"fcTL")
     pixels = source.rindex(b"fdAT")
 
     def replaced(place: int, data: bytes, old: int = 0) -> bytes:
-        """With other data at the beginning of a chunk, whose checksum is right."""
+        """Replace the beginning of a chunk and correct its checksum."""
         start, length = place + 4, int.from_bytes(source[place - 4 : place], "big")
         content = source[place:start] + data + source[start + (old or len(data)) : start + length]
-        return source[: place - 4] + chunk(content) + source[start + length + 4 :]
+        return source[: place - 4] + chunk(content[:4], content[4:]) + source[start + length + 4 :]
 
     for damaged, message in [
         (source[: pixels + 9] + b"\0" + source[pixels + 10 :], "its chunk fdAT is damaged"),
@@ -252,30 +228,30 @@ def test_an_apng_whose_frames_are_not_all_there_in_order_is_a_rejection() -> Non
         (replaced(control, struct.pack(">IH", 3, 0), old=4), "a frame's size is damaged"),
         (replaced(source.index(b"acTL"), struct.pack(">I", 4)), "the file has 3 frames in place of 4"),
     ]:
-        with pytest.raises(RejectedError, match=message) as caught:
-            output(damaged)
-        assert caught.value.reason is Reason.CORRUPT
+        error = rejection(damaged)
+        assert message in str(error)
+        assert error.reason is Reason.CORRUPT
 
 
 @pytest.mark.parametrize("loop", [0, 1, 7, 65535])
 @pytest.mark.parametrize("to", [None, "png", "webp"])
 @pytest.mark.parametrize("make", [apng, webp])
 def test_the_number_of_plays_is_kept(make: type, to: str | None, loop: int) -> None:
-    assert shown(output(make([Part(WHOLE, RED), Part(WHOLE, BLUE)], loop=loop), to)).loop == loop
+    assert shown(output_body(make([Part(WHOLE, RED), Part(WHOLE, BLUE)], loop=loop), to)).loop == loop
 
 
 @pytest.mark.parametrize("plays", [0, 1, 2, 7])
-def test_the_number_of_plays_goes_into_an_avif_and_out_of_it(plays: int) -> None:
-    source = output(webp([Part(WHOLE, RED), Part(WHOLE, VEIL), Part(WHOLE, BLUE)], loop=plays), "avif")
+def test_an_avif_keeps_the_number_of_plays(plays: int) -> None:
+    source = output_body(webp([Part(WHOLE, RED), Part(WHOLE, VEIL), Part(WHOLE, BLUE)], loop=plays), "avif")
     assert avif_boxes.read_plays(source) == plays
     made = shown(source)
     assert near(made.colours, [(RED, RED), (VEIL, VEIL), (BLUE, BLUE)], LOSSY)
     assert made.durations == [100, 100, 100]
-    assert avif_boxes.read_plays(output(source)) == plays
-    assert shown(output(source, "webp")).loop == plays
+    assert avif_boxes.read_plays(output_body(source)) == plays
+    assert shown(output_body(source, "webp")).loop == plays
 
 
-def test_what_says_nothing_of_plays_says_nothing() -> None:
+def test_the_number_of_plays_of_any_avif_is_read() -> None:
     still = encoded(picture(64, 64), "AVIF")
     moving = encoded(picture(64, 64), "AVIF", save_all=True, append_images=[Image.new("RGB", (64, 64))])
     assert avif_boxes.read_plays(still) is None
@@ -287,7 +263,7 @@ def test_what_says_nothing_of_plays_says_nothing() -> None:
         avif_boxes.read_plays(moving[:length])
 
 
-def test_a_box_may_have_a_long_size_or_none_and_ends_where_the_file_does() -> None:
+def test_boxes_of_64_bit_and_unspecified_sizes_end_with_the_file() -> None:
     long = b"\0\0\0\1free" + (18).to_bytes(8, "big") + b"ab"
     rest = b"\0\0\0\0mdat" + b"cde"
     assert list(avif_boxes.walk_boxes(long + rest, 0, len(long + rest), avif_boxes.limit_parts())) == [
@@ -300,54 +276,53 @@ def test_a_box_may_have_a_long_size_or_none_and_ends_where_the_file_does() -> No
 
 
 @pytest.mark.parametrize("size", [b"\0\0\0\7free", b"\0\0\0\1free" + (15).to_bytes(8, "big")])
-def test_behind_a_box_that_is_smaller_than_its_header_nothing_is_read(size: bytes) -> None:
+def test_a_box_smaller_than_its_header_ends_the_walk(size: bytes) -> None:
     assert list(avif_boxes.walk_boxes(size + bytes(100), 0, len(size) + 100, avif_boxes.limit_parts())) == []
 
 
 @pytest.mark.parametrize("loop", [None, 0, 1, 7])
-def test_a_gif_is_repeated_as_often_as_it_was(loop: int | None) -> None:
-    assert shown(output(gif([gif_frame(WHOLE, 0), gif_frame(WHOLE, 2)], loop=loop))).loop == loop
+def test_a_gif_keeps_its_number_of_repeats(loop: int | None) -> None:
+    assert shown(output_body(gifs.gif([gifs.frame(WHOLE, 0), gifs.frame(WHOLE, 2)], loop=loop))).loop == loop
 
 
 @pytest.mark.parametrize("to", ["png", "webp"])
-@pytest.mark.parametrize(
-    ("loop", "plays"),
-    [(0, 0), (None, 1), (3, 4)],
-)
-def test_a_gif_in_another_format_is_played_as_often(loop: int | None, plays: int, to: str) -> None:
-    assert shown(output(gif([gif_frame(WHOLE, 0), gif_frame(WHOLE, 2)], loop=loop), to)).loop == plays
+@pytest.mark.parametrize(("loop", "plays"), [(0, 0), (None, 1), (3, 4)])
+def test_another_format_plays_a_gif_equally_often(loop: int | None, plays: int, to: str) -> None:
+    assert shown(output_body(gifs.gif([gifs.frame(WHOLE, 0), gifs.frame(WHOLE, 2)], loop=loop), to)).loop == plays
 
 
 @pytest.mark.parametrize("to", ["webp", "avif"])
-def test_an_apngs_default_image_is_no_frame_of_another_format(to: str) -> None:
-    made = shown(output(apng([Part(WHOLE, RED), Part(WHOLE, BLUE)], default=GREEN), to))
+def test_another_animated_format_drops_an_apngs_default_image(to: str) -> None:
+    made = shown(output_body(apng([Part(WHOLE, RED), Part(WHOLE, BLUE)], default=GREEN), to))
     assert near(made.colours, [(RED, RED), (BLUE, BLUE)])
 
 
-def test_an_apngs_default_image_is_what_a_still_format_shows() -> None:
-    made = shown(output(apng([Part(WHOLE, RED), Part(WHOLE, BLUE)], default=GREEN), "jpeg"))
+def test_a_still_format_gets_an_apngs_default_image() -> None:
+    made = shown(output_body(apng([Part(WHOLE, RED), Part(WHOLE, BLUE)], default=GREEN), "jpeg"))
     assert near(made.colours, [(GREEN, GREEN)])
 
 
 @pytest.mark.parametrize("levels", [(30000, 60000), (300, 65535)])
-def test_an_animation_in_sixteen_bits_keeps_its_frames(levels: tuple[int, int]) -> None:
+def test_an_apng_of_16_bits_keeps_its_frames(levels: tuple[int, int]) -> None:
     source = apng([Part(WHOLE, (level,)) for level in levels], kind=0, depth=16)
-    made = shown(output(source))
+    made = shown(output_body(source))
     assert len(made.colours) == 2
     assert sum(made.durations) == 200
 
 
 @pytest.mark.parametrize("to", [None, "webp", "png", "avif", "jpeg"])
-@pytest.mark.parametrize("source", [apng([Part(WHOLE, BLUE)]), webp([Part(WHOLE, BLUE)]), gif([gif_frame(WHOLE, 2)])])
+@pytest.mark.parametrize(
+    "source", [apng([Part(WHOLE, BLUE)]), webp([Part(WHOLE, BLUE)]), gifs.gif([gifs.frame(WHOLE, 2)])]
+)
 def test_an_animation_of_one_frame_is_a_still(source: bytes, to: str | None) -> None:
-    assert near(shown(output(source, to)).colours, [(BLUE, BLUE)])
+    assert near(shown(output_body(source, to)).colours, [(BLUE, BLUE)])
 
 
 @pytest.mark.parametrize("to", [None, "webp", "png", "avif"])
 @pytest.mark.parametrize("make", [apng, webp])
-def test_equal_neighbours_are_shown_as_long_together(make: type, to: str | None) -> None:
+def test_equal_consecutive_frames_keep_their_total_duration(make: type, to: str | None) -> None:
     source = make([Part(WHOLE, RED), Part(WHOLE, RED), Part(CORNER, BLUE), Part(CORNER, BLUE), Part(WHOLE, GREEN)])
-    made = shown(output(source, to))
+    made = shown(output_body(source, to))
     assert sum(made.durations) == 500
     assert near([made.colours[0], made.colours[-1]], [(RED, RED), (GREEN, GREEN)])
 
@@ -357,37 +332,36 @@ def test_an_animation_that_becomes_a_still_keeps_its_alpha() -> None:
     frames[1].putpixel((0, 0), (1, 255, 0, 128))
     source = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True, exact=True)
     assert getattr(decoded(source), "n_frames", 1) == 2
-    body = render(source, [Rendition("dot", width=1)], limits=LIMITS).outputs[0].body
-    assert near(shown(body).colours, [(VEIL, VEIL)])
+    assert near(shown(output_body(source, width=1)).colours, [(VEIL, VEIL)])
 
 
 @pytest.mark.parametrize("to", ["webp", "png", "avif"])
-def test_what_the_other_format_cannot_count_to_is_cut(to: str) -> None:
+def test_durations_and_plays_are_limited_to_the_range_of_the_format(to: str) -> None:
     long = apng([Part(WHOLE, RED, delay=(65535, 1)), Part(WHOLE, BLUE)], loop=70000)
-    often = gif([gif_frame(WHOLE, 0), gif_frame(WHOLE, 2)], loop=65535)
+    often = gifs.gif([gifs.frame(WHOLE, 0), gifs.frame(WHOLE, 2)], loop=65535)
     longer = bytearray(webp([Part(WHOLE, RED), Part(WHOLE, BLUE)]))
     place = longer.index(b"ANMF") + 8 + 12
     longer[place : place + 3] = b"\xff\xff\xff"
     for source in (long, often, bytes(longer)):
-        assert near([shown(output(source, to)).colours[0]], [(RED, RED)], LOSSY)
+        assert near([shown(output_body(source, to)).colours[0]], [(RED, RED)], LOSSY)
 
 
 @pytest.mark.parametrize(
     ("delay", "milliseconds"), [((1, 3), 1000 / 3), ((5, 0), 50), ((0, 100), 0), ((65535, 1), 65535000)]
 )
-def test_an_apngs_times_are_kept_as_fractions(delay: tuple[int, int], milliseconds: float) -> None:
-    made = shown(output(apng([Part(WHOLE, RED, delay=delay), Part(WHOLE, BLUE, delay=delay)])))
+def test_an_apng_keeps_its_durations_as_fractions(delay: tuple[int, int], milliseconds: float) -> None:
+    made = shown(output_body(apng([Part(WHOLE, RED, delay=delay), Part(WHOLE, BLUE, delay=delay)])))
     assert made.durations == pytest.approx([milliseconds, milliseconds])
 
 
-def test_of_several_pictures_in_a_jpeg_only_the_main_one_is_left_and_upright() -> None:
+def test_only_the_main_picture_of_a_multi_picture_jpeg_is_kept_upright() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     others = [picture(60, 40), Image.new("RGB", (640, 480), "black")]
     source = encoded(
         picture().transpose(Image.Transpose.ROTATE_90), "MPO", save_all=True, append_images=others, exif=exif
     )
-    body = output(source)
+    body = output_body(source)
     image = decoded(body)
     assert (image.format, image.size, corners(image)) == ("JPEG", (160, 120), UPRIGHT_CORNERS)
     assert b"MPF\0" not in body
@@ -399,6 +373,6 @@ def test_an_animated_avif_keeps_its_transparency(to: str | None) -> None:
     for number, frame in enumerate(frames):
         frame.paste([RED, GREEN, BLUE][number], (32, 32, 64, 64))
     source = encoded(frames[0], "AVIF", save_all=True, append_images=frames[1:], duration=[10, 20, 30], quality=95)
-    made = shown(output(source, to))
+    made = shown(output_body(source, to))
     assert near(made.colours, [(NOTHING, RED), (NOTHING, GREEN), (NOTHING, BLUE)], LOSSY)
     assert made.durations == [10, 20, 30]
