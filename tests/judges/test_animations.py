@@ -10,10 +10,11 @@ from PIL import Image
 from imaging.limits import Limits
 from imaging.render import render
 from renditions import Rendition
+from tests import gifs
 from tests.images import encoded
 from tests.judges.chromium import Animation, Chromium
+from tests.pngs import chunk
 from tests.unit import test_animation as animations
-from tests.unit import test_gif as gifs
 
 LIMITS = Limits(1769 << 20)
 MOST = 3
@@ -51,7 +52,7 @@ def test_a_gif_shows_what_its_source_shows(chromium: Chromium, screen: tuple[int
             gifs.frame(boxes[second], gifs.BLACK, disposal=second, transparent=gifs.BLACK),
             gifs.frame(boxes[1], gifs.GREEN),
         ]
-        source = gifs.gif(screen, frames)
+        source = gifs.gif(frames, screen)
         check(chromium.animation(rendered(source), "image/gif"), chromium.animation(source, "image/gif"))
 
 
@@ -61,7 +62,7 @@ def test_an_apng_shows_what_its_source_shows(chromium: Chromium, kind: int, dept
     levels = [(200, 40, 90, 255), (20, 160, 220, 128), (250, 250, 250, 60), (5, 5, 5, 0)]
     colours = [tuple(257 * level for level in colour) if depth == 16 else colour for colour in levels]
     key = struct.pack(f">{1 if kind == 0 else 3}H", *colours[1][: 1 if kind == 0 else 3])
-    extra = b"" if kind == 6 else animations.chunk(b"tRNS" + key)
+    extra = b"" if kind == 6 else chunk(b"tRNS", key)
     for dispose, blend, shift in itertools.product(range(3), range(2), (0, 2)):
         place = (dispose + blend + shift) % 4
         parts = [

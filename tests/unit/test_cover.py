@@ -1,4 +1,4 @@
-"""Cropping and fitting by pixels: the middle is shown, upright and never enlarged, whatever the decoder shrank."""
+"""Cropping and fitting, compared by pixels: outputs are upright, centred and never enlarged."""
 
 from typing import Any
 
@@ -8,21 +8,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
-from imaging.limits import Limits
 from imaging.render import render
 from renditions import Rendition
 from tests.images import STORED, decoded, encoded, picture, turned
+from tests.unit.rendering import LIMITS, output_image
 
-LIMITS = Limits(1769 << 20)
 COVER: dict[str, Any] = {"fit": "cover"}
 
 
-def output(source: bytes, **options: Any) -> Image.Image:
-    return decoded(render(source, [Rendition("r", **options)], limits=LIMITS).outputs[0].body)
-
-
 def distance(got: Image.Image, shown: Image.Image, **options: Any) -> float:
-    """How far an output is on average from what the rendition asks of the picture."""
+    """Return the mean difference between an output and the rendition of the upright picture."""
     placement = Rendition("r", **options).place(shown.size)
     assert got.size == placement.size
     want = shown.resize(placement.size, Image.Resampling.BOX, box=placement.box)
@@ -52,11 +47,11 @@ def distance(got: Image.Image, shown: Image.Image, **options: Any) -> float:
         ("TIFF", {"compression": "tiff_lzw"}),
     ],
 )
-def test_every_orientation_is_placed_alike(
+def test_every_orientation_has_equal_outputs(
     image_format: str, encoding: dict[str, Any], orientation: int, options: dict[str, Any]
 ) -> None:
     shown = picture(301, 203)
-    assert distance(output(turned(shown, orientation, image_format, **encoding), **options), shown, **options) < 4
+    assert distance(output_image(turned(shown, orientation, image_format, **encoding), **options), shown, **options) < 4
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
@@ -68,16 +63,16 @@ def test_every_orientation_is_placed_alike(
     st.integers(1, 150),
     st.integers(1, 150),
 )
-def test_any_tile_of_any_picture_is_the_middle_of_it_and_never_enlarged(
+def test_a_cover_is_centred_and_never_enlarged(
     image_format: str, orientation: int, width: int, height: int, across: int, down: int
 ) -> None:
     shown = picture(width, height)
     encoding = {"quality": 95, "subsampling": 0} if image_format == "JPEG" else {}
     source = turned(shown, orientation, image_format, **encoding)
-    got = output(source, width=across, height=down, **COVER)
+    got = output_image(source, width=across, height=down, **COVER)
     assert got.width <= min(across, width)
     assert got.height <= min(down, height)
-    # Of a few pixels, half a pixel is much of the picture.
+    # In a tiny picture, half a pixel is a large difference.
     assert distance(got, shown, width=across, height=down, **COVER) < 6 + 400 / min(got.size)
 
 
@@ -91,10 +86,10 @@ def test_any_tile_of_any_picture_is_the_middle_of_it_and_never_enlarged(
         ((8, 8), (9, 9), (8, 8)),
     ],
 )
-def test_a_picture_that_is_smaller_than_its_tile_is_only_cropped(
+def test_a_picture_smaller_than_its_tile_is_only_cropped(
     image_format: str, size: tuple[int, int], tile: tuple[int, int], made: tuple[int, int]
 ) -> None:
-    assert output(encoded(picture(*size), image_format), width=tile[0], height=tile[1], **COVER).size == made
+    assert output_image(encoded(picture(*size), image_format), width=tile[0], height=tile[1], **COVER).size == made
 
 
 def test_one_decoding_serves_the_largest_of_several_renditions() -> None:
@@ -114,7 +109,7 @@ def test_one_decoding_serves_the_largest_of_several_renditions() -> None:
 
 @pytest.mark.parametrize("orientation", [1, 6])
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "I;16"])
-def test_a_rendition_looks_the_same_beside_others_as_alone(mode: str, orientation: int) -> None:
+def test_other_renditions_do_not_change_an_output(mode: str, orientation: int) -> None:
     noise = Image.effect_noise((1200, 800), 60)
     shown = Image.merge("RGB", [noise, ImageChops.offset(noise, 5), picture(1200, 800).getchannel("R")])
     wide = noise.convert("I").point(lambda level: level * 257 + 0).convert("I;16")
@@ -133,7 +128,7 @@ def test_a_rendition_looks_the_same_beside_others_as_alone(mode: str, orientatio
         assert np.abs(together - alone).mean() < (2 * 257 if mode == "I;16" else 2)
 
 
-def test_a_small_rendition_is_made_of_a_larger_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_small_rendition_is_made_from_a_larger_one(monkeypatch: pytest.MonkeyPatch) -> None:
     read = []
     resize = Image.Image.resize
 
@@ -153,7 +148,7 @@ def test_one_pixel_lines_at_the_edges_survive_full_size(orientation: int, scale:
     shown = Image.new("RGB", (64, 48), "white")
     shown.paste("black", (0, 0, 64, 1))
     shown.paste("black", (0, 0, 1, 48))
-    got = np.asarray(output(turned(shown, orientation, "PNG"), scale=scale).convert("L"))
+    got = np.asarray(output_image(turned(shown, orientation, "PNG"), scale=scale).convert("L"))
     assert got.shape == (48, 64)
     assert max(got[0, 30], got[30, 0]) < 40
     assert min(got[30, 63], got[47, 30]) > 215
@@ -165,11 +160,11 @@ def test_a_decoder_divides_by_the_displayed_sides(orientation: int) -> None:
     stored = Image.fromarray(random).resize((1280, 160), Image.Resampling.NEAREST).convert("RGB")
     exif = Image.Exif()
     exif[0x0112] = orientation
-    # Half of the sides that are seen, and an eighth or less of those that are stored.
+    # Half of the displayed sides, and an eighth or less of the stored sides.
     swaps = 5 <= orientation <= 8
-    options = {"width": 80} if swaps else {"height": 80}
+    options: dict[str, Any] = {"width": 80} if swaps else {"height": 80}
     jpeg, png = (
-        np.asarray(output(encoded(stored, image_format, exif=exif, **more), **options).convert("L"), dtype=int)
+        np.asarray(output_image(encoded(stored, image_format, exif=exif, **more), **options).convert("L"), dtype=int)
         for image_format, more in (("JPEG", {"quality": 95}), ("PNG", {}))
     )
     assert jpeg.shape == png.shape == ((640, 80) if swaps else (80, 640))

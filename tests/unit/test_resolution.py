@@ -1,4 +1,4 @@
-"""Pixels that are not square, as a fax has, stay so: viewers that heed it show the proportions that the source has."""
+"""Outputs keep the resolution of pixels that are not square, such as those of a fax."""
 
 import struct
 from typing import Any
@@ -6,47 +6,40 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from imaging.limits import Limits
-from imaging.render import Rendered, render
-from renditions import Rendition
-from tests.images import decoded, encoded, picture, turned
+from tests.images import encoded, picture, turned
 from tests.pngs import chunk
+from tests.unit.rendering import output_image, render_one
 
-LIMITS = Limits(1769 << 20)
 FAX = (204, 98)
 FORMATS = ["JPEG", "PNG", "TIFF", "BMP"]
 
 
-def rendered(source: bytes, to: str | None = None) -> Rendered:
-    return render(source, [Rendition("x", scale=0.5, format=to)], limits=LIMITS)
-
-
 def resolution(source: bytes, to: str | None = None) -> tuple[float, ...] | None:
-    """What the output says, rounded: a PNG has pixels a metre."""
-    said = decoded(rendered(source, to).outputs[0].body).info.get("dpi")
-    return said and tuple(round(float(number)) for number in said)
+    """Return the output's dots per inch, rounded because a PNG stores pixels per metre."""
+    dpi = output_image(source, to).info.get("dpi")
+    return dpi and tuple(round(float(number)) for number in dpi)
 
 
 @pytest.mark.parametrize("to", [None, "jpeg", "png"])
 @pytest.mark.parametrize("image_format", FORMATS)
-def test_pixels_that_are_not_square_stay_so(image_format: str, to: str | None) -> None:
+def test_the_resolution_of_pixels_that_are_not_square_is_kept(image_format: str, to: str | None) -> None:
     assert resolution(encoded(picture(), image_format, dpi=FAX), to) == FAX
 
 
 @pytest.mark.parametrize("to", ["webp", "avif"])
-def test_a_format_without_resolution_loses_it(to: str) -> None:
-    made = rendered(encoded(picture(), "TIFF", dpi=FAX), to)
-    assert made.lost == f"the resolution of 204 x 98 was left out: {to.upper()} has none"
+def test_a_format_without_resolution_reports_the_loss(to: str) -> None:
+    lost = render_one(encoded(picture(), "TIFF", dpi=FAX), to).lost
+    assert lost == f"the resolution of 204 x 98 was left out: {to.upper()} has none"
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "TIFF", "PNG"])
-def test_they_are_turned_with_the_image(image_format: str) -> None:
+def test_the_resolution_is_rotated_with_the_image(image_format: str) -> None:
     for orientation in (3, 6):
         source = turned(picture(), orientation, image_format, dpi=FAX)
         assert resolution(source) == (FAX if orientation == 3 else FAX[::-1])
 
 
-def test_pages_have_their_own() -> None:
+def test_each_page_keeps_its_resolution() -> None:
     pages: list[tuple[Image.Image, dict[str, Any]]] = [
         (picture(), {"dpi": FAX}),
         (picture(), {"dpi": (72, 72)}),
@@ -55,7 +48,7 @@ def test_pages_have_their_own() -> None:
     for page, options in pages:
         page.encoderinfo = options
     source = encoded(pages[0][0], "TIFF", save_all=True, append_images=[page for page, _ in pages[1:]])
-    image = decoded(rendered(source).outputs[0].body)
+    image = output_image(source)
     seen = []
     for number in range(3):
         image.seek(number)
@@ -64,7 +57,7 @@ def test_pages_have_their_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "there"),
+    ("options", "kept"),
     [
         ({}, None),
         ({"dpi": (200, 199)}, None),
@@ -76,8 +69,8 @@ def test_pages_have_their_own() -> None:
         ({"tiffinfo": {282: 100.0}}, None),
     ],
 )
-def test_only_what_makes_sense_is_kept(options: dict[str, Any], there: tuple[int, int] | None) -> None:
-    assert resolution(encoded(picture(), "TIFF", **options), "png") == there
+def test_only_a_valid_resolution_is_kept(options: dict[str, Any], kept: tuple[int, int] | None) -> None:
+    assert resolution(encoded(picture(), "TIFF", **options), "png") == kept
 
 
 def test_a_ratio_without_a_unit_is_kept() -> None:

@@ -1,4 +1,4 @@
-"""JPEGs that their decoder shrinks: the outputs lie where those of a full decode lie, and are as faithful."""
+"""JPEGs that their decoder shrinks: outputs have the position and the fidelity of a full decode."""
 
 import math
 from dataclasses import replace
@@ -10,12 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imaging.limits import Limits
 from imaging.render import render
 from renditions import Rendition
 from tests.images import STORED, decoded, encoded, turned
-
-LIMITS = Limits(1769 << 20)
+from tests.unit.rendering import LIMITS
 
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
@@ -30,7 +28,7 @@ renditions = st.one_of(
 
 
 def waves(width: int, height: int) -> Image.Image:
-    """A picture in which each channel has slopes where the others are flat, across and down."""
+    """Return a picture of phase-shifted waves: at every place some channel has a slope, across and down."""
     phases = np.arange(3) * math.tau / 3
     across = np.sin(math.tau * 4 * np.linspace(0, 1, width)[None, :, None] + phases)
     down = np.sin(math.tau * 3 * np.linspace(0, 1, height)[:, None, None] + phases)
@@ -38,7 +36,7 @@ def waves(width: int, height: int) -> Image.Image:
 
 
 def detailed(width: int, height: int) -> Image.Image:
-    """A grey picture with detail of every size, less of the finer, as photos have."""
+    """Return a grey picture with detail of every size, less of the finer, like a photo."""
     random = np.random.default_rng(5)
     layers = []
     steps = (2, 4, 8, 16, 32, 64, 128)
@@ -55,7 +53,7 @@ def outputs(source: bytes, *asked: Rendition) -> list[Pixels]:
 
 
 def displacement(got: Pixels, want: Pixels) -> float:
-    """How far, in pixels, the worst outer quarter of a picture is from where it should be: least squares, by slopes."""
+    """Return the largest offset, in pixels, of an outer quarter of a picture: least squares over its slopes."""
     down, across = np.gradient(want, axis=(0, 1))
     height, width = (max(2, side // 4) for side in want.shape[:2])
     found: list[float] = []
@@ -66,18 +64,18 @@ def displacement(got: Pixels, want: Pixels) -> float:
 
 
 def fidelity(got: Pixels, want: Pixels) -> float:
-    """The PSNR of a picture, in dB."""
+    """Return the PSNR of a picture, in dB."""
     return 10 * math.log10(255**2 / max(1e-3, float(np.square(got - want).mean())))
 
 
 def is_decoders_half(rendition: Rendition, size: tuple[int, int]) -> bool:
-    """Whether an output is what the decoder made of odd sides, which docs/images.md lists as a limit."""
+    """Tell whether the decoder halved odd sides, which docs/images.md lists as a limit."""
     return rendition.fit == "inside" and rendition.place(size).size == (-(-size[0] // 2), -(-size[1] // 2))
 
 
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(sides, sides, st.sampled_from(list(STORED)), st.booleans(), st.lists(renditions, min_size=1, max_size=3))
-def test_every_output_lies_where_that_of_a_full_decode_does(
+def test_an_output_has_the_position_of_a_full_decode(
     width: int, height: int, orientation: int, progressive: bool, asked: list[Rendition]
 ) -> None:
     options: dict[str, Any] = {"quality": 95, "subsampling": 0, "progressive": progressive}
@@ -91,7 +89,7 @@ def test_every_output_lies_where_that_of_a_full_decode_does(
 
 
 @pytest.mark.parametrize("width", [400, 250, 249, 240, 160, 125, 124, 100, 64])
-def test_an_output_is_as_faithful_as_that_of_a_full_decode(width: int) -> None:
+def test_an_output_has_the_fidelity_of_a_full_decode(width: int) -> None:
     shown = detailed(1001, 701)
     source = encoded(shown, quality=92)
     rendition = Rendition("r", width=width, format="jpeg")
