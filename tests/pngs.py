@@ -1,4 +1,4 @@
-"""PNGs of every colour type and depth, written chunk by chunk: Pillow writes few of them, and none that is damaged."""
+"""PNGs of every colour type and depth, written chunk by chunk: Pillow writes few of them, and no damaged ones."""
 
 import struct
 import zlib
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 Samples = np.ndarray[Any, np.dtype[Any]]
-"""Height by width by channels, from 0 to the highest level of the depth."""
+"""Axes height, width and channel; levels from 0 to the maximum of the depth."""
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -16,7 +16,7 @@ CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
 
 def chunk(kind: bytes, data: bytes = b"", *, damage: int = 0) -> bytes:
-    """A chunk whose checksum differs by ``damage`` from the right one."""
+    """Return a chunk; ``damage`` is XORed with its checksum."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data) ^ damage)
 
 
@@ -26,7 +26,7 @@ def header(samples: Samples, colour_type: int, depth: int, *, interlaced: bool =
 
 
 def filtered(samples: Samples, depth: int, *, interlaced: bool = False) -> bytes:
-    """The rows as a PNG deflates them: filter 0 before each, samples of less than a byte packed."""
+    """Return the rows before compression: each begins with filter 0, and samples below 8 bits are packed."""
     parts = []
     for left, top, across, down in ADAM7 if interlaced else ((0, 0, 1, 1),):
         rows = samples[top::down, left::across]
@@ -48,7 +48,7 @@ def png(
     stream: bytes | None = None,
     end: bytes | None = None,
 ) -> bytes:
-    """A PNG with ``before`` between header and pixels, and with another zlib stream or ending where one is given."""
+    """Return a PNG with ``before`` in front of the pixels, and another zlib stream or end if they are given."""
     stream = zlib.compress(filtered(samples, depth, interlaced=interlaced)) if stream is None else stream
     end = chunk(b"IEND") if end is None else end
     start = SIGNATURE + header(samples, colour_type, depth, interlaced=interlaced)
@@ -56,11 +56,11 @@ def png(
 
 
 def blocks(colour_type: int, depth: int, *, side: int = 8) -> Samples:
-    """Four by three blocks of random samples, which a decoder must give back exactly."""
+    """Return four by three blocks of random samples."""
     levels = np.random.default_rng(10 * colour_type + depth).integers(0, 1 << depth, (3, 4, CHANNELS[colour_type]))
     return np.kron(levels, np.ones((side, side, 1), int))
 
 
 def key(levels: Samples) -> bytes:
-    """The chunk that makes one grey or colour transparent."""
+    """Return the tRNS chunk that makes one grey level or colour transparent."""
     return chunk(b"tRNS", levels.astype(">u2").tobytes())

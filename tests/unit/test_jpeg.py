@@ -1,4 +1,4 @@
-"""Damaged and unusual JPEGs: one that lacks no row is resized, and what was forgiven is said; others are rejected."""
+"""Damaged and unusual JPEGs: resized if no row is missing, with the ignored damage reported; otherwise rejected."""
 
 import io
 import struct
@@ -10,14 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from errors import Reason, RejectedError
+from errors import Reason
 from imaging.formats import jpeg_segments
-from imaging.limits import Limits
-from imaging.render import Rendered, render
-from renditions import Rendition
-from tests.images import decoded, encoded, picture
+from tests.images import encoded, picture
+from tests.unit.rendering import output_image, rejection, render_one
 
-LIMITS = Limits(1769 << 20)
 END_MISSING = "the end marker is missing and was added"
 NOISE = Image.fromarray(
     np.kron(np.random.default_rng(0).integers(0, 256, (24, 36, 3)), np.ones((4, 4, 1))).astype(np.uint8)
@@ -31,55 +28,46 @@ KINDS: dict[str, dict[str, Any]] = {
     "4:4:4": {"subsampling": 0},
 }
 WIDTHS = (18, 72)
-"""Of an eighth, which its decoder makes, and of a half."""
-
-
-def made(source: bytes, **size: Any) -> Rendered:
-    return render(source, [Rendition("x", **(size or {"scale": 0.5}))], limits=LIMITS)
-
-
-def is_refused(source: bytes, width: int) -> bool:
-    with pytest.raises(RejectedError) as caught:
-        made(source, width=width)
-    return caught.value.reason is Reason.CORRUPT
+"""An eighth, which the decoder makes, and a half."""
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 @pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
-def test_only_the_end_marker_may_be_missing(options: dict[str, Any], mode: str, width: int) -> None:
+def test_a_missing_end_marker_is_added_and_reported(options: dict[str, Any], mode: str, width: int) -> None:
     whole = encoded(NOISE.convert(mode), **options)
     for source in (whole[:-2], whole[:-1], whole[:-2] + bytes(9000), whole[:-1] + bytes(1)):
-        forgiven = made(source, width=width)
-        assert (forgiven.outputs, forgiven.lost) == (made(whole, width=width).outputs, END_MISSING)
+        forgiven = render_one(source, width=width)
+        assert (forgiven.outputs, forgiven.lost) == (render_one(whole, width=width).outputs, END_MISSING)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
-def test_what_lacks_rows_is_a_rejection_whatever_it_is_filled_up_with(options: dict[str, Any], width: int) -> None:
+def test_missing_rows_are_rejected_with_any_padding(options: dict[str, Any], width: int) -> None:
     whole = encoded(NOISE, **options)
     start = whole.rindex(b"\xff\xda") + 14
-    # An eighth of a sequential one shows the means of blocks: nothing is made of the rest of the last one.
+    # At an eighth, a sequential JPEG is decoded from the means of blocks: the rest of the last block is not read.
     unseen = 400 if width == WIDTHS[0] and "progressive" not in options else 0
     for end in (*range(len(whole) - unseen - 12, len(whole) - unseen - 2), (start + len(whole)) // 2, start):
         for filling in (b"", bytes(9000)):
-            assert is_refused(whole[:end] + filling, width)
+            assert rejection(whole[:end] + filling, width=width).reason is Reason.CORRUPT
 
 
 @pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
-def test_what_follows_the_end_is_nothing(options: dict[str, Any]) -> None:
+def test_bytes_after_the_end_marker_are_ignored(options: dict[str, Any]) -> None:
     whole = encoded(NOISE, **options)
-    film = np.random.default_rng(1).integers(0, 256, 300_000, dtype=np.uint8).tobytes()
-    for trailer in (film + b"\xff\xda" + film, film + b"\xff\xd9" + film + b"\xff\xda\0", bytes(99), whole[:900]):
-        assert (made(whole + trailer).outputs, made(whole + trailer).lost) == (made(whole).outputs, "")
+    noise = np.random.default_rng(1).integers(0, 256, 300_000, dtype=np.uint8).tobytes()
+    for trailer in (noise + b"\xff\xda" + noise, noise + b"\xff\xd9" + noise + b"\xff\xda\0", bytes(99), whole[:900]):
+        rendered = render_one(whole + trailer)
+        assert (rendered.outputs, rendered.lost) == (render_one(whole).outputs, "")
 
 
-def test_a_progressive_jpeg_that_ends_behind_a_scan_is_a_rejection() -> None:
+def test_a_progressive_jpeg_that_ends_after_a_scan_is_rejected() -> None:
     whole = encoded(NOISE, progressive=True)
     scans = [place for place in range(len(whole)) if whole[place : place + 2] == b"\xff\xda"]
     assert len(scans) > 5
     for start in scans[1:]:
-        assert is_refused(whole[:start], 18)
+        assert rejection(whole[:start], width=18).reason is Reason.CORRUPT
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -102,10 +90,10 @@ def test_the_first_profile_of_several_is_applied(count: int) -> None:
         ([part[:12] + bytes([part[12] - 1]) + part[13:] for part in parts], False),
         ([b"ICC_PROFILE\0\1\0" + profile], False),
     ]:
-        segments = b"".join(b"\xff\xe2" + struct.pack(">H", 2 + len(part)) + part for part in order)
+        segments = b"".join(segment(0xE2, part) for part in order)
         source = encoded(picture())
-        (output,) = made(source[:2] + segments + source[2:]).outputs
-        assert decoded(output.body).info.get("icc_profile") == (profile if is_kept else None)
+        kept = output_image(source[:2] + segments + source[2:]).info.get("icc_profile")
+        assert kept == (profile if is_kept else None)
 
 
 def segment(kind: int, content: bytes) -> bytes:
@@ -125,15 +113,13 @@ BLOCKS = b"Photoshop 3.0\0" + b"8BIM\4\4\0\0\0\0\0\0"
     ],
 )
 @pytest.mark.parametrize("missing", [0, 2])
-def test_a_segment_that_is_cut_off_is_ignored_and_said(
-    name: str, kind: int, contents: list[bytes], missing: int
-) -> None:
+def test_a_truncated_segment_is_ignored_and_reported(name: str, kind: int, contents: list[bytes], missing: int) -> None:
     whole = encoded(NOISE)
     for content in contents:
-        # Two, for what stands before and between them.
+        # Two of them: the first has other segments on both sides.
         cut_off = whole[:2] + segment(0xFE, b"us") + 2 * segment(kind, content) + whole[2 : len(whole) - missing]
-        forgiven = made(cut_off, width=18)
-        assert forgiven.outputs == made(whole, width=18).outputs
+        forgiven = render_one(cut_off, width=18)
+        assert forgiven.outputs == render_one(whole, width=18).outputs
         assert f"the segment {name} is damaged and was ignored" in forgiven.lost
 
 
@@ -141,11 +127,11 @@ def test_a_segment_that_is_cut_off_is_ignored_and_said(
     "content",
     [b"JFIF\0\1\2", b"JFXX", b"ICC_PROFILE\0\1\1", b"ICC_PROFILE", BLOCKS, b"8BIM\4\4", b"Adobe\0\x64", b"Adob", b""],
 )
-def test_a_segment_that_pillow_takes_is_kept(content: bytes) -> None:
+def test_a_segment_that_pillow_accepts_is_kept(content: bytes) -> None:
     for kind in jpeg_segments.BREAKING:
         source = b"\xff\xd8" + segment(kind, content) + encoded(NOISE)[2:]
         assert jpeg_segments.read_structure(source).damaged == {}
-        assert made(source, width=18).lost == ""
+        assert render_one(source, width=18).lost == ""
 
 
 @given(st.data())
@@ -173,6 +159,6 @@ def test_all_scans_of_every_encoder_are_found() -> None:
     assert not jpeg_segments.has_all_scans(b"\xff\xd8")
 
 
-def test_tables_that_are_cut_off_are_none() -> None:
+def test_a_truncated_table_is_ignored() -> None:
     whole = b"\xff\xdb\0\x43\1" + bytes(range(64))
     assert jpeg_segments.tables(b"\xff\xd8" + whole + b"\xff\xdb\0\x43\2" + bytes(9)) == {1: list(range(64))}

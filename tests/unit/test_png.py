@@ -1,4 +1,4 @@
-"""Damaged and unusual PNGs: what browsers show is resized and what was ignored is said; a truncated one is rejected."""
+"""Damaged and unusual PNGs: resized if browsers show them, with the ignored damage reported; rejected if truncated."""
 
 import struct
 import zlib
@@ -9,16 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from errors import MalformedError, Reason, RejectedError
+from errors import MalformedError, Reason
 from imaging.formats import png_chunks
-from imaging.limits import Limits
-from imaging.render import Rendered, render
-from renditions import Rendition
+from imaging.render import Rendered
 from tests import pngs
 from tests.images import decoded, encoded
 from tests.pngs import Samples, chunk
+from tests.unit.rendering import rejection, render_one
 
-LIMITS = Limits(1769 << 20)
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 SAMPLES = pngs.blocks(2, 8)
 STREAM = zlib.compress(pngs.filtered(SAMPLES, 8))
@@ -33,38 +31,35 @@ COLOURS = {
     b"tRNS": SAMPLES[0, 0].astype(">u2").tobytes(),
     b"eXIf": b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0",
 }
-"""Each of them changes what is shown; the last turns it."""
+"""Chunks that change the look; eXIf rotates the image."""
 
 
 def whole(source: bytes) -> Rendered:
-    return render(source, [Rendition("whole", scale=1)], limits=LIMITS)
+    return render_one(source, scale=1)
 
 
 def shown(source: bytes) -> Samples:
-    (output,) = whole(source).outputs
-    return np.asarray(decoded(output.body).convert("RGBA")).astype(int)
+    return pixels(whole(source))
 
 
-def rejection(source: bytes) -> RejectedError:
-    with pytest.raises(RejectedError) as caught:
-        whole(source)
-    return caught.value
+def pixels(rendered: Rendered) -> Samples:
+    return np.asarray(decoded(rendered.outputs[0].body).convert("RGBA")).astype(int)
 
 
 @pytest.mark.parametrize("interlaced", [False, True])
 @pytest.mark.parametrize(("colour_type", "depth"), [(0, 1), (0, 2), (0, 4), (0, 8), (0, 16), (2, 8), (2, 16)])
-def test_one_colour_alone_is_transparent(colour_type: int, depth: int, interlaced: bool) -> None:
+def test_only_the_colour_key_is_transparent(colour_type: int, depth: int, interlaced: bool) -> None:
     samples = pngs.blocks(colour_type, depth)
     transparent = samples[0, 8]
     if depth == 16:
-        # As near as two colours can be, in either byte.
+        # The nearest other colours: one differs in the low byte, one in the high byte.
         samples[0:8, 0:8], samples[0:8, 16:24] = transparent ^ 1, transparent ^ 256
     source = pngs.png(samples, colour_type, depth, interlaced=interlaced, before=pngs.key(transparent))
     wanted = np.where((samples == transparent).all(axis=2), 0, 255)
     assert np.array_equal(shown(source)[..., 3], wanted)
 
 
-def test_a_small_16_bit_grey_with_a_transparent_level_is_written() -> None:
+def test_a_small_16_bit_grey_with_a_colour_key_stays_small() -> None:
     samples = pngs.blocks(0, 16, side=2)
     source = pngs.png(samples, 0, 16, before=pngs.key(samples[0, 0]))
     assert len(whole(source).outputs[0].body) < 2 * len(source)
@@ -72,36 +67,32 @@ def test_a_small_16_bit_grey_with_a_transparent_level_is_written() -> None:
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4])
-def test_a_transparent_level_that_no_pixel_can_have_is_none(depth: int) -> None:
+def test_a_colour_key_beyond_the_depth_is_ignored(depth: int) -> None:
     samples = pngs.blocks(0, depth)
     source = pngs.png(samples, 0, depth, before=chunk(b"tRNS", struct.pack(">H", 1 << depth)))
     assert shown(source)[..., 3].min() == 255
 
 
 @pytest.mark.parametrize("extra", [0, 1, 5])
-def test_more_transparent_entries_than_the_palette_has_fail_nothing(extra: int) -> None:
+def test_more_alpha_entries_than_colours_are_ignored(extra: int) -> None:
     samples = np.kron(np.arange(4).reshape(1, 4, 1), np.ones((8, 8, 1), int))
     before = chunk(b"PLTE", bytes(range(12))) + chunk(b"tRNS", bytes([0, 255, 0, 255] + [7] * extra))
     assert shown(pngs.png(samples, 3, 2, before=before))[4, ::8, 3].tolist() == [0, 255, 0, 255]
 
 
-def seen(made: Rendered) -> tuple[Samples, dict[str, object]]:
-    """The pixels of the output, and what is said of their colours."""
-    image = decoded(made.outputs[0].body)
-    said = {name: image.info.get(name) for name in ("gamma", "chromaticity", "icc_profile")}
-    return np.asarray(image.convert("RGBA")).astype(int), said
-
-
 def are_alike(one: Rendered, other: Rendered) -> bool:
-    return seen(one)[1] == seen(other)[1] and np.array_equal(seen(one)[0], seen(other)[0])
+    """Tell whether two outputs have equal pixels and equal colour metadata."""
+    first, second = (decoded(rendered.outputs[0].body).info for rendered in (one, other))
+    has_equal_info = all(first.get(key) == second.get(key) for key in ("gamma", "chromaticity", "icc_profile"))
+    return has_equal_info and np.array_equal(pixels(one), pixels(other))
 
 
 @pytest.mark.parametrize("kind", COLOURS)
-def test_a_damaged_chunk_is_ignored_and_named(kind: bytes) -> None:
+def test_a_damaged_chunk_is_ignored_and_reported(kind: bytes) -> None:
     data, good = COLOURS[kind], whole(GOOD)
     described = whole(pngs.png(SAMPLES, 2, 8, before=chunk(kind, data)))
     assert described.lost == ""
-    # Which output is the one of sRGB is not said.
+    # sRGB is the default, so its chunk changes nothing.
     assert are_alike(described, good) == (kind == b"sRGB")
     cut = {b"iCCP": data[:5], b"eXIf": None}.get(kind, data[1:])
     for damaged in [chunk(kind, data, damage=1), *([chunk(kind, cut)] if cut is not None else [])]:
@@ -113,12 +104,13 @@ def test_a_damaged_chunk_is_ignored_and_named(kind: bytes) -> None:
 @pytest.mark.parametrize(
     "before", [chunk(b"bKGD", b"\0"), chunk(b"bKGD"), chunk(b"prVt", b"x", damage=1), chunk(b"tEXt", b"a\0b", damage=1)]
 )
-def test_what_is_not_used_may_be_damaged(before: bytes) -> None:
-    made = whole(pngs.png(SAMPLES, 2, 8, before=before))
-    assert (made.lost, np.array_equal(shown(pngs.png(SAMPLES, 2, 8, before=before))[..., :3], SAMPLES)) == ("", True)
+def test_damage_to_unused_chunks_is_ignored(before: bytes) -> None:
+    rendered = whole(pngs.png(SAMPLES, 2, 8, before=before))
+    assert rendered.lost == ""
+    assert np.array_equal(pixels(rendered)[..., :3], SAMPLES)
 
 
-def test_only_the_first_of_a_kind_counts_and_only_before_the_pixels() -> None:
+def test_only_the_first_chunk_of_a_type_before_the_pixels_is_used() -> None:
     one, other = (chunk(b"tRNS", SAMPLES[0, column].astype(">u2").tobytes()) for column in (0, 8))
     assert np.array_equal(
         shown(pngs.png(SAMPLES, 2, 8, before=one + other)), shown(pngs.png(SAMPLES, 2, 8, before=one))
@@ -129,13 +121,13 @@ def test_only_the_first_of_a_kind_counts_and_only_before_the_pixels() -> None:
 @pytest.mark.parametrize(
     "end", [b"", chunk(b"IEND")[:7], chunk(b"IEND", damage=1), b"rubbish " * 3, chunk(b"IEND") + b"x"]
 )
-def test_what_follows_the_pixels_may_be_missing_or_rubbish(end: bytes) -> None:
+def test_bytes_after_the_pixels_may_be_missing_or_arbitrary(end: bytes) -> None:
     assert np.array_equal(shown(pngs.png(SAMPLES, 2, 8, end=end))[..., :3], SAMPLES)
 
 
 @pytest.mark.parametrize("interlaced", [False, True])
 @pytest.mark.parametrize(("colour_type", "depth"), [(0, 1), (0, 16), (2, 8), (3, 4), (4, 8), (6, 16)])
-def test_a_wrong_checksum_of_good_pixels_is_ignored_and_said(colour_type: int, depth: int, interlaced: bool) -> None:
+def test_a_wrong_adler_32_is_ignored_and_reported(colour_type: int, depth: int, interlaced: bool) -> None:
     samples = pngs.blocks(colour_type, depth, side=7)
     palette = chunk(b"PLTE", bytes(range(48))) if colour_type == 3 else b""
     stream = zlib.compress(pngs.filtered(samples, depth, interlaced=interlaced))
@@ -176,12 +168,12 @@ def test_a_wrong_checksum_of_good_pixels_is_ignored_and_said(colour_type: int, d
         *("pixels in two places", "header cut"),
     ],
 )
-def test_what_loses_pixels_is_a_rejection(source: bytes) -> None:
+def test_missing_or_damaged_pixels_are_rejected(source: bytes) -> None:
     assert rejection(source).reason is Reason.CORRUPT
 
 
 def without_a_row(apng: bytes, number: int) -> bytes:
-    """The animation with one row less in one of its frames, as announced in ``fdAT`` chunks."""
+    """Remove the last row of a frame that is stored in an ``fdAT`` chunk."""
     parts, found = [apng[:8]], 0
     for part in png_chunks.chunks(apng):
         data = apng[part.start + 8 : part.end - 4]
@@ -196,8 +188,8 @@ def without_a_row(apng: bytes, number: int) -> bytes:
 
 @pytest.mark.parametrize("interlaced", [False, True])
 @pytest.mark.parametrize(("colour_type", "depth"), [(0, 1), (0, 16), (2, 8), (3, 4), (4, 8), (6, 16)])
-def test_a_stream_that_ends_between_two_rows_is_a_rejection(colour_type: int, depth: int, interlaced: bool) -> None:
-    # Of bright samples, so that the black of a missing row is none of them.
+def test_a_stream_that_ends_between_two_rows_is_rejected(colour_type: int, depth: int, interlaced: bool) -> None:
+    # No sample is black, so a missing row differs from all of them.
     samples = pngs.blocks(colour_type, depth) | 1
     palette = chunk(b"PLTE", bytes(range(48))) if colour_type == 3 else b""
     rows = pngs.filtered(samples, depth, interlaced=interlaced)
@@ -206,14 +198,14 @@ def test_a_stream_that_ends_between_two_rows_is_a_rejection(colour_type: int, de
         assert rejection(source).reason is Reason.CORRUPT
 
 
-def test_what_is_black_at_its_bottom_is_an_image() -> None:
+def test_a_black_image_does_not_look_truncated() -> None:
     for interlaced in (False, True):
         assert not shown(pngs.png(SAMPLES * 0, 2, 8, interlaced=interlaced))[..., :3].any()
     assert not whole(encoded(Image.new("RGBA", (9, 9)), "PNG")).lost
 
 
 @pytest.mark.parametrize("has_default", [False, True])
-def test_a_frame_that_lacks_a_row_is_a_rejection(has_default: bool) -> None:
+def test_a_frame_that_lacks_a_row_is_rejected(has_default: bool) -> None:
     frames = [Image.fromarray(SAMPLES.astype(np.uint8)).rotate(90 * turn) for turn in range(3)]
     source = encoded(frames[0], "PNG", save_all=True, append_images=frames[1:], default_image=has_default)
     assert len(whole(source).outputs) == 1
@@ -225,16 +217,16 @@ def test_a_frame_that_lacks_a_row_is_a_rejection(has_default: bool) -> None:
     ("codes", "lost"),
     [
         (b"\x09\x10\0\1", "the chunk cICP (primaries 9, transfer function 16) was ignored"),
-        # As if it were not there.
+        # sRGB.
         (b"\x01\x0d\0\1", ""),
         (b"\x09\x10", "the chunk cICP is damaged and was ignored"),
     ],
 )
-def test_colours_that_are_given_by_numbers_are_said_to_be_lost(codes: bytes, lost: str) -> None:
+def test_a_cicp_chunk_is_reported_as_lost(codes: bytes, lost: str) -> None:
     assert whole(pngs.png(SAMPLES, 2, 8, before=chunk(b"cICP", codes))).lost == lost
 
 
-def test_what_stands_behind_the_pixels_changes_nothing() -> None:
+def test_headers_and_palettes_after_the_pixels_are_ignored() -> None:
     samples, palette = pngs.blocks(3, 2), chunk(b"PLTE", bytes(range(12)))
     late = chunk(b"PLTE", bytes(12)) + pngs.header(samples, 0, 8) + chunk(b"IEND")
     plain, source = (pngs.png(samples, 3, 2, before=palette, end=end) for end in (None, late))
