@@ -1,4 +1,4 @@
-"""What Chromium shows of an image: its pixels and its animation, read from Chromium's own decoders."""
+"""Reads the pixels and animations of images with Chromium's own decoders."""
 
 import base64
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 from playwright.sync_api import Browser, Page
 
 ORIGIN = "https://judge.test/"
-"""Served by the test itself. Decoders of animations are open only to pages of a secure origin."""
+"""Served by the test itself. ImageDecoder exists only on pages of a secure origin."""
 
 SCRIPT = """
 const bytes = text => Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
@@ -25,7 +25,7 @@ window.still = async text => {
     const url = URL.createObjectURL(new Blob([bytes(text)]));
     const image = new Image();
     image.src = url;
-    try { await image.decode(); } catch (error) { return null; }
+    await image.decode();
     return read(image, image.naturalWidth, image.naturalHeight);
 };
 window.frames_of = async (text, type) => {
@@ -48,9 +48,9 @@ class Shown:
     """One frame.
 
     Attributes:
-        pixels: Height by width by 4: red, green, blue and alpha, not premultiplied. Where alpha is low, colours are
-            rough: Chromium keeps premultiplied bytes.
-        milliseconds: How long the frame is shown; None in a still.
+        pixels: Height by width by 4: red, green, blue and alpha, not premultiplied. Chromium holds premultiplied bytes,
+            so colours with a low alpha are inexact.
+        milliseconds: The duration of the frame; None in a still.
 
     """
 
@@ -60,7 +60,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Animation:
-    """All frames, and how often they are played; 0 is for ever."""
+    """All frames, and how often they are played; 0 repeats them forever."""
 
     frames: list[Shown]
     plays: int
@@ -76,13 +76,17 @@ class Chromium:
         )
         self._page.goto(ORIGIN)
 
-    def still(self, body: bytes) -> Shown | None:
-        """The image as a page shows it: upright, in sRGB, the first frame of several; None if it shows nothing."""
-        shown = self._page.evaluate("text => still(text)", base64.b64encode(body).decode())
-        return _shown(shown) if shown else None
+    def still(self, body: bytes) -> Shown:
+        """Return the image as a page shows it: upright, in sRGB, the first frame of an animation.
+
+        Raises:
+            playwright.sync_api.Error: Chromium cannot decode the image.
+
+        """
+        return _shown(self._page.evaluate("text => still(text)", base64.b64encode(body).decode()))
 
     def animation(self, body: bytes, media_type: str) -> Animation:
-        """Every frame, composed; not turned by EXIF.
+        """Return every frame, composed but not turned by EXIF.
 
         Raises:
             playwright.sync_api.Error: Chromium cannot decode a frame.

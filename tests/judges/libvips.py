@@ -1,4 +1,4 @@
-"""What libvips reads in an image, which shares no code with Pillow beyond the codecs' own libraries."""
+"""Reads pixels with libvips, which shares only the codecs' libraries with Pillow."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pyvips
 
 
 def pixels(body: bytes, page: int = 0) -> np.ndarray[Any, np.dtype[Any]]:
-    """Height by width by bands, in the file's own depth; a still, or one page.
+    """Return height by width by bands in the file's own depth, of a still or one page.
 
     Raises:
         pyvips.Error: libvips cannot read it.
@@ -19,7 +19,7 @@ def pixels(body: bytes, page: int = 0) -> np.ndarray[Any, np.dtype[Any]]:
 
 
 def srgb(body: bytes, page: int = 0) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Height by width by 3 or 4, in 8-bit sRGB by the file's own profile; turned upright.
+    """Return height by width by 3 or 4 in 8-bit sRGB, converted by the file's profile and turned upright.
 
     Raises:
         pyvips.Error: libvips cannot read it.

@@ -1,4 +1,4 @@
-"""Bitmaps of every header and layout of pixels: what we write of them shows in Chromium what the source shows there."""
+"""Bitmaps of every header and pixel layout: Chromium shows each output as it shows the source."""
 
 import itertools
 import struct
@@ -30,13 +30,13 @@ MASKS = {
 V4 = 108
 HEADERS = (40, 52, bmp_header.V3, V4, bmp_header.V5)
 MOST = 4
-"""Of 255: what rounding makes of five bits, and of colours of which little is seen."""
+"""The largest difference, of 255: five bits, and colours with a low alpha, are rounded."""
 
 
 def bitmap(
     name: str, header: int, compression: int, *, profile: bytes = b"", colours: bytes = bmp_header.SRGB
 ) -> bytes:
-    """Blocks of random pixels, from the bottom to the top, as few programs write them."""
+    """Return blocks of random pixels, with the rows from the bottom to the top."""
     bits, *masks = MASKS[name]
     blocks = np.random.default_rng(bits).integers(0, 1 << bits, (3, 4), dtype=np.uint64)
     data = np.kron(blocks, np.ones((8, 8), np.uint64)).astype(f"<u{bits // 8}").tobytes()
@@ -52,17 +52,15 @@ def bitmap(
 
 
 def swapped() -> bytes:
-    """A profile in which red is blue: its tags have changed places."""
+    """Return a profile that exchanges red and blue."""
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     return profile.replace(b"rXYZ", b"none").replace(b"bXYZ", b"rXYZ").replace(b"none", b"bXYZ")
 
 
-def check(chromium: Chromium, source: bytes) -> str:
-    """Tell how far what is written is from what the source shows."""
+def compare(chromium: Chromium, source: bytes) -> str:
+    """Return how much the output differs from the source, or nothing."""
     (output,) = render(source, [Rendition("same", scale=1)], limits=LIMITS).outputs
     wanted, got = (chromium.still(body) for body in (source, output.body))
-    assert wanted is not None
-    assert got is not None
     difference = np.abs(got.pixels.astype(int) - wanted.pixels)
     difference[..., :3] = difference[..., :3] * (wanted.pixels[..., 3:] / 255)
     return f"it differs by {difference.max()}" if difference.max() > MOST else ""
@@ -72,24 +70,24 @@ def test_every_layout_is_shown(chromium: Chromium) -> None:
     wrong = []
     for name, header, compression in itertools.product(MASKS, HEADERS, (bmp_header.PLAIN, bmp_header.MASKED)):
         if name == "A4B4G4R4" and header < bmp_header.V3 and compression == bmp_header.MASKED:
-            # Without a mask of alpha it is another layout, which is rejected.
+            # Without a mask for alpha, this is another layout, which is rejected.
             continue
         if compression == bmp_header.PLAIN and MASKS[name][0] == 32 and MASKS[name][4] and header >= V4:
-            # Chromium takes for alpha what is not used, as Microsoft's document says and other programs have it.
+            # Chromium reads the fourth byte as alpha. Microsoft's documentation and other programs ignore it.
             continue
-        if fault := check(chromium, bitmap(name, header, compression)):
+        if fault := compare(chromium, bitmap(name, header, compression)):
             wrong.append((name, header, compression, fault))
     assert wrong == []
 
 
-def test_a_profile_is_shown_and_kept(chromium: Chromium) -> None:
+def test_a_profile_is_applied_and_kept(chromium: Chromium) -> None:
     profile = swapped()
     for name, space in itertools.product(("A1R5G5B5", "X8R8G8B8"), (bmp_header.EMBEDDED, bmp_header.SRGB)):
         source = bitmap(name, bmp_header.V5, bmp_header.MASKED, profile=profile, colours=space)
-        assert check(chromium, source) == ""
+        assert compare(chromium, source) == ""
         (output,) = render(source, [Rendition("same", scale=1)], limits=LIMITS).outputs
         assert output.body.endswith(profile) is (space == bmp_header.EMBEDDED)
     few = bmp_header.add_v5_header(encoded(picture().quantize(16), "BMP"), profile, has_alpha=False)
-    assert check(chromium, few) == ""
+    assert compare(chromium, few) == ""
     (output,) = render(few, [Rendition("half", scale=0.5)], limits=LIMITS).outputs
     assert (decoded(output.body).mode, output.body[-len(profile) :]) == ("P", profile)

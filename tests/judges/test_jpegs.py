@@ -1,4 +1,4 @@
-"""JPEGs of every kind: what we write of them shows in Chromium what the source shows there."""
+"""JPEGs of every kind: Chromium shows each output as it shows the source."""
 
 import struct
 from typing import Any
@@ -19,7 +19,7 @@ LIMITS = Limits(1769 << 20)
 SIZE = (128, 96)
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 CODER = 4
-"""What the coder may change of the picture on average, of 255: a swapped or inverted channel changes 30 and more."""
+"""The largest mean difference that the codec may cause, of 255: a swapped or inverted channel causes 30 and more."""
 
 
 def outputs(source: bytes) -> list[bytes]:
@@ -28,13 +28,10 @@ def outputs(source: bytes) -> list[bytes]:
 
 
 def check(chromium: Chromium, source: bytes, shown_as: bytes | None = None) -> None:
-    """Compare what Chromium shows of both outputs to what it shows of the source, or of another one."""
+    """Compare both outputs in Chromium with the source, or with ``shown_as``."""
     wanted = chromium.still(shown_as or source)
-    assert wanted is not None
     height, width, _ = wanted.pixels.shape
     whole, half = (chromium.still(body) for body in outputs(source))
-    assert whole is not None
-    assert half is not None
     assert whole.pixels.shape == wanted.pixels.shape
     assert np.abs(whole.pixels.astype(int) - wanted.pixels).mean() < CODER
     means = wanted.pixels[: height // 2 * 2, : width // 2 * 2].reshape(height // 2, 2, width // 2, 2, 4).mean((1, 3))
@@ -51,45 +48,45 @@ def segment(kind: int, data: bytes) -> bytes:
     [{}, {"progressive": True}, {"optimize": True}, {"restart_marker_blocks": 3}, {"restart_marker_rows": 1}],
     ids=repr,
 )
-def test_every_coding_of_every_mode_is_shown(chromium: Chromium, mode: str, options: dict[str, Any]) -> None:
+def test_every_coding_of_every_mode_is_read(chromium: Chromium, mode: str, options: dict[str, Any]) -> None:
     check(chromium, encoded(picture(*SIZE, mode), quality=90, **options))
 
 
 @pytest.mark.parametrize("subsampling", ["444", "422", "420", "440", "411"])
-def test_every_subsampling_is_shown(chromium: Chromium, subsampling: str) -> None:
+def test_every_subsampling_is_read(chromium: Chromium, subsampling: str) -> None:
     check(chromium, bytes(imagecodecs.jpeg8_encode(np.asarray(picture(*SIZE)), level=90, subsampling=subsampling)))
 
 
 @pytest.mark.parametrize("subsampling", ["444", "420"])
-def test_red_green_and_blue_that_are_stored_as_such_are_shown(chromium: Chromium, subsampling: str) -> None:
+def test_rgb_that_is_stored_without_conversion_is_read(chromium: Chromium, subsampling: str) -> None:
     check(chromium, encoded(picture(*SIZE), keep_rgb=True))
     stored = encoded(picture(*SIZE), subsampling=f"4:{subsampling[1]}:{subsampling[2]}")
     adobe = segment(0xEE, b"Adobe\0\x64\0\0\0\0\0")
-    # The same numbers said to be red, green and blue.
+    # The marker declares the stored numbers as red, green and blue.
     check(chromium, stored[:2] + adobe + stored[2:])
 
 
 @pytest.mark.parametrize("transform", [0, 2])
-def test_inks_are_shown_as_their_marker_says(chromium: Chromium, transform: int) -> None:
+def test_cmyk_is_converted_as_its_marker_declares(chromium: Chromium, transform: int) -> None:
     stored = encoded(picture(*SIZE, "CMYK"), quality=90)
-    place = stored.index(b"Adobe") + 11
-    check(chromium, stored[:place] + bytes([transform]) + stored[place + 1 :])
+    offset = stored.index(b"Adobe") + 11
+    check(chromium, stored[:offset] + bytes([transform]) + stored[offset + 1 :])
 
 
 def test_tables_of_16_bits_are_read(chromium: Chromium) -> None:
     stored = encoded(picture(*SIZE), quality=90)
-    place = stored.index(b"\xff\xdb")
-    length = int.from_bytes(stored[place + 2 : place + 4], "big")
-    table = stored[place + 5 : place + 2 + length]
+    offset = stored.index(b"\xff\xdb")
+    length = int.from_bytes(stored[offset + 2 : offset + 4], "big")
+    table = stored[offset + 5 : offset + 2 + length]
     assert len(table) == 64
     wide = segment(0xDB, bytes([0x10]) + b"".join(bytes([0, level]) for level in table))
-    # Tables of 16 bits are only allowed in the extended kind.
-    source = (stored[:place] + wide + stored[place + 2 + length :]).replace(b"\xff\xc0", b"\xff\xc1", 1)
+    # Only an extended sequential JPEG may have tables of 16 bits.
+    source = (stored[:offset] + wide + stored[offset + 2 + length :]).replace(b"\xff\xc0", b"\xff\xc1", 1)
     check(chromium, source)
 
 
 def test_arithmetic_coding_is_read(chromium: Chromium) -> None:
-    # Whatever the bytes are, they stand for some picture.
+    # Any bytes decode to a picture.
     data = np.random.default_rng(0).integers(0, 255, 2000, dtype=np.uint8).tobytes()
     frame = segment(0xC9, struct.pack(">BHHB", 8, 64, 64, 1) + bytes([1, 0x11, 0]))
     tables = segment(0xDB, bytes([0] + [2] * 64))
@@ -98,40 +95,36 @@ def test_arithmetic_coding_is_read(chromium: Chromium) -> None:
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_profile_is_applied_however_often_it_is_stored(chromium: Chromium, times: int) -> None:
-    # Without it green and blue would be exchanged.
+    # The profile exchanges green and blue.
     swapped = PROFILE.replace(b"gXYZ", b"\0tmp").replace(b"bXYZ", b"gXYZ").replace(b"\0tmp", b"bXYZ")
     part = segment(0xE2, b"ICC_PROFILE\0\1\1" + swapped)
     stored = encoded(picture(*SIZE), quality=90)
     plain, profiled = (chromium.still(body) for body in (stored, stored[:2] + part * times + stored[2:]))
-    assert plain is not None
-    assert profiled is not None
     assert np.abs(plain.pixels.astype(int) - profiled.pixels).mean() > 30
     check(chromium, stored[:2] + part * times + stored[2:])
 
 
-def test_segments_that_are_cut_off_are_ignored(chromium: Chromium) -> None:
+def test_truncated_segments_are_ignored(chromium: Chromium) -> None:
     stored = encoded(picture(*SIZE), quality=90)
-    cut_off = [
+    truncated = [
         (0xE0, b"JFIF\0\1"),
         (0xE2, b"ICC_PROFILE\0\1"),
         (0xED, b"Photoshop 3.0\0008BIM\4\4"),
         (0xEE, b"Adobe\0"),
     ]
-    check(chromium, stored[:2] + b"".join(segment(*one) for one in cut_off) + stored[2:], shown_as=stored)
+    check(chromium, stored[:2] + b"".join(segment(*one) for one in truncated) + stored[2:], shown_as=stored)
 
 
 @pytest.mark.parametrize("cut", [1, 2])
 @pytest.mark.parametrize("is_progressive", [False, True])
-def test_one_without_an_end_marker_shows_what_it_would_with_it(
-    chromium: Chromium, is_progressive: bool, cut: int
-) -> None:
+def test_a_missing_end_marker_changes_nothing(chromium: Chromium, is_progressive: bool, cut: int) -> None:
     whole = encoded(picture(*SIZE), progressive=is_progressive)
-    # Chromium itself may wait for the last rows.
+    # Compare with the whole file: without the marker, Chromium may not show the last rows.
     check(chromium, whole[:-cut], shown_as=whole)
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
-def test_a_lossless_one_shows_what_was_stored(mode: str) -> None:
+def test_a_lossless_jpeg_is_read(mode: str) -> None:
     stored = np.asarray(picture(*SIZE, mode))
     source = bytes(imagecodecs.jpeg8_encode(stored, lossless=True))
     assert b"\xff\xc3" in source

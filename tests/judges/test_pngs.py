@@ -1,4 +1,4 @@
-"""PNGs of every kind: what we write of them shows in Chromium what the source shows there."""
+"""PNGs of every kind: Chromium shows each output as it shows the source."""
 
 import struct
 import zlib
@@ -16,7 +16,7 @@ from tests.pngs import Samples, chunk
 
 LIMITS = Limits(1769 << 20)
 MOST = 16
-"""Of 255: the error of a palette, and what the filter rings where blocks meet."""
+"""The largest difference, of 255: palettes are inexact, and the filter rings where blocks meet."""
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 COLOURS = {
     "nothing": b"",
@@ -34,13 +34,10 @@ CELLS = [(colour_type, depth) for colour_type, depths in pngs.DEPTHS.items() for
 
 
 def check(chromium: Chromium, source: bytes) -> None:
-    """Compare every pixel of the whole, within what a palette costs, and of the half the middle of each block."""
+    """Compare every pixel of an output of full size, and the middle of each block of one of half size."""
     wanted = chromium.still(source)
-    assert wanted is not None
     outputs = render(source, [Rendition("whole", scale=1), Rendition("half", scale=0.5)], limits=LIMITS).outputs
     whole, half = (chromium.still(output.body) for output in outputs)
-    assert whole is not None
-    assert half is not None
     _compare(whole.pixels, wanted.pixels)
     _compare(half.pixels[4::8, 4::8], wanted.pixels[8::16, 8::16])
 
@@ -49,7 +46,7 @@ def _compare(got: Samples, wanted: Samples) -> None:
     assert got.shape == wanted.shape
     difference = np.abs(got.astype(int) - wanted.astype(int))
     assert difference[..., 3].max() <= MOST
-    # What is not seen has no colour.
+    # Colours count in proportion to their alpha.
     assert (difference[..., :3] * (wanted[..., 3:] / 255)).max() <= MOST
 
 
@@ -59,7 +56,7 @@ def palette(depth: int) -> bytes:
 
 
 @pytest.mark.parametrize(("colour_type", "depth"), CELLS)
-def test_every_kind_of_pixels_is_shown(chromium: Chromium, colour_type: int, depth: int) -> None:
+def test_every_colour_type_and_depth_is_read(chromium: Chromium, colour_type: int, depth: int) -> None:
     samples = pngs.blocks(colour_type, depth, side=16)
     entries = palette(depth) if colour_type == 3 else b""
     for interlaced in (False, True):
@@ -70,7 +67,7 @@ def test_every_kind_of_pixels_is_shown(chromium: Chromium, colour_type: int, dep
 
 
 @pytest.mark.parametrize(("colour_type", "depth"), [cell for cell in CELLS if cell[0] in (0, 2)])
-def test_a_transparent_colour_is_shown(chromium: Chromium, colour_type: int, depth: int) -> None:
+def test_a_transparent_colour_is_read(chromium: Chromium, colour_type: int, depth: int) -> None:
     samples = pngs.blocks(colour_type, depth, side=16)
     transparent = samples[0, 16]
     if depth == 16:
@@ -82,7 +79,7 @@ def test_a_transparent_colour_is_shown(chromium: Chromium, colour_type: int, dep
 
 @pytest.mark.parametrize("depth", pngs.DEPTHS[3])
 @pytest.mark.parametrize("count", [1, 2, 5, 256, 300])
-def test_transparent_entries_are_shown(chromium: Chromium, depth: int, count: int) -> None:
+def test_transparent_palette_entries_are_read(chromium: Chromium, depth: int, count: int) -> None:
     key = chunk(b"tRNS", bytes([0, 128, 200, 255, 30] * 60)[:count])
     for before in (palette(depth) + key, key + palette(depth)):
         check(chromium, pngs.png(pngs.blocks(3, depth, side=16), 3, depth, before=before))
@@ -91,7 +88,7 @@ def test_transparent_entries_are_shown(chromium: Chromium, depth: int, count: in
 @pytest.mark.parametrize(
     "end", [b"", chunk(b"IEND", damage=1), b"rubbish " * 3, chunk(b"tRNS", bytes(6)) + chunk(b"IEND")], ids=repr
 )
-def test_what_follows_the_pixels_changes_nothing(chromium: Chromium, end: bytes) -> None:
+def test_chunks_after_the_pixels_change_nothing(chromium: Chromium, end: bytes) -> None:
     check(chromium, pngs.png(pngs.blocks(2, 8, side=16), 2, 8, end=end))
 
 

@@ -72,6 +72,13 @@ def test_an_animation_must_show_every_frame_that_differs(image_format: str, kept
         proof.check(written([FRAMES[number] for number in kept], image_format), image_format, FRAMES)
 
 
+@pytest.mark.parametrize("image_format", ["GIF", "PNG", "WEBP", "AVIF"])
+def test_an_additional_last_frame_is_rejected_where_equal_neighbours_were_merged(image_format: str) -> None:
+    first, second, third, other = FRAMES
+    with pytest.raises(RejectedError, match="differs"):
+        proof.check(written([first, second, third, other], image_format), image_format, [first, second, second, third])
+
+
 def test_a_tiff_must_keep_each_page_in_its_size() -> None:
     with pytest.raises(RejectedError, match="the output has 1 frames in place of 4"):
         proof.check(written(FRAMES[:1], "TIFF"), "TIFF", FRAMES)
