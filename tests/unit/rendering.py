@@ -8,16 +8,18 @@ from PIL import Image
 from errors import RejectedError
 from imaging.limits import Limits
 from imaging.render import Rendered, render
-from renditions import Rendition
+from renditions import MetadataPolicy, Rendition
 from tests.images import decoded
 
 LIMITS = Limits(1769 << 20)
 
 
-def render_one(source: bytes, to: str | None = None, **options: Any) -> Rendered:
+def render_one(
+    source: bytes, to: str | None = None, *, metadata: MetadataPolicy = MetadataPolicy.COPYRIGHT, **options: Any
+) -> Rendered:
     """Render ``source`` into the format ``to``, at half its size unless the options of the rendition set another."""
     size: dict[str, Any] = {} if options.keys() & {"scale", "width", "height"} else {"scale": 0.5}
-    return render(source, [Rendition("r", format=to, **size, **options)], limits=LIMITS)
+    return render(source, [Rendition("r", format=to, **size, **options)], limits=LIMITS, metadata=metadata)
 
 
 def output_body(source: bytes, to: str | None = None, **options: Any) -> bytes:

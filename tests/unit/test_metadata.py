@@ -1,6 +1,6 @@
-"""What outputs keep of EXIF and XMP, by policy, and that bad metadata never fails a good image.
+"""The EXIF and XMP that outputs keep under each policy; damaged metadata never fails a good image.
 
-The EXIF is a camera's whole one, with what Pillow does not write: a thumbnail, its own notes, text that is not ASCII.
+The EXIF is written here, because Pillow writes no thumbnails, maker notes or text beyond ASCII.
 """
 
 import io
@@ -11,21 +11,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import ExifTags, Image, ImageCms, PngImagePlugin, TiffImagePlugin
+from PIL import ExifTags, Image, ImageCms, ImageSequence, PngImagePlugin, TiffImagePlugin
 
-from imaging.limits import Limits
 from imaging.metadata import STRUCTURE, Metadata
-from imaging.render import render
-from renditions import MetadataPolicy, Rendition
+from renditions import MetadataPolicy
 from tests.images import UPRIGHT_CORNERS, corners, decoded, encoded, picture
+from tests.pngs import chunk
+from tests.unit.rendering import output_body, render_one
 
-LIMITS = Limits(1769 << 20)
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 SECRET = b"a secret of the camera"
 THUMBNAIL = encoded(picture(80, 60), quality=50)
 FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"]
 BLOCK_FORMATS = ["JPEG", "PNG", "WEBP", "AVIF"]
-"""Those whose EXIF is a block of bytes; a TIFF's is the TIFF."""
+"""Formats with an EXIF block; a TIFF has EXIF in its own directories."""
 
 BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED = 1, 2, 3, 4, 5, 7
 Entry = tuple[int, int, int, bytes]
@@ -40,9 +39,9 @@ def number(tag: int, value: int, kind: int = LONG) -> Entry:
     return tag, kind, 1, struct.pack("<H" if kind == SHORT else "<I", value)
 
 
-def directory(entries: Sequence[Entry], place: int, following: int = 0) -> bytes:
-    """An image file directory at ``place`` of its block."""
-    outside = place + 2 + 12 * len(entries) + 4
+def directory(entries: Sequence[Entry], offset: int, following: int = 0) -> bytes:
+    """Return an IFD for ``offset`` in its block."""
+    outside = offset + 2 + 12 * len(entries) + 4
     fields, values = struct.pack("<H", len(entries)), b""
     for tag, kind, count, value in sorted(entries):
         inside = value.ljust(4, b"\0") if len(value) <= 4 else struct.pack("<I", outside + len(values))
@@ -75,11 +74,11 @@ XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.
 
 
 def camera(*, orientation: int = 6) -> bytes:
-    """What a camera writes: who and where, its own notes, and a second directory with a thumbnail."""
-    places = [0, 0, 0]
+    """Return a camera's EXIF: credits, GPS, maker notes, and a second IFD with a thumbnail."""
+    offsets = [0, 0, 0]
 
     def blocks() -> list[bytes]:
-        details, where, second = places
+        details, where, second = offsets
         parts = [number(ExifTags.IFD.Exif, details), number(ExifTags.IFD.GPSInfo, where)]
         thumbnail = [
             number(ExifTags.Base.Compression, 6, SHORT),
@@ -94,14 +93,14 @@ def camera(*, orientation: int = 6) -> bytes:
         ]
 
     first, details, where, _ = blocks()
-    places = [8 + len(first), 8 + len(first + details), 8 + len(first + details + where)]
+    offsets = [8 + len(first), 8 + len(first + details), 8 + len(first + details + where)]
     return b"Exif\0\0II*\0\x08\0\0\0" + b"".join(blocks())
 
 
 def tiff(
     *entries: Entry, parts: Mapping[ExifTags.IFD, Sequence[Entry]] | None = None, image: Image.Image | None = None
 ) -> bytes:
-    """A deflated TIFF with some more entries in its only directory, and with directories in it."""
+    """Return a deflated TIFF of one page, with more entries and with sub-IFDs."""
     image = image or picture()
     data = zlib.compress(image.tobytes())
     pixels = [number(256, image.width), number(257, image.height), (258, SHORT, 3, struct.pack("<3H", 8, 8, 8))]
@@ -110,19 +109,18 @@ def tiff(
     for tag, part in (parts or {}).items():
         pixels.append(number(tag, 8 + len(data)))
         data += directory(part, 8 + len(data))
-    place = 8 + len(data)
-    return b"II*\0" + struct.pack("<I", place) + data + directory([*pixels, *entries], place)
+    offset = 8 + len(data)
+    return b"II*\0" + struct.pack("<I", offset) + data + directory([*pixels, *entries], offset)
 
 
 def with_chunk(png: bytes, kind: bytes, data: bytes, *, last: bool = False) -> bytes:
-    """The PNG with one more chunk, behind its header or before its end."""
-    chunk = struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    place = len(png) - 12 if last else 8 + 25
-    return png[:place] + chunk + png[place:]
+    """Insert a chunk after the header or before the end."""
+    offset = len(png) - 12 if last else 8 + 25
+    return png[:offset] + chunk(kind, data) + png[offset:]
 
 
 def with_xmp(image_format: str, image: Image.Image, xmp: bytes, block: bytes = b"") -> bytes:
-    """An image with XMP and a block of EXIF, where there are any; but no TIFF."""
+    """Return an image with XMP and an EXIF block, in any format but TIFF."""
     if image_format == "PNG" and xmp:
         return with_chunk(encoded(image, "PNG", exif=block), b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp)
     return encoded(image, image_format, exif=block, xmp=xmp)
@@ -136,7 +134,7 @@ def described(image_format: str, image: Image.Image, entries: Sequence[Entry], x
 
 
 def camera_image(image_format: str, *, orientation: int = 6) -> bytes:
-    """An image with all that a camera writes, and XMP that says the same."""
+    """Return an image with a camera's EXIF and XMP of equal content."""
     xmp = XMP % orientation
     if image_format == "TIFF":
         tags = [*WHO, number(ExifTags.Base.Orientation, orientation, SHORT), (700, BYTE, len(xmp), xmp)]
@@ -145,11 +143,10 @@ def camera_image(image_format: str, *, orientation: int = 6) -> bytes:
 
 
 def body(source: bytes, policy: MetadataPolicy, image_format: str | None = None) -> bytes:
-    rendition = Rendition("r", scale=0.5, format=image_format)
-    return render(source, [rendition], limits=LIMITS, metadata=policy).outputs[0].body
+    return output_body(source, image_format, metadata=policy)
 
 
-def test_the_cameras_block_is_what_it_should_be() -> None:
+def test_the_cameras_exif_is_readable() -> None:
     read = decoded(encoded(picture(), exif=camera())).getexif()
     assert read.get_ifd(ExifTags.IFD.GPSInfo)[2] == (52, 31, 12)
     assert read.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.MakerNote] == SECRET
@@ -159,7 +156,7 @@ def test_the_cameras_block_is_what_it_should_be() -> None:
 
 @pytest.mark.parametrize("policy", [MetadataPolicy.NONE, MetadataPolicy.COPYRIGHT])
 @pytest.mark.parametrize("image_format", FORMATS)
-def test_place_thumbnail_makers_notes_and_xmp_are_gone(image_format: str, policy: MetadataPolicy) -> None:
+def test_gps_thumbnail_maker_notes_and_xmp_are_removed(image_format: str, policy: MetadataPolicy) -> None:
     output = body(camera_image(image_format), policy)
     image = decoded(output)
     kept = image.getexif()
@@ -175,9 +172,7 @@ def test_place_thumbnail_makers_notes_and_xmp_are_gone(image_format: str, policy
 
 @pytest.mark.parametrize("written", [None, "jpeg", "webp"])
 @pytest.mark.parametrize("image_format", FORMATS)
-def test_all_keeps_everything_but_the_thumbnail_which_would_be_of_another_size(
-    image_format: str, written: str | None
-) -> None:
+def test_all_keeps_everything_but_the_thumbnail(image_format: str, written: str | None) -> None:
     output = body(camera_image(image_format), MetadataPolicy.ALL, written)
     image = decoded(output)
     kept = image.getexif()
@@ -213,7 +208,7 @@ def test_all_keeps_xmp_with_the_outputs_dimensions(image_format: str, written: s
     ids=["exif", "both", "exif first"],
 )
 @pytest.mark.parametrize("image_format", FORMATS)
-def test_an_orientation_is_applied_once_wherever_it_is(
+def test_an_orientation_is_applied_once(
     image_format: str, entries: list[Entry], xmp: bytes, policy: MetadataPolicy
 ) -> None:
     stored = picture().transpose(Image.Transpose.ROTATE_90)
@@ -225,26 +220,20 @@ def test_an_orientation_is_applied_once_wherever_it_is(
 
 @pytest.mark.parametrize("entries", [[], [text(ExifTags.Base.Artist, b"A. Baker")]], ids=["alone", "beside EXIF"])
 @pytest.mark.parametrize("image_format", FORMATS)
-def test_an_orientation_that_is_only_in_xmp_is_not_applied_as_in_browsers(
-    image_format: str, entries: list[Entry]
-) -> None:
+def test_an_orientation_only_in_xmp_is_ignored_as_in_browsers(image_format: str, entries: list[Entry]) -> None:
     source = described(image_format, picture(), entries, XMP % 6)
     assert corners(decoded(body(source, MetadataPolicy.ALL))) == UPRIGHT_CORNERS
 
 
-def test_no_frame_of_an_animation_is_turned_by_xmp() -> None:
+def test_xmp_rotates_no_frame_of_an_animation() -> None:
     frames = [picture(), picture().convert("L").convert("RGB")]
     webp = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:], xmp=XMP % 6, duration=100)
     image = Image.open(io.BytesIO(body(webp, MetadataPolicy.COPYRIGHT)))
-    sizes = []
-    for number in range(2):
-        image.seek(number)
-        sizes.append(image.size)
-    assert sizes == [(160, 120), (160, 120)]
+    assert [frame.size for frame in ImageSequence.Iterator(image)] == [(160, 120), (160, 120)]
 
 
-def test_how_pixels_were_stored_is_not_kept() -> None:
-    # libtiff refuses a TIFF with 8 bits of which one tag says that they are floating-point numbers.
+def test_tags_of_the_pixel_layout_are_not_kept() -> None:
+    # For example, libtiff refuses a TIFF with 8 bits whose tags declare floating-point samples.
     stored = [number(tag, 3, SHORT) for tag in (254, 256, 259, 262, 273, 317, 330, 347, 513, 32996)]
     assert not decoded(body(encoded(picture(), exif=exif(*stored)), MetadataPolicy.ALL)).getexif()
 
@@ -256,7 +245,7 @@ def test_none_keeps_the_colour_profile(image_format: str) -> None:
 
 
 @pytest.mark.parametrize("policy", MetadataPolicy)
-def test_comments_are_gone(policy: MetadataPolicy) -> None:
+def test_comments_are_removed(policy: MetadataPolicy) -> None:
     info = PngImagePlugin.PngInfo()
     info.add_text("Comment", SECRET.decode())
     info.add_itxt("Location", SECRET.decode())
@@ -278,20 +267,20 @@ def test_a_credit_keeps_every_byte(image_format: str, name: bytes, policy: Metad
     assert name + b"\0" in body(source, policy)
 
 
-def test_a_tag_that_cannot_be_written_takes_no_other_with_it() -> None:
+def test_a_tag_that_cannot_be_written_is_dropped_alone() -> None:
     source = encoded(picture(), exif=exif(text(ExifTags.Base.XResolution, b"x"), text(ExifTags.Base.Make, b"a maker")))
     assert dict(decoded(body(source, MetadataPolicy.ALL)).getexif()) == {ExifTags.Base.Make: "a maker"}
 
 
 @pytest.mark.parametrize("image_format", BLOCK_FORMATS)
-def test_a_credit_of_photographer_and_editor_keeps_both(image_format: str) -> None:
+def test_a_copyright_keeps_photographer_and_editor(image_format: str) -> None:
     both = b"A. Baker\0An Editor"
     source = encoded(picture(), image_format, exif=exif(text(ExifTags.Base.Copyright, both)))
     assert both in body(source, MetadataPolicy.COPYRIGHT)
 
 
 @pytest.mark.parametrize("credit", [number(ExifTags.Base.Copyright, 7), text(ExifTags.Base.Copyright, b"x", UNDEFINED)])
-def test_a_credit_that_is_no_text_fails_nothing(credit: Entry) -> None:
+def test_a_credit_that_is_not_text_is_ignored(credit: Entry) -> None:
     source = encoded(picture(), exif=exif(credit, text(ExifTags.Base.Artist, b"A. Baker")))
     assert decoded(body(source, MetadataPolicy.COPYRIGHT)).getexif()[ExifTags.Base.Artist] == "A. Baker"
 
@@ -310,12 +299,12 @@ def test_a_credit_that_is_no_text_fails_nothing(credit: Entry) -> None:
         (b"\xff\xfe no XML", b"\xff\xfe no XML"),
     ],
 )
-def test_xmp_is_corrected_as_attribute_and_as_element(before: bytes, after: bytes) -> None:
+def test_xmp_attributes_and_elements_are_corrected(before: bytes, after: bytes) -> None:
     assert Metadata(1, None, before).select(MetadataPolicy.ALL, (160, 120)) == {"xmp": after}
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "WEBP", "AVIF"])
-def test_xmp_of_no_known_encoding_fails_nothing(image_format: str) -> None:
+def test_xmp_in_an_unknown_encoding_is_tolerated(image_format: str) -> None:
     xmp = b"\xff\xfe\0<\0x\0" + bytes(range(1, 256))
     source = encoded(picture(), image_format, xmp=xmp)
     for to in ("jpeg", "png", "webp", "avif"):
@@ -332,7 +321,7 @@ def test_xmp_of_no_known_encoding_fails_nothing(image_format: str) -> None:
         *(
             (block, False)
             for block in (
-                # Pillow reads no further than to the first text that is outside.
+                # Pillow stops at the first text whose offset is outside of the block.
                 camera()[:60],
                 b"",
                 b"II*\0",
@@ -345,7 +334,7 @@ def test_xmp_of_no_known_encoding_fails_nothing(image_format: str) -> None:
                 exif((ExifTags.IFD.Exif, ASCII, 4, b"abcd")),
                 exif((ExifTags.Base.Orientation, UNDEFINED, 4, b"abcd")),
                 exif((ExifTags.Base.Orientation, ASCII, 2, b"6")),
-                # A fraction whose place is outside.
+                # A fraction whose offset is outside of the block.
                 exif((ExifTags.Base.Orientation, RATIONAL, 1, b"\xff\xff\xff\x7f")),
                 exif(number(ExifTags.Base.Orientation, 99, SHORT)),
                 exif((ExifTags.Base.Orientation, SHORT, 0xFFFFFFFF, bytes(4))),
@@ -357,7 +346,7 @@ def test_xmp_of_no_known_encoding_fails_nothing(image_format: str) -> None:
         ),
     ],
 )
-def test_however_broken_exif_is_its_image_is_rendered(
+def test_damaged_exif_does_not_fail_the_image(
     block: bytes, is_turned: bool, to: str | None, policy: MetadataPolicy
 ) -> None:
     for image_format in ("JPEG", "PNG", "WEBP"):
@@ -369,7 +358,7 @@ def test_however_broken_exif_is_its_image_is_rendered(
 @pytest.mark.parametrize("policy", MetadataPolicy)
 @pytest.mark.parametrize("head", [b"XX*\0\x08\0\0\0", bytes(8), b"II+\0\x08\0\0\0", b"II*\0\xff\xff\xff\xff"])
 @pytest.mark.parametrize("image_format", ["JPEG", "WEBP", "AVIF"])
-def test_exif_with_a_broken_head_fails_nothing(image_format: str, head: bytes, policy: MetadataPolicy) -> None:
+def test_exif_with_a_damaged_header_is_ignored(image_format: str, head: bytes, policy: MetadataPolicy) -> None:
     good = encoded(picture(), image_format, exif=exif(text(ExifTags.Base.Copyright, b"A. Baker")))
     broken = good.replace(b"II*\0\x08\0\0\0", head)
     assert broken != good
@@ -384,7 +373,7 @@ def test_exif_with_a_broken_head_fails_nothing(image_format: str, head: bytes, p
         *("transparency", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"),
     ],
 )
-def test_a_text_of_a_png_is_taken_for_nothing_else(name: str, last: bool) -> None:
+def test_a_png_text_with_the_name_of_an_info_key_is_only_text(name: str, last: bool) -> None:
     animation = encoded(picture(), "PNG", save_all=True, append_images=[picture().rotate(180)], duration=50)
     for png in (encoded(picture(), "PNG"), animation):
         source = with_chunk(png, b"tEXt", name.encode() + b"\0a text", last=last)
@@ -400,13 +389,13 @@ def test_a_text_of_a_png_is_taken_for_nothing_else(name: str, last: bool) -> Non
         (b"iTXt", b"Comment"),
     ],
 )
-def test_a_broken_text_of_a_png_fails_nothing(kind: bytes, data: bytes) -> None:
+def test_a_damaged_png_text_is_ignored(kind: bytes, data: bytes) -> None:
     source = with_chunk(encoded(picture(), "PNG"), kind, data)
     assert corners(decoded(body(source, MetadataPolicy.ALL))) == UPRIGHT_CORNERS
 
 
 @pytest.mark.parametrize("policy", MetadataPolicy)
-def test_exif_in_a_text_of_a_png_is_exif(policy: MetadataPolicy) -> None:
+def test_exif_in_a_png_text_is_read(policy: MetadataPolicy) -> None:
     block = camera().hex()
     raw = f"Raw profile type exif\0\nexif\n{len(block) // 2:8}\n{block}\n".encode()
     output = body(with_chunk(encoded(picture(), "PNG"), b"tEXt", raw), policy)
@@ -418,7 +407,7 @@ def test_exif_in_a_text_of_a_png_is_exif(policy: MetadataPolicy) -> None:
     assert b"Raw profile" not in output
 
 
-def test_what_does_not_fit_beside_other_metadata_of_a_jpeg_is_left_out_alone() -> None:
+def test_only_the_exif_that_is_too_large_for_a_jpeg_is_left_out() -> None:
     large = exif(text(ExifTags.Base.Copyright, b"A. Baker"), text(ExifTags.Base.ImageDescription, b"x" * 70000))
     xmp = b'<d tiff:Orientation="1"/>'
     output = body(encoded(picture(), "WEBP", exif=large, xmp=xmp), MetadataPolicy.ALL, "jpeg")
@@ -430,15 +419,15 @@ def test_what_does_not_fit_beside_other_metadata_of_a_jpeg_is_left_out_alone() -
 
 @pytest.mark.parametrize("length", [65474, 65475, 65490, 65500, 65505, 65527, 65533, 65534])
 @pytest.mark.parametrize("kind", ["exif", "xmp"])
-def test_metadata_at_the_edge_of_a_jpegs_segment_fails_nothing(kind: str, length: int) -> None:
+def test_metadata_as_large_as_a_jpeg_segment_fails_nothing(kind: str, length: int) -> None:
     block = exif(text(ExifTags.Base.ImageDescription, b"x" * (length - 100))) if kind == "exif" else b"x" * length
     source = encoded(picture(), "WEBP", **{kind: block})
     assert corners(decoded(body(source, MetadataPolicy.ALL, "jpeg"))) == UPRIGHT_CORNERS
 
 
 @pytest.mark.parametrize("orientation", range(10))
-def test_no_encoder_is_ever_given_an_orientation(orientation: int) -> None:
-    # Pillow's animated AVIF encoder ends the process at one (a segmentation fault in 13.0.0).
+def test_no_encoder_gets_an_orientation(orientation: int) -> None:
+    # An orientation makes Pillow's animated AVIF encoder crash (a segmentation fault in 13.0.0).
     kept = Metadata.of(decoded(encoded(picture(), exif=camera(orientation=orientation)))).select(
         MetadataPolicy.ALL, (160, 120)
     )
@@ -471,18 +460,18 @@ def test_no_encoder_is_ever_given_an_orientation(orientation: int) -> None:
         text(65000, b"private"),
     ],
 )
-def test_whatever_tags_a_tiff_has_its_image_is_rendered(entry: Entry, policy: MetadataPolicy) -> None:
+def test_unusual_tags_of_a_tiff_do_not_fail_the_image(entry: Entry, policy: MetadataPolicy) -> None:
     image = decoded(body(tiff(entry), policy))
     assert (image.size, corners(image)) == ((160, 120), UPRIGHT_CORNERS)
 
 
-def test_a_directory_at_no_place_in_another_one_fails_nothing() -> None:
+def test_a_sub_ifd_with_an_invalid_offset_is_ignored() -> None:
     parts = {ExifTags.IFD.Exif: [(ExifTags.IFD.Interop, 9, 1, struct.pack("<i", -1))]}
     source = tiff(number(ExifTags.IFD.Interop, 8), parts=parts)
     assert corners(decoded(body(source, MetadataPolicy.ALL))) == UPRIGHT_CORNERS
 
 
-def test_a_page_with_xmp_that_is_no_bytes_follows_a_good_one() -> None:
+def test_a_later_page_may_have_xmp_as_text() -> None:
     tags = TiffImagePlugin.ImageFileDirectory_v2()
     tags.tagtype[700] = ASCII
     tags[700] = "<x:xmpmeta/>"
@@ -494,7 +483,7 @@ def test_a_page_with_xmp_that_is_no_bytes_follows_a_good_one() -> None:
 
 @pytest.mark.parametrize("policy", [MetadataPolicy.COPYRIGHT, MetadataPolicy.ALL])
 @pytest.mark.parametrize("entry", [number(296, 0, SHORT), number(296, 7, SHORT), number(300, 1, SHORT)])
-def test_a_tag_that_libtiff_refuses_to_write_fails_nothing(entry: Entry, policy: MetadataPolicy) -> None:
+def test_a_tag_that_libtiff_refuses_to_write_is_dropped(entry: Entry, policy: MetadataPolicy) -> None:
     source = tiff(entry, text(ExifTags.Base.Artist, b"A. Baker"))
     assert decoded(body(source, policy)).getexif()[ExifTags.Base.Artist] == "A. Baker"
 
@@ -511,13 +500,13 @@ def test_the_metadata_of_a_tiff_is_on_its_first_page() -> None:
         assert output.getexif().get(ExifTags.Base.Artist) == credit
 
 
-def test_an_image_without_metadata_is_given_none() -> None:
+def test_an_image_without_metadata_gets_none() -> None:
     output = decoded(body(encoded(picture()), MetadataPolicy.ALL))
     assert {"exif", "xmp", "icc_profile", "comment"}.isdisjoint(output.info)
 
 
 def large_profile(size: int) -> bytes:
-    """A profile of so many bytes, most of which no tag refers to."""
+    """Return a profile of ``size`` bytes, mostly noise that no tag refers to."""
     noise = np.random.default_rng(0).bytes(size - len(PROFILE))
     return size.to_bytes(4, "big") + PROFILE[4:] + noise
 
@@ -530,16 +519,13 @@ def large_profile(size: int) -> bytes:
         (PROFILE + b"\0", "the colour profile is damaged and was left out"),
         (PROFILE[:-1], "the colour profile is damaged and was left out"),
         (PROFILE[:20], "the colour profile is damaged and was left out"),
-        (
-            large_profile((4 << 20) + 1),
-            "the colour profile of 4194305 bytes was left out: 4194304 are allowed",
-        ),
+        (large_profile((4 << 20) + 1), "the colour profile of 4194305 bytes was left out: 4194304 are allowed"),
     ],
     ids=["zeros", "longer", "shorter", "cut", "large"],
 )
-def test_what_is_no_colour_profile_is_left_out(image_format: str, profile: bytes, lost: str) -> None:
+def test_a_damaged_or_too_large_profile_is_left_out_and_reported(image_format: str, profile: bytes, lost: str) -> None:
     source = encoded(picture(), image_format, icc_profile=profile)
-    rendered = render(source, [Rendition("half", scale=0.5)], limits=LIMITS)
+    rendered = render_one(source)
     assert decoded(rendered.outputs[0].body).info.get("icc_profile") is None
     assert rendered.lost == lost
 
