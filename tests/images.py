@@ -1,4 +1,4 @@
-"""Images that tests make for themselves, with content in which a wrong pixel shows."""
+"""Images that tests create, with content that makes a wrong pixel visible."""
 
 import io
 import zlib
@@ -9,8 +9,7 @@ import numpy as np
 from PIL import Image
 
 HEIC_PICTURE = Path(__file__).with_name("picture.heic")
-"""``picture(64, 48)``, written by pillow-heif: its encoder is not among what the tests install."""
-
+"""``picture(64, 48)``, written by pillow-heif, whose encoder the tests don't install."""
 
 STORED = {
     1: [],
@@ -26,7 +25,7 @@ STORED = {
 
 
 def picture(width: int = 320, height: int = 240, mode: str = "RGB") -> Image.Image:
-    """A smooth picture whose four corners are red, green, blue and white: any turn, flip or crop is seen."""
+    """Return a smooth picture with red, green, blue and white corners, which show any rotation, flip or crop."""
     x = np.linspace(0, 1, width)[None, :]
     y = np.linspace(0, 1, height)[:, None]
     red = (1 - x) * (1 - y) + x * y
@@ -37,14 +36,14 @@ def picture(width: int = 320, height: int = 240, mode: str = "RGB") -> Image.Ima
 
 
 def encoded(image: Image.Image, image_format: str = "JPEG", **options: Any) -> bytes:
-    """``image`` as bytes of ``image_format``; the options are Pillow's."""
+    """Return ``image`` as bytes of ``image_format``; the options are Pillow's."""
     target = io.BytesIO()
     image.save(target, image_format, **options)
     return target.getvalue()
 
 
 def turned(shown: Image.Image, orientation: int, image_format: str, **options: Any) -> bytes:
-    """``shown`` as bytes of ``image_format``, stored as ``orientation`` says; the options are Pillow's."""
+    """Return the upright picture ``shown`` as bytes, stored with an EXIF orientation; the options are Pillow's."""
     stored = shown
     for turn in STORED.get(orientation, []):
         stored = stored.transpose(turn)
@@ -54,25 +53,25 @@ def turned(shown: Image.Image, orientation: int, image_format: str, **options: A
 
 
 def greedy() -> bytes:
-    """A small TIFF for whose LZMA stream a decoder makes room for a dictionary of 2 GiB, as no prediction sees."""
+    """Return a small TIFF whose LZMA stream declares a dictionary of 2 GiB, which the prediction can't see."""
     source = bytearray(encoded(picture(), "TIFF", compression="lzma"))
     block = source.index(b"\xfd7zXZ\0") + 12
     end = block + 4 * (source[block] + 1)
-    # https://tukaani.org/xz/xz-file-format.txt, 3.1 and 5.3.1: the size stands behind the filter's number and length.
+    # https://tukaani.org/xz/xz-file-format.txt, 3.1 and 5.3.1: the size follows the filter's ID and length.
     source[source.index(b"\x21\x01", block) + 2] = 38
     source[end - 4 : end] = zlib.crc32(source[block : end - 4]).to_bytes(4, "little")
     return bytes(source)
 
 
 def decoded(body: bytes) -> Image.Image:
-    """The image in ``body``, fully read."""
+    """Return the image in ``body``, fully read."""
     image = Image.open(io.BytesIO(body))
     image.load()
     return image
 
 
 def corners(image: Image.Image) -> list[tuple[int, ...]]:
-    """The colours near the corners, clockwise from the top left, rounded to 0, 1 or 2 half-intensities a channel."""
+    """Return the colours near the corners, clockwise from the top left; each channel is rounded to 0, 1 or 2 halves."""
     width, height = image.size
     rgb = image.convert("RGB")
     places = [(2, 2), (width - 3, 2), (width - 3, height - 3), (2, height - 3)]

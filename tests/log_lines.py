@@ -1,4 +1,4 @@
-"""The function's log: what the handler really logs of everything that can become of an object, as Lambda writes it."""
+"""Every kind of line in the function's log, produced by the real handler and formatted like Lambda's."""
 
 import contextlib
 import importlib
@@ -23,10 +23,10 @@ from tests.unit.test_reconcile import BrokenBody, before_next, spoil_once
 SOURCE, DESTINATION = ENVIRONMENT["SOURCE_BUCKET"], ENVIRONMENT["DESTINATION_BUCKET"]
 
 COMMON = frozenset({"timestamp", "level", "message", "logger", "requestId"})
-"""What Lambda's runtime writes into every line."""
+"""Fields that Lambda's runtime writes into every line."""
 
 OF_RECORDS = frozenset(vars(logging.makeLogRecord({}))) | {"taskName", "message", "asctime"}
-"""What every record of ``logging`` has, of which the runtime writes only what is in :func:`line`."""
+"""Attributes of every record of ``logging``; the runtime writes only those in :func:`format_line`."""
 
 
 class Log(logging.Handler):
@@ -37,11 +37,11 @@ class Log(logging.Handler):
         self.lines: list[dict[str, Any]] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(line(record))
+        self.lines.append(format_line(record))
 
 
-def line(record: logging.LogRecord) -> dict[str, Any]:
-    """A record as Lambda's runtime writes it: without what is null, and all that is extra beside the rest."""
+def format_line(record: logging.LogRecord) -> dict[str, Any]:
+    """Return a record as Lambda's runtime writes it: without null values, with extra fields at the top level."""
     written: dict[str, Any] = {
         "timestamp": "2026-11-26T12:00:00Z",
         "level": record.levelname,
@@ -57,28 +57,29 @@ def line(record: logging.LogRecord) -> dict[str, Any]:
             "location": f"{record.pathname}:{record.funcName}:{record.lineno}",
         }
     written |= {name: value for name, value in vars(record).items() if name not in OF_RECORDS}
-    as_json = json.dumps({name: value for name, value in written.items() if value is not None})
-    found: dict[str, Any] = json.loads(as_json)
-    return found
+    formatted: dict[str, Any] = json.loads(
+        json.dumps({name: value for name, value in written.items() if value is not None})
+    )
+    return formatted
 
 
-def logged() -> list[dict[str, Any]]:
-    """Let the handler meet everything that it logs, against moto's S3 and SQS in this process, and read its log."""
+def collect_log() -> list[dict[str, Any]]:
+    """Run the handler through every outcome that it logs, against moto in this process, and return its log."""
     log = Log()
     root = logging.getLogger()
     level = root.level
     root.addHandler(log)
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         try:
-            _meet_everything(patch)
+            _run_every_outcome(patch)
         finally:
             root.removeHandler(log)
             root.setLevel(level)
             sys.modules.pop("lambda_function", None)
-    return [one for one in log.lines if one["logger"] in {"lambda_function", "aws.reconcile", "aws.destination"}]
+    return [line for line in log.lines if line["logger"] in {"lambda_function", "aws.reconcile", "aws.destination"}]
 
 
-def _meet_everything(patch: pytest.MonkeyPatch) -> None:
+def _run_every_outcome(patch: pytest.MonkeyPatch) -> None:
     own = {"MIRROR_DELETES": "true", "RENDITIONS": '{"half": {"scale": 0.5}, "tile": {"width": 32}}'}
     keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
     for name, value in (ENVIRONMENT | own | keys).items():
@@ -117,7 +118,7 @@ def _meet_everything(patch: pytest.MonkeyPatch) -> None:
     tell("removed.jpg")
     with contextlib.suppress(IncompleteError):
         tell("missing.jpg", eventName="ObjectCreated:Put", eventTime=datetime.now(UTC).isoformat())
-    # Under so long a key there was never an output.
+    # The key is too long for an output.
     tell("gone" * 255)
     tell("ignored/")
     with contextlib.suppress(IncompleteError):
@@ -130,7 +131,7 @@ def _meet_everything(patch: pytest.MonkeyPatch) -> None:
 
 
 class _Context:
-    """What Lambda passes beside the event."""
+    """The context that Lambda passes with the event."""
 
     def get_remaining_time_in_millis(self) -> int:
         return 120_000

@@ -1,4 +1,4 @@
-"""Content-Encoding: gzip is undone, within the memory; a label alone is not believed."""
+"""Content-Encoding: gzip content is decompressed within the memory; a wrong label is ignored."""
 
 import gzip
 
@@ -13,21 +13,21 @@ BODY = bytes(range(256)) * 400
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "GZIP", "x-gzip", "aws-chunked,gzip"])
-def test_gzip_is_undone(encoding: str) -> None:
+def test_gzip_is_decompressed(encoding: str) -> None:
     assert decompress(gzip.compress(BODY), encoding, LIMITS) == BODY
 
 
 @pytest.mark.parametrize("encoding", ["", "aws-chunked", "br"])
-def test_what_is_not_labelled_is_left_as_it_is(encoding: str) -> None:
+def test_content_without_the_label_gzip_is_unchanged(encoding: str) -> None:
     packed = gzip.compress(BODY)
     assert decompress(packed, encoding, LIMITS) is packed
 
 
-def test_a_wrong_label_is_not_believed() -> None:
+def test_a_wrong_label_is_ignored() -> None:
     assert decompress(BODY, "gzip", LIMITS) is BODY
 
 
-def test_what_grows_beyond_the_memory_is_refused_before_it_is_all_there() -> None:
+def test_a_gzip_bomb_is_rejected_before_it_fills_the_memory() -> None:
     bomb = gzip.compress(bytes(1 << 24))
     with pytest.raises(RejectedError) as caught:
         decompress(bomb, "gzip", Limits(RUNTIME_BYTES + (20 << 20)))
@@ -42,9 +42,9 @@ def test_what_grows_beyond_the_memory_is_refused_before_it_is_all_there() -> Non
         (gzip.compress(BODY)[:10] + b"\xff" * 100, "the gzip content cannot be unpacked: Error -3 .*"),
         (b"\x1f\x8b", "the gzip content ends too early"),
     ],
-    ids=["cut", "damaged", "begun"],
+    ids=["truncated", "damaged", "header only"],
 )
-def test_what_is_damaged_is_a_rejection(packed: bytes, message: str) -> None:
+def test_damaged_gzip_content_is_rejected(packed: bytes, message: str) -> None:
     with pytest.raises(RejectedError, match=message) as caught:
         decompress(packed, "gzip", LIMITS)
     assert caught.value.reason is Reason.CORRUPT

@@ -1,4 +1,4 @@
-"""HEIC: JPEG content where the function was built with its decoder, advice where it was not."""
+"""HEIC becomes JPEG if the function was built with its decoder; otherwise the rejection advises how to build it."""
 
 import json
 import subprocess
@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from errors import Reason, RejectedError
-from imaging.limits import Limits
-from imaging.render import render
-from renditions import Rendition
+from errors import Reason
 from tests.images import HEIC_PICTURE
+from tests.unit.rendering import rejection
 from tools.build import Target, build
 from tools.build.archive import unpack
 
@@ -37,23 +35,21 @@ else:
 
 
 @pytest.mark.parametrize("brands", [b"heic\0\0\0\0mif1heic", b"mif1\0\0\0\0mif1heic", b"heix\0\0\0\0mif1heix"])
-def test_without_its_decoder_it_is_rejected_with_advice(brands: bytes) -> None:
+def test_without_the_decoder_heic_is_rejected_with_advice(brands: bytes) -> None:
     source = (8 + len(brands)).to_bytes(4, "big") + b"ftyp" + brands + bytes(100)
-    with pytest.raises(RejectedError, match=r"build the function with `invoke build --heic`") as caught:
-        render(source, [Rendition("resized", scale=0.5)], limits=Limits(1 << 30))
-    assert caught.value.reason is Reason.HEIC_NOT_BUILT_IN
+    error = rejection(source)
+    assert error.reason is Reason.HEIC_NOT_BUILT_IN
+    assert "build the function with `invoke build --heic`" in str(error)
 
 
 @pytest.mark.parametrize("brands", [b"avif\0\0\0\0mif1avif", b"mp42\0\0\0\0isommp42"])
-def test_what_only_looks_like_it_gets_no_such_advice(brands: bytes) -> None:
+def test_other_containers_get_no_advice_about_heic(brands: bytes) -> None:
     source = (8 + len(brands)).to_bytes(4, "big") + b"ftyp" + brands + bytes(100)
-    with pytest.raises(RejectedError) as caught:
-        render(source, [Rendition("resized", scale=0.5)], limits=Limits(1 << 30))
-    assert caught.value.reason is not Reason.HEIC_NOT_BUILT_IN
+    assert rejection(source).reason is not Reason.HEIC_NOT_BUILT_IN
 
 
 @pytest.mark.network
-def test_with_its_decoder_it_becomes_a_jpeg(tmp_path: Path) -> None:
+def test_with_the_decoder_heic_becomes_jpeg(tmp_path: Path) -> None:
     package = build(Target.of_this_machine(), tmp_path / "dist", for_aws=False, heic=True)
     assert set(package.packages) == {"pillow", "pillow_heif"}
     unpack(package.path, tmp_path / "unpacked")
@@ -68,5 +64,5 @@ def test_with_its_decoder_it_becomes_a_jpeg(tmp_path: Path) -> None:
 
 
 @pytest.mark.network
-def test_it_is_built_for_the_target_that_is_deployed(tmp_path: Path) -> None:
+def test_the_decoder_is_built_for_the_target(tmp_path: Path) -> None:
     assert build(Target("3.13", "arm64"), tmp_path, heic=True).architecture == "arm64"

@@ -1,4 +1,4 @@
-"""Keys, whatever they hold: they come out of every envelope as they went in, and each has an output of its own."""
+"""Arbitrary keys: every envelope preserves them, and each has its own output."""
 
 import json
 import unicodedata
@@ -25,7 +25,9 @@ LONG_KEYS = st.builds(
     st.sampled_from("aé🎂/"),
     st.integers(1000, 1024),
 )
-TEMPLATES = st.sampled_from(["{dir}{rendition}-{name}", "{rendition}/{dir}{name}", "{dir}{stem}/{name}.{ext}"])
+TEMPLATES = st.sampled_from(
+    ["{dir}{rendition}-{name}", "{rendition}/{dir}{name}", "{dir}{stem}/{name}.{ext}", "a/b/{dir}a/b-{name}-a.b"]
+)
 
 CHANGES = (
     lambda key: unicodedata.normalize("NFC", key),
@@ -40,12 +42,12 @@ CHANGES = (
     quote,
     quote_plus,
 )
-"""What a key may be taken for by whoever means well."""
+"""Normalisations that code might apply to a key by mistake."""
 
 
 @example("k" * 1016, "{dir}{rendition}-{name}")
 @given(KEYS | LONG_KEYS, TEMPLATES)
-def test_an_output_has_a_key_that_s3_takes_or_is_refused(key: str, template: str) -> None:
+def test_an_output_key_beyond_the_limit_of_s3_is_rejected(key: str, template: str) -> None:
     rendition = Rendition("resized", scale=0.5, key=template)
     destination = Destination(Mock(), "out", (rendition,), MetadataPolicy.NONE)
     size = len(rendition.output_key(key).encode())
@@ -58,14 +60,14 @@ def test_an_output_has_a_key_that_s3_takes_or_is_refused(key: str, template: str
 
 
 @given(KEYS, KEYS, TEMPLATES)
-def test_two_keys_never_have_one_output(key: str, other: str, template: str) -> None:
+def test_two_keys_never_share_an_output(key: str, other: str, template: str) -> None:
     rendition = Rendition("resized", scale=0.5, key=template)
     for another in (other, *(change(key) for change in CHANGES)):
         assert (rendition.output_key(key) == rendition.output_key(another)) == (key == another)
 
 
 @given(KEYS)
-def test_a_key_comes_out_of_every_envelope_as_it_went_in(key: str) -> None:
+def test_every_envelope_preserves_the_key(key: str) -> None:
     bucket, form = {"name": "in"}, quote_plus(key, safe="/")
     put = {
         "Records": [{"eventVersion": "2.1", "eventSource": "aws:s3", "s3": {"bucket": bucket, "object": {"key": form}}}]

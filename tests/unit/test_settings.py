@@ -1,4 +1,4 @@
-"""Settings: what the environment may hold, and the message when it holds something else."""
+"""Settings: valid values of the environment, and the messages for invalid ones."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from renditions import DEFAULT_METADATA, MetadataPolicy, Rendition
 from tests.unit.conftest import ENVIRONMENT
 
 
-def test_the_environment_that_terraform_sets() -> None:
+def test_settings_are_read_from_the_environment() -> None:
     settings = Settings.from_environment(ENVIRONMENT)
     assert (settings.source_bucket, settings.destination_bucket) == ("uploads", "resized")
     assert settings.failure_queue_url == "https://sqs.invalid/"
@@ -24,7 +24,7 @@ def test_a_missing_variable_is_named(name: str) -> None:
 
 
 @pytest.mark.parametrize("renditions", ["", "[]", "5", '{"resized": 0.5}', "{not json}"])
-def test_renditions_that_are_no_json_object_are_refused(renditions: str) -> None:
+def test_renditions_must_be_a_json_object(renditions: str) -> None:
     with pytest.raises(SettingsError, match="RENDITIONS must be a JSON object"):
         Settings.from_environment(ENVIRONMENT | {"RENDITIONS": renditions})
 
@@ -47,12 +47,12 @@ def test_renditions_that_are_no_json_object_are_refused(renditions: str) -> None
         ("MIRROR_DELETES", "yes", "MIRROR_DELETES is 'yes': use true or false"),
     ],
 )
-def test_a_wrong_value_is_named_with_the_fix(name: str, value: str, message: str) -> None:
+def test_an_invalid_value_is_named_with_the_fix(name: str, value: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         Settings.from_environment(ENVIRONMENT | {name: value})
 
 
-def test_what_is_optional() -> None:
+def test_optional_settings_and_their_defaults() -> None:
     settings = Settings.from_environment(
         ENVIRONMENT | {"METADATA": "none", "MAX_PIXELS": "1000000", "FILTERS": '[["uploads/", ".jpg"]]'}
     )
