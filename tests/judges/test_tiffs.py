@@ -1,4 +1,4 @@
-"""TIFFs of every kind: what we write of them is what they say, read by libvips, or they are refused by their kind."""
+"""TIFFs of every kind: libvips reads in each output what the source means, or the source is rejected with its kind."""
 
 import io
 import itertools
@@ -24,7 +24,7 @@ from tests.tiffs import FLOAT, PREDICTABLE, SIGNED, UNSIGNED, Kind, Samples, tif
 
 LIMITS = Limits(1769 << 20)
 COLOURS = {tiffs.RGB: 3, tiffs.SEPARATED: 4, tiffs.YCBCR: 3, tiffs.CIELAB: 3}
-"""How many samples a pixel has without extra ones, where it is not one."""
+"""The samples of a pixel without extra samples, if there are several."""
 
 DEPTHS = [(bits, UNSIGNED) for bits in (1, 2, 4, 8, 12, 16, 32)] + [(8, SIGNED), (16, SIGNED), (32, SIGNED)]
 FLOATS = [(16, FLOAT), (32, FLOAT), (64, FLOAT)]
@@ -57,14 +57,14 @@ READABLE = {
     (tiffs.YCBCR, 8, UNSIGNED, ()),
     (tiffs.CIELAB, 8, UNSIGNED, ()),
 }
-"""Photometric interpretation, bits, sample format and extra samples of what is read, whatever else it is."""
+"""Photometric interpretation, bits, sample format and extra samples of every kind that can be rendered."""
 
 MOST = 3
-"""Of 255: what rounding the inverse of premultiplied, YCbCr or CIELab colours makes of them."""
+"""The largest difference, of 255: converting premultiplied, YCbCr or CIELab colours rounds them."""
 
 
 def samples(kind: Kind, *, side: int = 8) -> Samples:
-    """Blocks of random samples, as many as fill some strips and tiles, none of them wholly at the edges."""
+    """Return blocks of random samples that fill several strips and tiles, with partial ones at the edges."""
     random_numbers = np.random.default_rng(kind.bits)
     count = COLOURS.get(kind.photometric, 1)
     shape = (9, 11, count + len(kind.extra))
@@ -76,15 +76,15 @@ def samples(kind: Kind, *, side: int = 8) -> Samples:
     else:
         blocks = random_numbers.integers(0, 1 << min(kind.bits, 31), shape)
     if kind.photometric == tiffs.CIELAB:
-        # Of colours that sRGB has.
+        # Colours within sRGB.
         blocks = np.add(random_numbers.integers(0, 16, shape), [100, *(len(kind.extra) + 2) * [0]])
     if kind.extra[:1] == (1,):
         blocks[..., :count] = (blocks[..., :count] * (blocks[..., [count]] / ((1 << kind.bits) - 1))).round()
     return np.kron(blocks, np.ones((side, side, 1), blocks.dtype))
 
 
-def cells(many: int) -> Iterator[Kind]:
-    """Of each depth, photometric interpretation and extra samples ``many`` kinds, or one where none is readable."""
+def kinds_of_all_cells(most: int) -> Iterator[Kind]:
+    """Yield ``most`` kinds of each depth, photometric interpretation and extra samples, or one if it is rejected."""
     for (bits, number), photometric, extra in itertools.product(DEPTHS + FLOATS, PHOTOMETRICS, EXTRAS):
         if photometric == tiffs.PALETTE and (bits > 8 or number != UNSIGNED):
             continue
@@ -93,12 +93,12 @@ def cells(many: int) -> Iterator[Kind]:
             for planar, compression, order, tile in itertools.product((1, 2), COMPRESSIONS, ORDERS, (0, 32))
             for predictor in (1, 3 if number == FLOAT else 2)
         ]
-        kinds = [kind for kind in kinds if _exists(kind)]
-        count = many if (photometric, bits, number, extra) in READABLE else 1
+        kinds = [kind for kind in kinds if _is_valid(kind)]
+        count = most if (photometric, bits, number, extra) in READABLE else 1
         yield from random.Random(bits).sample(kinds, min(count, len(kinds)))  # noqa: S311
 
 
-def _exists(kind: Kind) -> bool:
+def _is_valid(kind: Kind) -> bool:
     count = COLOURS.get(kind.photometric, 1) + len(kind.extra)
     is_coded = kind.compression in {tiffs.JPEG, tiffs.WEBP}
     if is_coded and (kind.bits != 8 or kind.sample_format != UNSIGNED or kind.planar != 1 or count not in {1, 3, 4}):
@@ -111,7 +111,7 @@ def _exists(kind: Kind) -> bool:
 
 
 def shown(values: Samples, kind: Kind) -> Samples:
-    """What the samples mean, from 0 to 1 with alpha last; those of wide grey themselves."""
+    """Return the meaning of samples: levels from 0 to 1 with alpha last, or the samples of wide grey themselves."""
     count = COLOURS.get(kind.photometric, 1)
     if _is_wide(kind):
         return values[..., :count].astype(float)
@@ -139,7 +139,7 @@ def _is_wide(kind: Kind) -> bool:
 
 
 def _srgb(lab: Samples) -> Samples:
-    """CIELab of D50, whose a and b are signed bytes."""
+    """Convert CIELab under D50, with signed bytes for a and b."""
     lightness = (lab[..., 0] * 100 / 255 + 16) / 116
     a, b = (lab[..., number].astype(np.int8).astype(float) for number in (1, 2))
     roots = np.stack([lightness + a / 500, lightness, lightness - b / 200], axis=2)
@@ -152,14 +152,14 @@ def _srgb(lab: Samples) -> Samples:
 
 
 def check(kind: Kind) -> str:
-    """Compare what is written to what is meant, and tell what is wrong with it.
+    """Render a TIFF, and return how the output differs from the meaning of its samples, or nothing.
 
     Raises:
-        RejectedError: It cannot be read.
+        RejectedError: The kind is not supported.
 
     """
     values = samples(kind)
-    # libvips cannot read CIELab, LZMA and Zstandard.
+    # libvips reads no CIELab, LZMA or Zstandard.
     rendition = Rendition("x", scale=1, format="png" if kind.photometric == tiffs.CIELAB else None)
     (output,) = render(tiff(values, kind), [rendition], limits=LIMITS).outputs
     wanted = shown(values, kind)
@@ -173,14 +173,14 @@ def check(kind: Kind) -> str:
     difference = np.abs(got / np.iinfo(got.dtype).max - wanted)
     if kind.extra[:1] in {(1,), (2,)}:
         difference[..., :-1] *= wanted[..., -1:]
-    # What JPEG makes of edges is a matter of its quality.
+    # JPEG blurs the edges of blocks.
     worst = 255 * (difference[4::8, 4::8] if kind.compression == tiffs.JPEG else difference).max()
     return "" if worst <= (20 if kind.compression == tiffs.JPEG else MOST) else f"differs by {worst:.0f}"
 
 
-def test_no_kind_is_wrong_in_silence() -> None:
+def test_every_kind_is_rendered_correctly_or_rejected_by_name() -> None:
     wrong, readable, unnamed = [], set(), []
-    for cell in cells(8):
+    for cell in kinds_of_all_cells(8):
         tags: dict[int, tuple[str, list[int]]] = {}
         if cell.photometric == tiffs.PALETTE:
             entries = np.random.default_rng(3).integers(0, 256, 3 << cell.bits)
@@ -207,7 +207,7 @@ MARKED = {"F": ("<f4", -3.4028235e38, 1.0), "I": ("<i4", -(2**31), 2**31 - 1)}
 
 
 def pages(*written: tuple[Image.Image, dict[str, Any]]) -> bytes:
-    """Pages that Pillow writes, each with options of its own."""
+    """Return a TIFF of Pillow's, each page with options of its own."""
     target = io.BytesIO()
     for image, options in written:
         image.encoderinfo = options
@@ -246,7 +246,7 @@ def test_each_page_keeps_its_compression_and_its_profile() -> None:
 
 
 @pytest.mark.parametrize("kind", [1, 4, 5])
-def test_thumbnails_and_masks_are_no_pages(kind: int) -> None:
+def test_thumbnails_and_masks_are_left_out(kind: int) -> None:
     thumbnail, photo = picture(20, 16), picture(100, 80)
     for order in ((thumbnail, photo), (photo, thumbnail), (thumbnail, photo, thumbnail)):
         source = pages(*((image, {"tiffinfo": {254: kind * (image is thumbnail)}}) for image in order))
@@ -256,7 +256,7 @@ def test_thumbnails_and_masks_are_no_pages(kind: int) -> None:
 
 
 @pytest.mark.parametrize("mode", MARKED)
-def test_numbers_that_mark_what_has_no_data_stay_finite(mode: str) -> None:
+def test_extreme_values_that_mark_missing_data_stay_in_range(mode: str) -> None:
     kind, mark, number = MARKED[mode]
     values = np.where(np.random.default_rng(1).random((64, 64)) < 0.5, mark, number).astype(kind)
     values[:, :32] = number
@@ -285,26 +285,26 @@ def test_wrong_coefficients_are_ignored() -> None:
     assert rendered.lost == "the YCbCr coefficients are wrong and were ignored"
 
 
-def test_other_channels_are_said_to_be_lost() -> None:
+def test_the_loss_of_other_channels_is_noted() -> None:
     kind = Kind(8, extra=(0,))
     assert halved(tiff(samples(kind), kind)).lost == "a channel that is neither colour nor alpha was left out"
 
 
-def test_numbers_beyond_those_that_pillow_has_are_refused() -> None:
+def test_samples_beyond_the_range_of_pillow_are_rejected() -> None:
     error = rejection(tiff(np.full((8, 8, 1), 1 << 31), Kind(32)))
     assert (error.reason, error.message[:46]) == (Reason.UNSUPPORTED, "the TIFF has samples of 2147483648 or more: sa")
 
 
 SENSOR = struct.pack("<HHHLHHL", 1, 262, 3, 1, 32803, 0, 0)
-"""A directory in which pixels are what a sensor saw through a mosaic of colours."""
+"""A directory with the photometric interpretation of a colour filter array."""
 
 
-@pytest.mark.parametrize("places", [1, 3])
-def test_raw_files_are_refused(places: int) -> None:
+@pytest.mark.parametrize("count", [1, 3])
+def test_raw_files_are_rejected(count: int) -> None:
     thumbnail = Kind(8, tags={254: ("L", [1])})
     values = samples(GREY)
     plain = tiff(values, thumbnail)
-    in_directories = tiff(values, replace(thumbnail, tags={330: ("L", places * [len(plain) + 64])})).ljust(
+    in_directories = tiff(values, replace(thumbnail, tags={330: ("L", count * [len(plain) + 64])})).ljust(
         len(plain) + 64
     )
     for source in (
@@ -316,16 +316,16 @@ def test_raw_files_are_refused(places: int) -> None:
         assert (error.reason, error.message[:30]) == (Reason.UNSUPPORTED, "the file is a camera's raw fil")
 
 
-def test_directories_that_overlap_are_counted() -> None:
+def test_overlapping_directories_count_towards_the_limit() -> None:
     values = samples(GREY)
-    place = len(tiff(values, GREY)) + 64
-    source = tiff(values, Kind(8, tags={330: ("L", 8 * [place])})).ljust(place) + struct.pack("<H", 65535)
+    offset = len(tiff(values, GREY)) + 64
+    source = tiff(values, Kind(8, tags={330: ("L", 8 * [offset])})).ljust(offset) + struct.pack("<H", 65535)
     assert rejection(source + bytes(12 * 65535 + 4)).message.startswith(
         "the file has more than 2000 pages or 200000 tags"
     )
 
 
-def test_what_says_nothing_of_a_page_is_not_told() -> None:
+def test_a_rejection_lists_only_properties_of_the_page() -> None:
     error = rejection(tiff(samples(GREY), Kind(8, 77, tags={339: ("2L", [1, 1])})))
     assert (
         error.message[-87:] == "(the TIFF has photometric interpretation 77, bits 8, planes together, compression none)"
@@ -333,13 +333,13 @@ def test_what_says_nothing_of_a_page_is_not_told() -> None:
     assert rejection(b"II*\0\x08" + bytes(9)).message.endswith("(the TIFF has no tags that describe its pixels)")
 
 
-def test_sums_of_many_pixels_do_not_overflow() -> None:
+def test_averages_of_large_samples_do_not_overflow() -> None:
     source = encoded(Image.new("I", (640, 640), 1 << 28), "TIFF")
     (output,) = render(source, [Rendition("x", width=1)], limits=LIMITS).outputs
     assert libvips.pixels(output.body).item() == 1 << 28
 
 
-def test_nothing_but_what_is_logged_is_written(capfd: pytest.CaptureFixture[str]) -> None:
+def test_decoding_writes_nothing_to_stdout_or_stderr(capfd: pytest.CaptureFixture[str]) -> None:
     kind = Kind(8, tiffs.RGB, compression=tiffs.WEBP)
     rejection(tiff(samples(kind), kind))
     photo = encoded(picture(), "TIFF", compression="tiff_lzw", tiffinfo={65000: "unknown"})

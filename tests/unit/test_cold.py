@@ -17,7 +17,7 @@ COLD = Cold(
 
 
 def report(scale: int) -> str:
-    """Return Python's report of imports, with one before the handler's."""
+    """Return Python's report of imports, one of them before the handler's."""
     return f"""\
 import time: self [us] | cumulative | imported package
 import time:      {9 * scale} |       {9 * scale} | before
@@ -27,7 +27,7 @@ import time:      {200 * scale} |       {300 * scale} | outer.module
 """
 
 
-def test_imports_are_medians_of_the_handlers_own_slowest_first() -> None:
+def test_the_handlers_imports_are_medians_with_the_slowest_first() -> None:
     outer, inner = cold.parse_imports([report(1), report(3), report(2)])
     assert (outer.name, inner.name) == ("outer.module", "inner")
     assert (outer.own, outer.total, inner.own, inner.total) == pytest.approx((0.0004, 0.0006, 0.0002, 0.0002))
@@ -52,7 +52,7 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_start_is_measured_without_the_imports_of_the_client(runtime: Path) -> None:
+def test_imports_of_the_runtime_client_are_not_measured(runtime: Path) -> None:
     handler = cold.Handler(runtime, "own.handler")
     assert handler.start(Path(sys.executable)) > 0
     imported = {one.name for one in cold.parse_imports([handler.import_times(Path(sys.executable))])}
@@ -60,12 +60,12 @@ def test_a_start_is_measured_without_the_imports_of_the_client(runtime: Path) ->
     assert "json" not in imported
 
 
-def test_a_handler_that_does_not_start_is_one_line(runtime: Path) -> None:
+def test_a_handler_that_does_not_start_is_reported_in_one_line(runtime: Path) -> None:
     with pytest.raises(ToolError, match=r"^The handler other\.handler does not start: ModuleNotFoundError: .*'other'$"):
         cold.Handler(runtime, "other.handler").start(Path(sys.executable))
 
 
-def test_cold_takes_no_rows_and_writes_no_document() -> None:
+def test_cold_rejects_the_options_of_rows_and_documents() -> None:
     for only, quick, write in (("webp", False, False), ("", True, False), ("", False, True)):
         with pytest.raises(ToolError, match=r"^--cold has no rows"):
             run.run_cold(only, 1, print, quick=quick, write=write)

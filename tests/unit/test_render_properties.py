@@ -14,7 +14,8 @@ from errors import RejectedError
 from imaging.limits import Limits
 from imaging.render import render
 from renditions import MetadataPolicy, Rendition
-from tests.images import decoded, encoded
+from tests.images import decoded, encoded, picture
+from tests.unit.test_own_errors import SOURCES
 
 LIMITS = Limits(512 << 20)
 ORIENTATION = 0x0112
@@ -61,6 +62,11 @@ def noise(mode: str, size: tuple[int, int], seed: int) -> Image.Image:
     return made if made.mode == mode else made.convert(mode)
 
 
+def encode_noise(source: tuple[str, str], seed: int) -> bytes:
+    image_format, mode = source
+    return encoded(noise(mode, (40, 30), seed), image_format)
+
+
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(sources, sides, sides, st.integers(0, 9), renditions, st.integers(0, 2**32))
 def test_every_output_has_the_size_and_format_of_its_rendition(
@@ -81,20 +87,55 @@ def test_every_output_has_the_size_and_format_of_its_rendition(
     assert image.getexif().get(ORIENTATION, 1) == 1
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
-@given(sources, st.integers(0, 2**32), st.data())
-def test_a_damaged_image_is_rejected_or_comes_out_whole(
-    source: tuple[str, str], seed: int, data: st.DataObject
+FILES = [
+    *(make() for name, make in SOURCES.items() if not name.startswith("packed")),
+    *(
+        encoded(picture(33, 21), "TIFF", compression=name)
+        for name in ("packbits", "tiff_adobe_deflate", "jpeg", "lzma")
+    ),
+    encoded(picture(33, 21), progressive=True),
+    encoded(picture(33, 21), "WEBP", lossless=True),
+]
+HALF_AND_ICON = [Rendition("half", scale=0.5), Rendition("icon", width=8, height=8, fit="cover", format="jpeg")]
+NUMBERS = [0, 1, 2, 7, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF]
+
+number = st.tuples(st.sampled_from(NUMBERS), st.sampled_from([1, 2, 4]), st.sampled_from(["big", "little"])).map(
+    lambda drawn: (drawn[0] & ((1 << 8 * drawn[1]) - 1)).to_bytes(drawn[1], drawn[2])  # type: ignore[arg-type]  # an order
+)
+edit = st.tuples(
+    st.floats(0, 1),
+    st.integers(0, 40),
+    st.sampled_from(["set", "cut off", "leave out", "repeat"]),
+    st.booleans(),
+    number,
+)
+
+
+def damage(source: bytes, edits: list[tuple[float, int, str, bool, bytes]]) -> bytes:
+    """Return the file after the edits, in order. Half of them change the first 200 bytes, where headers are."""
+    for share, length, kind, is_early, value in edits:
+        offset = int(share * (min(len(source), 200) if is_early else len(source)))
+        before, part, after = source[:offset], source[offset : offset + length], source[offset + length :]
+        source = {
+            "set": before + value + source[offset + len(value) :],
+            "cut off": before,
+            "leave out": before + after,
+            "repeat": before + part + part + after,
+        }[kind]
+    return source
+
+
+@settings(max_examples=600, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    source=st.sampled_from(FILES) | st.builds(encode_noise, sources, st.integers(0, 2**32)),
+    edits=st.lists(edit, min_size=1, max_size=4),
+)
+def test_a_damaged_image_is_rejected_or_its_outputs_decode(
+    source: bytes, edits: list[tuple[float, int, str, bool, bytes]]
 ) -> None:
-    image_format, mode = source
-    body = bytearray(encoded(noise(mode, (40, 30), seed), image_format))
-    for position in data.draw(st.lists(st.integers(0, len(body) - 1), min_size=1, max_size=8)):
-        body[position] = data.draw(st.integers(0, 255))
-    damaged = bytes(body[: data.draw(st.integers(len(body) // 2, len(body)))])
-    # Any other exception than a rejection fails.
     with contextlib.suppress(RejectedError):
-        (output,) = render(damaged, [Rendition("r", scale=0.5)], limits=LIMITS).outputs
-        assert decoded(output.body).size == (output.width, output.height)
+        for output in render(damage(source, edits), HALF_AND_ICON, limits=LIMITS, metadata=MetadataPolicy.ALL).outputs:
+            assert decoded(output.body).size == (output.width, output.height)
 
 
 @settings(deadline=None, max_examples=200)

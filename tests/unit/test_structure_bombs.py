@@ -1,4 +1,4 @@
-"""Structure bombs: files whose parts are repeated, nested or overlapping cost no more than the clock predicted."""
+"""Files with repeated, nested or overlapping parts take no more time and memory than predicted."""
 
 import json
 import struct
@@ -18,7 +18,7 @@ from tools.common.paths import FUNCTION
 
 MEMORY_MIB = 512
 MOST_BYTES = 8_000_000
-"""The size of a bomb. What is quadratic takes minutes at this size."""
+"""The size of a bomb. A quadratic parser takes minutes at this size."""
 
 WORKER = """
 import json, resource, sys, time
@@ -33,7 +33,7 @@ from imaging.limits import Limits
 SECONDS_LEFT, SLACK = 3.0, 1.0
 
 def allow(seconds):
-    # CPU, not wall time. Beyond it the kernel ends the process.
+    # The kernel kills the process that exceeds this CPU time.
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time() + seconds) + 1, hard))
 
@@ -56,9 +56,9 @@ while header := sys.stdin.buffer.readline():
     peak = next(int(line.split()[1]) >> 10 for line in open("/proc/self/status") if line.startswith("VmHWM"))
     print(peak, flush=True)
 """
-"""Renders what it is sent, capped as in Lambda, and answers with the most memory it ever used, in MiB.
+"""Renders each source that it receives, capped as in Lambda, and replies with its peak memory so far, in MiB.
 
-``SLACK`` is the CPU that a rejection may take, in seconds, and the kernel counts in whole ones: 0.5 s are promised.
+``SLACK`` is the CPU time that a rejection may take. 0.5 s are promised, but the kernel limits whole seconds.
 """
 
 IMAGE, MOVED = picture(16, 16), picture(16, 16).rotate(90)
@@ -74,11 +74,11 @@ PAGE += [(277, 3, 1, 1), (278, 3, 1, 16), (279, 4, 1, 256)]
 
 @st.composite
 def tiffs(draw: st.DrawFn, most: int = MOST_BYTES) -> bytes:
-    """Directories that may overlap, loop or lead nowhere, with tags of any count that share their values."""
+    """Draw directories that overlap, loop or point beyond the file, with tags that share their values."""
     kinds = st.sampled_from([256, 258, 273, 274, 279, 322, 324, 325, 330, 33432, 34665, 34675, 700, 40_000])
     more = draw(st.lists(st.tuples(kinds, st.integers(1, 18), NUMBERS, NUMBERS), max_size=20))
     more *= min(draw(COUNTS), 3000)
-    # Tags in order, the later of the same number last, which is the one that counts.
+    # Of several tags with one number, the last counts.
     tags = sorted([*PAGE, *more], key=lambda tag: tag[0])[:65_535]
     directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
     count = min(draw(COUNTS), 1 + most // (len(directory) + 4))
@@ -110,7 +110,7 @@ def riff(kind: bytes, data: bytes) -> bytes:
 
 
 def frames(count: int, side: int) -> bytes:
-    """Frames of an APNG, all of one size; the first is the image itself."""
+    """Return the frames of an APNG after the first, all of one size."""
     rows = zlib.compress(bytes((1 + 3 * side) * side), 9)
     parts = (
         chunk(b"fcTL", struct.pack(">IIIIIHHBB", 2 * number + 1, side, side, 0, 0, 1, 10, 2, 1))
@@ -175,7 +175,7 @@ BOXES = st.builds(
         st.builds(lambda count: bytes(4) + struct.pack(">I", count) + bytes(4 * min(count, 60_000)), NUMBERS),
     ),
 ) | st.builds(
-    # Items whose extents all are the whole file.
+    # Items with extents that each cover the whole file.
     lambda items, extents: box(
         b"iloc", struct.pack(">IHI", 2 << 24, 0, items) + struct.pack(">IHHH", 1, 0, 0, extents) * min(items, 60_000)
     ),
@@ -194,12 +194,12 @@ CONTAINERS = {
     "AVIF": (BOXES, (), encoded(IMAGE, "AVIF")),
     "animated AVIF": (BOXES, (), encoded(IMAGE, "AVIF", **ANIMATED)),
 }
-"""The parts of each container, where beside its end they are put into a good file, and that file."""
+"""The parts of each container, the offsets at which a good file may get them beside its end, and that file."""
 
 
 @dataclass(frozen=True)
 class Bomb:
-    """A bomb, and what a failing test prints of it."""
+    """A bomb; a failing test doesn't print its bytes."""
 
     container: str
     size: int
@@ -207,7 +207,7 @@ class Bomb:
 
 
 def bombs() -> st.SearchStrategy[Bomb]:
-    """Bombs in every container."""
+    """Return a strategy for bombs of every container."""
     sources = {"TIFF": tiffs(), "BMP": bitmaps()} | {name: repeating(name) for name in CONTAINERS}
     return st.sampled_from(sorted(sources)).flatmap(
         lambda name: sources[name].map(lambda body: Bomb(name, len(body), body))
@@ -216,8 +216,8 @@ def bombs() -> st.SearchStrategy[Bomb]:
 
 @st.composite
 def repeating(draw: st.DrawFn, container: str) -> bytes:
-    """A good file with some of its container's parts, each repeated or in itself many times."""
-    parts, places, source = CONTAINERS[container]
+    """Draw a good file with some parts of its container, repeated or nested."""
+    parts, offsets, source = CONTAINERS[container]
     if container == "GIF":
         source = source[:6] + struct.pack("<HH", draw(SIDES), draw(SIDES)) + source[10:]
     for part in draw(st.lists(parts, min_size=1, max_size=3)):
@@ -225,13 +225,13 @@ def repeating(draw: st.DrawFn, container: str) -> bytes:
         repeated = part * count
         if "AVIF" in container and draw(st.booleans()):
             repeated = nested(part, min(count, 2000))
-        place = draw(st.sampled_from([*places, len(source)]))
-        source = source[:place] + repeated + source[place:]
-    return sized(container, source)
+        offset = draw(st.sampled_from([*offsets, len(source)]))
+        source = source[:offset] + repeated + source[offset:]
+    return set_size(container, source)
 
 
 def nested(part: bytes, depth: int) -> bytes:
-    """A box in boxes of its kind."""
+    """Wrap a box in boxes of its kind."""
     for _ in range(depth):
         part = box(part[4:8], bytes(4) * (part[4:8] == b"meta") + part)
     return part
@@ -239,7 +239,7 @@ def nested(part: bytes, depth: int) -> bytes:
 
 @st.composite
 def bitmaps(draw: st.DrawFn) -> bytes:
-    """Run-length bitmaps, which Pillow decodes in Python."""
+    """Draw run-length bitmaps, which Pillow decodes in Python."""
     width, height = draw(SIDES), draw(SIDES)
     part = draw(st.sampled_from([b"\0\0", b"\x01\0", b"\xff\0", b"\0\x02\0\0", b"\0\x02\xff\0", b"\0\x04\0\0\0\0"]))
     data = part * min(draw(COUNTS), MOST_BYTES // len(part)) + draw(st.sampled_from([b"", b"\0\x01"]))
@@ -249,16 +249,16 @@ def bitmaps(draw: st.DrawFn) -> bytes:
 
 
 class Worker:
-    """A process that renders, started anew after it has died."""
+    """A process that renders; the next source after its death starts a new one."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
 
     def peak_mib(self, source: bytes, options: dict[str, float]) -> int:
-        """The most memory that the process has used, in MiB, once it has rendered ``source``.
+        """Render ``source``, and return the peak memory of the process in MiB.
 
         Raises:
-            ChildProcessError: It died: of its CPU limit (status -24), of a crash, or of an exception of ours.
+            ChildProcessError: It died of its CPU limit (status -24), a crash or an exception.
 
         """
         if self._process is None:
@@ -291,40 +291,40 @@ def worker() -> Iterator[Worker]:
     made.close()
 
 
-def full_of(container: str, part: bytes, place: int) -> bytes:
-    """A good file with ``part`` as often as it fits."""
+def fill(container: str, part: bytes, offset: int) -> bytes:
+    """Return a good file with ``part`` repeated up to ``MOST_BYTES``."""
     _, _, source = CONTAINERS[container]
-    return sized(container, source[:place] + part * (MOST_BYTES // len(part)) + source[place:])
+    return set_size(container, source[:offset] + part * (MOST_BYTES // len(part)) + source[offset:])
 
 
-def sized(container: str, source: bytes) -> bytes:
-    """The file with its size where its container has it."""
+def set_size(container: str, source: bytes) -> bytes:
+    """Return the file; in a WebP, state its size in the header."""
     return source[:4] + struct.pack("<I", len(source) - 8) + source[8:] if "WEBP" in container else source
 
 
 MANY_TAGS = b"II*\0\x08\0\0\0" + struct.pack("<H", 5000) + struct.pack("<HHII", 40_000, 1, 1, 0) * 5000 + bytes(4)
 SMALLEST = [
-    full_of("PNG", chunk(b"prVt"), 33),
-    full_of("APNG", chunk(b"fdAT", bytes(4)), -12),
-    full_of("JPEG", b"\xff", 2),
-    full_of("JPEG", segment(0xFE, b""), 2),
-    full_of("progressive JPEG", segment(0xDA, b"\x01\x01\0\x01\x3f\x10"), -2),
-    full_of("GIF", b"\x21\xfe\0", -1),
-    full_of("GIF", b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\0", -1),
-    full_of("WEBP", riff(b"EXIF", MANY_TAGS), 30),
-    full_of("PNG", chunk(b"eXIf", MANY_TAGS), 33),
-    full_of("AVIF", box(b"free", b""), 32),
-    full_of("AVIF", box(b"stco", struct.pack(">III", 0, 1, 0)), len(CONTAINERS["AVIF"][2])),
+    fill("PNG", chunk(b"prVt"), 33),
+    fill("APNG", chunk(b"fdAT", bytes(4)), -12),
+    fill("JPEG", b"\xff", 2),
+    fill("JPEG", segment(0xFE, b""), 2),
+    fill("progressive JPEG", segment(0xDA, b"\x01\x01\0\x01\x3f\x10"), -2),
+    fill("GIF", b"\x21\xfe\0", -1),
+    fill("GIF", b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\0", -1),
+    fill("WEBP", riff(b"EXIF", MANY_TAGS), 30),
+    fill("PNG", chunk(b"eXIf", MANY_TAGS), 33),
+    fill("AVIF", box(b"free", b""), 32),
+    fill("AVIF", box(b"stco", struct.pack(">III", 0, 1, 0)), len(CONTAINERS["AVIF"][2])),
 ]
-"""The smallest parts of each container, and EXIF, as many as there can be."""
+"""Files full of the smallest parts of each container, and of EXIF."""
 
 
 @pytest.mark.parametrize("source", SMALLEST, ids=range(len(SMALLEST)))
-def test_a_file_full_of_the_smallest_parts_ends_within_what_was_predicted(worker: Worker, source: bytes) -> None:
+def test_a_file_full_of_the_smallest_parts_takes_no_more_than_predicted(worker: Worker, source: bytes) -> None:
     assert worker.peak_mib(source, {"scale": 0.5}) <= MEMORY_MIB
 
 
 @settings(max_examples=70, deadline=None, suppress_health_check=list(HealthCheck))
 @given(bomb=bombs(), options=st.sampled_from([{"scale": 0.5}, {"width": 320}]))
-def test_a_bomb_ends_within_what_was_predicted(worker: Worker, bomb: Bomb, options: dict[str, float]) -> None:
+def test_a_bomb_takes_no_more_than_predicted(worker: Worker, bomb: Bomb, options: dict[str, float]) -> None:
     assert worker.peak_mib(bomb.body, options) <= MEMORY_MIB
