@@ -21,9 +21,9 @@ def own_coverage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_unit_tests_that_leave_out_too_much_of_the_function_fail(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(checks, "SUITES", {"terraform": [], "unit": FEW})
+    monkeypatch.setattr(checks, "SUITES", {"judges": [], "unit": FEW})
     with pytest.raises(Exit) as caught:
-        checks.test(unit=True, terraform=True)
+        checks.test(unit=True, judges=True)
     assert caught.value.code == 1
     output = capfd.readouterr().out
     assert "FAIL Required test coverage of 99.0% not reached." in output

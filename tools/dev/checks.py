@@ -43,13 +43,13 @@ def test(**chosen: bool) -> None:
     """Run the chosen parts of the tests, or all of them if none is chosen.
 
     Raises:
-        Exit: A test failed, or the unit tests ran too little of the function. The output says which.
+        Exit: A test failed, or the unit tests and the judges ran too little of the function. The output says which.
 
     """
     suites = [suite for suite in SUITES if chosen[suite]] or list(SUITES)
     require("xdist", "pytest_cov", *(package for suite in suites for package in PACKAGES.get(suite, ())))
     options = ["-n", "auto", "--dist", "loadgroup", "--no-loadscope-reorder"]
-    if "unit" in suites:
+    if {"unit", "judges"} <= set(suites):
         options.append("--cov=function")
     if suites == ["unit"]:
         options += ["-m", "not network"]
