@@ -1,1 +1,1 @@
-"""Image bytes in, image bytes out: nothing in here knows of AWS."""
+"""Turns the bytes of an image into the bytes of its outputs. Nothing in this package knows of AWS."""

@@ -17,7 +17,7 @@ WIDE = frozenset({"I;16", "I", "F"})
 """Modes of grey with more than eight bits."""
 
 WHITES = {"F": (1, 255, 65535), "I": (255, 65535, 2**31 - 1)}
-"""Usual levels of white in modes whose files don't name it."""
+"""Usual levels of white, for modes whose files don't state the level."""
 
 
 def to_supported_mode(frame: Frame, modes: Collection[str], background: str) -> Frame:

@@ -21,10 +21,10 @@ from imaging.metadata import Metadata, read_resolution
 from imaging.pillow import decoding, tolerating
 
 EXIF_TEXT, MOST_EXIF_TEXT = "Raw profile type exif", 1 << 17
-"""The name of a PNG's text that is EXIF in hexadecimal digits, and its greatest length: twice what a JPEG can have."""
+"""The keyword of a PNG text that is EXIF in hexadecimal digits, and the longest text to read: twice a JPEG's limit."""
 
 MAX_PROFILE_BYTES = 4 << 20
-"""Of a colour profile: the largest profiles of printers have 3 MB."""
+"""The largest colour profile to keep: printers' profiles have up to 3 MB."""
 
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -35,17 +35,17 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""EXIF orientation (Exif 2.32, 4.6.5.1.6) to what turns the stored pixels upright."""
+"""Maps EXIF orientations (Exif 2.32, 4.6.5.1.6) to transpositions that turn the stored pixels upright."""
 
 RESIZABLE = frozenset({"L", "LA", "RGB", "RGBA", "CMYK", "LAB", "I;16", "I", "F"})
 """The modes that frames have: their pixels can be averaged."""
 
 DIGEST_ROWS = 64
-"""How many rows of pixels are digested at once."""
+"""Rows of pixels to digest at once."""
 
-# Our limits refuse by memory, with both numbers. Pillow's own limit is one fixed number of pixels.
+# Pillow's own limit is a fixed number of pixels. `Limits` checks memory instead, and its messages state both numbers.
 Image.MAX_IMAGE_PIXELS = None
-# Pillow warns of what it tolerates, such as a broken EXIF entry in a good image.
+# Pillow warns of damage that it tolerates, such as a broken EXIF entry in a good image.
 warnings.filterwarnings("ignore", module="PIL")
 
 
@@ -54,7 +54,7 @@ class Picture:
 
     Attributes:
         header: The inspected structure of the file.
-        format: The format of outputs that ask for none, by Pillow's name.
+        format: Pillow's name of the format for renditions that set none.
         frame_count: How many frames it has.
         kinds: How many frames there are of each mode and size, as stored; pages of a TIFF may differ.
         full_size: Width and height of the stored pixels of the first frame, before its decoder shrank them.
@@ -172,11 +172,11 @@ class Picture:
     def _compose(self, layers: Iterator[Layer]) -> Iterator[Frame]:
         """Yield each frame of a GIF or an APNG, composed as browsers do.
 
-        Pillow would clear to a colour, and blend into what it restores.
+        Pillow would clear areas to a colour, and blend layers into restored pixels.
         """
         canvas, dense = Canvas(self.size), self._resolution()
         if self.format == "PNG":
-            # After the first pixels there may be metadata.
+            # Metadata may follow the first frame's pixels.
             self._load()
         self.metadata = self._read_metadata()
         for index in range(self.frame_count):
@@ -201,12 +201,12 @@ class Picture:
         return to_eight_bits(image) if image.mode == "I;16" else image
 
     def _read_frames(self) -> Iterator[Frame]:
-        """Yield each frame that Pillow composes, page, or still."""
+        """Yield each frame that Pillow composes, each page, or the still."""
         header = self.header
         for index, page in enumerate(self._pages):
             with decoding():
                 if index:
-                    # Otherwise Pillow reads the next page's EXIF at once, before it is corrected.
+                    # Otherwise Pillow reads the next page's EXIF in `seek`, before `prepare` corrects the page.
                     self._image._exif = None
                     self._image.seek(page)
             header.format.prepare(self._image, header)
@@ -221,7 +221,7 @@ class Picture:
             yield self._frame(image, metadata, self._image.info.get("duration", 0), dense)
 
     def _read_metadata(self) -> Metadata:
-        """Read the current frame's EXIF and XMP, and note what is lost of it."""
+        """Read the current frame's EXIF and XMP, and note losses."""
         if len(self._image.info.get(EXIF_TEXT, "")) > MOST_EXIF_TEXT:
             del self._image.info[EXIF_TEXT]
             self.note_loss(f"EXIF in a text of more than {MOST_EXIF_TEXT} characters was not read")
@@ -246,7 +246,7 @@ class Picture:
         )
 
     def _load(self) -> None:
-        """Read the pixels of the current frame; those of a still again if its file can be repaired."""
+        """Read the pixels of the current frame. If a still is damaged and its file can be repaired, read it again."""
         try:
             with decoding():
                 self._image.load()
@@ -259,7 +259,7 @@ class Picture:
         else:
             if self.header.decodings == 1:
                 return
-            # Pillow may not miss the last bytes, and takes what a file was filled up with for pixels.
+            # Pillow may not notice that the last bytes are missing, and decodes padding as pixels.
             failure = RejectedError(Reason.CORRUPT, "the JPEG is truncated and padded with other data")
         self._image = None
         repaired = self.header.format.repair(self.header.readable, self._digest)
@@ -273,7 +273,7 @@ class Picture:
             self._image.load()
 
     def _digest(self, body: bytes) -> bytes:
-        """Decode ``body`` in the size of the picture, and digest its pixels; few rows of them are held twice."""
+        """Decode ``body`` at the picture's size, and return a digest of its pixels; copy only a few rows at a time."""
         image = _open(replace(self.header, readable=body))
         # Smaller sizes do not show all scans of a progressive JPEG.
         _shrink_on_load(image, min(self._divisor, 2) if self.is_progressive else self._divisor)
@@ -298,7 +298,7 @@ class Picture:
         if self.format == "TIFF":
             return tiff_page.read_quantization(self._image, self.header.source)
         tables, components = (getattr(self._image, name, {}) for name in ("quantization", "layer"))
-        # A component is Pillow's tuple of its identifier, both sampling factors and the number of its table.
+        # Pillow's tuple for a component: its identifier, both sampling factors, and the number of its table.
         return {component[3]: tables[component[3]] for component in components if component[3] in tables}
 
     def _profile(self) -> bytes | None:
@@ -350,7 +350,7 @@ class Picture:
             kinds[page] = self._image.mode, self._image.size
             if tiff_page.is_picture(self._image):
                 pictures.append(page)
-        # A thumbnail of nothing is a picture.
+        # If all pages are thumbnails or masks, treat them as pictures.
         self._pages = pictures or self._pages
         with decoding():
             self._image.seek(self._pages[0])
@@ -369,7 +369,7 @@ def _open(header: Header) -> Any:
     if image_format.without_metadata is not None:
         with tolerating():
             opened = Image.open(io.BytesIO(body), formats=image_format.decoders)
-        # Its metadata may be all that is broken.
+        # Perhaps only the metadata is broken.
         body = body if opened is not None else image_format.without_metadata(body)
     if opened is None:
         with decoding(), contextlib.suppress(UnidentifiedImageError):
@@ -386,7 +386,7 @@ def _shrink_on_load(image: Any, divisor: int) -> tuple[float, float] | None:
         return None
     width, height = image.size
     with decoding():
-        # Asked for more than a whole part of a side, it would do nothing.
+        # Round down: for a size that is rounded up, `draft` would choose a smaller divisor.
         drafted = image.draft(None, (max(1, width // divisor), max(1, height // divisor)))
     return None if drafted is None else drafted[1][2:]
 
@@ -395,7 +395,7 @@ def _read_low_bytes(header: Header) -> Image.Image:
     """Return the lower bytes of a PNG's 16-bit colours: Pillow keeps the upper ones."""
     opened: Any = _open(header)
     with decoding():
-        # This raw mode keeps the byte that comes second.
+        # This raw mode keeps the second byte of each value.
         opened.tile = [tile._replace(args="RGB;16L") for tile in opened.tile]
         opened.load()
     low: Image.Image = opened

@@ -97,17 +97,17 @@ class Format:
         name: Pillow's name of the format.
         decoders: Pillow's names of the decoders that read it.
         recognises: Tells from the first bytes whether a file has the format.
-        written_as: The format of a rendition that asks for none.
+        written_as: The output's format if the rendition sets none.
         cost: The cost of decoding.
         inspect: Reads the structure of a file of the format.
         encoder: How it is written; None if it is only read.
         layers: Reads the frames of an animation for ``Canvas``; None if Pillow composes them.
-        without_metadata: Returns a file without metadata for which Pillow may refuse to open it; None if it never does.
+        without_metadata: Removes metadata that can make Pillow refuse a file; None if the format has no such metadata.
         opened: Corrects an image that Pillow has opened.
         prepare: Corrects the current page before its pixels are read.
         correct: Returns the current page after its pixels were read, corrected.
-        repair: Returns a still without damage that browsers ignore, and a sentence about it; None if more is damaged.
-            Its second argument decodes a file and digests the pixels.
+        repair: Returns a still without damage that browsers ignore, and a sentence about that damage; None if more is
+            damaged. The second argument decodes a file and digests the pixels.
         describe: Describes the content of a file that can't be read; empty if there is nothing to add.
 
     """

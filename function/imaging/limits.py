@@ -11,7 +11,7 @@ RUNTIME_BYTES = 120 * MIB
 """Memory that Python, botocore and Pillow occupy before the first image; 95 MB was measured."""
 
 SOURCE_COPIES = 2
-"""The source itself, and the copy that its decoder makes or reads."""
+"""How often the source is in memory: once itself, and once as the copy that its decoder makes or reads."""
 
 ONE_PROCESSOR_BYTES = 1769 * MIB
 """The memory at which Lambda gives one full vCPU; less memory gives proportionally less.

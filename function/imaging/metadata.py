@@ -1,4 +1,4 @@
-"""EXIF and XMP: reads those of a source, even if damaged, and selects the entries that an output keeps."""
+"""Reads a source's EXIF and XMP, even if they are damaged, and selects the entries that an output keeps."""
 
 import re
 from collections.abc import Mapping

@@ -31,7 +31,7 @@ FAITHFUL = Fidelity(40, 16)
 """The error of a palette is invisible from here on."""
 
 TOLERABLE = Fidelity(30, 16)
-"""Enough if the output would grow without a palette: about the loss that a palette caused in the source."""
+"""Enough if the output would be larger without a palette: about the fidelity of the source's own palette."""
 
 BLOCK = 4
 """Width and height of a block, in pixels."""
@@ -145,7 +145,7 @@ def quantize(image: Image.Image, colours: int = 256) -> Image.Image:
         with quantizing():
             quantized = image.quantize(colours, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     levels = bytearray(quantized.getpalette("RGBA") or [])
-    # An entry is the mean of its pixels: the pixels of an edge would make the whole opaque area translucent.
+    # An entry is the mean of its pixels, so pixels of an edge would make the whole opaque area translucent.
     levels[3::4] = bytes(255 if alpha >= 255 - NEARLY else 0 if alpha <= NEARLY else alpha for alpha in levels[3::4])
     quantized.putpalette(levels, "RGBA")
     return quantized
@@ -232,7 +232,7 @@ def to_scene_palettes(images: Sequence[Image.Image]) -> list[IndexedImage]:
         wanted = to_visible(image) if has_transparent_pixels(image) else image.convert("RGB")
         found = compare(wanted, frames[index].shown)
         if abs(found.decibels - decibels_before) > GAIN.decibels:
-            # The picture changed, so the bound of the frames before does not apply.
+            # The picture changed, so the earlier frames' bound does not apply.
             bound = FAITHFUL
         decibels_before = found.decibels
         if found.reaches(bound):

@@ -3,7 +3,7 @@
 Hostile bytes can make Pillow raise nearly any exception, even ``SystemError`` and ``RecursionError``. So all exceptions
 from Pillow are blamed on the file, and each context manager here surrounds calls into Pillow alone. The function's own
 code stays outside: its exceptions are bugs, to be logged with their traceback and retried, and must never be recorded
-as a broken image. ``KeyboardInterrupt`` and others that are no ``Exception`` always pass.
+as a broken image. ``KeyboardInterrupt`` and others that are no ``Exception`` always propagate.
 """
 
 import contextlib
@@ -88,7 +88,7 @@ def tolerating() -> Iterator[None]:
 
 @contextlib.contextmanager
 def quantizing() -> Iterator[None]:
-    """Tell a failed allocation from a wrong call, which stays a bug of the function's.
+    """Raise ``MemoryError`` for a failed allocation; let exceptions from wrong calls propagate, as bugs.
 
     Raises:
         MemoryError: Memory ran out, which Pillow reports as ``ValueError``.

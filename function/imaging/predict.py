@@ -1,4 +1,4 @@
-"""Predicts from headers what a source will take to render: memory and time, before a pixel is decoded."""
+"""Predicts from headers the memory and time that rendering a source will take, before a pixel is decoded."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from imaging.limits import SOURCE_COPIES
 from renditions import Rendition
 
 PIXEL_BYTES, STORED_BYTES = 4, {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}
-"""How many bytes Pillow stores a pixel in: the first in every mode that is not among the second."""
+"""Bytes in which Pillow stores a pixel: the first number, except in the modes of the mapping."""
 
 LAYERED_BYTES = 12
 """Memory for composing frames, per pixel of the canvas: the previous frame, its copy, and the layer over it."""
@@ -36,7 +36,7 @@ class Demand:
 
 
 def predict(picture: Picture, renditions: Sequence[Rendition], encoders: Sequence[Encoder]) -> Demand:
-    """Predict what ``picture`` will take, after its decoder was told how far to shrink it.
+    """Predict the memory and time of ``picture``, after its decoder was told how far to shrink it.
 
     Args:
         picture: As opened.
@@ -59,7 +59,7 @@ def predict(picture: Picture, renditions: Sequence[Rendition], encoders: Sequenc
         picture.size in _output_sizes(rendition, encoder, picture.full_size)
         for rendition, encoder in zip(renditions, encoders, strict=True)
     ):
-        # The image that the decoder shrank is that output itself.
+        # The image that the decoder shrank becomes the output without another copy.
         decoding = 0
     peak_bytes = SOURCE_COPIES * len(header.source) + shrunk * decoding + held
     return Demand(pixels, _nanoseconds(picture, pixels), round(peak_bytes + max(header.coefficient_bytes, encoding)))
@@ -92,10 +92,10 @@ def _frame_bytes(picture: Picture, mode: str, pixels: int) -> int:
 
 
 def _output_pixels(rendition: Rendition, encoder: Encoder, size: tuple[int, int]) -> int:
-    """Return how many pixels a frame of this stored size becomes, whichever way it is turned."""
+    """Return the most pixels of an output, for a frame of this stored size that may be turned."""
     return max(math.prod(output) for output in _output_sizes(rendition, encoder, size))
 
 
 def _output_sizes(rendition: Rendition, encoder: Encoder, size: tuple[int, int]) -> list[tuple[int, int]]:
-    """Return what a frame of this stored size becomes: as it is stored, and turned."""
+    """Return the size of the output for a frame of this stored size, and for the frame turned by 90 degrees."""
     return [rendition.place(way, encoder.largest_side).size for way in (size, size[::-1])]

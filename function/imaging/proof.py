@@ -21,7 +21,7 @@ EXACT_ROWS = 64
 """How many rows are compared byte by byte at once."""
 
 EXACT = frozenset({"I", "F"})
-"""Modes without a white to compare by. They are written without loss."""
+"""Modes without a defined white. They are written without loss, so equality is required."""
 
 REDUCING_GAP = 3.0
 """A frame is first shrunk, by a whole number, to this many times the cells: half the work."""
@@ -30,7 +30,7 @@ MAX_DIFFERENCE = 64
 """The largest mean difference of a cell, of 255. Quality 1 reaches 42; a picture that is half grey exceeds 100."""
 
 MAX_ROUGH_DIFFERENCE = 96
-"""The largest difference where less averages out: in ribbons two pixels wide, which reach 68, and in GIFs."""
+"""The largest difference where errors average out less: in ribbons two pixels wide, which reach 68, and in GIFs."""
 
 MEAN = (1 / 3, 1 / 3, 1 / 3, 0)
 """The mean of red, green and blue, as a matrix of ``Image.convert``."""
@@ -112,7 +112,7 @@ def _check_equal(output: Image.Image, wanted: Image.Image) -> None:
     for top in range(0, wanted.height, EXACT_ROWS):
         box = 0, top, wanted.width, min(top + EXACT_ROWS, wanted.height)
         if output.mode != wanted.mode or output.crop(box).tobytes() != wanted.crop(box).tobytes():
-            raise RejectedError(Reason.UNFAITHFUL, "the output differs from its image, whose numbers are of 32 bits")
+            raise RejectedError(Reason.UNFAITHFUL, "the output differs from its image, whose values have 32 bits")
 
 
 def _check_size(size: tuple[int, int], wanted: tuple[int, int]) -> None:

@@ -39,7 +39,7 @@ class Rendered:
     """All renditions of one source.
 
     Attributes:
-        outputs: One a rendition, in the renditions' order.
+        outputs: One for each rendition, in the renditions' order.
         lost: Sentences about losses and repairs, joined by semicolons; empty if there were none.
         pixels: Of the source as stored, all frames together.
 
@@ -68,7 +68,7 @@ def render(
         seconds_left: Asked before each step: how long the invocation may still take.
 
     Raises:
-        RejectedError: This source can have no renditions, and the reason.
+        RejectedError: The source can't be resized; the exception says why.
 
     """
     try:
@@ -85,7 +85,7 @@ def render(
 def _render(
     header: Header, renditions: Sequence[Rendition], limits: Limits, metadata: MetadataPolicy, clock: Clock
 ) -> Rendered:
-    """Render what may be opened; what the format says of a corrupt file is added to the message."""
+    """Render a source that may be opened. If it is corrupt, add its format's description to the message."""
     try:
         picture = Picture(header)
         formats = [written_format(picture, rendition) for rendition in renditions]
@@ -128,7 +128,7 @@ def _resize_all(picture: Picture, renditions: Sequence[Rendition], encoders: Seq
 
 
 def _placements(size: tuple[int, int], renditions: Sequence[Rendition], encoders: Sequence[Encoder]) -> list[Placement]:
-    """Return which part of an image of this displayed size each rendition shows, at which size."""
+    """Return the placement of each rendition in an image of this displayed size."""
     return [
         rendition.place(size, encoder.largest_side) for rendition, encoder in zip(renditions, encoders, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""Shared by the encoders: saving with Pillow, the choice of quality, durations, and palettes."""
+"""Functions that encoders share: saving with Pillow, the choice of quality, durations, and palettes."""
 
 import io
 import math
@@ -11,7 +11,7 @@ from imaging.format import Job, Options
 from imaging.pillow import encoding
 
 AIMED_SHARE = 0.96
-"""The share of a source's bytes that a lower quality aims at: a guess is a little wrong."""
+"""The share of the source's bytes to aim at, because an estimated quality is slightly wrong."""
 
 LEAST_QUALITY, MOST_TRIES = 10, 3
 """The lowest quality that is tried, and the number of tries: each takes as long as the first."""
@@ -34,7 +34,7 @@ def save(job: Job, images: Sequence[Image.Image], options: Options) -> bytes:
 
     """
     for image in images:
-        # Encoders also read what a decoder left here. Ours get everything as options.
+        # Pillow's encoders also read entries that a decoder left in `info`. Pass everything as options instead.
         image.info = {}
     if len(images) > 1:
         options = {"save_all": True, "append_images": images[1:], **options}
@@ -53,7 +53,7 @@ def quality(job: Job, usual: int) -> int:
 
 
 def jpeg_quality(quantization: Mapping[int, Sequence[int]]) -> int:
-    """Return the quality, on libjpeg's scale, whose luminance table is as coarse as the first; 100 without any."""
+    """Return the quality, on libjpeg's scale, whose luminance table is as coarse as the first; 100 without tables."""
     if not quantization:
         return 100
     percent = 100 * sum(next(iter(quantization.values()))) / STANDARD_LUMINANCE_SUM
@@ -112,7 +112,7 @@ def plays(job: Job) -> int | None:
 def save_smallest(job: Job, options: Options, full_options: Callable[[], Options] = dict) -> bytes:
     """Save a still in full colour, or in a palette if that is smaller and its error is not visible.
 
-    Where it would be larger than a source of few colours, the palette may be as rough as one of the source's own.
+    If the output would be larger than a source of few colours, its palette may be as rough as the source's.
 
     Args:
         job: The output to write, of one image.

@@ -7,7 +7,7 @@ from imaging.formats import avif, bmp, gif, heif, jpeg, png, tiff, webp
 FORMATS: dict[str, Format] = {
     module.FORMAT.name: module.FORMAT for module in (jpeg, png, gif, webp, tiff, bmp, heif, avif)
 }
-"""By Pillow's names. A file belongs to the first that recognises it: HEIC and AVIF share brands."""
+"""All formats, by Pillow's name. The first that recognises a file is its format: HEIC and AVIF share brands."""
 
 ENCODERS: dict[str, Encoder] = {
     name: image_format.encoder for name, image_format in FORMATS.items() if image_format.encoder

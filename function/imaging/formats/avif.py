@@ -76,7 +76,7 @@ def _encode(job: Job) -> bytes:
         per_octave=QUALITY_PER_OCTAVE,
         container_bytes=CONTAINER_BYTES,
     )
-    # Pillow does not write how often it is played.
+    # Pillow does not write how often an animation is played.
     return body if count is None else avif_boxes.set_plays(body, count)
 
 

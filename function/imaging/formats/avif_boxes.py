@@ -47,7 +47,7 @@ class Box:
 
 
 PartLimit = Iterator[None]
-"""A walk takes one step of it for each box, item, chunk and OBU that it visits."""
+"""An iterator that ends a walk: the walk takes one step for each box, item, chunk and OBU that it visits."""
 
 
 def limit_parts() -> PartLimit:

@@ -45,14 +45,14 @@ def _encode(job: Job) -> bytes:
 
 
 def _check(body: bytes) -> None:
-    """Refuse a bitmap that is not as long as it says.
+    """Refuse a bitmap whose length differs from the length in its header.
 
     Raises:
         MalformedError: It is not.
 
     """
     if body[:6] != b"BM" + len(body).to_bytes(4, "little"):
-        raise MalformedError("it is not as long as it says")
+        raise MalformedError("its length differs from the length in its header")
 
 
 FORMAT = Format(

@@ -17,7 +17,7 @@ MOST_MILLISECONDS = 655_350
 CANVAS_PIXEL_BYTES = 4
 """Memory for each pixel of the first frame, for which Pillow makes room when it opens a GIF."""
 
-# Frames may each have a palette of their own, so all are read in full colour.
+# Each frame may have its own palette, so read all frames in full colour.
 GifImagePlugin.LOADING_STRATEGY = GifImagePlugin.LoadingStrategy.RGB_ALWAYS
 
 

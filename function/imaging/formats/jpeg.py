@@ -73,7 +73,7 @@ def inspect(source: bytes) -> Header:
 
 
 def _set_profile(image: Any, _: Header) -> None:
-    # Pillow finds no profile that is stored twice, and accepts broken profiles.
+    # Pillow does not find a profile that is stored twice, and accepts broken profiles.
     image.info["icc_profile"] = jpeg_segments.profile(data for name, data in image.applist if name == "APP2")
 
 
@@ -90,7 +90,7 @@ def _repair(source: bytes, digest: Callable[[bytes], bytes]) -> tuple[bytes, str
 def _encode(job: Job) -> bytes:
     options = {"quality": quality(job, QUALITY), "subsampling": job.picture.subsampling, **job.colour}
     body = save(job, job.images, options)
-    # Huffman tables of its own save a twentieth of the bytes, for some time.
+    # Optimised Huffman tables save a twentieth of the bytes, and take some time.
     return save(job, job.images, {**options, "optimize": True}) if job.grows(body) else body
 
 
@@ -125,7 +125,7 @@ FORMAT = Format(
     name="JPEG",
     decoders=("JPEG",),
     recognises=re.compile(rb"\xff\xd8\xff").match,
-    # A multi-picture JPEG is its main picture.
+    # A multi-picture JPEG is read as its main picture.
     written_as="JPEG",
     cost=DecodingCost(pixel_bytes=0, pixel_nanoseconds=8),
     inspect=inspect,

@@ -24,7 +24,7 @@ BREAKING = {
     0xED: ("Photoshop 3.0", re.compile(rb"Photoshop 3\.0\0.*8BIM..\Z", re.DOTALL)),
     0xEE: ("Adobe", re.compile(rb"Adobe.?\Z", re.DOTALL)),
 }
-"""The segments that Pillow fails at when they are cut off, with their names and the content that makes it fail.
+"""Segments that make Pillow fail if they are cut off: their names, and patterns of the content that does so.
 Browsers and libjpeg ignore such segments."""
 
 VALUES = FRAMES | {TABLES, APP_13}
@@ -36,7 +36,7 @@ SEGMENT = re.compile(rb"\xff[\xc0-\xc7\xc9-\xcf\xd9-\xef\xfe]")
 """A marker with data, or the end marker. Pillow takes all others for markers without data (ITU-T T.81, table B.1)."""
 
 MAX_COMPONENTS = 4
-"""Pillow opens no JPEG with more."""
+"""Pillow can't open a JPEG with more components."""
 
 END = b"\xff\xd9"
 
@@ -73,7 +73,7 @@ class Structure:
     """The segments of a JPEG, and what its decoder does with them.
 
     Attributes:
-        segments: How many there are up to the first scan; so for what follows.
+        segments: How many there are up to the first scan, where the counts of bytes below end, too.
         stray_bytes: Bytes between segments.
         value_bytes: Bytes in segments of ``VALUES``.
         copied_bytes: Bytes that Pillow copies to join the segments of EXIF: with each segment, all before it.
@@ -125,7 +125,7 @@ def read_structure(body: bytes) -> Structure:
             continue
         count = body[segment.start] if segment.start < len(body) else 0
         components = body[segment.start + 1 : min(segment.start + 1 + 2 * count, segment.end) : 2]
-        # A scan without components is none, and ends the image.
+        # A scan without components has no data, and ends the image.
         scans += sum(shares.get(component, 0) for component in set(components))
         keeps_coefficients = keeps_coefficients or len(components) < component_count
         if not keeps_coefficients:
@@ -211,7 +211,9 @@ def without_damage(body: bytes, damaged: Mapping[int, str]) -> tuple[bytes, tupl
 
 
 def tables(body: bytes) -> dict[int, list[int]]:
-    """Return the quantisation tables before the first scan, by number (ITU-T T.81, B.2.4.1); a TIFF has them alone.
+    """Return the quantisation tables before the first scan, by number (ITU-T T.81, B.2.4.1).
+
+    A TIFF stores these tables without an image.
 
     Raises:
         RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS`` segments.
@@ -285,7 +287,7 @@ def with_end(body: bytes) -> Iterator[bytes]:
     """
     data = body.rstrip(b"\0")
     if data.endswith(b"\xff"):
-        # This byte is half of an end marker, or the last byte of the pixels. As the latter it does no harm.
+        # This byte is half of an end marker, or the last byte of the pixels, after which it does no harm.
         data += b"\0"
     yield data + END
     yield data + FILLER + END

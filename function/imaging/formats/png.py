@@ -42,7 +42,7 @@ TIME_STEPS, MOST_IN_STEPS = (None, 10, 100, 1000), (65_535, 655_350, 6_553_500)
 a fraction of 16-bit numbers, and Pillow adds up the times of equal frames. Short animations keep parts of
 milliseconds."""
 
-# A colour profile, or XMP, of more than a megabyte is no reason to refuse a good image.
+# Pillow refuses an image whose colour profile or XMP has more than a megabyte, although the image is good.
 PngImagePlugin.MAX_TEXT_CHUNK = 8 << 20
 
 
@@ -70,7 +70,7 @@ def inspect(source: bytes) -> Header:
 
 
 def _correct(image: Image.Image, header: Header) -> Image.Image:
-    """Return the still, if it has as many rows as it says: Pillow leaves missing ones black.
+    """Return the still if it has as many rows as its header states: Pillow leaves missing rows black.
 
     Raises:
         RejectedError: CORRUPT: it has fewer.
@@ -81,7 +81,7 @@ def _correct(image: Image.Image, header: Header) -> Image.Image:
 
 
 def check_rows(image: Any, source: bytes) -> None:
-    """Refuse a still, read from ``source``, that has fewer rows than it says.
+    """Refuse a still, read from ``source``, that has fewer rows than its header states.
 
     Raises:
         RejectedError: CORRUPT.
@@ -91,7 +91,7 @@ def check_rows(image: Any, source: bytes) -> None:
         last = image.crop((0, image.height - 1, *image.size))
         is_suspect = source[png_chunks.INTERLACE] or last.getbbox(alpha_only=False) is None
     if is_suspect and png_chunks.lacks_rows(source):
-        raise RejectedError(Reason.CORRUPT, "the image cannot be decoded: the PNG has fewer rows than it says")
+        raise RejectedError(Reason.CORRUPT, "the image cannot be decoded: the PNG lacks rows")
 
 
 def _repair(source: bytes, _: Callable[[bytes], bytes]) -> tuple[bytes, str] | None:
@@ -111,7 +111,7 @@ def _encode(job: Job) -> bytes:
         (image,) = job.images
         return save_smallest(job, options, lambda: _deflation(job, image))
     images = to_common_mode(job.images)
-    # The first may be a picture for viewers that cannot animate.
+    # The first frame may be a picture for viewers that cannot animate.
     has_default = job.picture.has_default_image
     shown = job.frames[1:] if has_default else job.frames
     options |= {"duration": _durations(shown), "loop": plays(job), "default_image": has_default}
@@ -130,7 +130,7 @@ def _durations(frames: Sequence[Frame]) -> list[float]:
 
 
 def _encode_indexed(job: Job, images: Sequence[Image.Image], options: Options) -> bytes | None:
-    """Write an animation in one palette; None if that is visible, or impossible."""
+    """Write an animation in one palette; None if the loss is visible, or a palette is impossible."""
     if any(image.mode in {"LA", "RGBA"} and image.getchannel("A").getextrema()[0] != 255 for image in images):
         return None
     painted = [frame.image for frame in palette.to_shared_palette(images, has_transparent=False)]
@@ -140,7 +140,7 @@ def _encode_indexed(job: Job, images: Sequence[Image.Image], options: Options) -
 
 
 def _deflation(job: Job, image: Image.Image) -> Options:
-    """Return how full colour is best compressed: noise repeats nothing, so searching it for repeats is in vain."""
+    """Return the options that compress full colour best. Noise has no repeats, so searching it for them is useless."""
     picture = job.picture
     density = len(picture.header.source) / (picture.channels * math.prod(picture.full_size))
     if picture.format != "PNG":

@@ -14,7 +14,7 @@ from imaging.metadata import copy_exif, repair
 from imaging.saving import jpeg_quality, quality, save, save_no_larger
 
 UNREADABLE = b"MM\0+"
-"""How a big-endian BigTIFF begins: Pillow reads other directories of it than libtiff, which decodes."""
+"""The signature of a big-endian BigTIFF. Pillow reads tags from other directories than libtiff reads pixels from."""
 
 QUALITY, QUALITY_PER_OCTAVE = 80, 30.0
 """The usual quality of pages of JPEGs, and how much less of it halves the bytes."""
@@ -39,7 +39,7 @@ def inspect(source: bytes) -> Header:
     """Read the directories.
 
     Raises:
-        RejectedError: CORRUPT or UNSUPPORTED; or TOO_LARGE: there are more pages or tags than may be.
+        RejectedError: CORRUPT or UNSUPPORTED; or TOO_LARGE: there are too many pages or tags.
 
     """
     if source.startswith(UNREADABLE):
@@ -118,7 +118,7 @@ def _page_options(job: Job, frame: Frame, page_quality: int) -> Options:
 
 
 def _tags(kept: Options) -> Image.Exif:
-    """Return the tags beside those of the pixels: the EXIF, which has the same structure, and XMP in one more tag."""
+    """Return the tags that don't describe pixels: EXIF, which is a TIFF's directory, and XMP in one more tag."""
     exif = Image.Exif()
     if "exif" in kept:
         exif.load(kept["exif"])
@@ -135,7 +135,7 @@ FORMAT = Format(
     decoders=("TIFF",),
     recognises=re.compile(rb"II[*+]\0|MM\0[*+]").match,
     written_as="TIFF",
-    # A page brings a directory of its own.
+    # Each page has a directory, which takes time.
     cost=DecodingCost(pixel_bytes=0, pixel_nanoseconds=20, frame_nanoseconds=600_000),
     inspect=inspect,
     prepare=_prepare,

@@ -182,7 +182,7 @@ class _Layout:
     def directory(self, body: bytes, place: int) -> tuple[list[Entry], int] | None:
         """Return the entries of a directory, at most ``MAX_TAGS`` and one more, and the offset of the next directory.
 
-        None if there is nothing. Of a directory that is cut off, Pillow reads the entries that are there.
+        Return None if the file ends before ``place``. If a directory is cut off, Pillow reads its whole entries.
         """
         place_bytes = 8 if self.is_big else 4
         start = place + self.count_bytes
