@@ -51,8 +51,8 @@ class KeyTemplate:
     def can_collide_with(self, other: "KeyTemplate") -> bool:
         """Tell whether the two templates can give equal keys, for equal or different sources.
 
-        Folders and names are arbitrary, so only literal text can keep keys apart: two texts at the start, of which
-        neither starts with the other, or two texts at the end, of which neither ends with the other.
+        Folders and names are arbitrary, so only literal text can keep keys apart. It does if neither template's text
+        at the start is a prefix of the other's, or if neither text at the end is a suffix of the other's.
         """
         return (
             _can_start_alike(self.prefix, other.prefix)
@@ -68,7 +68,7 @@ class KeyTemplate:
 
     @property
     def _nonempty_folder_end(self) -> str:
-        """The end of a folder that is not empty: ``{dir}`` ends in a slash, which may come right before."""
+        """The literal text that a folder ends in if it is not empty, including the slash at the end of ``{dir}``."""
         return self._folder_end if "}" in self.infix.rpartition("/")[0] else "/" + self._folder_end
 
     @property

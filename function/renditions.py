@@ -30,7 +30,7 @@ FIRST_OPTIONS = frozenset(
 defaults, so that a new option makes no existing output stale."""
 
 DEFAULT_METADATA = "copyright"
-"""The metadata policy that digests don't cover, because those of release 0.1.0 covered none."""
+"""The metadata policy that digests don't cover, because the digests of release 0.1.0 covered no policy."""
 
 
 class MetadataPolicy(enum.StrEnum):
@@ -73,8 +73,8 @@ class Rendition:
         height: The largest height in pixels; None if only the width is limited.
         fit: ``inside`` shrinks the whole source into width and height, ``cover`` fills both and crops the edges.
         format: One of EXTENSIONS; None keeps the source's format.
-        quality: Of a lossy format, 1 to 100. None is the format's default, or about the source's own quality if it has
-            that format and a lower quality.
+        quality: 1 to 100, for lossy formats. None is the format's default, or about the source's own quality if the
+            source has the output's format and a lower quality.
         key: Template of the output's key, with ``{dir}``, ``{name}``, ``{stem}``, ``{ext}`` and ``{rendition}``.
         background: The colour behind transparent pixels in a format without transparency, such as ``#ffffff``.
         cache_control: The output's Cache-Control header; None copies the source's.

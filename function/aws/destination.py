@@ -116,7 +116,7 @@ class Destination:
 
 
 def _make_headers(key: str, rendition: Rendition, source: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the rendition's own headers, and those of the source that it does not replace."""
+    """Return the rendition's headers, and the source's headers that the rendition does not replace."""
     own = {"CacheControl": rendition.cache_control, "StorageClass": rendition.storage_class}
     own = {name: value for name, value in own.items() if value is not None}
     names = ("CacheControl", "ContentDisposition", "ContentLanguage")
@@ -127,10 +127,10 @@ def _make_headers(key: str, rendition: Rendition, source: Mapping[str, Any]) -> 
 
 
 def _decode_header(value: str) -> str | None:
-    """Return a header that botocore read in the form in which it sends equal bytes; None if there is no such form.
+    """Decode a header again so that botocore sends the bytes that it read; return None if that is impossible.
 
     botocore reads headers as Latin-1 and writes them as UTF-8. It signs every kind of space as an ASCII space, so S3
-    would refuse the signature of any other.
+    would refuse the signature of a header with any other space.
     """
     try:
         text = value.encode("latin-1").decode()

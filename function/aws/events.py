@@ -19,8 +19,8 @@ class BatchItem:
 
     Attributes:
         identifier: The ID of the message or task; empty for a whole event.
-        events: What it reports about objects, in its order.
-        errors: Its parts that are not understood.
+        events: The reports about objects, in the item's order.
+        errors: The parts of the item that have an unknown shape.
 
     """
 
@@ -30,14 +30,14 @@ class BatchItem:
 
     @classmethod
     def of(cls, identifier: str, parsed: Iterator[ObjectEvent | EventError]) -> "BatchItem":
-        """Make an item of what a parser found."""
+        """Make an item from a parser's results."""
         found = tuple(parsed)
         events = tuple(one for one in found if isinstance(one, ObjectEvent))
         return cls(identifier, events, tuple(one for one in found if isinstance(one, EventError)))
 
     @property
     def addresses(self) -> tuple[ObjectAddress, ...]:
-        """The objects that it names, without duplicates, in its order."""
+        """The objects that the item names, without duplicates, in the item's order."""
         return tuple(dict.fromkeys(event.address for event in self.events))
 
     def list_failures(self, results: Results) -> list[str]:
@@ -57,7 +57,7 @@ class Envelope:
 
     @property
     def events(self) -> dict[ObjectAddress, list[ObjectEvent]]:
-        """What the event reports about each object, in its order."""
+        """The reports about each object, in the event's order."""
         events: dict[ObjectAddress, list[ObjectEvent]] = {}
         for item in self.items:
             for event in item.events:
@@ -66,7 +66,7 @@ class Envelope:
 
     @property
     def errors(self) -> tuple[EventError, ...]:
-        """The parts of the event that are not understood."""
+        """The parts of the event that have an unknown shape."""
         return tuple(error for item in self.items for error in item.errors)
 
     def completed_outcomes(self, results: Results) -> tuple[Outcome, ...]:
@@ -152,7 +152,7 @@ def parse(event: object) -> Envelope:
 
 
 def _parse_event(event: object) -> Iterator[ObjectEvent | EventError]:
-    """Find the objects in an event, or in an event that another one contains."""
+    """Find the objects in an event, and in the events that it contains."""
     match event:
         case {"Records": [*records]}:
             for record in records:
@@ -162,10 +162,10 @@ def _parse_event(event: object) -> Iterator[ObjectEvent | EventError]:
             event_type = _read_eventbridge_type(event)
             yield _make_object_event(bucket, key, event_type, details.get("version-id"), _get(event, "time"))
         case {"Service": "Amazon S3", "Event": "s3:TestEvent"}:
-            # S3 sends it when a notification is configured. It names no object.
+            # S3 sends this test event when a notification is configured. It names no object.
             pass
         case {"Type": "Notification", "Message": str(message)}:
-            # SNS wraps messages to a queue in this, except with raw message delivery.
+            # SNS wraps messages to a queue in this envelope, unless raw message delivery is on.
             yield from _parse_text(message)
         case {"requestContext": {"condition": str()}, "requestPayload": payload}:
             # Lambda's record of an event that failed for good, so that a redrive can send the record itself.
@@ -222,7 +222,7 @@ def _parse_text(text: str) -> Iterator[ObjectEvent | EventError]:
 def _make_object_event(
     bucket: str, key: str, event_type: EventType | None, version_id: object, time: object
 ) -> ObjectEvent:
-    """Ignore a version ID or a time that has another form than S3 and EventBridge send."""
+    """Make an object's event. Ignore a version ID or a time in a form that AWS doesn't send."""
     version = version_id if isinstance(version_id, str) else None
     return ObjectEvent(ObjectAddress(bucket, key), event_type, version, _parse_time(time))
 

@@ -39,7 +39,7 @@ class ObjectEvent:
     """What an event reports about one object.
 
     Attributes:
-        type: None if the event does not say, or if the function treats it like no other.
+        type: None if the event does not say, or if the function does not need to know.
         version_id: The version that the event is about; None if the bucket is not versioned or the event does not say.
         time: When it happened; None if the event does not say. Always has a time zone.
 

@@ -30,7 +30,7 @@ SMALL_SHARE = 128
 """A source or its outputs may stay in memory beside another image if they take at most a 128th of the memory."""
 
 FULL_SHARE = 0.9
-"""Share of the timeout that an image must have had to be rejected as too slow. With less, it is retried."""
+"""Reject an image as too slow only if it had at least this share of the timeout; otherwise, let it be retried."""
 
 PROPAGATION = timedelta(minutes=20)
 """How long S3 may answer 404 for a version that exists: 15 minutes after versioning is enabled, and a margin.
@@ -92,7 +92,8 @@ class Reconciler:
             try:
                 response = source.get(self.s3, address)
             except RejectedError as error:
-                # A refusal does not name the version. HEAD names it only if it answers alike after two refusals.
+                # The error does not name the version, and the object may change before the HEAD. So reject the object
+                # only if two HEADs, each after an error, return one identity.
                 previous, refused = refused, source.head(self.s3, address)
                 if isinstance(refused, Identity) and refused == previous:
                     return _log_outcome(_make_rejection(address, refused, error))
@@ -206,7 +207,7 @@ class Reconciler:
         self.settings.limits.check_source(identity.size)
         line: dict[str, Any] = {"version_id": identity.version_id, "source_bytes": identity.size}
         small_body = _read(response, line) if self._is_small(identity.size) else None
-        # No large buffer outlives the turn: if an exception ends it, `releasing` clears the exception's frames.
+        # No large buffer outlives the turn: if an exception ends the turn, `releasing` clears the exception's frames.
         with self.rendering, memory.releasing():
             outputs = self._take_turn(keys, small_body, response, seconds_left, line)
         if outputs:
@@ -222,7 +223,7 @@ class Reconciler:
         seconds_left: SecondsLeft,
         line: dict[str, Any],
     ) -> list[Output]:
-        """Do what may need all of the memory: read a large body (None), render it, and write large outputs.
+        """Run the steps that may need all of the memory: read the body if it is None, render it, write large outputs.
 
         Add the image's fields to ``line``, the log line ``written``. Return the outputs that are still to be written.
         """

@@ -18,7 +18,7 @@ class Filter:
     suffix: str
 
     def matches(self, key: str) -> bool:
-        """Tell whether a key has both. As in S3's own filters, they may overlap."""
+        """Tell whether a key has both prefix and suffix, which may overlap as in S3's own filters."""
         return key.startswith(self.prefix) and key.endswith(self.suffix)
 
 
@@ -80,7 +80,7 @@ class Settings:
 
 
 def _parse_json(text: str) -> Any:
-    """Return None if it is not JSON: no setting is null."""
+    """Parse a setting; return None for invalid JSON, since no valid setting is null."""
     try:
         return json.loads(text)
     except ValueError:

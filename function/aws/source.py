@@ -112,7 +112,7 @@ def head(s3: "S3Client", address: ObjectAddress) -> Identity | Absence:
 
 
 def _find_in_listing(s3: "S3Client", address: ObjectAddress) -> Identity | Absence:
-    # Of all keys with this prefix, S3 lists the key itself first.
+    # S3 lists keys in order, so the key itself comes before all longer keys with this prefix.
     listing = s3.list_objects_v2(Bucket=address.bucket, Prefix=address.key, MaxKeys=1)
     for found in listing.get("Contents", []):
         if found["Key"] == address.key:
