@@ -260,7 +260,7 @@ def test_a_missing_or_malformed_report_is_one_line() -> None:
             list(failed_tasks(s3, STATUS))
         for content in ("{}", "no JSON"):
             stubber.add_response("get_object", report_object(content))
-            with pytest.raises(ToolError, match="is it S3's"):
+            with pytest.raises(ToolError, match="did S3 write it"):
                 list(failed_tasks(s3, STATUS))
         stubber.add_response("get_object", report(SCHEMA, failed=""))
         stubber.add_response("get_object", report_object("x" * 200_000))

@@ -111,7 +111,7 @@ class Audit:
     Attributes:
         s3: A client.
         reserved_prefix: Prefix of objects in the destination bucket that are not outputs.
-        before: Uploads from then on may still be in flight.
+        before: Uploads made from this time on may still be in flight.
         folder: Prefix of the uploads to compare.
         deep: Whether to read each output's metadata, with one request each.
         known: What the failure queue says.

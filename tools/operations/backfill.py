@@ -94,7 +94,7 @@ def follow(session: Session, job_id: str) -> bool:
         for status in batch_job.follow(client, deployment.account_id, job_id, lambda: time.sleep(POLL_SECONDS)):
             update(description=status.state, completed=status.succeeded + status.failed, total=status.total or None)
     console.text(f"{status.state}: {status.succeeded:,} done, {status.failed:,} failed of {status.total:,}")
-    # Before the report is read: one that S3 could not write may be why the job failed.
+    # Print the reasons before reading the report: the job may have failed because S3 couldn't write it.
     for reason in status.reasons:
         console.text(reason)
     failed = [(task.key, task.reason) for task in batch_job.failed_tasks(deployment.client("s3", None), status)]

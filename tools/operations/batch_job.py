@@ -21,7 +21,7 @@ class CsvManifest:
 
     Attributes:
         key: The list's own key.
-        etag: Of the list; S3 fails a job whose manifest has another one.
+        etag: The list's ETag. S3 fails the job if it has changed.
 
     """
 
@@ -52,7 +52,7 @@ class Job:
     """A job that calls the function with one object at a time.
 
     Attributes:
-        description: Shown with the job. Two requests that differ in nothing create one job.
+        description: Shown with the job. Two equal requests create one job.
         account_id: The job's account.
         function_arn: The function's ARN.
         role_arn: ARN of the role that S3 assumes: the module's ``batch_operations_role_arn``.
@@ -98,7 +98,7 @@ class Job:
             spec = {"Format": "S3BatchOperations_CSV_20180820", "Fields": ["Bucket", "Key"]}
             return {"Manifest": {"Spec": spec, "Location": location}}
         constraints = {"MatchAnyPrefix": self.manifest.prefix, "MatchAnySuffix": self.manifest.suffix}
-        # Each takes exactly one: https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_KeyNameConstraint.html
+        # Each constraint takes exactly one value: https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_KeyNameConstraint.html
         names = {name: [value] for name, value in constraints.items() if value}
         generator = {
             "SourceBucket": self._arn(self.manifest.bucket),
@@ -244,7 +244,7 @@ def failed_tasks(s3: Any, job: JobStatus) -> Iterator[FailedTask]:
             f"Job {job.job_id} has no report at {where}: S3 writes one when a job that called the function has ended"
         ) from error
     except (csv.Error, KeyError, ValueError) as error:
-        raise ToolError(f"Cannot parse the report {where} of job {job.job_id}: {error!r}: is it S3's?") from error
+        raise ToolError(f"Cannot parse the report {where} of job {job.job_id}: {error!r}: did S3 write it?") from error
 
 
 def _sentence(failure: Mapping[str, str]) -> str:

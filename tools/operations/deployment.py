@@ -28,8 +28,8 @@ class Deployment:
         client: Makes clients for the pipeline's account and region.
         function_arn: The function's ARN, which also names the account and the region.
         memory_mib: The function's memory.
-        architecture: The function's: ``arm64`` or ``x86_64``.
-        settings: The function's.
+        architecture: The function's architecture, ``arm64`` or ``x86_64``.
+        settings: The function's settings.
 
     """
 

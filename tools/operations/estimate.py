@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from tools.common.pricing import BATCH_OPERATIONS_JOB, BATCH_OPERATIONS_OBJECT, OUR_GETS, Workload
 
 BYTES_PER_PIXEL = 0.4
-"""Of a photo as JPEG, which every upload is assumed to be."""
+"""Size of a photo as JPEG. The estimate assumes that every upload is one."""
 
 CPU_SECONDS_PER_MEGAPIXEL = 0.0521 / 12
 """Measured for a JPEG of 12 MP at half size: docs/benchmarks.md."""
@@ -23,7 +23,7 @@ class Estimate:
         size: Bytes of all uploads.
         renditions: Outputs of each upload.
         memory_mib: The function's memory.
-        architecture: The function's.
+        architecture: The function's architecture.
         by_job: Whether S3 Batch Operations sends the uploads.
 
     """

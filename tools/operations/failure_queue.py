@@ -82,8 +82,8 @@ class Selection:
     """Which records a command is for.
 
     Attributes:
-        reason: Their reason; any if empty.
-        prefix: Prefix of at least one of their keys.
+        reason: The records' reason; any if empty.
+        prefix: Prefix of at least one key of each record.
 
     """
 
@@ -103,7 +103,7 @@ class Depth:
     Attributes:
         visible: Messages that can be received.
         in_flight: Messages that a process has received, and neither deleted nor released.
-        at: When, by SQS's clock, in whole seconds.
+        at: When SQS counted them, by its clock, in whole seconds.
 
     """
 

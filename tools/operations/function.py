@@ -67,7 +67,7 @@ class Function:
         """Have the function process many objects; reads at most as many keys ahead as are in flight.
 
         Args:
-            keys: Of the source bucket.
+            keys: Keys of the source bucket.
             advance: Called after each reply.
 
         """

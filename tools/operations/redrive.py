@@ -90,7 +90,7 @@ class Redrive:
             self._result.skipped = len(self._held) - len(self._result.failed)
             self._result.held_elsewhere = max(0, self._queue.depth().in_flight - len(self._held))
         finally:
-            # Not earlier: this loop would receive them again.
+            # Release them only now: the loop would receive them again.
             self._queue.hide(self._held.values(), 0)
         return self._result
 
@@ -170,7 +170,7 @@ def show_failures(session: Session, selection: Selection) -> None:
 
 
 def redrive(session: Session, selection: Selection) -> bool:
-    """Send records again, and delete those that succeed; returns whether all selected records did."""
+    """Send records again, and delete those that succeed; returns whether all selected records succeeded."""
     visible = FailureQueue(session.deployment).depth().visible
     with session.console.progress("Sending again", visible) as update:
         result = Redrive(session.deployment, selection, session.concurrency).run(lambda: update(advance=1))

@@ -3,9 +3,9 @@
 It differs from AWS:
 
 - The access key decides who the caller is, but signatures are not verified. The server listens on loopback only.
-- Of the condition keys in policies, it knows ``aws:SecureTransport``, those of a source, and ``kms:ViaService``. It
-  ignores a statement with any other condition. It does not evaluate key policies, evaluates queue policies only for S3
-  and EventBridge, and needs only ``s3:PutObject`` for a PUT that copies, sets tags or sets an ACL.
+- It knows the condition keys ``aws:SecureTransport``, ``aws:SourceArn``, ``aws:SourceAccount`` and ``kms:ViaService``.
+  It ignores a statement with any other condition. It does not evaluate key policies, evaluates queue policies only for
+  S3 and EventBridge, and needs only ``s3:PutObject`` for a PUT that copies, sets tags or sets an ACL.
 - It retries failed events after seconds instead of minutes, and sends their records to queues only.
 - EventBridge delivers to functions and queues only, and tries once.
 - CloudWatch stores metric filters, alarms and dashboards, but measures nothing. Lambda's platform lines are never JSON.

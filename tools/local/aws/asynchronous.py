@@ -131,7 +131,7 @@ class AsynchronousQueue:
                 # A bug here must not end the worker, or all later events would wait for ever.
                 logger.exception("%s is lost for %s", event.request_id, event.arn)
             finally:
-                # A retry has been counted again.
+                # If the event is to be retried, `_schedule` has counted it once more.
                 with self._changed:
                     self._open[event.arn] -= 1
 
@@ -147,7 +147,7 @@ class AsynchronousQueue:
 
     def _try(self, event: Event, spec: FunctionSpec, config: EventInvokeConfig) -> None:
         if spec.reserved == 0:
-            # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html says: without retries.
+            # Lambda doesn't retry: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
             self._give_up(event, spec, config, "ZeroReservedConcurrency")
             return
         left = event.arrived + config.max_age - time.monotonic()

@@ -117,7 +117,7 @@ def _task(fields: Mapping[str, str], line: int) -> Task:
     try:
         return Task(fields["Bucket"], unquote_plus(fields["Key"], errors="strict"), fields.get("VersionId"))
     except (KeyError, UnicodeDecodeError):
-        raise JobError("ManifestInvalid", f"{PREPARING}: line {line} is not as its fields say") from None
+        raise JobError("ManifestInvalid", f"{PREPARING}: line {line} does not match the manifest's fields") from None
 
 
 def _row(result: Result) -> list[str]:

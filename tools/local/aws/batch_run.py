@@ -59,8 +59,8 @@ class JobRun:
 
     Args:
         request: The arguments of ``create_job``, in boto3's form.
-        role: The job's.
-        services: Those that it uses.
+        role: The job's role.
+        services: The services that it uses.
 
     """
 

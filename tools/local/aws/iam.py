@@ -44,7 +44,7 @@ class AccessControl:
 
     Args:
         administrator: The access key of the account's root user, who may do everything.
-        account_id: The account's.
+        account_id: The account's ID.
         region: The region of all services.
 
     """
@@ -176,7 +176,7 @@ class AccessControl:
     def _may_use_keys(self, caller: Any, action: str, resource: str, request: Any) -> bool:
         """Whether the caller's policies allow the KMS actions that the service takes for the request.
 
-        Key policies are not evaluated: each key's leaves the decision to the account's IAM policies.
+        Key policies are not evaluated: each is assumed to leave the decision to the account's IAM policies.
         """
         use = key_use(action, resource, request, self._account_id, self._region)
         if use is None:
@@ -189,7 +189,7 @@ class AccessControl:
         )
 
     def _function_arn(self, path: str) -> str:
-        """Return the ARN of the function that a request to Lambda is about; for moto it is about all functions."""
+        """Return the ARN of the function in a request to Lambda; moto checks the permission for all functions."""
         found = re.search(r"/functions/([^/]+)", unquote(path))
         if found is None:
             return "*"

@@ -31,9 +31,9 @@ def key_use(action: str, resource: str, request: Any, account_id: str, region: s
     Args:
         action: Such as ``s3:PutObject``.
         resource: The ARN of an object or a queue.
-        request: moto's.
-        account_id: The account's.
-        region: The service's.
+        request: moto's request.
+        account_id: The account's ID.
+        region: The service's region.
 
     """
     if action == "sqs:SendMessage":

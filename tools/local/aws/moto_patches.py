@@ -33,7 +33,7 @@ def free_deleted_objects() -> None:
 
 
 def run_functions(invoke: Invoke) -> None:
-    """Run functions by ``invoke``; moto would need Docker."""
+    """Run functions with ``invoke``; moto would need Docker."""
 
     def invoke_function(function: Any, body: Any, headers: Any, response_headers: dict[str, str]) -> bytes:
         payload = body.encode() if isinstance(body, str) else body

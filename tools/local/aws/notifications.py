@@ -62,7 +62,7 @@ class Notifications:
     the object's metadata yet.
 
     Args:
-        application: moto's.
+        application: moto's application.
         notify: Called with each function's ARN and its event.
         publish: Called with each event for EventBridge.
         may_notify: Called for each function and queue in a configuration.

@@ -114,7 +114,7 @@ class Pool:
         for environment in idle:
             environment.close()
         for environment in busy:
-            # Whoever waits for its reply closes it.
+            # The thread that waits for its reply closes it.
             environment.kill()
 
     def _invoke(self, environment: Environment, payload: bytes, request_id: str) -> Reply:

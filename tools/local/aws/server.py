@@ -48,7 +48,7 @@ logger = logging.getLogger(__name__)
 
 
 class RequestHandler(MotoRequestHandler):
-    """moto's, without Nagle's algorithm: a PUT takes 11 ms instead of 54."""
+    """moto's request handler without Nagle's algorithm: a PUT takes 11 ms instead of 54."""
 
     disable_nagle_algorithm = True
 
@@ -98,7 +98,7 @@ class Server:
         # Before anything that needs a clean-up: the port may be in use.
         self._http = make_server("127.0.0.1", port, application, threaded=True, request_handler=RequestHandler)
         self.endpoint = f"http://127.0.0.1:{self._http.server_port}"
-        # How often it checks whether it should end.
+        # `poll_interval` is the time between two checks whether the server should end.
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05})
         self._scratch = Path(tempfile.mkdtemp(prefix="local-aws-"))
         self._watchdog = Watchdog(self._scratch)

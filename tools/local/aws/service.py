@@ -21,7 +21,7 @@ MODULE = "tools.local.aws"
 """The server's main module; tests run another, which knows faults."""
 
 STOP_SECONDS = 30
-"""How long it may take to end; usually less than a second."""
+"""Seconds that the server may take to end; it usually takes less than one."""
 
 
 @contextlib.contextmanager
@@ -64,7 +64,7 @@ def start(*, port: int = 0, concurrency: int = 2, retry_delays: tuple[float, ...
         aws = _ready(process, log)
     if process.stdout:
         process.stdout.close()
-    # So that no one waits for it.
+    # Otherwise Python warns that the process is still running.
     process.returncode = 0
     return aws
 

@@ -18,7 +18,7 @@ class Watchdog:
     """
 
     def __init__(self, folder: Path) -> None:
-        # Without a buffer, what several threads write at once stays whole lines.
+        # Without a buffer, lines that several threads write at once are not mixed.
         self._process = subprocess.Popen(
             [sys.executable, "-I", __file__, str(folder)], stdin=subprocess.PIPE, bufsize=0, start_new_session=True
         )
@@ -48,7 +48,7 @@ def end_group(group: int) -> None:
 
 
 def _main() -> None:
-    # A signal to the whole terminal must not end it: only the end of the pipe does.
+    # A signal to the whole terminal must not end the watchdog: only the end of the pipe does.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     groups: set[int] = set()
