@@ -7,23 +7,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imaging.limits import Limits
-from imaging.render import render
-from renditions import Rendition
 from tests import gifs
 from tests.images import encoded
 from tests.judges.chromium import Animation, Chromium
 from tests.pngs import chunk
 from tests.unit import test_animation as animations
+from tests.unit.rendering import output_body
 
-LIMITS = Limits(1769 << 20)
 MOST = 3
 """The largest difference, of 255: Chromium blends premultiplied bytes."""
 BOXES = [(0, 0, 40, 40), (0, 0, 20, 20), (20, 20, 20, 20), (8, 12, 24, 10)]
-
-
-def rendered(source: bytes, to: str | None = None) -> bytes:
-    return render(source, [Rendition("whole", scale=1, format=to)], limits=LIMITS).outputs[0].body
 
 
 def check(shown: Animation, wanted: Animation, most: int = MOST) -> None:
@@ -53,7 +46,7 @@ def test_a_gif_shows_what_its_source_shows(chromium: Chromium, screen: tuple[int
             gifs.frame(boxes[1], gifs.GREEN),
         ]
         source = gifs.gif(frames, screen)
-        check(chromium.animation(rendered(source), "image/gif"), chromium.animation(source, "image/gif"))
+        check(chromium.animation(output_body(source, scale=1), "image/gif"), chromium.animation(source, "image/gif"))
 
 
 @pytest.mark.parametrize("kind", [0, 2, 6])
@@ -73,7 +66,9 @@ def test_an_apng_shows_what_its_source_shows(chromium: Chromium, kind: int, dept
             animations.Part(BOXES[1], colours[0], 0, blend),
         ]
         for source in {animations.apng(parts, kind=kind, depth=depth, extra=given) for given in (b"", extra)}:
-            check(chromium.animation(rendered(source), "image/png"), chromium.animation(source, "image/png"))
+            check(
+                chromium.animation(output_body(source, scale=1), "image/png"), chromium.animation(source, "image/png")
+            )
 
 
 def test_a_gif_with_a_palette_of_greys_keeps_its_transparency(chromium: Chromium) -> None:
@@ -81,7 +76,7 @@ def test_a_gif_with_a_palette_of_greys_keeps_its_transparency(chromium: Chromium
     for transparent in (0, 128, 255):
         source = encoded(ramp, "GIF", transparency=transparent)
         assert source[13:19] == bytes([0, 0, 0, 1, 1, 1])
-        wanted, got = chromium.still(source), chromium.still(rendered(source))
+        wanted, got = chromium.still(source), chromium.still(output_body(source, scale=1))
         assert (wanted.pixels[..., 3] == 0).sum() == 1
         assert np.array_equal(wanted.pixels[..., 3], got.pixels[..., 3])
         assert np.abs(wanted.pixels.astype(int) - got.pixels).max() <= MOST
@@ -89,5 +84,5 @@ def test_a_gif_with_a_palette_of_greys_keeps_its_transparency(chromium: Chromium
 
 def test_a_gif_without_a_palette_is_black(chromium: Chromium) -> None:
     source = b"GIF89a" + struct.pack("<HHBBB", 8, 8, 0, 0, 0) + gifs.frame((0, 0, 8, 8), gifs.RED) + b";"
-    wanted, got = chromium.still(source), chromium.still(rendered(source))
+    wanted, got = chromium.still(source), chromium.still(output_body(source, scale=1))
     assert np.array_equal(wanted.pixels, got.pixels)

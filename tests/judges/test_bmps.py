@@ -7,13 +7,10 @@ import numpy as np
 from PIL import ImageCms
 
 from imaging.formats import bmp_header
-from imaging.limits import Limits
-from imaging.render import render
-from renditions import Rendition
 from tests.images import decoded, encoded, picture
 from tests.judges.chromium import Chromium
+from tests.unit.rendering import output_body
 
-LIMITS = Limits(1769 << 20)
 MASKS = {
     "X1R5G5B5": (16, 0x7C00, 0x3E0, 0x1F, 0),
     "A1R5G5B5": (16, 0x7C00, 0x3E0, 0x1F, 0x8000),
@@ -59,8 +56,7 @@ def swapped() -> bytes:
 
 def compare(chromium: Chromium, source: bytes) -> str:
     """Return how much the output differs from the source, or nothing."""
-    (output,) = render(source, [Rendition("same", scale=1)], limits=LIMITS).outputs
-    wanted, got = (chromium.still(body) for body in (source, output.body))
+    wanted, got = (chromium.still(body) for body in (source, output_body(source, scale=1)))
     difference = np.abs(got.pixels.astype(int) - wanted.pixels)
     difference[..., :3] = difference[..., :3] * (wanted.pixels[..., 3:] / 255)
     return f"it differs by {difference.max()}" if difference.max() > MOST else ""
@@ -85,9 +81,8 @@ def test_a_profile_is_applied_and_kept(chromium: Chromium) -> None:
     for name, space in itertools.product(("A1R5G5B5", "X8R8G8B8"), (bmp_header.EMBEDDED, bmp_header.SRGB)):
         source = bitmap(name, bmp_header.V5, bmp_header.MASKED, profile=profile, colours=space)
         assert compare(chromium, source) == ""
-        (output,) = render(source, [Rendition("same", scale=1)], limits=LIMITS).outputs
-        assert output.body.endswith(profile) is (space == bmp_header.EMBEDDED)
+        assert output_body(source, scale=1).endswith(profile) is (space == bmp_header.EMBEDDED)
     few = bmp_header.add_v5_header(encoded(picture().quantize(16), "BMP"), profile, has_alpha=False)
     assert compare(chromium, few) == ""
-    (output,) = render(few, [Rendition("half", scale=0.5)], limits=LIMITS).outputs
-    assert (decoded(output.body).mode, output.body[-len(profile) :]) == ("P", profile)
+    body = output_body(few)
+    assert (decoded(body).mode, body[-len(profile) :]) == ("P", profile)

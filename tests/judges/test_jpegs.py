@@ -8,30 +8,22 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from imaging.limits import Limits
-from imaging.render import render
-from renditions import Rendition
 from tests.images import encoded, picture
 from tests.judges import libvips
 from tests.judges.chromium import Chromium
+from tests.unit.rendering import output_body
 
-LIMITS = Limits(1769 << 20)
 SIZE = (128, 96)
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 CODER = 4
 """The largest mean difference that the codec may cause, of 255: a swapped or inverted channel causes 30 and more."""
 
 
-def outputs(source: bytes) -> list[bytes]:
-    made = render(source, [Rendition("whole", scale=1), Rendition("half", scale=0.5)], limits=LIMITS).outputs
-    return [output.body for output in made]
-
-
 def check(chromium: Chromium, source: bytes, shown_as: bytes | None = None) -> None:
     """Compare both outputs in Chromium with the source, or with ``shown_as``."""
     wanted = chromium.still(shown_as or source)
     height, width, _ = wanted.pixels.shape
-    whole, half = (chromium.still(body) for body in outputs(source))
+    whole, half = (chromium.still(output_body(source, scale=scale)) for scale in (1, 0.5))
     assert whole.pixels.shape == wanted.pixels.shape
     assert np.abs(whole.pixels.astype(int) - wanted.pixels).mean() < CODER
     means = wanted.pixels[: height // 2 * 2, : width // 2 * 2].reshape(height // 2, 2, width // 2, 2, 4).mean((1, 3))
@@ -128,7 +120,7 @@ def test_a_lossless_jpeg_is_read(mode: str) -> None:
     stored = np.asarray(picture(*SIZE, mode))
     source = bytes(imagecodecs.jpeg8_encode(stored, lossless=True))
     assert b"\xff\xc3" in source
-    whole, half = (libvips.srgb(body).astype(int) for body in outputs(source))
+    whole, half = (libvips.srgb(output_body(source, scale=scale)).astype(int) for scale in (1, 0.5))
     wanted = np.asarray(Image.fromarray(stored).convert("RGB")).astype(int)
     assert np.abs(whole - wanted).mean() < CODER
     assert np.abs(half - wanted.reshape(48, 2, 64, 2, 3).mean((1, 3))).mean() < CODER

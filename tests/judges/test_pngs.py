@@ -7,14 +7,11 @@ import numpy as np
 import pytest
 from PIL import ImageCms
 
-from imaging.limits import Limits
-from imaging.render import render
-from renditions import Rendition
 from tests import pngs
 from tests.judges.chromium import Chromium
 from tests.pngs import Samples, chunk
+from tests.unit.rendering import output_body
 
-LIMITS = Limits(1769 << 20)
 MOST = 16
 """The largest difference, of 255: palettes are inexact, and the filter rings where blocks meet."""
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -36,8 +33,7 @@ CELLS = [(colour_type, depth) for colour_type, depths in pngs.DEPTHS.items() for
 def check(chromium: Chromium, source: bytes) -> None:
     """Compare every pixel of an output of full size, and the middle of each block of one of half size."""
     wanted = chromium.still(source)
-    outputs = render(source, [Rendition("whole", scale=1), Rendition("half", scale=0.5)], limits=LIMITS).outputs
-    whole, half = (chromium.still(output.body) for output in outputs)
+    whole, half = (chromium.still(output_body(source, scale=scale)) for scale in (1, 0.5))
     _compare(whole.pixels, wanted.pixels)
     _compare(half.pixels[4::8, 4::8], wanted.pixels[8::16, 8::16])
 

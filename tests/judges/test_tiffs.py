@@ -14,15 +14,12 @@ import tifffile
 from PIL import Image, ImageCms
 
 from errors import Reason, RejectedError
-from imaging.limits import Limits
-from imaging.render import Rendered, render
-from renditions import Rendition
 from tests import tiffs
-from tests.images import decoded, encoded, picture
+from tests.images import encoded, picture
 from tests.judges import libvips
 from tests.tiffs import FLOAT, PREDICTABLE, SIGNED, UNSIGNED, Kind, Samples, tiff
+from tests.unit.rendering import output_body, output_image, rejection, render_one
 
-LIMITS = Limits(1769 << 20)
 COLOURS = {tiffs.RGB: 3, tiffs.SEPARATED: 4, tiffs.YCBCR: 3, tiffs.CIELAB: 3}
 """The samples of a pixel without extra samples, if there are several."""
 
@@ -160,11 +157,11 @@ def check(kind: Kind) -> str:
     """
     values = samples(kind)
     # libvips reads no CIELab, LZMA or Zstandard.
-    rendition = Rendition("x", scale=1, format="png" if kind.photometric == tiffs.CIELAB else None)
-    (output,) = render(tiff(values, kind), [rendition], limits=LIMITS).outputs
+    to = "png" if kind.photometric == tiffs.CIELAB else None
+    body = output_body(tiff(values, kind), to, scale=1)
     wanted = shown(values, kind)
-    is_beyond = kind.compression in {tiffs.LZMA, tiffs.ZSTD} and rendition.format is None
-    got = tifffile.imread(io.BytesIO(output.body)) if is_beyond else libvips.pixels(output.body)
+    is_beyond = kind.compression in {tiffs.LZMA, tiffs.ZSTD} and to is None
+    got = tifffile.imread(io.BytesIO(body)) if is_beyond else libvips.pixels(body)
     got = got.reshape(*got.shape[:2], -1)
     if got.shape != wanted.shape:
         return f"{got.shape} for {wanted.shape}"
@@ -216,16 +213,6 @@ def pages(*written: tuple[Image.Image, dict[str, Any]]) -> bytes:
     return target.getvalue()
 
 
-def halved(source: bytes) -> Rendered:
-    return render(source, [Rendition("half", scale=0.5)], limits=LIMITS)
-
-
-def rejection(source: bytes) -> RejectedError:
-    with pytest.raises(RejectedError) as caught:
-        halved(source)
-    return caught.value
-
-
 def test_each_page_keeps_its_compression_and_its_profile() -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     kinds: list[dict[str, Any]] = [
@@ -235,7 +222,7 @@ def test_each_page_keeps_its_compression_and_its_profile() -> None:
     ]
     for order in itertools.permutations(kinds):
         source = pages(*((picture(90, 60).rotate(90 * turn), kind) for turn, kind in enumerate(order)))
-        body = halved(source).outputs[0].body
+        body = output_body(source)
         written = Image.open(io.BytesIO(body))
         for number, kind in enumerate(order):
             written.seek(number)
@@ -250,9 +237,9 @@ def test_thumbnails_and_masks_are_left_out(kind: int) -> None:
     thumbnail, photo = picture(20, 16), picture(100, 80)
     for order in ((thumbnail, photo), (photo, thumbnail), (thumbnail, photo, thumbnail)):
         source = pages(*((image, {"tiffinfo": {254: kind * (image is thumbnail)}}) for image in order))
-        image = decoded(halved(source).outputs[0].body)
+        image = output_image(source)
         assert (image.size, image.n_frames) == ((50, 40), 1)  # type: ignore[attr-defined]
-    assert decoded(halved(pages((photo, {"tiffinfo": {254: kind}}))).outputs[0].body).size == (50, 40)
+    assert output_image(pages((photo, {"tiffinfo": {254: kind}}))).size == (50, 40)
 
 
 @pytest.mark.parametrize("mode", MARKED)
@@ -262,8 +249,7 @@ def test_extreme_values_that_mark_missing_data_stay_in_range(mode: str) -> None:
     values[:, :32] = number
     source = encoded(Image.fromarray(values), "TIFF")
     for size in ({"scale": 0.5}, {"width": 7}, {"width": 60}):
-        (output,) = render(source, [Rendition("x", **size)], limits=LIMITS).outputs
-        seen = libvips.pixels(output.body)
+        seen = libvips.pixels(output_body(source, **size))
         assert seen.min() >= mark
         assert seen.max() <= number
         assert (seen[:, : seen.shape[1] // 3] == number).all()
@@ -273,13 +259,13 @@ def test_a_palette_of_eight_bits_is_not_black() -> None:
     source = tiff(
         samples(GREY), Kind(8, tiffs.PALETTE, tags={320: ("H", [*range(256), *range(255, -1, -1), *range(256)])})
     )
-    assert np.array_equal(libvips.srgb(halved(source).outputs[0].body), libvips.srgb(source)[::2, ::2])
+    assert np.array_equal(libvips.srgb(output_body(source)), libvips.srgb(source)[::2, ::2])
 
 
 def test_wrong_coefficients_are_ignored() -> None:
     kind = Kind(8, tiffs.YCBCR, tags={530: ("H", [1, 1]), 529: ("2L", [1, 0, 1, 0, 1, 0])})
     values = samples(kind)
-    rendered = halved(tiff(values, kind))
+    rendered = render_one(tiff(values, kind))
     difference = libvips.pixels(rendered.outputs[0].body) / 255 - shown(values, kind)[::2, ::2]
     assert np.abs(difference).max() <= MOST / 255
     assert rendered.lost == "the YCbCr coefficients are wrong and were ignored"
@@ -287,7 +273,7 @@ def test_wrong_coefficients_are_ignored() -> None:
 
 def test_the_loss_of_other_channels_is_noted() -> None:
     kind = Kind(8, extra=(0,))
-    assert halved(tiff(samples(kind), kind)).lost == "a channel that is neither colour nor alpha was left out"
+    assert render_one(tiff(samples(kind), kind)).lost == "a channel that is neither colour nor alpha was left out"
 
 
 def test_samples_beyond_the_range_of_pillow_are_rejected() -> None:
@@ -335,8 +321,7 @@ def test_a_rejection_lists_only_properties_of_the_page() -> None:
 
 def test_averages_of_large_samples_do_not_overflow() -> None:
     source = encoded(Image.new("I", (640, 640), 1 << 28), "TIFF")
-    (output,) = render(source, [Rendition("x", width=1)], limits=LIMITS).outputs
-    assert libvips.pixels(output.body).item() == 1 << 28
+    assert libvips.pixels(output_body(source, width=1)).item() == 1 << 28
 
 
 def test_decoding_writes_nothing_to_stdout_or_stderr(capfd: pytest.CaptureFixture[str]) -> None:

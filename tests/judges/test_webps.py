@@ -5,13 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from imaging.limits import Limits
-from imaging.render import render
-from renditions import Rendition
 from tests.images import encoded, picture
 from tests.judges.chromium import Chromium
+from tests.unit.rendering import output_body
 
-LIMITS = Limits(1769 << 20)
 SIZE = (128, 96)
 CODER = 4
 """The largest mean difference that the codec may cause, of 255."""
@@ -32,8 +29,7 @@ def test_a_still_shows_what_its_source_shows(chromium: Chromium, mode: str, opti
         image.putalpha(picture(*SIZE, "L"))
     source = encoded(image, "WEBP", **options)
     wanted = chromium.still(source)
-    made = render(source, [Rendition("whole", scale=1), Rendition("half", scale=0.5)], limits=LIMITS).outputs
-    whole, half = (chromium.still(output.body) for output in made)
+    whole, half = (chromium.still(output_body(source, scale=scale)) for scale in (1, 0.5))
     # Colours count in proportion to their alpha.
     alpha = wanted.pixels[..., 3:] / 255
     assert np.abs((whole.pixels.astype(int) - wanted.pixels)[..., :3] * alpha).mean() < CODER
@@ -49,8 +45,8 @@ def test_every_frame_shows_what_its_source_shows(chromium: Chromium, options: di
     for number, frame in enumerate(frames):
         frame.paste((0, 0, 0, 0), (16 * number, 16, 16 * number + 32, 64))
     source = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:], duration=100, **options)
-    (output,) = render(source, [Rendition("whole", scale=1)], limits=LIMITS).outputs
-    wanted, got = (chromium.animation(body, "image/webp").frames for body in (source, output.body))
+    bodies = source, output_body(source, scale=1)
+    wanted, got = (chromium.animation(body, "image/webp").frames for body in bodies)
     for one, other in zip(wanted, got, strict=True):
         assert np.abs((one.pixels.astype(int) - other.pixels)[..., :3] * (one.pixels[..., 3:] / 255)).mean() < CODER
         assert np.abs(one.pixels[..., 3].astype(int) - other.pixels[..., 3]).mean() < CODER

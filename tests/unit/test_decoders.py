@@ -16,14 +16,13 @@ from errors import Reason, RejectedError
 from imaging import memory
 from imaging.decode import Picture
 from imaging.formats import ENCODERS, FORMATS, heif, inspect
-from imaging.limits import Limits
 from imaging.pillow import encoding, proving
 from imaging.render import render
 from renditions import Rendition
 from tests.images import HEIC_PICTURE, UPRIGHT_CORNERS, corners, decoded, encoded, picture, turned
+from tests.unit.rendering import LIMITS, rejection
 
 HALF = [Rendition("half", scale=0.5)]
-LIMITS = Limits(1769 << 20)
 OPEN = ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF"]
 CLOSED = sorted({"BLP", "DDS", "EPS", "ICNS", "ICO", "JPEG2000", "PCX", "PDF", "PPM", "QOI", "SGI", "SPIDER", "TGA"})
 """Formats that Pillow can write and the function doesn't open."""
@@ -35,12 +34,6 @@ ERRORS: list[tuple[type[BaseException], Reason]] = [
     *((error, Reason.CORRUPT) for error in (EOFError, OSError, SyntaxError, StopIteration, BufferError)),
     *((error, Reason.CORRUPT) for error in (UnicodeDecodeError, Image.DecompressionBombError)),
 ]
-
-
-def rejection(source: bytes, **options: Any) -> RejectedError:
-    with pytest.raises(RejectedError) as caught:
-        render(source, HALF, limits=LIMITS, **options)
-    return caught.value
 
 
 def raising(error: type[BaseException]) -> Callable[..., Any]:

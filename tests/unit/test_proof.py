@@ -13,12 +13,9 @@ from PIL import Image, ImageSequence
 from errors import Reason, RejectedError
 from imaging import proof
 from imaging.formats import ENCODERS
-from imaging.limits import Limits
-from imaging.render import render
-from renditions import Rendition
 from tests.images import decoded, encoded, picture
+from tests.unit.rendering import output_body, render_one
 
-LIMITS = Limits(1769 << 20)
 FRAMES = [picture(160, 120).rotate(90 * turn) for turn in range(4)]
 COLOURS = [Image.new("RGB", (160, 120), colour) for colour in ("black", "blue", "white")]
 STILLS = ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "BMP", "GIF"]
@@ -54,7 +51,7 @@ def test_a_wrong_output_is_a_rejection_of_the_source(monkeypatch: pytest.MonkeyP
     encoder = replace(ENCODERS["JPEG"], encode=lambda _: encoded(Image.new("RGB", (160, 120))))
     monkeypatch.setitem(ENCODERS, "JPEG", encoder)
     with pytest.raises(RejectedError, match="differs from its image by") as caught:
-        render(encoded(picture()), [Rendition("half", scale=0.5)], limits=LIMITS)
+        render_one(encoded(picture()))
     assert caught.value.reason is Reason.UNFAITHFUL
 
 
@@ -62,7 +59,7 @@ def test_an_exception_of_an_encoder_is_a_rejection(monkeypatch: pytest.MonkeyPat
     source = encoded(picture())
     monkeypatch.setattr(Image.Image, "save", Mock(side_effect=RuntimeError("no space left in the code book")))
     with pytest.raises(RejectedError, match=r"^unfaithful: the JPEG output cannot be encoded: no space left"):
-        render(source, [Rendition("half", scale=0.5)], limits=LIMITS)
+        render_one(source)
 
 
 @pytest.mark.parametrize("kept", [[0], [0, 1, 2], [0, 2, 3], [1, 2, 3]])
@@ -162,7 +159,7 @@ def test_a_black_ribbon_is_rejected(size: tuple[int, int]) -> None:
 def test_a_proof_that_runs_out_of_memory_is_a_rejection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proof, "_difference", Mock(side_effect=MemoryError))
     with pytest.raises(RejectedError, match=r"^too_large"):
-        render(encoded(picture()), [Rendition("half", scale=0.5)], limits=LIMITS)
+        render_one(encoded(picture()))
 
 
 def durations(body: bytes) -> list[int]:
@@ -200,8 +197,7 @@ def stripes(size: tuple[int, int], colours: tuple[str, str]) -> Image.Image:
     ],
 )
 def test_a_right_output_of_a_hard_case_passes(source: bytes, image_format: str | None, quality: int | None) -> None:
-    rendition = Rendition("half", scale=0.5, format=image_format, quality=quality, background="#ff00ff")
-    (output,) = render(source, [rendition], limits=LIMITS).outputs
+    (output,) = render_one(source, image_format, quality=quality, background="#ff00ff").outputs
     assert decoded(output.body).size == (output.width, output.height)
 
 
@@ -217,8 +213,7 @@ def test_a_right_output_of_a_hard_case_passes(source: bytes, image_format: str |
 @pytest.mark.parametrize("quality", [1, None, 100])
 def test_every_quality_over_every_background_passes(image: Image.Image, image_format: str, quality: int | None) -> None:
     for background in ("#000000", "#ffffff", "#00ff00"):
-        rendition = Rendition("half", scale=0.5, format=image_format, quality=quality, background=background)
-        (output,) = render(encoded(image, "PNG"), [rendition], limits=LIMITS).outputs
+        (output,) = render_one(encoded(image, "PNG"), image_format, quality=quality, background=background).outputs
         assert decoded(output.body).size == (output.width, output.height)
 
 
@@ -229,14 +224,13 @@ def test_frames_that_equal_or_resemble_their_neighbours_pass(image_format: str, 
     frames = [frame for turned in FRAMES for frame in 3 * [turned.resize((32, 32))]]
     lossless = {"lossless": True} if image_format == "WEBP" else {}
     source = written([*frames, *fading], image_format, duration=30, **lossless)
-    assert render(source, [Rendition("half", scale=0.5, quality=quality)], limits=LIMITS).outputs
+    assert render_one(source, quality=quality).outputs
 
 
 def test_a_flash_in_a_long_gif_keeps_its_colour() -> None:
     frames = [picture(48, 48).rotate(9 * number) for number in range(30)]
     frames[10] = Image.new("RGB", (48, 48), "magenta")
-    (output,) = render(written(frames, "GIF"), [Rendition("half", scale=0.5)], limits=LIMITS).outputs
-    with Image.open(io.BytesIO(output.body)) as image:
+    with Image.open(io.BytesIO(output_body(written(frames, "GIF")))) as image:
         image.seek(10)
         red, green, blue, _ = image.convert("RGBA").getpixel((9, 9))  # type: ignore[misc]
     assert min(red, blue) > 240
@@ -249,5 +243,4 @@ def test_frames_keep_their_durations_whether_they_differ_or_not() -> None:
     nearly_black.putpixel((0, 0), 9)
     similar = [Image.new("L", (16, 16)), nearly_black, Image.new("L", (16, 16), 255)]
     for frames, times in ((similar, [400_000, 500_000, 100]), (FRAMES, 4 * [400_000])):
-        (output,) = render(written(frames, "GIF", duration=times), [Rendition("tiny", width=1)], limits=LIMITS).outputs
-        assert durations(output.body) == times
+        assert durations(output_body(written(frames, "GIF", duration=times), width=1)) == times

@@ -6,23 +6,17 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from imaging.limits import Limits
-from imaging.render import Output, render
+from imaging.render import render
 from renditions import Rendition
 from tests.images import UPRIGHT_CORNERS, corners, decoded, encoded, picture, turned
+from tests.unit.rendering import LIMITS, output_body, output_image, render_one
 
-LIMITS = Limits(1769 << 20)
 ORIENTATION = 0x0112
-
-
-def halved(source: bytes) -> Output:
-    (output,) = render(source, [Rendition("resized", scale=0.5)], limits=LIMITS).outputs
-    return output
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF"])
 def test_the_content_decides_the_format_of_the_output(image_format: str) -> None:
-    output = halved(encoded(picture(), image_format))
+    (output,) = render_one(encoded(picture(), image_format)).outputs
     image = decoded(output.body)
     assert image.format == image_format
     assert output.content_type == Image.MIME[image_format]
@@ -36,13 +30,13 @@ def test_the_content_decides_the_format_of_the_output(image_format: str) -> None
     [((1, 1), (1, 1)), ((1, 9), (1, 5)), ((49, 500), (25, 250)), ((3, 2), (2, 1)), ((321, 239), (161, 120))],
 )
 def test_half_a_pixel_is_rounded_up(image_format: str, size: tuple[int, int], half: tuple[int, int]) -> None:
-    assert decoded(halved(encoded(picture(*size), image_format)).body).size == half
+    assert output_image(encoded(picture(*size), image_format)).size == half
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
 @pytest.mark.parametrize("orientation", [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
 def test_the_orientation_is_applied_and_removed(image_format: str, orientation: int) -> None:
-    image = decoded(halved(turned(picture(), orientation, image_format)).body)
+    image = output_image(turned(picture(), orientation, image_format))
     assert image.size == (160, 120)
     assert corners(image) == UPRIGHT_CORNERS
     assert image.getexif().get(ORIENTATION, 1) == 1
@@ -51,11 +45,11 @@ def test_the_orientation_is_applied_and_removed(image_format: str, orientation: 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
 def test_the_colour_profile_is_kept_byte_for_byte(image_format: str) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    assert decoded(halved(encoded(picture(), image_format, icc_profile=profile)).body).info["icc_profile"] == profile
+    assert output_image(encoded(picture(), image_format, icc_profile=profile)).info["icc_profile"] == profile
 
 
 def test_a_cmyk_jpeg_stays_cmyk_and_is_not_inverted() -> None:
-    image = decoded(halved(encoded(picture(mode="CMYK"))).body)
+    image = output_image(encoded(picture(mode="CMYK")))
     assert image.mode == "CMYK"
     assert corners(image) == UPRIGHT_CORNERS
 
@@ -64,7 +58,7 @@ def test_a_cmyk_jpeg_stays_cmyk_and_is_not_inverted() -> None:
 def test_transparency_is_kept_and_casts_no_halo(image_format: str) -> None:
     source = Image.new("RGBA", (200, 200), (0, 0, 0, 0))
     source.paste((255, 128, 0, 255), (51, 51, 149, 149))
-    pixels = np.asarray(decoded(halved(encoded(source, image_format, lossless=True)).body).convert("RGBA"))
+    pixels = np.asarray(output_image(encoded(source, image_format, lossless=True)).convert("RGBA"))
     assert pixels[0, 0, 3] == 0
     assert pixels[50, 50, 3] == 255
     edge = pixels[pixels[..., 3] > 40]
@@ -76,7 +70,7 @@ def test_a_palette_is_resized_in_full_colour() -> None:
     stripes = Image.new("P", (100, 100))
     stripes.putpalette([0, 0, 0, 255, 255, 255])
     stripes.putdata([x % 2 for _ in range(100) for x in range(100)])
-    pixels = np.asarray(decoded(halved(encoded(stripes, "PNG")).body).convert("L"))
+    pixels = np.asarray(output_image(encoded(stripes, "PNG")).convert("L"))
     assert pixels[:, 2:-2].min() > 100
     assert pixels[:, 2:-2].max() < 155
 
@@ -86,7 +80,7 @@ def test_a_palettes_transparent_colour_stays_transparent(transparency: int | byt
     image = Image.new("P", (100, 100))
     image.putpalette([255, 0, 0, 0, 255, 0])
     image.paste(1, (50, 0, 100, 100))
-    alpha = decoded(halved(encoded(image, "PNG", transparency=transparency)).body).convert("RGBA").getchannel("A")
+    alpha = output_image(encoded(image, "PNG", transparency=transparency)).convert("RGBA").getchannel("A")
     assert (alpha.getpixel((5, 5)), alpha.getpixel((45, 5))) == (255, 0)
 
 
@@ -108,7 +102,7 @@ def animation(image_format: str, **options: object) -> bytes:
 @pytest.mark.parametrize(("image_format", "loop"), [("GIF", 3), ("GIF", None), ("WEBP", 3), ("PNG", 3), ("AVIF", None)])
 def test_an_animation_keeps_its_frames_durations_and_loop_count(image_format: str, loop: int | None) -> None:
     source = animation(image_format, **({"loop": loop} if loop else {}))
-    body = halved(source).body
+    body = output_body(source)
     was, now = Image.open(io.BytesIO(source)), Image.open(io.BytesIO(body))
     assert now.n_frames == 4  # type: ignore[attr-defined]
     assert now.info.get("loop") == loop
@@ -126,7 +120,7 @@ def test_an_animation_keeps_its_frames_durations_and_loop_count(image_format: st
 def test_an_apng_keeps_its_default_image() -> None:
     frames = [picture(40, 40), picture(40, 40).rotate(90), picture(40, 40).rotate(180)]
     source = encoded(frames[0], "PNG", save_all=True, append_images=frames[1:], default_image=True, duration=[10, 20])
-    image = decoded(halved(source).body)
+    image = output_image(source)
     assert image.info["default_image"]
     assert image.n_frames == 3  # type: ignore[attr-defined]
 
@@ -136,7 +130,7 @@ def test_a_tiff_keeps_its_pages_and_their_compression() -> None:
     source = io.BytesIO()
     pages[1].encoderinfo = {"compression": "packbits"}
     pages[0].save(source, "TIFF", save_all=True, append_images=pages[1:], compression="tiff_lzw")
-    image = Image.open(io.BytesIO(halved(source.getvalue()).body))
+    image = Image.open(io.BytesIO(output_body(source.getvalue())))
     seen = []
     for number in range(image.n_frames):  # type: ignore[attr-defined]
         image.seek(number)
@@ -151,15 +145,14 @@ def test_sixteen_bit_grey_stays_sixteen_bit(image_format: str, mode: str) -> Non
     stored = Image.frombytes(mode, (200, 100), ramp.astype(">u2" if mode == "I;16B" else "<u2").tobytes())
     source = encoded(stored, image_format)
     assert decoded(source).mode == mode
-    image = decoded(halved(source).body)
+    image = output_image(source)
     assert image.mode == "I;16"
     assert np.abs(np.asarray(image, dtype=float) - ramp[::2, ::2]).max() < 400
 
 
 def test_a_jpeg_is_not_written_in_a_higher_quality_than_its_source() -> None:
-    coarse = halved(encoded(picture(), quality=30))
-    fine = halved(encoded(picture(), quality=95))
-    tables = [decoded(output.body).quantization[0] for output in (coarse, fine)]  # type: ignore[attr-defined]
+    outputs = [output_image(encoded(picture(), quality=quality)) for quality in (30, 95)]
+    tables = [output.quantization[0] for output in outputs]  # type: ignore[attr-defined]
     assert sum(tables[0]) == pytest.approx(sum(decoded(encoded(picture(), quality=30)).quantization[0]), rel=0.02)  # type: ignore[attr-defined]
     assert tables[1] == decoded(encoded(picture(), quality=80)).quantization[0]  # type: ignore[attr-defined]
 
@@ -169,7 +162,7 @@ def test_a_jpeg_is_not_written_in_a_higher_quality_than_its_source() -> None:
 def test_a_jpegs_quality_is_read_from_the_table_of_its_first_component(mode: str, numbers: tuple[int, ...]) -> None:
     tables = {number: [4] * 64 for number in numbers} | {numbers[0]: [99] * 64}
     source = quantized(picture(mode=mode), tables, numbers)
-    (table, *_) = decoded(halved(source).body).quantization.values()  # type: ignore[attr-defined]
+    (table, *_) = output_image(source).quantization.values()  # type: ignore[attr-defined]
     assert sum(table) == pytest.approx(99 * 64, rel=0.03)
 
 
@@ -187,8 +180,8 @@ def quantized(image: Image.Image, tables: dict[int, list[int]], numbers: tuple[i
 
 
 def test_lossless_webp_stays_lossless() -> None:
-    assert b"VP8L" in halved(encoded(picture(), "WEBP", lossless=True)).body[:64]
-    assert b"VP8L" not in halved(encoded(picture(), "WEBP")).body[:64]
+    assert b"VP8L" in output_body(encoded(picture(), "WEBP", lossless=True))[:64]
+    assert b"VP8L" not in output_body(encoded(picture(), "WEBP"))[:64]
 
 
 def test_one_source_makes_several_renditions() -> None:
@@ -201,11 +194,10 @@ def test_one_source_makes_several_renditions() -> None:
 
 def test_damaged_exif_does_not_reject_an_image() -> None:
     source = encoded(picture(), exif=b"Exif\0\0MM\0*\xff\xff\xff\xff garbage")
-    assert halved(source).width == 160
+    assert output_image(source).width == 160
 
 
 @pytest.mark.parametrize(("image_format", "mode"), [("PNG", "I;16"), ("TIFF", "I;16"), ("TIFF", "F"), ("TIFF", "LAB")])
 def test_images_of_rare_modes_shrink_to_a_fiftieth(image_format: str, mode: str) -> None:
     source = encoded(Image.new(mode, (500, 300)), image_format)
-    (output,) = render(source, [Rendition("small", width=10)], limits=LIMITS).outputs
-    assert decoded(output.body).size == (10, 6)
+    assert output_image(source, width=10).size == (10, 6)
