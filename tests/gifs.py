@@ -17,7 +17,7 @@ def frame(
     local: bytes = b"",
     is_interlaced: bool = False,
 ) -> bytes:
-    """A frame of one entry of the palette of four; ``box`` is left, top, width and height."""
+    """Return a frame filled with one entry of a palette of four; ``box`` is left, top, width and height."""
     left, top, width, height = box
     control = struct.pack("<BHB", disposal << 2 | (transparent is not None), delay, transparent or 0)
     # Uncompressed: a clear code before every pixel.
@@ -38,7 +38,7 @@ def gif(
     extra: bytes = b"",
     trailer: bytes = b"\x3b",
 ) -> bytes:
-    """A GIF with ``extra`` between its header and its frames."""
+    """Return a GIF with ``extra`` between its header and its frames."""
     repeats = b"" if loop is None else b"\x21\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<H", loop) + b"\0"
     header = b"GIF89a" + struct.pack("<HHBBB", *screen, 0x81 if colours else 0, 0, 0)
     return header + colours + repeats + extra + b"".join(frames) + trailer

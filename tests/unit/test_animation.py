@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from errors import Reason
 from imaging.formats import avif_boxes
@@ -40,11 +40,9 @@ def shown(body: bytes) -> Shown:
     colours, durations = [], []
     with Image.open(io.BytesIO(body)) as image:
         loop = image.info.get("loop")
-        for number in range(getattr(image, "n_frames", 1)):
-            image.seek(number)
-            image.load()
-            durations.append(image.info.get("duration", 0))
-            pixels = image.convert("RGBA")
+        for frame in ImageSequence.Iterator(image):
+            pixels = frame.convert("RGBA")
+            durations.append(frame.info.get("duration", 0))
             width, height = pixels.size
             places = ((width // 4, height // 4), (3 * width // 4, 3 * height // 4))
             colours.append(tuple(pixels.getpixel(place) for place in places))

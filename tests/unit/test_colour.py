@@ -47,14 +47,14 @@ def cmyk_profile() -> bytes:
 
 
 def tiff(pixels: Array, photometric: int, *, extra: int | None = None, order: Literal["<", ">"] = "<") -> bytes:
-    """An uncompressed TIFF of any kind of number."""
+    """Return an uncompressed TIFF; the type of ``pixels`` gives the sample format."""
     sample_format = {"u": tiffs.UNSIGNED, "i": tiffs.SIGNED, "f": tiffs.FLOAT}[pixels.dtype.kind]
     kind = tiffs.Kind(8 * pixels.itemsize, photometric, sample_format, () if extra is None else (extra,), order=order)
     return tiffs.tiff(pixels, kind)
 
 
 def png16(pixels: Array, key: Sequence[int] = ()) -> bytes:
-    """A PNG of 16 bits a channel in which the colour ``key`` is transparent."""
+    """Return a PNG of 16 bits a channel in which the colour ``key`` is transparent."""
     colour_type = {1: 0, 2: 4, 3: 2, 4: 6}[pixels.shape[2]]
     return pngs.png(pixels, colour_type, 16, before=pngs.key(np.array(key)) if key else b"")
 

@@ -126,8 +126,8 @@ def with_xmp(image_format: str, image: Image.Image, xmp: bytes, block: bytes = b
     return encoded(image, image_format, exif=block, xmp=xmp)
 
 
-def described(image_format: str, image: Image.Image, entries: Sequence[Entry], xmp: bytes) -> bytes:
-    """An image with EXIF, and with XMP where there is any."""
+def with_exif_and_xmp(image_format: str, image: Image.Image, entries: Sequence[Entry], xmp: bytes) -> bytes:
+    """Return an image with EXIF, and with XMP unless it is empty."""
     if image_format == "TIFF":
         return tiff(*entries, *([(700, BYTE, len(xmp), xmp)] if xmp else []), image=image)
     return with_xmp(image_format, image, xmp, exif(*entries))
@@ -212,7 +212,7 @@ def test_an_orientation_is_applied_once(
     image_format: str, entries: list[Entry], xmp: bytes, policy: MetadataPolicy
 ) -> None:
     stored = picture().transpose(Image.Transpose.ROTATE_90)
-    image = decoded(body(described(image_format, stored, entries, xmp), policy))
+    image = decoded(body(with_exif_and_xmp(image_format, stored, entries, xmp), policy))
     assert (image.size, corners(image)) == ((160, 120), UPRIGHT_CORNERS)
     assert image.getexif().get(ExifTags.Base.Orientation, 1) == 1
     assert b"Orientation>6" not in image.info.get("xmp", b"")
@@ -221,7 +221,7 @@ def test_an_orientation_is_applied_once(
 @pytest.mark.parametrize("entries", [[], [text(ExifTags.Base.Artist, b"A. Baker")]], ids=["alone", "beside EXIF"])
 @pytest.mark.parametrize("image_format", FORMATS)
 def test_an_orientation_only_in_xmp_is_ignored_as_in_browsers(image_format: str, entries: list[Entry]) -> None:
-    source = described(image_format, picture(), entries, XMP % 6)
+    source = with_exif_and_xmp(image_format, picture(), entries, XMP % 6)
     assert corners(decoded(body(source, MetadataPolicy.ALL))) == UPRIGHT_CORNERS
 
 
@@ -494,10 +494,10 @@ def test_the_metadata_of_a_tiff_is_on_its_first_page() -> None:
     pages = [picture(64, 48), picture(80, 60), picture(48, 64)]
     source = encoded(pages[0], "TIFF", exif=artist, save_all=True, append_images=pages[1:], compression="tiff_lzw")
     output = Image.open(io.BytesIO(body(source, MetadataPolicy.ALL)))
-    for index, (size, credit) in enumerate([((32, 24), "A. Baker"), ((40, 30), None), ((24, 32), None)]):
-        output.seek(index)
-        assert (output.size, corners(output)) == (size, UPRIGHT_CORNERS)
-        assert output.getexif().get(ExifTags.Base.Artist) == credit
+    wanted = [((32, 24), "A. Baker"), ((40, 30), None), ((24, 32), None)]
+    for page, (size, credit) in zip(ImageSequence.Iterator(output), wanted, strict=True):
+        assert (page.size, corners(page)) == (size, UPRIGHT_CORNERS)
+        assert page.getexif().get(ExifTags.Base.Artist) == credit
 
 
 def test_an_image_without_metadata_gets_none() -> None:

@@ -172,7 +172,7 @@ def test_missing_or_damaged_pixels_are_rejected(source: bytes) -> None:
     assert rejection(source).reason is Reason.CORRUPT
 
 
-def without_a_row(apng: bytes, number: int) -> bytes:
+def remove_row(apng: bytes, number: int) -> bytes:
     """Remove the last row of a frame that is stored in an ``fdAT`` chunk."""
     parts, found = [apng[:8]], 0
     for part in png_chunks.chunks(apng):
@@ -210,7 +210,7 @@ def test_a_frame_that_lacks_a_row_is_rejected(has_default: bool) -> None:
     source = encoded(frames[0], "PNG", save_all=True, append_images=frames[1:], default_image=has_default)
     assert len(whole(source).outputs) == 1
     for number in range(2):
-        assert rejection(without_a_row(source, number)).reason is Reason.CORRUPT
+        assert rejection(remove_row(source, number)).reason is Reason.CORRUPT
 
 
 @pytest.mark.parametrize(

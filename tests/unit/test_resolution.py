@@ -4,7 +4,7 @@ import struct
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from tests.images import encoded, picture, turned
 from tests.pngs import chunk
@@ -48,11 +48,8 @@ def test_each_page_keeps_its_resolution() -> None:
     for page, options in pages:
         page.encoderinfo = options
     source = encoded(pages[0][0], "TIFF", save_all=True, append_images=[page for page, _ in pages[1:]])
-    image = output_image(source)
-    seen = []
-    for number in range(3):
-        image.seek(number)
-        seen.append(tuple(image.tag_v2.get(tag) for tag in (282, 283)))  # type: ignore[attr-defined]
+    pages_out: Any = ImageSequence.Iterator(output_image(source))
+    seen = [tuple(page.tag_v2.get(tag) for tag in (282, 283)) for page in pages_out]
     assert seen == [FAX, (None, None), (100, 200)]
 
 
