@@ -376,7 +376,7 @@ def _open(header: Header) -> Any:
             opened = Image.open(io.BytesIO(body), formats=image_format.decoders)
     if opened is None:
         raise RejectedError(Reason.CORRUPT, f"the {image_format.name} header is damaged or not supported")
-    image_format.opened(opened, header)
+    image_format.correct_opened(opened, header)
     return opened
 
 

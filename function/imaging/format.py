@@ -103,7 +103,7 @@ class Format:
         encoder: How it is written; None if it is only read.
         layers: Reads the frames of an animation for ``Canvas``; None if Pillow composes them.
         without_metadata: Removes metadata that can make Pillow refuse a file; None if the format has no such metadata.
-        opened: Corrects an image that Pillow has opened.
+        correct_opened: Corrects an image that Pillow has opened.
         prepare: Corrects the current page before its pixels are read.
         correct: Returns the current page after its pixels were read, corrected.
         repair: Returns a still without damage that browsers ignore, and a sentence about that damage; None if more is
@@ -121,7 +121,7 @@ class Format:
     encoder: Encoder | None
     layers: Callable[[bytes], Iterator[Layer]] | None = None
     without_metadata: Callable[[bytes], bytes] | None = None
-    opened: Callable[[Any, "Header"], object] = _leave
+    correct_opened: Callable[[Any, "Header"], object] = _leave
     prepare: Callable[[Any, "Header"], object] = _leave
     correct: Callable[[Any, "Header"], Image.Image] = _leave
     repair: Callable[[bytes, Callable[[bytes], bytes]], tuple[bytes, str] | None] = lambda _, __: None

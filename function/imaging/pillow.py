@@ -27,7 +27,7 @@ def decoding() -> Iterator[None]:
     except Exception as error:
         if _is_out_of_memory(error):
             raise RejectedError(Reason.TOO_LARGE, "decoding ran out of memory: raise memory_size") from None
-        raise RejectedError(Reason.CORRUPT, f"the image cannot be decoded: {_described(error)}") from error
+        raise RejectedError(Reason.CORRUPT, f"the image cannot be decoded: {_describe(error)}") from error
 
 
 @contextlib.contextmanager
@@ -46,7 +46,7 @@ def encoding(image_format: str) -> Iterator[None]:
         if _is_out_of_memory(error):
             raise MemoryError from error
         raise RejectedError(
-            Reason.UNFAITHFUL, f"the {image_format} output cannot be encoded: {_described(error)}"
+            Reason.UNFAITHFUL, f"the {image_format} output cannot be encoded: {_describe(error)}"
         ) from error
 
 
@@ -66,7 +66,7 @@ def proving(image_format: str) -> Iterator[None]:
         if _is_out_of_memory(error):
             raise MemoryError from error
         raise RejectedError(
-            Reason.UNFAITHFUL, f"the {image_format} output does not decode: {_described(error)}"
+            Reason.UNFAITHFUL, f"the {image_format} output does not decode: {_describe(error)}"
         ) from error
 
 
@@ -108,5 +108,5 @@ def _is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or memory.has_run_out()
 
 
-def _described(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     return str(error) or type(error).__name__

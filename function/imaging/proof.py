@@ -56,8 +56,8 @@ def check(body: bytes, image_format: str, images: Sequence[Image.Image]) -> None
         raise RejectedError(Reason.UNFAITHFUL, f"the {image_format} output does not decode: {error}") from error
     if sample is not None:
         _check_size(sample.size, images[0].size)
-        cells = _cells(sample.expected)
-        _check_order([_coarse(sample.shown, cells)], [_coarse(sample.expected, cells)], MAX_DIFFERENCE)
+        cells = _count_cells(sample.expected)
+        _check_order([_to_cells(sample.shown, cells)], [_to_cells(sample.expected, cells)], MAX_DIFFERENCE)
         return
     with proving(image_format):
         output = Image.open(io.BytesIO(body), formats=(image_format,))
@@ -70,9 +70,9 @@ def _compare(output: Image.Image, frame_count: int, images: Sequence[Image.Image
     if frame_count > len(images) or (frame_count < len(images) and not merges):
         raise RejectedError(Reason.UNFAITHFUL, f"the output has {frame_count} frames in place of {len(images)}")
     image_format = str(output.format)
-    shown = [_shown(output, image_format, index, image) for index, image in enumerate(images[:frame_count])]
+    shown = [_read_coarse(output, image_format, index, image) for index, image in enumerate(images[:frame_count])]
     is_gif = image_format == "GIF"
-    wanted = [_coarse(to_visible(image) if is_gif else image, _cells(image)) for image in images]
+    wanted = [_to_cells(to_visible(image) if is_gif else image, _count_cells(image)) for image in images]
     is_rough = is_gif or min(images[0].size) < CELL_SIDE
     _check_order(shown, wanted, MAX_ROUGH_DIFFERENCE if is_rough else MAX_DIFFERENCE)
 
@@ -84,20 +84,20 @@ def _check_order(shown: Sequence[Image.Image], wanted: Sequence[Image.Image], mo
     earliest, latest = 0, -1
     for index, frame in enumerate(wanted):
         earliest, latest = max(earliest, index - merged), min(latest + 1, len(shown) - 1)
-        while (difference := _difference(shown[earliest], frame)) > most:
+        while (difference := _find_difference(shown[earliest], frame)) > most:
             if earliest == latest:
                 raise RejectedError(Reason.UNFAITHFUL, f"the output differs from its image by {difference} of 255")
             earliest += 1
-        while latest > earliest and _difference(shown[latest], frame) > most:
+        while latest > earliest and _find_difference(shown[latest], frame) > most:
             latest -= 1
 
 
-def _difference(one: Image.Image, other: Image.Image) -> int:
+def _find_difference(one: Image.Image, other: Image.Image) -> int:
     """Return the difference of the cell that differs most."""
     return max(ImageChops.difference(one, other).convert("L", MEAN).tobytes())
 
 
-def _shown(output: Image.Image, image_format: str, index: int, wanted: Image.Image) -> Image.Image:
+def _read_coarse(output: Image.Image, image_format: str, index: int, wanted: Image.Image) -> Image.Image:
     with proving(image_format):
         output.seek(index)
     _check_size(output.size, wanted.size)
@@ -105,7 +105,7 @@ def _shown(output: Image.Image, image_format: str, index: int, wanted: Image.Ima
         output.load()
     if wanted.mode in EXACT:
         _check_equal(output, wanted)
-    return _coarse(output, _cells(wanted))
+    return _to_cells(output, _count_cells(wanted))
 
 
 def _check_equal(output: Image.Image, wanted: Image.Image) -> None:
@@ -120,13 +120,13 @@ def _check_size(size: tuple[int, int], wanted: tuple[int, int]) -> None:
         raise RejectedError(Reason.UNFAITHFUL, f"the output has {size} pixels in place of {wanted}")
 
 
-def _cells(image: Image.Image) -> tuple[int, int]:
+def _count_cells(image: Image.Image) -> tuple[int, int]:
     """Return how many cells an image is compared in, across and down."""
     width, height = (max(1, min(MOST_CELLS, side // CELL_SIDE)) for side in image.size)
     return width, height
 
 
-def _coarse(image: Image.Image, cells: tuple[int, int]) -> Image.Image:
+def _to_cells(image: Image.Image, cells: tuple[int, int]) -> Image.Image:
     """Shrink an image to its cells; transparent parts become grey."""
     if image.mode.startswith("I;16"):
         image = to_eight_bits(image)

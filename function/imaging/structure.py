@@ -11,7 +11,7 @@ MAX_PARTS = 50_000
 Part = TypeVar("Part")
 
 
-def bounded(parts: Iterable[Part]) -> Iterator[Part]:
+def limit_count(parts: Iterable[Part]) -> Iterator[Part]:
     """Yield each of a file's parts.
 
     Raises:
@@ -20,11 +20,11 @@ def bounded(parts: Iterable[Part]) -> Iterator[Part]:
     """
     for count, part in enumerate(parts):
         if count == MAX_PARTS:
-            raise too_many()
+            raise make_too_many_error()
         yield part
 
 
-def too_many() -> RejectedError:
+def make_too_many_error() -> RejectedError:
     """Return the rejection of a file with more parts than ``MAX_PARTS``, or with parts that overlap."""
     return RejectedError(
         Reason.TOO_LARGE, f"the file has more than {MAX_PARTS} parts, or overlapping parts: save it again"

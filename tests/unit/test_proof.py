@@ -157,7 +157,7 @@ def test_a_black_ribbon_is_rejected(size: tuple[int, int]) -> None:
 
 
 def test_a_proof_that_runs_out_of_memory_is_a_rejection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proof, "_difference", Mock(side_effect=MemoryError))
+    monkeypatch.setattr(proof, "_find_difference", Mock(side_effect=MemoryError))
     with pytest.raises(RejectedError, match=r"^too_large"):
         render_one(encoded(picture()))
 

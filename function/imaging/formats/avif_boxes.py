@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from errors import MalformedError
-from imaging.structure import bounded, too_many
+from imaging.structure import limit_count, make_too_many_error
 
 CONTAINERS = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0, b"stbl": 0}
 """The boxes that contain others, directly or not, which locate the pixels; and the bytes before their first box."""
@@ -52,7 +52,7 @@ PartLimit = Iterator[None]
 
 def limit_parts() -> PartLimit:
     """Return ``structure.MAX_PARTS`` steps. The step after the last raises ``RejectedError``, TOO_LARGE."""
-    return bounded(itertools.repeat(None))
+    return limit_count(itertools.repeat(None))
 
 
 def walk_boxes(data: bytes, start: int, end: int, limit: PartLimit) -> Iterator[Box]:
@@ -270,7 +270,7 @@ def _read_items(data: bytes, bits: _Bits, item_data: int, limit: PartLimit) -> I
             extents.append(memoryview(data)[start : start + length if length else len(data)])
             bytes_left -= len(extents[-1])
             if bytes_left < 0:
-                raise too_many()
+                raise make_too_many_error()
         yield extents[0] if len(extents) == 1 else memoryview(b"".join(extents))
 
 

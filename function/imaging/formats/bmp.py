@@ -63,7 +63,7 @@ FORMAT = Format(
     written_as="BMP",
     cost=DecodingCost(pixel_bytes=0, pixel_nanoseconds=3),
     inspect=inspect,
-    opened=_prepare,
+    correct_opened=_prepare,
     correct=_correct,
     encoder=Encoder(
         media_type="image/bmp",

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from errors import MalformedError
 from imaging.layers import Disposal, Layer
-from imaging.structure import MAX_PARTS, too_many
+from imaging.structure import MAX_PARTS, make_too_many_error
 
 SIGNATURES = (b"GIF87a", b"GIF89a")
 
@@ -123,7 +123,7 @@ def _walk_blocks(data: bytes) -> Iterator[_Block]:
     while position < len(data) and data[position] != TRAILER:
         count += 1
         if count > MAX_PARTS:
-            raise too_many()
+            raise make_too_many_error()
         kind, start = data[position], position
         end: int | None
         if kind in {IMAGE, EXTENSION}:
@@ -221,4 +221,4 @@ def _skip_sub_blocks(data: bytes, position: int, steps: Iterator[int]) -> int | 
         position += 1 + size
         if size == 0:
             return position
-    raise too_many()
+    raise make_too_many_error()

@@ -129,7 +129,7 @@ FORMAT = Format(
     written_as="JPEG",
     cost=DecodingCost(pixel_bytes=0, pixel_nanoseconds=8),
     inspect=inspect,
-    opened=_set_profile,
+    correct_opened=_set_profile,
     repair=_repair,
     encoder=Encoder(
         media_type="image/jpeg",

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from imaging.structure import bounded
+from imaging.structure import limit_count
 
 FRAMES = frozenset({*range(0xC0, 0xD0), 0xDE} - {0xC4, 0xC8, 0xCC})
 """The segments that state the size and the components of the image (ITU-T T.81, table B.1)."""
@@ -155,7 +155,7 @@ def _segments(body: bytes) -> Iterator[Segment]:
         RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS``.
 
     """
-    return bounded(_all_segments(body))
+    return limit_count(_all_segments(body))
 
 
 def _all_segments(body: bytes) -> Iterator[Segment]:

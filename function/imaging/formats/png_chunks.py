@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from errors import MalformedError
 from imaging.layers import Disposal, Layer
-from imaging.structure import bounded
+from imaging.structure import limit_count
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -98,7 +98,7 @@ def chunks(png: bytes) -> Iterator[Chunk]:
         RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS``.
 
     """
-    return bounded(_chunks(png))
+    return limit_count(_chunks(png))
 
 
 def _chunks(png: bytes) -> Iterator[Chunk]:
@@ -196,7 +196,7 @@ def with_checksum(png: bytes) -> bytes | None:
         return None
     stream = b"".join(view[chunk.start + 8 : chunk.end - 4] for chunk in pixels)
     wanted = _filtered_bytes(png, size(png))
-    inflated = _inflated(stream, wanted)
+    inflated = _inflate(stream, wanted)
     if not inflated.is_whole or inflated.byte_count != wanted:
         return None
     whole = _chunk(b"IDAT", stream[: inflated.end] + inflated.adler.to_bytes(4, "big"))
@@ -211,7 +211,7 @@ def lacks_rows(png: bytes) -> bool:
     view = memoryview(png)
     stream = b"".join(view[chunk.start + 8 : chunk.end - 4] for chunk in chunks(png) if chunk.kind == b"IDAT")
     wanted = _filtered_bytes(png, size(png))
-    return _inflated(stream, wanted).byte_count < wanted
+    return _inflate(stream, wanted).byte_count < wanted
 
 
 def layers(png: bytes) -> Iterator[Layer]:
@@ -280,7 +280,7 @@ class _Inflated:
     is_whole: bool
 
 
-def _inflated(stream: bytes, most: int) -> _Inflated:
+def _inflate(stream: bytes, most: int) -> _Inflated:
     """Inflate a zlib stream until it ends, is damaged, or exceeds ``most`` bytes."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     byte_count, adler, end = 0, zlib.adler32(b""), ZLIB_HEADER

@@ -88,7 +88,7 @@ def _encode(job: Job) -> bytes:
         )
     else:
         body = _save_pages(job, quality(job, QUALITY))
-    return tiff_directories.tagged(body, _tags(job.kept)) if job.kept else body
+    return tiff_directories.add_tags(body, _tags(job.kept)) if job.kept else body
 
 
 def _save_pages(job: Job, page_quality: int) -> bytes:

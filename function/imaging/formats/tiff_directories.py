@@ -301,7 +301,7 @@ def description(body: bytes) -> str:
     return "; ".join(sorted(kinds - {""})[:MAX_DESCRIBED]) or "no tags that describe its pixels"
 
 
-def tagged(body: bytes, tags: Image.Exif) -> bytes:
+def add_tags(body: bytes, tags: Image.Exif) -> bytes:
     """Return the TIFF with more tags in its first directory, which moves to the end (TIFF 6.0, section 2).
 
     libtiff, which compresses, writes no nested directories, and refuses an image because of one doubtful value.

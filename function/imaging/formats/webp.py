@@ -12,7 +12,7 @@ from imaging.colour import has_alpha
 from imaging.format import DecodingCost, Encoder, EncodingCost, Format, Header, Job
 from imaging.formats import tiff_directories
 from imaging.saving import durations, plays, quality, save, save_no_larger
-from imaging.structure import bounded
+from imaging.structure import limit_count
 
 FRAME, FRAME_HEADER = b"ANMF", 16
 """A chunk that holds other chunks, after 16 bytes of geometry and time (RFC 9649, 2.7.1.1)."""
@@ -67,7 +67,7 @@ def inspect(source: bytes) -> Header:
 
 def _chunks(webp: bytes) -> Iterator[Chunk]:
     """Yield each chunk in order; a frame's own chunks follow it."""
-    return bounded(_all_chunks(webp))
+    return limit_count(_all_chunks(webp))
 
 
 def _all_chunks(webp: bytes) -> Iterator[Chunk]:

@@ -125,7 +125,7 @@ class BatchOperations:
         """Return the operation's name, and the function that answers it."""
         if environ["REQUEST_METHOD"] == "POST":
             return "CreateJob", lambda: self._create(_content("CreateJob", environ))
-        return "DescribeJob", lambda: {"Job": self._described(self._job(rest))}
+        return "DescribeJob", lambda: {"Job": self._describe(self._job(rest))}
 
     def _create(self, request: dict[str, Any]) -> dict[str, str]:
         if "LambdaInvoke" not in request["Operation"] or request.get("ConfirmationRequired"):
@@ -150,7 +150,7 @@ class BatchOperations:
             raise RequestError("NotFoundException", f"The specified job does not exist: {job_id}")
         return self._jobs[job_id]
 
-    def _described(self, job: JobRun) -> dict[str, Any]:
+    def _describe(self, job: JobRun) -> dict[str, Any]:
         described = {
             **{name: job.request.get(name) for name in (*ECHOED, "RoleArn")},
             "JobId": job.job_id,

@@ -102,8 +102,8 @@ class JobRun:
     def _run(self) -> None:
         try:
             self.state = "Preparing"
-            s3 = self._assumed()
-            tasks = self._prepared(s3)
+            s3 = self._assume_role()
+            tasks = self._find_tasks(s3)
             self.state = "Active"
             self._work(tasks)
             self.state = "Failing" if self.reasons else "Completing"
@@ -117,17 +117,17 @@ class JobRun:
         self.ended = datetime.now(UTC)
         self.state = "Failed" if self.reasons else "Complete"
 
-    def _assumed(self) -> Any:
+    def _assume_role(self) -> Any:
         try:
             return self._role.s3()
         except PermissionError as error:
             raise JobError("RoleNotAssumed", str(error)) from error
 
-    def _prepared(self, s3: Any) -> list[Task]:
+    def _find_tasks(self, s3: Any) -> list[Task]:
         """Find the objects, and check the role's permissions."""
         try:
             manifest = self.request.get("Manifest")
-            tasks = read_manifest(s3, manifest) if manifest else self._generated(s3)
+            tasks = read_manifest(s3, manifest) if manifest else self._generate_tasks(s3)
         except ClientError as error:
             raise JobError("AccessDenied", f"{PREPARING}: {error}") from error
         self._check("lambda:InvokeFunction", self._operation["FunctionArn"])
@@ -135,7 +135,7 @@ class JobRun:
             self._total = len(tasks)
         return tasks
 
-    def _generated(self, s3: Any) -> list[Task]:
+    def _generate_tasks(self, s3: Any) -> list[Task]:
         generator = self.request["ManifestGenerator"]["S3JobManifestGenerator"]
         self._check("s3:PutInventoryConfiguration", generator["SourceBucket"])
         bucket = generator["SourceBucket"].rpartition(":")[2]

@@ -69,13 +69,13 @@ class Pool:
             TooManyInvocationsError: No slot became free.
 
         """
-        with self._counted(spec):
+        with self._reserve(spec):
             if not self._slots.acquire(timeout=patience):
                 raise TooManyInvocationsError
             return self._invoke_in_slot(spec, payload, request_id)
 
     @contextlib.contextmanager
-    def _counted(self, spec: FunctionSpec) -> Iterator[None]:
+    def _reserve(self, spec: FunctionSpec) -> Iterator[None]:
         with self._lock:
             if spec.reserved is not None and self._running[spec.arn] >= spec.reserved:
                 raise ReservedError

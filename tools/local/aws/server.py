@@ -206,7 +206,7 @@ class Server:
         return FunctionSpec(
             arn=function.function_arn,
             name=function.function_name,
-            code=self._unpacked(function),
+            code=self._unpack(function),
             handler=str(function.handler),
             memory_size=int(function.memory_size),
             timeout=int(function.timeout),
@@ -216,7 +216,7 @@ class Server:
             reserved=None if function.reserved_concurrency is None else int(function.reserved_concurrency),
         )
 
-    def _unpacked(self, function: LambdaFunction) -> Path:
+    def _unpack(self, function: LambdaFunction) -> Path:
         folder = self._scratch / function.code_digest
         if not folder.exists():
             scratch = Path(tempfile.mkdtemp(dir=self._scratch))
