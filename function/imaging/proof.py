@@ -27,7 +27,7 @@ REDUCING_GAP = 3.0
 """A frame is first shrunk, by a whole number, to this many times the cells: half the work."""
 
 MAX_DIFFERENCE = 64
-"""The largest mean difference of a cell, of 255. Quality 1 reaches 42; a picture that is half grey exceeds 100."""
+"""The largest mean difference of a cell, of 255. Quality 1 reaches 52; a picture that is half grey exceeds 100."""
 
 MAX_ROUGH_DIFFERENCE = 96
 """The largest difference where errors average out less: in ribbons two pixels wide, which reach 68, and in GIFs."""

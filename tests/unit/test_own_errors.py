@@ -54,7 +54,7 @@ def broken(*_: object, **__: object) -> None:
     raise InjectedError("injected")
 
 
-def turned() -> Image.Exif:
+def exif_tags() -> Image.Exif:
     exif = Image.Exif()
     exif[0x0112], exif[0x013B] = 3, "Zoë"
     exif.get_ifd(0x8769)[0xA002] = 40
@@ -79,9 +79,9 @@ def wide(side: int) -> Image.Image:
 PNG = encoded(picture(24, 18), "PNG")
 GAMMA = PNG[:33] + chunk(b"gAMA", struct.pack(">I", 100_000)) + PNG[33:]
 SOURCES: dict[str, Callable[[], bytes]] = {
-    "photo.jpg": lambda: encoded(picture(16, 300), subsampling=0, exif=turned(), xmp=b"<x tiff:Orientation='6'/>"),
+    "photo.jpg": lambda: encoded(picture(16, 300), subsampling=0, exif=exif_tags(), xmp=b"<x tiff:Orientation='6'/>"),
     "cmyk.jpg": lambda: encoded(picture(24, 18, "CMYK"), icc_profile=b"no profile"),
-    "text.png": lambda: encoded(picture(24, 300).quantize(9), "PNG", exif=turned()),
+    "text.png": lambda: encoded(picture(24, 300).quantize(9), "PNG", exif=exif_tags()),
     "key.png": lambda: encoded(wide(24), "PNG", transparency=7),
     "gamma.png": lambda: GAMMA,
     "alpha.png": lambda: encoded(transparent("RGB"), "PNG"),
@@ -89,8 +89,8 @@ SOURCES: dict[str, Callable[[], bytes]] = {
     "animated.gif": lambda: frames("GIF", "RGB", duration=50, comment=b"unseen"),
     "animated.webp": lambda: frames("WEBP", "RGB", duration=50),
     "animated.avif": lambda: frames("AVIF", "RGB", duration=50, loop=3),
-    "alpha.avif": lambda: encoded(transparent("RGB"), "AVIF", exif=turned()),
-    "pages.tif": lambda: frames("TIFF", "RGB", compression="tiff_lzw", exif=turned()),
+    "alpha.avif": lambda: encoded(transparent("RGB"), "AVIF", exif=exif_tags()),
+    "pages.tif": lambda: frames("TIFF", "RGB", compression="tiff_lzw", exif=exif_tags()),
     "tall.tif": lambda: encoded(picture(9, 300), "TIFF"),
     "deep.tif": lambda: encoded(wide(24).convert("I"), "TIFF"),
     "alpha.bmp": lambda: encoded(transparent("RGB"), "BMP"),

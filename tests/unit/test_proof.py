@@ -201,6 +201,13 @@ def test_a_right_output_of_a_hard_case_passes(source: bytes, image_format: str |
     assert decoded(output.body).size == (output.width, output.height)
 
 
+def test_a_jpeg_of_quality_1_with_a_thin_edge_passes() -> None:
+    image = Image.new("RGB", (8, 8), "black")
+    image.paste("cyan", (0, 0, 7, 7))
+    # Its only cell differs by 52; 64 are allowed.
+    proof.check(encoded(image, quality=1), "JPEG", [image])
+
+
 @pytest.mark.parametrize("image_format", ["jpeg", "webp", "avif", "png"])
 @pytest.mark.parametrize(
     "image",
