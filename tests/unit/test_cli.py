@@ -173,7 +173,7 @@ def imports_of(*names: str) -> list[str]:
 @pytest.mark.parametrize("files", sorted(set(REQUIREMENTS_OF.values())))
 def test_a_task_imports_nothing_but_its_requirements(files: tuple[str, ...]) -> None:
     texts = [(REQUIREMENTS / f"{name}.txt").read_text() for name in files]
-    locked = {name for text in texts for name in re.findall(r"^([\w.-]+)==", text, re.MULTILINE)}
+    locked = {name for text in texts for name in re.findall(r"^([\w.-]+)(?:\[.*])?==", text, re.MULTILINE)}
     others = [
         package
         for package, distributions in packages_distributions().items()

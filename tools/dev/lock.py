@@ -26,7 +26,7 @@ LOCKS = {
 }
 """Lock file by dependency group; each holds for all supported Pythons and platforms."""
 
-PINNED = re.compile(r"([\w.-]+)==([^\s;\\]+)( ; [^\\\n]+)?((?: \\\n    --hash=sha256:[0-9a-f]{64})+)\n")
+PINNED = re.compile(r"([\w.-]+)(?:\[[^]]+])?==([^\s;\\]+)( ; [^\\\n]+)?((?: \\\n    --hash=sha256:[0-9a-f]{64})+)\n")
 """A package with its version, marker and hashes."""
 
 
@@ -42,13 +42,15 @@ def lock(package: str = "") -> None:
     """
     package = canonicalize_name(package)
     if package and not any(
-        re.search(rf"^{re.escape(package)}==", path.read_text(), re.MULTILINE) for path in LOCKS.values()
+        re.search(rf"^{re.escape(package)}(\[.*])?==", path.read_text(), re.MULTILINE) for path in LOCKS.values()
     ):
         raise ToolError(f"No lock file has the package {package}: check its name, or add it to pyproject.toml")
     upgrade = ("--upgrade-package", package) if package else ("--upgrade",)
     for group, path in LOCKS.items():
         command = [
             *("uv", "pip", "compile", "--quiet", *upgrade, "--universal", "--python-version", "3.11"),
+            # pip finds a package that is asked for with an extra only if it is locked with the extra.
+            "--no-strip-extras",
             *(["--constraint", str(LOCKS["dev"])] if group in INSTALLED[1:] else []),
             *("--generate-hashes", "--group", group, "--output-file", str(path)),
         ]
