@@ -63,6 +63,11 @@ def greedy() -> bytes:
     return bytes(source)
 
 
+def segment(marker: int, data: bytes = b"") -> bytes:
+    """Return a JPEG segment."""
+    return bytes([0xFF, marker]) + (2 + len(data)).to_bytes(2, "big") + data
+
+
 def decoded(body: bytes) -> Image.Image:
     """Return the image in ``body``, fully read."""
     image = Image.open(io.BytesIO(body))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from tests.images import encoded, picture
+from tests.images import encoded, picture, segment
 from tests.judges import libvips
 from tests.judges.chromium import Chromium
 from tests.unit.rendering import output_body
@@ -28,10 +28,6 @@ def check(chromium: Chromium, source: bytes, shown_as: bytes | None = None) -> N
     assert np.abs(whole.pixels.astype(int) - wanted.pixels).mean() < CODER
     means = wanted.pixels[: height // 2 * 2, : width // 2 * 2].reshape(height // 2, 2, width // 2, 2, 4).mean((1, 3))
     assert np.abs(half.pixels - means).mean() < CODER
-
-
-def segment(kind: int, data: bytes) -> bytes:
-    return bytes([0xFF, kind]) + struct.pack(">H", 2 + len(data)) + data
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])

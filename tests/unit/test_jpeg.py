@@ -1,7 +1,6 @@
 """Damaged and unusual JPEGs: resized if no row is missing, with the ignored damage reported; otherwise rejected."""
 
 import io
-import struct
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from PIL import Image, ImageCms
 
 from errors import Reason
 from imaging.formats import jpeg_segments
-from tests.images import encoded, picture
+from tests.images import encoded, picture, segment
 from tests.unit.rendering import output_image, rejection, render_one
 
 END_MISSING = "the end marker is missing and was added"
@@ -94,10 +93,6 @@ def test_the_first_profile_of_several_is_applied(count: int) -> None:
         source = encoded(picture())
         kept = output_image(source[:2] + segments + source[2:]).info.get("icc_profile")
         assert kept == (profile if is_kept else None)
-
-
-def segment(kind: int, content: bytes) -> bytes:
-    return bytes([0xFF, kind]) + struct.pack(">H", 2 + len(content)) + content
 
 
 BLOCKS = b"Photoshop 3.0\0" + b"8BIM\4\4\0\0\0\0\0\0"

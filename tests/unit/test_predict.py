@@ -23,7 +23,7 @@ from imaging.limits import Clock, Limits
 from imaging.predict import Demand, predict
 from imaging.render import render
 from renditions import Rendition
-from tests.images import encoded, picture
+from tests.images import encoded, picture, segment
 from tests.pngs import SIGNATURE, chunk
 
 MIB = 1 << 20
@@ -265,10 +265,6 @@ def test_a_big_endian_bigtiff_is_not_read_as_a_tiff() -> None:
     source = b"MM\0+" + struct.pack(">L", 0x80000)
     padded = source.ljust(0x80000, b"\0") + struct.pack(">H", len(values)) + tags + bytes(4)
     assert rejection(padded).message == "the TIFF header is damaged or not supported"
-
-
-def segment(kind: int, data: bytes = b"") -> bytes:
-    return bytes([0xFF, kind]) + struct.pack(">H", 2 + len(data)) + data
 
 
 def within(source: bytes, offset: int, *parts: bytes) -> bytes:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.images import encoded, picture
+from tests.images import encoded, picture, segment
 from tests.pngs import chunk
 from tools.common.paths import FUNCTION
 
@@ -94,11 +94,6 @@ def tiffs(draw: st.DrawFn, most: int = MOST_BYTES) -> bytes:
 
 
 EXIF = st.one_of(FILLING, tiffs(65_000).map(lambda tags: tags[:65_000]))
-
-
-def segment(kind: int, data: bytes) -> bytes:
-    data = data[:65_533]
-    return bytes([0xFF, kind]) + struct.pack(">H", 2 + len(data)) + data
 
 
 def box(kind: bytes, data: bytes) -> bytes:
