@@ -95,9 +95,9 @@ def test_any_exception_while_pixels_are_read_is_a_rejection(
     source = encoded(picture(20, 20), image_format)
     kind = type(Image.open(io.BytesIO(source)))
     monkeypatch.setattr(kind, "load", raising(error))
-    refused = rejection(source)
-    assert refused.reason is reason
-    assert refused.message
+    rejected = rejection(source)
+    assert rejected.reason is reason
+    assert rejected.message
 
 
 @pytest.mark.parametrize(("error", "reason"), ERRORS)

@@ -25,10 +25,10 @@ from imaging.render import render
 from renditions import Rendition
 from tests.images import encoded, picture, segment
 from tests.pngs import SIGNATURE, chunk
+from tests.unit.rendering import LIMITS
 
 MIB = 1 << 20
 HALF = Rendition("half", scale=0.5)
-LIMITS = Limits(1769 * MIB)
 
 
 @pytest.fixture
@@ -162,10 +162,10 @@ def bmp(width: int, height: int, header: int = 40) -> bytes:
     ids=lambda source: f"{source[:4].decode('latin-1')}-{len(source)}",
 )
 def test_a_header_that_claims_too_much_is_rejected_before_decoding(source: bytes) -> None:
-    refused = rejection(source)
-    assert refused.reason is Reason.TOO_LARGE
-    assert refused.message.startswith("decoding needs about ")
-    assert "this function has 1649 MiB" in refused.message
+    error = rejection(source)
+    assert error.reason is Reason.TOO_LARGE
+    assert error.message.startswith("decoding needs about ")
+    assert "this function has 1649 MiB" in error.message
 
 
 @pytest.mark.parametrize(
@@ -181,9 +181,9 @@ def test_a_header_that_claims_too_much_is_rejected_before_decoding(source: bytes
     ],
 )
 def test_a_damaged_header_is_corrupt_and_its_format_named(source: bytes, name: str) -> None:
-    refused = rejection(source)
-    assert refused.reason is Reason.CORRUPT
-    assert refused.message.startswith(f"the {name} header is damaged or not supported")
+    error = rejection(source)
+    assert error.reason is Reason.CORRUPT
+    assert error.message.startswith(f"the {name} header is damaged or not supported")
 
 
 def tagged_tiff(*entries: tuple[int, int, int, int], data: bytes = b"", big: bool = False) -> bytes:
@@ -211,8 +211,8 @@ def tagged_tiff(*entries: tuple[int, int, int, int], data: bytes = b"", big: boo
 )
 def test_a_small_tiff_of_large_tiles_is_rejected(tile: list[tuple[int, int, int, int]], big: bool) -> None:
     # Measured: a file of 783 KB took 805 MB.
-    refused = rejection(tagged_tiff(*tile, big=big), Limits(900 * MIB))
-    assert (refused.reason, refused.message[:20]) == (Reason.TOO_LARGE, "decoding needs about")
+    error = rejection(tagged_tiff(*tile, big=big), Limits(900 * MIB))
+    assert (error.reason, error.message[:20]) == (Reason.TOO_LARGE, "decoding needs about")
 
 
 def test_a_strip_may_have_more_rows_than_the_image() -> None:
@@ -237,9 +237,9 @@ def overlapping_directories() -> bytes:
     ids=["2001", "40000", "overlapping"],
 )
 def test_a_tiff_of_too_many_pages_is_not_opened(source: bytes) -> None:
-    refused = rejection(source)
-    assert refused.reason is Reason.TOO_LARGE
-    assert refused.message == "the file has more than 2000 pages or 200000 tags: split it"
+    error = rejection(source)
+    assert error.reason is Reason.TOO_LARGE
+    assert error.message == "the file has more than 2000 pages or 200000 tags: split it"
 
 
 @pytest.mark.parametrize(
@@ -296,8 +296,8 @@ EXIF = b"Exif\0\0"
     ],
 )
 def test_a_file_that_is_slow_to_open_is_rejected_unopened(source: bytes, seconds: float) -> None:
-    refused = rejection(source, seconds_left=lambda: 2 * seconds)
-    assert (refused.reason, refused.message[:27]) == (Reason.TOO_SLOW, "opening the file needs abou")
+    error = rejection(source, seconds_left=lambda: 2 * seconds)
+    assert (error.reason, error.message[:27]) == (Reason.TOO_SLOW, "opening the file needs abou")
 
 
 SCANS = encoded(picture(640, 480), progressive=True)
@@ -523,9 +523,9 @@ def test_max_pixels_counts_every_page_and_frame_and_a_jpeg_before_it_is_shrunk()
 @pytest.mark.usefixtures("undecoded")
 @pytest.mark.parametrize("memory", [0, 1, 119, 120])
 def test_a_function_without_memory_for_an_image_rejects_it(memory: int) -> None:
-    refused = rejection(encoded(picture()), Limits(memory * MIB))
-    assert refused.reason is Reason.TOO_LARGE
-    assert f"this function has {max(0, memory - 120)} MiB" in refused.message
+    error = rejection(encoded(picture()), Limits(memory * MIB))
+    assert error.reason is Reason.TOO_LARGE
+    assert f"this function has {max(0, memory - 120)} MiB" in error.message
 
 
 def test_the_clock_is_checked_before_each_rendition_is_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -539,12 +539,12 @@ def test_the_clock_is_checked_before_each_rendition_is_encoded(monkeypatch: pyte
 
     monkeypatch.setitem(ENCODERS, "JPEG", replace(jpeg, encode=spied))
     names = ["first", "second", "third"]
-    refused = rejection(
+    error = rejection(
         encoded(picture()), renditions=[Rendition(name, scale=0.5) for name in names], seconds_left=lambda: next(left)
     )
-    assert (refused.reason, written) == (Reason.TOO_SLOW, ["first"])
-    assert refused.message.startswith("encoding as JPEG needs about ")
-    assert refused.message.endswith(" this invocation has 0.0 s left: raise timeout or memory_size")
+    assert (error.reason, written) == (Reason.TOO_SLOW, ["first"])
+    assert error.message.startswith("encoding as JPEG needs about ")
+    assert error.message.endswith(" this invocation has 0.0 s left: raise timeout or memory_size")
 
 
 def test_encoding_time_counts_every_frame() -> None:
@@ -552,8 +552,8 @@ def test_encoding_time_counts_every_frame() -> None:
     source = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
     # Enough time for four of the eight frames.
     left = iter([99.0, 99.0, 2.5 * 4 * 250 * 250 * ENCODERS["GIF"].cost.pixel_nanoseconds / 1e9])
-    refused = rejection(source, seconds_left=lambda: next(left))
-    assert refused.message.startswith("encoding as GIF needs about 0.4 s, this invocation has 0.2 s left")
+    error = rejection(source, seconds_left=lambda: next(left))
+    assert error.message.startswith("encoding as GIF needs about 0.4 s, this invocation has 0.2 s left")
 
 
 def test_an_image_is_rendered_if_it_needs_less_than_the_time_left() -> None:
@@ -591,9 +591,9 @@ def test_an_animation_is_scaled_down_to_the_largest_side_of_its_own_format() -> 
 
 @pytest.mark.usefixtures("undecoded")
 def test_an_image_that_cannot_be_decoded_in_time_is_not_decoded() -> None:
-    refused = rejection(encoded(picture(4000, 4000), "PNG"), seconds_left=lambda: 0.1)
-    assert refused.reason is Reason.TOO_SLOW
-    assert refused.message.startswith("decoding this PNG needs about 0.8 s, this invocation has 0.1 s left: ")
+    error = rejection(encoded(picture(4000, 4000), "PNG"), seconds_left=lambda: 0.1)
+    assert error.reason is Reason.TOO_SLOW
+    assert error.message.startswith("decoding this PNG needs about 0.8 s, this invocation has 0.1 s left: ")
 
 
 @pytest.mark.usefixtures("undecoded")
