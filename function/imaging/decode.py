@@ -174,7 +174,7 @@ class Picture:
 
         Pillow would clear areas to a colour, and blend layers into restored pixels.
         """
-        canvas, dense = Canvas(self.size), self._resolution()
+        canvas, dense = Canvas(self.size), self._read_resolution()
         if self.format == "PNG":
             # Metadata may follow the first frame's pixels.
             self._load()
@@ -189,7 +189,7 @@ class Picture:
             image = self._read_layer(layer)
             if index or not self.has_default_image:
                 image = canvas.show(image, layer)
-            yield self._frame(image, self.metadata, layer.milliseconds, dense)
+            yield self._make_frame(image, self.metadata, layer.milliseconds, dense)
 
     def _read_layer(self, layer: Layer) -> Image.Image:
         """Decode the pixels of a layer, in eight bits."""
@@ -210,15 +210,15 @@ class Picture:
                     self._image._exif = None
                     self._image.seek(page)
             header.format.prepare(self._image, header)
-            dense = self._resolution()
+            dense = self._read_resolution()
             self._load()
             metadata = self._read_metadata()
             if index == 0:
                 self.metadata = metadata
-            if 0 in self._numbers(tiff_directories.EXTRA_SAMPLES):
+            if 0 in self._read_numbers(tiff_directories.EXTRA_SAMPLES):
                 self.note_loss("a channel that is neither colour nor alpha was left out")
             image = _to_resizable(header.format.correct(self._image, header), header)
-            yield self._frame(image, metadata, self._image.info.get("duration", 0), dense)
+            yield self._make_frame(image, metadata, self._image.info.get("duration", 0), dense)
 
     def _read_metadata(self) -> Metadata:
         """Read the current frame's EXIF and XMP, and note losses."""
@@ -226,10 +226,10 @@ class Picture:
             del self._image.info[EXIF_TEXT]
             self.note_loss(f"EXIF in a text of more than {MOST_EXIF_TEXT} characters was not read")
         # Pages of a TIFF may differ in depth.
-        self.note_loss(self._lost_bits())
+        self.note_loss(self._describe_lost_bits())
         return Metadata.of(self._image)
 
-    def _frame(
+    def _make_frame(
         self, image: Image.Image, metadata: Metadata, milliseconds: float, dense: tuple[float, float] | None
     ) -> Frame:
         return Frame(
@@ -238,10 +238,10 @@ class Picture:
             extent=self._extent or image.size,
             transpose=UPRIGHT.get(metadata.orientation),
             duration=milliseconds,
-            icc=self._profile(),
+            icc=self._read_profile(),
             compression=self._image.info.get("compression"),
-            predictor=max(self._numbers(tiff_directories.PREDICTOR), default=1),
-            quantization=self._quantization(),
+            predictor=max(self._read_numbers(tiff_directories.PREDICTOR), default=1),
+            quantization=self._read_quantization(),
             resolution=dense,
         )
 
@@ -284,24 +284,24 @@ class Picture:
                 digest.update(image.crop((0, top, image.width, min(top + DIGEST_ROWS, image.height))).tobytes())
         return digest.digest()
 
-    def _numbers(self, tag: int) -> tuple[int, ...]:
+    def _read_numbers(self, tag: int) -> tuple[int, ...]:
         """Return the numbers that the current page of a TIFF has under a tag; none in other formats."""
         return tiff_page.read_numbers(self._image, tag) if self.format == "TIFF" else ()
 
-    def _resolution(self) -> tuple[float, float] | None:
+    def _read_resolution(self) -> tuple[float, float] | None:
         """Return the resolution of pixels that are not square; Pillow turns a TIFF upright when it reads it."""
         found = read_resolution(self._image)
-        is_turned = self.format == "TIFF" and max(self._numbers(ExifTags.Base.Orientation), default=1) >= 5
+        is_turned = self.format == "TIFF" and max(self._read_numbers(ExifTags.Base.Orientation), default=1) >= 5
         return (found[1], found[0]) if found and is_turned else found
 
-    def _quantization(self) -> dict[int, list[int]]:
+    def _read_quantization(self) -> dict[int, list[int]]:
         if self.format == "TIFF":
             return tiff_page.read_quantization(self._image, self.header.source)
         tables, components = (getattr(self._image, name, {}) for name in ("quantization", "layer"))
         # Pillow's tuple for a component: its identifier, both sampling factors, and the number of its table.
         return {component[3]: tables[component[3]] for component in components if component[3] in tables}
 
-    def _profile(self) -> bytes | None:
+    def _read_profile(self) -> bytes | None:
         """Return the colour profile, if it identifies itself as one and has its stated length (ICC.1:2022, 7.2)."""
         icc = self._image.info.get("icc_profile")
         if not icc:
@@ -314,10 +314,10 @@ class Picture:
             return None
         return icc
 
-    def _lost_bits(self) -> str:
+    def _describe_lost_bits(self) -> str:
         depth = self.header.depth
         if self.format == "TIFF":
-            depth = max(self._numbers(tiff_directories.BITS), default=8)
+            depth = max(self._read_numbers(tiff_directories.BITS), default=8)
         elif self.header.format.name == "HEIF":
             depth = self._image.info["bit_depth"]
         is_reduced = self._image.mode in {"L", "LA", "RGB", "RGBA", "CMYK"} or self.has_colour_key or self.is_animated

@@ -47,25 +47,25 @@ def predict(picture: Picture, renditions: Sequence[Rendition], encoders: Sequenc
     header, kinds = picture.header, picture.kinds
     decoded = {kind: (max(kind[1][0], header.least_size[0]), max(kind[1][1], header.least_size[1])) for kind in kinds}
     pixels = sum(count * math.prod(decoded[kind]) for kind, count in kinds.items())
-    decoding = max(_frame_bytes(picture, mode, math.prod(size)) for (mode, _), size in decoded.items())
+    decoding = max(_predict_frame_bytes(picture, mode, math.prod(size)) for (mode, _), size in decoded.items())
     shrunk = math.prod(picture.size) / math.prod(picture.full_size)
     encoding = held = 0
     for rendition, encoder in zip(renditions, encoders, strict=True):
-        outputs = {size: _output_pixels(rendition, encoder, size) for _, size in kinds}
+        outputs = {size: _count_output_pixels(rendition, encoder, size) for _, size in kinds}
         encoding = max(encoding, encoder.cost.bytes_for(max(outputs.values()), picture.frame_count))
         # All frames are resized before the first is encoded.
         held += PIXEL_BYTES * sum(count * outputs[size] for (_, size), count in kinds.items())
     if picture.size != picture.full_size and any(
-        picture.size in _output_sizes(rendition, encoder, picture.full_size)
+        picture.size in _compute_output_sizes(rendition, encoder, picture.full_size)
         for rendition, encoder in zip(renditions, encoders, strict=True)
     ):
         # The image that the decoder shrank becomes the output without another copy.
         decoding = 0
     peak_bytes = SOURCE_COPIES * len(header.source) + shrunk * decoding + held
-    return Demand(pixels, _nanoseconds(picture, pixels), round(peak_bytes + max(header.coefficient_bytes, encoding)))
+    return Demand(pixels, _predict_time(picture, pixels), round(peak_bytes + max(header.coefficient_bytes, encoding)))
 
 
-def _nanoseconds(picture: Picture, pixels: int) -> float:
+def _predict_time(picture: Picture, pixels: int) -> float:
     """Return the time to decode and resize all frames."""
     header, cost = picture.header, picture.header.format.cost
     per_pixel = cost.pixel_nanoseconds if header.pixel_nanoseconds is None else header.pixel_nanoseconds
@@ -79,7 +79,7 @@ def _nanoseconds(picture: Picture, pixels: int) -> float:
     return header.decodings * once
 
 
-def _frame_bytes(picture: Picture, mode: str, pixels: int) -> int:
+def _predict_frame_bytes(picture: Picture, mode: str, pixels: int) -> int:
     """Return the memory of a frame until it is resized."""
     stored = STORED_BYTES.get(mode, PIXEL_BYTES)
     converted = premultiplied = 0
@@ -91,11 +91,11 @@ def _frame_bytes(picture: Picture, mode: str, pixels: int) -> int:
     return (stored + converted + premultiplied + layered + picture.header.format.cost.pixel_bytes) * pixels
 
 
-def _output_pixels(rendition: Rendition, encoder: Encoder, size: tuple[int, int]) -> int:
+def _count_output_pixels(rendition: Rendition, encoder: Encoder, size: tuple[int, int]) -> int:
     """Return the most pixels of an output, for a frame of this stored size that may be turned."""
-    return max(math.prod(output) for output in _output_sizes(rendition, encoder, size))
+    return max(math.prod(output) for output in _compute_output_sizes(rendition, encoder, size))
 
 
-def _output_sizes(rendition: Rendition, encoder: Encoder, size: tuple[int, int]) -> list[tuple[int, int]]:
+def _compute_output_sizes(rendition: Rendition, encoder: Encoder, size: tuple[int, int]) -> list[tuple[int, int]]:
     """Return the size of the output for a frame of this stored size, and for the frame turned by 90 degrees."""
     return [rendition.place(way, encoder.largest_side).size for way in (size, size[::-1])]

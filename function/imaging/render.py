@@ -91,7 +91,7 @@ def _render(
         formats = [written_format(picture, rendition) for rendition in renditions]
         encoders = [ENCODERS[image_format] for image_format in formats]
         size = picture.displayed_size
-        picture.shrink_on_load(choose_divisor(size, _placements(size, renditions, encoders)))
+        picture.shrink_on_load(choose_divisor(size, _place_all(size, renditions, encoders)))
         demand = predict(picture, renditions, encoders)
         limits.check_pixels(demand.pixels)
         limits.check_memory(demand.peak_bytes)
@@ -119,7 +119,7 @@ def _resize_all(picture: Picture, renditions: Sequence[Rendition], encoders: Seq
     resized: list[list[Frame]] = [[] for _ in renditions]
     for frame in picture.frames():
         size = frame.displayed_size
-        placements = _placements(size, renditions, encoders)
+        placements = _place_all(size, renditions, encoders)
         if not resized[0]:
             _note_limits(picture, size, renditions, placements)
         for frames, made in zip(resized, resize(frame, placements), strict=True):
@@ -127,7 +127,7 @@ def _resize_all(picture: Picture, renditions: Sequence[Rendition], encoders: Seq
     return resized
 
 
-def _placements(size: tuple[int, int], renditions: Sequence[Rendition], encoders: Sequence[Encoder]) -> list[Placement]:
+def _place_all(size: tuple[int, int], renditions: Sequence[Rendition], encoders: Sequence[Encoder]) -> list[Placement]:
     """Return the placement of each rendition in an image of this displayed size."""
     return [
         rendition.place(size, encoder.largest_side) for rendition, encoder in zip(renditions, encoders, strict=True)

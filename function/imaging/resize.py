@@ -76,7 +76,7 @@ def _scale_all(frame: Frame, placements: Sequence[Placement]) -> list[Image.Imag
     wholes = [frame]
     for index in sorted(range(len(placements)), key=lambda index: -math.prod(placements[index].size)):
         placement = placements[index]
-        source = next((whole for whole in reversed(wholes) if _excess(whole, placement) >= REDUCING_GAP), frame)
+        source = next((whole for whole in reversed(wholes) if _compute_excess(whole, placement) >= REDUCING_GAP), frame)
         scaled[index] = _scale(source, placement)
         if _is_whole(frame, placement):
             wholes.append(scaled[index])
@@ -87,16 +87,16 @@ def _is_whole(frame: Frame, placement: Placement) -> bool:
     return placement.box == (0, 0, *frame.full_size)
 
 
-def _box(frame: Frame, placement: Placement) -> tuple[float, float, float, float]:
+def _locate_box(frame: Frame, placement: Placement) -> tuple[float, float, float, float]:
     """Return the placed part in pixels of the frame's image."""
     across, down = (extent / side for extent, side in zip(frame.extent, frame.full_size, strict=True))
     left, top, right, bottom = placement.box
     return left * across, top * down, right * across, bottom * down
 
 
-def _excess(frame: Frame, placement: Placement) -> float:
+def _compute_excess(frame: Frame, placement: Placement) -> float:
     """Return how many pixels the frame has for one of the output, along the side with fewer."""
-    left, top, right, bottom = _box(frame, placement)
+    left, top, right, bottom = _locate_box(frame, placement)
     return min((right - left) / placement.size[0], (bottom - top) / placement.size[1])
 
 
@@ -120,18 +120,18 @@ def _scale(frame: Frame, placement: Placement) -> Frame:
         # Means of four pixels, as a JPEG's decoder makes them, cost a fraction of a wider filter.
         return replace(frame, image=image.reduce(2), extent=placement.size)
     is_shrunk = frame.extent != frame.full_size
-    is_sharp = image.mode in WITH_ALPHA or (is_shrunk and _excess(frame, placement) < SHARP_GAP)
+    is_sharp = image.mode in WITH_ALPHA or (is_shrunk and _compute_excess(frame, placement) < SHARP_GAP)
     # Pillow can't reduce 16-bit images, and its 32-bit sums overflow.
     gap = None if image.mode in {"I;16", "I"} else REDUCING_GAP
     wanted = SHARP_FILTER if is_sharp else FILTER
-    if image.mode in MOST_USUAL and _largest_value(image) > MOST_USUAL[image.mode]:
+    if image.mode in MOST_USUAL and _find_largest_value(image) > MOST_USUAL[image.mode]:
         # This filter's results lie between the numbers that it is given.
         wanted, gap = Image.Resampling.BILINEAR, None
-    resized = image.resize(placement.size, wanted, box=_box(frame, placement), reducing_gap=gap)
+    resized = image.resize(placement.size, wanted, box=_locate_box(frame, placement), reducing_gap=gap)
     return replace(frame, image=resized, extent=placement.size)
 
 
-def _largest_value(image: Image.Image) -> float:
+def _find_largest_value(image: Image.Image) -> float:
     """Return the largest absolute value of an image of one band."""
     lowest, highest = cast(tuple[float, float], image.getextrema())
     return max(-lowest, highest)

@@ -45,14 +45,14 @@ def save(job: Job, images: Sequence[Image.Image], options: Options) -> bytes:
     return target.getvalue()
 
 
-def quality(job: Job, usual: int) -> int:
+def choose_quality(job: Job, usual: int) -> int:
     """Return the quality asked for, else the usual one, or a JPEG source's own if that is lower."""
     if job.rendition.quality is not None:
         return job.rendition.quality
-    return min(usual, max(jpeg_quality(frame.quantization) for frame in job.frames))
+    return min(usual, max(estimate_jpeg_quality(frame.quantization) for frame in job.frames))
 
 
-def jpeg_quality(quantization: Mapping[int, Sequence[int]]) -> int:
+def estimate_jpeg_quality(quantization: Mapping[int, Sequence[int]]) -> int:
     """Return the quality, on libjpeg's scale, whose luminance table is as coarse as the first; 100 without tables."""
     if not quantization:
         return 100
@@ -78,7 +78,7 @@ def save_no_larger(
         container_bytes: Bytes of a still beside its pixels and metadata.
 
     """
-    tried = quality(job, usual)
+    tried = choose_quality(job, usual)
     body = write(tried)
     aside = container_bytes + sum(len(data) for data in job.colour.values() if data)
     target = AIMED_SHARE * len(job.picture.header.source) - aside
@@ -96,12 +96,12 @@ def save_no_larger(
     return body
 
 
-def durations(job: Job, most: int) -> list[int]:
+def round_durations(job: Job, most: int) -> list[int]:
     """Return how long each frame is shown, in whole milliseconds, at most ``most``."""
     return [round(min(frame.duration, most)) for frame in job.frames]
 
 
-def plays(job: Job) -> int | None:
+def count_plays(job: Job) -> int | None:
     """Return how often an animation is played: 0 is for ever, None says nothing. A GIF counts repetitions instead."""
     loop = job.picture.loop
     if job.picture.format == "GIF" != job.format:

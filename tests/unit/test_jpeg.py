@@ -137,13 +137,13 @@ def test_any_damage_is_survived(data: st.DataObject) -> None:
     damaged = bytes(source[: data.draw(st.integers(2, len(source)))])
     jpeg_segments.has_all_scans(damaged)
     found = jpeg_segments.read_structure(damaged).damaged
-    readable, losses = jpeg_segments.without_damage(damaged, found)
+    readable, losses = jpeg_segments.hide_damage(damaged, found)
     assert jpeg_segments.read_structure(readable).damaged == {}
     assert (readable == damaged) == (not losses)
     jpeg_segments.lacks_end(damaged)
-    assert all(ended.endswith(b"\xff\xd9") for ended in jpeg_segments.with_end(damaged))
+    assert all(ended.endswith(b"\xff\xd9") for ended in jpeg_segments.add_end(damaged))
     parts = data.draw(st.lists(st.binary(max_size=3).map(lambda part: b"ICC_PROFILE\0" + part)))
-    assert jpeg_segments.profile(parts) is None or max(map(len, parts)) > 14
+    assert jpeg_segments.join_profile(parts) is None or max(map(len, parts)) > 14
 
 
 def test_all_scans_of_every_encoder_are_found() -> None:
@@ -156,4 +156,4 @@ def test_all_scans_of_every_encoder_are_found() -> None:
 
 def test_a_truncated_table_is_ignored() -> None:
     whole = b"\xff\xdb\0\x43\1" + bytes(range(64))
-    assert jpeg_segments.tables(b"\xff\xd8" + whole + b"\xff\xdb\0\x43\2" + bytes(9)) == {1: list(range(64))}
+    assert jpeg_segments.read_tables(b"\xff\xd8" + whole + b"\xff\xdb\0\x43\2" + bytes(9)) == {1: list(range(64))}

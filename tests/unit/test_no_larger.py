@@ -80,6 +80,6 @@ def test_a_tiff_of_jpegs_keeps_its_quality_and_does_not_grow(quality: int, scale
         body = output_body(source, scale=scale)
         assert len(body) <= len(source)
         wanted = encoded(PHOTO, quality=min(quality, 80))
-        tables = jpeg_segments.tables(decoded(body).tag_v2[347])  # type: ignore[attr-defined]
+        tables = jpeg_segments.read_tables(decoded(body).tag_v2[347])  # type: ignore[attr-defined]
         # The file stores them in zigzag order, and libtiff lets them exceed 255.
         assert sorted(min(255, step) for step in tables[0]) == sorted(decoded(wanted).quantization[0])  # type: ignore[attr-defined]

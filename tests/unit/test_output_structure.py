@@ -107,7 +107,7 @@ def test_a_large_jpeg_with_wrong_pixels_in_one_part_is_rejected(top: int) -> Non
 def test_a_large_png_is_proven_by_its_first_rows_and_its_checksums() -> None:
     body = encoded(LARGE, "PNG")
     proof.check(body, "PNG", [LARGE])
-    got = decoded(png_chunks.first_rows(body, 64))
+    got = decoded(png_chunks.take_first_rows(body, 64))
     assert np.array_equal(np.asarray(got), np.asarray(LARGE)[:64])
     exchanged = Image.merge("RGB", LARGE.split()[::-1])
     with pytest.raises(RejectedError, match="differs from its image"):

@@ -175,7 +175,7 @@ def test_missing_or_damaged_pixels_are_rejected(source: bytes) -> None:
 def remove_row(apng: bytes, number: int) -> bytes:
     """Remove the last row of a frame that is stored in an ``fdAT`` chunk."""
     parts, found = [apng[:8]], 0
-    for part in png_chunks.chunks(apng):
+    for part in png_chunks.walk_chunks(apng):
         data = apng[part.start + 8 : part.end - 4]
         if part.kind == b"fdAT" and (found := found + 1) == number + 1:
             rows = zlib.decompress(data[4:])
@@ -245,6 +245,6 @@ def test_any_damage_is_survived(data: st.DataObject) -> None:
     except MalformedError:
         return
     assert len(readable) <= len(damaged)
-    png_chunks.with_checksum(readable)
+    png_chunks.repair_checksum(readable)
     again = png_chunks.read_contents(readable)
     assert (again.readable, again.losses) == (readable, ())

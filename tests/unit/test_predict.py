@@ -18,7 +18,7 @@ from imaging.decode import Picture
 from imaging.encode import written_format
 from imaging.format import Job
 from imaging.formats import ENCODERS, avif_boxes, inspect, png_chunks
-from imaging.formats.tiff_directories import pages
+from imaging.formats.tiff_directories import walk_pages
 from imaging.limits import Clock, Limits
 from imaging.predict import Demand, predict
 from imaging.render import render
@@ -255,7 +255,7 @@ def test_a_loop_or_an_offset_beyond_the_file_ends_the_directories(
 ) -> None:
     source = bytearray(tagged_tiff(big=big))
     struct.pack_into("<Q" if big else "<L", source, offset, following)
-    assert [page.tags for page in pages(bytes(source))] == tags
+    assert [page.tags for page in walk_pages(bytes(source))] == tags
 
 
 def test_a_big_endian_bigtiff_is_not_read_as_a_tiff() -> None:

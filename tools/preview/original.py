@@ -9,7 +9,7 @@ from imaging.encode import written_format
 from imaging.format import Frame, Job
 from imaging.formats import ENCODERS, inspect
 from imaging.render import Output as Made
-from imaging.saving import quality
+from imaging.saving import choose_quality
 from renditions import Rendition
 from tools.preview.display import (
     BROWSERS_SHOW,
@@ -105,4 +105,4 @@ class Original:
         # The quality of a TIFF's pages is each page's own.
         if usual is None or written == "TIFF":
             return ""
-        return str(quality(Job(self.picture, self.scaled[rendition.name], written, rendition, {}), usual))
+        return str(choose_quality(Job(self.picture, self.scaled[rendition.name], written, rendition, {}), usual))

@@ -11,7 +11,7 @@ from imaging.colour import to_common_mode
 from imaging.format import DecodingCost, Encoder, EncodingCost, Format, Header, Job
 from imaging.formats import avif_boxes, tiff_directories
 from imaging.metadata import hide_exif
-from imaging.saving import durations, plays, save, save_no_larger
+from imaging.saving import count_plays, round_durations, save, save_no_larger
 
 SHORT_FORM = b"ftypmif3"
 """The first box, after its length, of an AVIF that has a ``mini`` box in place of all others."""
@@ -66,9 +66,9 @@ def _encode(job: Job) -> bytes:
     options = {"speed": 8, "max_threads": 1, **job.colour}
     count = None
     if len(images) > 1:
-        count = plays(job)
+        count = count_plays(job)
         # Chromium paints frames of the full range in wrong colours.
-        options |= {"duration": durations(job, MOST_MILLISECONDS), "range": "limited"}
+        options |= {"duration": round_durations(job, MOST_MILLISECONDS), "range": "limited"}
     body = save_no_larger(
         job,
         QUALITY,

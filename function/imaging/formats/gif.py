@@ -9,7 +9,7 @@ from errors import Reason, RejectedError
 from imaging import palette
 from imaging.format import DecodingCost, Encoder, EncodingCost, Format, Header, Job
 from imaging.formats import gif_blocks, gif_writer
-from imaging.saving import durations, plays
+from imaging.saving import count_plays, round_durations
 
 MOST_MILLISECONDS = 655_350
 """The longest time of a frame: 16 bits of hundredths of a second."""
@@ -47,7 +47,7 @@ def _encode(job: Job) -> bytes:
     frames = palette.to_scene_palettes(job.images)
     if len(frames) == 1:
         return gif_writer.write(job.images, frames, (), None)
-    return gif_writer.write(job.images, frames, durations(job, MOST_MILLISECONDS), plays(job))
+    return gif_writer.write(job.images, frames, round_durations(job, MOST_MILLISECONDS), count_plays(job))
 
 
 FORMAT = Format(

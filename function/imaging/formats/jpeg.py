@@ -17,7 +17,7 @@ from imaging.format import DecodingCost, Encoder, EncodingCost, Format, Header, 
 from imaging.formats import jpeg_segments, tiff_directories
 from imaging.palette import stack
 from imaging.pillow import proving
-from imaging.saving import quality, save
+from imaging.saving import choose_quality, save
 
 QUALITY = 80
 """On libjpeg's scale."""
@@ -45,7 +45,7 @@ def inspect(source: bytes) -> Header:
 
     """
     found = jpeg_segments.read_structure(source)
-    readable, losses = jpeg_segments.without_damage(source, found.damaged)
+    readable, losses = jpeg_segments.hide_damage(source, found.damaged)
     opening = (
         SEGMENT_NANOSECONDS * found.segments
         + STRAY_NANOSECONDS * found.stray_bytes
@@ -74,21 +74,21 @@ def inspect(source: bytes) -> Header:
 
 def _set_profile(image: Any, _: Header) -> None:
     # Pillow does not find a profile that is stored twice, and accepts broken profiles.
-    image.info["icc_profile"] = jpeg_segments.profile(data for name, data in image.applist if name == "APP2")
+    image.info["icc_profile"] = jpeg_segments.join_profile(data for name, data in image.applist if name == "APP2")
 
 
 def _repair(source: bytes, digest: Callable[[bytes], bytes]) -> tuple[bytes, str] | None:
     """Add the end marker if nothing else is missing: data that is inserted before it then changes no pixel."""
     if not jpeg_segments.has_all_scans(source):
         return None
-    repaired, with_filler = jpeg_segments.with_end(source)
+    repaired, with_filler = jpeg_segments.add_end(source)
     if digest(repaired) != digest(with_filler):
         return None
     return repaired, "the end marker is missing and was added"
 
 
 def _encode(job: Job) -> bytes:
-    options = {"quality": quality(job, QUALITY), "subsampling": job.picture.subsampling, **job.colour}
+    options = {"quality": choose_quality(job, QUALITY), "subsampling": job.picture.subsampling, **job.colour}
     body = save(job, job.images, options)
     # Optimised Huffman tables save a twentieth of the bytes, and take some time.
     return save(job, job.images, {**options, "optimize": True}) if job.grows(body) else body

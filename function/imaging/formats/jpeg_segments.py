@@ -105,7 +105,7 @@ def read_structure(body: bytes) -> Structure:
         RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS``.
 
     """
-    segments = _segments(body)
+    segments = _walk_segments(body)
     header: list[Segment] = []
     for segment in segments:
         header.append(segment)
@@ -117,7 +117,7 @@ def read_structure(body: bytes) -> Structure:
         if segment.kind == APP_1 and body.startswith(EXIF, segment.start)
     ]
     frame = next((segment for segment in reversed(header) if segment.kind in FRAMES), None)
-    shares, component_count, coefficients = _components(body[frame.start : frame.end] if frame else b"")
+    shares, component_count, coefficients = _read_components(body[frame.start : frame.end] if frame else b"")
     keeps_coefficients = frame is not None and frame.kind in PROGRESSIVE_FRAMES
     scans = 0.0
     for segment in itertools.chain(header[-1:], segments):
@@ -148,17 +148,17 @@ def read_structure(body: bytes) -> Structure:
     )
 
 
-def _segments(body: bytes) -> Iterator[Segment]:
+def _walk_segments(body: bytes) -> Iterator[Segment]:
     """Yield each segment that a decoder finds, up to the first end marker after a scan.
 
     Raises:
         RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS``.
 
     """
-    return limit_count(_all_segments(body))
+    return limit_count(_walk_all_segments(body))
 
 
-def _all_segments(body: bytes) -> Iterator[Segment]:
+def _walk_all_segments(body: bytes) -> Iterator[Segment]:
     position, in_scans = 2, False
     while found := SEGMENT.search(body, position):
         kind, start = body[found.start() + 1], found.end()
@@ -174,7 +174,7 @@ def _all_segments(body: bytes) -> Iterator[Segment]:
         position = end
 
 
-def _components(frame: bytes) -> tuple[dict[int, float], int, int]:
+def _read_components(frame: bytes) -> tuple[dict[int, float], int, int]:
     """Return each component's share of the blocks, the number of components, and the number of coefficients.
 
     ITU-T T.81, A.1 and B.2.2. Decoders accept components that share a number. Their shares are added: a scan that
@@ -194,7 +194,7 @@ def _components(frame: bytes) -> tuple[dict[int, float], int, int]:
     return shares, len(components), -(-width // (8 * across)) * -(-height // (8 * down)) * 64 * blocks
 
 
-def without_damage(body: bytes, damaged: Mapping[int, str]) -> tuple[bytes, tuple[str, ...]]:
+def hide_damage(body: bytes, damaged: Mapping[int, str]) -> tuple[bytes, tuple[str, ...]]:
     """Rename the damaged segments, so that no decoder reads them: no pixel needs them.
 
     Returns:
@@ -210,7 +210,7 @@ def without_damage(body: bytes, damaged: Mapping[int, str]) -> tuple[bytes, tupl
     return bytes(renamed), tuple(f"the segment {name} is damaged and was ignored" for name in names)
 
 
-def tables(body: bytes) -> dict[int, list[int]]:
+def read_tables(body: bytes) -> dict[int, list[int]]:
     """Return the quantisation tables before the first scan, by number (ITU-T T.81, B.2.4.1).
 
     A TIFF stores these tables without an image.
@@ -220,7 +220,7 @@ def tables(body: bytes) -> dict[int, list[int]]:
 
     """
     found = {}
-    for segment in itertools.takewhile(lambda segment: segment.kind != SCAN, _segments(body)):
+    for segment in itertools.takewhile(lambda segment: segment.kind != SCAN, _walk_segments(body)):
         position = segment.start
         while segment.kind == TABLES and position < min(segment.end, len(body)):
             width, number = 1 + (body[position] >> 4 == 1), body[position] & 15
@@ -231,7 +231,7 @@ def tables(body: bytes) -> dict[int, list[int]]:
     return found
 
 
-def profile(segments: Iterable[bytes]) -> bytes | None:
+def join_profile(segments: Iterable[bytes]) -> bytes | None:
     """Join the parts of a colour profile as Chromium does; None if a part is missing or repeated.
 
     Args:
@@ -253,7 +253,7 @@ def has_all_scans(body: bytes) -> bool:
     """Tell whether the scan headers announce every bit of every component's coefficients."""
     missing: dict[int, int] = {}
     is_progressive = False
-    for segment in _segments(body):
+    for segment in _walk_segments(body):
         data = body[segment.start : segment.end]
         if segment.kind in FRAMES and not missing:
             is_progressive = segment.kind in PROGRESSIVE_FRAMES
@@ -269,7 +269,7 @@ def has_all_scans(body: bytes) -> bool:
 
 def find_end(body: bytes) -> int | None:
     """Return the offset after the first end marker that follows a scan; None if the file is cut off."""
-    last = next(iter(collections.deque(_segments(body), maxlen=1)), None)
+    last = next(iter(collections.deque(_walk_segments(body), maxlen=1)), None)
     return last.end if last is not None and last.kind == END[1] else None
 
 
@@ -279,7 +279,7 @@ def lacks_end(body: bytes) -> bool:
     return not body.endswith(END) and find_end(body) is None
 
 
-def with_end(body: bytes) -> Iterator[bytes]:
+def add_end(body: bytes) -> Iterator[bytes]:
     """Yield the JPEG with an end marker, and the JPEG with foreign data before the end marker.
 
     A decoder makes the same pixels of both only if no pixels are missing. Zeros at the end are dropped: an interrupted

@@ -17,7 +17,7 @@ from imaging.format import DecodingCost, Encoder, EncodingCost, Format, Frame, H
 from imaging.formats import png_chunks, tiff_directories
 from imaging.palette import stack
 from imaging.pillow import decoding, proving
-from imaging.saving import plays, save, save_smallest
+from imaging.saving import count_plays, save, save_smallest
 
 CHUNK_NANOSECONDS = 15_000
 """To open a PNG, for each chunk."""
@@ -95,7 +95,7 @@ def check_rows(image: Any, source: bytes) -> None:
 
 
 def _repair(source: bytes, _: Callable[[bytes], bytes]) -> tuple[bytes, str] | None:
-    repaired = png_chunks.with_checksum(source)
+    repaired = png_chunks.repair_checksum(source)
     return None if repaired is None else (repaired, "the checksum of the pixels (Adler-32) is wrong and was ignored")
 
 
@@ -109,19 +109,19 @@ def _encode(job: Job) -> bytes:
     options["pnginfo"] = chunks
     if len(job.frames) == 1:
         (image,) = job.images
-        return save_smallest(job, options, lambda: _deflation(job, image))
+        return save_smallest(job, options, lambda: _choose_deflation(job, image))
     images = to_common_mode(job.images)
     # The first frame may be a picture for viewers that cannot animate.
     has_default = job.picture.has_default_image
     shown = job.frames[1:] if has_default else job.frames
-    options |= {"duration": _durations(shown), "loop": plays(job), "default_image": has_default}
+    options |= {"duration": _round_durations(shown), "loop": count_plays(job), "default_image": has_default}
     body = save(job, images, options)
     if job.grows(body):
         return min(body, _encode_indexed(job, images, options) or body, key=len)
     return body
 
 
-def _durations(frames: Sequence[Frame]) -> list[float]:
+def _round_durations(frames: Sequence[Frame]) -> list[float]:
     durations = [min(frame.duration, MOST_MILLISECONDS) for frame in frames]
     step = TIME_STEPS[bisect.bisect_left(MOST_IN_STEPS, sum(durations))]
     if step is None or len(frames) == 1:
@@ -139,18 +139,18 @@ def _encode_indexed(job: Job, images: Sequence[Image.Image], options: Options) -
     return save(job, painted, options)
 
 
-def _deflation(job: Job, image: Image.Image) -> Options:
+def _choose_deflation(job: Job, image: Image.Image) -> Options:
     """Return the options that compress full colour best. Noise has no repeats, so searching it for them is useless."""
     picture = job.picture
     density = len(picture.header.source) / (picture.channels * math.prod(picture.full_size))
     if picture.format != "PNG":
         density = 1.0 if picture.header.is_lossy else (SPARSE + DENSE) / 2
     if SPARSE < density < DENSE:
-        return min(RUNS, REPEATS, key=lambda options: _sample_bytes(image, options))
+        return min(RUNS, REPEATS, key=lambda options: _count_sample_bytes(image, options))
     return RUNS if density >= DENSE else REPEATS
 
 
-def _sample_bytes(image: Image.Image, options: Options) -> int:
+def _count_sample_bytes(image: Image.Image, options: Options) -> int:
     """Return the bytes that a few rows from four places of the image take."""
     height = max(1, image.height // 64)
     tops = (image.height * (2 * place + 1) // 8 for place in range(4))
@@ -163,7 +163,7 @@ def _sample(body: bytes, image: Image.Image) -> Sample | None:
     """Decode the top rows of a large PNG."""
     if image.height < 2 * FIRST_ROWS:
         return None
-    size, part = png_chunks.size(body), png_chunks.first_rows(body, FIRST_ROWS)
+    size, part = png_chunks.read_size(body), png_chunks.take_first_rows(body, FIRST_ROWS)
     with proving("PNG"):
         shown = Image.open(io.BytesIO(part), formats=("PNG",))
         shown.load()
@@ -177,7 +177,7 @@ FORMAT = Format(
     written_as="PNG",
     cost=DecodingCost(pixel_bytes=0, pixel_nanoseconds=20),
     inspect=inspect,
-    layers=png_chunks.layers,
+    layers=png_chunks.read_layers,
     correct=_correct,
     repair=_repair,
     encoder=Encoder(

@@ -91,17 +91,17 @@ class Chunk:
     end: int
 
 
-def chunks(png: bytes) -> Iterator[Chunk]:
+def walk_chunks(png: bytes) -> Iterator[Chunk]:
     """Yield each chunk in order.
 
     Raises:
         RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS``.
 
     """
-    return limit_count(_chunks(png))
+    return limit_count(_walk_all_chunks(png))
 
 
-def _chunks(png: bytes) -> Iterator[Chunk]:
+def _walk_all_chunks(png: bytes) -> Iterator[Chunk]:
     position = len(SIGNATURE)
     while position + 8 <= len(png):
         length, kind = struct.unpack_from(">I4s", png, position)
@@ -110,7 +110,7 @@ def _chunks(png: bytes) -> Iterator[Chunk]:
         position = chunk.end
 
 
-def size(png: bytes) -> tuple[int, int]:
+def read_size(png: bytes) -> tuple[int, int]:
     """Return width and height in pixels.
 
     Raises:
@@ -161,7 +161,7 @@ def read_contents(png: bytes) -> Contents:
     losses: list[str] = []
     exif: list[bytes] = []
     count, previous = 0, b""
-    for chunk in chunks(png):
+    for chunk in walk_chunks(png):
         count += 1
         _check_place(png, chunk, seen, previous)
         previous = chunk.kind
@@ -181,25 +181,25 @@ def read_contents(png: bytes) -> Contents:
             continue
         if chunk.kind == b"eXIf":
             exif.append(png[chunk.start + 8 : chunk.end - 4])
-        kept.write(_key(png, chunk) if chunk.kind == b"tRNS" else view[chunk.start : chunk.end])
+        kept.write(_convert_key(png, chunk) if chunk.kind == b"tRNS" else view[chunk.start : chunk.end])
     return Contents(kept.getvalue(), tuple(losses), count, tuple(exif))
 
 
-def with_checksum(png: bytes) -> bytes | None:
+def repair_checksum(png: bytes) -> bytes | None:
     """Return the still with the right Adler-32 checksum of its zlib stream; None if more than this checksum is damaged.
 
     The checksum of every ``IDAT`` chunk must be right, and the stream must hold as many bytes as the header promises.
     So damaged pixels are not accepted. Time: the stream is inflated once, in pieces.
     """
-    view, pixels = memoryview(png), [chunk for chunk in chunks(png) if chunk.kind == b"IDAT"]
+    view, pixels = memoryview(png), [chunk for chunk in walk_chunks(png) if chunk.kind == b"IDAT"]
     if not pixels or not all(_has_checksum(png, chunk) for chunk in pixels):
         return None
     stream = b"".join(view[chunk.start + 8 : chunk.end - 4] for chunk in pixels)
-    wanted = _filtered_bytes(png, size(png))
+    wanted = _count_filtered_bytes(png, read_size(png))
     inflated = _inflate(stream, wanted)
     if not inflated.is_whole or inflated.byte_count != wanted:
         return None
-    whole = _chunk(b"IDAT", stream[: inflated.end] + inflated.adler.to_bytes(4, "big"))
+    whole = _make_chunk(b"IDAT", stream[: inflated.end] + inflated.adler.to_bytes(4, "big"))
     return b"".join([view[: pixels[0].start], whole, view[pixels[-1].end :]])
 
 
@@ -209,12 +209,12 @@ def lacks_rows(png: bytes) -> bool:
     Time: the stream is inflated once, in pieces.
     """
     view = memoryview(png)
-    stream = b"".join(view[chunk.start + 8 : chunk.end - 4] for chunk in chunks(png) if chunk.kind == b"IDAT")
-    wanted = _filtered_bytes(png, size(png))
+    stream = b"".join(view[chunk.start + 8 : chunk.end - 4] for chunk in walk_chunks(png) if chunk.kind == b"IDAT")
+    wanted = _count_filtered_bytes(png, read_size(png))
     return _inflate(stream, wanted).byte_count < wanted
 
 
-def layers(png: bytes) -> Iterator[Layer]:
+def read_layers(png: bytes) -> Iterator[Layer]:
     """Yield each frame of an animation as a PNG of its own; the first may be the default image.
 
     Raises:
@@ -227,7 +227,7 @@ def layers(png: bytes) -> Iterator[Layer]:
     parts: list[memoryview] = []
     colours: list[memoryview] = []
     numbers = itertools.count()
-    for chunk in chunks(png):
+    for chunk in walk_chunks(png):
         data = view[chunk.start + 8 : chunk.end - 4]
         if chunk.kind in {b"PLTE", b"tRNS"}:
             colours.append(view[chunk.start : chunk.end])
@@ -240,15 +240,15 @@ def layers(png: bytes) -> Iterator[Layer]:
                 parts.append(data if chunk.kind == b"IDAT" else data[4:])
                 continue
             if parts:
-                yield _layer(png, control, colours, parts)
+                yield _make_layer(png, control, colours, parts)
             control, parts = bytes(data), []
     if parts:
-        yield _layer(png, control, colours, parts)
+        yield _make_layer(png, control, colours, parts)
 
 
-def _layer(png: bytes, control: bytes | None, colours: list[memoryview], parts: list[memoryview]) -> Layer:
+def _make_layer(png: bytes, control: bytes | None, colours: list[memoryview], parts: list[memoryview]) -> Layer:
     """Return the frame of an ``fcTL`` chunk (PNG specification, 11.3.6.2); without one, the default image."""
-    canvas = size(png)
+    canvas = read_size(png)
     if control is None:
         control = CONTROL.pack(0, *canvas, 0, 0, 0, 0, 0, 0)
     if len(control) != CONTROL.size:
@@ -256,8 +256,8 @@ def _layer(png: bytes, control: bytes | None, colours: list[memoryview], parts: 
     _, width, height, left, top, numerator, denominator, disposal, blending = CONTROL.unpack(control)
     if not (0 < width <= canvas[0] - left and 0 < height <= canvas[1] - top):
         raise MalformedError("a frame reaches over the edge")
-    header = _chunk(b"IHDR", struct.pack(">II", width, height) + png[SIZE.stop : HEADER.stop])
-    source = b"".join([SIGNATURE, header, *colours, _chunk(b"IDAT", b"".join(parts)), _chunk(b"IEND", b"")])
+    header = _make_chunk(b"IHDR", struct.pack(">II", width, height) + png[SIZE.stop : HEADER.stop])
+    source = b"".join([SIGNATURE, header, *colours, _make_chunk(b"IDAT", b"".join(parts)), _make_chunk(b"IEND", b"")])
     milliseconds = 1000 * numerator / (denominator or 100)
     return Layer(source, left, top, DISPOSALS.get(disposal, Disposal.KEEP), blending == 1, milliseconds)
 
@@ -296,7 +296,7 @@ def _inflate(stream: bytes, most: int) -> _Inflated:
     return _Inflated(byte_count, adler, end, inflater.eof)
 
 
-def _filtered_bytes(png: bytes, sides: tuple[int, int]) -> int:
+def _count_filtered_bytes(png: bytes, sides: tuple[int, int]) -> int:
     """Return the size of a frame before deflation: each row begins with its filter (sections 7.2, 8.2)."""
     width, height = sides
     bits = png[DEPTH] * CHANNELS.get(png[COLOUR_TYPE], 0)
@@ -356,21 +356,21 @@ def _has_checksum(png: bytes, chunk: Chunk) -> bool:
     return zlib.crc32(view[chunk.start + 4 : check]) == int.from_bytes(view[check : chunk.end], "big")
 
 
-def _key(png: bytes, chunk: Chunk) -> bytes:
+def _convert_key(png: bytes, chunk: Chunk) -> bytes:
     """Return the ``tRNS`` chunk with levels from 0 to 255, as Pillow compares them; nothing if no pixel can have them.
 
     Only the low byte counts for pixels of up to eight bits, as in Chromium.
     """
     data, depth, colour_type = png[chunk.start + 8 : chunk.end - 4], png[DEPTH], png[COLOUR_TYPE]
     if colour_type not in {GREY, COLOUR} or depth > 8:
-        return _chunk(b"tRNS", data)
+        return _make_chunk(b"tRNS", data)
     highest, levels = (1 << depth) - 1, data[1 : 6 if colour_type == COLOUR else 2 : 2]
     if max(levels) > highest:
         return b""
-    return _chunk(b"tRNS", b"".join(struct.pack(">H", 255 * level // highest) for level in levels))
+    return _make_chunk(b"tRNS", b"".join(struct.pack(">H", 255 * level // highest) for level in levels))
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
+def _make_chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
 
 
@@ -382,7 +382,7 @@ def check_whole(png: bytes) -> None:
 
     """
     end, last = 0, b""
-    for chunk in chunks(png) if png.startswith(SIGNATURE) else ():
+    for chunk in walk_chunks(png) if png.startswith(SIGNATURE) else ():
         end, last = chunk.end, chunk.kind
         if not _has_checksum(png, chunk):
             raise MalformedError(f"its chunk {last.decode('latin-1')} is damaged")
@@ -390,7 +390,7 @@ def check_whole(png: bytes) -> None:
         raise MalformedError("it does not end as a PNG does")
 
 
-def first_rows(png: bytes, height: int) -> bytes:
+def take_first_rows(png: bytes, height: int) -> bytes:
     """Return a PNG of the top rows of a whole PNG."""
     lower = bytearray(png)
     lower[HEIGHT] = height.to_bytes(4, "big")

@@ -11,7 +11,7 @@ from errors import Reason, RejectedError
 from imaging.format import DecodingCost, Encoder, EncodingCost, Format, Frame, Header, Job, Options
 from imaging.formats import tiff_directories, tiff_page
 from imaging.metadata import copy_exif, repair
-from imaging.saving import jpeg_quality, quality, save, save_no_larger
+from imaging.saving import choose_quality, estimate_jpeg_quality, save, save_no_larger
 
 UNREADABLE = b"MM\0+"
 """The signature of a big-endian BigTIFF. Pillow reads tags from other directories than libtiff reads pixels from."""
@@ -44,7 +44,7 @@ def inspect(source: bytes) -> Header:
     """
     if source.startswith(UNREADABLE):
         raise RejectedError(Reason.CORRUPT, f"the {FORMAT.name} header is damaged or not supported")
-    pages = list(tiff_directories.bounded_pages([source]))
+    pages = list(tiff_directories.read_pages([source]))
     if tiff_directories.is_raw(source, pages):
         raise RejectedError(
             Reason.UNSUPPORTED,
@@ -73,7 +73,7 @@ def _correct(image: Any, _: Header) -> Image.Image:
 
 
 def _repair(source: bytes, _: Callable[[bytes], bytes]) -> tuple[bytes, str] | None:
-    repaired = tiff_directories.without_coefficients(source)
+    repaired = tiff_directories.remove_coefficients(source)
     return None if repaired is None else (repaired, "the YCbCr coefficients are wrong and were ignored")
 
 
@@ -87,15 +87,15 @@ def _encode(job: Job) -> bytes:
             container_bytes=CONTAINER_BYTES,
         )
     else:
-        body = _save_pages(job, quality(job, QUALITY))
-    return tiff_directories.add_tags(body, _tags(job.kept)) if job.kept else body
+        body = _save_pages(job, choose_quality(job, QUALITY))
+    return tiff_directories.add_tags(body, _make_tags(job.kept)) if job.kept else body
 
 
 def _save_pages(job: Job, page_quality: int) -> bytes:
     """Save the pages; pages of JPEGs in this quality, or in their own if that is lower."""
     images = []
     for frame in job.frames:
-        options = _page_options(job, frame, page_quality)
+        options = _make_page_options(job, frame, page_quality)
         # As RGB a JPEG would have twice the bytes.
         is_converted = frame.image.mode == "RGB" and "quality" in options
         image = frame.image.convert("YCbCr") if is_converted else frame.image
@@ -105,11 +105,11 @@ def _save_pages(job: Job, page_quality: int) -> bytes:
     return save(job, images, {})
 
 
-def _page_options(job: Job, frame: Frame, page_quality: int) -> Options:
+def _make_page_options(job: Job, frame: Frame, page_quality: int) -> Options:
     options: Options = {"icc_profile": frame.icc, "dpi": frame.resolution}
     if frame.compression == "jpeg" and frame.image.mode in {"L", "RGB"}:
         if job.rendition.quality is None:
-            page_quality = min(page_quality, jpeg_quality(frame.quantization))
+            page_quality = min(page_quality, estimate_jpeg_quality(frame.quantization))
         return options | {"compression": "jpeg", "quality": page_quality}
     compression = frame.compression if frame.compression in COMPRESSIONS else "tiff_adobe_deflate"
     if frame.predictor == DIFFERENCES and compression in PREDICTABLE and frame.image.mode not in {"I", "F"}:
@@ -117,7 +117,7 @@ def _page_options(job: Job, frame: Frame, page_quality: int) -> Options:
     return options | {"compression": compression}
 
 
-def _tags(kept: Options) -> Image.Exif:
+def _make_tags(kept: Options) -> Image.Exif:
     """Return the tags that don't describe pixels: EXIF, which is a TIFF's directory, and XMP in one more tag."""
     exif = Image.Exif()
     if "exif" in kept:
@@ -141,7 +141,7 @@ FORMAT = Format(
     prepare=_prepare,
     correct=_correct,
     repair=_repair,
-    describe=tiff_directories.description,
+    describe=tiff_directories.describe_pages,
     encoder=Encoder(
         media_type="image/tiff",
         modes=frozenset({"L", "LA", "RGB", "RGBA", "CMYK", "LAB", "I;16", "I", "F"}),

@@ -195,7 +195,7 @@ class _Layout:
         return list(entries), 0 if is_cut_off else self.number(body[end : end + place_bytes])
 
 
-def pages(body: bytes) -> Iterator[Page]:
+def walk_pages(body: bytes) -> Iterator[Page]:
     """Yield each page of ``body``, which begins with a signature, until directories end, leave the file or repeat."""
     layout = _Layout.of(body)
     seen = {0}
@@ -206,10 +206,10 @@ def pages(body: bytes) -> Iterator[Page]:
         if directory is None:
             return
         entries, place = directory
-        yield _page(body, layout, entries)
+        yield _read_page(body, layout, entries)
 
 
-def bounded_pages(sources: Iterable[bytes]) -> Iterator[Page]:
+def read_pages(sources: Iterable[bytes]) -> Iterator[Page]:
     """Yield each page of several TIFFs or EXIF blocks; skip anything else.
 
     Raises:
@@ -217,7 +217,7 @@ def bounded_pages(sources: Iterable[bytes]) -> Iterator[Page]:
 
     """
     tags = 0
-    found = itertools.chain.from_iterable(pages(one) for one in sources if one.startswith(SIGNATURES))
+    found = itertools.chain.from_iterable(walk_pages(one) for one in sources if one.startswith(SIGNATURES))
     for count, page in enumerate(found, 1):
         tags += page.tags
         if count > MAX_PAGES or tags > MAX_TAGS:
@@ -234,10 +234,10 @@ def tag_nanoseconds(sources: Iterable[bytes]) -> float:
         RejectedError: TOO_LARGE: all together have more than ``MAX_PAGES`` or ``MAX_TAGS``.
 
     """
-    return sum(page.nanoseconds for page in bounded_pages(sources))
+    return sum(page.nanoseconds for page in read_pages(sources))
 
 
-def without_coefficients(body: bytes) -> bytes | None:
+def remove_coefficients(body: bytes) -> bytes | None:
     """Return the TIFF without the YCbCr coefficients of its first page; None if it has none.
 
     libtiff refuses pixels because of wrong coefficients, such as 1/0. Without any it uses the usual ones.
@@ -252,7 +252,7 @@ def without_coefficients(body: bytes) -> bytes | None:
     return None
 
 
-def _page(body: bytes, layout: _Layout, entries: Sequence[Entry], depth: int = 0) -> Page:
+def _read_page(body: bytes, layout: _Layout, entries: Sequence[Entry], depth: int = 0) -> Page:
     """Describe these entries and the directories that they point to; ignore values that are larger than the file."""
     sides = {TILE_WIDTH: 0, TILE_HEIGHT: 0}
     sizes = {True: 0, False: 0}
@@ -276,7 +276,7 @@ def _page(body: bytes, layout: _Layout, entries: Sequence[Entry], depth: int = 0
             if tags > MAX_TAGS:
                 break
             entries_in_it, _ = layout.directory(body, place) or ((), 0)
-            part = _page(body, layout, entries_in_it, depth + 1)
+            part = _read_page(body, layout, entries_in_it, depth + 1)
             sizes = {True: sizes[True] + part.plain_bytes, False: sizes[False] + part.number_bytes}
             # A directory without entries takes time as well.
             tags, is_raw = tags + 1 + part.tags, is_raw or part.is_raw
@@ -288,7 +288,7 @@ def is_raw(body: bytes, found: Sequence[Page]) -> bool:
     return body.startswith(CR2, 4) or any(page.is_raw for page in found)
 
 
-def description(body: bytes) -> str:
+def describe_pages(body: bytes) -> str:
     """Describe the kinds of pages of ``body``, which begins with a signature."""
     kinds = {
         ", ".join(
@@ -296,7 +296,7 @@ def description(body: bytes) -> str:
             for tag, (name, names) in NAMES.items()
             if page.values.get(tag)
         )
-        for page in pages(body)
+        for page in walk_pages(body)
     }
     return "; ".join(sorted(kinds - {""})[:MAX_DESCRIBED]) or "no tags that describe its pixels"
 
@@ -307,11 +307,11 @@ def add_tags(body: bytes, tags: Image.Exif) -> bytes:
     libtiff, which compresses, writes no nested directories, and refuses an image because of one doubtful value.
     """
     body += bytes(len(body) % 2)
-    first = _first(body)
-    own = _entries(body, first)
+    first = _read_first(body)
+    own = _read_entries(body, first)
     following = body[first + 2 + 12 * len(own) :][:4]
     values = tags.tobytes(len(body))[EXIF_HEADER:]
-    entries = sorted((_entries(values, 0) | own).items())
+    entries = sorted((_read_entries(values, 0) | own).items())
     directory = struct.pack("<H", len(entries)) + b"".join(entry for _, entry in entries) + following
     return body[:4] + struct.pack("<I", len(body + values)) + body[8:] + values + directory
 
@@ -323,31 +323,31 @@ def check_whole(body: bytes) -> None:
         MalformedError: It is not whole.
 
     """
-    seen, place = {0}, _first(body)
+    seen, place = {0}, _read_first(body)
     if place in seen or not body.startswith(SIGNATURES[0]):
         raise MalformedError("it has no page")
     while place not in seen:
         seen.add(place)
-        entries = _entries(body, place)
+        entries = _read_entries(body, place)
         for tag, entry in entries.items():
             _, kind, count, value = struct.unpack("<HHII", entry)
             size = KIND_BYTES.get(kind, 0) * count
             if size > VALUE_BYTES and value + size > len(body):
                 raise MalformedError(f"the values of tag {tag} are cut off")
-        places, lengths = _numbers(body, entries, STRIPS), _numbers(body, entries, STRIP_LENGTHS)
-        if len(places) != len(lengths) or not _number(entries, ROWS_IN_STRIP):
+        places, lengths = _read_numbers(body, entries, STRIPS), _read_numbers(body, entries, STRIP_LENGTHS)
+        if len(places) != len(lengths) or not _read_number(entries, ROWS_IN_STRIP):
             raise MalformedError("its strips contradict each other")
         if any(start + length > len(body) for start, length in zip(places, lengths, strict=True)):
             raise MalformedError("a strip is cut off")
         place = int.from_bytes(body[place + 2 + 12 * len(entries) :][:4], "little")
 
 
-def _first(body: bytes) -> int:
+def _read_first(body: bytes) -> int:
     """Return the offset of the first directory."""
     return int.from_bytes(body[4:8], "little")
 
 
-def _entries(data: bytes, place: int) -> dict[int, bytes]:
+def _read_entries(data: bytes, place: int) -> dict[int, bytes]:
     """Return the entries of the directory at this offset, by tag, in order."""
     start = place + 2
     end = start + 12 * int.from_bytes(data[place:start], "little")
@@ -357,18 +357,18 @@ def _entries(data: bytes, place: int) -> dict[int, bytes]:
     return {int.from_bytes(entry[:2], "little"): entry for entry in entries}
 
 
-def _number(entries: dict[int, bytes], tag: int) -> int:
+def _read_number(entries: dict[int, bytes], tag: int) -> int:
     """Return the number of an entry that has one."""
-    entry = _entry(entries, tag)
+    entry = _find_entry(entries, tag)
     return int.from_bytes(entry[8:10] if entry[2] == SHORT else entry[8:12], "little")
 
 
-def _numbers(body: bytes, entries: dict[int, bytes], tag: int) -> list[int]:
+def _read_numbers(body: bytes, entries: dict[int, bytes], tag: int) -> list[int]:
     """Return the numbers of an entry, which are elsewhere in the file if there are several."""
-    entry = _entry(entries, tag)
+    entry = _find_entry(entries, tag)
     count = int.from_bytes(entry[4:8], "little")
     if count == 1:
-        return [_number(entries, tag)]
+        return [_read_number(entries, tag)]
     layout = struct.Struct(f"<{count}{'H' if entry[2] == SHORT else 'I'}")
     place = int.from_bytes(entry[8:12], "little")
     if place + layout.size > len(body):
@@ -376,7 +376,7 @@ def _numbers(body: bytes, entries: dict[int, bytes], tag: int) -> list[int]:
     return list(layout.unpack_from(body, place))
 
 
-def _entry(entries: dict[int, bytes], tag: int) -> bytes:
+def _find_entry(entries: dict[int, bytes], tag: int) -> bytes:
     if tag not in entries:
         raise MalformedError(f"it has no tag {tag}")
     return entries[tag]

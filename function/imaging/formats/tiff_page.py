@@ -49,12 +49,12 @@ def read_quantization(image: Any, source: bytes) -> dict[int, list[int]]:
         return {}
     with decoding():
         tag = image.tag_v2.get(JPEG_TABLES)
-    tables = jpeg_segments.tables(tag) if isinstance(tag, bytes) else {}
+    tables = jpeg_segments.read_tables(tag) if isinstance(tag, bytes) else {}
     offsets = read_numbers(image, tiff_directories.STRIPS) or read_numbers(image, TILES)
     lengths = read_numbers(image, tiff_directories.STRIP_LENGTHS) or read_numbers(image, TILE_LENGTHS)
     if tables or not offsets or not lengths:
         return tables
-    return jpeg_segments.tables(source[offsets[0] : offsets[0] + lengths[0]])
+    return jpeg_segments.read_tables(source[offsets[0] : offsets[0] + lengths[0]])
 
 
 def prepare(image: Any) -> None:

@@ -11,7 +11,7 @@ from errors import MalformedError
 from imaging.colour import has_alpha
 from imaging.format import DecodingCost, Encoder, EncodingCost, Format, Header, Job
 from imaging.formats import tiff_directories
-from imaging.saving import durations, plays, quality, save, save_no_larger
+from imaging.saving import choose_quality, count_plays, round_durations, save, save_no_larger
 from imaging.structure import limit_count
 
 FRAME, FRAME_HEADER = b"ANMF", 16
@@ -54,7 +54,7 @@ def inspect(source: bytes) -> Header:
         RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS``.
 
     """
-    found = list(_chunks(source))
+    found = list(_walk_chunks(source))
     exif = (source[chunk.start : chunk.end].removeprefix(EXIF) for chunk in found if chunk.kind == b"EXIF")
     return Header(
         FORMAT,
@@ -65,12 +65,12 @@ def inspect(source: bytes) -> Header:
     )
 
 
-def _chunks(webp: bytes) -> Iterator[Chunk]:
+def _walk_chunks(webp: bytes) -> Iterator[Chunk]:
     """Yield each chunk in order; a frame's own chunks follow it."""
-    return limit_count(_all_chunks(webp))
+    return limit_count(_walk_all_chunks(webp))
 
 
-def _all_chunks(webp: bytes) -> Iterator[Chunk]:
+def _walk_all_chunks(webp: bytes) -> Iterator[Chunk]:
     position = 12
     while position + 8 <= len(webp):
         kind, size = struct.unpack_from("<4sI", webp, position)
@@ -84,9 +84,9 @@ def _encode(job: Job) -> bytes:
     is_lossless = picture.format == "WEBP" and not picture.header.is_lossy
     options = {"method": 4, "lossless": is_lossless, **job.colour}
     if len(job.frames) > 1:
-        options |= {"duration": durations(job, MOST_MILLISECONDS), "loop": min(plays(job) or 0, MOST_PLAYS)}
+        options |= {"duration": round_durations(job, MOST_MILLISECONDS), "loop": min(count_plays(job) or 0, MOST_PLAYS)}
     if is_lossless:
-        body = save(job, job.images, {"quality": quality(job, QUALITY), **options})
+        body = save(job, job.images, {"quality": choose_quality(job, QUALITY), **options})
     else:
         body = save_no_larger(
             job,
@@ -109,7 +109,7 @@ def check_whole(webp: bytes) -> None:
 
     """
     end = 0
-    for chunk in _chunks(webp):
+    for chunk in _walk_chunks(webp):
         end = chunk.end + (chunk.end - chunk.start) % 2
     stated = int.from_bytes(webp[4:8], "little") + 8
     if not FORMAT.recognises(webp) or not stated == end == len(webp):
