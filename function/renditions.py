@@ -216,7 +216,7 @@ def check_no_collisions(renditions: Sequence[Rendition]) -> None:
         if one.template.can_collide_with(other.template):
             raise SettingsError(
                 f"renditions.{one.name} and renditions.{other.name} could write one key: "
-                "give their keys a text before {name} that differs from its first letter on"
+                "change one key so that its text before {name} starts with another letter"
             )
 
 

@@ -37,7 +37,7 @@ class Destination:
     """The bucket that outputs are written to.
 
     Attributes:
-        renditions: Every source has one output of each.
+        renditions: The settings of the outputs; every source has one output for each.
         metadata: The policy for EXIF and XMP; outputs are marked with it.
 
     """

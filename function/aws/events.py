@@ -10,7 +10,7 @@ from aws.outcomes import EventType, Failure, ObjectAddress, ObjectEvent, Outcome
 from errors import EventError, IncompleteError
 
 Results = Mapping[ObjectAddress, Outcome | Failure]
-"""The result for each object; a failure if the object has to be tried again."""
+"""The result of each object: a failure if the object has to be tried again."""
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ class Picture:
         metadata: EXIF, XMP and orientation; complete once the first frame is read.
         lost: Sentences about losses in the outputs and repairs of the file, each once; complete once all frames are
             read.
-        loop: How often an animation repeats: 0 for ever, None if the file does not state it.
+        loop: How often an animation repeats: 0 forever, None if the file does not state it.
         has_default_image: Whether an APNG's first frame is only for viewers that cannot animate.
         is_progressive: Whether it is a JPEG whose scans refine each other.
         colour_chunks: The ``gAMA`` and ``cHRM`` chunks of a PNG without a profile, for another PNG.

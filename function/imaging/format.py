@@ -23,8 +23,8 @@ class DecodingCost:
 
     Attributes:
         pixel_bytes: Memory that the decoder holds beside its image, for each source pixel.
-        pixel_nanoseconds: For each source pixel.
-        frame_nanoseconds: For each frame, beside its pixels.
+        pixel_nanoseconds: Time for each source pixel.
+        frame_nanoseconds: Time for each frame, beside its pixels.
 
     """
 
@@ -39,8 +39,8 @@ class EncodingCost:
 
     Attributes:
         pixel_bytes: Memory that the encoder holds beside its image, for each output pixel of a frame.
-        pixel_nanoseconds: For each output pixel.
-        frame_nanoseconds: For each frame, beside its pixels.
+        pixel_nanoseconds: Time for each output pixel.
+        frame_nanoseconds: Time for each frame, beside its pixels.
         frames_at_once: The most frames of an animation that the encoder holds at once.
 
     """
@@ -146,7 +146,7 @@ class Header:
         opening_bytes: Memory that opening takes beside the file.
         frame_count: How many frames it has; None if only Pillow knows.
         canvas: Width and height of a GIF's canvas; None for other formats.
-        plays: How often an animation is played: 0 for ever; None if Pillow knows, or if the file does not state it.
+        plays: How often an animation is played: 0 forever; None if Pillow knows, or if the file does not state it.
         least_size: The least width and height that the decoder allocates.
         least_pixels: How many pixels the decoder decodes at least.
         pixel_nanoseconds: The time to decode a pixel; None for the format's usual cost.
@@ -191,7 +191,7 @@ class Frame:
         transpose: Turns the pixels upright. It is applied after resizing, when there are fewer of them.
         duration: How long it is shown, in milliseconds; 0 if the format has no durations.
         icc: The colour profile of ``image``, byte for byte.
-        compression: A TIFF page's own.
+        compression: The compression of a TIFF page.
         predictor: The predictor of a TIFF page: 1 is none, 2 stores differences to the pixel on the left.
         quantization: The quantisation tables of a JPEG, or of a TIFF page of JPEGs, the first component's first; empty
             for other formats, or without loss.

@@ -24,8 +24,8 @@ class Demand:
     """The memory and time that rendering a source will take.
 
     Attributes:
-        pixels: Of the source as stored, all frames together.
-        nanoseconds: To decode and resize all frames, on one core.
+        pixels: Pixels of the source as stored, all frames together.
+        nanoseconds: Time to decode and resize all frames, on one core.
         peak_bytes: The most memory in use at once, beside what the runtime occupies.
 
     """

@@ -41,7 +41,7 @@ class Rendered:
     Attributes:
         outputs: One for each rendition, in the renditions' order.
         lost: Sentences about losses and repairs, joined by semicolons; empty if there were none.
-        pixels: Of the source as stored, all frames together.
+        pixels: Pixels of the source as stored, all frames together.
 
     """
 

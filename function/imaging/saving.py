@@ -102,7 +102,7 @@ def round_durations(job: Job, most: int) -> list[int]:
 
 
 def count_plays(job: Job) -> int | None:
-    """Return how often an animation is played: 0 is for ever, None says nothing. A GIF counts repetitions instead."""
+    """Return how often an animation is played: 0 is forever, None if unstated. A GIF counts repetitions instead."""
     loop = job.picture.loop
     if job.picture.format == "GIF" != job.format:
         return 1 if loop is None else loop and loop + 1
@@ -116,7 +116,7 @@ def save_smallest(job: Job, options: Options, full_options: Callable[[], Options
 
     Args:
         job: The output to write, of one image.
-        options: Of the encoder.
+        options: Options of the encoder.
         full_options: Returns further options for full colour.
 
     """

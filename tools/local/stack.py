@@ -76,7 +76,7 @@ def up(say: Say, *, port: int = 0, var_file: Path | None = None, heic: bool = Fa
 
     Args:
         say: Shows progress.
-        port: To listen on; 0 for any free port.
+        port: The port to listen on; 0 for any free port.
         var_file: A ``.tfvars`` file with other settings of the module.
         heic: Whether the function reads HEIC.
 

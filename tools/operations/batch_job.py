@@ -210,7 +210,7 @@ def upload_manifest(s3: Any, bucket: str, key: str, lines: BinaryIO) -> CsvManif
     Args:
         s3: A client.
         bucket: The destination bucket's name.
-        key: In the folder of the jobs.
+        key: A key in the folder of the jobs.
         lines: Read from its current position.
 
     """

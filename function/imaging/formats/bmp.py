@@ -12,7 +12,7 @@ from imaging.formats import bmp_header
 from imaging.saving import save, save_smallest
 
 RUN_NANOSECONDS = 200
-"""For each pixel and each byte of a run-length bitmap, which Pillow decodes in Python."""
+"""The time for each pixel and each byte of a run-length bitmap, which Pillow decodes in Python."""
 
 
 def inspect(source: bytes) -> Header:

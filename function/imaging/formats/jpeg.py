@@ -23,10 +23,10 @@ QUALITY = 80
 """On libjpeg's scale."""
 
 SEGMENT_NANOSECONDS, STRAY_NANOSECONDS, VALUE_NANOSECONDS, COPY_NANOSECONDS = 4_000, 600, 300, 0.4
-"""To open a JPEG: for each segment, each byte between segments, each byte that is parsed, and each that is copied."""
+"""The time to open a JPEG: for each segment, byte between segments, byte that is parsed, and byte that is copied."""
 
 COEFFICIENT_NANOSECONDS, SCAN_BYTE_NANOSECONDS = 0.5, 30
-"""For each coefficient in each scan after the first pass, and for each byte of several scans."""
+"""The time for each coefficient in each scan after the first pass, and for each byte of several scans."""
 
 DECODINGS_WITHOUT_END = 4
 """How often a JPEG without an end marker is decoded, to see whether only the marker is missing."""

@@ -20,7 +20,7 @@ from imaging.pillow import decoding, proving
 from imaging.saving import count_plays, save, save_smallest
 
 CHUNK_NANOSECONDS = 15_000
-"""To open a PNG, for each chunk."""
+"""The time to open a PNG, for each chunk."""
 
 FIRST_ROWS = 64
 """The top rows that the proof decodes of a PNG at least twice as high: its stream can only be decoded from the start.

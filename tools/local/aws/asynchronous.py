@@ -128,7 +128,7 @@ class AsynchronousQueue:
                 if found is not None:
                     self._try(event, *found)
             except Exception:
-                # A bug here must not end the worker, or all later events would wait for ever.
+                # A bug here must not end the worker, or all later events would wait forever.
                 logger.exception("%s is lost for %s", event.request_id, event.arn)
             finally:
                 # If the event is to be retried, `_schedule` has counted it once more.

@@ -35,7 +35,7 @@ def decide(
     """Evaluate one statement.
 
     Args:
-        statement: Of an identity policy, or of a resource policy, which names principals.
+        statement: A statement of an identity policy, or of a resource policy, which names principals.
         action: Such as ``s3:GetObject``.
         resource: The ARN.
         callers: All ARNs of the caller.

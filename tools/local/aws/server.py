@@ -78,7 +78,7 @@ class Server:
     """The local AWS.
 
     Args:
-        port: To listen on; 0 for any that is free.
+        port: The port to listen on; 0 for any that is free.
         concurrency: How many functions may run at a time.
         retry_delays: Seconds before the retries of an asynchronous invocation.
         runtime: How to run a function.
