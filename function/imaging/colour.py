@@ -7,8 +7,8 @@ from typing import Any
 
 from PIL import Image
 
-from imaging.format import Frame
 from imaging.pillow import tolerating
+from imaging.records import Frame
 
 SRGB_GAMMA = 1 / 2.2
 """The exponent that is nearest to sRGB's curve."""

@@ -14,11 +14,11 @@ from PIL import ExifTags, Image, ImageChops, JpegImagePlugin, UnidentifiedImageE
 
 from errors import MalformedError, Reason, RejectedError
 from imaging.colour import SRGB_GAMMA, to_eight_bits
-from imaging.format import Frame, Header
 from imaging.formats import tiff_directories, tiff_page
 from imaging.layers import Canvas, Layer
 from imaging.metadata import Metadata, read_resolution
 from imaging.pillow import decoding, tolerating
+from imaging.records import Frame, Header
 
 EXIF_TEXT, MOST_EXIF_TEXT = "Raw profile type exif", 1 << 17
 """The keyword of a PNG text that is EXIF in hexadecimal digits, and the longest text to read: twice a JPEG's limit."""

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from imaging.colour import to_srgb_gamma, to_supported_mode
 from imaging.decode import Picture
-from imaging.format import Frame, Job
 from imaging.formats import ENCODERS, FORMATS
+from imaging.records import Frame, Job
 from renditions import MetadataPolicy, Rendition
 
 

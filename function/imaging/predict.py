@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imaging.decode import RESIZABLE, Picture
-from imaging.format import Encoder
 from imaging.limits import SOURCE_COPIES
+from imaging.records import Encoder
 from renditions import Rendition
 
 PIXEL_BYTES, STORED_BYTES = 4, {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}

@@ -8,10 +8,10 @@ from errors import Reason, RejectedError
 from imaging import proof
 from imaging.decode import Picture
 from imaging.encode import encode, writable_frames, written_format
-from imaging.format import Encoder, Frame, Header
 from imaging.formats import ENCODERS, inspect
 from imaging.limits import Clock, Limits
 from imaging.predict import predict
+from imaging.records import Encoder, Frame, Header
 from imaging.resize import choose_divisor, resize
 from renditions import MetadataPolicy, Placement, Rendition
 

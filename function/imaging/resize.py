@@ -8,7 +8,7 @@ from typing import cast
 from PIL import Image
 
 from imaging.colour import WIDE
-from imaging.format import Frame
+from imaging.records import Frame
 from renditions import Placement
 
 FILTER, SHARP_FILTER = Image.Resampling.BICUBIC, Image.Resampling.LANCZOS

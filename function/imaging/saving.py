@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from PIL import Image
 
 from imaging import palette
-from imaging.format import Job, Options
 from imaging.pillow import encoding
+from imaging.records import Job, Options
 
 AIMED_SHARE = 0.96
 """The share of the source's bytes to aim at, because an estimated quality is slightly wrong."""

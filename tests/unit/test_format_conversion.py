@@ -8,8 +8,8 @@ import pytest
 from PIL import Image, ImageCms, ImageDraw, ImageSequence, JpegImagePlugin
 
 from imaging import decode, palette
-from imaging.format import Frame
 from imaging.formats import bmp_header
+from imaging.records import Frame
 from tests.images import UPRIGHT_CORNERS, corners, decoded, encoded, picture
 from tests.unit.rendering import output_body, output_image
 

@@ -16,11 +16,11 @@ from errors import Reason, RejectedError
 from imaging import decode
 from imaging.decode import Picture
 from imaging.encode import written_format
-from imaging.format import Job
 from imaging.formats import ENCODERS, avif_boxes, inspect, png_chunks
 from imaging.formats.tiff_directories import walk_pages
 from imaging.limits import Clock, Limits
 from imaging.predict import Demand, predict
+from imaging.records import Job
 from imaging.render import render
 from renditions import Rendition
 from tests.images import encoded, picture, segment

@@ -11,8 +11,8 @@ from PIL import Image
 from imaging.colour import to_common_mode, to_srgb_gamma, to_supported_mode
 from imaging.decode import Picture as Decoded
 from imaging.encode import writable_frames, written_format
-from imaging.format import Frame
 from imaging.formats import ENCODERS, inspect
+from imaging.records import Frame
 from renditions import Rendition
 
 BROWSERS_SHOW = frozenset({"JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP"})

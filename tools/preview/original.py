@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from imaging.decode import Picture as Decoded
 from imaging.encode import written_format
-from imaging.format import Frame, Job
 from imaging.formats import ENCODERS, inspect
+from imaging.records import Frame, Job
 from imaging.render import Output as Made
 from imaging.saving import choose_quality
 from renditions import Rendition

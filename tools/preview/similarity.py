@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from imaging.format import Frame
+from imaging.records import Frame
 from tools.imaging.metrics import WINDOW, Pixels, luma, pixels, psnr, ssim
 
 MOST_FRAMES = 12

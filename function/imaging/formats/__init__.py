@@ -1,8 +1,8 @@
 """One module for each image format, whose ``FORMAT`` is all that the pipeline knows of it."""
 
 from errors import Reason, RejectedError
-from imaging.format import Encoder, Format, Header
 from imaging.formats import avif, bmp, gif, heif, jpeg, png, tiff, webp
+from imaging.records import Encoder, Format, Header
 
 FORMATS: dict[str, Format] = {
     module.FORMAT.name: module.FORMAT for module in (jpeg, png, gif, webp, tiff, bmp, heif, avif)

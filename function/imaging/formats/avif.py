@@ -8,9 +8,9 @@ from PIL import AvifImagePlugin, Image, ImageFilter  # noqa: F401 - the first re
 from errors import Reason, RejectedError
 from imaging import memory
 from imaging.colour import to_common_mode
-from imaging.format import DecodingCost, Encoder, EncodingCost, Format, Header, Job
 from imaging.formats import avif_boxes, tiff_directories
 from imaging.metadata import hide_exif
+from imaging.records import DecodingCost, Encoder, EncodingCost, Format, Header, Job
 from imaging.saving import count_plays, round_durations, save, save_no_larger
 
 SHORT_FORM = b"ftypmif3"
@@ -39,7 +39,7 @@ def inspect(source: bytes) -> Header:
     """Read the boxes, and the sequence headers of the AV1 streams.
 
     Raises:
-        RejectedError: UNSUPPORTED, or TOO_LARGE: there are more than ``structure.MAX_PARTS``.
+        RejectedError: UNSUPPORTED, or TOO_LARGE: there are more than ``part_limit.MAX_PARTS``.
 
     """
     if source.startswith(SHORT_FORM, 4):

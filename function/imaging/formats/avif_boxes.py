@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from errors import MalformedError
-from imaging.structure import limit_count, make_too_many_error
+from imaging.part_limit import limit_count, make_too_many_error
 
 CONTAINERS = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0, b"stbl": 0}
 """The boxes that contain others, directly or not, which locate the pixels; and the bytes before their first box."""
@@ -51,7 +51,7 @@ PartLimit = Iterator[None]
 
 
 def limit_parts() -> PartLimit:
-    """Return ``structure.MAX_PARTS`` steps. The step after the last raises ``RejectedError``, TOO_LARGE."""
+    """Return ``part_limit.MAX_PARTS`` steps. The step after the last raises ``RejectedError``, TOO_LARGE."""
     return limit_count(itertools.repeat(None))
 
 
@@ -87,7 +87,7 @@ def read_plays(data: bytes) -> int | None:
     """Read how often an animation is played: 0 is forever; None if it does not say.
 
     Raises:
-        RejectedError: TOO_LARGE: it has more than ``structure.MAX_PARTS`` boxes.
+        RejectedError: TOO_LARGE: it has more than ``part_limit.MAX_PARTS`` boxes.
 
     """
     for track in _find_tracks(data):
@@ -171,7 +171,7 @@ def read_streams(data: bytes) -> Streams:
     """Read the sequence headers of all streams in ``data``.
 
     Raises:
-        RejectedError: TOO_LARGE: it has more than ``structure.MAX_PARTS`` boxes, items, chunks and OBUs, or its items
+        RejectedError: TOO_LARGE: it has more than ``part_limit.MAX_PARTS`` boxes, items, chunks and OBUs, or its items
             overlap.
 
     """

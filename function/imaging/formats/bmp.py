@@ -7,8 +7,8 @@ from typing import Any
 from PIL import BmpImagePlugin  # noqa: F401 - registers its format
 
 from errors import MalformedError
-from imaging.format import DecodingCost, Encoder, EncodingCost, Format, Header, Job
 from imaging.formats import bmp_header
+from imaging.records import DecodingCost, Encoder, EncodingCost, Format, Header, Job
 from imaging.saving import save, save_smallest
 
 RUN_NANOSECONDS = 200

@@ -7,8 +7,8 @@ from PIL import GifImagePlugin
 
 from errors import Reason, RejectedError
 from imaging import palette
-from imaging.format import DecodingCost, Encoder, EncodingCost, Format, Header, Job
 from imaging.formats import gif_blocks, gif_writer
+from imaging.records import DecodingCost, Encoder, EncodingCost, Format, Header, Job
 from imaging.saving import count_plays, round_durations
 
 MOST_MILLISECONDS = 655_350
@@ -25,7 +25,7 @@ def inspect(source: bytes) -> Header:
     """Read the blocks.
 
     Raises:
-        RejectedError: CORRUPT: it is cut off; or TOO_LARGE: there are more than ``structure.MAX_PARTS``.
+        RejectedError: CORRUPT: it is cut off; or TOO_LARGE: there are more than ``part_limit.MAX_PARTS``.
 
     """
     found = gif_blocks.read_blocks(source)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from errors import MalformedError
 from imaging.layers import Disposal, Layer
-from imaging.structure import MAX_PARTS, make_too_many_error
+from imaging.part_limit import MAX_PARTS, make_too_many_error
 
 SIGNATURES = (b"GIF87a", b"GIF89a")
 
@@ -84,7 +84,7 @@ def read_blocks(data: bytes) -> Blocks:
     """Walk through the blocks of ``data``, which begins with a GIF's signature.
 
     Raises:
-        RejectedError: TOO_LARGE: it has more than ``structure.MAX_PARTS`` blocks, or too many sub-blocks for its size.
+        RejectedError: TOO_LARGE: it has more than ``part_limit.MAX_PARTS`` blocks, or too many sub-blocks for its size.
 
     """
     canvas, largest, frames = (_read_u16(data, 6), _read_u16(data, 8)), (0, 0), 0
@@ -114,7 +114,7 @@ def _walk_blocks(data: bytes) -> Iterator[_Block]:
     """Yield each block up to the trailer or the first truncated block.
 
     Raises:
-        RejectedError: TOO_LARGE: it has more than ``structure.MAX_PARTS`` blocks, or too many sub-blocks for its size.
+        RejectedError: TOO_LARGE: it has more than ``part_limit.MAX_PARTS`` blocks, or too many sub-blocks for its size.
 
     """
     steps = iter(range(MAX_PARTS + len(data) // LEAST_SUB_BLOCK))

@@ -1,8 +1,8 @@
 """HEIC: its record. It is read only if pillow-heif was built in, and is written as JPEG."""
 
 from errors import Reason, RejectedError
-from imaging.format import DecodingCost, Format, Header
 from imaging.formats import avif_boxes, tiff_directories
+from imaging.records import DecodingCost, Format, Header
 
 try:
     import pillow_heif
@@ -32,7 +32,7 @@ def inspect(source: bytes) -> Header:
     """Read the boxes.
 
     Raises:
-        RejectedError: HEIC_NOT_BUILT_IN, or TOO_LARGE: there are more than ``structure.MAX_PARTS``.
+        RejectedError: HEIC_NOT_BUILT_IN, or TOO_LARGE: there are more than ``part_limit.MAX_PARTS``.
 
     """
     if not IS_BUILT_IN:

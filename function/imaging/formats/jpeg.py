@@ -13,10 +13,10 @@ from PIL import (
 )
 
 from errors import MalformedError
-from imaging.format import DecodingCost, Encoder, EncodingCost, Format, Header, Job, Sample
 from imaging.formats import jpeg_segments, tiff_directories
 from imaging.palette import stack
 from imaging.pillow import proving
+from imaging.records import DecodingCost, Encoder, EncodingCost, Format, Header, Job, Sample
 from imaging.saving import choose_quality, save
 
 QUALITY = 80
@@ -41,7 +41,7 @@ def inspect(source: bytes) -> Header:
     """Read the segments.
 
     Raises:
-        RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS``.
+        RejectedError: TOO_LARGE: there are more than ``part_limit.MAX_PARTS``.
 
     """
     found = jpeg_segments.read_structure(source)

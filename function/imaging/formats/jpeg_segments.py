@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from imaging.structure import limit_count
+from imaging.part_limit import limit_count
 
 FRAMES = frozenset({*range(0xC0, 0xD0), 0xDE} - {0xC4, 0xC8, 0xCC})
 """The segments that state the size and the components of the image (ITU-T T.81, table B.1)."""
@@ -102,7 +102,7 @@ def read_structure(body: bytes) -> Structure:
     """Read the segments of ``body``, which begins with the signature, as far as a decoder needs them.
 
     Raises:
-        RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS``.
+        RejectedError: TOO_LARGE: there are more than ``part_limit.MAX_PARTS``.
 
     """
     segments = _walk_segments(body)
@@ -152,7 +152,7 @@ def _walk_segments(body: bytes) -> Iterator[Segment]:
     """Yield each segment that a decoder finds, up to the first end marker after a scan.
 
     Raises:
-        RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS``.
+        RejectedError: TOO_LARGE: there are more than ``part_limit.MAX_PARTS``.
 
     """
     return limit_count(_walk_all_segments(body))
@@ -216,7 +216,7 @@ def read_tables(body: bytes) -> dict[int, list[int]]:
     A TIFF stores these tables without an image.
 
     Raises:
-        RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS`` segments.
+        RejectedError: TOO_LARGE: there are more than ``part_limit.MAX_PARTS`` segments.
 
     """
     found = {}

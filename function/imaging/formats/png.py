@@ -13,10 +13,10 @@ from PIL import Image, PngImagePlugin
 from errors import MalformedError, Reason, RejectedError
 from imaging import palette
 from imaging.colour import to_common_mode
-from imaging.format import DecodingCost, Encoder, EncodingCost, Format, Frame, Header, Job, Options, Sample
 from imaging.formats import png_chunks, tiff_directories
 from imaging.palette import stack
 from imaging.pillow import decoding, proving
+from imaging.records import DecodingCost, Encoder, EncodingCost, Format, Frame, Header, Job, Options, Sample
 from imaging.saving import count_plays, save, save_smallest
 
 CHUNK_NANOSECONDS = 15_000
@@ -50,7 +50,7 @@ def inspect(source: bytes) -> Header:
     """Read the chunks.
 
     Raises:
-        RejectedError: CORRUPT, or TOO_LARGE: there are more than ``structure.MAX_PARTS``.
+        RejectedError: CORRUPT, or TOO_LARGE: there are more than ``part_limit.MAX_PARTS``.
 
     """
     try:

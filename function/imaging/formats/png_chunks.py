@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from errors import MalformedError
 from imaging.layers import Disposal, Layer
-from imaging.structure import limit_count
+from imaging.part_limit import limit_count
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -95,7 +95,7 @@ def walk_chunks(png: bytes) -> Iterator[Chunk]:
     """Yield each chunk in order.
 
     Raises:
-        RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS``.
+        RejectedError: TOO_LARGE: there are more than ``part_limit.MAX_PARTS``.
 
     """
     return limit_count(_walk_all_chunks(png))
@@ -150,7 +150,7 @@ def read_contents(png: bytes) -> Contents:
     Raises:
         MalformedError: It does not begin with a header, has two headers or palettes, lacks a palette that it needs, or
             has something other than chunks before its pixels, or another chunk between them.
-        RejectedError: TOO_LARGE: there are more chunks than ``structure.MAX_PARTS``.
+        RejectedError: TOO_LARGE: there are more chunks than ``part_limit.MAX_PARTS``.
 
     """
     if png[HEADER][:4] != b"IHDR" or len(png) < HEADER_CHECK.stop:
@@ -219,7 +219,7 @@ def read_layers(png: bytes) -> Iterator[Layer]:
 
     Raises:
         MalformedError: A frame is damaged, out of order, or reaches beyond the canvas.
-        RejectedError: TOO_LARGE: there are more chunks than ``structure.MAX_PARTS``.
+        RejectedError: TOO_LARGE: there are more chunks than ``part_limit.MAX_PARTS``.
 
     """
     view = memoryview(png)

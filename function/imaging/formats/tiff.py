@@ -8,9 +8,9 @@ from typing import Any
 from PIL import Image
 
 from errors import Reason, RejectedError
-from imaging.format import DecodingCost, Encoder, EncodingCost, Format, Frame, Header, Job, Options
 from imaging.formats import tiff_directories, tiff_page
 from imaging.metadata import copy_exif, repair
+from imaging.records import DecodingCost, Encoder, EncodingCost, Format, Frame, Header, Job, Options
 from imaging.saving import choose_quality, estimate_jpeg_quality, save, save_no_larger
 
 UNREADABLE = b"MM\0+"

@@ -9,10 +9,10 @@ from PIL import WebPImagePlugin  # noqa: F401 - registers its format
 
 from errors import MalformedError
 from imaging.colour import has_alpha
-from imaging.format import DecodingCost, Encoder, EncodingCost, Format, Header, Job
 from imaging.formats import tiff_directories
+from imaging.part_limit import limit_count
+from imaging.records import DecodingCost, Encoder, EncodingCost, Format, Header, Job
 from imaging.saving import choose_quality, count_plays, round_durations, save, save_no_larger
-from imaging.structure import limit_count
 
 FRAME, FRAME_HEADER = b"ANMF", 16
 """A chunk that holds other chunks, after 16 bytes of geometry and time (RFC 9649, 2.7.1.1)."""
@@ -51,7 +51,7 @@ def inspect(source: bytes) -> Header:
     """Read the chunks.
 
     Raises:
-        RejectedError: TOO_LARGE: there are more than ``structure.MAX_PARTS``.
+        RejectedError: TOO_LARGE: there are more than ``part_limit.MAX_PARTS``.
 
     """
     found = list(_walk_chunks(source))
