@@ -55,7 +55,7 @@ def test_the_report_shows_what_was_written_and_says_what_was_not(
         assert f"<span>written</span> <b>{result.steps[-1].milliseconds:,}&nbsp;ms</b>" in html
     assert "SSIM -" not in html
     assert "<b>demo/notes.jpg</b> <code>not_an_image</code>" in html
-    assert "The content is no JPEG" in html
+    assert "The content is not a JPEG" in html
 
 
 def test_a_photo_keeps_the_folders_that_are_below_the_current_one(
