@@ -41,6 +41,8 @@ def test_what_a_redrive_that_is_killed_leaves_the_next_one_does(
     stack = configured.stack
     bodies = {f"killed/{key}": body for key, body in draw_pictures(12, seed=8).items()}
     client = configured.client("lambda")
+    # What other tests uploaded would fail as well.
+    await_idle(stack, 60)
     reserved = client.get_function_concurrency(FunctionName=stack.function_name)["ReservedConcurrentExecutions"]
     client.put_function_concurrency(FunctionName=stack.function_name, ReservedConcurrentExecutions=0)
     upload(stack, bodies)
