@@ -189,7 +189,7 @@ variable "tags" {
 
 variable "trigger" {
   type        = string
-  description = "What notifies the function of uploads. \"s3\": the bucket's notification configuration, of which a bucket has only one. \"eventbridge\": a rule that this module creates, for a bucket that sends its events to EventBridge. \"both\": the step between when you change from one to the other, so that no upload is missed."
+  description = "The source of upload events. \"s3\": the bucket's notification configuration; a bucket has only one. \"eventbridge\": a rule that this module creates, for a bucket that sends its events to EventBridge. \"both\": the step between when you change from one to the other, so that no upload is missed."
   default     = "s3"
   nullable    = false
 }

@@ -22,7 +22,7 @@ class DecodingCost:
     """The cost of decoding and resizing on one core, measured with photos of the format's slower variant.
 
     Attributes:
-        pixel_bytes: Memory that the decoder holds beside its image, for each source pixel.
+        pixel_bytes: The decoder's own memory for each source pixel; the image is not included.
         pixel_nanoseconds: Time for each source pixel.
         frame_nanoseconds: Time for each frame, beside its pixels.
 
@@ -38,7 +38,7 @@ class EncodingCost:
     """The cost of encoding and proving on one core, measured with photos.
 
     Attributes:
-        pixel_bytes: Memory that the encoder holds beside its image, for each output pixel of a frame.
+        pixel_bytes: The encoder's own memory for each output pixel of a frame; the image is not included.
         pixel_nanoseconds: Time for each output pixel.
         frame_nanoseconds: Time for each frame, beside its pixels.
         frames_at_once: The most frames of an animation that the encoder holds at once.
@@ -262,7 +262,7 @@ class Job:
     """One output to be encoded.
 
     Attributes:
-        frames: In modes that the format holds, and as many as it can show.
+        frames: The frames that the format can show, converted to its modes.
         format: Pillow's name of the format to write.
         kept: The encoder's options for the metadata that is kept.
 
@@ -279,18 +279,13 @@ class Job:
         return [frame.image for frame in self.frames]
 
     @property
-    def is_reencoded(self) -> bool:
-        """Whether the output has the source's format."""
-        return self.format == self.picture.format
-
-    @property
     def colour(self) -> Options:
         """The options that every format with colour profiles and metadata takes."""
         return {"icc_profile": self.frames[0].icc, "dpi": self.frames[0].resolution, **self.kept}
 
     def grows(self, body: bytes) -> bool:
         """Whether ``body`` is larger than a source of the same format."""
-        return self.is_reencoded and len(body) > len(self.picture.header.source)
+        return self.format == self.picture.format and len(body) > len(self.picture.header.source)
 
 
 @dataclass(frozen=True)

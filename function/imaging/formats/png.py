@@ -20,7 +20,7 @@ from imaging.records import DecodingCost, Encoder, EncodingCost, Format, Frame, 
 from imaging.saving import count_plays, save, save_smallest
 
 CHUNK_NANOSECONDS = 15_000
-"""The time to open a PNG, for each chunk."""
+"""Pillow takes this long to open each chunk."""
 
 FIRST_ROWS = 64
 """The top rows that the proof decodes of a PNG at least twice as high: its stream can only be decoded from the start.

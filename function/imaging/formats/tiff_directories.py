@@ -93,7 +93,7 @@ MAX_TAGS = 100 * MAX_PAGES
 """The most tags of all pages, whose directories may overlap. Few pages have more than 40."""
 
 ENTRY_NANOSECONDS, TAG_NANOSECONDS, NUMBER_NANOSECONDS = 15_000, 2, 400
-"""The time to read tags: for each tag, for each byte of strings, and for each byte of numbers."""
+"""Pillow takes this long to read each tag, each byte of strings, and each byte of numbers."""
 
 PLAIN = frozenset({1, 2, 7})
 """The field types whose values Pillow keeps as one string: bytes, text and undefined."""
