@@ -35,26 +35,26 @@ def picture(width: int = 320, height: int = 240, mode: str = "RGB") -> Image.Ima
     return Image.fromarray(np.uint8(255 * pixels)).convert(mode)
 
 
-def encoded(image: Image.Image, image_format: str = "JPEG", **options: Any) -> bytes:
+def encode(image: Image.Image, image_format: str = "JPEG", **options: Any) -> bytes:
     """Return ``image`` as bytes of ``image_format``; the options are Pillow's."""
     target = io.BytesIO()
     image.save(target, image_format, **options)
     return target.getvalue()
 
 
-def turned(shown: Image.Image, orientation: int, image_format: str, **options: Any) -> bytes:
+def encode_oriented(shown: Image.Image, orientation: int, image_format: str, **options: Any) -> bytes:
     """Return the upright picture ``shown`` as bytes, stored with an EXIF orientation; the options are Pillow's."""
     stored = shown
     for turn in STORED.get(orientation, []):
         stored = stored.transpose(turn)
     exif = Image.Exif()
     exif[0x0112] = orientation
-    return encoded(stored, image_format, exif=exif, **options)
+    return encode(stored, image_format, exif=exif, **options)
 
 
-def greedy() -> bytes:
+def lzma_bomb() -> bytes:
     """Return a small TIFF whose LZMA stream declares a dictionary of 2 GiB, which the prediction can't see."""
-    source = bytearray(encoded(picture(), "TIFF", compression="lzma"))
+    source = bytearray(encode(picture(), "TIFF", compression="lzma"))
     block = source.index(b"\xfd7zXZ\0") + 12
     end = block + 4 * (source[block] + 1)
     # https://tukaani.org/xz/xz-file-format.txt, 3.1 and 5.3.1: the size follows the filter's ID and length.
@@ -68,7 +68,7 @@ def segment(marker: int, data: bytes = b"") -> bytes:
     return bytes([0xFF, marker]) + (2 + len(data)).to_bytes(2, "big") + data
 
 
-def decoded(body: bytes) -> Image.Image:
+def load(body: bytes) -> Image.Image:
     """Return the image in ``body``, fully read."""
     image = Image.open(io.BytesIO(body))
     image.load()

@@ -16,7 +16,7 @@ from moto import mock_aws
 
 from aws.reconcile import Reconciler
 from errors import IncompleteError
-from tests.images import encoded, picture
+from tests.images import encode, picture
 from tests.unit.conftest import ENVIRONMENT
 from tests.unit.test_reconcile import BrokenBody, before_next, spoil_once
 
@@ -102,7 +102,7 @@ def _run_every_outcome(patch: pytest.MonkeyPatch) -> None:
         record = {"eventVersion": "2.1", "eventSource": "aws:s3", "s3": about, **more}
         handler.lambda_handler({"Records": [record]}, _Context())
 
-    photo = encoded(picture(1000, 750))
+    photo = encode(picture(1000, 750))
     upload("written.jpg", photo, Metadata={"large": "x" * 1990})
     tell("written.jpg")
     upload("changed.jpg", photo)

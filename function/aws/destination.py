@@ -13,12 +13,14 @@ from botocore.exceptions import ClientError
 
 from aws.source import Identity
 from errors import Reason, RejectedError
-from imaging.render import Output
 from renditions import MetadataPolicy, Rendition
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
+
+    # Importing it loads Pillow, which the operators' tasks do without.
+    from imaging.render import Output
 
 MAX_KEY_BYTES = 1024
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
@@ -72,7 +74,7 @@ class Destination:
         )
 
     def put(
-        self, keys: Sequence[str], outputs: Sequence[Output], source: "GetObjectOutputTypeDef", identity: Identity
+        self, keys: Sequence[str], outputs: "Sequence[Output]", source: "GetObjectOutputTypeDef", identity: Identity
     ) -> None:
         """Write the outputs of one source."""
         for key, rendition, output in zip(keys, self.renditions, outputs, strict=True):

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser import axe
 from tests.conftest import missing
-from tests.images import encoded, picture
+from tests.images import encode, picture
 from tools.common.cli import save
 from tools.common.errors import ToolError
 from tools.preview import run
@@ -52,10 +52,10 @@ def preview(tmp_path_factory: pytest.TempPathFactory) -> Path:
     frames = [picture(200, 150).rotate(turn) for turn in (0, 45, 90)]
     animation: dict[str, Any] = {"save_all": True, "append_images": frames[1:], "duration": 100, "loop": 0}
     files = {
-        "photo.jpg": encoded(noisy, quality=95),
-        HOSTILE: encoded(picture(300, 200, "LA"), "PNG"),
-        "moving.gif": encoded(frames[0], "GIF", **animation),
-        "paper.tiff": encoded(picture(200, 300), "TIFF"),
+        "photo.jpg": encode(noisy, quality=95),
+        HOSTILE: encode(picture(300, 200, "LA"), "PNG"),
+        "moving.gif": encode(frames[0], "GIF", **animation),
+        "paper.tiff": encode(picture(200, 300), "TIFF"),
         "notes.txt": b"text",
     }
     for name, body in files.items():

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests import gifs
-from tests.images import encoded
+from tests.images import encode
 from tests.judges.chromium import Animation, Chromium
 from tests.pngs import chunk
 from tests.unit import test_animation as animations
@@ -74,7 +74,7 @@ def test_an_apng_shows_what_its_source_shows(chromium: Chromium, kind: int, dept
 def test_a_gif_with_a_palette_of_greys_keeps_its_transparency(chromium: Chromium) -> None:
     ramp = Image.frombytes("L", (16, 16), bytes(range(256)))
     for transparent in (0, 128, 255):
-        source = encoded(ramp, "GIF", transparency=transparent)
+        source = encode(ramp, "GIF", transparency=transparent)
         assert source[13:19] == bytes([0, 0, 0, 1, 1, 1])
         wanted, got = chromium.still(source), chromium.still(output_body(source, scale=1))
         assert (wanted.pixels[..., 3] == 0).sum() == 1

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import ImageCms
 
 from imaging.formats import bmp_header
-from tests.images import decoded, encoded, picture
+from tests.images import encode, load, picture
 from tests.judges.chromium import Chromium
 from tests.unit.rendering import output_body
 
@@ -82,7 +82,7 @@ def test_a_profile_is_applied_and_kept(chromium: Chromium) -> None:
         source = bitmap(name, bmp_header.V5, bmp_header.MASKED, profile=profile, colours=space)
         assert compare(chromium, source) == ""
         assert output_body(source, scale=1).endswith(profile) is (space == bmp_header.EMBEDDED)
-    few = bmp_header.add_v5_header(encoded(picture().quantize(16), "BMP"), profile, has_alpha=False)
+    few = bmp_header.add_v5_header(encode(picture().quantize(16), "BMP"), profile, has_alpha=False)
     assert compare(chromium, few) == ""
     body = output_body(few)
-    assert (decoded(body).mode, body[-len(profile) :]) == ("P", profile)
+    assert (load(body).mode, body[-len(profile) :]) == ("P", profile)

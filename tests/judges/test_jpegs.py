@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from tests.images import encoded, picture, segment
+from tests.images import encode, picture, segment
 from tests.judges import libvips
 from tests.judges.chromium import Chromium
 from tests.unit.rendering import output_body
@@ -37,7 +37,7 @@ def check(chromium: Chromium, source: bytes, shown_as: bytes | None = None) -> N
     ids=repr,
 )
 def test_every_coding_of_every_mode_is_read(chromium: Chromium, mode: str, options: dict[str, Any]) -> None:
-    check(chromium, encoded(picture(*SIZE, mode), quality=90, **options))
+    check(chromium, encode(picture(*SIZE, mode), quality=90, **options))
 
 
 @pytest.mark.parametrize("subsampling", ["444", "422", "420", "440", "411"])
@@ -47,8 +47,8 @@ def test_every_subsampling_is_read(chromium: Chromium, subsampling: str) -> None
 
 @pytest.mark.parametrize("subsampling", ["444", "420"])
 def test_rgb_that_is_stored_without_conversion_is_read(chromium: Chromium, subsampling: str) -> None:
-    check(chromium, encoded(picture(*SIZE), keep_rgb=True))
-    stored = encoded(picture(*SIZE), subsampling=f"4:{subsampling[1]}:{subsampling[2]}")
+    check(chromium, encode(picture(*SIZE), keep_rgb=True))
+    stored = encode(picture(*SIZE), subsampling=f"4:{subsampling[1]}:{subsampling[2]}")
     adobe = segment(0xEE, b"Adobe\0\x64\0\0\0\0\0")
     # The marker declares the stored numbers as red, green and blue.
     check(chromium, stored[:2] + adobe + stored[2:])
@@ -56,13 +56,13 @@ def test_rgb_that_is_stored_without_conversion_is_read(chromium: Chromium, subsa
 
 @pytest.mark.parametrize("transform", [0, 2])
 def test_cmyk_is_converted_as_its_marker_declares(chromium: Chromium, transform: int) -> None:
-    stored = encoded(picture(*SIZE, "CMYK"), quality=90)
+    stored = encode(picture(*SIZE, "CMYK"), quality=90)
     offset = stored.index(b"Adobe") + 11
     check(chromium, stored[:offset] + bytes([transform]) + stored[offset + 1 :])
 
 
 def test_tables_of_16_bits_are_read(chromium: Chromium) -> None:
-    stored = encoded(picture(*SIZE), quality=90)
+    stored = encode(picture(*SIZE), quality=90)
     offset = stored.index(b"\xff\xdb")
     length = int.from_bytes(stored[offset + 2 : offset + 4], "big")
     table = stored[offset + 5 : offset + 2 + length]
@@ -86,14 +86,14 @@ def test_a_profile_is_applied_however_often_it_is_stored(chromium: Chromium, tim
     # The profile exchanges green and blue.
     swapped = PROFILE.replace(b"gXYZ", b"\0tmp").replace(b"bXYZ", b"gXYZ").replace(b"\0tmp", b"bXYZ")
     part = segment(0xE2, b"ICC_PROFILE\0\1\1" + swapped)
-    stored = encoded(picture(*SIZE), quality=90)
+    stored = encode(picture(*SIZE), quality=90)
     plain, profiled = (chromium.still(body) for body in (stored, stored[:2] + part * times + stored[2:]))
     assert np.abs(plain.pixels.astype(int) - profiled.pixels).mean() > 30
     check(chromium, stored[:2] + part * times + stored[2:])
 
 
 def test_truncated_segments_are_ignored(chromium: Chromium) -> None:
-    stored = encoded(picture(*SIZE), quality=90)
+    stored = encode(picture(*SIZE), quality=90)
     truncated = [
         (0xE0, b"JFIF\0\1"),
         (0xE2, b"ICC_PROFILE\0\1"),
@@ -106,7 +106,7 @@ def test_truncated_segments_are_ignored(chromium: Chromium) -> None:
 @pytest.mark.parametrize("cut", [1, 2])
 @pytest.mark.parametrize("is_progressive", [False, True])
 def test_a_missing_end_marker_changes_nothing(chromium: Chromium, is_progressive: bool, cut: int) -> None:
-    whole = encoded(picture(*SIZE), progressive=is_progressive)
+    whole = encode(picture(*SIZE), progressive=is_progressive)
     # Compare with the whole file: without the marker, Chromium may not show the last rows.
     check(chromium, whole[:-cut], shown_as=whole)
 

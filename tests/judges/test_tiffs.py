@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 
 from errors import Reason, RejectedError
 from tests import tiffs
-from tests.images import encoded, picture
+from tests.images import encode, picture
 from tests.judges import libvips
 from tests.tiffs import FLOAT, PREDICTABLE, SIGNED, UNSIGNED, Kind, Samples, tiff
 from tests.unit.rendering import output_body, output_image, rejection, render_one
@@ -247,7 +247,7 @@ def test_extreme_values_that_mark_missing_data_stay_in_range(mode: str) -> None:
     kind, mark, number = MARKED[mode]
     values = np.where(np.random.default_rng(1).random((64, 64)) < 0.5, mark, number).astype(kind)
     values[:, :32] = number
-    source = encoded(Image.fromarray(values), "TIFF")
+    source = encode(Image.fromarray(values), "TIFF")
     for size in ({"scale": 0.5}, {"width": 7}, {"width": 60}):
         seen = libvips.pixels(output_body(source, **size))
         assert seen.min() >= mark
@@ -320,13 +320,13 @@ def test_a_rejection_lists_only_properties_of_the_page() -> None:
 
 
 def test_averages_of_large_samples_do_not_overflow() -> None:
-    source = encoded(Image.new("I", (640, 640), 1 << 28), "TIFF")
+    source = encode(Image.new("I", (640, 640), 1 << 28), "TIFF")
     assert libvips.pixels(output_body(source, width=1)).item() == 1 << 28
 
 
 def test_decoding_writes_nothing_to_stdout_or_stderr(capfd: pytest.CaptureFixture[str]) -> None:
     kind = Kind(8, tiffs.RGB, compression=tiffs.WEBP)
     rejection(tiff(samples(kind), kind))
-    photo = encoded(picture(), "TIFF", compression="tiff_lzw", tiffinfo={65000: "unknown"})
+    photo = encode(picture(), "TIFF", compression="tiff_lzw", tiffinfo={65000: "unknown"})
     rejection(photo.replace(photo[2000:4000], bytes(2000)))
     assert capfd.readouterr() == ("", "")

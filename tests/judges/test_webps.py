@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.images import encoded, picture
+from tests.images import encode, picture
 from tests.judges.chromium import Chromium
 from tests.unit.rendering import output_body
 
@@ -27,7 +27,7 @@ def test_a_still_shows_what_its_source_shows(chromium: Chromium, mode: str, opti
     image = picture(*SIZE, mode)
     if mode in {"RGBA", "LA"}:
         image.putalpha(picture(*SIZE, "L"))
-    source = encoded(image, "WEBP", **options)
+    source = encode(image, "WEBP", **options)
     wanted = chromium.still(source)
     whole, half = (chromium.still(output_body(source, scale=scale)) for scale in (1, 0.5))
     # Colours count in proportion to their alpha.
@@ -44,7 +44,7 @@ def test_every_frame_shows_what_its_source_shows(chromium: Chromium, options: di
     frames = [picture(*SIZE, "RGBA").rotate(turn) for turn in (0, 90, 180, 270)]
     for number, frame in enumerate(frames):
         frame.paste((0, 0, 0, 0), (16 * number, 16, 16 * number + 32, 64))
-    source = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:], duration=100, **options)
+    source = encode(frames[0], "WEBP", save_all=True, append_images=frames[1:], duration=100, **options)
     bodies = source, output_body(source, scale=1)
     wanted, got = (chromium.animation(body, "image/webp").frames for body in bodies)
     for one, other in zip(wanted, got, strict=True):

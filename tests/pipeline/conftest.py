@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests import faults
-from tests.images import decoded
+from tests.images import load
 from tests.pipeline.console import Console
 from tools.common import local_stack
 from tools.common.cli import say
@@ -145,7 +145,7 @@ class Pipeline:
 
     def image(self, key: str) -> Any:
         """Await the output of the source ``key`` and decode it."""
-        return decoded(self.output(key)["Bytes"])
+        return load(self.output(key)["Bytes"])
 
     def failures(self) -> list[dict[str, Any]]:
         """Wait up to a second for messages in the failure queue; the next look sees them again."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.images import encoded, picture
+from tests.images import encode, picture
 from tests.pipeline.conftest import Pipeline
 from tools.imaging.pictures import Upload
 from tools.local import demo
@@ -16,8 +16,8 @@ from tools.local.stack import RENDITION
 @pytest.fixture(scope="module")
 def results(pipeline: Pipeline) -> list[demo.Result]:
     uploads = [
-        Upload("demo/photo.jpg", encoded(picture())),
-        Upload("demo/still.png", encoded(picture(64, 48), "PNG")),
+        Upload("demo/photo.jpg", encode(picture())),
+        Upload("demo/still.png", encode(picture(64, 48), "PNG")),
         Upload("demo/notes.jpg", b"text"),
     ]
     made = demo.run_through(pipeline.stack, uploads, lambda _: None)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.images import encoded, picture
+from tests.images import encode, picture
 from tests.pipeline.conftest import Pipeline
 from tests.pipeline.console import Console, Told
 from tests.uploads import await_idle, draw_pictures, find_outcomes, upload
@@ -85,7 +85,7 @@ def test_what_is_broken_throttled_to_death_and_stale_is_named_and_mended(pipelin
 
 def test_of_records_only_those_that_are_meant_are_sent(pipeline: Pipeline, console: Console) -> None:
     for key in ("choice/a/notes.txt", "choice/b/notes.txt", "choice/b/cut.jpg"):
-        pipeline.upload(key, encoded(picture())[:-90] if key.endswith("jpg") else b"a text file")
+        pipeline.upload(key, encode(picture())[:-90] if key.endswith("jpg") else b"a text file")
     await_idle(pipeline.stack, 60)
     told = console("redrive", prefix="choice/b/", reason="not_an_image", yes=True)
     assert told.sum == {"sent": {"rejected": 1, "failed": 0}, "left": 3, "elsewhere": 0}
@@ -106,7 +106,7 @@ def test_an_event_that_fails_again_stays(pipeline: Pipeline, console: Console) -
 
 
 def test_what_eventbridge_could_not_deliver_is_sent_from_its_own_queue(pipeline: Pipeline, console: Console) -> None:
-    pipeline.upload("undelivered/cake.jpg", encoded(picture()))
+    pipeline.upload("undelivered/cake.jpg", encode(picture()))
     await_idle(pipeline.stack, 60)
     pipeline.remove_outputs("undelivered/cake.jpg")
     sqs, stack = pipeline.client("sqs"), pipeline.stack
@@ -127,13 +127,13 @@ def test_what_was_there_before_is_resized_after_an_estimate_and_below_a_cap(
 ) -> None:
     keys = {f"before/{number} é+.jpg" for number in range(12)}
     for key in keys:
-        pipeline.upload(key, encoded(picture(300, 200)))
+        pipeline.upload(key, encode(picture(300, 200)))
     await_idle(pipeline.stack, 60)
     pipeline.remove_outputs(*keys)
 
     told = console("backfill", prefix="before/")
     assert (told.code, told.sum["objects"], told.sum["done"]) == (0, 12, False)
-    assert told.sum["bytes"] == 12 * len(encoded(picture(300, 200)))
+    assert told.sum["bytes"] == 12 * len(encode(picture(300, 200)))
     assert not any(key.startswith("before/") for key in pipeline.keys(pipeline.stack.destination_bucket))
     told = console("backfill", prefix="before/", max_objects=11, yes=True)
     assert (told.code, told.error) == (
@@ -173,7 +173,7 @@ def test_without_a_permission_the_statement_that_is_needed_is_named(
     # Without the permission to show it again, a sample hides what it has seen.
     monkeypatch.setattr(failure_queue, "SAMPLE_SECONDS", 2)
     deployment, user = find(Target(local=True)), User(pipeline)
-    pipeline.upload("permitted/picture.jpg", encoded(picture()))
+    pipeline.upload("permitted/picture.jpg", encode(picture()))
     pipeline.upload("permitted/notes.txt", b"a text file")
     await_idle(pipeline.stack, 60)
     monkeypatch.setattr(local_stack, "STACK_FILE", tmp_path / "stack.json")

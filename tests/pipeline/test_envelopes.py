@@ -10,7 +10,7 @@ from urllib.parse import quote_plus
 import pytest
 
 from tests.faults import Fault, inject, release
-from tests.images import encoded, picture
+from tests.images import encode, picture
 from tests.pipeline.conftest import Pipeline, awaited
 from tools.common.paths import EVENTS
 from tools.local.stack import RENDITION
@@ -109,10 +109,10 @@ def rejections(pipeline: Pipeline, key: str) -> int:
 def uploaded(pipeline: Pipeline) -> Pipeline:
     """The pipeline, with all objects uploaded at once, and with the outputs that they can have."""
     for key in (FINE, FAILING, TO_QUEUE, TO_TOPIC):
-        pipeline.upload(key, encoded(picture()))
+        pipeline.upload(key, encode(picture()))
     pipeline.upload(NO_IMAGE, b"a text file")
     for key, size in SIZES.items():
-        pipeline.upload(key, encoded(picture(*size)))
+        pipeline.upload(key, encode(picture(*size)))
     for key in (FINE, FAILING, TO_QUEUE, TO_TOPIC, *SIZES):
         pipeline.output(key)
     pipeline.failure(NO_IMAGE)
@@ -181,8 +181,8 @@ def test_each_task_of_a_job_has_its_own_result(uploaded: Pipeline) -> None:
 
 def test_records_that_are_sent_back_do_the_work(pipeline: Pipeline) -> None:
     with unreadable(pipeline, HOPELESS):
-        pipeline.upload(HOPELESS, encoded(picture()))
-        pipeline.upload(ARCHIVED, encoded(picture()), StorageClass="GLACIER")
+        pipeline.upload(HOPELESS, encode(picture()))
+        pipeline.upload(ARCHIVED, encode(picture()), StorageClass="GLACIER")
         rejection, failure = pipeline.failure(ARCHIVED), pipeline.failure(HOPELESS)
     assert (rejection["reason"], failure["responsePayload"]["errorType"]) == ("archived", "IncompleteError")
     restore = {"Days": 1, "GlacierJobParameters": {"Tier": "Expedited"}}

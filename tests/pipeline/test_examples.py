@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.images import UPRIGHT_CORNERS, corners, decoded, encoded, picture
+from tests.images import UPRIGHT_CORNERS, corners, encode, load, picture
 from tests.pipeline.conftest import awaited
 from tools.build import Package, Target, build
 from tools.common.errors import ToolError
@@ -53,7 +53,7 @@ class Example:
                 found = s3.get_object(Bucket=bucket, Key=key)
             except s3.exceptions.NoSuchKey:
                 return None
-            return {**found, "Image": decoded(found["Body"].read())}
+            return {**found, "Image": load(found["Body"].read())}
 
         return awaited(ask, f"{key} in {bucket}")
 
@@ -156,7 +156,7 @@ def empty(aws: LocalAws, bucket: str) -> None:
 
 def test_complete(examples: Examples) -> None:
     example = examples["complete"]
-    example.upload("complete-in", "photos/a cake.jpg", encoded(picture()))
+    example.upload("complete-in", "photos/a cake.jpg", encode(picture()))
     half = example.output("complete-out", "half/photos/a cake.jpg")
     assert (half["CacheControl"], half["StorageClass"], half["ServerSideEncryption"]) == (
         "max-age=86400",
@@ -166,9 +166,9 @@ def test_complete(examples: Examples) -> None:
     assert corners(half["Image"]) == UPRIGHT_CORNERS
     assert example.output("complete-out", "tile/photos/a cake.jpg.jpg")["Image"].size == (64, 64)
     # Filtered out: S3 tells EventBridge of them, which has no rule for them.
-    example.upload("complete-in", "photos/a cake.png", encoded(picture(), "PNG"))
-    example.upload("complete-in", "other/cake.jpg", encoded(picture()))
-    example.upload("complete-in", "logos/logo.png", encoded(picture(), "PNG"))
+    example.upload("complete-in", "photos/a cake.png", encode(picture(), "PNG"))
+    example.upload("complete-in", "other/cake.jpg", encode(picture()))
+    example.upload("complete-in", "logos/logo.png", encode(picture(), "PNG"))
     example.output("complete-out", "half/logos/logo.png")
     assert {key.partition("/")[2] for key in example.keys("complete-out")} == {
         "photos/a cake.jpg",
@@ -181,7 +181,7 @@ def test_complete(examples: Examples) -> None:
 def test_existing_buckets(examples: Examples) -> None:
     example = examples["existing-buckets"]
     for key in ("photos/a.png", "elsewhere/a.jpg", "photos/party/a.JPG"):
-        example.upload("existing-buckets-uploads", key, encoded(picture()))
+        example.upload("existing-buckets-uploads", key, encode(picture()))
     example.output("existing-buckets-assets", "images/photos/party/resized-a.JPG")
     assert len(example.keys("existing-buckets-assets")) == 1
     # The notification that was there before still does what it did.
@@ -195,13 +195,13 @@ def test_existing_buckets(examples: Examples) -> None:
 def test_eventbridge(examples: Examples) -> None:
     example = examples["eventbridge"]
     for key in ("photos/cake.png", "photos/cake.jpg"):
-        example.upload("eventbridge-uploads", key, encoded(picture()))
+        example.upload("eventbridge-uploads", key, encode(picture()))
     assert example.output("eventbridge-assets", "photos/resized-cake.jpg")["Image"].size == (160, 120)
     assert "photos/resized-cake.png" not in example.keys("eventbridge-assets")
     # What EventBridge may not deliver is not lost.
     function = example["function_name"]
     example.aws.client("lambda").remove_permission(FunctionName=function, StatementId="EventBridgeMayInvoke")
-    example.upload("eventbridge-uploads", "logos/lost.png", encoded(picture(), "PNG"))
+    example.upload("eventbridge-uploads", "logos/lost.png", encode(picture(), "PNG"))
     undelivered = example.message(example["undelivered_queue_url"])
     example.terraform.run("apply", "-auto-approve", "-input=false")
     example.aws.client("lambda").invoke(FunctionName=function, Payload=json.dumps(undelivered))
@@ -210,17 +210,17 @@ def test_eventbridge(examples: Examples) -> None:
 
 def test_single_bucket(examples: Examples) -> None:
     example = examples["single-bucket"]
-    example.upload("single-bucket", "uploads/a/cake.jpg", encoded(picture()))
+    example.upload("single-bucket", "uploads/a/cake.jpg", encode(picture()))
     example.output("single-bucket", "resized/uploads/a/resized-cake.jpg")
     # That output was an upload too, and this one comes after it: had it been resized, it would be there.
-    example.upload("single-bucket", "uploads/b.jpg", encoded(picture()))
+    example.upload("single-bucket", "uploads/b.jpg", encode(picture()))
     example.output("single-bucket", "resized/uploads/resized-b.jpg")
     assert len(example.keys("single-bucket")) == 4
 
 
 def test_many_renditions(examples: Examples) -> None:
     example = examples["many-renditions"]
-    example.upload("many-renditions-in", "cake.jpg", encoded(picture(1000, 500)))
+    example.upload("many-renditions-in", "cake.jpg", encode(picture(1000, 500)))
     sizes = {
         key: example.output("many-renditions-out", key)["Image"].size
         for key in ("large/cake.jpg.avif", "medium/cake.jpg.webp", "tile/cake.jpg.webp", "print/cake.jpg")
@@ -246,7 +246,7 @@ def test_a_package_in_s3_is_updated_and_must_be_the_one_that_was_meant(examples:
 
 def test_kms(examples: Examples) -> None:
     example = examples["kms"]
-    example.upload("kms-in", "cake.jpg", encoded(picture()))
+    example.upload("kms-in", "cake.jpg", encode(picture()))
     output = example.output("kms-out", "resized-cake.jpg")
     source = example.aws.client("s3").head_object(Bucket="kms-in", Key="cake.jpg")
     assert output["ServerSideEncryption"] == source["ServerSideEncryption"] == "aws:kms"
@@ -265,7 +265,7 @@ def test_a_name_that_is_taken_harms_nobody(examples: Examples, tmp_path: Path) -
         second.run("apply", "-auto-approve", "-input=false")
     assert "Destroy complete!" in second.run("destroy", "-auto-approve")
     # Neither its queues nor its rule were handed to the second, to be destroyed with it.
-    first.upload("eventbridge-uploads", "photos/still.jpg", encoded(picture()))
+    first.upload("eventbridge-uploads", "photos/still.jpg", encode(picture()))
     first.output("eventbridge-assets", "photos/resized-still.jpg")
 
 

@@ -11,7 +11,7 @@ import pytest
 import urllib3
 
 from tests.faults import Fault, inject, release
-from tests.images import decoded, encoded, greedy, picture
+from tests.images import encode, load, lzma_bomb, picture
 from tests.pipeline.conftest import Pipeline
 from tools.local.invocation import log_events
 from tools.local.stack import RENDITION
@@ -57,7 +57,7 @@ KEYS = {
 WIDTHS = {key: 2 * (20 + number) for number, key in enumerate(KEYS.values())}
 """Each key's image has its own, so that another's is seen."""
 
-IMAGE = encoded(picture())
+IMAGE = encode(picture())
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ OPTIONS: dict[str, tuple[bytes, dict[str, Any]]] = {
 def uploaded(pipeline: Pipeline) -> Iterator[Pipeline]:
     """The pipeline, with all of these uploaded at once."""
     for key, width in WIDTHS.items():
-        pipeline.upload(key, encoded(picture(width, 40)))
+        pipeline.upload(key, encode(picture(width, 40)))
     for key, (body, options) in OPTIONS.items():
         pipeline.upload(key, body, **options)
     yield pipeline
@@ -134,7 +134,7 @@ def test_what_can_have_no_output_is_recorded(pipeline: Pipeline, name: str) -> N
 def test_what_is_stored_or_labelled_as_gzip_becomes_a_plain_image(uploaded: Pipeline, key: str) -> None:
     output = uploaded.output(key)
     assert (output["ContentType"], output.get("ContentEncoding")) == ("image/jpeg", None)
-    assert decoded(output["Bytes"]).size == (160, 120)
+    assert load(output["Bytes"]).size == (160, 120)
 
 
 def test_what_is_archived_but_at_hand_is_read(uploaded: Pipeline) -> None:
@@ -148,7 +148,7 @@ def test_a_folder_is_no_object_even_with_an_image_in_it(uploaded: Pipeline) -> N
 
 def test_metadata_that_leaves_no_room_for_ours_is_dropped(uploaded: Pipeline) -> None:
     output = uploaded.output("much-metadata.jpg")
-    assert decoded(output["Bytes"]).size == (160, 120)
+    assert load(output["Bytes"]).size == (160, 120)
     assert "album" not in output["Metadata"]
     assert uploaded.log_line("metadata_dropped", "resized-much-metadata.jpg")["entries"] == ["album"]
 
@@ -160,15 +160,15 @@ def test_metadata_that_is_not_ascii_is_dropped(pipeline: Pipeline) -> None:
     response = urllib3.request("PUT", url, body=IMAGE, headers={"x-amz-meta-album": "fête".encode().decode("latin-1")})
     assert response.status == 200
     output = pipeline.output("metadata-é.jpg")
-    assert decoded(output["Bytes"]).size == (160, 120)
+    assert load(output["Bytes"]).size == (160, 120)
     assert "album" not in output["Metadata"]
     assert pipeline.log_line("metadata_dropped", "resized-metadata-é.jpg")["entries"] == ["album"]
 
 
 def test_memory_that_runs_out_is_a_rejection_and_harms_no_neighbour(pipeline: Pipeline) -> None:
     # Without the limit that the function sets for itself, this file would be an image.
-    assert decoded(greedy()).size == (320, 240)
-    pipeline.upload("greedy.tif", greedy())
+    assert load(lzma_bomb()).size == (320, 240)
+    pipeline.upload("greedy.tif", lzma_bomb())
     record = pipeline.failure("greedy.tif")
     assert (record["reason"], record["message"]) == ("too_large", "decoding ran out of memory: raise memory_size")
     pipeline.upload("neighbour.jpg", IMAGE)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.images import encoded, picture
+from tests.images import encode, picture
 from tests.pipeline.conftest import Pipeline, awaited
 from tools.common import local_stack
 from tools.local import stack as stacks
@@ -217,7 +217,7 @@ def is_logged(pipeline: Pipeline, log_group: str) -> bool:
 @pytest.fixture(scope="module")
 def ready(pipeline: Pipeline) -> Pipeline:
     """The pipeline, with an image and what is none."""
-    pipeline.upload(IMAGE, encoded(picture()))
+    pipeline.upload(IMAGE, encode(picture()))
     pipeline.upload(NO_IMAGE, b"a text file")
     pipeline.output(IMAGE)
     pipeline.failure(NO_IMAGE)
@@ -259,7 +259,7 @@ def neighbours(pipeline: Pipeline, names: dict[str, str]) -> Iterator[None]:
     buckets = [f"{names['source']}-2", f"{names['destination']}-2"]
     for bucket in buckets:
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": names["region"]})
-        s3.put_object(Bucket=bucket, Key=IMAGE, Body=encoded(picture()))
+        s3.put_object(Bucket=bucket, Key=IMAGE, Body=encode(picture()))
     url = sqs.create_queue(QueueName=f"{names['queue'].rpartition('/')[2]}-2")["QueueUrl"]
     logs.create_log_group(logGroupName=f"{names['log']}-2")
     trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}

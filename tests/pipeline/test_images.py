@@ -4,22 +4,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.images import corners, encoded, picture, turned
+from tests.images import corners, encode, encode_oriented, picture
 from tests.pipeline.conftest import Pipeline
 
 FRAMES = [picture().rotate(angle) for angle in (0, 90, 180)]
 KINDS = {
-    "turned.jpg": turned(picture(), 6, "JPEG"),
-    "cmyk.jpg": encoded(picture(mode="CMYK")),
-    "alpha.png": encoded(picture(mode="LA"), "PNG"),
-    "animated.gif": encoded(FRAMES[0], "GIF", save_all=True, append_images=FRAMES[1:], duration=100),
+    "turned.jpg": encode_oriented(picture(), 6, "JPEG"),
+    "cmyk.jpg": encode(picture(mode="CMYK")),
+    "alpha.png": encode(picture(mode="LA"), "PNG"),
+    "animated.gif": encode(FRAMES[0], "GIF", save_all=True, append_images=FRAMES[1:], duration=100),
 }
 """Images that the usual handler spoils."""
 
 
 def test_cake_jpg_becomes_resized_cake_jpg_at_half_size(pipeline: Pipeline) -> None:
     pipeline.upload(
-        "images/cake.jpg", encoded(picture(640, 480)), CacheControl="max-age=60", Metadata={"album": "party"}
+        "images/cake.jpg", encode(picture(640, 480)), CacheControl="max-age=60", Metadata={"album": "party"}
     )
     output = pipeline.output("images/cake.jpg")
     assert (output["ContentType"], output["CacheControl"]) == ("image/jpeg", "max-age=60")
@@ -44,7 +44,7 @@ def test_an_image_keeps_its_orientation_mode_and_frames(pipeline: Pipeline, name
 
 def test_a_multipart_upload_of_20_mb(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> None:
     noise = np.random.default_rng(1).integers(0, 256, (2400, 3000, 3), dtype=np.uint8)
-    body = encoded(Image.fromarray(noise), "PNG", compress_level=0)
+    body = encode(Image.fromarray(noise), "PNG", compress_level=0)
     assert len(body) > 20_000_000
     path = tmp_path_factory.mktemp("upload") / "large.png"
     path.write_bytes(body)
@@ -55,7 +55,7 @@ def test_a_multipart_upload_of_20_mb(pipeline: Pipeline, tmp_path_factory: pytes
 
 @pytest.mark.parametrize("key", ["a/b c+d%é.jpg", "three/folders deep/with spaces/cake.jpg", "no-extension"])
 def test_the_output_is_beside_its_name_whatever_the_key(pipeline: Pipeline, key: str) -> None:
-    pipeline.upload(key, encoded(picture()))
+    pipeline.upload(key, encode(picture()))
     assert pipeline.image(key).size == (160, 120)
 
 
@@ -63,9 +63,9 @@ def test_the_output_is_beside_its_name_whatever_the_key(pipeline: Pipeline, key:
     ("key", "body", "reason"),
     [
         ("notes.jpg", b"a text file", "not_an_image"),
-        ("truncated.jpg", encoded(picture(640, 480))[:5000], "corrupt"),
+        ("truncated.jpg", encode(picture(640, 480))[:5000], "corrupt"),
         ("empty.png", b"", "not_an_image"),
-        ("é" * 510, encoded(picture()), "key_too_long"),
+        ("é" * 510, encode(picture()), "key_too_long"),
     ],
 )
 def test_what_is_no_image_is_recorded_and_nothing_is_written(

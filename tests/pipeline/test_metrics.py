@@ -2,7 +2,7 @@
 
 import json
 
-from tests.images import encoded, picture
+from tests.images import encode, picture
 from tests.log_lines import COMMON
 from tests.pipeline.conftest import Pipeline
 from tests.terraform.cloudwatch import matches, select
@@ -10,7 +10,7 @@ from tests.unit.test_logs import read_messages
 
 
 def test_a_line_has_the_fields_that_are_documented_and_each_filter_finds_its_own(pipeline: Pipeline) -> None:
-    pipeline.upload("monitored.jpg", encoded(picture(1000, 750)))
+    pipeline.upload("monitored.jpg", encode(picture(1000, 750)))
     pipeline.upload("monitored.txt", b"no image")
     written, rejected = pipeline.log_line("written", "monitored.jpg"), pipeline.log_line("rejected", "monitored.txt")
     assert pipeline.failure("monitored.txt")["reason"] == "not_an_image"
@@ -26,7 +26,7 @@ def test_a_line_has_the_fields_that_are_documented_and_each_filter_finds_its_own
         ]
         for one in answer["metricFilters"]
     }
-    assert values["SourceBytes"] == [len(encoded(picture(1000, 750)))]
+    assert values["SourceBytes"] == [len(encode(picture(1000, 750)))]
     assert values["OutputBytes"] == [pipeline.output("monitored.jpg")["ContentLength"]]
     assert values["Megapixels"] == [0.75]
     assert {name: len(found) for name, found in values.items()} == {

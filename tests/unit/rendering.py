@@ -9,7 +9,7 @@ from errors import RejectedError
 from imaging.limits import Limits
 from imaging.render import Rendered, render
 from renditions import MetadataPolicy, Rendition
-from tests.images import decoded
+from tests.images import load
 
 LIMITS = Limits(1769 << 20)
 
@@ -27,7 +27,7 @@ def output_body(source: bytes, to: str | None = None, **options: Any) -> bytes:
 
 
 def output_image(source: bytes, to: str | None = None, **options: Any) -> Image.Image:
-    return decoded(output_body(source, to, **options))
+    return load(output_body(source, to, **options))
 
 
 def rejection(source: bytes, **options: Any) -> RejectedError:

@@ -13,7 +13,7 @@ from PIL import Image, ImageSequence
 from errors import Reason
 from imaging.formats import avif_boxes
 from tests import gifs
-from tests.images import UPRIGHT_CORNERS, corners, decoded, encoded, picture
+from tests.images import UPRIGHT_CORNERS, corners, encode, load, picture
 from tests.pngs import SIGNATURE, chunk
 from tests.unit.rendering import output_body, rejection
 
@@ -110,7 +110,7 @@ def webp(parts: Sequence[Part], *, loop: int = 0) -> bytes:
     body += b"ANIM" + struct.pack("<IIH", 6, 0, loop)
     for part in parts:
         left, top, width, height = part.box
-        still = encoded(Image.new("RGBA", (width, height), part.colour), "WEBP", lossless=True, exact=True)
+        still = encode(Image.new("RGBA", (width, height), part.colour), "WEBP", lossless=True, exact=True)
         # A still in RGBA is one VP8L chunk after the header of the file.
         data = still[still.index(b"VP8L") :]
         sides = b"".join(side.to_bytes(3, "little") for side in (left // 2, top // 2, width - 1, height - 1, 100))
@@ -250,8 +250,8 @@ def test_an_avif_keeps_the_number_of_plays(plays: int) -> None:
 
 
 def test_the_number_of_plays_of_any_avif_is_read() -> None:
-    still = encoded(picture(64, 64), "AVIF")
-    moving = encoded(picture(64, 64), "AVIF", save_all=True, append_images=[Image.new("RGB", (64, 64))])
+    still = encode(picture(64, 64), "AVIF")
+    moving = encode(picture(64, 64), "AVIF", save_all=True, append_images=[Image.new("RGB", (64, 64))])
     assert avif_boxes.read_plays(still) is None
     assert avif_boxes.read_plays(moving) == 0
     assert avif_boxes.read_plays(avif_boxes.set_plays(moving, 3)) == 3
@@ -328,8 +328,8 @@ def test_equal_consecutive_frames_keep_their_total_duration(make: type, to: str 
 def test_an_animation_that_becomes_a_still_keeps_its_alpha() -> None:
     frames = [Image.new("RGBA", (20, 20), VEIL) for _ in range(2)]
     frames[1].putpixel((0, 0), (1, 255, 0, 128))
-    source = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True, exact=True)
-    assert getattr(decoded(source), "n_frames", 1) == 2
+    source = encode(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True, exact=True)
+    assert getattr(load(source), "n_frames", 1) == 2
     assert near(shown(output_body(source, width=1)).colours, [(VEIL, VEIL)])
 
 
@@ -356,11 +356,11 @@ def test_only_the_main_picture_of_a_multi_picture_jpeg_is_kept_upright() -> None
     exif = Image.Exif()
     exif[0x0112] = 6
     others = [picture(60, 40), Image.new("RGB", (640, 480), "black")]
-    source = encoded(
+    source = encode(
         picture().transpose(Image.Transpose.ROTATE_90), "MPO", save_all=True, append_images=others, exif=exif
     )
     body = output_body(source)
-    image = decoded(body)
+    image = load(body)
     assert (image.format, image.size, corners(image)) == ("JPEG", (160, 120), UPRIGHT_CORNERS)
     assert b"MPF\0" not in body
 
@@ -370,7 +370,7 @@ def test_an_animated_avif_keeps_its_transparency(to: str | None) -> None:
     frames = [Image.new("RGBA", (64, 64), NOTHING) for _ in range(3)]
     for number, frame in enumerate(frames):
         frame.paste([RED, GREEN, BLUE][number], (32, 32, 64, 64))
-    source = encoded(frames[0], "AVIF", save_all=True, append_images=frames[1:], duration=[10, 20, 30], quality=95)
+    source = encode(frames[0], "AVIF", save_all=True, append_images=frames[1:], duration=[10, 20, 30], quality=95)
     made = shown(output_body(source, to))
     assert near(made.colours, [(NOTHING, RED), (NOTHING, GREEN), (NOTHING, BLUE)], LOSSY)
     assert made.durations == [10, 20, 30]

@@ -19,7 +19,7 @@ from aws.reconcile import Reconciler
 from aws.settings import Filter, Settings
 from imaging.limits import Limits
 from renditions import MetadataPolicy, Rendition, check_no_collisions
-from tests.images import encoded, picture
+from tests.images import encode, picture
 from tools.common.errors import ToolError
 from tools.common.paths import ROOT
 from tools.operations import audit as auditing
@@ -284,7 +284,7 @@ def test_findings_equal_a_comparison_of_two_dictionaries(
 
 # A deep audit
 
-PICTURE = encoded(picture(16, 12))
+PICTURE = encode(picture(16, 12))
 
 
 class Works:
@@ -325,7 +325,7 @@ def test_outputs_of_the_function_are_good(works: Works, deep: bool) -> None:
 
 
 def upload_again(works: Works) -> None:
-    works.upload("cake.jpg", body=encoded(picture(20, 16)))
+    works.upload("cake.jpg", body=encode(picture(20, 16)))
 
     def in_the_same_second(parsed: dict[str, Any], **_: object) -> None:
         for found in parsed.get("Contents", []):
@@ -343,7 +343,7 @@ def put_over(works: Works) -> None:
 
 
 def copy_over(works: Works) -> None:
-    works.upload("tart.jpg", body=encoded(picture(20, 16)))
+    works.upload("tart.jpg", body=encode(picture(20, 16)))
     works.resize("tart.jpg")
     source = {"Bucket": "resized", "Key": "resized-tart.jpg"}
     works.s3.copy_object(Bucket="resized", Key="resized-cake.jpg", CopySource=source)

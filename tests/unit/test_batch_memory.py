@@ -7,7 +7,7 @@ import sys
 import pytest
 from PIL import Image
 
-from tests.images import encoded, picture
+from tests.images import encode, picture
 from tests.unit.conftest import ENVIRONMENT
 from tools.benchmarks.peers import DEPLOYED
 from tools.common.paths import FUNCTION
@@ -93,13 +93,13 @@ print(measured(Storage(), "one", "other"), measured(Storage(), "bad", "after a b
 
 def padded() -> bytes:
     """A photo with a film behind it: many bytes, few pixels."""
-    return encoded(picture(16, 16)) + bytes(3_500_000)
+    return encode(picture(16, 16)) + bytes(3_500_000)
 
 
 def animation() -> bytes:
     """Few bytes, many pixels."""
     frames = [Image.new("RGB", (2000, 2000), colour) for colour in ("teal", "navy")]
-    return encoded(frames[0], "PNG", save_all=True, append_images=frames[1:], duration=50)
+    return encode(frames[0], "PNG", save_all=True, append_images=frames[1:], duration=50)
 
 
 @pytest.mark.parametrize(

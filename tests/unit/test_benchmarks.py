@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.images import encoded, picture
+from tests.images import encode, picture
 from tools.benchmarks import measure, peers, plot, report, run
 from tools.benchmarks.cold import Cold
 from tools.benchmarks.job import Job, Wanted
@@ -128,22 +128,22 @@ def test_the_reference_weights_colours_by_their_opacity() -> None:
 def test_outputs_are_judged_by_orientation_format_size_and_content() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    judge = Judge(encoded(picture(64, 48).transpose(Image.Transpose.ROTATE_90), exif=exif))
+    judge = Judge(encode(picture(64, 48).transpose(Image.Transpose.ROTATE_90), exif=exif))
     wanted = Wanted("JPEG", 32, 24)
-    good = judge.judge(encoded(picture(32, 24), quality=95), wanted)
+    good = judge.judge(encode(picture(32, 24), quality=95), wanted)
     assert not good.fault
     assert (good.psnr or 0) > 30
     assert (good.ssim or 0) > 0.95
-    assert judge.judge(encoded(picture(24, 32)), wanted).fault == "is 24 x 32, not 32 x 24"
-    assert judge.judge(encoded(picture(32, 24), "PNG"), wanted).fault == "is PNG"
-    assert judge.judge(encoded(Image.new("RGB", (32, 24))), wanted).fault == "does not show its source"
+    assert judge.judge(encode(picture(24, 32)), wanted).fault == "is 24 x 32, not 32 x 24"
+    assert judge.judge(encode(picture(32, 24), "PNG"), wanted).fault == "is PNG"
+    assert judge.judge(encode(Image.new("RGB", (32, 24))), wanted).fault == "does not show its source"
     assert judge.judge(b"nothing", wanted).fault.startswith("does not decode")
 
 
 def test_missing_frames_are_a_fault() -> None:
     frames = [picture(64, 48).rotate(90 * turn) for turn in range(4)]
-    judge = Judge(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]))
-    assert judge.judge(encoded(picture(32, 24), "GIF"), Wanted("GIF", 32, 24)).fault == "has 1 of 4 frames"
+    judge = Judge(encode(frames[0], "GIF", save_all=True, append_images=frames[1:]))
+    assert judge.judge(encode(picture(32, 24), "GIF"), Wanted("GIF", 32, 24)).fault == "has 1 of 4 frames"
 
 
 # --- a run
@@ -178,10 +178,10 @@ def test_every_contestant_runs_every_round_and_its_outputs_are_judged(found: Rep
 def test_the_worst_output_counts() -> None:
     (row,) = choose("jpeg-three", quick=False)
     row = replace(row, size=(64, 48))
-    judge = Judge(encoded(picture(64, 48)))
-    good, bad = (encoded(picture(32, 24), quality=quality) for quality in (95, 5))
-    last = encoded(picture(320, 240), "WEBP", quality=95)
-    small = encoded(picture(16, 12), quality=95)
+    judge = Judge(encode(picture(64, 48)))
+    good, bad = (encode(picture(32, 24), quality=quality) for quality in (95, 5))
+    last = encode(picture(320, 240), "WEBP", quality=95)
+    small = encode(picture(16, 12), quality=95)
     assert measure._worst_quality(judge, row, [bad, small, last]).psnr == judge.judge(bad, row.outputs[0]).psnr
     assert measure._worst_quality(judge, row, [good, b"", last]).fault.startswith("does not decode")
 

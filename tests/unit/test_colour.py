@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageCms, TiffImagePlugin
 
 from tests import pngs, tiffs
-from tests.images import corners, decoded, encoded, picture
+from tests.images import corners, encode, load, picture
 from tests.unit.rendering import output_body, output_image, render_one
 
 Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
@@ -68,7 +68,7 @@ def halves(left: Sequence[float], right: Sequence[float], kind: str) -> Array:
 
 @pytest.mark.parametrize("to", FORMATS[1:])
 def test_cmyk_is_converted_with_its_profile(to: str) -> None:
-    source = encoded(Image.new("CMYK", (64, 64), (255, 0, 0, 0)), "TIFF", icc_profile=cmyk_profile())
+    source = encode(Image.new("CMYK", (64, 64), (255, 0, 0, 0)), "TIFF", icc_profile=cmyk_profile())
     image = output_image(source, to)
     assert near(image, (16, 16), (255, 0, 255), 12)
     assert "icc_profile" not in image.info
@@ -77,7 +77,7 @@ def test_cmyk_is_converted_with_its_profile(to: str) -> None:
 @pytest.mark.parametrize(("image_format", "to"), [("TIFF", None), ("JPEG", None), ("TIFF", "jpeg"), ("JPEG", "jpeg")])
 def test_cmyk_keeps_its_profile_in_a_format_that_holds_cmyk(image_format: str, to: str | None) -> None:
     profile = cmyk_profile()
-    image = output_image(encoded(Image.new("CMYK", (64, 64), (255, 0, 0, 0)), image_format, icc_profile=profile), to)
+    image = output_image(encode(Image.new("CMYK", (64, 64), (255, 0, 0, 0)), image_format, icc_profile=profile), to)
     assert (image.mode, image.info["icc_profile"]) == ("CMYK", profile)
     assert near(image, (16, 16), (0, 255, 255))
 
@@ -87,22 +87,22 @@ def test_ycck_is_decoded_and_inverted(to: str) -> None:
     # Transform 2 in APP14 declares YCCK: three channels of luma and chroma, and inverted inks.
     luma = Image.merge("CMYK", [*picture().convert("YCbCr").split(), Image.new("L", (320, 240), 255)])
     inverted = Image.frombytes("CMYK", luma.size, bytes(255 - level for level in luma.tobytes()))
-    source = bytearray(encoded(inverted, quality=95))
+    source = bytearray(encode(inverted, quality=95))
     marker = source.index(b"Adobe")
     assert source[marker + 11] == 0
     source[marker + 11] = 2
     # The expected corners come from the same decoder. They differ from the negative and from undecoded chroma.
-    want = corners(decoded(bytes(source)).convert("RGB"))
+    want = corners(load(bytes(source)).convert("RGB"))
     assert corners(output_image(bytes(source), to)) == want
     assert len(set(want)) == 4
 
 
 @pytest.mark.parametrize("to", [None, *FORMATS])
 def test_a_cmyk_jpeg_without_an_adobe_segment_is_not_inverted(to: str | None) -> None:
-    source = encoded(picture(mode="CMYK"), quality=95)
+    source = encode(picture(mode="CMYK"), quality=95)
     marker = source.index(b"\xff\xee")
     unmarked = source[:marker] + source[marker + 2 + int.from_bytes(source[marker + 2 : marker + 4], "big") :]
-    assert corners(output_image(unmarked, to)) == corners(decoded(unmarked).convert("RGB"))
+    assert corners(output_image(unmarked, to)) == corners(load(unmarked).convert("RGB"))
 
 
 @pytest.mark.parametrize("to", [None, *FORMATS])
@@ -202,21 +202,21 @@ def test_a_bitmap_whose_alpha_is_all_zero_is_opaque(to: str | None) -> None:
 def test_a_profile_is_kept_unless_the_colours_were_converted(to: str) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     for mode in ("RGB", "RGBA", "P"):
-        image = output_image(encoded(picture(mode=mode), "PNG", icc_profile=profile), to)
+        image = output_image(encode(picture(mode=mode), "PNG", icc_profile=profile), to)
         assert image.info.get("icc_profile") == profile
-    inks = encoded(picture(mode="CMYK"), icc_profile=cmyk_profile())
+    inks = encode(picture(mode="CMYK"), icc_profile=cmyk_profile())
     assert ("icc_profile" in output_image(inks, to).info) == (to == "jpeg")
 
 
 def linear_png(image: Image.Image) -> bytes:
-    source = encoded(image, "PNG")
+    source = encode(image, "PNG")
     return source[:33] + pngs.chunk(b"gAMA", struct.pack(">I", 100_000)) + source[33:]
 
 
 def test_a_png_keeps_its_gamma() -> None:
     body = output_body(linear_png(Image.new("RGB", (64, 64), (55, 55, 55))))
-    assert decoded(body).info["gamma"] == 1
-    assert near(decoded(body), (16, 16), (55, 55, 55))
+    assert load(body).info["gamma"] == 1
+    assert near(load(body), (16, 16), (55, 55, 55))
 
 
 @pytest.mark.parametrize(

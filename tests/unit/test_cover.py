@@ -10,7 +10,7 @@ from PIL import Image, ImageChops
 
 from imaging.render import render
 from renditions import Rendition
-from tests.images import STORED, decoded, encoded, picture, turned
+from tests.images import STORED, encode, encode_oriented, load, picture
 from tests.unit.rendering import LIMITS, output_image
 
 COVER: dict[str, Any] = {"fit": "cover"}
@@ -51,7 +51,12 @@ def test_every_orientation_has_equal_outputs(
     image_format: str, encoding: dict[str, Any], orientation: int, options: dict[str, Any]
 ) -> None:
     shown = picture(301, 203)
-    assert distance(output_image(turned(shown, orientation, image_format, **encoding), **options), shown, **options) < 4
+    assert (
+        distance(
+            output_image(encode_oriented(shown, orientation, image_format, **encoding), **options), shown, **options
+        )
+        < 4
+    )
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
@@ -68,7 +73,7 @@ def test_a_cover_is_centred_and_never_enlarged(
 ) -> None:
     shown = picture(width, height)
     encoding = {"quality": 95, "subsampling": 0} if image_format == "JPEG" else {}
-    source = turned(shown, orientation, image_format, **encoding)
+    source = encode_oriented(shown, orientation, image_format, **encoding)
     got = output_image(source, width=across, height=down, **COVER)
     assert got.width <= min(across, width)
     assert got.height <= min(down, height)
@@ -89,7 +94,7 @@ def test_a_cover_is_centred_and_never_enlarged(
 def test_a_picture_smaller_than_its_tile_is_only_cropped(
     image_format: str, size: tuple[int, int], tile: tuple[int, int], made: tuple[int, int]
 ) -> None:
-    assert output_image(encoded(picture(*size), image_format), width=tile[0], height=tile[1], **COVER).size == made
+    assert output_image(encode(picture(*size), image_format), width=tile[0], height=tile[1], **COVER).size == made
 
 
 def test_one_decoding_serves_the_largest_of_several_renditions() -> None:
@@ -102,9 +107,9 @@ def test_one_decoding_serves_the_largest_of_several_renditions() -> None:
         {"width": 1500, "height": 9, **COVER},
     ]
     renditions = [Rendition(f"r{number}", **options) for number, options in enumerate(asked)]
-    outputs = render(turned(shown, 6, "JPEG", quality=95), renditions, limits=LIMITS).outputs
+    outputs = render(encode_oriented(shown, 6, "JPEG", quality=95), renditions, limits=LIMITS).outputs
     for made, options in zip(outputs, asked, strict=True):
-        assert distance(decoded(made.body), shown, **options) < 4
+        assert distance(load(made.body), shown, **options) < 4
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
@@ -113,7 +118,7 @@ def test_other_renditions_do_not_change_an_output(mode: str, orientation: int) -
     noise = Image.effect_noise((1200, 800), 60)
     shown = Image.merge("RGB", [noise, ImageChops.offset(noise, 5), picture(1200, 800).getchannel("R")])
     wide = noise.convert("I").point(lambda level: level * 257 + 0).convert("I;16")
-    source = turned(wide if mode == "I;16" else shown.convert(mode), orientation, "PNG")
+    source = encode_oriented(wide if mode == "I;16" else shown.convert(mode), orientation, "PNG")
     asked = [
         Rendition("tile", width=40, height=40, fit="cover"),
         Rendition("half", scale=0.5),
@@ -122,8 +127,8 @@ def test_other_renditions_do_not_change_an_output(mode: str, orientation: int) -
         Rendition("strip", width=200, height=20, fit="cover"),
     ]
     for rendition, made in zip(asked, render(source, asked, limits=LIMITS).outputs, strict=True):
-        together = np.asarray(decoded(made.body), dtype=float)
-        alone = np.asarray(decoded(render(source, [rendition], limits=LIMITS).outputs[0].body), dtype=float)
+        together = np.asarray(load(made.body), dtype=float)
+        alone = np.asarray(load(render(source, [rendition], limits=LIMITS).outputs[0].body), dtype=float)
         assert together.shape == alone.shape
         assert np.abs(together - alone).mean() < (2 * 257 if mode == "I;16" else 2)
 
@@ -136,7 +141,7 @@ def test_a_small_rendition_is_made_from_a_larger_one(monkeypatch: pytest.MonkeyP
         read.append(self.size)
         return resize(self, *arguments, **options)
 
-    source = encoded(picture(1600, 1200), "PNG")
+    source = encode(picture(1600, 1200), "PNG")
     monkeypatch.setattr(Image.Image, "resize", spied)
     render(source, [Rendition("tiny", width=90), Rendition("quarter", scale=0.26)], limits=LIMITS)
     assert read[:2] == [(1600, 1200), (416, 312)]
@@ -148,7 +153,7 @@ def test_one_pixel_lines_at_the_edges_survive_full_size(orientation: int, scale:
     shown = Image.new("RGB", (64, 48), "white")
     shown.paste("black", (0, 0, 64, 1))
     shown.paste("black", (0, 0, 1, 48))
-    got = np.asarray(output_image(turned(shown, orientation, "PNG"), scale=scale).convert("L"))
+    got = np.asarray(output_image(encode_oriented(shown, orientation, "PNG"), scale=scale).convert("L"))
     assert got.shape == (48, 64)
     assert max(got[0, 30], got[30, 0]) < 40
     assert min(got[30, 63], got[47, 30]) > 215
@@ -164,7 +169,7 @@ def test_a_decoder_divides_by_the_displayed_sides(orientation: int) -> None:
     swaps = 5 <= orientation <= 8
     options: dict[str, Any] = {"width": 80} if swaps else {"height": 80}
     jpeg, png = (
-        np.asarray(output_image(encoded(stored, image_format, exif=exif, **more), **options).convert("L"), dtype=int)
+        np.asarray(output_image(encode(stored, image_format, exif=exif, **more), **options).convert("L"), dtype=int)
         for image_format, more in (("JPEG", {"quality": 95}), ("PNG", {}))
     )
     assert jpeg.shape == png.shape == ((640, 80) if swaps else (80, 640))

@@ -19,7 +19,7 @@ from imaging.formats import ENCODERS, FORMATS, heif, inspect
 from imaging.pillow import encoding, proving
 from imaging.render import render
 from renditions import Rendition
-from tests.images import HEIC_PICTURE, UPRIGHT_CORNERS, corners, decoded, encoded, picture, turned
+from tests.images import HEIC_PICTURE, UPRIGHT_CORNERS, corners, encode, encode_oriented, load, picture
 from tests.unit.rendering import LIMITS, rejection
 
 HALF = [Rendition("half", scale=0.5)]
@@ -48,14 +48,14 @@ def test_a_good_image_of_another_format_is_rejected(image_format: str) -> None:
     mode = "RGBA" if image_format in {"ICO", "ICNS", "QOI"} else "L" if image_format == "SPIDER" else "RGB"
     options = {"blp_version": "BLP2"} if image_format == "BLP" else {}
     stored = picture(64, 64).convert("P" if image_format == "BLP" else "F" if image_format == "SPIDER" else mode)
-    assert rejection(encoded(stored, image_format, **options)).reason is Reason.NOT_AN_IMAGE
+    assert rejection(encode(stored, image_format, **options)).reason is Reason.NOT_AN_IMAGE
 
 
 @pytest.mark.parametrize(
     "source",
     [
         *(b"", b"\0", b"\xff\xd8", b"<!DOCTYPE html><html></html>", b"PK\3\4", b"\x7fELF", b"MZ", bytes(5000)),
-        gzip.compress(encoded(picture(9, 9)), mtime=0),
+        gzip.compress(encode(picture(9, 9)), mtime=0),
         b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'><image href='https://example.com/x.png'/></svg>",
         b"push graphic-context\nfill 'url(https://example.com/x.jpg|ls)'\npop graphic-context",
         b"\xc5\xd0\xd3\xc6" + struct.pack("<6I", 30, 9, 0, 0, 0, 0) + b"%!PS-Adobe",
@@ -69,8 +69,8 @@ def test_a_good_image_of_another_format_is_rejected(image_format: str) -> None:
         b"FLIF" + bytes(40),
         *(b"II*\0" + b"CR2-no-directory", b"8BPS\0\1" + bytes(99), b"SIMPLE  =                    T", b"gimp xcf "),
         *(b"\xd7\xcd\xc6\x9a" + bytes(99), b"GRIB\0\0\0\2", b"\x89HDF\r\n\x1a\n", b"#define x_width 9\n"),
-        encoded(picture(9, 9), "PPM"),
-        encoded(picture(9, 9), "TGA")[:-1] + b"TRUEVISION-XFILE.\0",
+        encode(picture(9, 9), "PPM"),
+        encode(picture(9, 9), "TGA")[:-1] + b"TRUEVISION-XFILE.\0",
     ],
     ids=lambda source: repr(source[:12]),
 )
@@ -86,7 +86,7 @@ def test_decoders_of_other_formats_are_never_called(monkeypatch: pytest.MonkeyPa
     # The signature is enough for the function, but the JPEG decoder refuses the file.
     assert rejection(b"\xff\xd8\xff\xd9").reason is Reason.CORRUPT
     assert rejection(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n").reason is Reason.NOT_AN_IMAGE
-    render(encoded(picture()), HALF, limits=LIMITS)
+    render(encode(picture()), HALF, limits=LIMITS)
 
 
 @pytest.mark.parametrize("image_format", OPEN)
@@ -94,7 +94,7 @@ def test_decoders_of_other_formats_are_never_called(monkeypatch: pytest.MonkeyPa
 def test_any_exception_while_pixels_are_read_is_a_rejection(
     monkeypatch: pytest.MonkeyPatch, image_format: str, error: type[BaseException], reason: Reason
 ) -> None:
-    source = encoded(picture(20, 20), image_format)
+    source = encode(picture(20, 20), image_format)
     kind = type(Image.open(io.BytesIO(source)))
     monkeypatch.setattr(kind, "load", raising(error))
     rejected = rejection(source)
@@ -107,9 +107,9 @@ def test_any_exception_while_pixels_are_read_is_a_rejection(
 def test_any_exception_at_another_step_is_a_rejection(
     monkeypatch: pytest.MonkeyPatch, step: str, error: type[BaseException], reason: Reason
 ) -> None:
-    source = encoded(picture(20, 20))
+    source = encode(picture(20, 20))
     if step == "seek":
-        source = encoded(picture(20, 20), "TIFF", save_all=True, append_images=[picture(20, 20)])
+        source = encode(picture(20, 20), "TIFF", save_all=True, append_images=[picture(20, 20)])
     if step == "open":
         monkeypatch.setattr(Image, "open", raising(error))
     else:
@@ -125,7 +125,7 @@ def test_quantizing_without_memory_is_a_rejection_and_any_other_failure_an_error
         raise ValueError("quantization error")
 
     monkeypatch.setattr(Image.Image, "quantize", quantize)
-    source = encoded(picture(20, 20), "GIF")
+    source = encode(picture(20, 20), "GIF")
     number = errno.ENOMEM
     assert rejection(source).reason is Reason.TOO_LARGE
     number = 0
@@ -139,7 +139,7 @@ def test_a_profile_that_cannot_be_applied_for_lack_of_memory_is_not_ignored(monk
         raise ImageCms.PyCMSError("cannot build transform")
 
     monkeypatch.setattr(ImageCms, "profileToProfile", convert)
-    source = encoded(
+    source = encode(
         picture(20, 20, "CMYK"), icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     )
     png = [Rendition("r", scale=0.5, format="png")]
@@ -168,7 +168,7 @@ def test_a_failure_to_write_or_read_an_output_is_unfaithful_unless_memory_ran_ou
 def test_exceptions_that_end_the_process_propagate(monkeypatch: pytest.MonkeyPatch, error: type[BaseException]) -> None:
     monkeypatch.setattr(ImageFile.ImageFile, "load", raising(error))
     with pytest.raises(error):
-        render(encoded(picture()), HALF, limits=LIMITS)
+        render(encode(picture()), HALF, limits=LIMITS)
 
 
 @pytest.mark.parametrize("mode", Image.MODES)
@@ -176,7 +176,7 @@ def test_pixels_of_every_mode_are_resized_or_rejected(monkeypatch: pytest.Monkey
     def load(image: Any) -> None:
         image._mode, image.im = mode, Image.new(mode, image.size).im
 
-    source = encoded(picture(20, 20), "BMP")
+    source = encode(picture(20, 20), "BMP")
     monkeypatch.setattr(type(Image.open(io.BytesIO(source))), "load", load)
     png = [Rendition("r", scale=0.5, format="png")]
     if mode == "RGBa":
@@ -188,7 +188,7 @@ def test_pixels_of_every_mode_are_resized_or_rejected(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("step", ["resize", "transpose", "reduce"])
 def test_errors_of_our_own_operations_propagate(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
-    source = turned(picture(), 6, "JPEG")
+    source = encode_oriented(picture(), 6, "JPEG")
     monkeypatch.setattr(Image.Image, step, raising(ValueError))
     with pytest.raises(ValueError, match=r"^x$"):
         render(source, [Rendition("r", width=33), Rendition("s", scale=0.5)], limits=LIMITS)
@@ -196,7 +196,7 @@ def test_errors_of_our_own_operations_propagate(monkeypatch: pytest.MonkeyPatch,
 
 @pytest.mark.parametrize("step", ["resize", "transpose", "convert", "encode"])
 def test_a_lack_of_memory_at_any_later_step_is_too_large(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
-    source = turned(picture(mode="CMYK"), 6, "JPEG")
+    source = encode_oriented(picture(mode="CMYK"), 6, "JPEG")
     if step == "encode":
         monkeypatch.setitem(ENCODERS, "PNG", replace(ENCODERS["PNG"], encode=raising(MemoryError)))
     else:
@@ -208,7 +208,7 @@ def test_a_lack_of_memory_at_any_later_step_is_too_large(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("image_format", OPEN)
 def test_a_failed_read_is_not_repeated(monkeypatch: pytest.MonkeyPatch, image_format: str) -> None:
-    source = encoded(picture(200, 200).effect_spread(50), image_format)
+    source = encode(picture(200, 200).effect_spread(50), image_format)
     kind = type(Image.open(io.BytesIO(source)))
     reads: list[object] = []
     begun: list[object] = []
@@ -241,7 +241,7 @@ def test_a_failed_read_is_not_repeated(monkeypatch: pytest.MonkeyPatch, image_fo
 @pytest.mark.parametrize("image_format", ["GIF", "WEBP", "TIFF", "PNG"])
 def test_a_damaged_later_frame_rejects_the_image(monkeypatch: pytest.MonkeyPatch, image_format: str) -> None:
     frames = [picture(40, 40).rotate(90 * turn) for turn in range(4)]
-    source = encoded(frames[0], image_format, save_all=True, append_images=frames[1:])
+    source = encode(frames[0], image_format, save_all=True, append_images=frames[1:])
     kind = type(Image.open(io.BytesIO(source)))
 
     opened = Picture(inspect(source)).frames()
@@ -253,11 +253,11 @@ def test_a_damaged_later_frame_rejects_the_image(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_rejection_does_not_affect_the_next_image() -> None:
-    good = encoded(picture())
-    for bad in (good[:900], b"rubbish", encoded(picture(), "PNG")[:900]):
+    good = encode(picture())
+    for bad in (good[:900], b"rubbish", encode(picture(), "PNG")[:900]):
         rejection(bad)
         (output,) = render(good, HALF, limits=LIMITS).outputs
-        assert corners(decoded(output.body)) == UPRIGHT_CORNERS
+        assert corners(load(output.body)) == UPRIGHT_CORNERS
 
 
 @pytest.mark.parametrize("kind", ["avif", "avis", "mif1", "heic", "heix", "mp41", "qt  "])

@@ -10,7 +10,7 @@ from PIL import Image, ImageCms, ImageDraw, ImageSequence, JpegImagePlugin
 from imaging import decode, palette
 from imaging.formats import bmp_header
 from imaging.records import Frame
-from tests.images import UPRIGHT_CORNERS, corners, decoded, encoded, picture
+from tests.images import UPRIGHT_CORNERS, corners, encode, load, picture
 from tests.unit.rendering import output_body, output_image
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -22,7 +22,7 @@ SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     [("JPEG", "CMYK"), ("TIFF", "CMYK"), ("PNG", "P"), ("PNG", "RGBA"), ("WEBP", "RGB"), ("BMP", "RGB"), ("GIF", "P")],
 )
 def test_every_format_is_converted_to_every_other_with_equal_colours(image_format: str, mode: str, to: str) -> None:
-    image = output_image(encoded(picture(mode=mode), image_format), to)
+    image = output_image(encode(picture(mode=mode), image_format), to)
     assert image.format == to.upper()
     assert (image.size, corners(image)) == ((160, 120), UPRIGHT_CORNERS)
 
@@ -32,16 +32,16 @@ def test_lab_is_converted_to_srgb(to: str) -> None:
     srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
     stored = ImageCms.profileToProfile(picture(), srgb, lab, outputMode="LAB")
     assert stored is not None
-    assert corners(output_image(encoded(stored, "TIFF"), to)) == UPRIGHT_CORNERS
+    assert corners(output_image(encode(stored, "TIFF"), to)) == UPRIGHT_CORNERS
 
 
 def test_a_profile_for_rgb_is_dropped_from_grey() -> None:
-    assert "icc_profile" not in output_image(encoded(picture(mode="LA"), "PNG", icc_profile=SRGB), "webp").info
+    assert "icc_profile" not in output_image(encode(picture(mode="LA"), "PNG", icc_profile=SRGB), "webp").info
 
 
 @pytest.mark.parametrize("to", [None, "jpeg", "png", "webp"])
 def test_a_damaged_profile_is_ignored(to: str | None) -> None:
-    assert corners(output_image(encoded(picture(mode="CMYK"), icc_profile=b"no profile" * 30), to)) == UPRIGHT_CORNERS
+    assert corners(output_image(encode(picture(mode="CMYK"), icc_profile=b"no profile" * 30), to)) == UPRIGHT_CORNERS
 
 
 @pytest.mark.parametrize(
@@ -57,11 +57,11 @@ def test_transparent_pixels_become_the_background_in_jpeg(
         paletted = Image.new("P", (64, 64))
         paletted.putpalette([9, 9, 9, 120, 120, 120])
         paletted.paste(1, (32, 0, 64, 64))
-        source = encoded(paletted, "PNG", transparency=0)
+        source = encode(paletted, "PNG", transparency=0)
     elif kind == "colour key":
-        source = encoded(image.convert("RGB"), "PNG", transparency=(0, 0, 0))
+        source = encode(image.convert("RGB"), "PNG", transparency=(0, 0, 0))
     else:
-        source = encoded(image.convert(kind), "PNG")
+        source = encode(image.convert(kind), "PNG")
     output = output_image(source, "jpeg", background=background).convert("RGB")
     for place, want in (((4, 16), seen), ((28, 16), (120, 120, 120))):
         pixel = output.getpixel(place)
@@ -74,7 +74,7 @@ def test_transparent_pixels_become_the_background_in_jpeg(
 def test_16_bit_grey_is_scaled_not_clipped(image_format: str, mode: str, to: str) -> None:
     ramp = np.tile(np.linspace(0, 65535, 256), (64, 1))
     stored = Image.frombytes(mode, (256, 64), ramp.astype(">u2" if mode == "I;16B" else "<u2").tobytes())
-    got = np.asarray(output_image(encoded(stored, image_format), to).convert("L"), dtype=int)
+    got = np.asarray(output_image(encode(stored, image_format), to).convert("L"), dtype=int)
     assert np.abs(got - np.linspace(0, 255, 128)).max() <= 8
 
 
@@ -82,7 +82,7 @@ def test_16_bit_grey_is_scaled_not_clipped(image_format: str, mode: str, to: str
 @pytest.mark.parametrize("image_format", ["GIF", "PNG", "WEBP"])
 def test_every_format_with_animation_keeps_it(image_format: str, to: str | None) -> None:
     frames = [picture().rotate(90 * turn) for turn in range(3)]
-    source = encoded(frames[0], image_format, save_all=True, append_images=frames[1:], duration=[100, 200, 300])
+    source = encode(frames[0], image_format, save_all=True, append_images=frames[1:], duration=[100, 200, 300])
     image = Image.open(io.BytesIO(output_body(source, to)))
     for got, frame, duration in zip(ImageSequence.Iterator(image), frames, (100, 200, 300), strict=True):
         want = np.asarray(frame.resize((160, 120)), dtype=int)
@@ -93,7 +93,7 @@ def test_every_format_with_animation_keeps_it(image_format: str, to: str | None)
 @pytest.mark.parametrize(("image_format", "to"), [("GIF", "jpeg"), ("TIFF", "png"), ("TIFF", "webp")])
 def test_a_format_without_animation_gets_the_first_frame(image_format: str, to: str) -> None:
     frames = [picture(), picture().rotate(180)]
-    image = output_image(encoded(frames[0], image_format, save_all=True, append_images=frames[1:]), to)
+    image = output_image(encode(frames[0], image_format, save_all=True, append_images=frames[1:]), to)
     assert getattr(image, "n_frames", 1) == 1
     assert corners(image) == UPRIGHT_CORNERS
 
@@ -103,37 +103,37 @@ def test_a_palette_is_kept_if_it_is_smaller_and_faithful() -> None:
     flat.putpalette([200, 30, 30, 30, 200, 30, 30, 30, 200, 240, 240, 240])
     for number in range(4):
         flat.paste(number, (100 * number, 0, 100 * number + 100, 400))
-    source = encoded(flat, "PNG")
+    source = encode(flat, "PNG")
     output = output_body(source)
-    assert decoded(output).mode == "P"
+    assert load(output).mode == "P"
     assert len(output) <= len(source)
     want = np.asarray(flat.convert("RGB").resize((200, 200), Image.Resampling.BOX), dtype=int)
-    assert np.abs(np.asarray(decoded(output).convert("RGB"), dtype=int) - want).max() <= 4
+    assert np.abs(np.asarray(load(output).convert("RGB"), dtype=int) - want).max() <= 4
 
 
 def test_a_rough_palette_is_kept_without_further_loss() -> None:
     noise = np.random.default_rng(0).normal(0, 40, (200, 300, 3))
     photo = np.clip(np.asarray(picture(300, 200)) + noise, 0, 255).astype(np.uint8)
     rough = Image.fromarray(photo).quantize(4)
-    source = encoded(rough, "PNG", optimize=True)
+    source = encode(rough, "PNG", optimize=True)
     output = output_body(source)
     want = rough.convert("RGB").resize((150, 100), Image.Resampling.BOX)
-    assert len(encoded(want, "PNG")) > len(source)
+    assert len(encode(want, "PNG")) > len(source)
     assert len(output) <= len(source)
-    error = np.asarray(decoded(output).convert("RGB"), dtype=int) - np.asarray(want, dtype=int)
+    error = np.asarray(load(output).convert("RGB"), dtype=int) - np.asarray(want, dtype=int)
     assert 10 * np.log10(255**2 / (error**2).mean()) > 30
 
 
 @pytest.mark.parametrize("subsampling", [0, 1, 2])
 def test_a_jpeg_keeps_its_chroma_subsampling(subsampling: int) -> None:
-    source = encoded(picture(), subsampling=subsampling)
+    source = encode(picture(), subsampling=subsampling)
     assert JpegImagePlugin.get_sampling(output_image(source)) == subsampling
 
 
 def test_colours_of_transparent_pixels_do_not_bleed() -> None:
     image = Image.new("RGBA", (200, 200), (0, 0, 0, 0))
     image.paste((255, 160, 0, 255), (50, 50, 150, 150))
-    pixels = np.asarray(output_image(encoded(image, "PNG"), "avif").convert("RGBA"), dtype=int)
+    pixels = np.asarray(output_image(encode(image, "PNG"), "avif").convert("RGBA"), dtype=int)
     edge = pixels[24:77, 24:77][pixels[24:77, 24:77, 3] > 200]
     assert np.abs(edge[:, :3] - (255, 160, 0)).max() < 40
 
@@ -143,7 +143,7 @@ def test_colours_of_transparent_pixels_do_not_bleed() -> None:
 def test_fine_detail_is_averaged_not_sampled(image_format: str, scale: float) -> None:
     random = np.random.default_rng(0).integers(0, 2, (300, 300), dtype=np.uint8) * 255
     source = Image.fromarray(random)
-    got = np.asarray(output_image(encoded(source, image_format), scale=scale).convert("L"), dtype=int)
+    got = np.asarray(output_image(encode(source, image_format), scale=scale).convert("L"), dtype=int)
     want = np.asarray(source.resize((got.shape[1], got.shape[0]), Image.Resampling.BICUBIC), dtype=int)
     assert np.abs(got - want).mean() < 8
 
@@ -158,26 +158,26 @@ def test_a_jpeg_decoder_halves_odd_sides(monkeypatch: pytest.MonkeyPatch) -> Non
             yield frame
 
     monkeypatch.setattr(decode.Picture, "frames", spied)
-    assert output_image(encoded(picture(321, 241))).size == (161, 121)
+    assert output_image(encode(picture(321, 241))).size == (161, 121)
     assert decoded_sizes == [(161, 121)]
 
 
 @pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate"])
 @pytest.mark.parametrize("predictor", [1, 2])
 def test_a_tiff_keeps_its_predictor(compression: str, predictor: int) -> None:
-    source = encoded(picture(), "TIFF", compression=compression, tiffinfo={317: predictor})
+    source = encode(picture(), "TIFF", compression=compression, tiffinfo={317: predictor})
     assert output_image(source).tag_v2.get(317, 1) == predictor  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(("mode", "kept"), [("RGB", "jpeg"), ("L", "jpeg"), ("CMYK", "tiff_adobe_deflate")])
 def test_a_tiff_keeps_jpeg_compression_except_for_cmyk(mode: str, kept: str) -> None:
-    image = output_image(encoded(picture(mode=mode), "TIFF", compression="jpeg"))
+    image = output_image(encode(picture(mode=mode), "TIFF", compression="jpeg"))
     assert (image.mode, image.info["compression"]) == (mode, kept)
 
 
 def test_a_drawing_in_rgb_does_not_grow() -> None:
     dots = np.random.default_rng(0).random((401, 401)) < 0.2
-    source = encoded(Image.fromarray(dots).convert("RGB"), "PNG", optimize=True)
+    source = encode(Image.fromarray(dots).convert("RGB"), "PNG", optimize=True)
     assert len(output_body(source)) <= len(source)
 
 
@@ -186,12 +186,12 @@ def test_an_apng_of_few_colours_does_not_grow() -> None:
     frames = [Image.fromarray(frame, "P") for frame in entries]
     for frame in frames:
         frame.putpalette([0, 0, 0, 99, 0, 0, 0, 99, 0, 99, 99, 99])
-    source = encoded(frames[0], "PNG", save_all=True, append_images=frames[1:], duration=50, optimize=True)
+    source = encode(frames[0], "PNG", save_all=True, append_images=frames[1:], duration=50, optimize=True)
     half = [frame.convert("RGB").reduce(2) for frame in frames]
-    assert len(encoded(half[0], "PNG", save_all=True, append_images=half[1:])) > len(source)
+    assert len(encode(half[0], "PNG", save_all=True, append_images=half[1:])) > len(source)
     output = output_body(source)
     assert len(output) <= len(source)
-    assert getattr(decoded(output), "n_frames", 1) == 4
+    assert getattr(load(output), "n_frames", 1) == 4
 
 
 def test_a_palette_keeps_opaque_pixels_opaque() -> None:
@@ -210,8 +210,8 @@ def test_a_palette_keeps_rare_colours(image_format: str) -> None:
     dots = {(60 * number + 30, 60): (255, 16 * number, 128 - 14 * number) for number in range(9)}
     for (left, top), colour in dots.items():
         draw.rectangle((left, top, left + 11, top + 11), fill=colour)
-    source = encoded(image.quantize(256, method=Image.Quantize.MAXCOVERAGE), image_format)
-    shown, wanted = output_image(source), decoded(source).convert("RGB")
+    source = encode(image.quantize(256, method=Image.Quantize.MAXCOVERAGE), image_format)
+    shown, wanted = output_image(source), load(source).convert("RGB")
     assert image_format == "GIF" or shown.mode == "P"
     for left, top in dots:
         place, whole = ((left + 6) // 2, (top + 6) // 2), (left + 6, top + 6)
@@ -233,8 +233,8 @@ def test_few_colours_with_alpha_are_exact_in_a_palette(mode: str) -> None:
 def test_a_bitmap_keeps_its_alpha(mode: str) -> None:
     source = picture().convert(mode)
     source.putalpha(Image.linear_gradient("L").resize(source.size))
-    bitmap = bmp_header.add_v5_header(encoded(source.convert("RGBA"), "BMP"), None, has_alpha=True)
-    assert decoded(bitmap).getchannel("A").getextrema() == (0, 255)
+    bitmap = bmp_header.add_v5_header(encode(source.convert("RGBA"), "BMP"), None, has_alpha=True)
+    assert load(bitmap).getchannel("A").getextrema() == (0, 255)
     got, want = (np.asarray(image, dtype=int) for image in (output_image(bitmap), source.convert("RGBA").reduce(2)))
     assert np.abs(got - want)[..., 3].max() <= 2
     # Colours of nearly transparent pixels are coarse: they are multiplied by a small alpha of eight bits.
@@ -243,4 +243,4 @@ def test_a_bitmap_keeps_its_alpha(mode: str) -> None:
 
 def test_a_photo_in_a_png_is_not_forced_into_a_palette() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
-    assert decoded(output_body(encoded(Image.fromarray(noise), "PNG"))).mode == "RGB"
+    assert load(output_body(encode(Image.fromarray(noise), "PNG"))).mode == "RGB"

@@ -11,7 +11,7 @@ from imaging import palette
 from imaging.formats import gif_writer
 from imaging.formats.gif import inspect
 from tests.gifs import BLACK, BLUE, GREEN, RED, frame, gif
-from tests.images import decoded, encoded
+from tests.images import encode, load
 from tests.unit.rendering import output_body, rejection
 
 
@@ -21,11 +21,11 @@ def shown(source: bytes) -> list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
 
 def frames_of(body: bytes) -> list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
-    return [np.asarray(frame.convert("RGBA")) for frame in ImageSequence.Iterator(decoded(body))]
+    return [np.asarray(frame.convert("RGBA")) for frame in ImageSequence.Iterator(load(body))]
 
 
 def durations_of(body: bytes) -> list[int]:
-    return [frame.info["duration"] for frame in ImageSequence.Iterator(decoded(body))]
+    return [frame.info["duration"] for frame in ImageSequence.Iterator(load(body))]
 
 
 def test_the_first_frame_enlarges_the_canvas_and_others_are_clipped() -> None:
@@ -86,8 +86,8 @@ def test_a_small_change_adds_few_bytes(transparency: int | None) -> None:
     moved.paste(0, (10, 10, 30, 30))
     moved.paste(0, (180, 180, 190, 190))
     options = {} if transparency is None else {"transparency": transparency}
-    source = encoded(still, "GIF", save_all=True, append_images=[moved, still, moved], duration=50, **options)
-    assert len(output_body(source)) < 1.5 * len(output_body(encoded(still, "GIF")))
+    source = encode(still, "GIF", save_all=True, append_images=[moved, still, moved], duration=50, **options)
+    assert len(output_body(source)) < 1.5 * len(output_body(encode(still, "GIF")))
 
 
 @pytest.mark.parametrize("gap", [0, 1, 3])
@@ -114,7 +114,7 @@ def test_frames_that_become_equal_stay_an_animation() -> None:
 def test_each_of_many_frames_keeps_its_colours() -> None:
     colours = [(hue, 255 - hue, abs(128 - hue)) for hue in range(0, 256, 12)]
     frames = [Image.new("RGB", (400, 400), colour) for colour in colours]
-    source = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=50)
+    source = encode(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=50)
     for got, want in zip(shown(source), colours, strict=True):
         assert np.abs(got[50, 50, :3].astype(int) - want).max() <= 2
 

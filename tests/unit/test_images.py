@@ -12,7 +12,7 @@ from imaging.formats import ENCODERS, inspect
 from imaging.limits import RUNTIME_BYTES
 from imaging.predict import predict
 from renditions import Rendition
-from tests.images import encoded
+from tests.images import encode
 from tools.common.paths import ROOT
 
 SIDE = 8000
@@ -25,12 +25,12 @@ NOISE = Image.merge("RGB", [Image.effect_noise((800, 800), 99) for _ in range(3)
 """An image whose header is a negligible part of the file, as in a large image."""
 
 TYPICAL = {
-    "JPEG": (encoded(NOISE), 0.4),
-    "progressive JPEG": (encoded(NOISE, progressive=True), 0.4),
-    "PNG": (encoded(NOISE.convert("RGBA"), "PNG"), 2.5),
-    "WebP": (encoded(NOISE, "WEBP"), 0.15),
-    "AVIF": (encoded(NOISE, "AVIF"), 0.1),
-    "TIFF, LZW": (encoded(NOISE, "TIFF", compression="tiff_lzw"), 3.0),
+    "JPEG": (encode(NOISE), 0.4),
+    "progressive JPEG": (encode(NOISE, progressive=True), 0.4),
+    "PNG": (encode(NOISE.convert("RGBA"), "PNG"), 2.5),
+    "WebP": (encode(NOISE, "WEBP"), 0.15),
+    "AVIF": (encode(NOISE, "AVIF"), 0.1),
+    "TIFF, LZW": (encode(NOISE, "TIFF", compression="tiff_lzw"), 3.0),
 }
 """An image of each kind, and the bytes per pixel that a photo typically takes."""
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageCms
 
 from errors import Reason
 from imaging.formats import jpeg_segments
-from tests.images import encoded, picture, segment
+from tests.images import encode, picture, segment
 from tests.unit.rendering import output_image, rejection, render_one
 
 END_MISSING = "the end marker is missing and was added"
@@ -34,7 +34,7 @@ WIDTHS = (18, 72)
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 @pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
 def test_a_missing_end_marker_is_added_and_reported(options: dict[str, Any], mode: str, width: int) -> None:
-    whole = encoded(NOISE.convert(mode), **options)
+    whole = encode(NOISE.convert(mode), **options)
     for source in (whole[:-2], whole[:-1], whole[:-2] + bytes(9000), whole[:-1] + bytes(1)):
         forgiven = render_one(source, width=width)
         assert (forgiven.outputs, forgiven.lost) == (render_one(whole, width=width).outputs, END_MISSING)
@@ -43,7 +43,7 @@ def test_a_missing_end_marker_is_added_and_reported(options: dict[str, Any], mod
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
 def test_missing_rows_are_rejected_with_any_padding(options: dict[str, Any], width: int) -> None:
-    whole = encoded(NOISE, **options)
+    whole = encode(NOISE, **options)
     start = whole.rindex(b"\xff\xda") + 14
     # At an eighth, a sequential JPEG is decoded from the means of blocks: the rest of the last block is not read.
     unseen = 400 if width == WIDTHS[0] and "progressive" not in options else 0
@@ -54,7 +54,7 @@ def test_missing_rows_are_rejected_with_any_padding(options: dict[str, Any], wid
 
 @pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
 def test_bytes_after_the_end_marker_are_ignored(options: dict[str, Any]) -> None:
-    whole = encoded(NOISE, **options)
+    whole = encode(NOISE, **options)
     noise = np.random.default_rng(1).integers(0, 256, 300_000, dtype=np.uint8).tobytes()
     for trailer in (noise + b"\xff\xda" + noise, noise + b"\xff\xd9" + noise + b"\xff\xda\0", bytes(99), whole[:900]):
         rendered = render_one(whole + trailer)
@@ -62,7 +62,7 @@ def test_bytes_after_the_end_marker_are_ignored(options: dict[str, Any]) -> None
 
 
 def test_a_progressive_jpeg_that_ends_after_a_scan_is_rejected() -> None:
-    whole = encoded(NOISE, progressive=True)
+    whole = encode(NOISE, progressive=True)
     scans = [place for place in range(len(whole)) if whole[place : place + 2] == b"\xff\xda"]
     assert len(scans) > 5
     for start in scans[1:]:
@@ -90,7 +90,7 @@ def test_the_first_profile_of_several_is_applied(count: int) -> None:
         ([b"ICC_PROFILE\0\1\0" + profile], False),
     ]:
         segments = b"".join(segment(0xE2, part) for part in order)
-        source = encoded(picture())
+        source = encode(picture())
         kept = output_image(source[:2] + segments + source[2:]).info.get("icc_profile")
         assert kept == (profile if is_kept else None)
 
@@ -109,7 +109,7 @@ BLOCKS = b"Photoshop 3.0\0" + b"8BIM\4\4\0\0\0\0\0\0"
 )
 @pytest.mark.parametrize("missing", [0, 2])
 def test_a_truncated_segment_is_ignored_and_reported(name: str, kind: int, contents: list[bytes], missing: int) -> None:
-    whole = encoded(NOISE)
+    whole = encode(NOISE)
     for content in contents:
         # Two of them: the first has other segments on both sides.
         cut_off = whole[:2] + segment(0xFE, b"us") + 2 * segment(kind, content) + whole[2 : len(whole) - missing]
@@ -124,14 +124,14 @@ def test_a_truncated_segment_is_ignored_and_reported(name: str, kind: int, conte
 )
 def test_a_segment_that_pillow_accepts_is_kept(content: bytes) -> None:
     for kind in jpeg_segments.BREAKING:
-        source = b"\xff\xd8" + segment(kind, content) + encoded(NOISE)[2:]
+        source = b"\xff\xd8" + segment(kind, content) + encode(NOISE)[2:]
         assert jpeg_segments.read_structure(source).damaged == {}
         assert render_one(source, width=18).lost == ""
 
 
 @given(st.data())
 def test_any_damage_is_survived(data: st.DataObject) -> None:
-    source = bytearray(encoded(picture(40, 30), progressive=data.draw(st.booleans())))
+    source = bytearray(encode(picture(40, 30), progressive=data.draw(st.booleans())))
     for place in data.draw(st.lists(st.integers(2, len(source) - 1), max_size=5)):
         source[place] = data.draw(st.integers(0, 255))
     damaged = bytes(source[: data.draw(st.integers(2, len(source)))])
@@ -150,7 +150,7 @@ def test_all_scans_of_every_encoder_are_found() -> None:
     target = io.BytesIO()
     NOISE.convert("YCbCr").save(target, "JPEG", progressive=True, optimize=True)
     assert jpeg_segments.has_all_scans(target.getvalue())
-    assert jpeg_segments.has_all_scans(encoded(NOISE.convert("CMYK"), progressive=True))
+    assert jpeg_segments.has_all_scans(encode(NOISE.convert("CMYK"), progressive=True))
     assert not jpeg_segments.has_all_scans(b"\xff\xd8")
 
 

@@ -17,7 +17,7 @@ from imaging import memory
 from imaging.limits import Limits
 from imaging.render import render
 from renditions import Rendition
-from tests.images import encoded, greedy, picture
+from tests.images import encode, lzma_bomb, picture
 from tests.unit.conftest import ENVIRONMENT
 from tools.benchmarks.peers import DEPLOYED
 from tools.common.paths import FUNCTION
@@ -96,10 +96,10 @@ def test_an_avif_is_encoded_in_no_more_memory_than_predicted(is_animated: bool) 
     image.putalpha(Image.linear_gradient("L").resize(image.size))
     if is_animated:
         frames = [image.resize((400, 300)).rotate(9 * turn) for turn in range(12)]
-        source = encoded(frames[0], "AVIF", save_all=True, append_images=frames[1:], duration=50)
-        small = encoded(picture(16, 16), "AVIF")
+        source = encode(frames[0], "AVIF", save_all=True, append_images=frames[1:], duration=50)
+        small = encode(picture(16, 16), "AVIF")
     else:
-        source, small = encoded(image, "TIFF"), encoded(picture(16, 16), "TIFF")
+        source, small = encode(image, "TIFF"), encode(picture(16, 16), "TIFF")
     options = WHOLE | {"format": "avif"}
     command = [sys.executable, "-c", MEASURE, str(FUNCTION), repr(options), str(len(small))]
     environment = os.environ | DEPLOYED
@@ -110,12 +110,12 @@ def test_an_avif_is_encoded_in_no_more_memory_than_predicted(is_animated: bool) 
 
 def square(image_format: str, side: int, **options: object) -> bytes:
     """Return a flat picture of few bytes and many pixels."""
-    return encoded(Image.new("RGB", (side, side), "teal"), image_format, **options)
+    return encode(Image.new("RGB", (side, side), "teal"), image_format, **options)
 
 
 def moving(image_format: str) -> bytes:
     frames = [Image.new("RGB", (2000, 2000), colour) for colour in ("teal", "gold", "navy", "pink", "olive", "plum")]
-    return encoded(frames[0], image_format, save_all=True, append_images=frames[1:] * 2, duration=50)
+    return encode(frames[0], image_format, save_all=True, append_images=frames[1:] * 2, duration=50)
 
 
 BEYOND: dict[str, tuple[Callable[[], bytes], dict[str, Any]]] = {
@@ -126,16 +126,16 @@ BEYOND: dict[str, tuple[Callable[[], bytes], dict[str, Any]]] = {
     "WebP, lossless": (lambda: square("WEBP", 4500, lossless=True, method=0), HALF),
     "TIFF": (lambda: square("TIFF", 4500, compression="tiff_lzw"), HALF),
     "TIFF, one strip": (lambda: square("TIFF", 4500, compression="tiff_lzw", strip_size=1 << 30), HALF),
-    "BMP": (lambda: encoded(Image.new("RGB", (4500, 4500)), "BMP"), HALF),
+    "BMP": (lambda: encode(Image.new("RGB", (4500, 4500)), "BMP"), HALF),
     "GIF": (lambda: square("GIF", 4500), HALF),
     "AVIF": (lambda: square("AVIF", 4500, speed=10), HALF),
-    "TIFF, dictionary": (greedy, HALF),
+    "TIFF, dictionary": (lzma_bomb, HALF),
     "to WebP": (lambda: square("PNG", 2500), WHOLE | {"format": "webp"}),
     "to AVIF": (lambda: square("PNG", 2500), WHOLE | {"format": "avif"}),
     "animated GIF": (lambda: moving("GIF"), WHOLE),
     "animated WebP": (lambda: moving("WEBP"), WHOLE),
     "animated PNG": (lambda: moving("PNG"), WHOLE),
-    "one pixel wide": (lambda: encoded(Image.new("L", (1, 6_000_000)), "PNG"), {"scale": 0.001}),
+    "one pixel wide": (lambda: encode(Image.new("L", (1, 6_000_000)), "PNG"), {"scale": 0.001}),
 }
 """Images that take more than 150 MiB."""
 
@@ -144,7 +144,7 @@ BEYOND: dict[str, tuple[Callable[[], bytes], dict[str, Any]]] = {
 def test_a_process_that_rejects_an_image_at_the_cap_renders_the_next(case: str) -> None:
     make, options = BEYOND[case]
     source = make()
-    damaged, good = encoded(photo())[:9000], encoded(picture())
+    damaged, good = encode(photo())[:9000], encode(picture())
     sizes = [str(len(one)) for one in (source, damaged, good)]
     command = [sys.executable, "-c", CAPPED, str(FUNCTION), repr(options), *sizes]
     environment = os.environ | ENVIRONMENT | DEPLOYED | SMALL
@@ -161,7 +161,7 @@ def test_a_process_that_rejects_an_image_at_the_cap_renders_the_next(case: str) 
 
 def test_the_avif_encoder_is_not_called_without_enough_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = Rendition("r", scale=1)
-    source = encoded(picture(16, 16), "AVIF")
+    source = encode(picture(16, 16), "AVIF")
     require = Mock(side_effect=MemoryError)
     monkeypatch.setattr(memory, "require", require)
     with pytest.raises(RejectedError, match=r"^too_large: resizing ran out of memory: raise memory_size$"):

@@ -8,7 +8,7 @@ from PIL import Image
 
 from imaging import saving
 from imaging.formats import avif, jpeg_segments, webp
-from tests.images import decoded, encoded, picture
+from tests.images import encode, load, picture
 from tests.unit.rendering import output_body
 
 PHOTO = Image.blend(picture(256, 192), Image.effect_noise((256, 192), 80).convert("RGB"), 0.15)
@@ -17,7 +17,7 @@ PHOTO = Image.blend(picture(256, 192), Image.effect_noise((256, 192), 80).conver
 def source_of(image_format: str, quality: int, *, is_animated: bool) -> bytes:
     frames = [PHOTO.rotate(turn) for turn in (5, 10, 15)]
     options: dict[str, Any] = {"save_all": True, "append_images": frames, "duration": 100} if is_animated else {}
-    return encoded(PHOTO, image_format, quality=quality, **options)
+    return encode(PHOTO, image_format, quality=quality, **options)
 
 
 @pytest.mark.parametrize("scale", [0.5, 1])
@@ -34,8 +34,8 @@ def test_a_source_of_low_quality_does_not_grow(
     # The quality is not lowered further than necessary.
     if scale == 1 and not is_animated:
         assert len(body) > 0.75 * len(source)
-        error = np.abs(np.asarray(decoded(body), dtype=int) - np.asarray(decoded(source))).mean()
-        assert error < np.abs(np.asarray(decoded(source), dtype=int) - np.asarray(PHOTO)).mean() + 4
+        error = np.abs(np.asarray(load(body), dtype=int) - np.asarray(load(source))).mean()
+        assert error < np.abs(np.asarray(load(source), dtype=int) - np.asarray(PHOTO)).mean() + 4
 
 
 @pytest.mark.parametrize("image_format", ["AVIF", "WEBP"])
@@ -61,9 +61,9 @@ def test_the_number_of_encodings_is_limited(monkeypatch: pytest.MonkeyPatch, ima
 
 
 def test_a_jpeg_keeps_its_quality_with_optimised_huffman_tables() -> None:
-    source = encoded(PHOTO, quality=50, optimize=True)
+    source = encode(PHOTO, quality=50, optimize=True)
     body = output_body(source, scale=1)
-    tables = [decoded(jpeg).quantization for jpeg in (body, source)]  # type: ignore[attr-defined]
+    tables = [load(jpeg).quantization for jpeg in (body, source)]  # type: ignore[attr-defined]
     assert tables[0] == tables[1]
     assert len(body) < 1.01 * len(source)
 
@@ -76,10 +76,10 @@ def test_a_tiff_of_jpegs_keeps_its_quality_and_does_not_grow(quality: int, scale
         later = PHOTO.convert(mode)
         later.encoderinfo = {"compression": "jpeg", "quality": 100}
         options: dict[str, Any] = {"compression": "jpeg", "save_all": True, "append_images": [later]}
-        source = encoded(PHOTO.convert(mode), "TIFF", quality=quality, **options)
+        source = encode(PHOTO.convert(mode), "TIFF", quality=quality, **options)
         body = output_body(source, scale=scale)
         assert len(body) <= len(source)
-        wanted = encoded(PHOTO, quality=min(quality, 80))
-        tables = jpeg_segments.read_tables(decoded(body).tag_v2[347])  # type: ignore[attr-defined]
+        wanted = encode(PHOTO, quality=min(quality, 80))
+        tables = jpeg_segments.read_tables(load(body).tag_v2[347])  # type: ignore[attr-defined]
         # The file stores them in zigzag order, and libtiff lets them exceed 255.
-        assert sorted(min(255, step) for step in tables[0]) == sorted(decoded(wanted).quantization[0])  # type: ignore[attr-defined]
+        assert sorted(min(255, step) for step in tables[0]) == sorted(load(wanted).quantization[0])  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ from PIL import Image
 from errors import Reason, RejectedError
 from imaging import proof
 from imaging.formats import png_chunks, tiff_directories
-from tests.images import decoded, encoded, picture
+from tests.images import encode, load, picture
 
 LARGE = picture(300, 700)
 
@@ -17,7 +17,7 @@ LARGE = picture(300, 700)
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP"])
 def test_missing_or_additional_bytes_at_either_end_are_rejected(image_format: str) -> None:
     image = picture(40, 30)
-    body = encoded(image, image_format)
+    body = encode(image, image_format)
     proof.check(body, image_format, [image])
     for damaged in (body + b"\0", body + body, b"\0" + body, body[:-1], body[:3]):
         with pytest.raises(RejectedError, match="does not decode: it"):
@@ -36,7 +36,7 @@ def test_missing_or_additional_bytes_at_either_end_are_rejected(image_format: st
 )
 def test_additional_bytes_inside_an_animation_are_rejected(image_format: str, begins: bytes, inside: bytes) -> None:
     frames = [picture(40, 30).rotate(turn) for turn in (0, 90, 180)]
-    body = encoded(frames[0], image_format, save_all=True, append_images=frames[1:], duration=50)
+    body = encode(frames[0], image_format, save_all=True, append_images=frames[1:], duration=50)
     proof.check(body, image_format, frames)
     offset = body.rindex(begins)
     with pytest.raises(RejectedError, match="does not decode: it"):
@@ -45,7 +45,7 @@ def test_additional_bytes_inside_an_animation_are_rejected(image_format: str, be
 
 def test_a_tiff_with_a_truncated_last_page_is_rejected() -> None:
     pages = [picture(40, 30), picture(40, 30)]
-    body = encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    body = encode(pages[0], "TIFF", save_all=True, append_images=pages[1:])
     proof.check(body, "TIFF", pages)
     with pytest.raises(RejectedError, match="does not decode: a strip is cut off"):
         # The last 16 bytes may be padding.
@@ -67,7 +67,7 @@ def find_entry(body: bytearray, tag: int) -> int:
     ],
 )
 def test_a_tiff_with_a_wrong_directory_is_rejected(tag: int, offset: int, value: bytes, message: str) -> None:
-    body = bytearray(encoded(LARGE, "TIFF", compression="tiff_lzw"))
+    body = bytearray(encode(LARGE, "TIFF", compression="tiff_lzw"))
     start = find_entry(body, tag) + offset
     body[start : start + len(value)] = value
     with pytest.raises(RejectedError, match=f"does not decode: {message}"):
@@ -89,7 +89,7 @@ def test_a_tiff_with_a_wrong_directory_is_rejected(tag: int, offset: int, value:
     ids=["missing", "zeros", "cut", "open", "marker", "ended", "endless", "longer"],
 )
 def test_a_large_jpeg_with_missing_or_damaged_rows_is_rejected(damage: Callable[[bytes, int], bytes]) -> None:
-    body = encoded(LARGE, quality=95)
+    body = encode(LARGE, quality=95)
     proof.check(body, "JPEG", [LARGE])
     with pytest.raises(RejectedError, match=r"does not decode: |differs from its image") as caught:
         proof.check(damage(body, len(body) // 2), "JPEG", [LARGE])
@@ -101,17 +101,17 @@ def test_a_large_jpeg_with_wrong_pixels_in_one_part_is_rejected(top: int) -> Non
     spoilt = LARGE.copy()
     spoilt.paste("black", (0, top, 300, top + 90))
     with pytest.raises(RejectedError, match="differs from its image"):
-        proof.check(encoded(spoilt), "JPEG", [LARGE])
+        proof.check(encode(spoilt), "JPEG", [LARGE])
 
 
 def test_a_large_png_is_proven_by_its_first_rows_and_its_checksums() -> None:
-    body = encoded(LARGE, "PNG")
+    body = encode(LARGE, "PNG")
     proof.check(body, "PNG", [LARGE])
-    got = decoded(png_chunks.take_first_rows(body, 64))
+    got = load(png_chunks.take_first_rows(body, 64))
     assert np.array_equal(np.asarray(got), np.asarray(LARGE)[:64])
     exchanged = Image.merge("RGB", LARGE.split()[::-1])
     with pytest.raises(RejectedError, match="differs from its image"):
-        proof.check(encoded(exchanged, "PNG"), "PNG", [LARGE])
+        proof.check(encode(exchanged, "PNG"), "PNG", [LARGE])
     for offset in (24, len(body) // 2, len(body) - 40):
         damaged = bytearray(body)
         damaged[offset] ^= 1
@@ -127,4 +127,4 @@ def test_a_large_output_of_another_size_is_rejected() -> None:
         other = LARGE.resize(size)
         for image_format in ("JPEG", "PNG", "TIFF"):
             with pytest.raises(RejectedError, match="pixels in place of"):
-                proof.check(encoded(other, image_format), image_format, [LARGE])
+                proof.check(encode(other, image_format), image_format, [LARGE])

@@ -24,7 +24,7 @@ from PIL import Image, ImageCms
 
 from aws import clients
 from errors import IncompleteError
-from tests.images import encoded, picture
+from tests.images import encode, picture
 from tests.pngs import chunk
 from tests.unit.conftest import REGION, SESSION
 from tools.common.paths import FUNCTION
@@ -63,7 +63,7 @@ def exif_tags() -> Image.Exif:
 
 def frames(image_format: str, mode: str, **options: Any) -> bytes:
     pages = [picture(24, 18, mode).rotate(90 * turn) for turn in range(3)]
-    return encoded(pages[0], image_format, save_all=True, append_images=pages[1:], **options)
+    return encode(pages[0], image_format, save_all=True, append_images=pages[1:], **options)
 
 
 def transparent(mode: str) -> Image.Image:
@@ -76,27 +76,27 @@ def wide(side: int) -> Image.Image:
     return Image.linear_gradient("L").resize((side, side)).convert("I").point(lambda value: value * 257).convert("I;16")
 
 
-PNG = encoded(picture(24, 18), "PNG")
+PNG = encode(picture(24, 18), "PNG")
 GAMMA = PNG[:33] + chunk(b"gAMA", struct.pack(">I", 100_000)) + PNG[33:]
 SOURCES: dict[str, Callable[[], bytes]] = {
-    "photo.jpg": lambda: encoded(picture(16, 300), subsampling=0, exif=exif_tags(), xmp=b"<x tiff:Orientation='6'/>"),
-    "cmyk.jpg": lambda: encoded(picture(24, 18, "CMYK"), icc_profile=b"no profile"),
-    "text.png": lambda: encoded(picture(24, 300).quantize(9), "PNG", exif=exif_tags()),
-    "key.png": lambda: encoded(wide(24), "PNG", transparency=7),
+    "photo.jpg": lambda: encode(picture(16, 300), subsampling=0, exif=exif_tags(), xmp=b"<x tiff:Orientation='6'/>"),
+    "cmyk.jpg": lambda: encode(picture(24, 18, "CMYK"), icc_profile=b"no profile"),
+    "text.png": lambda: encode(picture(24, 300).quantize(9), "PNG", exif=exif_tags()),
+    "key.png": lambda: encode(wide(24), "PNG", transparency=7),
     "gamma.png": lambda: GAMMA,
-    "alpha.png": lambda: encoded(transparent("RGB"), "PNG"),
+    "alpha.png": lambda: encode(transparent("RGB"), "PNG"),
     "animated.png": lambda: frames("PNG", "RGB", duration=50),
     "animated.gif": lambda: frames("GIF", "RGB", duration=50, comment=b"unseen"),
     "animated.webp": lambda: frames("WEBP", "RGB", duration=50),
     "animated.avif": lambda: frames("AVIF", "RGB", duration=50, loop=3),
-    "alpha.avif": lambda: encoded(transparent("RGB"), "AVIF", exif=exif_tags()),
+    "alpha.avif": lambda: encode(transparent("RGB"), "AVIF", exif=exif_tags()),
     "pages.tif": lambda: frames("TIFF", "RGB", compression="tiff_lzw", exif=exif_tags()),
-    "tall.tif": lambda: encoded(picture(9, 300), "TIFF"),
-    "deep.tif": lambda: encoded(wide(24).convert("I"), "TIFF"),
-    "alpha.bmp": lambda: encoded(transparent("RGB"), "BMP"),
-    "packed.bmp": lambda: gzip.compress(encoded(picture(24, 18), "BMP")),
+    "tall.tif": lambda: encode(picture(9, 300), "TIFF"),
+    "deep.tif": lambda: encode(wide(24).convert("I"), "TIFF"),
+    "alpha.bmp": lambda: encode(transparent("RGB"), "BMP"),
+    "packed.bmp": lambda: gzip.compress(encode(picture(24, 18), "BMP")),
     "none.txt": lambda: b"no image",
-    "damaged.jpg": lambda: encoded(picture(24, 18))[:300],
+    "damaged.jpg": lambda: encode(picture(24, 18))[:300],
     "folder/": lambda: b"",
 }
 

@@ -13,7 +13,7 @@ from errors import MalformedError, Reason
 from imaging.formats import png_chunks
 from imaging.render import Rendered
 from tests import pngs
-from tests.images import decoded, encoded
+from tests.images import encode, load
 from tests.pngs import Samples, chunk
 from tests.unit.rendering import rejection, render_one
 
@@ -43,7 +43,7 @@ def shown(source: bytes) -> Samples:
 
 
 def pixels(rendered: Rendered) -> Samples:
-    return np.asarray(decoded(rendered.outputs[0].body).convert("RGBA")).astype(int)
+    return np.asarray(load(rendered.outputs[0].body).convert("RGBA")).astype(int)
 
 
 @pytest.mark.parametrize("interlaced", [False, True])
@@ -82,7 +82,7 @@ def test_more_alpha_entries_than_colours_are_ignored(extra: int) -> None:
 
 def are_alike(one: Rendered, other: Rendered) -> bool:
     """Tell whether two outputs have equal pixels and equal colour metadata."""
-    first, second = (decoded(rendered.outputs[0].body).info for rendered in (one, other))
+    first, second = (load(rendered.outputs[0].body).info for rendered in (one, other))
     has_equal_info = all(first.get(key) == second.get(key) for key in ("gamma", "chromaticity", "icc_profile"))
     return has_equal_info and np.array_equal(pixels(one), pixels(other))
 
@@ -201,13 +201,13 @@ def test_a_stream_that_ends_between_two_rows_is_rejected(colour_type: int, depth
 def test_a_black_image_does_not_look_truncated() -> None:
     for interlaced in (False, True):
         assert not shown(pngs.png(SAMPLES * 0, 2, 8, interlaced=interlaced))[..., :3].any()
-    assert not whole(encoded(Image.new("RGBA", (9, 9)), "PNG")).lost
+    assert not whole(encode(Image.new("RGBA", (9, 9)), "PNG")).lost
 
 
 @pytest.mark.parametrize("has_default", [False, True])
 def test_a_frame_that_lacks_a_row_is_rejected(has_default: bool) -> None:
     frames = [Image.fromarray(SAMPLES.astype(np.uint8)).rotate(90 * turn) for turn in range(3)]
-    source = encoded(frames[0], "PNG", save_all=True, append_images=frames[1:], default_image=has_default)
+    source = encode(frames[0], "PNG", save_all=True, append_images=frames[1:], default_image=has_default)
     assert len(whole(source).outputs) == 1
     for number in range(2):
         assert rejection(remove_row(source, number)).reason is Reason.CORRUPT

@@ -23,7 +23,7 @@ from imaging.predict import Demand, predict
 from imaging.records import Job
 from imaging.render import render
 from renditions import Rendition
-from tests.images import encoded, picture, segment
+from tests.images import encode, picture, segment
 from tests.pngs import SIGNATURE, chunk
 from tests.unit.rendering import LIMITS
 
@@ -66,7 +66,7 @@ def png(width: int, height: int) -> bytes:
 
 def jpeg(width: int, height: int, *, progressive: bool = False) -> bytes:
     """Return a small JPEG whose header claims another size."""
-    source = bytearray(encoded(picture(64, 64), progressive=progressive))
+    source = bytearray(encode(picture(64, 64), progressive=progressive))
     marker = source.index(b"\xff\xc2" if progressive else b"\xff\xc0")
     source[marker + 5 : marker + 9] = struct.pack(">HH", height, width)
     return bytes(source)
@@ -76,7 +76,7 @@ def webp(side: int, kind: bytes) -> bytes:
     """Return a small WebP whose header claims a square."""
     animation: dict[str, Any] = {"save_all": True, "append_images": [picture(64, 64).rotate(9)], "duration": 9}
     options = {b"VP8 ": {}, b"VP8L": {"lossless": True}, b"VP8X": animation}[kind]
-    source = bytearray(encoded(picture(64, 64), "WEBP", **options))
+    source = bytearray(encode(picture(64, 64), "WEBP", **options))
     offset = source.index(kind) + 8
     if kind == b"VP8 ":
         source[offset + 6 : offset + 10] = struct.pack("<HH", side, side)
@@ -94,13 +94,13 @@ def claiming(source: bytes, side: int) -> bytes:
 
 
 def avif(side: int) -> bytes:
-    return claiming(encoded(picture(64, 64), "AVIF"), side)
+    return claiming(encode(picture(64, 64), "AVIF"), side)
 
 
 def apng(count: int) -> bytes:
     """Return two frames whose header claims another number."""
     frames = [picture(64, 64), picture(64, 64).rotate(9)]
-    source = encoded(frames[0], "PNG", save_all=True, append_images=frames[1:])
+    source = encode(frames[0], "PNG", save_all=True, append_images=frames[1:])
     offset = source.index(b"acTL") - 4
     return source[:offset] + chunk(b"acTL", struct.pack(">II", count, 0)) + source[offset + 20 :]
 
@@ -172,10 +172,10 @@ def test_a_header_that_claims_too_much_is_rejected_before_decoding(source: bytes
     ("source", "name"),
     [
         (avif(65535), "AVIF"),
-        (encoded(picture(64, 64), "AVIF")[:200], "AVIF"),
-        (encoded(picture(64, 64), "PNG")[:30], "PNG"),
-        (encoded(picture(64, 64), "PNG").replace(b"IHDR", b"XHDR"), "PNG"),
-        (encoded(picture(64, 64), "TIFF")[:9], "TIFF"),
+        (encode(picture(64, 64), "AVIF")[:200], "AVIF"),
+        (encode(picture(64, 64), "PNG")[:30], "PNG"),
+        (encode(picture(64, 64), "PNG").replace(b"IHDR", b"XHDR"), "PNG"),
+        (encode(picture(64, 64), "TIFF")[:9], "TIFF"),
         (gif((8, 8), 0), "GIF"),
         (bmp(0, 9), "BMP"),
     ],
@@ -271,7 +271,7 @@ def within(source: bytes, offset: int, *parts: bytes) -> bytes:
     return source[:offset] + b"".join(parts) + source[offset:]
 
 
-PNG, JPEG = (encoded(picture(16, 16), image_format) for image_format in ("PNG", "JPEG"))
+PNG, JPEG = (encode(picture(16, 16), image_format) for image_format in ("PNG", "JPEG"))
 EXIF = b"Exif\0\0"
 
 
@@ -300,14 +300,14 @@ def test_a_file_that_is_slow_to_open_is_rejected_unopened(source: bytes, seconds
     assert (error.reason, error.message[:27]) == (Reason.TOO_SLOW, "opening the file needs abou")
 
 
-SCANS = encoded(picture(640, 480), progressive=True)
+SCANS = encode(picture(640, 480), progressive=True)
 
 
 def test_each_scan_of_a_jpeg_takes_time() -> None:
     one, many = SCANS, within(SCANS, len(SCANS) - 2, segment(0xDA, b"\1\1\0\1\x3f\x10") * 300)
     assert demand(many, HALF).nanoseconds > 10 * demand(one, HALF).nanoseconds
-    assert demand(encoded(picture(640, 480)) + segment(0xDA, b"\1\1\0\1\x3f\x10") * 300, HALF) == demand(
-        encoded(picture(640, 480)) + segment(0xFE, b"\1\1\0\1\x3f\x10") * 300, HALF
+    assert demand(encode(picture(640, 480)) + segment(0xDA, b"\1\1\0\1\x3f\x10") * 300, HALF) == demand(
+        encode(picture(640, 480)) + segment(0xFE, b"\1\1\0\1\x3f\x10") * 300, HALF
     )
 
 
@@ -316,7 +316,7 @@ def test_end_markers_before_the_image_count_as_parts() -> None:
 
 
 def test_components_with_equal_identifiers_are_counted_separately() -> None:
-    source = bytearray(in_scans(encoded(picture(1600, 1600))))
+    source = bytearray(in_scans(encode(picture(1600, 1600))))
     frame = source.index(b"\xff\xc0")
     several, source[frame + 10 : frame + 19 : 3] = demand(bytes(source), HALF), b"\1\1\1"
     same = demand(bytes(source).replace(b"\1\2\0\0", b"\1\1\0\0").replace(b"\1\3\0\0", b"\1\1\0\0"), HALF)
@@ -333,8 +333,8 @@ def in_scans(source: bytes) -> bytes:
 @pytest.mark.parametrize(("subsampling", "values"), [("4:4:4", 3), ("4:2:2", 2), ("4:2:0", 1.5)])
 def test_decoding_several_scans_holds_the_coefficients_of_a_whole_jpeg(subsampling: str, values: float) -> None:
     sides = 1600, 1600
-    baseline = encoded(picture(*sides), subsampling=subsampling)
-    progressive = encoded(picture(*sides), subsampling=subsampling, progressive=True)
+    baseline = encode(picture(*sides), subsampling=subsampling)
+    progressive = encode(picture(*sides), subsampling=subsampling, progressive=True)
     one, *others = (demand(source, Rendition("r", width=16)) for source in (baseline, progressive, in_scans(baseline)))
     for other in others:
         held = other.peak_bytes - one.peak_bytes - 2 * (len(progressive) - len(baseline))
@@ -360,7 +360,7 @@ def test_a_run_length_bitmap_takes_time(source: bytes) -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        encoded(picture(16, 16), "TIFF") + bytes(100_000_000),
+        encode(picture(16, 16), "TIFF") + bytes(100_000_000),
         within(PNG, 33, chunk(b"prVt", bytes(5_000_000)), chunk(b"IDAT", bytes(55_000_000))),
         within(JPEG, 2, segment(0xE2, bytes(60_000)) * 20) + bytes(30_000_000),
     ],
@@ -396,9 +396,9 @@ def in_two_extents(source: bytes) -> bytes:
     return grown
 
 
-PLAIN = encoded(Image.new("RGB", (640, 480)), "AVIF", subsampling="4:4:4")
+PLAIN = encode(Image.new("RGB", (640, 480)), "AVIF", subsampling="4:4:4")
 FRAMES = [Image.new("RGB", (640, 480), colour) for colour in ("red", "blue", "white")]
-MOVING = encoded(FRAMES[0], "AVIF", save_all=True, append_images=FRAMES[1:])
+MOVING = encode(FRAMES[0], "AVIF", save_all=True, append_images=FRAMES[1:])
 
 
 @pytest.mark.parametrize("source", [PLAIN, MOVING, in_two_extents(PLAIN)])
@@ -409,7 +409,7 @@ def test_the_size_of_an_avif_is_read_from_its_stream(source: bytes) -> None:
 @pytest.mark.usefixtures("undecoded")
 def test_an_avif_whose_stream_is_larger_than_its_boxes_claim_is_rejected() -> None:
     # Measured: a file of 3.5 KB with 16,000 pixels a side took 958 MB.
-    source = claiming(encoded(Image.new("RGB", (3000, 3000)), "AVIF"), 16)
+    source = claiming(encode(Image.new("RGB", (3000, 3000)), "AVIF"), 16)
     assert Picture(inspect(source)).size == (16, 16)
     assert rejection(source, Limits(200 * MIB)).reason is Reason.TOO_LARGE
     assert rejection(source, seconds_left=lambda: 0.1).reason is Reason.TOO_SLOW
@@ -462,7 +462,7 @@ def test_a_cleared_frame_is_rejected_before_it_is_allocated(monkeypatch: pytest.
 @pytest.mark.parametrize("image_format", ["PNG", "TIFF", "BMP"])
 def test_rows_and_columns_take_time(image_format: str, size: tuple[int, int]) -> None:
     # Measured on one core: half a second for a bitmap of two million columns.
-    assert demand(encoded(Image.new("L", size), image_format), HALF).nanoseconds > 0.5e9
+    assert demand(encode(Image.new("L", size), image_format), HALF).nanoseconds > 0.5e9
 
 
 def test_tiny_frames_take_time() -> None:
@@ -472,7 +472,7 @@ def test_tiny_frames_take_time() -> None:
 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF"])
 def test_more_pixels_and_more_renditions_demand_more(image_format: str) -> None:
-    small, large = (encoded(Image.new("RGB", (side, side)), image_format) for side in (300, 600))
+    small, large = (encode(Image.new("RGB", (side, side)), image_format) for side in (300, 600))
     assert demand(small, HALF).pixels * 4 == demand(large, HALF).pixels == 360_000
     assert demand(small, HALF).peak_bytes < demand(large, HALF).peak_bytes
     assert demand(large, HALF).peak_bytes < demand(large, HALF, Rendition("third", scale=0.33)).peak_bytes
@@ -483,7 +483,7 @@ def test_more_pixels_and_more_renditions_demand_more(image_format: str) -> None:
 def test_every_frame_demands_more(image_format: str) -> None:
     frames = [picture(100, 100).rotate(turn) for turn in range(0, 40, 10)]
     one, four = (
-        demand(encoded(frames[0], image_format, save_all=True, append_images=frames[1:count]), HALF) for count in (1, 4)
+        demand(encode(frames[0], image_format, save_all=True, append_images=frames[1:count]), HALF) for count in (1, 4)
     )
     assert (one.pixels, four.pixels) == (10_000, 40_000)
     assert one.peak_bytes < four.peak_bytes
@@ -491,7 +491,7 @@ def test_every_frame_demands_more(image_format: str) -> None:
 
 def test_a_jpeg_shrunk_on_load_demands_less_and_a_progressive_one_more() -> None:
     def peak(*, divisor: int, progressive: bool = False) -> int:
-        opened = Picture(inspect(encoded(Image.new("RGB", (2000, 2000)), progressive=progressive, subsampling=0)))
+        opened = Picture(inspect(encode(Image.new("RGB", (2000, 2000)), progressive=progressive, subsampling=0)))
         opened.shrink_on_load(divisor)
         return predict(opened, [Rendition("r", width=100)], [ENCODERS["JPEG"]]).peak_bytes
 
@@ -503,7 +503,7 @@ def test_a_jpeg_shrunk_on_load_demands_less_and_a_progressive_one_more() -> None
 @pytest.mark.parametrize(("most", "passes"), [(99, False), (100, True), (None, True)])
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF"])
 def test_an_image_of_exactly_max_pixels_passes(image_format: str, most: int | None, passes: bool) -> None:
-    source, limits = encoded(Image.new("RGB", (5, 20)), image_format), Limits(LIMITS.memory_bytes, most)
+    source, limits = encode(Image.new("RGB", (5, 20)), image_format), Limits(LIMITS.memory_bytes, most)
     if passes:
         render(source, [HALF], limits=limits)
     else:
@@ -515,7 +515,7 @@ def test_max_pixels_counts_every_page_and_frame_and_a_jpeg_before_it_is_shrunk()
     limits = Limits(LIMITS.memory_bytes, 100_000)
     for source, pixels in ((tiff(iter([200, 300])), 130_000), (gif((100, 100), 11), 110_000)):
         assert rejection(source, limits).message == f"the image has {pixels} pixels, max_pixels allows 100000"
-    large = encoded(Image.new("RGB", (400, 400)))
+    large = encode(Image.new("RGB", (400, 400)))
     tiny = [Rendition("tiny", width=10)]
     assert rejection(large, limits, renditions=tiny).message == "the image has 160000 pixels, max_pixels allows 100000"
 
@@ -523,7 +523,7 @@ def test_max_pixels_counts_every_page_and_frame_and_a_jpeg_before_it_is_shrunk()
 @pytest.mark.usefixtures("undecoded")
 @pytest.mark.parametrize("memory", [0, 1, 119, 120])
 def test_a_function_without_memory_for_an_image_rejects_it(memory: int) -> None:
-    error = rejection(encoded(picture()), Limits(memory * MIB))
+    error = rejection(encode(picture()), Limits(memory * MIB))
     assert error.reason is Reason.TOO_LARGE
     assert f"this function has {max(0, memory - 120)} MiB" in error.message
 
@@ -540,7 +540,7 @@ def test_the_clock_is_checked_before_each_rendition_is_encoded(monkeypatch: pyte
     monkeypatch.setitem(ENCODERS, "JPEG", replace(jpeg, encode=spied))
     names = ["first", "second", "third"]
     error = rejection(
-        encoded(picture()), renditions=[Rendition(name, scale=0.5) for name in names], seconds_left=lambda: next(left)
+        encode(picture()), renditions=[Rendition(name, scale=0.5) for name in names], seconds_left=lambda: next(left)
     )
     assert (error.reason, written) == (Reason.TOO_SLOW, ["first"])
     assert error.message.startswith("encoding as JPEG needs about ")
@@ -549,7 +549,7 @@ def test_the_clock_is_checked_before_each_rendition_is_encoded(monkeypatch: pyte
 
 def test_encoding_time_counts_every_frame() -> None:
     frames = [picture(500, 500).rotate(turn) for turn in range(0, 80, 10)]
-    source = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    source = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
     # Enough time for four of the eight frames.
     left = iter([99.0, 99.0, 2.5 * 4 * 250 * 250 * ENCODERS["GIF"].cost.pixel_nanoseconds / 1e9])
     error = rejection(source, seconds_left=lambda: next(left))
@@ -557,7 +557,7 @@ def test_encoding_time_counts_every_frame() -> None:
 
 
 def test_an_image_is_rendered_if_it_needs_less_than_the_time_left() -> None:
-    rendered = render(encoded(picture()), [HALF], limits=LIMITS, seconds_left=lambda: 0.01)
+    rendered = render(encode(picture()), [HALF], limits=LIMITS, seconds_left=lambda: 0.01)
     assert rendered.outputs[0].width == 160
 
 
@@ -571,17 +571,17 @@ def test_a_baseline_jpeg_may_have_more_pixels_than_a_progressive_one() -> None:
 @pytest.mark.parametrize(("image_format", "most"), [("jpeg", 65500), ("webp", 16383), ("avif", 32768)])
 def test_an_output_is_scaled_down_to_the_largest_side_of_its_format(image_format: str, most: int) -> None:
     renditions = [Rendition("all", scale=1, format=image_format), Rendition("same", scale=1)]
-    rendered = render(encoded(Image.new("L", (most, 1)), "PNG"), renditions, limits=LIMITS)
+    rendered = render(encode(Image.new("L", (most, 1)), "PNG"), renditions, limits=LIMITS)
     assert [(output.width, output.height) for output in rendered.outputs] == 2 * [(most, 1)]
     assert rendered.lost == ""
-    rendered = render(encoded(Image.new("L", (2 * most, 4)), "PNG"), renditions, limits=LIMITS)
+    rendered = render(encode(Image.new("L", (2 * most, 4)), "PNG"), renditions, limits=LIMITS)
     assert [(output.width, output.height) for output in rendered.outputs] == [(most, 2), (2 * most, 4)]
     assert rendered.lost == f"all was scaled down: {image_format.upper()} holds {most} pixels on a side"
 
 
 def test_an_animation_is_scaled_down_to_the_largest_side_of_its_own_format() -> None:
     frames = [picture(100, 10), picture(100, 10).rotate(180)]
-    source = bytearray(encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:]))
+    source = bytearray(encode(frames[0], "WEBP", save_all=True, append_images=frames[1:]))
     canvas_width = source.index(b"VP8X") + 12
     source[canvas_width : canvas_width + 3] = (20_000 - 1).to_bytes(3, "little")
     rendered = render(bytes(source), [Rendition("all", scale=1)], limits=LIMITS)
@@ -591,14 +591,14 @@ def test_an_animation_is_scaled_down_to_the_largest_side_of_its_own_format() -> 
 
 @pytest.mark.usefixtures("undecoded")
 def test_an_image_that_cannot_be_decoded_in_time_is_not_decoded() -> None:
-    error = rejection(encoded(picture(4000, 4000), "PNG"), seconds_left=lambda: 0.1)
+    error = rejection(encode(picture(4000, 4000), "PNG"), seconds_left=lambda: 0.1)
     assert error.reason is Reason.TOO_SLOW
     assert error.message.startswith("decoding this PNG needs about 0.8 s, this invocation has 0.1 s left: ")
 
 
 @pytest.mark.usefixtures("undecoded")
 def test_less_memory_makes_the_processor_slower() -> None:
-    source = encoded(picture(1000, 1000), "PNG")
+    source = encode(picture(1000, 1000), "PNG")
     assert rejection(source, Limits(256 * MIB), seconds_left=lambda: 0.2).reason is Reason.TOO_SLOW
     with pytest.raises(pytest.fail.Exception):
         render(source, [HALF], limits=LIMITS, seconds_left=lambda: 0.2)
@@ -606,7 +606,7 @@ def test_less_memory_makes_the_processor_slower() -> None:
 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF"])
 def test_a_truncated_file_is_rejected_wherever_it_ends(image_format: str) -> None:
-    source = encoded(picture(80, 60).effect_spread(30), image_format)
+    source = encode(picture(80, 60).effect_spread(30), image_format)
     # A PNG's last chunk has no content. Browsers do without it.
     end = len(source) - (20 if image_format == "PNG" else 2)
     for length in range(0, end, max(1, len(source) // 60)):
@@ -616,10 +616,10 @@ def test_a_truncated_file_is_rejected_wherever_it_ends(image_format: str) -> Non
 def test_the_largest_side_limits_the_image_as_displayed() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    narrow = encoded(Image.new("L", (100, 20000)), "PNG", exif=exif)
+    narrow = encode(Image.new("L", (100, 20000)), "PNG", exif=exif)
     (output,) = render(narrow, [Rendition("r", width=100, format="webp")], limits=LIMITS).outputs
     assert (output.width, output.height) == (100, 1)
-    wide = encoded(Image.new("L", (20000, 100)), "PNG", exif=exif)
+    wide = encode(Image.new("L", (20000, 100)), "PNG", exif=exif)
     rendered = render(wide, [Rendition("r", width=100, format="webp")], limits=LIMITS)
     assert (rendered.outputs[0].width, rendered.outputs[0].height) == (82, 16383)
     assert rendered.lost == "r was scaled down: WEBP holds 16383 pixels on a side"

@@ -20,7 +20,7 @@ from imaging.limits import Limits
 from imaging.render import render
 from renditions import MetadataPolicy, Rendition
 from tests.hcl import parse
-from tests.images import HEIC_PICTURE, corners, decoded, encoded, picture
+from tests.images import HEIC_PICTURE, corners, encode, load, picture
 from tools.common import hcl, pricing
 from tools.common.cli import save
 from tools.common.errors import ToolError
@@ -192,7 +192,7 @@ def made(
 
 
 def test_an_output_equals_the_functions_byte_for_byte() -> None:
-    body = encoded(NOISY, quality=95)
+    body = encode(NOISY, quality=95)
     photo = made(body, compare=("quality=50",))
     (rendered,) = photo.renditions
     for output, quality in zip(rendered.outputs, (None, 50), strict=True):
@@ -208,7 +208,7 @@ def test_an_output_equals_the_functions_byte_for_byte() -> None:
 def test_metadata_follows_the_setting(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x010E] = "a description"
-    body = encoded(picture(), exif=exif)
+    body = encode(picture(), exif=exif)
     for policy, kept in (("all", True), ("none", False)):
         (rendered,) = made(body, tmp_path, f'metadata = "{policy}"\n').renditions
         assert (b"a description" in rendered.outputs[0].picture.body) == kept
@@ -217,18 +217,18 @@ def test_metadata_follows_the_setting(tmp_path: Path) -> None:
 def test_a_source_is_upright_scaled_and_cropped_like_the_output(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    body = encoded(picture().rotate(90, expand=True), exif=exif, quality=95)
+    body = encode(picture().rotate(90, expand=True), exif=exif, quality=95)
     (tile,) = made(body, tmp_path, 'renditions = { tile = { width = 90, height = 50, fit = "cover" } }\n').renditions
-    shown = decoded(tile.source.body)
+    shown = load(tile.source.body)
     assert shown.size == (90, 50) == (tile.source.width, tile.source.height)
     assert tile.source.note == ""
-    output = decoded(tile.outputs[0].picture.body)
+    output = load(tile.outputs[0].picture.body)
     assert np.abs(np.asarray(shown.convert("RGB"), int) - np.asarray(output, int)).mean() < 3
     assert (tile.outputs[0].ssim or 0) > 0.98
 
 
 def test_a_large_source_is_shrunk_with_a_note(tmp_path: Path) -> None:
-    body = encoded(picture(2400, 600), quality=95)
+    body = encode(picture(2400, 600), quality=95)
     (whole,) = made(body, tmp_path, "renditions = { whole = { scale = 1 } }\n").renditions
     assert (whole.source.width, whole.source.height) == (LONGEST_SIDE, 500)
     assert whole.source.note == "shown at 2000 x 500 pixels, stored as JPEG at quality 95"
@@ -237,16 +237,16 @@ def test_a_large_source_is_shrunk_with_a_note(tmp_path: Path) -> None:
 
 def test_colour_profiles_are_kept() -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    (rendered,) = made(encoded(picture(), icc_profile=profile)).renditions
+    (rendered,) = made(encode(picture(), icc_profile=profile)).renditions
     for shown in (rendered.source, rendered.outputs[0].picture):
-        assert decoded(shown.body).info["icc_profile"] == profile
+        assert load(shown.body).info["icc_profile"] == profile
 
 
 @pytest.mark.parametrize("image_format", ["GIF", "WEBP", "PNG"])
 def test_an_animation_stays_animated_and_its_frames_are_compared(image_format: str) -> None:
     frames = [picture().rotate(90 * turn) for turn in range(4)]
     options: dict[str, Any] = {"save_all": True, "append_images": frames[1:], "duration": 100, "loop": 0}
-    (rendered,) = made(encoded(frames[0], image_format, **options)).renditions
+    (rendered,) = made(encode(frames[0], image_format, **options)).renditions
     with Image.open(io.BytesIO(rendered.source.body)) as source:
         assert (source.format, source.n_frames, source.info["loop"]) == ("WEBP", 4, 0)  # type: ignore[attr-defined]
     # Mismatched frames would have a far lower SSIM.
@@ -254,12 +254,12 @@ def test_an_animation_stays_animated_and_its_frames_are_compared(image_format: s
 
 
 def test_a_format_that_browsers_do_not_show_becomes_a_png_with_a_note() -> None:
-    body = encoded(picture(), "TIFF", save_all=True, append_images=[picture(200, 100)])
+    body = encode(picture(), "TIFF", save_all=True, append_images=[picture(200, 100)])
     (rendered,) = made(body, name="a.tiff").renditions
     (output,) = rendered.outputs
     assert (output.format, output.picture.media_type) == ("TIFF", "image/png")
     assert output.picture.note == "browsers do not show TIFF: this is its first page as a PNG"
-    assert corners(decoded(output.picture.body)) == corners(picture())
+    assert corners(load(output.picture.body)) == corners(picture())
     assert output.byte_count != len(output.picture.body)
 
 
@@ -268,13 +268,13 @@ def test_sources_of_every_mode_resemble_their_outputs(mode: str) -> None:
     image = picture(mode="L").convert("I").point(lambda level: level * 257 + 0).convert("I;16")
     image = image if mode == "I;16" else picture(mode=mode)
     container = "PNG" if mode in {"LA", "RGBA", "I;16"} else "TIFF"
-    photo = made(encoded(image, container), compare=("format=jpeg,png,webp,avif",))
+    photo = made(encode(image, container), compare=("format=jpeg,png,webp,avif",))
     for output in photo.renditions[0].outputs:
         assert (output.ssim or 0) > 0.97, output
 
 
 def test_an_output_smaller_than_the_window_has_no_ssim() -> None:
-    (rendered,) = made(encoded(picture(16, 16), "PNG")).renditions
+    (rendered,) = made(encode(picture(16, 16), "PNG")).renditions
     assert rendered.outputs[0].ssim is None
     assert rendered.outputs[0].psnr is not None
 
@@ -291,7 +291,7 @@ def test_a_rejection_has_its_reason_and_advice() -> None:
 
 
 def test_limits_follow_the_settings(tmp_path: Path) -> None:
-    body = encoded(picture(4000, 3000))
+    body = encode(picture(4000, 3000))
     for text, message in (
         ("max_pixels = 100\n", "max_pixels allows 100"),
         ("function = { memory_size = 121 }\n", "raise memory_size"),
@@ -307,7 +307,7 @@ def test_a_rejected_variant_does_not_stop_the_others(tmp_path: Path) -> None:
     text = "function = { memory_size = 256 }\nrenditions = { whole = { scale = 1 } }\n"
     settings = tfvars.read_settings([var_file(tmp_path, text)])
     photo, (rejection,) = render_photo(
-        "large.jpg", encoded(picture(2500, 2000)), settings, Comparison.parse(["format=avif,jpeg"])
+        "large.jpg", encode(picture(2500, 2000)), settings, Comparison.parse(["format=avif,jpeg"])
     )
     assert photo is not None
     assert [output.name for output in photo.renditions[0].outputs] == [CURRENT, "JPEG"]
@@ -317,7 +317,7 @@ def test_a_rejected_variant_does_not_stop_the_others(tmp_path: Path) -> None:
 
 def test_a_variant_limited_to_fewer_pixels_is_compared_at_its_own_size(tmp_path: Path) -> None:
     settings = tfvars.read_settings([var_file(tmp_path, "renditions = { whole = { scale = 1 } }\n")])
-    photo, rejected = render_photo("wide.jpg", encoded(picture(16400, 8)), settings, Comparison.parse(["format=webp"]))
+    photo, rejected = render_photo("wide.jpg", encode(picture(16400, 8)), settings, Comparison.parse(["format=webp"]))
     assert photo is not None
     assert not rejected
     current, webp = photo.renditions[0].outputs
@@ -497,7 +497,7 @@ def test_the_policy_allows_only_our_style_and_script() -> None:
 
 
 def test_each_image_is_on_the_page_once_with_a_description() -> None:
-    photo = made(encoded(NOISY), compare=("quality=50",))
+    photo = made(encode(NOISY), compare=("quality=50",))
     html = render_page(Report("t", "o", "CPU, ms", [], [photo], []))
     shown = [image for image in Elements(html).all("img") if "src" in image]
     (rendered,) = photo.renditions
@@ -537,7 +537,7 @@ def test_the_page_has_the_timeline_if_there_is_one() -> None:
 
 
 def test_a_preview_renders_files(tmp_path: Path) -> None:
-    (tmp_path / "a.jpg").write_bytes(encoded(NOISY))
+    (tmp_path / "a.jpg").write_bytes(encode(NOISY))
     (tmp_path / "b.txt").write_text("text")
     said: list[str] = []
     found = run.preview([tmp_path / "a.jpg", tmp_path / "b.txt"], said.append, compare=["quality=60"])
@@ -554,7 +554,7 @@ def test_a_preview_renders_files(tmp_path: Path) -> None:
 
 def test_undecodable_bytes_of_a_name_are_replaced(tmp_path: Path) -> None:
     odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/a\xff.jpg"))
-    odd.write_bytes(encoded(picture()))
+    odd.write_bytes(encode(picture()))
     found = run.preview([odd], quiet)
     save(render_page(found), tmp_path / "page.html")
     assert found.photos[0].name == "a\ufffd.jpg"
@@ -562,12 +562,12 @@ def test_undecodable_bytes_of_a_name_are_replaced(tmp_path: Path) -> None:
 
 
 def test_without_a_comparison_the_page_suggests_one(tmp_path: Path) -> None:
-    (tmp_path / "a.jpg").write_bytes(encoded(NOISY))
+    (tmp_path / "a.jpg").write_bytes(encode(NOISY))
     assert "--compare quality=60,75,85" in render_page(run.preview([tmp_path / "a.jpg"], quiet))
 
 
 def test_an_unreadable_photo_stops_the_preview_before_rendering(tmp_path: Path) -> None:
-    (tmp_path / "a.jpg").write_bytes(encoded(NOISY))
+    (tmp_path / "a.jpg").write_bytes(encode(NOISY))
     said: list[str] = []
     for wrong, message in ((tmp_path, "Is a directory"), (tmp_path / "b.jpg", "No such file or directory")):
         with pytest.raises(ToolError, match=rf"^Cannot read .*: {message}$"):

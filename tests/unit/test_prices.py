@@ -11,7 +11,7 @@ from aws.reconcile import Reconciler
 from aws.settings import Settings
 from imaging.limits import Limits
 from renditions import MetadataPolicy, Rendition
-from tests.images import encoded, picture
+from tests.images import encode, picture
 from tests.unit.simulation import Client, Store
 from tools.common import pricing
 from tools.common.paths import ROOT
@@ -113,7 +113,7 @@ def test_the_cost_of_an_attack_is_capped_by_concurrency() -> None:
 
 def test_the_function_makes_the_priced_number_of_requests() -> None:
     store, calls = Store(versioned=True), list[None]()
-    store.change("cake.jpg", encoded(picture()))
+    store.change("cake.jpg", encode(picture()))
     api = Client(store, lambda: calls.append(None))
     renditions = (Rendition("resized", scale=0.5),)
     settings = Settings("in", "out", "", renditions, MetadataPolicy.COPYRIGHT, Limits(512 << 20))

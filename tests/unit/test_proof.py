@@ -13,7 +13,7 @@ from PIL import Image, ImageSequence
 from errors import Reason, RejectedError
 from imaging import proof
 from imaging.formats import ENCODERS
-from tests.images import decoded, encoded, picture
+from tests.images import encode, load, picture
 from tests.unit.rendering import output_body, render_one
 
 FRAMES = [picture(160, 120).rotate(90 * turn) for turn in range(4)]
@@ -27,7 +27,7 @@ def noise(shape: tuple[int, ...], mode: str | None = None) -> Image.Image:
 
 
 def written(images: list[Image.Image], image_format: str, **options: Any) -> bytes:
-    return encoded(images[0], image_format, save_all=True, append_images=images[1:], **options)
+    return encode(images[0], image_format, save_all=True, append_images=images[1:], **options)
 
 
 @pytest.mark.parametrize("image_format", ["GIF", "PNG", "WEBP", "TIFF", "AVIF"])
@@ -48,15 +48,15 @@ def test_a_wrong_animation_is_rejected(image_format: str, wrong: Callable[[str],
 
 
 def test_a_wrong_output_is_a_rejection_of_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    encoder = replace(ENCODERS["JPEG"], encode=lambda _: encoded(Image.new("RGB", (160, 120))))
+    encoder = replace(ENCODERS["JPEG"], encode=lambda _: encode(Image.new("RGB", (160, 120))))
     monkeypatch.setitem(ENCODERS, "JPEG", encoder)
     with pytest.raises(RejectedError, match="differs from its image by") as caught:
-        render_one(encoded(picture()))
+        render_one(encode(picture()))
     assert caught.value.reason is Reason.UNFAITHFUL
 
 
 def test_an_exception_of_an_encoder_is_a_rejection(monkeypatch: pytest.MonkeyPatch) -> None:
-    source = encoded(picture())
+    source = encode(picture())
     monkeypatch.setattr(Image.Image, "save", Mock(side_effect=RuntimeError("no space left in the code book")))
     with pytest.raises(RejectedError, match=r"^unfaithful: the JPEG output cannot be encoded: no space left"):
         render_one(source)
@@ -87,9 +87,9 @@ def test_a_tiff_must_keep_each_page_in_its_size() -> None:
 def test_lost_transparency_is_rejected(image_format: str) -> None:
     half = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
     half.paste((0, 120, 0, 255), (32, 0, 64, 64))
-    proof.check(encoded(half, image_format), image_format, [half])
+    proof.check(encode(half, image_format), image_format, [half])
     with pytest.raises(RejectedError, match="differs"):
-        proof.check(encoded(half.convert("RGB"), image_format), image_format, [half])
+        proof.check(encode(half.convert("RGB"), image_format), image_format, [half])
 
 
 @pytest.mark.parametrize("size", [(40, 30), (300, 700)])
@@ -99,12 +99,12 @@ def test_samples_of_32_bits_must_be_equal(kind: type, size: tuple[int, int]) -> 
     if kind is np.float32:
         levels[:3] = [[np.nan], [np.inf], [-3.4e38]]
     image = Image.fromarray(levels)
-    proof.check(encoded(image, "TIFF"), "TIFF", [image])
+    proof.check(encode(image, "TIFF"), "TIFF", [image])
     proof.check(written([image, picture(9, 9), image], "TIFF"), "TIFF", [image, picture(9, 9), image])
     levels[5, 7] += 1
     for spoilt in (Image.fromarray(levels), Image.new("L", size, 255)):
         with pytest.raises(RejectedError, match="differs from its image, whose values have 32 bits"):
-            proof.check(encoded(spoilt, "TIFF"), "TIFF", [image])
+            proof.check(encode(spoilt, "TIFF"), "TIFF", [image])
         with pytest.raises(RejectedError, match="differs from its image, whose values have 32 bits"):
             proof.check(written([image, spoilt], "TIFF"), "TIFF", [image, image])
 
@@ -132,20 +132,20 @@ def half_grey(image: Image.Image) -> Image.Image:
 @pytest.mark.parametrize("image_format", STILLS)
 def test_other_pixels_are_rejected(image_format: str, wrong: Image.Image) -> None:
     with pytest.raises(RejectedError, match="differs from its image by") as caught:
-        proof.check(encoded(wrong, image_format), image_format, [picture(160, 120)])
+        proof.check(encode(wrong, image_format), image_format, [picture(160, 120)])
     assert caught.value.reason is Reason.UNFAITHFUL
 
 
 @pytest.mark.parametrize("image_format", STILLS)
 def test_another_size_is_rejected(image_format: str) -> None:
     with pytest.raises(RejectedError, match=r"has \(160, 119\) pixels in place of \(160, 120\)"):
-        proof.check(encoded(picture(160, 119), image_format), image_format, [picture(160, 120)])
+        proof.check(encode(picture(160, 119), image_format), image_format, [picture(160, 120)])
 
 
-@pytest.mark.parametrize("body", [b"", bytes(1000), encoded(picture(160, 120), "PNG")[:2000], b"GIF89a", None])
+@pytest.mark.parametrize("body", [b"", bytes(1000), encode(picture(160, 120), "PNG")[:2000], b"GIF89a", None])
 @pytest.mark.parametrize("image_format", STILLS)
 def test_bytes_that_do_not_decode_are_rejected(image_format: str, body: bytes | None) -> None:
-    truncated = encoded(picture(160, 120), image_format)[:-1500]
+    truncated = encode(picture(160, 120), image_format)[:-1500]
     with pytest.raises(RejectedError, match="does not decode"):
         proof.check(truncated if body is None else body, image_format, [picture(160, 120)])
 
@@ -153,13 +153,13 @@ def test_bytes_that_do_not_decode_are_rejected(image_format: str, body: bytes | 
 @pytest.mark.parametrize("size", [(7, 400), (400, 7), (1, 1000)])
 def test_a_black_ribbon_is_rejected(size: tuple[int, int]) -> None:
     with pytest.raises(RejectedError):
-        proof.check(encoded(Image.new("RGB", size), "PNG"), "PNG", [Image.new("RGB", size, "white")])
+        proof.check(encode(Image.new("RGB", size), "PNG"), "PNG", [Image.new("RGB", size, "white")])
 
 
 def test_a_proof_that_runs_out_of_memory_is_a_rejection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proof, "_find_difference", Mock(side_effect=MemoryError))
     with pytest.raises(RejectedError, match=r"^too_large"):
-        render_one(encoded(picture()))
+        render_one(encode(picture()))
 
 
 def durations(body: bytes) -> list[int]:
@@ -179,33 +179,33 @@ def stripes(size: tuple[int, int], colours: tuple[str, str]) -> Image.Image:
 @pytest.mark.parametrize(
     "source",
     [
-        encoded(noise((16, 16, 3)), quality=1),
-        encoded(noise((64, 64, 3), "CMYK"), quality=1),
-        encoded(noise((100, 100, 2)), "PNG"),
-        encoded(noise((100, 100, 4)), "PNG"),
-        encoded(noise((64, 64, 4)), "GIF"),
-        encoded(noise((64, 64, 3)), "BMP"),
-        encoded(Image.frombytes("LAB", (90, 90), noise((90, 90, 3)).tobytes()), "TIFF"),
-        encoded(Image.fromarray(np.random.default_rng(7).integers(0, 65536, (64, 64), dtype=np.uint16)), "PNG"),
-        encoded(Image.fromarray(np.random.default_rng(7).random((64, 64), dtype=np.float32)), "TIFF"),
-        encoded(stripes((64, 64), ("red", "cyan")), "PNG"),
-        encoded(stripes((64, 64), ("blue", "yellow")), subsampling=2),
-        encoded(Image.new("CMYK", (64, 64), (255, 0, 255, 0))),
-        encoded(Image.new("1", (64, 64), 1), "TIFF", compression="group4"),
+        encode(noise((16, 16, 3)), quality=1),
+        encode(noise((64, 64, 3), "CMYK"), quality=1),
+        encode(noise((100, 100, 2)), "PNG"),
+        encode(noise((100, 100, 4)), "PNG"),
+        encode(noise((64, 64, 4)), "GIF"),
+        encode(noise((64, 64, 3)), "BMP"),
+        encode(Image.frombytes("LAB", (90, 90), noise((90, 90, 3)).tobytes()), "TIFF"),
+        encode(Image.fromarray(np.random.default_rng(7).integers(0, 65536, (64, 64), dtype=np.uint16)), "PNG"),
+        encode(Image.fromarray(np.random.default_rng(7).random((64, 64), dtype=np.float32)), "TIFF"),
+        encode(stripes((64, 64), ("red", "cyan")), "PNG"),
+        encode(stripes((64, 64), ("blue", "yellow")), subsampling=2),
+        encode(Image.new("CMYK", (64, 64), (255, 0, 255, 0))),
+        encode(Image.new("1", (64, 64), 1), "TIFF", compression="group4"),
         written([noise((32, 32, 3)), noise((32, 32, 3)).rotate(90), Image.new("RGB", (32, 32), "red")], "GIF"),
         written([Image.new("RGBA", (64, 64), colour) for colour in ("#ff000000", "#00ff0080", "#0000ffff")], "WEBP"),
     ],
 )
 def test_a_right_output_of_a_hard_case_passes(source: bytes, image_format: str | None, quality: int | None) -> None:
     (output,) = render_one(source, image_format, quality=quality, background="#ff00ff").outputs
-    assert decoded(output.body).size == (output.width, output.height)
+    assert load(output.body).size == (output.width, output.height)
 
 
 def test_a_jpeg_of_quality_1_with_a_thin_edge_passes() -> None:
     image = Image.new("RGB", (8, 8), "black")
     image.paste("cyan", (0, 0, 7, 7))
     # Its only cell differs by 52; 64 are allowed.
-    proof.check(encoded(image, quality=1), "JPEG", [image])
+    proof.check(encode(image, quality=1), "JPEG", [image])
 
 
 @pytest.mark.parametrize("image_format", ["jpeg", "webp", "avif", "png"])
@@ -220,8 +220,8 @@ def test_a_jpeg_of_quality_1_with_a_thin_edge_passes() -> None:
 @pytest.mark.parametrize("quality", [1, None, 100])
 def test_every_quality_over_every_background_passes(image: Image.Image, image_format: str, quality: int | None) -> None:
     for background in ("#000000", "#ffffff", "#00ff00"):
-        (output,) = render_one(encoded(image, "PNG"), image_format, quality=quality, background=background).outputs
-        assert decoded(output.body).size == (output.width, output.height)
+        (output,) = render_one(encode(image, "PNG"), image_format, quality=quality, background=background).outputs
+        assert load(output.body).size == (output.width, output.height)
 
 
 @pytest.mark.parametrize("image_format", ["PNG", "WEBP", "AVIF", "GIF"])

@@ -34,7 +34,7 @@ from imaging import render
 from imaging.limits import RUNTIME_BYTES, Limits
 from imaging.render import Rendered
 from renditions import MetadataPolicy, Rendition
-from tests.images import UPRIGHT_CORNERS, corners, decoded, encoded, picture
+from tests.images import UPRIGHT_CORNERS, corners, encode, load, picture
 from tools.local.aws import s3_patches
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Pipeline:
         return outcome
 
     def upload(self, key: str = "cake.jpg", body: bytes | None = None, **options: Any) -> None:
-        self.s3.put_object(Bucket=SOURCE, Key=key, Body=encoded(picture()) if body is None else body, **options)
+        self.s3.put_object(Bucket=SOURCE, Key=key, Body=encode(picture()) if body is None else body, **options)
 
     def output(self, key: str = "resized-cake.jpg") -> bytes:
         return self.s3.get_object(Bucket=DESTINATION, Key=key)["Body"].read()
@@ -124,20 +124,20 @@ def test_an_upload_becomes_a_resized_image(pipeline: Pipeline) -> None:
     pipeline.upload()
     outcome = pipeline.reconcile()
     assert (outcome.status, outcome.output_keys) == (Status.WRITTEN, ("resized-cake.jpg",))
-    image = decoded(pipeline.output())
+    image = load(pipeline.output())
     assert image.size == (160, 120)
     assert corners(image) == UPRIGHT_CORNERS
     assert pipeline.records() == []
 
 
 FRAMES = [picture(300, 250, mode="L").rotate(angle) for angle in (0, 180)]
-ANIMATION = encoded(FRAMES[0], "GIF", save_all=True, append_images=FRAMES[1:], duration=50)
+ANIMATION = encode(FRAMES[0], "GIF", save_all=True, append_images=FRAMES[1:], duration=50)
 
 
 @pytest.mark.parametrize(
     ("key", "body", "megapixels"),
     # An animation's frames count together, and a JPEG before its decoder shrinks it.
-    [("cake.gif", ANIMATION, 0.15), ("cake.jpg", encoded(picture(1000, 1234)), 1.234)],
+    [("cake.gif", ANIMATION, 0.15), ("cake.jpg", encode(picture(1000, 1234)), 1.234)],
     ids=["animation", "jpeg"],
 )
 def test_the_log_adds_up_pixels_and_outputs(
@@ -170,7 +170,7 @@ def test_the_times_of_reading_and_of_rendering_are_each_their_own(
 
     monkeypatch.setattr(reconcile, "time", Mock(perf_counter=lambda: now[0]))
     monkeypatch.setattr(reconcile, "render", rendered)
-    pipeline.upload(body=encoded(picture(), "PNG"))
+    pipeline.upload(body=encode(picture(), "PNG"))
     spy_on_reads(monkeypatch, lambda: take(2))
     before_next(pipeline.s3, "PutObject", lambda: take(4))
     pipeline.reconcile()
@@ -239,7 +239,7 @@ def test_a_header_is_copied_byte_by_byte_or_dropped_with_a_log_line(
 ) -> None:
     url = served.s3.generate_presigned_url("put_object", Params={"Bucket": SOURCE, "Key": "cake.jpg"})
     header = (sent.encode() if isinstance(sent, str) else sent).decode("latin-1")
-    assert urllib3.request("PUT", url, body=encoded(picture()), headers={"Content-Disposition": header}).status == 200
+    assert urllib3.request("PUT", url, body=encode(picture()), headers={"Content-Disposition": header}).status == 200
     served.reconcile()
     was = served.s3.head_object(Bucket=SOURCE, Key="cake.jpg")["ContentDisposition"]
     output = served.s3.head_object(Bucket=DESTINATION, Key="resized-cake.jpg")
@@ -280,9 +280,9 @@ def test_metadata_that_does_not_fit_beside_ours_is_dropped_whole(
     [
         ("empty.jpg", b"", "not_an_image"),
         ("text.jpg", b"no image", "not_an_image"),
-        ("truncated.jpg", encoded(picture())[:2000], "corrupt"),
-        ("many pixels.png", encoded(Image.new("1", (20000, 20000)), "PNG"), "too_large"),
-        ("é" * 510, encoded(picture()), "key_too_long"),
+        ("truncated.jpg", encode(picture())[:2000], "corrupt"),
+        ("many pixels.png", encode(Image.new("1", (20000, 20000)), "PNG"), "too_large"),
+        ("é" * 510, encode(picture()), "key_too_long"),
     ],
     ids=["empty", "text", "truncated", "many pixels", "long key"],
 )
@@ -391,9 +391,9 @@ def test_another_bucket_than_the_source_is_an_error_before_s3_is_asked(pipeline:
 def test_a_newer_upload_wins_whenever_it_comes(pipeline: Pipeline, operation: str) -> None:
     pipeline.upload()
     newer = another(pipeline)
-    before_next(pipeline.s3, operation, lambda: newer.upload(body=encoded(picture(100, 50))))
+    before_next(pipeline.s3, operation, lambda: newer.upload(body=encode(picture(100, 50))))
     pipeline.reconcile()
-    assert decoded(pipeline.output()).size == (50, 25)
+    assert load(pipeline.output()).size == (50, 25)
 
 
 def test_new_metadata_on_the_same_bytes_is_a_change(pipeline: Pipeline) -> None:
@@ -410,7 +410,7 @@ def test_an_object_that_never_settles_is_handed_back(pipeline: Pipeline) -> None
     newer = another(pipeline)
     pipeline.upload()
     pipeline.s3.meta.events.register(
-        "before-call.s3.HeadObject", lambda **_: newer.upload(body=encoded(picture(next(sizes), 50)))
+        "before-call.s3.HeadObject", lambda **_: newer.upload(body=encode(picture(next(sizes), 50)))
     )
     with pytest.raises(UnsettledError, match="In each of 3 attempts s3://src-bucket-image-in/cake"):
         pipeline.reconcile()
@@ -468,7 +468,7 @@ def test_a_body_that_always_breaks_off_is_handed_back(pipeline: Pipeline) -> Non
 @pytest.mark.parametrize("length", [1000, 5 << 30])
 def test_a_wrong_length_is_not_taken_for_a_broken_image(pipeline: Pipeline, length: int) -> None:
     pipeline.upload()
-    body = encoded(picture())[:length]
+    body = encode(picture())[:length]
     spoil_once(
         pipeline.s3, "GetObject", ContentLength=length, Body=StreamingBody(io.BytesIO(body), content_length=len(body))
     )
@@ -477,9 +477,9 @@ def test_a_wrong_length_is_not_taken_for_a_broken_image(pipeline: Pipeline, leng
 
 
 def test_gzip_is_unpacked_and_the_output_is_plain(pipeline: Pipeline) -> None:
-    pipeline.upload(body=gzip.compress(encoded(picture())), ContentEncoding="gzip")
+    pipeline.upload(body=gzip.compress(encode(picture())), ContentEncoding="gzip")
     assert pipeline.reconcile().status is Status.WRITTEN
-    assert decoded(pipeline.output()).size == (160, 120)
+    assert load(pipeline.output()).size == (160, 120)
     assert "ContentEncoding" not in pipeline.s3.head_object(Bucket=DESTINATION, Key="resized-cake.jpg")
 
 
@@ -513,7 +513,7 @@ def test_an_object_with_a_key_of_its_uploaders_is_rejected_with_its_identity(pip
 
 def test_of_two_that_cannot_be_read_it_is_the_second_that_is_rejected(pipeline: Pipeline) -> None:
     pipeline.upload(StorageClass="GLACIER")
-    newer = encoded(picture(100, 50))
+    newer = encode(picture(100, 50))
     before_next(pipeline.s3, "HeadObject", lambda: another(pipeline).upload(body=newer, StorageClass="GLACIER"))
     pipeline.reconcile()
     (record,) = pipeline.records()
@@ -600,7 +600,7 @@ def versioned(pipeline: Pipeline) -> Pipeline:
 def two_versions(versioned: Pipeline) -> list[str]:
     """Upload twice, 100 and 200 pixels wide, and make the outputs of each; gives both versions, the older first."""
     for width in (100, 200):
-        versioned.upload(body=encoded(picture(width, 100)))
+        versioned.upload(body=encode(picture(width, 100)))
         versioned.reconcile()
     found = versioned.s3.list_object_versions(Bucket=SOURCE)["Versions"]
     return [version["VersionId"] for version in reversed(found)]
@@ -631,7 +631,7 @@ def test_an_old_version_that_expires_does_not_bring_a_rejection_again(versioned:
 def test_where_the_current_version_is_deleted_the_one_before_has_its_outputs_again(versioned: Pipeline) -> None:
     _, newer = two_versions(versioned)
     assert delete_version(versioned, newer).status is Status.WRITTEN
-    assert [decoded(versioned.output(key)).size for key in versioned.outputs()] == [(50, 50)] * 2
+    assert [load(versioned.output(key)).size for key in versioned.outputs()] == [(50, 50)] * 2
 
 
 def test_where_a_delete_marker_is_deleted_the_version_below_has_its_outputs_again(versioned: Pipeline) -> None:
@@ -639,7 +639,7 @@ def test_where_a_delete_marker_is_deleted_the_version_below_has_its_outputs_agai
     marker = versioned.s3.delete_object(Bucket=SOURCE, Key="cake.jpg")["VersionId"]
     assert versioned.reconcile().status is Status.REMOVED
     assert delete_version(versioned, marker).status is Status.WRITTEN
-    assert [decoded(versioned.output(key)).size for key in versioned.outputs()] == [(100, 50)] * 2
+    assert [load(versioned.output(key)).size for key in versioned.outputs()] == [(100, 50)] * 2
 
 
 def test_where_the_last_version_is_deleted_the_outputs_go_too(versioned: Pipeline) -> None:
@@ -769,7 +769,7 @@ def test_outputs_are_removed_only_if_s3_says_twice_in_one_way_that_their_source_
 
 @pytest.mark.parametrize(("share", "too_late"), [(0.8, True), (1.0, False)])
 def test_only_what_had_all_of_the_time_is_too_slow_for_good(pipeline: Pipeline, share: float, too_late: bool) -> None:
-    pipeline.upload(body=encoded(picture(1000, 750), "PNG"))
+    pipeline.upload(body=encode(picture(1000, 750), "PNG"))
     # Of 1 s: what is there before the image is rendered; then nothing is left.
     pipeline.settings = replace(pipeline.settings, timeout_seconds=1)
     left = itertools.chain([share], itertools.repeat(0.001))
@@ -825,7 +825,7 @@ def test_while_one_object_is_rendered_another_is_read_and_put(
     spy_on_reads(monkeypatch, lambda: both_read.set() if next(reads) == 2 else None)
     keys = ("one.png", "two.png")
     for key in keys:
-        pipeline.upload(key, encoded(picture(64, 48), "PNG"))
+        pipeline.upload(key, encode(picture(64, 48), "PNG"))
     pipeline.s3.meta.events.register("before-call.s3.PutObject", put)
     reconciler = pipeline.reconciler
     with ThreadPoolExecutor(2) as pool:
@@ -849,7 +849,7 @@ def test_what_is_large_is_read_and_put_only_in_its_turn(
 ) -> None:
     monkeypatch.setattr(reconcile, "SMALL_SHARE", share)
     lock, found = threading.Lock(), []
-    pipeline.upload(body=encoded(picture(64, 48)).ljust(size, b"\0"))
+    pipeline.upload(body=encode(picture(64, 48)).ljust(size, b"\0"))
     spy_on_reads(monkeypatch, lambda: found.append(lock.locked()))
     pipeline.s3.meta.events.register("before-call.s3.PutObject", lambda **_: found.append(lock.locked()))
     replace(pipeline.reconciler, rendering=lock).reconcile(CAKE, endless)

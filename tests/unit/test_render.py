@@ -8,7 +8,7 @@ from PIL import Image, ImageCms
 
 from imaging.render import render
 from renditions import Rendition
-from tests.images import UPRIGHT_CORNERS, corners, decoded, encoded, picture, turned
+from tests.images import UPRIGHT_CORNERS, corners, encode, encode_oriented, load, picture
 from tests.unit.rendering import LIMITS, output_body, output_image, render_one
 
 ORIENTATION = 0x0112
@@ -16,8 +16,8 @@ ORIENTATION = 0x0112
 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF"])
 def test_the_content_decides_the_format_of_the_output(image_format: str) -> None:
-    (output,) = render_one(encoded(picture(), image_format)).outputs
-    image = decoded(output.body)
+    (output,) = render_one(encode(picture(), image_format)).outputs
+    image = load(output.body)
     assert image.format == image_format
     assert output.content_type == Image.MIME[image_format]
     assert image.size == (output.width, output.height) == (160, 120)
@@ -30,13 +30,13 @@ def test_the_content_decides_the_format_of_the_output(image_format: str) -> None
     [((1, 1), (1, 1)), ((1, 9), (1, 5)), ((49, 500), (25, 250)), ((3, 2), (2, 1)), ((321, 239), (161, 120))],
 )
 def test_half_a_pixel_is_rounded_up(image_format: str, size: tuple[int, int], half: tuple[int, int]) -> None:
-    assert output_image(encoded(picture(*size), image_format)).size == half
+    assert output_image(encode(picture(*size), image_format)).size == half
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
 @pytest.mark.parametrize("orientation", [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
 def test_the_orientation_is_applied_and_removed(image_format: str, orientation: int) -> None:
-    image = output_image(turned(picture(), orientation, image_format))
+    image = output_image(encode_oriented(picture(), orientation, image_format))
     assert image.size == (160, 120)
     assert corners(image) == UPRIGHT_CORNERS
     assert image.getexif().get(ORIENTATION, 1) == 1
@@ -45,11 +45,11 @@ def test_the_orientation_is_applied_and_removed(image_format: str, orientation: 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
 def test_the_colour_profile_is_kept_byte_for_byte(image_format: str) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    assert output_image(encoded(picture(), image_format, icc_profile=profile)).info["icc_profile"] == profile
+    assert output_image(encode(picture(), image_format, icc_profile=profile)).info["icc_profile"] == profile
 
 
 def test_a_cmyk_jpeg_stays_cmyk_and_is_not_inverted() -> None:
-    image = output_image(encoded(picture(mode="CMYK")))
+    image = output_image(encode(picture(mode="CMYK")))
     assert image.mode == "CMYK"
     assert corners(image) == UPRIGHT_CORNERS
 
@@ -58,7 +58,7 @@ def test_a_cmyk_jpeg_stays_cmyk_and_is_not_inverted() -> None:
 def test_transparency_is_kept_and_casts_no_halo(image_format: str) -> None:
     source = Image.new("RGBA", (200, 200), (0, 0, 0, 0))
     source.paste((255, 128, 0, 255), (51, 51, 149, 149))
-    pixels = np.asarray(output_image(encoded(source, image_format, lossless=True)).convert("RGBA"))
+    pixels = np.asarray(output_image(encode(source, image_format, lossless=True)).convert("RGBA"))
     assert pixels[0, 0, 3] == 0
     assert pixels[50, 50, 3] == 255
     edge = pixels[pixels[..., 3] > 40]
@@ -70,7 +70,7 @@ def test_a_palette_is_resized_in_full_colour() -> None:
     stripes = Image.new("P", (100, 100))
     stripes.putpalette([0, 0, 0, 255, 255, 255])
     stripes.putdata([x % 2 for _ in range(100) for x in range(100)])
-    pixels = np.asarray(output_image(encoded(stripes, "PNG")).convert("L"))
+    pixels = np.asarray(output_image(encode(stripes, "PNG")).convert("L"))
     assert pixels[:, 2:-2].min() > 100
     assert pixels[:, 2:-2].max() < 155
 
@@ -80,7 +80,7 @@ def test_a_palettes_transparent_colour_stays_transparent(transparency: int | byt
     image = Image.new("P", (100, 100))
     image.putpalette([255, 0, 0, 0, 255, 0])
     image.paste(1, (50, 0, 100, 100))
-    alpha = output_image(encoded(image, "PNG", transparency=transparency)).convert("RGBA").getchannel("A")
+    alpha = output_image(encode(image, "PNG", transparency=transparency)).convert("RGBA").getchannel("A")
     assert (alpha.getpixel((5, 5)), alpha.getpixel((45, 5))) == (255, 0)
 
 
@@ -88,7 +88,7 @@ def animation(image_format: str, **options: object) -> bytes:
     frames = [picture(120, 80).rotate(90 * turn).convert("RGBA") for turn in range(4)]
     for number, frame in enumerate(frames):
         frame.paste((0, 0, 0, 0), (10 * number, 20, 10 * number + 40, 60))
-    return encoded(
+    return encode(
         frames[0],
         image_format,
         save_all=True,
@@ -119,7 +119,7 @@ def test_an_animation_keeps_its_frames_durations_and_loop_count(image_format: st
 
 def test_an_apng_keeps_its_default_image() -> None:
     frames = [picture(40, 40), picture(40, 40).rotate(90), picture(40, 40).rotate(180)]
-    source = encoded(frames[0], "PNG", save_all=True, append_images=frames[1:], default_image=True, duration=[10, 20])
+    source = encode(frames[0], "PNG", save_all=True, append_images=frames[1:], default_image=True, duration=[10, 20])
     image = output_image(source)
     assert image.info["default_image"]
     assert image.n_frames == 3  # type: ignore[attr-defined]
@@ -143,18 +143,18 @@ def test_a_tiff_keeps_its_pages_and_their_compression() -> None:
 def test_sixteen_bit_grey_stays_sixteen_bit(image_format: str, mode: str) -> None:
     ramp = np.tile(np.linspace(0, 65535, 200), (100, 1))
     stored = Image.frombytes(mode, (200, 100), ramp.astype(">u2" if mode == "I;16B" else "<u2").tobytes())
-    source = encoded(stored, image_format)
-    assert decoded(source).mode == mode
+    source = encode(stored, image_format)
+    assert load(source).mode == mode
     image = output_image(source)
     assert image.mode == "I;16"
     assert np.abs(np.asarray(image, dtype=float) - ramp[::2, ::2]).max() < 400
 
 
 def test_a_jpeg_is_not_written_in_a_higher_quality_than_its_source() -> None:
-    outputs = [output_image(encoded(picture(), quality=quality)) for quality in (30, 95)]
+    outputs = [output_image(encode(picture(), quality=quality)) for quality in (30, 95)]
     tables = [output.quantization[0] for output in outputs]  # type: ignore[attr-defined]
-    assert sum(tables[0]) == pytest.approx(sum(decoded(encoded(picture(), quality=30)).quantization[0]), rel=0.02)  # type: ignore[attr-defined]
-    assert tables[1] == decoded(encoded(picture(), quality=80)).quantization[0]  # type: ignore[attr-defined]
+    assert sum(tables[0]) == pytest.approx(sum(load(encode(picture(), quality=30)).quantization[0]), rel=0.02)  # type: ignore[attr-defined]
+    assert tables[1] == load(encode(picture(), quality=80)).quantization[0]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
@@ -168,7 +168,7 @@ def test_a_jpegs_quality_is_read_from_the_table_of_its_first_component(mode: str
 
 def quantized(image: Image.Image, tables: dict[int, list[int]], numbers: tuple[int, ...]) -> bytes:
     """Return ``image`` as a JPEG whose components use the tables of these numbers."""
-    body = bytearray(encoded(image, qtables=[[1] * 64] * 2))
+    body = bytearray(encode(image, qtables=[[1] * 64] * 2))
     frame = body.index(b"\xff\xc0")
     for component in range(body[frame + 9]):
         body[frame + 12 + 3 * component] = numbers[component]
@@ -180,24 +180,24 @@ def quantized(image: Image.Image, tables: dict[int, list[int]], numbers: tuple[i
 
 
 def test_lossless_webp_stays_lossless() -> None:
-    assert b"VP8L" in output_body(encoded(picture(), "WEBP", lossless=True))[:64]
-    assert b"VP8L" not in output_body(encoded(picture(), "WEBP"))[:64]
+    assert b"VP8L" in output_body(encode(picture(), "WEBP", lossless=True))[:64]
+    assert b"VP8L" not in output_body(encode(picture(), "WEBP"))[:64]
 
 
 def test_one_source_makes_several_renditions() -> None:
     outputs = render(
-        encoded(picture()), [Rendition("half", scale=0.5), Rendition("tenth", scale=0.1)], limits=LIMITS
+        encode(picture()), [Rendition("half", scale=0.5), Rendition("tenth", scale=0.1)], limits=LIMITS
     ).outputs
     assert [(output.width, output.height) for output in outputs] == [(160, 120), (32, 24)]
-    assert all(corners(decoded(output.body)) == UPRIGHT_CORNERS for output in outputs)
+    assert all(corners(load(output.body)) == UPRIGHT_CORNERS for output in outputs)
 
 
 def test_damaged_exif_does_not_reject_an_image() -> None:
-    source = encoded(picture(), exif=b"Exif\0\0MM\0*\xff\xff\xff\xff garbage")
+    source = encode(picture(), exif=b"Exif\0\0MM\0*\xff\xff\xff\xff garbage")
     assert output_image(source).width == 160
 
 
 @pytest.mark.parametrize(("image_format", "mode"), [("PNG", "I;16"), ("TIFF", "I;16"), ("TIFF", "F"), ("TIFF", "LAB")])
 def test_images_of_rare_modes_shrink_to_a_fiftieth(image_format: str, mode: str) -> None:
-    source = encoded(Image.new(mode, (500, 300)), image_format)
+    source = encode(Image.new(mode, (500, 300)), image_format)
     assert output_image(source, width=10).size == (10, 6)

@@ -14,7 +14,7 @@ from errors import RejectedError
 from imaging.limits import Limits
 from imaging.render import render
 from renditions import MetadataPolicy, Rendition
-from tests.images import decoded, encoded, picture
+from tests.images import encode, load, picture
 from tests.unit.test_own_errors import SOURCES
 
 LIMITS = Limits(512 << 20)
@@ -64,7 +64,7 @@ def noise(mode: str, size: tuple[int, int], seed: int) -> Image.Image:
 
 def encode_noise(source: tuple[str, str], seed: int) -> bytes:
     image_format, mode = source
-    return encoded(noise(mode, (40, 30), seed), image_format)
+    return encode(noise(mode, (40, 30), seed), image_format)
 
 
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
@@ -78,10 +78,10 @@ def test_every_output_has_the_size_and_format_of_its_rendition(
         exif = Image.Exif()
         exif[ORIENTATION] = orientation
         options["exif"] = exif
-    body = encoded(noise(mode, (width, height), seed), image_format, **options)
+    body = encode(noise(mode, (width, height), seed), image_format, **options)
     (output,) = render(body, [rendition], limits=LIMITS, metadata=MetadataPolicy.ALL).outputs
     displayed = (height, width) if 5 <= orientation <= 8 and "exif" in options else (width, height)
-    image = decoded(output.body)
+    image = load(output.body)
     assert image.size == (output.width, output.height) == rendition.place(displayed).size
     assert image.format == (rendition.format or image_format).upper()
     assert image.getexif().get(ORIENTATION, 1) == 1
@@ -89,12 +89,9 @@ def test_every_output_has_the_size_and_format_of_its_rendition(
 
 FILES = [
     *(make() for name, make in SOURCES.items() if not name.startswith("packed")),
-    *(
-        encoded(picture(33, 21), "TIFF", compression=name)
-        for name in ("packbits", "tiff_adobe_deflate", "jpeg", "lzma")
-    ),
-    encoded(picture(33, 21), progressive=True),
-    encoded(picture(33, 21), "WEBP", lossless=True),
+    *(encode(picture(33, 21), "TIFF", compression=name) for name in ("packbits", "tiff_adobe_deflate", "jpeg", "lzma")),
+    encode(picture(33, 21), progressive=True),
+    encode(picture(33, 21), "WEBP", lossless=True),
 ]
 HALF_AND_ICON = [Rendition("half", scale=0.5), Rendition("icon", width=8, height=8, fit="cover", format="jpeg")]
 NUMBERS = [0, 1, 2, 7, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF]
@@ -135,7 +132,7 @@ def test_a_damaged_image_is_rejected_or_its_outputs_decode(
 ) -> None:
     with contextlib.suppress(RejectedError):
         for output in render(damage(source, edits), HALF_AND_ICON, limits=LIMITS, metadata=MetadataPolicy.ALL).outputs:
-            assert decoded(output.body).size == (output.width, output.height)
+            assert load(output.body).size == (output.width, output.height)
 
 
 @settings(deadline=None, max_examples=200)
@@ -162,7 +159,7 @@ def test_every_animation_keeps_its_total_duration(
 ) -> None:
     frames = [noise(mode, (width, height), seed + number) for number in range(count)]
     durations = [20 * (number + 1) for number in range(count)]
-    body = encoded(frames[0], image_format, save_all=True, append_images=frames[1:], duration=durations, loop=0)
+    body = encode(frames[0], image_format, save_all=True, append_images=frames[1:], duration=durations, loop=0)
     (output,) = render(body, [Rendition("r", scale=0.5)], limits=LIMITS).outputs
     total = 0
     with Image.open(io.BytesIO(output.body)) as image:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageSequence
 
-from tests.images import encoded, picture, turned
+from tests.images import encode, encode_oriented, picture
 from tests.pngs import chunk
 from tests.unit.rendering import output_image, render_one
 
@@ -23,19 +23,19 @@ def resolution(source: bytes, to: str | None = None) -> tuple[float, ...] | None
 @pytest.mark.parametrize("to", [None, "jpeg", "png"])
 @pytest.mark.parametrize("image_format", FORMATS)
 def test_the_resolution_of_pixels_that_are_not_square_is_kept(image_format: str, to: str | None) -> None:
-    assert resolution(encoded(picture(), image_format, dpi=FAX), to) == FAX
+    assert resolution(encode(picture(), image_format, dpi=FAX), to) == FAX
 
 
 @pytest.mark.parametrize("to", ["webp", "avif"])
 def test_a_format_without_resolution_reports_the_loss(to: str) -> None:
-    lost = render_one(encoded(picture(), "TIFF", dpi=FAX), to).lost
+    lost = render_one(encode(picture(), "TIFF", dpi=FAX), to).lost
     assert lost == f"the resolution of 204 x 98 was left out: {to.upper()} has none"
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "TIFF", "PNG"])
 def test_the_resolution_is_rotated_with_the_image(image_format: str) -> None:
     for orientation in (3, 6):
-        source = turned(picture(), orientation, image_format, dpi=FAX)
+        source = encode_oriented(picture(), orientation, image_format, dpi=FAX)
         assert resolution(source) == (FAX if orientation == 3 else FAX[::-1])
 
 
@@ -47,7 +47,7 @@ def test_each_page_keeps_its_resolution() -> None:
     ]
     for page, options in pages:
         page.encoderinfo = options
-    source = encoded(pages[0][0], "TIFF", save_all=True, append_images=[page for page, _ in pages[1:]])
+    source = encode(pages[0][0], "TIFF", save_all=True, append_images=[page for page, _ in pages[1:]])
     pages_out: Any = ImageSequence.Iterator(output_image(source))
     seen = [tuple(page.tag_v2.get(tag) for tag in (282, 283)) for page in pages_out]
     assert seen == [FAX, (None, None), (100, 200)]
@@ -67,12 +67,12 @@ def test_each_page_keeps_its_resolution() -> None:
     ],
 )
 def test_only_a_valid_resolution_is_kept(options: dict[str, Any], kept: tuple[int, int] | None) -> None:
-    assert resolution(encoded(picture(), "TIFF", **options), "png") == kept
+    assert resolution(encode(picture(), "TIFF", **options), "png") == kept
 
 
 def test_a_ratio_without_a_unit_is_kept() -> None:
-    jpeg = bytearray(encoded(picture()))
+    jpeg = bytearray(encode(picture()))
     jpeg[13:18] = struct.pack(">BHH", 0, 1, 3)
     assert resolution(bytes(jpeg)) == (72, 216)
-    png = encoded(picture(), "PNG")
+    png = encode(picture(), "PNG")
     assert resolution(png[:33] + chunk(b"pHYs", struct.pack(">IIB", 4, 2, 0)) + png[33:]) == (144, 72)

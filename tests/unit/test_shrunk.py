@@ -12,7 +12,7 @@ from PIL import Image
 
 from imaging.render import render
 from renditions import Rendition
-from tests.images import STORED, decoded, encoded, turned
+from tests.images import STORED, encode, encode_oriented, load
 from tests.unit.rendering import LIMITS
 
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
@@ -49,7 +49,7 @@ def detailed(width: int, height: int) -> Image.Image:
 
 def outputs(source: bytes, *asked: Rendition) -> list[Pixels]:
     made = render(source, asked, limits=LIMITS).outputs
-    return [np.asarray(decoded(output.body).convert("RGB"), dtype=np.float64) for output in made]
+    return [np.asarray(load(output.body).convert("RGB"), dtype=np.float64) for output in made]
 
 
 def displacement(got: Pixels, want: Pixels) -> float:
@@ -79,8 +79,8 @@ def test_an_output_has_the_position_of_a_full_decode(
     width: int, height: int, orientation: int, progressive: bool, asked: list[Rendition]
 ) -> None:
     options: dict[str, Any] = {"quality": 95, "subsampling": 0, "progressive": progressive}
-    source = turned(waves(width, height), orientation, "JPEG", **options)
-    whole = encoded(decoded(encoded(waves(width, height), **options)), "PNG")
+    source = encode_oriented(waves(width, height), orientation, "JPEG", **options)
+    whole = encode(load(encode(waves(width, height), **options)), "PNG")
     lossless = [replace(rendition, format="png") for rendition in asked]
     for rendition, got in zip(lossless, outputs(source, *lossless), strict=True):
         (want,) = outputs(whole, rendition)
@@ -91,10 +91,10 @@ def test_an_output_has_the_position_of_a_full_decode(
 @pytest.mark.parametrize("width", [400, 250, 249, 240, 160, 125, 124, 100, 64])
 def test_an_output_has_the_fidelity_of_a_full_decode(width: int) -> None:
     shown = detailed(1001, 701)
-    source = encoded(shown, quality=92)
+    source = encode(shown, quality=92)
     rendition = Rendition("r", width=width, format="jpeg")
     want = np.asarray(
         shown.resize(rendition.place(shown.size).size, Image.Resampling.BICUBIC).convert("RGB"), dtype=float
     )
-    shrunk, whole = (fidelity(outputs(body, rendition)[0], want) for body in (source, encoded(decoded(source), "PNG")))
+    shrunk, whole = (fidelity(outputs(body, rendition)[0], want) for body in (source, encode(load(source), "PNG")))
     assert shrunk > whole - 0.5

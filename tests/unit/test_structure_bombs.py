@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.images import encoded, picture, segment
+from tests.images import encode, picture, segment
 from tests.pngs import chunk
 from tools.common.paths import FUNCTION
 
@@ -157,7 +157,7 @@ PIECES = st.builds(
     st.sampled_from(
         [b"VP8X", b"ICCP", b"ANIM", b"ANMF", b"ALPH", b"VP8 ", b"VP8L", b"EXIF", b"XMP ", b"RIFF", b"junk"]
     ),
-    st.one_of(FILLING, EXIF, st.just(bytes(16) + encoded(picture(1, 1), "WEBP", lossless=True)[12:])),
+    st.one_of(FILLING, EXIF, st.just(bytes(16) + encode(picture(1, 1), "WEBP", lossless=True)[12:])),
 )
 BOXES = st.builds(
     box,
@@ -179,15 +179,15 @@ BOXES = st.builds(
 )
 ANIMATED = {"save_all": True, "append_images": [MOVED], "duration": 50}
 CONTAINERS = {
-    "PNG": (CHUNKS, (33, -12), encoded(IMAGE, "PNG")),
-    "APNG": (CHUNKS, (33, -12), encoded(picture(400, 400).quantize(2), "PNG", **ANIMATED)),
-    "JPEG": (SEGMENTS, (2, -2), encoded(IMAGE)),
-    "progressive JPEG": (SEGMENTS, (2, -2), encoded(picture(640, 480), progressive=True)),
-    "GIF": (BLOCKS, (-1,), encoded(IMAGE, "GIF", **ANIMATED)),
-    "WEBP": (PIECES, (30,), encoded(IMAGE, "WEBP", exif=b"Exif\0\0II*\0")),
-    "animated WEBP": (PIECES, (30,), encoded(IMAGE, "WEBP", **ANIMATED)),
-    "AVIF": (BOXES, (), encoded(IMAGE, "AVIF")),
-    "animated AVIF": (BOXES, (), encoded(IMAGE, "AVIF", **ANIMATED)),
+    "PNG": (CHUNKS, (33, -12), encode(IMAGE, "PNG")),
+    "APNG": (CHUNKS, (33, -12), encode(picture(400, 400).quantize(2), "PNG", **ANIMATED)),
+    "JPEG": (SEGMENTS, (2, -2), encode(IMAGE)),
+    "progressive JPEG": (SEGMENTS, (2, -2), encode(picture(640, 480), progressive=True)),
+    "GIF": (BLOCKS, (-1,), encode(IMAGE, "GIF", **ANIMATED)),
+    "WEBP": (PIECES, (30,), encode(IMAGE, "WEBP", exif=b"Exif\0\0II*\0")),
+    "animated WEBP": (PIECES, (30,), encode(IMAGE, "WEBP", **ANIMATED)),
+    "AVIF": (BOXES, (), encode(IMAGE, "AVIF")),
+    "animated AVIF": (BOXES, (), encode(IMAGE, "AVIF", **ANIMATED)),
 }
 """The parts of each container, the offsets at which a good file may get them beside its end, and that file."""
 

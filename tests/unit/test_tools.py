@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,3 +41,10 @@ def test_a_folder_imports_only_what_it_may(folder: str) -> None:
     for path in (TOOLS / folder).rglob("*.py"):
         name = path.relative_to(TOOLS).as_posix()
         assert imported_folders(path) - {folder} <= ALLOWED[folder] | EXCEPTIONS.get(name, set()), name
+
+
+def test_operators_tasks_need_no_pillow() -> None:
+    modules = [f"tools.operations.{path.stem}" for path in (TOOLS / "operations").glob("[!_]*.py")]
+    # tasks.py puts function/ on the path.
+    code = f"import sys; sys.modules['PIL'] = None; import tasks, {', '.join(modules)}"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -8,7 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tests.images import encoded, picture
+from tests.images import encode, picture
 from tests.uploads import find_outcomes
 from tools.common.local_stack import LocalAws, Stack
 
@@ -25,14 +25,14 @@ def test_every_upload_is_an_image_recorded_lost_or_wrong(monkeypatch: pytest.Mon
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     names = ("right", "stale", "small", "broken", "rejected", "failed", "lost")
-    bodies = {f"{name} é.jpg": encoded(picture(), comment=name) for name in names}
+    bodies = {f"{name} é.jpg": encode(picture(), comment=name) for name in names}
     with mock_aws():
         s3, sqs = boto3.client("s3", region_name="eu-west-2"), boto3.client("sqs", region_name="eu-west-2")
         for bucket in ("uploads", "resized"):
             s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
         url = sqs.create_queue(QueueName="failures")["QueueUrl"]
         stack = InProcess(LocalAws("", "", "", "", 0), "uploads", "resized", "function", url, "log")
-        half, quarter = encoded(picture(160, 120)), encoded(picture(80, 60))
+        half, quarter = encode(picture(160, 120)), encode(picture(80, 60))
         for key, body in bodies.items():
             etag = s3.put_object(Bucket="uploads", Key=key, Body=body)["ETag"].strip('"')
             outputs = {"right": (half, etag), "stale": (half, "other"), "small": (quarter, etag), "broken": (b"", etag)}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from tests.images import encoded, picture
+from tests.images import encode, picture
 from tests.pipeline.conftest import Pipeline, awaited
 from tests.pipeline.other_settings.conftest import TILE
 from tests.pipeline.test_iam import Policy
@@ -76,7 +76,7 @@ class Jobs:
 def jobs(configured: Pipeline) -> Jobs:
     """The pipeline with images, and with what is none."""
     for key in IMAGES:
-        configured.upload(key, encoded(picture()))
+        configured.upload(key, encode(picture()))
     configured.upload(NO_IMAGE, b"a text file")
     for key in IMAGES:
         configured.object(TILE.output_key(key))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.images import decoded, encoded, picture
+from tests.images import encode, load, picture
 from tests.pipeline.conftest import Pipeline
 from tests.pipeline.other_settings.conftest import TILE
 from tools.local import stack as stacks
@@ -38,17 +38,17 @@ def uploaded(mortal: Pipeline) -> Pipeline:
     """Every death once and for good, and as many neighbours, all at once."""
     noise = np.random.default_rng(1).integers(0, 256, (1900, 1900, 3), dtype=np.uint8)
     # So large that its renditions are sent in several parts.
-    body = encoded(Image.fromarray(noise), quality=75)
+    body = encode(Image.fromarray(noise), quality=75)
     for death in DEATHS:
         for folder in ("always", "once"):
             mortal.upload(f"{folder}/{death}.jpg", body)
-            mortal.upload(f"neighbours/{folder}-{death}.jpg", encoded(picture()))
+            mortal.upload(f"neighbours/{folder}-{death}.jpg", encode(picture()))
     return mortal
 
 
 @pytest.mark.parametrize("death", DEATHS)
 def test_who_dies_once_has_its_images_in_the_end(uploaded: Pipeline, death: str) -> None:
-    assert decoded(uploaded.object(TILE.output_key(f"once/{death}.jpg"))["Bytes"]).size == (50, 50)
+    assert load(uploaded.object(TILE.output_key(f"once/{death}.jpg"))["Bytes"]).size == (50, 50)
     assert uploaded.object(f"mini/once/{death}.jpg.jpg")["ContentLength"] > 3 << 14
 
 
@@ -64,4 +64,4 @@ def test_who_always_dies_is_recorded_and_leaves_nothing_half_written(uploaded: P
 def test_neighbours_have_their_images(uploaded: Pipeline) -> None:
     for death in DEATHS:
         for folder in ("always", "once"):
-            assert decoded(uploaded.object(f"tile/neighbours/{folder}-{death}.jpg")["Bytes"]).size == (50, 50)
+            assert load(uploaded.object(f"tile/neighbours/{folder}-{death}.jpg")["Bytes"]).size == (50, 50)

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from tests.faults import Fault, await_held, inject, release
-from tests.images import encoded, picture
+from tests.images import encode, picture
 from tests.pipeline.conftest import Pipeline
 from tests.pipeline.console import Console
 from tests.pipeline.other_settings.conftest import TILE
@@ -77,7 +77,7 @@ def test_what_is_missing_is_made_by_a_job(
     monkeypatch.setattr(backfill, "POLL_SECONDS", 0.1)
     keys = [f"lost/{name}.jpg" for name in ("a b+c", 'comma, "quote"', "画像 😀", "there")]
     for key in keys:
-        configured.upload(key, encoded(picture()))
+        configured.upload(key, encode(picture()))
     configured.upload("lost/notes.txt", b"a text file")
     await_idle(stack, 60)
     configured.failure("lost/notes.txt")

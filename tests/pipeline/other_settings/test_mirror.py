@@ -1,6 +1,6 @@
 """mirror_deletes: who removes a source removes its outputs."""
 
-from tests.images import encoded, picture
+from tests.images import encode, picture
 from tests.pipeline.conftest import Pipeline, awaited
 from tests.pipeline.test_iam import LOGGING, SYMPTOMS, Policy
 
@@ -22,7 +22,7 @@ def test_a_deletion_removes_every_output_of_its_source_alone(configured: Pipelin
     s3, source = configured.client("s3"), configured.stack.source_bucket
     names = ("one.png", "two.png", "three.png", "kept.png")
     for name in names:
-        configured.upload(f"mirror/{name}", encoded(picture(), "PNG"))
+        configured.upload(f"mirror/{name}", encode(picture(), "PNG"))
     awaited(lambda: len(outputs(configured, "mirror")) == len(RENDITIONS) * len(names) or None, "12 outputs")
     s3.delete_object(Bucket=source, Key="mirror/one.png")
     s3.delete_objects(Bucket=source, Delete={"Objects": [{"Key": "mirror/two.png"}, {"Key": "mirror/three.png"}]})
@@ -36,7 +36,7 @@ def test_a_deletion_removes_every_output_of_its_source_alone(configured: Pipelin
 def test_who_is_uploaded_again_has_outputs_again(configured: Pipeline) -> None:
     key = "mirror-again/cake.jpg"
     for _ in range(2):
-        configured.upload(key, encoded(picture()))
+        configured.upload(key, encode(picture()))
         configured.object(f"tile/{key}")
         configured.client("s3").delete_object(Bucket=configured.stack.source_bucket, Key=key)
         awaited(lambda: not outputs(configured, "mirror-again") or None, "removal")
@@ -45,7 +45,7 @@ def test_who_is_uploaded_again_has_outputs_again(configured: Pipeline) -> None:
 def versions(pipeline: Pipeline, key: str, count: int) -> list[str]:
     """Upload so many versions, each once the one before has its outputs; gives their ids."""
     for width in range(100, 100 + count):
-        pipeline.upload(key, encoded(picture(width, 100)))
+        pipeline.upload(key, encode(picture(width, 100)))
         found = pipeline.client("s3").list_object_versions(Bucket=pipeline.stack.source_bucket, Prefix=key)["Versions"]
         # Of all renditions, the last that is written.
         pipeline.object(f"web/{key}.webp", of=found[0]["VersionId"])

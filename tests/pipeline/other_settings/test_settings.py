@@ -2,7 +2,7 @@
 
 from PIL import Image
 
-from tests.images import HEIC_PICTURE, UPRIGHT_CORNERS, corners, decoded, encoded, picture
+from tests.images import HEIC_PICTURE, UPRIGHT_CORNERS, corners, encode, load, picture
 from tests.pipeline.conftest import Pipeline
 
 
@@ -11,18 +11,18 @@ def test_every_rendition_is_made_as_asked(configured: Pipeline) -> None:
     source.putalpha(0)
     exif = Image.Exif()
     exif[0x010F] = "a camera's maker"
-    configured.upload("a/cake.png", encoded(source, "PNG", exif=exif))
+    configured.upload("a/cake.png", encode(source, "PNG", exif=exif))
     web, tile, mini = (
         configured.object(key) for key in ("web/a/cake.png.webp", "tile/a/cake.png", "mini/a/cake.png.jpg")
     )
-    assert (web["ContentType"], web["CacheControl"], decoded(web["Bytes"]).size) == (
+    assert (web["ContentType"], web["CacheControl"], load(web["Bytes"]).size) == (
         "image/webp",
         "max-age=31536000",
         (100, 75),
     )
-    assert (tile["ContentType"], decoded(tile["Bytes"]).size) == ("image/png", (50, 50))
+    assert (tile["ContentType"], load(tile["Bytes"]).size) == ("image/png", (50, 50))
     assert (mini["ContentType"], mini["StorageClass"]) == ("image/jpeg", "STANDARD_IA")
-    image = decoded(mini["Bytes"])
+    image = load(mini["Bytes"])
     assert (image.size, corners(image)) == ((80, 60), [(2, 0, 0)] * 4)
     assert image.getexif()[0x010F] == "a camera's maker"
 
@@ -31,12 +31,12 @@ def test_heic_becomes_a_jpeg_under_its_own_name(configured: Pipeline) -> None:
     configured.upload("phone.heic", HEIC_PICTURE.read_bytes())
     tile = configured.object("tile/phone.heic")
     assert tile["ContentType"] == "image/jpeg"
-    assert decoded(tile["Bytes"]).size == (48, 48)
-    assert corners(decoded(configured.object("web/phone.heic.webp")["Bytes"])) == UPRIGHT_CORNERS
+    assert load(tile["Bytes"]).size == (48, 48)
+    assert corners(load(configured.object("web/phone.heic.webp")["Bytes"])) == UPRIGHT_CORNERS
 
 
 def test_more_than_max_pixels_is_refused_with_both_numbers(configured: Pipeline) -> None:
-    configured.upload("too-many-pixels.png", encoded(Image.new("1", (2001, 2000)), "PNG"))
+    configured.upload("too-many-pixels.png", encode(Image.new("1", (2001, 2000)), "PNG"))
     record = configured.failure("too-many-pixels.png")
     assert record["reason"] == "too_large"
     assert "4002000" in record["message"]
