@@ -18,7 +18,7 @@ from aws.reconcile import Reconciler
 from errors import IncompleteError
 from tests.images import encode, picture
 from tests.unit.conftest import ENVIRONMENT
-from tests.unit.test_reconcile import BrokenBody, before_next, spoil_once
+from tests.unit.test_reconcile import BrokenBody, run_before_next, change_response_once
 
 SOURCE, DESTINATION = ENVIRONMENT["SOURCE_BUCKET"], ENVIRONMENT["DESTINATION_BUCKET"]
 
@@ -106,10 +106,10 @@ def _run_every_outcome(patch: pytest.MonkeyPatch) -> None:
     upload("written.jpg", photo, Metadata={"large": "x" * 1990})
     tell("written.jpg")
     upload("changed.jpg", photo)
-    before_next(ours, "PutObject", lambda: upload("changed.jpg", photo))
+    run_before_next(ours, "PutObject", lambda: upload("changed.jpg", photo))
     tell("changed.jpg")
     upload("broken off.jpg", photo)
-    spoil_once(ours, "GetObject", Body=BrokenBody())
+    change_response_once(ours, "GetObject", Body=BrokenBody())
     tell("broken off.jpg")
     upload("rejected.jpg", b"no image")
     tell("rejected.jpg")

@@ -1,4 +1,4 @@
-"""A simulated S3 and SQS, and invocations that stop before each of their calls until a scheduler lets them go on."""
+"""Simulates S3 and SQS, and runs invocations that wait before each call until a scheduler lets them continue."""
 
 import hashlib
 import io
@@ -19,16 +19,16 @@ from aws.settings import Settings
 from errors import UnsettledError
 
 CORRUPT, ARCHIVED, LOCKED = b"corrupt", b"archived", b"locked"
-"""What is no image; what GET refuses; what HEAD refuses too, as it does where the key is its uploader's."""
+"""Bodies that the renderer rejects, that GET refuses, and that GET and HEAD refuse for lack of a customer key."""
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 UNSURE = timedelta(minutes=15)
-"""How long from ``EPOCH``, when versions are first kept, S3 may not know a version that is there."""
+"""How long after ``EPOCH``, when versioning is first enabled, S3 may not find an existing version."""
 
 
 class Clock:
-    """The time of the simulation, in place of ``datetime``."""
+    """The simulated time, which replaces ``datetime``."""
 
     moment = EPOCH
 
@@ -37,16 +37,16 @@ class Clock:
 
 
 FORGETFULNESS = 0.2
-"""The share of requests to which S3, as long as it is unsure, says that what is there is not."""
+"""The share of requests for which S3 does not find an existing version while it is unsure."""
 
 
 class CrashError(BaseException):
-    """An invocation dies where it stands. No Exception, for nothing may catch it."""
+    """An invocation dies. This is no ``Exception``, so that no handler catches it."""
 
 
 @dataclass(frozen=True)
 class State:
-    """A source object between two changes of it."""
+    """One version of a source object."""
 
     body: bytes
     album: str
@@ -57,8 +57,8 @@ class State:
     def etag(self) -> str:
         return f'"{hashlib.md5(self.body, usedforsecurity=False).hexdigest()}"'
 
-    def described(self) -> dict[str, Any]:
-        """What S3 says of it to GET and HEAD."""
+    def describe(self) -> dict[str, Any]:
+        """Return the fields that GET and HEAD share."""
         version = {} if self.version_id is None else {"VersionId": self.version_id}
         return {
             "ETag": self.etag,
@@ -71,13 +71,13 @@ class State:
 
 @dataclass
 class Store:
-    """Both buckets and the failure queue; strongly consistent, as S3 is once it knows that versions are kept.
+    """Both buckets and the failure queue; strongly consistent, except while S3 is unsure.
 
     Attributes:
-        chance: Decides whether S3 knows a version, as long as it is unsure; None where it knows them from the start.
-        states: Of each source key all that is kept, the current state last; None is a delete marker.
-        outputs: The destination: body and metadata by key.
-        records: What was sent to the queue.
+        chance: Decides whether S3 finds a version while it is unsure; None if it always finds it.
+        states: The versions of each source key, the current one last; None is a delete marker.
+        outputs: The destination's objects: body and metadata by key.
+        records: The messages that were sent to the queue.
 
     """
 
@@ -91,11 +91,11 @@ class Store:
 
     @property
     def unsure(self) -> bool:
-        """Whether S3 may not know a version that is there."""
+        """Whether S3 may not find an existing version."""
         return self.chance is not None and self.versioned and self.clock.moment - EPOCH < UNSURE
 
     def change(self, key: str, body: bytes | None, album: str = "") -> ObjectEvent:
-        """Upload to a source key, or delete it. A second passes, which is what S3's dates tell."""
+        """Upload to a source key, or delete it. A second passes, the resolution of S3's dates."""
         self._changes += 1
         self.clock.moment += timedelta(seconds=1)
         version = str(self._changes) if self.versioned else None
@@ -108,7 +108,7 @@ class Store:
         return ObjectEvent(ObjectAddress("in", key), EventType.AVAILABLE if state else None, version, self.clock.moment)
 
     def delete_version(self, key: str, which: int, *, by_rule: bool) -> ObjectEvent:
-        """Delete a version or a delete marker for good; a lifecycle rule deletes only what is not current."""
+        """Delete a version or a delete marker permanently; a lifecycle rule deletes only noncurrent ones."""
         self.clock.moment += timedelta(seconds=1)
         kept = self.states[key]
         index = which % (len(kept) - by_rule)
@@ -121,7 +121,7 @@ class Store:
         return self.states[key][-1] if self.states.get(key) else None
 
     def look(self, key: str, code: str) -> State:
-        """What S3 answers with; an error with this code where it says that there is nothing."""
+        """Return the current version; raise an error with this code if S3 does not find it."""
         state = self.current(key)
         forgets = self.unsure and self.chance and self.chance.random() < FORGETFULNESS
         if state and not forgets:
@@ -136,7 +136,7 @@ def _refusal(code: str, message: str = "", headers: dict[str, str] | None = None
 
 
 class Client:
-    """S3 and SQS for one invocation; ``pause`` is called before each call has its effect."""
+    """The clients of S3 and SQS for one invocation; each call first calls ``pause``."""
 
     def __init__(self, store: Store, pause: Callable[[], None]) -> None:
         self._store = store
@@ -149,7 +149,7 @@ class Client:
             raise _refusal("InvalidObjectState")
         if state.body == LOCKED:
             raise _refusal("InvalidRequest", "The object was stored using a form of Server Side Encryption.")
-        return {**state.described(), "Body": StreamingBody(io.BytesIO(state.body), len(state.body))}
+        return {**state.describe(), "Body": StreamingBody(io.BytesIO(state.body), len(state.body))}
 
     def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
         self._pause()
@@ -160,7 +160,7 @@ class Client:
         state = self._store.look(Key, "404")
         if state.body == LOCKED:
             raise _refusal("400")
-        return state.described()
+        return state.describe()
 
     def list_objects_v2(self, Bucket: str, Prefix: str, MaxKeys: int) -> dict[str, Any]:  # noqa: N803, ARG002 - boto3's
         self._pause()
@@ -185,7 +185,7 @@ class Client:
 
 
 class ForgetfulClient(Client):
-    """The same for an invocation that does not look again at what it read: it is told once more what it was told."""
+    """A client whose HEAD repeats the result of the last GET, as if the invocation checked nothing after writing."""
 
     _seen: dict[str, Any] | None = None
 
@@ -199,7 +199,7 @@ class ForgetfulClient(Client):
 
 
 class CarelessClient(Client):
-    """The same for an invocation that does not look again once it has removed outputs."""
+    """A client whose HEAD finds no source after a removal, as if the invocation checked nothing after removing."""
 
     _removed = False
 
@@ -214,12 +214,12 @@ class CarelessClient(Client):
 
 
 class Invocation:
-    """One look at one object, in a thread of its own that runs only while :meth:`step` waits for it.
+    """One reconciliation of one object, in its own thread, which runs only while :meth:`step` waits for it.
 
     Attributes:
-        event: What it is told.
-        ended: Whether there is nothing more to do.
-        failed: Whether it is to be tried again, once it has ended.
+        event: The event that it handles.
+        ended: Whether it has ended.
+        failed: Whether it ended with an error, so that its event is retried.
 
     """
 
@@ -229,7 +229,7 @@ class Invocation:
         self.failed = False
         self._crashing = False
         self._error: Exception | None = None
-        # Whoever waits for its turn waits to acquire one, which the other releases.
+        # Each side waits by acquiring its lock, which the other side releases.
         self._go, self._stopped = threading.Lock(), threading.Lock()
         self._go.acquire()
         self._stopped.acquire()
@@ -240,14 +240,14 @@ class Invocation:
         self._thread.start()
 
     def step(self) -> None:
-        """Let it make the call that it stands before, and go on to the next."""
+        """Make the pending call, and run up to the next call."""
         self._go.release()
         self._stopped.acquire()
         if self._error:
             raise self._error
 
     def crash(self) -> None:
-        """Let it die before that call, or before its first."""
+        """End the invocation before its pending call."""
         self._crashing = True
         while not self.ended:
             self.step()
@@ -266,7 +266,7 @@ class Invocation:
                 self._api.send_message("", outcome.rejection.to_json())
         except (CrashError, UnsettledError):
             self.failed = True
-        except Exception as error:  # noqa: BLE001 - it is raised where somebody sees it
+        except Exception as error:  # noqa: BLE001 - `step` raises it
             self._error = error
         finally:
             self.ended = True

@@ -171,7 +171,7 @@ def record(body: Mapping[str, object]) -> Record:
     return Record.of(message)
 
 
-def test_known_failures_are_this_bucket_s_and_the_latest_wins() -> None:
+def test_known_failures_are_about_this_bucket_and_the_latest_wins() -> None:
     rejection = {"bucket": "uploads", "key": "a.jpg", "etag": '"1"', "reason": "corrupt", "message": "cut off"}
     given_up = json.loads((ROOT / "events" / "on-failure.json").read_text())
     several = json.loads((ROOT / "events" / "put-several.json").read_text())
@@ -412,7 +412,7 @@ def test_a_deep_audit_keeps_the_order_of_the_keys(works: Works, monkeypatch: pyt
     assert found == sorted(found, key=str.encode)
 
 
-def test_a_refused_request_ends_the_audit(works: Works) -> None:
+def test_a_denied_request_ends_the_audit(works: Works) -> None:
     def refused(**_: object) -> None:
         raise ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadObject")
 

@@ -1,4 +1,4 @@
-"""A batch takes no more memory when its objects fail: exceptions hold neither files nor pixels nor outputs."""
+"""Failed objects take no more memory than others: exceptions hold no files, pixels or outputs."""
 
 import os
 import subprocess
@@ -34,19 +34,19 @@ class Storage:
         if Key == "after a bad one":
             assert self.rejected.wait(30)
         body = bad if Key == "bad" else good
-        # A connection brings bytes that are nowhere else.
-        return self.described(body) | {"Body": StreamingBody(io.BytesIO(body[:1] + body[1:]), len(body))}
+        # Copy the bytes, because a connection would receive new ones.
+        return self.describe(body) | {"Body": StreamingBody(io.BytesIO(body[:1] + body[1:]), len(body))}
 
-    def described(self, body):
+    def describe(self, body):
         known = {"ETag": "etag", "LastModified": datetime(2026, 1, 1, tzinfo=UTC), "Metadata": {}}
         return known | {"ContentLength": len(body)}
 
     def head_object(self, Bucket, Key):
         if Key == "bad":
-            # Slow, until the one after it is done.
+            # Wait until the next object is written.
             self.rejected.set()
             assert self.put.wait(30)
-        return self.described(bad if Key == "bad" else good)
+        return self.describe(bad if Key == "bad" else good)
 
     def put_object(self, **_):
         if self.is_denied:
@@ -63,7 +63,7 @@ class Context:
 def resident(name):
     return next(int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith(name))
 
-def measured(storage, *keys):
+def measure(storage, *keys):
     lambda_function.reconciler = replace(lambda_function.reconciler, s3=storage)
     lambda_function.get_sqs = lambda: storage
     record = {"eventSource": "aws:s3", "eventVersion": "2.1"}
@@ -79,25 +79,25 @@ def measured(storage, *keys):
 
 idle = resident("VmRSS")
 """
-"""What follows prints what two batches take, the good one first."""
+"""The code below is appended to it, and prints the bytes that two batches take, the good one first."""
 
 ALL_FAIL = """
 keys = [str(number) for number in range(200)]
-print(measured(Storage(), *keys), measured(Storage(is_denied=True), *keys))
+print(measure(Storage(), *keys), measure(Storage(is_denied=True), *keys))
 """
 
 ONE_FAILS = """
-print(measured(Storage(), "one", "other"), measured(Storage(), "bad", "after a bad one"))
+print(measure(Storage(), "one", "other"), measure(Storage(), "bad", "after a bad one"))
 """
 
 
-def padded() -> bytes:
-    """A photo with a film behind it: many bytes, few pixels."""
+def make_padded_photo() -> bytes:
+    """Return a photo with appended data, such as a video: many bytes, few pixels."""
     return encode(picture(16, 16)) + bytes(3_500_000)
 
 
-def animation() -> bytes:
-    """Few bytes, many pixels."""
+def make_animation() -> bytes:
+    """Return an animation of few bytes and many pixels."""
     frames = [Image.new("RGB", (2000, 2000), colour) for colour in ("teal", "navy")]
     return encode(frames[0], "PNG", save_all=True, append_images=frames[1:], duration=50)
 
@@ -105,12 +105,12 @@ def animation() -> bytes:
 @pytest.mark.parametrize(
     ("good", "bad", "batches"),
     [
-        (padded(), b"", ALL_FAIL),
-        (animation(), animation()[:-200], ONE_FAILS),
+        (make_padded_photo(), b"", ALL_FAIL),
+        (make_animation(), make_animation()[:-200], ONE_FAILS),
     ],
     ids=["all fail", "one fails"],
 )
-def test_what_fails_takes_no_more_memory_than_what_does_not(good: bytes, bad: bytes, batches: str) -> None:
+def test_failures_take_no_more_memory_than_successes(good: bytes, bad: bytes, batches: str) -> None:
     command = [sys.executable, "-c", MEASURE + batches, str(FUNCTION), str(len(good))]
     environment = os.environ | ENVIRONMENT | DEPLOYED
     done = subprocess.run(command, input=good + bad, capture_output=True, check=False, env=environment)

@@ -1,4 +1,4 @@
-"""Envelopes: which objects an event is about, and the reply that its sender wants."""
+"""Envelopes: the objects that an event names, and the reply that its sender expects."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -32,7 +32,7 @@ SAMPLES: dict[str, tuple[type[Envelope], list[tuple[ObjectAddress, ...]]]] = {
     "sqs": (Messages, [(CAKE,), (ODD,), ()]),
     "test-event": (Envelope, [()]),
 }
-"""What each sample is, and which objects each of its items is about; odd keys come encoded in four ways."""
+"""The envelope of each sample, and the objects of each item. The samples encode ``ODD`` in four ways."""
 
 
 def load(name: str) -> dict[str, Any]:
@@ -40,15 +40,15 @@ def load(name: str) -> dict[str, Any]:
     return event
 
 
-def addresses_in(event: object) -> tuple[ObjectAddress, ...]:
+def find_addresses(event: object) -> tuple[ObjectAddress, ...]:
     return tuple(parse(event).events)
 
 
-def written(address: ObjectAddress) -> Outcome:
+def make_written(address: ObjectAddress) -> Outcome:
     return Outcome(Status.WRITTEN, address, (f"resized-{address.key}",))
 
 
-def rejected(address: ObjectAddress) -> Outcome:
+def make_rejected(address: ObjectAddress) -> Outcome:
     record = Rejection(address.bucket, address.key, None, '"etag"', Reason.CORRUPT, "it is cut off", "now")
     return Outcome(Status.REJECTED, address, rejection=record)
 
@@ -63,7 +63,7 @@ def test_there_is_a_sample_of_every_envelope() -> None:
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_every_sample_is_told_by_its_shape_and_names_its_objects(name: str) -> None:
+def test_every_sample_has_its_envelope_and_objects(name: str) -> None:
     kind, addresses = SAMPLES[name]
     envelope = parse(load(name))
     assert type(envelope) is kind
@@ -72,15 +72,15 @@ def test_every_sample_is_told_by_its_shape_and_names_its_objects(name: str) -> N
 
 
 @pytest.mark.parametrize("name", sorted(SAMPLES.keys() - {"batch-operations-1", "batch-operations-2"}))
-def test_every_envelope_may_come_inside_of_a_message_a_topic_or_a_record(name: str) -> None:
-    event, addresses = load(name), addresses_in(load(name))
+def test_every_envelope_is_found_inside_a_message_a_topic_or_a_record(name: str) -> None:
+    event, addresses = load(name), find_addresses(load(name))
     wrapped = [
         {"Records": [message(event)]},
         {"Records": [message({"Type": "Notification", "Message": json.dumps(event)})]},
         {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": json.dumps(event)}}]},
         {"requestContext": {"condition": "RetriesExhausted"}, "requestPayload": event},
     ]
-    assert [addresses_in(one) for one in wrapped] == [addresses] * 4
+    assert [find_addresses(one) for one in wrapped] == [addresses] * 4
 
 
 VERSION, EB_VERSION = "096fKKXTRTtl3on89fVO.nfljtsv6qko", "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e"
@@ -94,7 +94,7 @@ WINTER, AUTUMN = datetime(2026, 1, 31, 12, tzinfo=UTC), datetime(2026, 11, 25, 1
             "put-several",
             [
                 ObjectEvent(ODD, EventType.AVAILABLE, VERSION, WINTER),
-                # A bucket without versions.
+                # The bucket has no versions.
                 ObjectEvent(CAKE, EventType.AVAILABLE, None, WINTER + timedelta(seconds=1)),
             ],
         ),
@@ -110,7 +110,7 @@ WINTER, AUTUMN = datetime(2026, 1, 31, 12, tzinfo=UTC), datetime(2026, 11, 25, 1
         ("batch-operations-1", [ObjectEvent(CAKE)]),
     ],
 )
-def test_it_is_known_what_happened_to_which_version_and_when(name: str, events: list[ObjectEvent]) -> None:
+def test_an_event_has_its_type_version_and_time(name: str, events: list[ObjectEvent]) -> None:
     assert [one for found in parse(load(name)).events.values() for one in found] == events
 
 
@@ -123,7 +123,7 @@ def test_it_is_known_what_happened_to_which_version_and_when(name: str, events: 
         ("LifecycleExpiration:DeleteMarkerCreated", "Lifecycle Expiration", "Delete Marker Created", None),
     ],
 )
-def test_s3_and_eventbridge_tell_of_the_same_deletions(
+def test_deletions_have_one_type_from_s3_and_eventbridge(
     s3: str, reason: str, kind: str, event_type: EventType | None
 ) -> None:
     by_s3, by_eventbridge = load("expired"), load("eventbridge-deleted")
@@ -144,25 +144,25 @@ def test_s3_and_eventbridge_tell_of_the_same_deletions(
         (None, None),
     ],
 )
-def test_a_time_that_a_person_wrote_is_a_time_or_none(time: object, at: datetime | None) -> None:
+def test_a_handwritten_time_is_parsed_or_ignored(time: object, at: datetime | None) -> None:
     event = load("put")
     event["Records"][0]["eventTime"] = time
     event["Records"][0]["s3"]["object"]["versionId"] = None
     assert parse(event).events == {CAKE: [ObjectEvent(CAKE, EventType.AVAILABLE, None, at)]}
 
 
-def test_an_object_named_twice_is_looked_at_once() -> None:
+def test_an_object_that_is_named_twice_is_processed_once() -> None:
     event = load("put")
     event["Records"] *= 3
-    assert addresses_in(event) == (CAKE,)
-    assert addresses_in({"Records": [message(event, "1"), message(event, "2")]}) == (CAKE,)
+    assert find_addresses(event) == (CAKE,)
+    assert find_addresses({"Records": [message(event, "1"), message(event, "2")]}) == (CAKE,)
 
 
 @pytest.mark.parametrize("version", ["2.0", "2.1", "2.6"])
 def test_every_minor_version_is_accepted(version: str) -> None:
     event = load("put")
     event["Records"][0]["eventVersion"] = version
-    assert addresses_in(event) == (CAKE,)
+    assert find_addresses(event) == (CAKE,)
 
 
 @pytest.mark.parametrize(
@@ -183,17 +183,17 @@ def test_an_unknown_shape_is_an_error_that_shows_at_most_200_characters(event: o
 @pytest.mark.parametrize(
     "change", [{"eventVersion": "3.0"}, {"eventSource": "aws:sns"}, {"s3": {}}, {"eventVersion": 2}]
 )
-def test_a_record_of_another_kind_fails_once_its_neighbours_are_done(change: dict[str, object]) -> None:
+def test_an_unknown_record_fails_and_the_others_are_processed(change: dict[str, object]) -> None:
     event = load("put-several")
     event["Records"][0] |= change
     envelope = parse(event)
     assert tuple(envelope.events) == (CAKE,)
     with pytest.raises(IncompleteError, match=r"^1 of 2 objects failed: The record is not an S3 notification of versi"):
-        envelope.reply({CAKE: written(CAKE)})
+        envelope.reply({CAKE: make_written(CAKE)})
 
 
-def test_to_whom_nobody_listens_the_reply_names_all_outcomes() -> None:
-    results: Results = {ODD: rejected(ODD), CAKE: written(CAKE)}
+def test_the_reply_to_a_whole_event_has_all_outcomes() -> None:
+    results: Results = {ODD: make_rejected(ODD), CAKE: make_written(CAKE)}
     assert parse(load("put-several")).reply(results) == {
         "outcomes": [
             {
@@ -213,7 +213,7 @@ def test_only_the_messages_that_failed_are_delivered_again() -> None:
     failed = event["Records"][1]["messageId"]
     event["Records"] += [message("no JSON", "a"), message({"hello": "world"}, "b"), message("[" * 100_000, "c")]
     envelope = parse(event)
-    reply = envelope.reply({CAKE: written(CAKE), ODD: Failure.from_exception(UnsettledError("changed"))})
+    reply = envelope.reply({CAKE: make_written(CAKE), ODD: Failure.from_exception(UnsettledError("changed"))})
     assert reply == {"batchItemFailures": [{"itemIdentifier": one} for one in (failed, "a", "b", "c")]}
     assert [str(error)[:40] for error in envelope.errors] == [
         "The message is not JSON: no JSON",
@@ -222,9 +222,9 @@ def test_only_the_messages_that_failed_are_delivered_again() -> None:
     ]
 
 
-def test_where_all_messages_failed_nobody_can_take_the_reply_for_a_success() -> None:
+def test_an_event_whose_messages_all_failed_is_an_error() -> None:
     envelope = parse(load("sns-in-sqs"))
-    assert envelope.reply({CAKE: written(CAKE)}) == {"batchItemFailures": []}
+    assert envelope.reply({CAKE: make_written(CAKE)}) == {"batchItemFailures": []}
     with pytest.raises(IncompleteError, match=r"^1 of 1 messages failed: cake.jpg \(UnsettledError: changed\)$"):
         envelope.reply({CAKE: Failure.from_exception(UnsettledError("changed"))})
 
@@ -232,9 +232,9 @@ def test_where_all_messages_failed_nobody_can_take_the_reply_for_a_success() -> 
 @pytest.mark.parametrize(
     ("result", "code", "text"),
     [
-        (written(CAKE), "Succeeded", "written: resized-cake.jpg"),
+        (make_written(CAKE), "Succeeded", "written: resized-cake.jpg"),
         (Outcome(Status.GONE, CAKE), "Succeeded", "gone"),
-        (rejected(CAKE), "PermanentFailure", "corrupt: it is cut off"),
+        (make_rejected(CAKE), "PermanentFailure", "corrupt: it is cut off"),
         (
             Failure.from_exception(EventError("another bucket")),
             "PermanentFailure",
@@ -243,7 +243,7 @@ def test_where_all_messages_failed_nobody_can_take_the_reply_for_a_success() -> 
         (Failure.from_exception(UnsettledError("changed")), "TemporaryFailure", "cake.jpg (UnsettledError: changed)"),
     ],
 )
-def test_a_job_is_told_what_became_of_each_task(result: Outcome | Failure, code: str, text: str) -> None:
+def test_a_job_receives_the_result_of_each_task(result: Outcome | Failure, code: str, text: str) -> None:
     event = load("batch-operations-1")
     assert parse(event).reply({CAKE: result}) == {
         "invocationSchemaVersion": "1.0",
@@ -253,18 +253,18 @@ def test_a_job_is_told_what_became_of_each_task(result: Outcome | Failure, code:
     }
 
 
-def test_a_task_of_no_known_shape_is_a_failure_of_its_own() -> None:
+def test_an_unknown_task_fails_alone() -> None:
     event = load("batch-operations-2")
     event["tasks"].append({"taskId": "odd"})
-    results: Any = parse(event).reply({ODD: written(ODD)})["results"]
+    results: Any = parse(event).reply({ODD: make_written(ODD)})["results"]
     assert [(one["resultCode"], one["resultString"]) for one in results] == [
         ("Succeeded", f"written: resized-{ODD.key}"),
         ("PermanentFailure", 'The task has an unknown shape: {"taskId": "odd"}'),
     ]
 
 
-def test_what_comes_again_with_a_failed_neighbour_is_not_done() -> None:
-    results: Results = {ODD: rejected(ODD), CAKE: Failure.from_exception(UnsettledError("changed"))}
-    # One event that comes again whole; messages that come again each by itself.
+def test_an_item_that_is_delivered_again_is_not_complete() -> None:
+    results: Results = {ODD: make_rejected(ODD), CAKE: Failure.from_exception(UnsettledError("changed"))}
+    # An S3 event is delivered again as a whole, messages one by one.
     assert parse(load("put-several")).completed_outcomes(results) == ()
-    assert parse(load("sqs")).completed_outcomes(results) == (rejected(ODD),)
+    assert parse(load("sqs")).completed_outcomes(results) == (make_rejected(ODD),)

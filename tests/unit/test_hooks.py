@@ -1,4 +1,4 @@
-"""The hooks before a commit: what is fine passes, and each finds the fault that it is for."""
+"""The pre-commit hooks: clean files pass, and each hook finds its fault."""
 
 import os
 import shutil
@@ -21,31 +21,26 @@ FAULTS = {
     "whitespace": ("two.md", "Two \n"),
     "large-files": ("two.bin", "2" * (600 << 10)),
 }
-"""For each hook a file that it refuses."""
+"""A file that each hook refuses."""
 
 CONFLICT = "<<<<<<< one\nOne.\n=======\nTwo.\n>>>>>>> two\n"
 
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A small repository with this one's hooks and settings."""
+    """A small repository with the hooks and settings of this one."""
     folder = repository.create(tmp_path / "clone")
     for name in (".pre-commit-config.yaml", ".gitignore", "pyproject.toml"):
         shutil.copyfile(ROOT / name, folder / name)
     for name in PYTHON:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text('"""One."""\n')
-    with_tools(folder)
+    (folder / ".venv").symlink_to(sys.prefix)
     repository.git(folder, "add", "--all")
     return folder
 
 
-def with_tools(folder: Path) -> None:
-    """Put the environment that runs this where the hooks look for one."""
-    (folder / ".venv").symlink_to(sys.prefix)
-
-
-def hooks(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run_hooks(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the hooks as ``pre-commit`` does, on all files."""
     return subprocess.run(
         [sys.executable, "-m", "pre_commit", "run", "--all-files", "--color", "never", *arguments],
@@ -57,47 +52,47 @@ def hooks(folder: Path, *arguments: str, **environment: str) -> subprocess.Compl
     )
 
 
-def test_what_is_fine_passes_and_nothing_is_changed(clone: Path) -> None:
-    done = hooks(clone)
+def test_clean_files_pass_unchanged(clone: Path) -> None:
+    done = run_hooks(clone)
     assert done.returncode == 0, done.stdout
-    assert done.stdout.count("Passed") == len(FAULTS) - 1  # there is no Terraform to format
+    assert done.stdout.count("Passed") == len(FAULTS) - 1  # without a Terraform file, terraform-fmt is skipped
     assert repository.git(clone, "diff") == ""
 
 
 @pytest.mark.parametrize("hook", FAULTS)
-def test_each_hook_finds_what_it_is_for(clone: Path, hook: str) -> None:
+def test_each_hook_finds_its_fault(clone: Path, hook: str) -> None:
     if hook == "terraform-fmt" and not shutil.which("terraform") and "CI" not in os.environ:
         pytest.skip("No terraform on PATH")
     name, body = FAULTS[hook]
     (clone / name).parent.mkdir(exist_ok=True)
     (clone / name).write_text(body)
     repository.git(clone, "add", "--all")
-    done = hooks(clone, hook)
+    done = run_hooks(clone, hook)
     assert done.returncode == 1, done.stdout
     assert name in done.stdout or "files were modified by this hook" in done.stdout
 
 
-def test_a_conflict_that_was_not_solved_is_found(clone: Path) -> None:
+def test_a_leftover_conflict_marker_is_found(clone: Path) -> None:
     (clone / "two.md").write_text(CONFLICT)
     repository.git(clone, "add", "--all")
-    assert "two.md:1: leftover conflict marker" in hooks(clone, "whitespace").stdout
+    assert "two.md:1: leftover conflict marker" in run_hooks(clone, "whitespace").stdout
 
 
-def test_without_terraform_its_hook_says_that_it_was_skipped(clone: Path, tmp_path: Path) -> None:
+def test_the_terraform_hook_is_skipped_without_terraform(clone: Path, tmp_path: Path) -> None:
     programs = tmp_path / "programs"
     programs.mkdir()
     for program in ("git", "bash"):
         (programs / program).symlink_to(str(shutil.which(program)))
     (clone / "two.tf").write_text(FAULTS["terraform-fmt"][1])
     repository.git(clone, "add", "--all")
-    done = hooks(clone, "terraform-fmt", PATH=str(programs))
+    done = run_hooks(clone, "terraform-fmt", PATH=str(programs))
     assert done.returncode == 0, done.stdout
     assert "Skipped, there is no terraform on PATH" in done.stdout
 
 
-def test_all_that_is_in_git_passes(tmp_path: Path) -> None:
+def test_this_repository_passes(tmp_path: Path) -> None:
     folder = repository.copy(tmp_path / "copy")
-    # `invoke lint` runs the others on all files.
-    done = hooks(folder, SKIP="ruff-check,ruff-format,mypy")
+    # `invoke lint` runs the skipped hooks on all files.
+    done = run_hooks(folder, SKIP="ruff-check,ruff-format,mypy")
     assert done.returncode == 0, done.stdout
     assert repository.git(folder, "diff") == ""

@@ -1,4 +1,4 @@
-"""The handler: all objects of an event are finished before it says that some failed."""
+"""The handler: it processes all objects of an event before it reports those that failed."""
 
 import importlib
 import json
@@ -16,11 +16,11 @@ from tests.unit.conftest import ENVIRONMENT
 
 
 class Reconciler:
-    """Remembers what it was asked for, and fails or rejects keys that say so."""
+    """Records its calls; keys with ``bad`` fail, and keys with ``no-image`` are rejected."""
 
     def __init__(self) -> None:
         self.seen: list[str] = []
-        self.told: list[EventType | None] = []
+        self.event_types: list[EventType | None] = []
 
     def reconcile(
         self, address: ObjectAddress, seconds_left: Callable[[], float], events: Sequence[ObjectEvent]
@@ -28,17 +28,17 @@ class Reconciler:
         assert seconds_left() == 12.5
         assert {event.address for event in events} == {address}
         self.seen.append(address.key)
-        self.told += [event.type for event in events]
+        self.event_types += [event.type for event in events]
         if "bad" in address.key:
             raise UnsettledError("changed 3 times")
         if "no-image" in address.key:
-            rejection = Rejection(address.bucket, address.key, None, "etag", Reason.NOT_AN_IMAGE, "it is none", "now")
+            rejection = Rejection(address.bucket, address.key, None, "etag", Reason.NOT_AN_IMAGE, "it is text", "now")
             return Outcome(Status.REJECTED, address, rejection=rejection)
         return Outcome(Status.WRITTEN, address, (f"resized-{address.key}",))
 
 
 class Queue:
-    """Remembers the keys that are recorded, and fails for those that say so."""
+    """Remembers the keys of its messages; keys with ``unrecorded`` fail."""
 
     def __init__(self) -> None:
         self.recorded: list[str] = []
@@ -47,12 +47,12 @@ class Queue:
         assert QueueUrl == "https://sqs.invalid/"
         key = json.loads(MessageBody)["key"]
         if "unrecorded" in key:
-            raise ConnectionError("SQS is not there")
+            raise ConnectionError("no connection to SQS")
         self.recorded.append(key)
 
 
 class Context:
-    """What Lambda passes beside the event."""
+    """The context that Lambda passes with the event."""
 
     def __init__(self, *milliseconds_left: int) -> None:
         self._left = list(milliseconds_left)
@@ -73,76 +73,74 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     del sys.modules["lambda_function"]
 
 
-def event(*keys: str) -> dict[str, object]:
+def make_event(*keys: str) -> dict[str, object]:
     about = [{"bucket": {"name": "uploads"}, "object": {"key": key}} for key in keys]
     return {"Records": [{"eventSource": "aws:s3", "eventVersion": "2.1", "s3": one} for one in about]}
 
 
 def test_the_reply_says_what_was_written(module: ModuleType) -> None:
-    assert module.lambda_handler(event("cake.jpg"), Context()) == {
+    assert module.lambda_handler(make_event("cake.jpg"), Context()) == {
         "outcomes": [{"status": "written", "key": "cake.jpg", "outputs": ["resized-cake.jpg"]}]
     }
 
 
-def test_all_that_an_event_says_of_an_object_is_passed_on(module: ModuleType) -> None:
-    twice: Any = event("cake.jpg", "cake.jpg")
+def test_the_reconciler_receives_all_reports_about_an_object(module: ModuleType) -> None:
+    twice: Any = make_event("cake.jpg", "cake.jpg")
     twice["Records"][0]["eventName"] = "ObjectCreated:Put"
     module.lambda_handler(twice, Context())
-    assert (module.reconciler.seen, module.reconciler.told) == (["cake.jpg"], [EventType.AVAILABLE, None])
+    assert (module.reconciler.seen, module.reconciler.event_types) == (["cake.jpg"], [EventType.AVAILABLE, None])
 
 
-def test_all_are_finished_then_the_failed_are_named_once(module: ModuleType) -> None:
+def test_all_objects_are_processed_before_the_failures_are_raised(module: ModuleType) -> None:
     with pytest.raises(IncompleteError, match=r"^2 of 4 objects failed: bad-1 \(UnsettledError: .*\); bad-2 \("):
-        module.lambda_handler(event("bad-1", "good-1", "bad-2", "good-2"), Context())
+        module.lambda_handler(make_event("bad-1", "good-1", "bad-2", "good-2"), Context())
     assert sorted(module.reconciler.seen) == ["bad-1", "bad-2", "good-1", "good-2"]
 
 
-def test_two_objects_are_looked_at_at_once(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    meeting = threading.Barrier(2, timeout=20)
+def test_two_objects_are_processed_concurrently(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    barrier = threading.Barrier(2, timeout=20)
 
-    class Meeting(Reconciler):
+    class WaitingReconciler(Reconciler):
         def reconcile(
             self, address: ObjectAddress, seconds_left: Callable[[], float], events: Sequence[ObjectEvent]
         ) -> Outcome:
-            meeting.wait()
+            barrier.wait()
             return super().reconcile(address, seconds_left, events)
 
-    monkeypatch.setattr(module, "reconciler", Meeting())
-    reply = module.lambda_handler(event("a", "b", "c", "d"), Context())
+    monkeypatch.setattr(module, "reconciler", WaitingReconciler())
+    reply = module.lambda_handler(make_event("a", "b", "c", "d"), Context())
     assert [outcome["key"] for outcome in reply["outcomes"]] == ["a", "b", "c", "d"]
 
 
-def test_a_rejection_is_recorded_and_is_a_success(module: ModuleType) -> None:
-    reply = module.lambda_handler(event("no-image", "good"), Context())
+def test_a_rejection_is_recorded_and_not_an_error(module: ModuleType) -> None:
+    reply = module.lambda_handler(make_event("no-image", "good"), Context())
     assert [outcome["status"] for outcome in reply["outcomes"]] == ["rejected", "written"]
     assert module.get_sqs().recorded == ["no-image"]
 
 
-def test_a_rejection_beside_a_failed_neighbour_is_recorded_only_by_the_attempt_that_works(module: ModuleType) -> None:
+def test_a_rejection_is_recorded_once_its_event_succeeds(module: ModuleType) -> None:
     for _ in range(3):
         with pytest.raises(IncompleteError, match=r"^1 of 2 objects failed: bad "):
-            module.lambda_handler(event("no-image", "bad"), Context())
+            module.lambda_handler(make_event("no-image", "bad"), Context())
     assert module.get_sqs().recorded == []
-    module.lambda_handler(event("no-image", "mended"), Context())
+    module.lambda_handler(make_event("no-image", "mended"), Context())
     assert module.get_sqs().recorded == ["no-image"]
 
 
-def test_a_rejection_that_cannot_be_recorded_is_a_failure(module: ModuleType) -> None:
+def test_a_rejection_that_cannot_be_recorded_is_an_error(module: ModuleType) -> None:
     with pytest.raises(IncompleteError, match=r"^1 of 1 objects failed: no-image-unrecorded \(ConnectionError"):
-        module.lambda_handler(event("no-image-unrecorded"), Context())
+        module.lambda_handler(make_event("no-image-unrecorded"), Context())
 
 
-def test_no_object_is_begun_when_the_time_is_nearly_over(module: ModuleType) -> None:
-    # Of 120 s: what one has begun with is asked again by the reconciler.
+def test_no_object_is_started_when_too_little_time_is_left(module: ModuleType) -> None:
+    # The timeout is 120 s; an object needs a tenth of it to start. Later calls return 12.5 s.
     with pytest.raises(IncompleteError, match=r"^1 of 2 objects failed: late \(LateError: only 11.9 s are left"):
-        module.lambda_handler(event("late", "good"), Context(11_900))
+        module.lambda_handler(make_event("late", "good"), Context(11_900))
     assert module.reconciler.seen == ["good"]
 
 
-def test_what_is_not_understood_is_logged_and_fails_once_all_else_is_done(
-    module: ModuleType, caplog: pytest.LogCaptureFixture
-) -> None:
-    both = event("good") | {"Records": [*event("good")["Records"], {"odd": 1}]}  # type: ignore[misc]  # a list
+def test_an_unknown_record_is_logged_and_fails_the_event(module: ModuleType, caplog: pytest.LogCaptureFixture) -> None:
+    both = make_event("good") | {"Records": [*make_event("good")["Records"], {"odd": 1}]}  # type: ignore[misc]  # a list
     with pytest.raises(IncompleteError, match=r"^1 of 2 objects failed: The record is not an S3 notification"):
         module.lambda_handler(both, Context())
     assert module.reconciler.seen == ["good"]
@@ -153,7 +151,7 @@ def test_what_is_not_understood_is_logged_and_fails_once_all_else_is_done(
 @pytest.mark.parametrize(
     ("timeout", "connect", "read"), [(120, 3, 20), (900, 3, 20), (30, 3, 5), (12, 2, 2), (3, 1, 1)]
 )
-def test_half_of_an_invocation_is_left_when_every_attempt_of_a_request_hangs(
+def test_request_timeouts_leave_time_for_three_attempts(
     module: ModuleType, timeout: int, connect: int, read: int
 ) -> None:
     config = module._make_client_config(timeout)

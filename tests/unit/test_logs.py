@@ -42,14 +42,14 @@ def read_fields() -> dict[str, str]:
     return dict(re.findall(r"^\| `(\w+)` \| (\w+) \| .* \|$", read_section("Fields"), re.MULTILINE))
 
 
-def test_the_documented_messages_levels_and_fields_are_those_that_are_logged(lines: list[dict[str, Any]]) -> None:
+def test_the_documented_messages_levels_and_fields_match_the_log(lines: list[dict[str, Any]]) -> None:
     found: dict[tuple[str, str], set[str]] = {}
     for line in lines:
         found.setdefault((line["message"], line["level"]), set()).update(set(line) - COMMON)
     assert {(message, level): fields for message, level, fields in read_messages()} == found
 
 
-def test_the_documented_fields_and_types_are_those_that_are_logged(lines: list[dict[str, Any]]) -> None:
+def test_the_documented_fields_and_types_match_the_log(lines: list[dict[str, Any]]) -> None:
     names = {str: "text", int: "number", float: "number", list: "list"}
     found = {name: names[type(value)] for line in lines for name, value in line.items() if name not in COMMON}
     assert read_fields() == found
@@ -66,7 +66,7 @@ def test_the_fields_of_an_output_are_documented(lines: list[dict[str, Any]]) -> 
     assert find_words(row) - {"outputs", "removed"} == {name for output in written["outputs"] for name in output}
 
 
-def test_each_object_has_one_line(lines: list[dict[str, Any]]) -> None:
+def test_each_object_has_one_outcome_line(lines: list[dict[str, Any]]) -> None:
     final = {"written", "rejected", "removed", "gone", "ignored", "failed"}
     keys = [line["key"] for line in lines if line["message"] in final and line["key"] != "changed.jpg"]
     assert len(keys) == len(set(keys)) == 9

@@ -1,4 +1,4 @@
-"""The race, as a model: whatever happens in whatever order, in the end the destination is what the source says."""
+"""A model of concurrent changes: in whatever order calls interleave, the destination finally matches the source."""
 
 import contextlib
 import json
@@ -47,32 +47,32 @@ REASONS = {CORRUPT: Reason.CORRUPT, ARCHIVED: Reason.ARCHIVED, LOCKED: Reason.CU
 
 clock = Clock()
 
-PATIENCE = 1000
-"""Turns until all is settled, and more than it takes."""
+MAX_TURNS = 1000
+"""More turns than all events and invocations take to end."""
 
 SHORT = settings(stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck))
-# Without a search for the shortest example: that one is found is enough.
+# Without shrinking: any failing example is enough.
 UNTIL_FOUND = settings(SHORT, max_examples=5000, derandomize=True, database=None, phases=[Phase.generate])
 
 
-def rendered(body: bytes, renditions: Sequence[Rendition], **_: object) -> Rendered:
-    """Tell which rendition of which source an output is, in place of an image."""
+def render_names(body: bytes, renditions: Sequence[Rendition], **_: object) -> Rendered:
+    """Return outputs that name their rendition and source, instead of images."""
     if body == CORRUPT:
-        raise RejectedError(Reason.CORRUPT, "it is")
-    outputs = [Output(output_of(body, rendition), "image/jpeg", 1, 1) for rendition in renditions]
+        raise RejectedError(Reason.CORRUPT, "the body is corrupt")
+    outputs = [Output(name_output(body, rendition), "image/jpeg", 1, 1) for rendition in renditions]
     return Rendered(outputs, lost="", pixels=0)
 
 
-def output_of(body: bytes, rendition: Rendition) -> bytes:
+def name_output(body: bytes, rendition: Rendition) -> bytes:
     return rendition.name.encode() + b" of " + body
 
 
 class Race(RuleBasedStateMachine):
-    """Uploads, deletions and the events of both, with invocations that are interleaved call by call."""
+    """Interleaves uploads, deletions and the invocations for their events, call by call."""
 
     client: type[Client] = Client
     mirrors_versions = False
-    """Whether deletions are mirrored, and versions kept for long, in every history."""
+    """Whether every history mirrors deletions, in buckets that have long been versioned."""
 
     @initialize(
         seed=st.integers(0, 1_000_000), versioned=st.booleans(), unsure=st.booleans(), mirror_deletes=st.booleans()
@@ -113,28 +113,28 @@ class Race(RuleBasedStateMachine):
     @rule(key=KEYS, which=WHICH, by_rule=st.booleans(), settled=st.booleans())
     def delete_version(self, key: str, which: int, *, by_rule: bool, settled: bool = False) -> None:
         if settled:
-            # Else, what is told of other changes mends what this one would break.
+            # Otherwise a pending event of another change repairs what this one breaks.
             self.settle()
         if self.store.versioned and len(self.store.states.get(key, [])) > by_rule and not self.store.unsure:
             self.events.append(self.store.delete_version(key, which, by_rule=by_rule))
 
     @rule()
     def time_passes(self) -> None:
-        """S3 knows every version from now on."""
+        """Pass the time after which S3 finds every version."""
         clock.moment += UNSURE
 
     @precondition(lambda self: self.events)
-    @rule(which=WHICH, comes_again=SELDOM)
-    def invoke(self, which: int, *, comes_again: bool) -> None:
-        """Any event may be the next."""
+    @rule(which=WHICH, is_redelivered=SELDOM)
+    def invoke(self, which: int, *, is_redelivered: bool) -> None:
+        """Start an invocation for any event."""
         event = self.events[which % len(self.events)]
-        if not comes_again:
+        if not is_redelivered:
             self.events.remove(event)
         self.running.append(Invocation(self.store, self.settings, event, self.client))
 
     @precondition(lambda self: self.running)
     @rule(which=WHICH, calls=st.integers(1, 4), dies=SELDOM)
-    def go_on(self, which: int, calls: int, *, dies: bool) -> None:
+    def continue_running(self, which: int, calls: int, *, dies: bool) -> None:
         invocation = self.running[which % len(self.running)]
         for _ in range(calls):
             if not invocation.ended:
@@ -152,8 +152,8 @@ class Race(RuleBasedStateMachine):
         self._collect()
 
     @rule(seed=st.integers(0, 1_000_000), turns=st.integers(1, 50))
-    def muddle_through(self, seed: int, turns: int) -> None:
-        """Much at once: what the rules do one by one takes Hypothesis long to think of."""
+    def take_many_turns(self, seed: int, turns: int) -> None:
+        """Take many random steps in one rule, because Hypothesis rarely combines so many rules."""
         chance = Random(seed)  # noqa: S311 - no secret
         for _ in range(turns):
             key, album = chance.choice(["cake.jpg", "tart.jpg"]), chance.choice(["", "summer"])
@@ -167,15 +167,15 @@ class Race(RuleBasedStateMachine):
                 self._turn(chance)
 
     def settle(self) -> None:
-        """Handle all events that are left, in any order."""
-        for _ in range(PATIENCE):
+        """Handle all pending events, in any order."""
+        for _ in range(MAX_TURNS):
             if not self.events + self.running:
                 return
             self._turn(self.chance)
-        raise AssertionError("It never settles.")
+        raise AssertionError(f"events or invocations are left after {MAX_TURNS} turns")
 
     def teardown(self) -> None:
-        """Look at what is there in the end."""
+        """Check the destination after all events."""
         try:
             self.settle()
             for key in self.store.states:
@@ -185,12 +185,12 @@ class Race(RuleBasedStateMachine):
                 invocation.crash()
 
     def _turn(self, chance: Random) -> None:
-        """Let an event be handled, or something that is running go on; often the newest, and the oldest last of all."""
+        """Start or continue an invocation; prefer the newest, so that old events often come last."""
         if self.events and chance.random() < 0.6:
-            self.invoke(chance.choice([chance.randrange(10), len(self.events) - 1]), comes_again=False)
+            self.invoke(chance.choice([chance.randrange(10), len(self.events) - 1]), is_redelivered=False)
         elif self.running:
             which = chance.choice([chance.randrange(10), len(self.running) - 1])
-            self.go_on(which, chance.choice([1, 2, 3, 9]), dies=False)
+            self.continue_running(which, chance.choice([1, 2, 3, 9]), dies=False)
 
     def _change(self, key: str, body: bytes | None, album: str = "") -> None:
         self.events.append(self.store.change(key, body, album))
@@ -211,9 +211,9 @@ class Race(RuleBasedStateMachine):
             found = [json.loads(record) for record in self.store.records]
             assert (key, state.etag, REASONS[state.body]) in {(one["key"], one["etag"], one["reason"]) for one in found}
         else:
-            assert outputs == [self._wanted(state, rendition) for rendition in RENDITIONS]
+            assert outputs == [self._expect_output(state, rendition) for rendition in RENDITIONS]
 
-    def _wanted(self, state: State, rendition: Rendition) -> tuple[bytes, dict[str, str]]:
+    def _expect_output(self, state: State, rendition: Rendition) -> tuple[bytes, dict[str, str]]:
         metadata = {
             "album": state.album,
             "resized-by": rendition.digest(MetadataPolicy.NONE),
@@ -221,23 +221,23 @@ class Race(RuleBasedStateMachine):
             "resized-from-modified": state.last_modified.isoformat(),
             "resized-from-version": state.version_id or "null",
         }
-        return output_of(state.body, rendition), metadata
+        return name_output(state.body, rendition), metadata
 
 
 class ForgetfulRace(Race):
-    """Without a second look at what was read."""
+    """Invocations that don't check the source after writing."""
 
     client = ForgetfulClient
 
 
 class DeletionRace(Race):
-    """With deletions mirrored and versions kept."""
+    """Every history mirrors deletions in versioned buckets."""
 
     mirrors_versions = True
 
 
 class CarelessRace(DeletionRace):
-    """Without a look after a removal."""
+    """Invocations that don't check the source after removing."""
 
     client = CarelessClient
 
@@ -245,7 +245,7 @@ class CarelessRace(DeletionRace):
 @pytest.fixture(autouse=True)
 def no_pillow() -> Iterator[None]:
     with (
-        patch.object(reconcile, "render", rendered),
+        patch.object(reconcile, "render", render_names),
         patch.object(reconcile, "datetime", clock),
         patch.object(reconcile.logger, "disabled", new=True),
     ):
@@ -253,7 +253,7 @@ def no_pillow() -> Iterator[None]:
 
 
 @pytest.mark.soak(few=400, many=20_000)
-def test_in_the_end_the_destination_is_what_the_source_says(count: int) -> None:
+def test_the_destination_finally_matches_the_source(count: int) -> None:
     run_state_machine_as_test(Race, settings=settings(SHORT, max_examples=count))
 
 
@@ -270,10 +270,8 @@ def has_same_etag(one: Identity, other: Any) -> bool:
         (DeletionRace, patch.object(Destination, "has_outputs_of", return_value=True)),
         (Race, patch.object(Identity, "__eq__", has_same_etag)),
     ],
-    ids=["no check after writing", "no check after removing", "missing is gone", "deleted is old", "ETag alone"],
+    ids=["no check after writing", "no check after removing", "no wait for S3", "no check of outputs", "ETag alone"],
 )
-def test_a_broken_implementation_is_found_out(
-    race: type[Race], change: contextlib.AbstractContextManager[object]
-) -> None:
+def test_a_broken_implementation_is_found(race: type[Race], change: contextlib.AbstractContextManager[object]) -> None:
     with change, pytest.raises(AssertionError):
         run_state_machine_as_test(race, settings=UNTIL_FOUND)

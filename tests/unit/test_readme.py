@@ -10,7 +10,7 @@ MODULE = "\n".join(path.read_text() for path in (ROOT / "terraform").glob("*.tf"
 SUPPORT = dict(re.findall(r"^\| ([^|]+?) \| ([^|]+?) \|", README.partition("## Support")[2], re.MULTILINE))
 
 
-def test_terraform_and_provider_are_those_that_the_module_requires() -> None:
+def test_terraform_and_provider_match_the_modules_requirements() -> None:
     terraform = re.search(r'required_version = ">= ([\d.]+)"', MODULE)
     provider = re.search(r'version = ">= ([\d.]+), < (\d+)"', MODULE)
     assert terraform
@@ -20,7 +20,7 @@ def test_terraform_and_provider_are_those_that_the_module_requires() -> None:
     assert SUPPORT["provider `hashicorp/aws`"].startswith(f"{provider[1]} or newer, below {provider[2]};")
 
 
-def test_runtimes_are_those_that_a_package_can_be_built_for() -> None:
+def test_runtimes_match_the_builds_targets() -> None:
     runtimes = [f"python{version}" for version, obstacle in AWS_PYTHONS.items() if not obstacle]
     supported = [runtime for runtime in runtimes if runtime.removeprefix("python") not in PROVIDERS]
     assert f"badge/Lambda-{'_%7C_'.join(supported)}-" in README
@@ -29,7 +29,7 @@ def test_runtimes_are_those_that_a_package_can_be_built_for() -> None:
         assert f"`python{version}`, which needs provider {provider} or newer" in README
 
 
-def test_costs_are_those_of_the_cost_document() -> None:
+def test_costs_match_the_cost_document() -> None:
     document = (ROOT / "docs" / "cost.md").read_text()
     monitoring = re.search(r"^\| `monitoring = .* \| -([\d.]+) \|$", document, re.MULTILINE)
     total = re.search(r"^\| total \| ([\d.]+) \|(?:[^|]*\|){2} ([\d.]+) \|", document, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Reconciling one object, against moto's S3 and SQS in this process."""
+"""Reconciles one object, with moto's S3 and SQS in this process."""
 
 import contextlib
 import gzip
@@ -48,8 +48,8 @@ SOURCE, DESTINATION = "src-bucket-image-in", "dest-bucket-image-out"
 CAKE = ObjectAddress(SOURCE, "cake.jpg")
 
 
-def endless() -> float:
-    """Seconds that an invocation has left."""
+def unlimited_seconds() -> float:
+    """Return the seconds that an invocation has left."""
     return math.inf
 
 
@@ -60,7 +60,7 @@ def settings(source: str, queue_url: str) -> Settings:
 
 @dataclass
 class Pipeline:
-    """The two buckets, the queue and the reconciler between them."""
+    """Both buckets, the failure queue and the reconciler."""
 
     s3: "S3Client"
     sqs: "SQSClient"
@@ -71,8 +71,8 @@ class Pipeline:
         return Reconciler(s3=self.s3, settings=self.settings)
 
     def reconcile(self, address: ObjectAddress = CAKE, *events: ObjectEvent) -> Outcome:
-        """Do what the handler does with one object."""
-        outcome = self.reconciler.reconcile(address, endless, events)
+        """Reconcile one object and record a rejection, as the handler does."""
+        outcome = self.reconciler.reconcile(address, unlimited_seconds, events)
         if outcome.rejection:
             self.sqs.send_message(QueueUrl=self.settings.failure_queue_url, MessageBody=outcome.rejection.to_json())
         return outcome
@@ -109,7 +109,7 @@ def keep_versions(pipeline: Pipeline, *buckets: str) -> None:
         pipeline.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
 
 
-def before_next(s3: "S3Client", operation: str, action: Callable[[], object]) -> None:
+def run_before_next(s3: "S3Client", operation: str, action: Callable[[], object]) -> None:
     """Run ``action`` once, just before the next ``operation`` (boto3's name for it) is sent."""
     event = f"before-call.s3.{operation}"
 
@@ -136,7 +136,7 @@ ANIMATION = encode(FRAMES[0], "GIF", save_all=True, append_images=FRAMES[1:], du
 
 @pytest.mark.parametrize(
     ("key", "body", "megapixels"),
-    # An animation's frames count together, and a JPEG before its decoder shrinks it.
+    # The pixels of all frames count, and those of a JPEG before its decoder shrinks it.
     [("cake.gif", ANIMATION, 0.15), ("cake.jpg", encode(picture(1000, 1234)), 1.234)],
     ids=["animation", "jpeg"],
 )
@@ -154,7 +154,7 @@ def test_the_log_adds_up_pixels_and_outputs(
 
 
 @pytest.mark.parametrize("share", [reconcile.SMALL_SHARE, 1 << 30], ids=["before its turn", "in its turn"])
-def test_the_times_of_reading_and_of_rendering_are_each_their_own(
+def test_reading_and_rendering_are_timed_separately(
     pipeline: Pipeline, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, share: int
 ) -> None:
     caplog.set_level(logging.INFO, "aws.reconcile")
@@ -172,7 +172,7 @@ def test_the_times_of_reading_and_of_rendering_are_each_their_own(
     monkeypatch.setattr(reconcile, "render", rendered)
     pipeline.upload(body=encode(picture(), "PNG"))
     spy_on_reads(monkeypatch, lambda: take(2))
-    before_next(pipeline.s3, "PutObject", lambda: take(4))
+    run_before_next(pipeline.s3, "PutObject", lambda: take(4))
     pipeline.reconcile()
     (written,) = [record.__dict__ for record in caplog.records if record.message == "written"]
     assert (written["read_milliseconds"], written["render_milliseconds"]) == (2000, 250)
@@ -207,7 +207,7 @@ def test_the_sources_headers_and_metadata_are_copied(pipeline: Pipeline) -> None
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
-    """A pipeline whose requests and answers are bytes: moto in this process passes on texts."""
+    """A pipeline on a moto server: without HTTP, moto would pass headers as strings, not bytes."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
@@ -228,9 +228,9 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
         ('attachment; filename="cake.jpg"', True),
         ('attachment; filename="gâteau Å….jpg"', True),
         ('attachment; filename="ケーキ🎂.jpg"', True),
-        # botocore would sign another space than it sends.
+        # botocore signs this space as an ASCII space, but sends it unchanged.
         ('attachment; filename="ケー\u3000キ.jpg"', False),
-        # botocore writes UTF-8 only.
+        # botocore writes headers as UTF-8 only.
         ('attachment; filename="gâteau.jpg"'.encode("latin-1"), False),
     ],
 )
@@ -249,7 +249,7 @@ def test_a_header_is_copied_byte_by_byte_or_dropped_with_a_log_line(
     assert dropped == ([] if is_kept else [["ContentDisposition"]])
 
 
-def test_what_a_rendition_says_of_its_object_goes_before_what_the_source_says(pipeline: Pipeline) -> None:
+def test_headers_of_a_rendition_replace_the_sources(pipeline: Pipeline) -> None:
     rendition = Rendition("resized", scale=0.5, cache_control="no-store", storage_class="STANDARD_IA")
     pipeline.settings = replace(pipeline.settings, renditions=(rendition,))
     pipeline.upload(CacheControl="max-age=60")
@@ -259,7 +259,7 @@ def test_what_a_rendition_says_of_its_object_goes_before_what_the_source_says(pi
 
 
 @pytest.mark.parametrize("excess", [0, 1])
-def test_metadata_that_does_not_fit_beside_ours_is_dropped_whole(
+def test_all_metadata_of_the_source_is_dropped_if_it_exceeds_the_limit(
     pipeline: Pipeline, caplog: pytest.LogCaptureFixture, excess: int
 ) -> None:
     def metadata() -> dict[str, str]:
@@ -296,7 +296,7 @@ def test_a_rejection_is_recorded_once(pipeline: Pipeline, key: str, body: bytes,
     assert pipeline.outputs() == []
 
 
-def test_what_is_larger_than_the_memory_is_not_even_downloaded(
+def test_an_object_larger_than_the_memory_is_not_downloaded(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline.upload()
@@ -309,14 +309,14 @@ def test_what_is_larger_than_the_memory_is_not_even_downloaded(
     assert "this function has 0 MiB for it" in record["message"]
 
 
-def test_what_was_deleted_meanwhile_is_gone(pipeline: Pipeline) -> None:
+def test_a_deleted_object_is_gone(pipeline: Pipeline) -> None:
     assert pipeline.reconcile().status is Status.GONE
     assert pipeline.records() == []
 
 
-def test_what_was_deleted_while_it_was_rejected_is_gone(pipeline: Pipeline) -> None:
+def test_an_object_deleted_during_its_rejection_is_gone(pipeline: Pipeline) -> None:
     pipeline.upload(body=b"no image")
-    before_next(pipeline.s3, "HeadObject", lambda: pipeline.s3.delete_object(Bucket=SOURCE, Key="cake.jpg"))
+    run_before_next(pipeline.s3, "HeadObject", lambda: pipeline.s3.delete_object(Bucket=SOURCE, Key="cake.jpg"))
     assert pipeline.reconcile().status is Status.GONE
     assert pipeline.records() == []
 
@@ -335,63 +335,60 @@ def test_a_copy_of_an_output_is_an_upload(pipeline: Pipeline) -> None:
     assert pipeline.reconcile(ObjectAddress(SOURCE, "resized-cake.jpg")).output_keys == ("resized-resized-cake.jpg",)
 
 
-def in_one_bucket(pipeline: Pipeline, *filters: Filter) -> Reconciler:
-    """What makes ``resized/a/resized-cake.jpg`` of ``a/cake.jpg``, in the source bucket itself."""
+def share_bucket(pipeline: Pipeline, *filters: Filter) -> Reconciler:
+    """Return a reconciler that writes ``resized/a/resized-cake.jpg`` for ``a/cake.jpg`` into the source bucket."""
     rendition = Rendition("resized", scale=0.5, key="resized/{dir}resized-{name}")
     one = replace(pipeline.settings, filters=filters, destination_bucket=SOURCE, renditions=(rendition,))
     return replace(pipeline.reconciler, settings=one)
 
 
-def test_what_no_filter_fits_is_ignored_unread(pipeline: Pipeline) -> None:
-    reconciler = in_one_bucket(pipeline, Filter("uploads/", ".jpg"), Filter("logos/", ".png"))
+def test_an_object_that_matches_no_filter_is_ignored_without_a_read(pipeline: Pipeline) -> None:
+    reconciler = share_bucket(pipeline, Filter("uploads/", ".jpg"), Filter("logos/", ".png"))
     for key in ("uploads/cake.jpg", "cake.jpg"):
         pipeline.upload(key)
-    outcome = reconciler.reconcile(ObjectAddress(SOURCE, "uploads/cake.jpg"), endless)
+    outcome = reconciler.reconcile(ObjectAddress(SOURCE, "uploads/cake.jpg"), unlimited_seconds)
     assert outcome.output_keys == ("resized/uploads/resized-cake.jpg",)
-    # To read it would be an error: the role may not.
-    before_next(pipeline.s3, "GetObject", lambda: pytest.fail("was read"))
+    # The role may not read other objects.
+    run_before_next(pipeline.s3, "GetObject", lambda: pytest.fail("was read"))
     for key in ("cake.jpg", "resized/uploads/resized-cake.jpg", "uploads", "uploads/cake.JPG", "uploads/cake.png"):
-        assert reconciler.reconcile(ObjectAddress(SOURCE, key), endless).status is Status.IGNORED
+        assert reconciler.reconcile(ObjectAddress(SOURCE, key), unlimited_seconds).status is Status.IGNORED
 
 
-def test_in_one_bucket_our_outputs_end_the_loop_but_copies_of_them_and_others_images_do_not(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reconciler = in_one_bucket(pipeline, Filter("", ""))
+def test_in_a_shared_bucket_only_outputs_are_ignored(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    reconciler = share_bucket(pipeline, Filter("", ""))
     pipeline.upload("cake.jpg")
-    (output,) = reconciler.reconcile(CAKE, endless).output_keys
+    (output,) = reconciler.reconcile(CAKE, unlimited_seconds).output_keys
     with monkeypatch.context() as patch:
         calls = spy_on_body(patch)
-        assert reconciler.reconcile(ObjectAddress(SOURCE, output), endless).status is Status.IGNORED
+        assert reconciler.reconcile(ObjectAddress(SOURCE, output), unlimited_seconds).status is Status.IGNORED
     assert calls == ["close"]
-    # Under our key without our marker, and with our marker under another key.
+    # One object has an output's key without the marker, the other has the marker under another key.
     pipeline.upload("resized/theirs.jpg")
     pipeline.s3.copy_object(Bucket=SOURCE, Key="copy.jpg", CopySource={"Bucket": SOURCE, "Key": output})
     for key in ("resized/theirs.jpg", "copy.jpg"):
-        assert reconciler.reconcile(ObjectAddress(SOURCE, key), endless).status is Status.WRITTEN
+        assert reconciler.reconcile(ObjectAddress(SOURCE, key), unlimited_seconds).status is Status.WRITTEN
 
 
 def spy_on_body(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """List how the bodies of objects are read and closed."""
+    """Return a list to which each read and close of an object's body is added."""
     calls: list[str] = []
     for name in ("read", "close"):
         monkeypatch.setattr(StreamingBody, name, lambda _, *__, name=name: calls.append(name))
     return calls
 
 
-def test_another_bucket_than_the_source_is_an_error_before_s3_is_asked(pipeline: Pipeline) -> None:
-    # Whose every method is missing.
-    reconciler = replace(mirroring(pipeline, "a").reconciler, s3=Mock(spec=[]))
+def test_an_object_of_another_bucket_is_an_error_without_a_request(pipeline: Pipeline) -> None:
+    reconciler = replace(enable_mirroring(pipeline, "a").reconciler, s3=Mock(spec=[]))
     for key in ("cake.jpg", "resized-cake.jpg", "folder/"):
         with pytest.raises(EventError, match=f"'{DESTINATION}', but this function's source is '{SOURCE}'"):
-            reconciler.reconcile(ObjectAddress(DESTINATION, key), endless)
+            reconciler.reconcile(ObjectAddress(DESTINATION, key), unlimited_seconds)
 
 
 @pytest.mark.parametrize("operation", ["PutObject", "HeadObject"])
-def test_a_newer_upload_wins_whenever_it_comes(pipeline: Pipeline, operation: str) -> None:
+def test_an_upload_during_processing_wins(pipeline: Pipeline, operation: str) -> None:
     pipeline.upload()
-    newer = another(pipeline)
-    before_next(pipeline.s3, operation, lambda: newer.upload(body=encode(picture(100, 50))))
+    newer = connect_again(pipeline)
+    run_before_next(pipeline.s3, operation, lambda: newer.upload(body=encode(picture(100, 50))))
     pipeline.reconcile()
     assert load(pipeline.output()).size == (50, 25)
 
@@ -399,15 +396,15 @@ def test_a_newer_upload_wins_whenever_it_comes(pipeline: Pipeline, operation: st
 def test_new_metadata_on_the_same_bytes_is_a_change(pipeline: Pipeline) -> None:
     keep_versions(pipeline, SOURCE)
     pipeline.upload(Metadata={"album": "old"})
-    newer = another(pipeline)
-    before_next(pipeline.s3, "PutObject", lambda: newer.upload(Metadata={"album": "new"}))
+    newer = connect_again(pipeline)
+    run_before_next(pipeline.s3, "PutObject", lambda: newer.upload(Metadata={"album": "new"}))
     pipeline.reconcile()
     assert pipeline.s3.head_object(Bucket=DESTINATION, Key="resized-cake.jpg")["Metadata"]["album"] == "new"
 
 
-def test_an_object_that_never_settles_is_handed_back(pipeline: Pipeline) -> None:
+def test_an_object_that_changes_in_every_attempt_is_retried(pipeline: Pipeline) -> None:
     sizes = iter(range(100, 200))
-    newer = another(pipeline)
+    newer = connect_again(pipeline)
     pipeline.upload()
     pipeline.s3.meta.events.register(
         "before-call.s3.HeadObject", lambda **_: newer.upload(body=encode(picture(next(sizes), 50)))
@@ -416,20 +413,20 @@ def test_an_object_that_never_settles_is_handed_back(pipeline: Pipeline) -> None
         pipeline.reconcile()
 
 
-def test_trouble_with_s3_is_raised_and_nothing_is_recorded(pipeline: Pipeline) -> None:
+def test_an_error_of_s3_is_raised_and_not_recorded(pipeline: Pipeline) -> None:
     pipeline.settings = replace(pipeline.settings, source_bucket="no-such-bucket")
     with pytest.raises(ClientError, match="NoSuchBucket"):
         pipeline.reconcile(ObjectAddress("no-such-bucket", "cake.jpg"))
     assert pipeline.records() == []
 
 
-def another(pipeline: Pipeline) -> Pipeline:
-    """Somebody else, whose requests are not spied on."""
+def connect_again(pipeline: Pipeline) -> Pipeline:
+    """Return the pipeline with a client of its own, whose requests run no hooks of the test."""
     return Pipeline(boto3.client("s3", region_name="eu-west-2"), pipeline.sqs, pipeline.settings)
 
 
-def spoil_once(s3: "S3Client", operation: str, error: Exception | None = None, **answer: object) -> None:
-    """Raise ``error`` in place of the next ``operation``, or change what it answered."""
+def change_response_once(s3: "S3Client", operation: str, error: Exception | None = None, **answer: object) -> None:
+    """Change the response of the next ``operation``, or replace it by ``error``."""
     event = f"after-call.s3.{operation}"
 
     def once(parsed: dict[str, Any], **_: object) -> None:
@@ -442,22 +439,22 @@ def spoil_once(s3: "S3Client", operation: str, error: Exception | None = None, *
 
 
 class BrokenBody:
-    """The body of a response whose connection breaks off."""
+    """The body of a response whose connection breaks."""
 
     def read(self) -> bytes:
         raise IncompleteReadError(actual_bytes=10, expected_bytes=20)
 
     def close(self) -> None:
-        """Nothing is left to close."""
+        """Do nothing: there is no connection."""
 
 
-def test_a_body_that_breaks_off_is_read_again(pipeline: Pipeline) -> None:
+def test_a_broken_connection_is_retried(pipeline: Pipeline) -> None:
     pipeline.upload()
-    spoil_once(pipeline.s3, "GetObject", Body=BrokenBody())
+    change_response_once(pipeline.s3, "GetObject", Body=BrokenBody())
     assert pipeline.reconcile().status is Status.WRITTEN
 
 
-def test_a_body_that_always_breaks_off_is_handed_back(pipeline: Pipeline) -> None:
+def test_a_connection_that_always_breaks_is_an_error(pipeline: Pipeline) -> None:
     pipeline.upload()
     pipeline.s3.meta.events.register("after-call.s3.GetObject", lambda parsed, **_: parsed.update(Body=BrokenBody()))
     with pytest.raises(UnsettledError, match="changed, broke off, or"):
@@ -466,17 +463,17 @@ def test_a_body_that_always_breaks_off_is_handed_back(pipeline: Pipeline) -> Non
 
 
 @pytest.mark.parametrize("length", [1000, 5 << 30])
-def test_a_wrong_length_is_not_taken_for_a_broken_image(pipeline: Pipeline, length: int) -> None:
+def test_a_body_of_the_wrong_length_is_read_again(pipeline: Pipeline, length: int) -> None:
     pipeline.upload()
     body = encode(picture())[:length]
-    spoil_once(
+    change_response_once(
         pipeline.s3, "GetObject", ContentLength=length, Body=StreamingBody(io.BytesIO(body), content_length=len(body))
     )
     assert pipeline.reconcile().status is Status.WRITTEN
     assert pipeline.records() == []
 
 
-def test_gzip_is_unpacked_and_the_output_is_plain(pipeline: Pipeline) -> None:
+def test_a_gzip_source_has_an_uncompressed_output(pipeline: Pipeline) -> None:
     pipeline.upload(body=gzip.compress(encode(picture())), ContentEncoding="gzip")
     assert pipeline.reconcile().status is Status.WRITTEN
     assert load(pipeline.output()).size == (160, 120)
@@ -493,47 +490,49 @@ def test_an_archived_object_is_rejected_with_its_identity(pipeline: Pipeline, st
 
 
 def refuse_without_key(s3: "S3Client") -> None:
-    """Answer as S3 does for an object that is encrypted with a key of its uploader's, which moto never asks for."""
+    """Answer as S3 does for an object that is encrypted with a customer key, which moto does not require."""
     message = "The object was stored using a form of Server Side Encryption. The correct parameters must be provided."
     refusal = ClientError({"Error": {"Code": "InvalidRequest", "Message": message}}, "GetObject")
     s3.meta.events.register("before-call.s3.GetObject", Mock(side_effect=refusal))
     s3.meta.events.register("before-call.s3.HeadObject", Mock(side_effect=ClientError({"Error": {"Code": "400"}}, "")))
 
 
-def test_an_object_with_a_key_of_its_uploaders_is_rejected_with_its_identity(pipeline: Pipeline) -> None:
+def test_an_object_with_a_customer_key_is_rejected_with_its_identity(pipeline: Pipeline) -> None:
     pipeline.upload()
-    # Which is not the first that is listed.
+    # This key comes first in the listing.
     pipeline.upload("cake.jp")
     refuse_without_key(pipeline.s3)
     assert pipeline.reconcile().status is Status.REJECTED
     (record,) = pipeline.records()
     assert record["reason"] == "customer_key"
-    assert record["etag"] == another(pipeline).s3.head_object(Bucket=SOURCE, Key="cake.jpg")["ETag"]
+    assert record["etag"] == connect_again(pipeline).s3.head_object(Bucket=SOURCE, Key="cake.jpg")["ETag"]
 
 
-def test_of_two_that_cannot_be_read_it_is_the_second_that_is_rejected(pipeline: Pipeline) -> None:
+def test_the_newer_of_two_unreadable_uploads_is_rejected(pipeline: Pipeline) -> None:
     pipeline.upload(StorageClass="GLACIER")
     newer = encode(picture(100, 50))
-    before_next(pipeline.s3, "HeadObject", lambda: another(pipeline).upload(body=newer, StorageClass="GLACIER"))
+    run_before_next(
+        pipeline.s3, "HeadObject", lambda: connect_again(pipeline).upload(body=newer, StorageClass="GLACIER")
+    )
     pipeline.reconcile()
     (record,) = pipeline.records()
     assert record["etag"] == pipeline.s3.head_object(Bucket=SOURCE, Key="cake.jpg")["ETag"]
 
 
-def test_what_can_be_read_by_the_second_look_is_written(pipeline: Pipeline) -> None:
+def test_a_readable_upload_after_an_unreadable_one_is_written(pipeline: Pipeline) -> None:
     pipeline.upload(StorageClass="GLACIER")
-    before_next(pipeline.s3, "HeadObject", another(pipeline).upload)
+    run_before_next(pipeline.s3, "HeadObject", connect_again(pipeline).upload)
     assert pipeline.reconcile().status is Status.WRITTEN
     assert pipeline.records() == []
 
 
-def mirroring(pipeline: Pipeline, *names: str) -> Pipeline:
+def enable_mirroring(pipeline: Pipeline, *names: str) -> Pipeline:
     renditions = tuple(Rendition(name, scale=0.5) for name in names)
     return replace(pipeline, settings=replace(pipeline.settings, mirror_deletes=True, renditions=renditions))
 
 
-def test_a_deletion_removes_every_output_and_nothing_else(pipeline: Pipeline) -> None:
-    mirror = mirroring(pipeline, "a", "b")
+def test_a_deletion_removes_only_the_outputs_of_its_source(pipeline: Pipeline) -> None:
+    mirror = enable_mirroring(pipeline, "a", "b")
     for key in ("cake.jpg", "tart.jpg"):
         mirror.upload(key)
         mirror.reconcile(ObjectAddress(SOURCE, key))
@@ -544,9 +543,9 @@ def test_a_deletion_removes_every_output_and_nothing_else(pipeline: Pipeline) ->
     assert mirror.outputs() == ["a-tart.jpg", "b-tart.jpg"]
 
 
-def test_a_delete_marker_is_a_deletion_too_and_the_destination_keeps_its_versions(pipeline: Pipeline) -> None:
+def test_a_delete_marker_removes_outputs_whose_versions_are_kept(pipeline: Pipeline) -> None:
     keep_versions(pipeline, SOURCE, DESTINATION)
-    mirror = mirroring(pipeline, "a")
+    mirror = enable_mirroring(pipeline, "a")
     mirror.upload()
     mirror.reconcile()
     mirror.s3.delete_object(Bucket=SOURCE, Key="cake.jpg")
@@ -556,28 +555,30 @@ def test_a_delete_marker_is_a_deletion_too_and_the_destination_keeps_its_version
 
 
 @pytest.mark.parametrize("operation", ["DeleteObject", "HeadObject"])
-def test_what_is_uploaded_while_its_outputs_are_removed_is_written(pipeline: Pipeline, operation: str) -> None:
-    mirror = mirroring(pipeline, "a", "b")
-    before_next(mirror.s3, operation, another(mirror).upload)
+def test_an_upload_during_the_removal_of_its_outputs_is_written(pipeline: Pipeline, operation: str) -> None:
+    mirror = enable_mirroring(pipeline, "a", "b")
+    run_before_next(mirror.s3, operation, connect_again(mirror).upload)
     assert mirror.reconcile().status is Status.WRITTEN
     assert mirror.outputs() == ["a-cake.jpg", "b-cake.jpg"]
 
 
-def test_what_is_deleted_while_its_outputs_are_written_leaves_none(pipeline: Pipeline) -> None:
-    mirror = mirroring(pipeline, "a", "b")
+def test_a_deletion_during_the_write_of_outputs_removes_them(pipeline: Pipeline) -> None:
+    mirror = enable_mirroring(pipeline, "a", "b")
     mirror.upload()
-    before_next(mirror.s3, "HeadObject", lambda: another(mirror).s3.delete_object(Bucket=SOURCE, Key="cake.jpg"))
+    run_before_next(
+        mirror.s3, "HeadObject", lambda: connect_again(mirror).s3.delete_object(Bucket=SOURCE, Key="cake.jpg")
+    )
     assert mirror.reconcile().status is Status.REMOVED
     assert mirror.outputs() == []
 
 
-def test_a_deletion_under_a_key_that_can_have_no_outputs_removes_nothing(pipeline: Pipeline) -> None:
-    mirror = mirroring(pipeline, "a")
-    before_next(mirror.s3, "DeleteObject", lambda: pytest.fail("was removed"))
+def test_a_deletion_of_a_key_too_long_for_outputs_removes_nothing(pipeline: Pipeline) -> None:
+    mirror = enable_mirroring(pipeline, "a")
+    run_before_next(mirror.s3, "DeleteObject", lambda: pytest.fail("was removed"))
     assert mirror.reconcile(ObjectAddress(SOURCE, "x" * 1023)).status is Status.GONE
 
 
-def test_a_deletion_leaves_outputs_alone_unless_they_are_to_follow(pipeline: Pipeline) -> None:
+def test_a_deletion_removes_no_output_without_mirror_deletes(pipeline: Pipeline) -> None:
     pipeline.upload()
     pipeline.reconcile()
     pipeline.s3.delete_object(Bucket=SOURCE, Key="cake.jpg")
@@ -585,8 +586,8 @@ def test_a_deletion_leaves_outputs_alone_unless_they_are_to_follow(pipeline: Pip
     assert pipeline.outputs() == ["resized-cake.jpg"]
 
 
-def created(minutes: float, version_id: str | None = "1") -> ObjectEvent:
-    """What S3 tells of an upload so many minutes later."""
+def make_upload_event(minutes: float, version_id: str | None = "1") -> ObjectEvent:
+    """Return the event of an upload, this many minutes old."""
     return ObjectEvent(CAKE, EventType.AVAILABLE, version_id, datetime.now(UTC) - timedelta(minutes=minutes))
 
 
@@ -594,11 +595,11 @@ def created(minutes: float, version_id: str | None = "1") -> ObjectEvent:
 def versioned(pipeline: Pipeline) -> Pipeline:
     """A pipeline that mirrors deletions, with versions in both buckets."""
     keep_versions(pipeline, SOURCE, DESTINATION)
-    return mirroring(pipeline, "a", "b")
+    return enable_mirroring(pipeline, "a", "b")
 
 
-def two_versions(versioned: Pipeline) -> list[str]:
-    """Upload twice, 100 and 200 pixels wide, and make the outputs of each; gives both versions, the older first."""
+def upload_two_versions(versioned: Pipeline) -> list[str]:
+    """Upload and resize two images, 100 and 200 pixels wide; return the version IDs, the older first."""
     for width in (100, 200):
         versioned.upload(body=encode(picture(width, 100)))
         versioned.reconcile()
@@ -607,43 +608,43 @@ def two_versions(versioned: Pipeline) -> list[str]:
 
 
 def delete_version(versioned: Pipeline, version_id: str, change: EventType = EventType.DELETED) -> Outcome:
-    """Delete a version, and do what the handler does when it is told."""
+    """Delete a version, and reconcile its event."""
     versioned.s3.delete_object(Bucket=SOURCE, Key="cake.jpg", VersionId=version_id)
     return versioned.reconcile(CAKE, ObjectEvent(CAKE, change, version_id, datetime.now(UTC)))
 
 
 @pytest.mark.parametrize("change", [EventType.DELETED, EventType.EXPIRED])
-def test_an_old_version_that_is_deleted_changes_nothing(versioned: Pipeline, change: EventType) -> None:
-    older, _ = two_versions(versioned)
-    before_next(versioned.s3, "GetObject", lambda: pytest.fail("was read"))
+def test_deleting_a_noncurrent_version_changes_nothing(versioned: Pipeline, change: EventType) -> None:
+    older, _ = upload_two_versions(versioned)
+    run_before_next(versioned.s3, "GetObject", lambda: pytest.fail("was read"))
     assert delete_version(versioned, older, change).status is Status.IGNORED
 
 
-def test_an_old_version_that_expires_does_not_bring_a_rejection_again(versioned: Pipeline) -> None:
-    older, _ = two_versions(versioned)
+def test_the_expiry_of_a_noncurrent_version_repeats_no_rejection(versioned: Pipeline) -> None:
+    older, _ = upload_two_versions(versioned)
     versioned.upload(body=b"no image")
     assert delete_version(versioned, older, EventType.EXPIRED).status is Status.IGNORED
-    # Nor where deletions are not mirrored, and a queue of somebody's own tells of them.
+    # The same holds without mirror_deletes, if the event comes from a queue outside the module.
     versioned.settings = replace(versioned.settings, mirror_deletes=False)
     assert delete_version(versioned, older, EventType.EXPIRED).status is Status.IGNORED
 
 
-def test_where_the_current_version_is_deleted_the_one_before_has_its_outputs_again(versioned: Pipeline) -> None:
-    _, newer = two_versions(versioned)
+def test_deleting_the_current_version_restores_the_outputs_of_the_version_before(versioned: Pipeline) -> None:
+    _, newer = upload_two_versions(versioned)
     assert delete_version(versioned, newer).status is Status.WRITTEN
     assert [load(versioned.output(key)).size for key in versioned.outputs()] == [(50, 50)] * 2
 
 
-def test_where_a_delete_marker_is_deleted_the_version_below_has_its_outputs_again(versioned: Pipeline) -> None:
-    two_versions(versioned)
+def test_deleting_a_delete_marker_restores_the_outputs_of_the_version_before(versioned: Pipeline) -> None:
+    upload_two_versions(versioned)
     marker = versioned.s3.delete_object(Bucket=SOURCE, Key="cake.jpg")["VersionId"]
     assert versioned.reconcile().status is Status.REMOVED
     assert delete_version(versioned, marker).status is Status.WRITTEN
     assert [load(versioned.output(key)).size for key in versioned.outputs()] == [(100, 50)] * 2
 
 
-def test_where_the_last_version_is_deleted_the_outputs_go_too(versioned: Pipeline) -> None:
-    older, newer = two_versions(versioned)
+def test_deleting_the_last_version_removes_the_outputs(versioned: Pipeline) -> None:
+    older, newer = upload_two_versions(versioned)
     assert delete_version(versioned, older).status is Status.IGNORED
     assert delete_version(versioned, newer).status is Status.REMOVED
     assert versioned.outputs() == []
@@ -651,48 +652,48 @@ def test_where_the_last_version_is_deleted_the_outputs_go_too(versioned: Pipelin
 
 @pytest.mark.parametrize(
     "other",
-    [ObjectEvent(CAKE), ObjectEvent(CAKE, EventType.DELETED), created(0)],
+    [ObjectEvent(CAKE), ObjectEvent(CAKE, EventType.DELETED), make_upload_event(0)],
     ids=["by hand", "without versions", "upload"],
 )
-def test_what_else_an_event_says_of_an_object_is_looked_at(versioned: Pipeline, other: ObjectEvent) -> None:
-    older, _ = two_versions(versioned)
+def test_an_expiry_beside_another_report_is_not_ignored(versioned: Pipeline, other: ObjectEvent) -> None:
+    older, _ = upload_two_versions(versioned)
     assert versioned.reconcile(CAKE, ObjectEvent(CAKE, EventType.EXPIRED, older), other).status is Status.WRITTEN
 
 
-def test_an_output_that_s3_does_not_describe_is_made(versioned: Pipeline) -> None:
-    older, _ = two_versions(versioned)
+def test_an_output_that_s3_does_not_find_is_written(versioned: Pipeline) -> None:
+    older, _ = upload_two_versions(versioned)
     for code in ("400", "403", "404"):
         refusal = Mock(side_effect=ClientError({"Error": {"Code": code}}, "HeadObject"))
-        # The source's comes first.
-        before_next(versioned.s3, "HeadObject", partial(before_next, versioned.s3, "HeadObject", refusal))
+        # The first HEAD is the source's.
+        run_before_next(versioned.s3, "HeadObject", partial(run_before_next, versioned.s3, "HeadObject", refusal))
         assert delete_version(versioned, older).status is Status.WRITTEN
 
 
-def test_trouble_with_the_destination_is_raised(versioned: Pipeline) -> None:
-    older, newer = two_versions(versioned)
+def test_an_error_of_the_destination_is_raised(versioned: Pipeline) -> None:
+    older, newer = upload_two_versions(versioned)
     trouble = Mock(side_effect=ClientError({"Error": {"Code": "500"}}, "HeadObject"))
-    before_next(versioned.s3, "HeadObject", lambda: before_next(versioned.s3, "HeadObject", trouble))
+    run_before_next(versioned.s3, "HeadObject", lambda: run_before_next(versioned.s3, "HeadObject", trouble))
     with pytest.raises(ClientError, match="500"):
         delete_version(versioned, older)
     versioned.s3.delete_object(Bucket=SOURCE, Key="cake.jpg", VersionId=newer)
     denied = Mock(side_effect=ClientError({"Error": {"Code": "AccessDenied"}}, "DeleteObject"))
-    before_next(versioned.s3, "DeleteObject", denied)
+    run_before_next(versioned.s3, "DeleteObject", denied)
     with pytest.raises(ClientError, match="AccessDenied"):
         versioned.reconcile()
 
 
-def test_what_never_had_outputs_is_gone_and_leaves_no_delete_marker(versioned: Pipeline) -> None:
+def test_removing_absent_outputs_leaves_no_delete_marker(versioned: Pipeline) -> None:
     assert versioned.reconcile().status is Status.GONE
     assert "DeleteMarkers" not in versioned.s3.list_object_versions(Bucket=DESTINATION)
     for code in ("412", "NoSuchKey", "404"):
-        # As S3 may say it, too.
-        before_next(versioned.s3, "DeleteObject", Mock(side_effect=ClientError({"Error": {"Code": code}}, "")))
+        # S3 may also answer with these codes.
+        run_before_next(versioned.s3, "DeleteObject", Mock(side_effect=ClientError({"Error": {"Code": code}}, "")))
         assert versioned.reconcile().status is Status.GONE
 
 
-def with_output(pipeline: Pipeline) -> Pipeline:
-    """A pipeline that mirrors deletions, with the output of an upload that is deleted by now."""
-    mirror = mirroring(pipeline, "resized")
+def delete_after_resize(pipeline: Pipeline) -> Pipeline:
+    """Return a pipeline that mirrors deletions, with the output of a deleted upload."""
+    mirror = enable_mirroring(pipeline, "resized")
     mirror.upload()
     mirror.reconcile()
     mirror.s3.delete_object(Bucket=SOURCE, Key="cake.jpg")
@@ -700,77 +701,84 @@ def with_output(pipeline: Pipeline) -> Pipeline:
 
 
 @pytest.mark.parametrize("minutes", [-1, 0, 19])
-def test_a_new_version_that_s3_does_not_know_is_handed_back_and_keeps_its_outputs(
+def test_a_new_version_that_s3_does_not_find_is_retried_and_keeps_its_outputs(
     pipeline: Pipeline, caplog: pytest.LogCaptureFixture, minutes: float
 ) -> None:
     caplog.set_level(logging.INFO, "aws.reconcile")
-    mirror = with_output(pipeline)
+    mirror = delete_after_resize(pipeline)
     caplog.clear()
     with pytest.raises(UnsettledError, match="was missing without a delete marker"):
-        # Whatever else the event says of it.
-        mirror.reconcile(CAKE, created(60), created(minutes), ObjectEvent(CAKE))
+        # Other reports about the object change nothing.
+        mirror.reconcile(CAKE, make_upload_event(60), make_upload_event(minutes), ObjectEvent(CAKE))
     assert mirror.outputs() == ["resized-cake.jpg"]
     assert [record.message for record in caplog.records] == ["missing"] * 3
 
 
 @pytest.mark.parametrize(
     "event",
-    [created(21), created(0, version_id=None), ObjectEvent(CAKE, EventType.AVAILABLE, "1"), ObjectEvent(CAKE)],
+    [
+        make_upload_event(21),
+        make_upload_event(0, version_id=None),
+        ObjectEvent(CAKE, EventType.AVAILABLE, "1"),
+        ObjectEvent(CAKE),
+    ],
     ids=["old", "without versions", "sent by hand", "of no upload"],
 )
-def test_what_s3_should_know_by_now_is_gone(pipeline: Pipeline, event: ObjectEvent) -> None:
-    mirror = with_output(pipeline)
+def test_a_missing_object_is_gone_unless_a_version_is_new(pipeline: Pipeline, event: ObjectEvent) -> None:
+    mirror = delete_after_resize(pipeline)
     assert mirror.reconcile(CAKE, event).status is Status.REMOVED
     assert mirror.outputs() == []
 
 
 def test_a_new_version_under_a_delete_marker_is_gone(pipeline: Pipeline) -> None:
     keep_versions(pipeline, SOURCE)
-    mirror = with_output(pipeline)
-    assert mirror.reconcile(CAKE, created(0)).status is Status.REMOVED
+    mirror = delete_after_resize(pipeline)
+    assert mirror.reconcile(CAKE, make_upload_event(0)).status is Status.REMOVED
     assert mirror.outputs() == []
 
 
-def deny_it_is_there(s3: "S3Client", operation: str) -> None:
-    """Let S3 answer the next such request as if it knew of no version."""
+def miss_next(s3: "S3Client", operation: str) -> None:
+    """Answer the next ``operation`` with 404 without a delete marker, as if S3 did not find the object."""
     missing: Any = {"Error": {"Code": "404"}, "ResponseMetadata": {"HTTPHeaders": {}}}
-    before_next(s3, operation, Mock(side_effect=ClientError(missing, operation)))
+    run_before_next(s3, operation, Mock(side_effect=ClientError(missing, operation)))
 
 
-def test_a_new_version_that_s3_knows_at_the_next_look_is_written(pipeline: Pipeline) -> None:
+def test_a_new_version_that_s3_finds_at_the_second_request_is_written(pipeline: Pipeline) -> None:
     pipeline.upload()
-    deny_it_is_there(pipeline.s3, "GetObject")
-    assert pipeline.reconcile(CAKE, created(0)).status is Status.WRITTEN
+    miss_next(pipeline.s3, "GetObject")
+    assert pipeline.reconcile(CAKE, make_upload_event(0)).status is Status.WRITTEN
 
 
-def test_what_was_read_a_moment_ago_is_not_gone_because_s3_does_not_know_it(pipeline: Pipeline) -> None:
+def test_an_object_that_was_just_read_is_not_gone_when_s3_does_not_find_it(pipeline: Pipeline) -> None:
     keep_versions(pipeline, SOURCE)
-    mirror = mirroring(pipeline, "resized")
+    mirror = enable_mirroring(pipeline, "resized")
     mirror.upload()
-    before_next(mirror.s3, "PutObject", lambda: deny_it_is_there(mirror.s3, "GetObject"))
-    deny_it_is_there(mirror.s3, "HeadObject")
-    before_next(mirror.s3, "DeleteObject", lambda: pytest.fail("was removed"))
+    run_before_next(mirror.s3, "PutObject", lambda: miss_next(mirror.s3, "GetObject"))
+    miss_next(mirror.s3, "HeadObject")
+    run_before_next(mirror.s3, "DeleteObject", lambda: pytest.fail("was removed"))
     assert mirror.reconcile().status is Status.WRITTEN
 
 
-def test_outputs_are_removed_only_if_s3_says_twice_in_one_way_that_their_source_is_gone(pipeline: Pipeline) -> None:
+def test_outputs_return_if_the_source_was_uploaded_during_their_removal(pipeline: Pipeline) -> None:
     keep_versions(pipeline, SOURCE)
-    mirror = with_output(pipeline)
-    newer = another(mirror)
+    mirror = delete_after_resize(pipeline)
+    newer = connect_again(mirror)
 
-    def upload_and_deny() -> None:
+    def upload_and_miss() -> None:
         newer.upload()
-        deny_it_is_there(mirror.s3, "HeadObject")
+        miss_next(mirror.s3, "HeadObject")
 
-    before_next(mirror.s3, "DeleteObject", upload_and_deny)
-    assert mirror.reconcile(CAKE, created(60)).status is Status.WRITTEN
+    run_before_next(mirror.s3, "DeleteObject", upload_and_miss)
+    assert mirror.reconcile(CAKE, make_upload_event(60)).status is Status.WRITTEN
     assert mirror.outputs() == ["resized-cake.jpg"]
 
 
 @pytest.mark.parametrize(("share", "too_late"), [(0.8, True), (1.0, False)])
-def test_only_what_had_all_of_the_time_is_too_slow_for_good(pipeline: Pipeline, share: float, too_late: bool) -> None:
+def test_only_an_object_that_had_all_of_the_time_is_rejected_as_too_slow(
+    pipeline: Pipeline, share: float, too_late: bool
+) -> None:
     pipeline.upload(body=encode(picture(1000, 750), "PNG"))
-    # Of 1 s: what is there before the image is rendered; then nothing is left.
+    # The function has 1 s; this share of it is left before the image is rendered, and none afterwards.
     pipeline.settings = replace(pipeline.settings, timeout_seconds=1)
     left = itertools.chain([share], itertools.repeat(0.001))
     with pytest.raises(LateError) if too_late else contextlib.nullcontext():
@@ -780,12 +788,12 @@ def test_only_what_had_all_of_the_time_is_too_slow_for_good(pipeline: Pipeline, 
 
 
 def spy_on_reads(monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) -> None:
-    """Run ``action`` after each object that is read whole."""
+    """Run ``action`` after each read of a whole object."""
     read = StreamingBody.read
 
     def spied(self: StreamingBody, amt: int | None = None) -> bytes:
         data = read(self, amt)
-        # Other answers of S3 are read through this too.
+        # botocore reads other responses through this method, too.
         if amt is None and data.startswith((b"\x89PNG", b"\xff\xd8")):
             action()
         return data
@@ -793,12 +801,12 @@ def spy_on_reads(monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) 
     monkeypatch.setattr(StreamingBody, "read", spied)
 
 
-def reach(event: threading.Event) -> None:
+def await_event(event: threading.Event) -> None:
     if not event.wait(timeout=20):
-        raise AssertionError("what was waited for never came")
+        raise AssertionError("the event was not set within 20 s")
 
 
-def test_while_one_object_is_rendered_another_is_read_and_put(
+def test_an_object_is_read_and_written_while_another_is_rendered(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     both_read, first_rendering, second_rendering = (threading.Event() for _ in range(3))
@@ -811,7 +819,7 @@ def test_while_one_object_is_rendered_another_is_read_and_put(
             second_rendering.set()
         else:
             first_rendering.set()
-            reach(both_read)
+            await_event(both_read)
         try:
             return render.render(source, *arguments, **options)
         finally:
@@ -819,7 +827,7 @@ def test_while_one_object_is_rendered_another_is_read_and_put(
 
     def put(**_: object) -> None:
         if next(puts) == 1:
-            reach(second_rendering)
+            await_event(second_rendering)
 
     monkeypatch.setattr(reconcile, "render", rendered)
     spy_on_reads(monkeypatch, lambda: both_read.set() if next(reads) == 2 else None)
@@ -829,7 +837,7 @@ def test_while_one_object_is_rendered_another_is_read_and_put(
     pipeline.s3.meta.events.register("before-call.s3.PutObject", put)
     reconciler = pipeline.reconciler
     with ThreadPoolExecutor(2) as pool:
-        outcomes = list(pool.map(lambda key: reconciler.reconcile(ObjectAddress(SOURCE, key), endless), keys))
+        outcomes = list(pool.map(lambda key: reconciler.reconcile(ObjectAddress(SOURCE, key), unlimited_seconds), keys))
     assert [outcome.status for outcome in outcomes] == [Status.WRITTEN] * 2
     assert max(at_once) == 1
     assert sorted(pipeline.outputs()) == ["resized-one.png", "resized-two.png"]
@@ -844,7 +852,7 @@ def test_while_one_object_is_rendered_another_is_read_and_put(
     ],
     ids=["small", "large source", "large output"],
 )
-def test_what_is_large_is_read_and_put_only_in_its_turn(
+def test_a_large_source_or_output_is_transferred_only_in_its_turn(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, size: int, share: int, held: list[bool]
 ) -> None:
     monkeypatch.setattr(reconcile, "SMALL_SHARE", share)
@@ -852,5 +860,5 @@ def test_what_is_large_is_read_and_put_only_in_its_turn(
     pipeline.upload(body=encode(picture(64, 48)).ljust(size, b"\0"))
     spy_on_reads(monkeypatch, lambda: found.append(lock.locked()))
     pipeline.s3.meta.events.register("before-call.s3.PutObject", lambda **_: found.append(lock.locked()))
-    replace(pipeline.reconciler, rendering=lock).reconcile(CAKE, endless)
+    replace(pipeline.reconciler, rendering=lock).reconcile(CAKE, unlimited_seconds)
     assert found == held
