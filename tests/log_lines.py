@@ -18,7 +18,7 @@ from aws.reconcile import Reconciler
 from errors import IncompleteError
 from tests.images import encode, picture
 from tests.unit.conftest import ENVIRONMENT
-from tests.unit.test_reconcile import BrokenBody, run_before_next, change_response_once
+from tests.unit.test_reconcile import BrokenBody, change_response_once, run_before_next
 
 SOURCE, DESTINATION = ENVIRONMENT["SOURCE_BUCKET"], ENVIRONMENT["DESTINATION_BUCKET"]
 
