@@ -27,6 +27,25 @@ def test_a_listing_of_versions_can_have_encoded_keys(account: Account) -> None:
     assert sorted(version["Key"] for version in s3.list_object_versions(Bucket=bucket)["Versions"]) == sorted(KEYS)
 
 
+ODD_KEYS = ["a\x1bb", "a\nb", "\n", "folder\n/b\n\n", "a\rb", "a\tb", "a\0b", "\ufffe", "&<>\"'", "🎂"]
+
+
+def test_a_key_can_contain_any_character(account: Account) -> None:
+    bucket = account.bucket()
+    s3 = account.client("s3")
+    for key in ODD_KEYS:
+        s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
+    for key in ODD_KEYS:
+        assert s3.head_object(Bucket=bucket, Key=key)["ContentLength"] == len(key.encode())
+        assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == key.encode()
+    assert {found["Key"] for found in s3.list_objects_v2(Bucket=bucket)["Contents"]} == set(ODD_KEYS)
+    # Terraform reads it for every plan.
+    assert s3.get_bucket_request_payment(Bucket=bucket)["Payer"] == "BucketOwner"
+    for version in s3.list_object_versions(Bucket=bucket)["Versions"]:
+        s3.delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
+    s3.delete_bucket(Bucket=bucket)
+
+
 def test_a_bucket_with_delete_markers_can_be_emptied(account: Account) -> None:
     bucket = account.bucket()
     s3 = account.client("s3")

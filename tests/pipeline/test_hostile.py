@@ -19,8 +19,8 @@ from tools.local.stack import RENDITION
 KEYS = {
     "longest": "k" * 1016,
     "deep": "d/" * 500 + "x.jpg",
-    # No line feeds, which S3 takes: moto answers 404 to a PUT of a key that holds one.
-    "controls": "start\x01 delete\x7f tab\t return\r null\0.jpg",
+    "controls": "start\x01 escape\x1b delete\x7f tab\t return\r feed\n null\0.jpg",
+    "a line feed at the end": "feed.jpg\n",
     "above": "../x.jpg",
     "between": "a/../b.jpg",
     "here": "./x.jpg",
@@ -98,8 +98,7 @@ def uploaded(pipeline: Pipeline) -> Iterator[Pipeline]:
     for key, (body, options) in OPTIONS.items():
         pipeline.upload(key, body, **options)
     yield pipeline
-    # With such keys in a bucket, Terraform can neither plan nor destroy: asked who pays for it, moto lists it, in XML
-    # that cannot be parsed, nor can anybody ask in XML for them to be deleted.
+    # Terraform can't destroy a bucket with such keys: XML, in which it asks for deletions, has no control characters.
     pipeline.erase(pipeline.stack.source_bucket, *KEYS.values())
     pipeline.remove_outputs(*KEYS.values())
 

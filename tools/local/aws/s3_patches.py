@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote_plus
 
+import moto.moto_server.utilities
 import moto.s3.models
 import moto.s3.responses
 from flask import request
@@ -14,6 +15,7 @@ from werkzeug.datastructures import Headers
 # Any, because they are patched.
 FakeDeleteMarker: Any = moto.s3.models.FakeDeleteMarker
 FakeKey: Any = moto.s3.models.FakeKey
+RegexConverter: Any = moto.moto_server.utilities.RegexConverter
 S3Backend: Any = moto.s3.models.S3Backend
 S3Response: Any = moto.s3.responses.S3Response
 
@@ -50,6 +52,29 @@ def list_versions_encoded() -> None:
         return list_versions(response)
 
     S3Response.list_object_versions = list_object_versions
+
+
+def route_keys_with_line_feeds() -> None:
+    """Let a key contain line feeds. moto's routes match with ``.+``, which ends at a line feed, and answer 404."""
+    create = RegexConverter.__init__
+
+    def init(converter: Any, url_map: Any, pattern: str) -> None:
+        create(converter, url_map, f"(?s:{pattern})")
+
+    RegexConverter.__init__ = init
+
+
+def report_payer() -> None:
+    """Answer who pays for requests. moto lists the bucket; a plan then fails, because XML can't hold every key."""
+    get = S3Response._bucket_response_get
+
+    def bucket_response_get(response: Any, bucket_name: str, querystring: dict[str, Any]) -> Any:
+        if "requestPayment" not in querystring:
+            return get(response, bucket_name, querystring)
+        response.data["Action"] = "GetBucketRequestPayment"
+        return response.serialized(ActionResult({"Payer": "BucketOwner"}))
+
+    S3Response._bucket_response_get = bucket_response_get
 
 
 class _ListedKey(FakeKey):  # type: ignore[misc]

@@ -137,6 +137,8 @@ class Server:
         moto_patches.serialize_message_deletions()
         s3_patches.list_versions_without_bodies()
         s3_patches.list_versions_encoded()
+        s3_patches.route_keys_with_line_feeds()
+        s3_patches.report_payer()
         s3_patches.dispose_of_delete_markers()
         s3_patches.report_delete_markers()
         s3_patches.accept_if_match_any()
