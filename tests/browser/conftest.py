@@ -55,6 +55,7 @@ def preview(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "photo.jpg": encode(noisy, quality=95),
         HOSTILE: encode(picture(300, 200, "LA"), "PNG"),
         "moving.gif": encode(frames[0], "GIF", **animation),
+        "dot.gif": encode(picture(7, 13), "GIF"),
         "paper.tiff": encode(picture(200, 300), "TIFF"),
         "notes.txt": b"text",
     }

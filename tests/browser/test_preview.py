@@ -1,8 +1,11 @@
 """The preview in a browser: wipe, selection and zoom by mouse and keyboard, layout and accessibility."""
 
-from typing import Any
+import io
+import re
+from typing import Any, cast
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Locator, Page, ViewportSize, expect
 
 from tests.browser.conftest import HOSTILE, Opened
@@ -12,6 +15,10 @@ DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 NARROWEST: ViewportSize = {"width": 320, "height": 640}
 """The narrowest window that WCAG 2.2 requires (1.4.10)."""
+
+
+Colour = tuple[int, ...]
+"""Red, green and blue, 0 to 255."""
 
 
 def rendition(tab: Page, photo: str = "photo.jpg", name: str = "whole") -> Locator:
@@ -163,8 +170,8 @@ def test_every_image_decodes(opened: Opened) -> None:
     sizes = tab.locator("img").evaluate_all(
         "images => Promise.all(images.map(image => image.decode().then(() => image.naturalWidth)))"
     )
-    # Four photos with two renditions each: the source, three variants, and two images in the viewer.
-    assert len(sizes) == 4 * 2 * (4 + 2)
+    # Five photos with two renditions each: the source, three variants, and two images in the viewer.
+    assert len(sizes) == 5 * 2 * (4 + 2)
     assert all(sizes)
 
 
@@ -187,6 +194,91 @@ def test_without_scripts_all_images_stand_side_by_side(opened: Opened) -> None:
 def test_the_page_fits_the_window(opened: Opened, viewport: ViewportSize) -> None:
     tab = opened(viewport=viewport)
     assert tab.evaluate("document.documentElement.scrollWidth") == viewport["width"]
+
+
+@pytest.mark.parametrize("width", [360, 390, 430])
+def test_the_deciding_column_is_visible_on_a_phone(opened: Opened, width: int) -> None:
+    tab = opened(viewport={**PHONE, "width": width})
+    for heading in tab.locator("th").filter(has_text="SSIM").all():
+        box = heading.bounding_box()
+        assert box
+        assert box["x"] + box["width"] <= width
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_shade_marks_the_edge_that_hides_columns(opened: Opened, scheme: Any) -> None:
+    tab = opened(viewport=PHONE, color_scheme=scheme)
+    for table in (tab.locator(".scroll").first, rendition(tab).locator(".scroll")):
+        assert table.evaluate("table => table.scrollWidth > table.clientWidth")
+        assert contrast(*edge_colours(table)) > 1.2
+        table.evaluate("table => table.scrollLeft = table.scrollWidth")
+        assert contrast(*edge_colours(table)) == 1
+
+
+def edge_colours(table: Locator) -> tuple[Colour, Colour]:
+    """Return the colour at the right edge of the first row's padding, and that of the card."""
+    shown = Image.open(io.BytesIO(table.screenshot())).convert("RGB")
+    card = table.evaluate("table => getComputedStyle(table.closest('.card')).backgroundColor")
+    return cast("Colour", shown.getpixel((shown.width - 2, 4))), tuple(map(int, re.findall(r"\d+", card)))
+
+
+def contrast(one: Colour, other: Colour) -> float:
+    """Return the contrast ratio of WCAG 2.2, which is 1 for equal colours and 21 for black and white."""
+
+    def luminance(colour: Colour) -> float:
+        linear = [((value / 255 + 0.055) / 1.055) ** 2.4 if value > 10 else value / 255 / 12.92 for value in colour]
+        return sum(share * value for share, value in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_black_and_white_are_visible_on_the_checkerboard(opened: Opened, scheme: Any) -> None:
+    tab = opened(viewport=PHONE, color_scheme=scheme)
+    for place in (".canvas", "figure img"):
+        background = rendition(tab, HOSTILE).locator(place).first.evaluate("e => getComputedStyle(e).backgroundImage")
+        checks = {tuple(map(int, found)) for found in re.findall(r"rgb\((\d+), (\d+), (\d+)\)", background)}
+        assert len(checks) == 2
+        for check in checks:
+            # WCAG 2.2, 1.4.11, requires 3 for graphics.
+            assert min(contrast(check, (0, 0, 0)), contrast(check, (255, 255, 255))) > 4
+
+
+def test_labels_do_not_cover_the_images(opened: Opened) -> None:
+    shown = rendition(opened(viewport=PHONE))
+    stage = shown.locator(".stage").bounding_box()
+    for label in (shown.locator(".tag-left"), shown.locator(".tag-right")):
+        expect(label).to_be_visible()
+        box = label.bounding_box()
+        assert box
+        assert stage
+        assert box["y"] + box["height"] <= stage["y"]
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_the_badge_has_padding(opened: Opened, viewport: ViewportSize) -> None:
+    padding = (
+        opened(viewport=viewport)
+        .locator(".badge")
+        .first.evaluate("""badge => {
+      const text = document.createRange();
+      text.selectNodeContents(badge);
+      return text.getBoundingClientRect().x - badge.getBoundingClientRect().x;
+    }""")
+    )
+    assert padding >= 6
+
+
+def test_a_tiny_image_is_enlarged_and_the_page_says_how_much(opened: Opened) -> None:
+    shown = rendition(opened(viewport=PHONE), "dot.gif")
+    figure = shown.locator("figure").first
+    expect(figure).to_contain_text("enlarged 9 times")
+    for image in (figure.locator("img"), shown.locator(".canvas .right")):
+        assert image.evaluate("image => [image.clientWidth, image.clientHeight]") == [7 * 9, 13 * 9]
+        expect(image).to_have_css("image-rendering", "pixelated")
+    expect(shown.locator(".zoom")).to_contain_text("Fit, 9:1")
+    assert "enlarged" not in rendition(opened(viewport=PHONE)).inner_text()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

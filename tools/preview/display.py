@@ -26,6 +26,10 @@ EXACT_PIXELS = 500_000
 NEARLY_EXACT: dict[str, Any] = {"quality": 95, "subsampling": 0}
 
 
+SMALLEST_SIDE = 128
+"""CSS pixels up to which a page enlarges the longer side of an image, so that an icon's pixels are visible."""
+
+
 @dataclass(frozen=True)
 class Picture:
     """An image as a page holds it.
@@ -44,6 +48,11 @@ class Picture:
     width: int
     height: int
     note: str = ""
+
+    @property
+    def enlargement(self) -> int:
+        """The factor by which a page enlarges a small image; 1 for others."""
+        return max(1, SMALLEST_SIDE // max(self.width, self.height))
 
 
 def scale_source(source: bytes, renditions: Sequence[Rendition]) -> tuple[tuple[int, int], list[list[Frame]]]:

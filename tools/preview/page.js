@@ -9,6 +9,7 @@ function viewer(section) {
   const images = [...section.querySelectorAll("figure img")];
   const width = Number(section.dataset.width);
   const height = Number(section.dataset.height);
+  const enlargement = Number(section.dataset.enlargement);
   let zoom = "fit";
 
   function draw() {
@@ -33,13 +34,13 @@ function viewer(section) {
     // Keep the centre in place.
     const x = (stage.scrollLeft + stage.clientWidth / 2) / canvas.clientWidth;
     const y = (stage.scrollTop + stage.clientHeight / 2) / canvas.clientHeight;
-    const fitting = `min(${width}px, ${(82 * width) / height}vh)`;
+    const fitting = `min(${width * enlargement}px, ${(82 * width) / height}vh)`;
     frame.style.maxWidth = isZoomed ? `${width * zoom}px` : fitting;
     canvas.style.width = isZoomed ? `${width * zoom}px` : "100%";
-    // The slider is as wide as the images, but not narrower than its label.
-    find(".wipe").style.maxWidth = `max(16rem, ${frame.style.maxWidth})`;
+    // The labels and the slider are as wide as the images, but not narrower than their text.
+    find(".tags").style.maxWidth = find(".wipe").style.maxWidth = `max(16rem, ${frame.style.maxWidth})`;
     frame.classList.toggle("zoomed", isZoomed);
-    canvas.classList.toggle("pixels", zoom > 1);
+    canvas.classList.toggle("pixels", (isZoomed ? zoom : enlargement) > 1);
     stage.tabIndex = isZoomed ? 0 : -1;
     stage.scrollLeft = x * canvas.clientWidth - stage.clientWidth / 2;
     stage.scrollTop = y * canvas.clientHeight - stage.clientHeight / 2;
