@@ -175,6 +175,19 @@ def test_every_image_decodes(opened: Opened) -> None:
     assert all(sizes)
 
 
+def test_an_output_that_browsers_do_not_show_can_be_saved(opened: Opened) -> None:
+    tab = opened(viewport=DESKTOP)
+    shown = rendition(tab, "paper.tiff")
+    expect(shown.locator("figure").nth(1)).to_contain_text("browsers do not show TIFF")
+    with tab.expect_download() as download:
+        shown.get_by_role("link", name="Save the TIFF").first.click()
+    assert download.value.suggested_filename == "whole-paper.tiff"
+    with Image.open(download.value.path()) as image:
+        assert (image.format, image.size) == ("TIFF", (200, 300))
+    # Browsers show the other outputs.
+    assert tab.locator("article", has=tab.get_by_role("link", name="Save")).count() == 1
+
+
 def test_a_hostile_name_is_shown_as_text(opened: Opened) -> None:
     tab = opened(viewport=DESKTOP)
     expect(tab.get_by_role("heading", name=HOSTILE, exact=True)).to_be_visible()

@@ -40,6 +40,7 @@ class Picture:
         width: In pixels, as displayed.
         height: In pixels, as displayed.
         note: How it differs from the image that it shows; empty if the bytes are the image's own.
+        original: The file that ``body`` stands in for; empty if browsers show that file.
 
     """
 
@@ -48,6 +49,7 @@ class Picture:
     width: int
     height: int
     note: str = ""
+    original: bytes = b""
 
     @property
     def enlargement(self) -> int:
@@ -120,13 +122,20 @@ def encode_source(frames: Sequence[Frame]) -> Picture:
     return Picture(target.getvalue(), f"image/{image_format.lower()}", *size, note=", ".join(notes))
 
 
-def encode_as_png(frames: Sequence[Frame], image_format: str) -> Picture:
-    """Encode the first page of an output whose format browsers do not show."""
+def encode_stand_in(output: bytes, frames: Sequence[Frame], image_format: str) -> Picture:
+    """Encode the first page of an output whose format browsers do not show as a PNG.
+
+    Args:
+        output: The file.
+        frames: Its pages, decoded.
+        image_format: Its format.
+
+    """
     target = io.BytesIO()
     image = frames[0].image
     image.save(target, "PNG", icc_profile=frames[0].icc)
     note = f"browsers do not show {image_format}: this is its {'first page' if len(frames) > 1 else 'image'} as a PNG"
-    return Picture(target.getvalue(), "image/png", *image.size, note=note)
+    return Picture(target.getvalue(), "image/png", *image.size, note=note, original=output)
 
 
 def _choose_encoding(images: Sequence[Image.Image]) -> tuple[str, dict[str, Any]]:

@@ -15,8 +15,8 @@ from tools.preview.display import (
     BROWSERS_SHOW,
     Picture,
     decode_output,
-    encode_as_png,
     encode_source,
+    encode_stand_in,
     scale_source,
     to_displayable,
 )
@@ -78,7 +78,7 @@ class Original:
             format=format_name(written),
             quality=self._quality(written, rendition),
             byte_count=len(made.body),
-            picture=as_is if written in BROWSERS_SHOW else encode_as_png(shown, written),
+            picture=as_is if written in BROWSERS_SHOW else encode_stand_in(made.body, shown, written),
             ssim=similarity.ssim if similarity else None,
             psnr=similarity.psnr if similarity else None,
             cost=cost,

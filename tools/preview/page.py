@@ -8,7 +8,6 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from tools.preview.display import Picture
 from tools.preview.model import Output, Rendered, Report
 from tools.preview.recommendation import ENOUGH, RULE, capitalize, format_ssim, recommend
 from tools.preview.variants import CURRENT
@@ -61,8 +60,9 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "capitalize_first": capitalize,
-        "data": _data,
+        "data": lambda picture: _data_url(picture.media_type, picture.body),
         "decibels": lambda value: "-" if value is None else f"{value:.0f}",
+        "download": lambda body: _data_url("application/octet-stream", body),
         "dollars": lambda value: f"US$ {_two_digits(value)}",
         "relative": _relative,
         "rough": _two_digits,
@@ -74,8 +74,8 @@ def _environment() -> Environment:
     return environment
 
 
-def _data(picture: Picture) -> str:
-    return f"data:{picture.media_type};base64,{base64.b64encode(picture.body).decode()}"
+def _data_url(media_type: str, body: bytes) -> str:
+    return f"data:{media_type};base64,{base64.b64encode(body).decode()}"
 
 
 def _title(output: Output) -> str:
