@@ -3,24 +3,30 @@
 import functools
 import sys
 from pathlib import Path
+from typing import Annotated
 
 from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.tasks import task
+from invoke.main import program
 
 if sys.platform == "win32":
-    raise Exit("Error: this does not run on Windows: install WSL, learn.microsoft.com/windows/wsl, and run it there")
+    raise Exit(
+        "Error: this does not run on Windows: install WSL, learn.microsoft.com/windows/wsl, and run it there", code=2
+    )
 if not (3, 11) <= sys.version_info[:2] <= (3, 14):
-    raise Exit(f"Error: this is Python {sys.version_info[0]}.{sys.version_info[1]}: use 3.11 to 3.14")
+    raise Exit(f"Error: this is Python {sys.version_info[0]}.{sys.version_info[1]}: use 3.11 to 3.14", code=2)
 
 ROOT = Path(__file__).resolve().parent
 # The tools share the function's own settings and events.
 sys.path.insert(0, str(ROOT / "function"))
 
-from tools.common.cli import FilesTask, answers, readable_errors, save, say  # noqa: E402
+from tools.common.cli import save, say  # noqa: E402
 from tools.common.errors import ToolError  # noqa: E402
 from tools.common.paths import DIST, LOCAL, TERRAFORM  # noqa: E402
-from tools.operations import CONCURRENCY, GRACE_SECONDS, MAX_OBJECTS  # noqa: E402
+from tools.common.program import TaskProgram, one_of, task, whole_number  # noqa: E402
+from tools.operations import CONCURRENCY, GRACE_SECONDS, MAX_OBJECTS, REASONS  # noqa: E402
+
+Concurrency = Annotated[int, whole_number(1, 1_000)]
 
 OPERATED = {
     "function": "Name of the pipeline's function (default: Lambda-image, or the function of `invoke up`).",
@@ -42,7 +48,6 @@ HEIC_HELP = "Read HEIC too, with pillow-heif; its licences: README.md, HEIC."
         "heic": HEIC_HELP,
     }
 )
-@readable_errors
 def build(_: Context, python: str = "3.13", arch: str = "arm64", heic: bool = False) -> None:
     """Build dist/function.zip, which Terraform uploads."""
     from tools import build as building
@@ -64,7 +69,6 @@ def build(_: Context, python: str = "3.13", arch: str = "arm64", heic: bool = Fa
         "local": "To a bucket on the local AWS of `invoke up`.",
     }
 )
-@readable_errors
 def publish(
     _: Context, bucket: str, prefix: str = "", python: str = "3.13", heic: bool = False, local: bool = False
 ) -> None:
@@ -87,7 +91,6 @@ def publish(
         "browser": "Only the tests of the preview in a browser.",
     }
 )
-@readable_errors
 def test(
     _: Context,
     unit: bool = False,
@@ -105,11 +108,14 @@ def test(
 @task(
     help={
         "only": "One of images, race, faults, storm and audit.",
-        "count": "How many images, histories or uploads (default: each soak's own).",
+        "count": "How many images, histories or uploads, at least 100 (default: each soak's own).",
     }
 )
-@readable_errors
-def soak(_: Context, only: str = "", count: int = 0) -> None:
+def soak(
+    _: Context,
+    only: Annotated[str, one_of("images", "race", "faults", "storm", "audit")] = "",
+    count: Annotated[int, whole_number(100, 10_000_000)] = 0,
+) -> None:
     """Try to lose an upload, or memory, in long runs: half an hour for all."""
     from tools.dev import checks
 
@@ -125,9 +131,13 @@ def soak(_: Context, only: str = "", count: int = 0) -> None:
         "cold": "Only the cold start: its CPU in total and by import.",
     }
 )
-@readable_errors
 def bench(
-    _: Context, only: str = "", rounds: int = 9, quick: bool = False, write: bool = False, cold: bool = False
+    _: Context,
+    only: str = "",
+    rounds: Annotated[int, whole_number(1, 1_000)] = 9,
+    quick: bool = False,
+    write: bool = False,
+    cold: bool = False,
 ) -> None:
     """Measure the renderer against other resizers: CPU, memory, bytes and fidelity; and its cold start."""
     from tools.benchmarks import run as benchmarking
@@ -142,7 +152,6 @@ def bench(
 
 
 @task
-@readable_errors
 def lint(_: Context) -> None:
     """Check style and types: ruff, mypy --strict, terraform fmt and validate."""
     from tools.dev import checks
@@ -151,7 +160,6 @@ def lint(_: Context) -> None:
 
 
 @task
-@readable_errors
 def scan(_: Context) -> None:
     """Scan terraform/ with checkov: list insecure resources, and skips that are no longer needed."""
     from tools.dev import scan as scanning
@@ -166,30 +174,34 @@ def scan(_: Context) -> None:
 
 
 @task(
-    klass=FilesTask,
-    help={"output": "Folder for the uploads and their results (default: .local/demo).", "heic": HEIC_HELP},
+    positional=["files"],
+    iterable=["files"],
+    help={
+        "files": "Uploads (default: five of the demo's own).",
+        "output": "Folder for the uploads and their results (default: .local/demo).",
+        "heic": HEIC_HELP,
+    },
 )
-@readable_errors
-def demo(_: Context, files: list[Path], output: str = str(LOCAL / "demo"), heic: bool = False) -> None:
+def demo(_: Context, files: list[str], output: str = str(LOCAL / "demo"), heic: bool = False) -> None:
     """Resize uploads on a local AWS that ends with the demo: `invoke demo [PHOTO ...]`."""
     from tools.local import demo as demonstration
 
-    demonstration.demo(files, Path(output), say, heic=heic)
+    demonstration.demo(list(map(Path, files)), Path(output), say, heic=heic)
 
 
 @task(
-    klass=FilesTask,
-    iterable=["compare"],
+    positional=["files"],
+    iterable=["files", "compare"],
     help={
+        "files": "Photos.",
         "var-file": "A .tfvars file with other settings of the module.",
         "compare": "Variants to try: quality=60,75,85 or format=webp,avif. Give it twice for both.",
         "output": "The page (default: .local/preview.html).",
     },
 )
-@readable_errors
 def preview(
     _: Context,
-    files: list[Path],
+    files: list[str],
     compare: list[str],
     var_file: str = "",
     output: str = str(LOCAL / "preview.html"),
@@ -199,7 +211,7 @@ def preview(
     from tools.preview.page import render_page
 
     settings = Path(var_file) if var_file else None
-    report = previewing.preview(files, say, var_file=settings, compare=compare)
+    report = previewing.preview(list(map(Path, files)), say, var_file=settings, compare=compare)
     save(render_page(report), Path(output))
     print("\n" + previewing.format_text(report))
     print(f"\nSaved to {output}: open it in a browser")
@@ -212,8 +224,7 @@ def preview(
         "heic": HEIC_HELP,
     }
 )
-@readable_errors
-def up(_: Context, port: int = 0, var_file: str = "", heic: bool = False) -> None:
+def up(_: Context, port: Annotated[int, whole_number(1, 65_535)] = 0, var_file: str = "", heic: bool = False) -> None:
     """Start a local AWS in the background with the pipeline deployed; deploy again where it is up."""
     from tools.local import stack
 
@@ -222,7 +233,6 @@ def up(_: Context, port: int = 0, var_file: str = "", heic: bool = False) -> Non
 
 
 @task
-@readable_errors
 def down(_: Context) -> None:
     """Destroy what `up` deployed and stop its local AWS."""
     from tools.local import stack
@@ -236,7 +246,6 @@ def down(_: Context) -> None:
         "function": "A function on AWS, by name (default: the one of `invoke up`).",
     }
 )
-@readable_errors
 def send(_: Context, event: str, function: str = "") -> None:
     """Send an event to the function; prints its reply and its log."""
     from tools.local import invocation
@@ -249,7 +258,6 @@ def send(_: Context, event: str, function: str = "") -> None:
 
 
 @task
-@readable_errors
 def logs(_: Context) -> None:
     """Print the log of the function of `invoke up`."""
     from tools.local import invocation
@@ -259,7 +267,6 @@ def logs(_: Context) -> None:
 
 
 @task(help={**OPERATED, "undelivered": UNDELIVERED_HELP})
-@answers
 def failures(
     _: Context, undelivered: bool = False, function: str = "", local: bool = False, json: bool = False
 ) -> bool:
@@ -284,14 +291,13 @@ def failures(
         "undelivered": UNDELIVERED_HELP,
     }
 )
-@answers
 def redrive(
     _: Context,
-    reason: str = "",
+    reason: Annotated[str, one_of(*REASONS)] = "",
     prefix: str = "",
     undelivered: bool = False,
     yes: bool = False,
-    concurrency: int = CONCURRENCY,
+    concurrency: Concurrency = CONCURRENCY,
     function: str = "",
     local: bool = False,
     json: bool = False,
@@ -321,15 +327,14 @@ def redrive(
         "redrive": "Have the function process the uploads of missing and stale outputs.",
     }
 )
-@answers
 def audit(
     _: Context,
     prefix: str = "",
     deep: bool = False,
-    grace: int = GRACE_SECONDS,
+    grace: Annotated[int, whole_number(0, 31_536_000)] = GRACE_SECONDS,
     redrive: bool = False,
     yes: bool = False,
-    concurrency: int = CONCURRENCY,
+    concurrency: Concurrency = CONCURRENCY,
     function: str = "",
     local: bool = False,
     json: bool = False,
@@ -356,16 +361,15 @@ def audit(
         "status": "Follow the job with this id, and show its failed tasks.",
     }
 )
-@answers
 def backfill(
     _: Context,
     prefix: str = "",
     missing: bool = False,
     job: bool = False,
-    max_objects: int = MAX_OBJECTS,
+    max_objects: Annotated[int, whole_number(1, 20_000_000_000)] = MAX_OBJECTS,
     status: str = "",
     yes: bool = False,
-    concurrency: int = CONCURRENCY,
+    concurrency: Concurrency = CONCURRENCY,
     function: str = "",
     local: bool = False,
     json: bool = False,
@@ -383,7 +387,6 @@ def backfill(
 
 
 @task
-@readable_errors
 def pictures(_: Context) -> None:
     """Draw docs/before-and-after.png: six uploads, resized by the usual handler and by this function."""
     from tools.dev.before_and_after import DOCUMENT, draw
@@ -392,7 +395,6 @@ def pictures(_: Context) -> None:
 
 
 @task(help={"package": "Update only this package; the others keep their versions."})
-@readable_errors
 def lock(_: Context, package: str = "") -> None:
     """Update the lock files from pyproject.toml."""
     from tools.dev import lock as locking
@@ -401,7 +403,6 @@ def lock(_: Context, package: str = "") -> None:
 
 
 @task
-@readable_errors
 def audit_dependencies(_: Context) -> None:
     """Look up the lock files' packages in PyPI's list of vulnerabilities, with pip-audit."""
     from tools.dev import vulnerabilities
@@ -415,7 +416,6 @@ def audit_dependencies(_: Context) -> None:
 
 
 @task(help={"version": "The release's version, such as 1.0.0."})
-@readable_errors
 def snapshot(_: Context, version: str) -> None:
     """Save the Terraform state of `invoke up` as a release's, for tests of upgrades from it."""
     from tools.dev.snapshot import save_state
@@ -431,7 +431,6 @@ def snapshot(_: Context, version: str) -> None:
         "heic": HEIC_HELP,
     },
 )
-@readable_errors
 def release(_: Context, version: str, artifacts: str | bool = "", heic: bool = False) -> None:
     """Check that this clone is a release: changelog, references, lock files, vulnerabilities, commit and tag."""
     from tools.dev import release as releasing
@@ -450,9 +449,12 @@ def release(_: Context, version: str, artifacts: str | bool = "", heic: bool = F
 
 
 @task
-@readable_errors
 def clean(_: Context) -> None:
     """Remove everything that the other tasks made: .local/ and dist/."""
     from tools.local import stack
 
     stack.clean()
+
+
+# Invoke imports this file before it parses the tasks' arguments.
+program.__class__ = TaskProgram

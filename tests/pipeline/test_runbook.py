@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 from invoke.collection import Collection
-from invoke.program import Program
 
 import tasks
 from errors import Reason
 from tests.pipeline.conftest import Pipeline
 from tests.terraform.test_monitoring import ANCHORS
 from tools.common.paths import ROOT
+from tools.common.program import TaskProgram
 
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", RUNBOOK, re.MULTILINE | re.DOTALL)
@@ -53,7 +53,7 @@ def test_a_command_of_the_runbook_works(operated: Pipeline, capsys: pytest.Captu
     assert operated.stack.function_name == "Lambda-image"
     code: object = 0
     try:
-        Program(namespace=Collection.from_module(tasks)).run([*shlex.split(command), "--local"])
+        TaskProgram(namespace=Collection.from_module(tasks)).run([*shlex.split(command), "--local"])
     except SystemExit as ended:
         code = ended.code
     # Other tests leave uploads without an output, so an audit may well find something.

@@ -3,6 +3,7 @@
 import io
 import itertools
 import json
+import platform
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
@@ -327,3 +328,9 @@ def test_contestants_that_are_not_installed_are_missing(tmp_path: Path, monkeypa
         "pyvips": "not installed: pip install -r tools/requirements/judges.txt",
         "limit": "not installed: apt-get install libjpeg-turbo-progs",
     }
+
+
+def test_a_machine_without_cpuinfo_has_a_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(run, "CPUINFO", tmp_path / "missing")
+    monkeypatch.setattr(platform, "processor", lambda: "")
+    assert " cores of an unknown processor, " in run._machine()

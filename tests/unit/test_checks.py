@@ -1,5 +1,7 @@
 """The tasks `lint` and `test`: which tools they run, and that too little coverage fails."""
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,3 +53,23 @@ def test_lint_checks_style_format_and_types(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(checks, "_lint_terraform", lambda: None)
     checks.lint()
     assert commands == [("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",)]
+
+
+def test_badly_formatted_terraform_fails_outside_ci_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = tmp_path / "terraform"
+    program.write_text(
+        """#!/bin/sh\n[ "$1" = version ] && echo '{"terraform_version": "1.11.0"}' || { echo main.tf; exit 3; }"""
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(Exit, match=r"^Error: terraform fmt: main\.tf$") as caught:
+        checks._lint_terraform()
+    assert caught.value.code == 1
+
+
+@pytest.mark.parametrize(("status", "code"), [(1, 1), (2, 2), (5, 2), (-9, 2)])
+def test_a_check_that_could_not_run_exits_with_2(status: int, code: int) -> None:
+    with pytest.raises(Exit) as caught:
+        checks._run(sys.executable, "-c", f"import os; os.kill(os.getpid(), 9) if {status} < 0 else os._exit({status})")
+    assert caught.value.code == code

@@ -118,12 +118,6 @@ def test_without_credentials_or_region_it_says_what_to_do(
         pytest.fail("was found")
 
 
-def test_a_concurrency_below_one_is_refused() -> None:
-    nothing = "--concurrency is 0: use 1 or more"
-    with pytest.raises(ToolError, match=nothing), open_session("x", Target(), concurrency=0):
-        pytest.fail("was found")
-
-
 BUCKETS = ["arn:aws:s3:::resized", "arn:aws:s3:::uploads"]
 QUEUE = "arn:aws:sqs:eu-west-2:123456789012:images-failures"
 STATEMENTS: dict[str, tuple[str, str | list[str]]] = {

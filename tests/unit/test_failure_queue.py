@@ -9,8 +9,9 @@ import pytest
 
 from aws.outcomes import ObjectAddress
 from tools.common.paths import ROOT
+from tools.operations import NOT_UNDERSTOOD, UNDELIVERED
 from tools.operations.deployment import Deployment
-from tools.operations.failure_queue import NOT_UNDERSTOOD, UNDELIVERED, Depth, FailureQueue, Record, Selection
+from tools.operations.failure_queue import Depth, FailureQueue, Record, Selection
 
 BUCKET = "src-bucket-image-in"
 CAKE, ODD = ObjectAddress(BUCKET, "cake.jpg"), ObjectAddress(BUCKET, "a/b c+d%é.jpg")

@@ -1,16 +1,12 @@
 """What an session's tasks show, to people and to scripts, and how they end."""
 
-import contextlib
 import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from invoke.exceptions import Exit
 from rich.progress import Progress
 
-from tools.common.cli import answers
-from tools.common.errors import ToolError
 from tools.operations import audit as auditing
 from tools.operations import redrive as redriving
 from tools.operations.console import Console
@@ -19,26 +15,6 @@ from tools.operations.failure_queue import Selection
 from tools.operations.function import Function, Reply
 from tools.operations.redrive import Redrive, RedriveResult, show_failures
 from tools.operations.session import Session
-
-
-@pytest.mark.parametrize(("answer", "code"), [(True, None), (False, 1)])
-def test_a_command_ends_with_0_or_1(answer: bool, code: int | None) -> None:
-    with pytest.raises(Exit) if code else contextlib.nullcontext() as caught:
-        answers(lambda: answer)()
-    assert (caught and caught.value.code) == code
-
-
-@pytest.mark.parametrize(
-    ("raised", "code", "said"),
-    [(ToolError("No way: go home"), 2, "Error: No way: go home"), (KeyboardInterrupt(), 130, "Interrupted")],
-)
-def test_a_failed_command_ends_with_another_code(raised: BaseException, code: int, said: str) -> None:
-    def body() -> bool:
-        raise raised
-
-    with pytest.raises(Exit, match=f"^{said}$") as caught:
-        answers(body)()
-    assert caught.value.code == code
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from tools.common.paths import LOCAL, ROOT
 
 FOLDER = LOCAL / "bench"
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
+CPUINFO = Path("/proc/cpuinfo")
 
 
 def run(only: str, rounds: int, say: Callable[[str], None], *, quick: bool, write: bool) -> Report:
@@ -34,7 +35,6 @@ def run(only: str, rounds: int, say: Callable[[str], None], *, quick: bool, writ
         ToolError: The options contradict each other, no row has that name, or the photographs can't be downloaded.
 
     """
-    _check(rounds)
     if write and (only or quick):
         raise ToolError("--write needs all rows with full images: leave out --only and --quick")
     rows = choose(only, quick=quick)
@@ -63,18 +63,13 @@ def run_cold(only: str, rounds: int, say: Callable[[str], None], *, quick: bool,
         ToolError: The options contradict each other, or a handler can't be downloaded, built or started.
 
     """
-    _check(rounds)
     if only or quick or write:
         raise ToolError("--cold has no rows and is part of --write: leave out --only, --quick and --write")
     return cold.measure(FOLDER / "cold", rounds, say)
 
 
-def _check(rounds: int) -> None:
-    if rounds < 1:
-        raise ToolError(f"--rounds is {rounds}: it must be at least 1")
-
-
 def _machine() -> str:
-    processor = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
-    name = processor[1] if processor else platform.machine()
+    # Linux alone has the file, and on arm64 it has no name.
+    processor = re.search(r"model name\s*: (.+)", CPUINFO.read_text()) if CPUINFO.exists() else None
+    name = processor[1] if processor else platform.processor() or "an unknown processor"
     return f"{os.cpu_count()} cores of {name}, {platform.machine()}, Python {platform.python_version()}"

@@ -4,6 +4,8 @@ Every function that takes a client, a deployment or a session also raises ``boto
 ``ClientError``; :func:`tools.operations.session.open_session` turns them into one-line errors.
 """
 
+from errors import Reason
+
 CONCURRENCY = 8
 """Default number of invocations in flight."""
 
@@ -12,3 +14,20 @@ GRACE_SECONDS = 60
 
 MAX_OBJECTS = 100_000
 """Default limit on the uploads of one backfill."""
+
+UNDELIVERED = "undelivered"
+"""Reason of an event that EventBridge could not deliver."""
+
+NOT_UNDERSTOOD = "not_understood"
+"""Reason of a message that is neither a record nor an event."""
+
+REASONS = (
+    *Reason,
+    "RetriesExhausted",
+    "EventAgeExceeded",
+    "ZeroReservedConcurrency",
+    UNDELIVERED,
+    NOT_UNDERSTOOD,
+)
+"""All reasons of records. Those in CamelCase are Lambda's conditions:
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html"""

@@ -37,19 +37,12 @@ class Request:
         job: Whether to use S3 Batch Operations for few uploads, too.
         limit: The most uploads.
 
-    Raises:
-        ToolError: The limit is below 1.
-
     """
 
     prefix: str = ""
     missing: bool = False
     job: bool = False
     limit: int = MAX_OBJECTS
-
-    def __post_init__(self) -> None:
-        if self.limit < 1:
-            raise ToolError(f"--max-objects is {self.limit}: use 1 or more")
 
 
 def backfill(session: Session, request: Request, *, confirmed: bool) -> bool:

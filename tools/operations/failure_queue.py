@@ -11,6 +11,7 @@ from typing import Any
 from aws import events
 from aws.outcomes import ObjectAddress
 from errors import EventError
+from tools.operations import NOT_UNDERSTOOD, UNDELIVERED
 from tools.operations.deployment import Deployment
 
 BATCH = 10
@@ -18,12 +19,6 @@ BATCH = 10
 
 SAMPLE_SECONDS = 120
 """Visibility timeout of sampled messages, for a process that dies before it releases them."""
-
-UNDELIVERED = "undelivered"
-"""Reason of an event that EventBridge could not deliver."""
-
-NOT_UNDERSTOOD = "not_understood"
-"""Reason of a message that is neither a record nor an event."""
 
 
 @dataclass(frozen=True)

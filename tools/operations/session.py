@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tools.common.aws import explain_no_answer
-from tools.common.errors import ToolError
 from tools.operations import CONCURRENCY
 from tools.operations.console import Console, format_counts
 from tools.operations.database import UploadSet
@@ -59,8 +58,6 @@ def open_session(
         ToolError: The deployment does not exist, or AWS refused a request.
 
     """
-    if concurrency < 1:
-        raise ToolError(f"--concurrency is {concurrency}: use 1 or more")
     with explain_no_answer("AWS", doing):
         deployment = find(target)
     with explain_errors(deployment, doing):

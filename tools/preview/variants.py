@@ -43,7 +43,7 @@ class Comparison:
         found: dict[str, list[str]] = {}
         for one in wanted:
             name, _, values = one.partition("=")
-            found.setdefault(name, []).extend(value.strip() for value in values.split(","))
+            found.setdefault(name, []).extend(value.strip() or one for value in values.split(","))
         qualities, formats = found.pop("quality", []), found.pop("format", [])
         wrong = [
             *found,
