@@ -1,21 +1,17 @@
 """A command's output: tables for people or JSON lines for scripts, and progress on standard error."""
 
-import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 import rich.console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+from tools.common.progress import show_progress
 
 MAX_ROWS = 100
 """Rows that a table shows at most; ``--json`` prints all."""
-
-Update = Callable[..., None]
-"""Updates a progress bar: :meth:`rich.progress.Progress.update` for its task."""
 
 
 class Console:
@@ -33,22 +29,8 @@ class Console:
         if not self._out.is_terminal:
             # Programs such as grep expect each row on one line.
             self._out.width = 32_768
-        self._err = rich.console.Console(stderr=True)
 
-    @contextlib.contextmanager
-    def progress(self, description: str, total: int | None = None) -> Iterator[Update]:
-        """Show a progress bar while the block runs; yields the function that updates it."""
-        columns = (
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-        )
-        # The bar must not capture JSON lines that go to a file or a pipe.
-        options: dict[str, Any] = {"disable": not self._err.is_terminal, "redirect_stdout": self._out.is_terminal}
-        with Progress(*columns, console=self._err, transient=True, **options) as progress:
-            yield partial(progress.update, progress.add_task(description, total=total))
+    progress = staticmethod(show_progress)
 
     def json(self, value: dict[str, Any]) -> None:
         """Print a JSON line; without ``--json``, nothing."""
