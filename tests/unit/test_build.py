@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import stat
+import struct
 import subprocess
 import sys
 import zipfile
@@ -22,7 +23,7 @@ from tools.common.paths import FUNCTION, ROOT
 
 HERE = Target.of_this_machine()
 NOT_HERE = Target("3.12" if HERE.python != "3.12" else "3.13", HERE.architecture)
-ELF = {"x86_64": b"\x7fELF".ljust(18) + b"\x3e\0", "arm64": b"\x7fELF".ljust(18) + b"\xb7\0"}
+E_MACHINE = {"x86_64": 0x3E, "arm64": 0xB7}
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,23 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
 def entries(package: Package) -> dict[str, bytes]:
     with zipfile.ZipFile(package.path) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
+
+
+def elf(architecture: str, *needed: str) -> bytes:
+    """Return a shared library that needs others: a header, two segments, the dynamic section and its strings."""
+    strings = b"\0" + b"".join(name.encode() + b"\0" for name in needed)
+    at = 64 + 2 * 56
+    size = 16 * (len(needed) + 2)
+    offsets = [strings.index(b"\0" + name.encode() + b"\0") + 1 for name in needed]
+    dynamic = b"".join(struct.pack("<QQ", 1, offset) for offset in offsets)
+    dynamic += struct.pack("<QQQQ", 5, 0x1000 + at + size, 0, 0)
+    header = struct.pack(
+        "<16sHHIQQQIHHHHHH", b"\x7fELF\2\1\1", 3, E_MACHINE[architecture], 1, 0, 64, 0, 0, 64, 56, 2, 0, 0, 0
+    )
+    length = at + size + len(strings)
+    load = struct.pack("<IIQQQQQQ", 1, 4, 0, 0x1000, 0x1000, length, length, 4096)
+    pointer = struct.pack("<IIQQQQQQ", 2, 4, at, 0x1000 + at, 0x1000 + at, size, size, 8)
+    return header + load + pointer + dynamic + strings
 
 
 def function_with(folder: Path, files: dict[str, bytes], tags: tuple[str, ...] = ("py3-none-any",)) -> Path:
@@ -50,7 +68,7 @@ def function_with(folder: Path, files: dict[str, bytes], tags: tuple[str, ...] =
         for name, text in metadata.items():
             archive.writestr(f"odd-1.0.dist-info/{name}", text)
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    (folder / "requirements.txt").write_text(f"odd @ {wheel.as_uri()} --hash=sha256:{digest}\n")
+    (folder / "requirements.txt").write_text(f"--find-links {folder}\nodd==1.0 --hash=sha256:{digest}\n")
     return folder
 
 
@@ -205,18 +223,26 @@ def test_an_unsupported_target_is_refused(tmp_path: Path, target: Target, for_aw
 @pytest.mark.parametrize(
     ("name", "body", "tag", "message"),
     [
-        ("a.so", ELF["x86_64"], "py3-none-any", "^a.so is not for arm64"),
-        ("a.so.6.0", ELF["arm64"].replace(b"ELF", b"ELV"), "py3-none-any", "^a.so.6.0 is not for arm64"),
+        ("a.so", elf("x86_64"), "py3-none-any", "^a.so is not for arm64"),
+        ("a.so.6.0", elf("arm64").replace(b"ELF", b"ELV"), "py3-none-any", "^a.so.6.0 is not for arm64"),
         (
             "a.cpython-312-aarch64-linux-gnu.so",
-            ELF["arm64"],
+            elf("arm64"),
             "py3-none-any",
             "^a.cpython-312-.* is not for Python 3.13",
         ),
-        ("a.so", ELF["arm64"], "cp313-cp313-manylinux_2_28_x86_64", "^The wheel of odd-1.0 is for .*_x86_64, not for"),
+        (
+            "a.cpython-313t-aarch64-linux-gnu.so",
+            elf("arm64"),
+            "py3-none-any",
+            "^a.cpython-313t-.* is not for Python 3.13",
+        ),
+        ("a.so", elf("arm64", "libc.so.6", "libX11.so.6"), "py3-none-any", "^a.so needs libX11.so.6, which neither"),
+        ("a.so", elf("arm64", "libodd-1.so"), "py3-none-any", "^a.so needs libodd-1.so, which neither"),
+        ("a.so", elf("arm64"), "cp313-cp313-manylinux_2_28_x86_64", "^The wheel of odd-1.0 is for .*_x86_64, not for"),
         (
             "a.so",
-            ELF["arm64"],
+            elf("arm64"),
             "cp313-cp313-manylinux_2_39_aarch64",
             "^The wheel of odd-1.0 is for .*_2_39_.*, not for",
         ),
@@ -232,20 +258,19 @@ def test_a_wheel_for_the_wrong_platform_is_refused(
 
 
 def test_a_wheel_for_the_target_is_accepted(tmp_path: Path) -> None:
-    files = {"a.cpython-313-aarch64-linux-gnu.so": ELF["arm64"], "b.abi3.so": ELF["arm64"]}
+    files = {"a.cpython-313-aarch64-linux-gnu.so": elf("arm64"), "b.abi3.so": elf("arm64")}
     tags = ("cp313-cp313-manylinux_2_27_aarch64", "cp313-cp313-manylinux_2_28_aarch64")
     source = function_with(tmp_path / "source", files, tags)
     assert build(Target("3.13", "arm64"), tmp_path / "dist", source=source).packages == {"odd": "1.0"}
 
 
 def test_unused_libraries_are_left_out(tmp_path: Path) -> None:
-    elf = ELF[HERE.architecture]
     files = {
-        "module.so": elf + b"\0libdirect-1.so\0",
-        "odd.libs/libdirect-1.so": elf + b"\0libindirect-1.so\0libdirect-1.so\0",
-        "odd.libs/libindirect-1.so": elf,
-        "odd.libs/libalone-1.so": elf + b"\0libalone-1.so\0libofalone-1.so\0libdirect-1.so\0",
-        "odd.libs/libofalone-1.so": elf,
+        "module.so": elf(HERE.architecture, "libdirect-1.so"),
+        "odd.libs/libdirect-1.so": elf(HERE.architecture, "libindirect-1.so", "libc.so.6"),
+        "odd.libs/libindirect-1.so": elf(HERE.architecture),
+        "odd.libs/libalone-1.so": elf(HERE.architecture, "libofalone-1.so", "libdirect-1.so"),
+        "odd.libs/libofalone-1.so": elf(HERE.architecture),
     }
     wheels.install(HERE, function_with(tmp_path / "source", files) / "requirements.txt", tmp_path / "tree")
     assert {path.name for path in (tmp_path / "tree").rglob("*.so")} == {
@@ -253,6 +278,13 @@ def test_unused_libraries_are_left_out(tmp_path: Path) -> None:
         "libdirect-1.so",
         "libindirect-1.so",
     }
+
+
+def test_a_locked_package_that_pip_skips_is_missed(tmp_path: Path) -> None:
+    requirements = function_with(tmp_path / "source", {"odd.py": b""}) / "requirements.txt"
+    requirements.write_text(requirements.read_text().replace("odd==1.0", "odd==1.0 ; sys_platform == 'win32'"))
+    with pytest.raises(ToolError, match=r"^odd 1\.0 of .*requirements\.txt is not in the package: remove its marker$"):
+        wheels.install(HERE, requirements, tmp_path / "tree")
 
 
 def kept(package: Package, directory: Path) -> Callable[[], bool]:
@@ -325,7 +357,7 @@ def test_a_wheel_with_another_hash_is_refused(tmp_path: Path, lock: str, message
     source = function_with(tmp_path / "source", {"odd.py": b""})
     requirements = source / "requirements.txt"
     requirements.write_text(re.sub("--hash=.*", lock, requirements.read_text()))
-    with pytest.raises(ToolError, match=rf"^No wheels for Python 3\.13 on arm64; .* {message}.*$"):
+    with pytest.raises(ToolError, match=rf"^Cannot fetch the packages of {requirements}: {message}.*$"):
         build(Target(), tmp_path / "dist", source=source)
 
 
@@ -339,7 +371,7 @@ def test_no_network_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     }.items():
         monkeypatch.setenv(name, value)
     message = (
-        r"^No wheels for Python 3\.13 on arm64; check the network\. pip says: No matching distribution .*pillow.*$"
+        r"^Cannot fetch the packages of function/requirements\.txt: No matching .*pillow.*: check the network, or set"
     )
     with pytest.raises(ToolError, match=message):
         build(Target(), tmp_path)

@@ -159,3 +159,9 @@ def test_a_missing_package_is_named_with_the_file_to_install(task: str, options:
     line = f"Error: this task needs the package one: run `pip install {options}`"
     with pytest.raises(Exit, match=f"^{re.escape(line)}$"), readable_errors(task):
         require("pytest", "one")
+
+
+def test_without_pip_the_package_is_to_be_installed_with_uv(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pip", None)
+    with pytest.raises(Exit, match=r"run `uv pip install -r tools/requirements/local\.txt`$"), readable_errors("up"):
+        require("one")

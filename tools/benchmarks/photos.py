@@ -1,8 +1,6 @@
 """Photographs of any size: real ones, enlarged octave by octave, with texture and a camera's noise added."""
 
 import math
-import subprocess
-import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -12,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from tools.common import pip
 from tools.common.errors import ToolError
 
 PACKAGE = "scikit-image==0.26.0"
@@ -69,10 +68,10 @@ def _download(cache: Path) -> None:
     """Download the wheel and extract the photographs."""
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        options = ("--quiet", "--no-deps", "--only-binary", ":all:", "--dest", folder)
-        command = [sys.executable, "-m", "pip", "download", *options, PACKAGE]
-        if subprocess.run(command, capture_output=True, check=False).returncode:
-            raise ToolError(f"Cannot download {PACKAGE}, which contains the photographs: check the network")
+        try:
+            pip.run("download", *pip.OPTIONS, "--only-binary", ":all:", "--dest", folder, PACKAGE)
+        except ToolError as error:
+            raise ToolError(f"Cannot download {PACKAGE}, which contains the photographs: {error}") from None
         (wheel,) = Path(folder).glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
             for subject in SUBJECTS:

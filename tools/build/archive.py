@@ -29,7 +29,7 @@ def pack(tree: Path, archive: Path) -> None:
 
 
 def unpack(archive: Path, directory: Path) -> None:
-    """Undo :func:`pack`."""
+    """Extract a zip or a wheel."""
     with zipfile.ZipFile(archive) as packed:
         packed.extractall(directory)
 

@@ -1,20 +1,21 @@
 """Installs the zip's packages: rejects wheels for another platform, and leaves out unused files."""
 
+import hashlib
 import importlib.metadata
-import json
 import re
-import subprocess
-import sys
-import urllib.parse
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from tools.build.archive import files
+from tools.build.archive import files, unpack
+from tools.build.elf import find_needed_libraries
 from tools.build.target import Target
+from tools.common import pip
 from tools.common.errors import ToolError
 
-LEFT_BY_PIP = re.compile(r"bin/|[^/]+\.dist-info/(RECORD|INSTALLER|REQUESTED|direct_url\.json)$")
-"""Files that differ by machine or that only pip reads; licences stay."""
+RECORD = re.compile(r"[^/]+\.dist-info/RECORD")
+"""A wheel's list of its files, which only pip reads; licences stay."""
 
 UNUSED = re.compile(
     r"PIL/_imagingft\."  # draws text, with FreeType, HarfBuzz, Brotli and libpng: a fifth of the zip
@@ -33,6 +34,12 @@ HEADERS = {
 """Magic number of machine code, and offset and value of its processor: ELF's ``e_machine`` in the System V ABI, and
 Mach-O's ``cputype`` in ``mach-o/loader.h``."""
 
+AMAZON_LINUX = {
+    *("ld-linux-aarch64.so.1", "ld-linux-x86-64.so.2", "libc.so.6", "libdl.so.2", "libm.so.6", "libmvec.so.1"),
+    *("libpthread.so.0", "librt.so.1", "libgcc_s.so.1", "libstdc++.so.6", "libz.so.1"),
+}
+"""The libraries of glibc, GCC and zlib, which Lambda's runtimes have. manylinux also allows libraries of a desktop."""
+
 
 @dataclass(frozen=True)
 class Wheel:
@@ -49,60 +56,73 @@ class Wheel:
 
 
 def resolve(target: Target, requirements: Path) -> dict[str, Wheel]:
-    """Return the wheels that :func:`install` uses, by package; installs nothing.
+    """Return the wheels that :func:`install` uses, by package.
 
     Raises:
         ToolError: pip can't find one.
 
     """
-    options = ("--dry-run", "--report", "-", "--target", "nowhere")
-    wheels = {}
-    for found in json.loads(_pip(target, requirements, *options))["install"]:
-        download = found["download_info"]
-        name = PurePosixPath(urllib.parse.unquote(urllib.parse.urlsplit(download["url"]).path)).name
-        wheels[found["metadata"]["name"]] = Wheel(name, download["archive_info"]["hashes"]["sha256"])
-    return wheels
+    with tempfile.TemporaryDirectory() as folder:
+        return {
+            name: Wheel(wheel.name, hashlib.sha256(wheel.read_bytes()).hexdigest())
+            for wheel in _download(target, requirements, Path(folder))
+            for name in _versions(wheel)
+        }
 
 
 def install(target: Target, requirements: Path, tree: Path) -> dict[str, str]:
-    """Install the lock file's wheels for the target into ``tree``.
+    """Unpack the lock file's wheels for the target into ``tree``.
 
     Returns:
         Version by package.
 
     Raises:
-        ToolError: pip can't install one, or one is for another target.
+        ToolError: pip can't find a wheel, or the tree can't run on the target.
 
     """
-    _pip(target, requirements, "--no-compile", "--target", str(tree))
+    with tempfile.TemporaryDirectory() as folder:
+        for wheel in _download(target, requirements, Path(folder)):
+            unpack(wheel, tree)
     for path in files(tree):
         name = path.relative_to(tree).as_posix()
-        if LEFT_BY_PIP.match(name) or UNUSED.match(name):
+        if RECORD.fullmatch(name) or UNUSED.match(name):
             path.unlink()
+    packages = _versions(tree)
+    _check_versions(packages, requirements)
     _check_tags(target, requirements, tree)
     _check_machine_code(target, tree)
     _remove_unneeded_libraries(tree)
-    packages = importlib.metadata.distributions(path=[str(tree)])
+    if target.system == "linux":
+        _check_libraries(tree)
+    return packages
+
+
+def _download(target: Target, requirements: Path, folder: Path) -> list[Path]:
+    """Download the lock file's wheels for the target."""
+    return pip.fetch(
+        *("download", requirements, folder),
+        *("--implementation", "cp", "--python-version", target.python, "--abi", f"cp{target.version_tag}"),
+        *("--platform", target.platform),
+    )
+
+
+def _versions(path: Path) -> dict[str, str]:
+    """Return version by package, in a folder or in a wheel."""
+    packages = importlib.metadata.distributions(path=[str(path)])
     return dict(sorted((package.name, package.version) for package in packages))
 
 
-def _pip(target: Target, requirements: Path, *options: str) -> str:
-    """Run pip for the lock file and the target; returns its output."""
-    command = [
-        *(sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"),
-        *("--requirement", str(requirements), "--require-hashes", "--no-deps", "--only-binary", ":all:"),
-        *("--implementation", "cp", "--python-version", target.python, "--abi", f"cp{target.version_tag}"),
-        *("--platform", target.platform, *options),
-    ]
-    pip = subprocess.run(command, capture_output=True, text=True, check=False)
-    if pip.returncode:
-        # pip's warnings about indexes and retries come first; its last error is the reason.
-        lines = [line for line in pip.stderr.splitlines() if line.startswith("ERROR: ")] or pip.stderr.splitlines()
-        last = lines[-1].removeprefix("ERROR: ") if lines else f"exit code {pip.returncode}"
-        raise ToolError(
-            f"No wheels for Python {target.python} on {target.architecture}; check the network. pip says: {last}"
-        )
-    return pip.stdout
+def _check_versions(packages: Mapping[str, str], requirements: Path) -> None:
+    """Require each locked package: pip skips a package whose marker this machine does not match."""
+    present = {f"{_normalize(name)}=={version}" for name, version in packages.items()}
+    for name, version in re.findall(r"^([\w.-]+)==([^\s;]+)", requirements.read_text(), re.MULTILINE):
+        if f"{_normalize(name)}=={version}" not in present:
+            raise ToolError(f"{name} {version} of {requirements} is not in the package: remove its marker")
+
+
+def _normalize(name: str) -> str:
+    """Return a package's name as pip compares names."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _check_tags(target: Target, requirements: Path, tree: Path) -> None:
@@ -126,7 +146,8 @@ def _check_machine_code(target: Target, tree: Path) -> None:
             header = file.read(20)
         if not (header.startswith(magic) and header.startswith(machine, offset)):
             raise ToolError(f"{path.name} is not for {target.architecture}: its wheel is for another platform")
-        version = re.search(r"\.cpython-(\d+)-", path.name)
+        # A free-threaded Python has the tag 313t.
+        version = re.search(r"\.cpython-(\w+)-", path.name)
         if version and version[1] != target.version_tag:
             raise ToolError(f"{path.name} is not for Python {target.python}: its wheel is for another version")
 
@@ -143,6 +164,17 @@ def _remove_unneeded_libraries(tree: Path) -> None:
         needed.extend(unneeded.pop(name) for name in list(unneeded) if name in body)
     for path in unneeded.values():
         path.unlink()
+
+
+def _check_libraries(tree: Path) -> None:
+    """Require each library that machine code loads, because the zip of another platform can't be run here."""
+    binaries = _binaries(tree)
+    present = AMAZON_LINUX | {path.name for path in binaries}
+    for path in binaries:
+        if missing := sorted(set(find_needed_libraries(path.read_bytes())) - present):
+            raise ToolError(
+                f"{path.name} needs {missing[0]}, which neither the zip nor Lambda has: lock another version"
+            )
 
 
 def _binaries(tree: Path) -> list[Path]:

@@ -85,7 +85,9 @@ def readable_errors(task: str) -> Iterator[None]:
         raise Exit(f"Error: {error}", code=2) from error
     except ModuleNotFoundError as error:
         files = " ".join(f"-r tools/requirements/{name}.txt" for name in REQUIREMENTS_OF.get(task, ["dev"]))
-        raise Exit(f"Error: this task needs the package {error.name}: run `pip install {files}`", code=2) from error
+        # `uv venv` makes an environment without pip.
+        pip = "pip" if importlib.util.find_spec("pip") else "uv pip"
+        raise Exit(f"Error: this task needs the package {error.name}: run `{pip} install {files}`", code=2) from error
     except KeyboardInterrupt:
         raise Exit("Interrupted", code=130) from None
     except BrokenPipeError:

@@ -5,14 +5,15 @@ import fcntl
 import hashlib
 import platform
 import shutil
-import subprocess
 import sys
+import tempfile
 import venv
 from collections.abc import Iterator
 from pathlib import Path
 
+from tools.common import pip
 from tools.common.errors import ToolError
-from tools.common.paths import LOCAL, ROOT
+from tools.common.paths import LOCAL
 
 
 def virtual_environment(name: str, requirements: Path, *options: str) -> Path:
@@ -38,7 +39,9 @@ def virtual_environment(name: str, requirements: Path, *options: str) -> Path:
             shutil.rmtree(unfinished, ignore_errors=True)
             venv.create(unfinished, symlinks=True)
             packages = unfinished / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
-            fetch(requirements, "install", *options, "--target", str(packages), lock=lock)
+            with tempfile.TemporaryDirectory() as wheels:
+                fetched = pip.fetch("wheel", requirements, Path(wheels), *options, pass_fds=[lock])
+                pip.install(fetched, packages, pass_fds=[lock])
             unfinished.rename(folder)
     return folder / "bin" / "python"
 
@@ -46,6 +49,8 @@ def virtual_environment(name: str, requirements: Path, *options: str) -> Path:
 @contextlib.contextmanager
 def only_one() -> Iterator[int]:
     """Let one process fetch at a time; yield the descriptor that holds the lock.
+
+    pip holds it, too: if this process is killed, the next waits for pip.
 
     Raises:
         ToolError: ``.local/`` can't be written.
@@ -64,32 +69,3 @@ def only_one() -> Iterator[int]:
 def version(requirements: Path) -> str:
     """Return a short hash of a lock file's content."""
     return hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
-
-
-def fetch(requirements: Path, command: str, *arguments: str, lock: int) -> None:
-    """Let pip ``install`` or ``download`` the wheels of a lock file, which must have the hashes in it.
-
-    Args:
-        requirements: The lock file.
-        command: pip's command.
-        arguments: Further arguments, such as the destination.
-        lock: The descriptor from ``only_one``. pip holds it too: if this process is killed, the next waits for pip.
-
-    Raises:
-        ToolError: pip failed; with pip's reason.
-
-    """
-    options = ("--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes", "--only-binary", ":all:")
-    pip = subprocess.run(
-        [sys.executable, "-m", "pip", command, *options, *arguments, "--requirement", str(requirements)],
-        capture_output=True,
-        text=True,
-        check=False,
-        pass_fds=(lock,),
-    )
-    if pip.returncode:
-        errors = [line for line in pip.stderr.splitlines() if line.startswith("ERROR: ")] or ["pip gave no reason"]
-        if "connection broken by" in pip.stderr:
-            errors.append("pip can't reach its package index: check the network, or set PIP_INDEX_URL to a mirror")
-        name = requirements.relative_to(ROOT) if requirements.is_relative_to(ROOT) else requirements
-        raise ToolError(f"Cannot fetch the packages of {name}: {errors[-1].removeprefix('ERROR: ')}")
