@@ -21,7 +21,6 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "function"))
 
 from tools.common.cli import save, say  # noqa: E402
-from tools.common.errors import ToolError  # noqa: E402
 from tools.common.paths import DIST, LOCAL, TERRAFORM  # noqa: E402
 from tools.common.program import TaskProgram, one_of, task, whole_number  # noqa: E402
 from tools.operations import CONCURRENCY, GRACE_SECONDS, MAX_OBJECTS, REASONS  # noqa: E402
@@ -270,15 +269,17 @@ def logs(_: Context) -> None:
 def failures(
     _: Context, undelivered: bool = False, function: str = "", local: bool = False, json: bool = False
 ) -> bool:
-    """Show the failure queue's records, and leave them there."""
+    """Show the failure queue's records, and leave them there.
+
+    Exits with 0, also if there are records.
+    """
     from tools.operations.deployment import Target
-    from tools.operations.failure_queue import Selection
-    from tools.operations.redrive import show_failures
+    from tools.operations.failures import show_failures
     from tools.operations.session import open_session
 
     target = Target(function, local=local, undelivered=undelivered)
     with open_session("read the failure queue", target, as_json=json) as session:
-        show_failures(session, Selection())
+        show_failures(session)
     return True
 
 
@@ -302,7 +303,10 @@ def redrive(
     local: bool = False,
     json: bool = False,
 ) -> bool:
-    """Send the failure queue's records to the function again, and delete each one that succeeds."""
+    """Send the failure queue's records to the function again, with --yes, and delete each one that succeeds.
+
+    With --yes, exits with 1 if a record failed again or another process holds records.
+    """
     from tools.operations import redrive as redriving
     from tools.operations.deployment import Target
     from tools.operations.failure_queue import Selection
@@ -312,8 +316,32 @@ def redrive(
     with open_session("redrive", target, as_json=json, concurrency=concurrency) as session:
         if yes:
             return redriving.redrive(session, selection)
-        redriving.show_failures(session, selection)
-        session.console.text("Nothing was sent: add --yes to send.")
+        redriving.show_redrive(session, selection)
+    return True
+
+
+@task(help={**OPERATED, "yes": "Delete; otherwise only show the messages.", "undelivered": UNDELIVERED_HELP})
+def discard(
+    _: Context,
+    undelivered: bool = False,
+    yes: bool = False,
+    function: str = "",
+    local: bool = False,
+    json: bool = False,
+) -> bool:
+    """Delete the failure queue's messages that the function can't use, with --yes.
+
+    With --yes, exits with 1 if another process holds messages.
+    """
+    from tools.operations import discard as discarding
+    from tools.operations.deployment import Target
+    from tools.operations.session import open_session
+
+    target = Target(function, local=local, undelivered=undelivered)
+    with open_session("discard", target, as_json=json) as session:
+        if yes:
+            return discarding.discard(session)
+        discarding.show_discard(session)
     return True
 
 
@@ -324,7 +352,7 @@ def redrive(
         "prefix": "Only this folder of the source bucket.",
         "deep": "Also read each output's metadata, with one request each.",
         "grace": "Seconds from an upload until its output counts as missing.",
-        "redrive": "Have the function process the uploads of missing and stale outputs.",
+        "redrive": "Have the function process the uploads of missing and stale outputs, with --yes.",
     }
 )
 def audit(
@@ -339,15 +367,17 @@ def audit(
     local: bool = False,
     json: bool = False,
 ) -> bool:
-    """Compare both buckets; exits with 1 if an output is missing or stale."""
+    """Compare both buckets, and list missing, stale, failed and orphaned outputs.
+
+    Exits with 1 if an output is missing or stale; with --redrive --yes, if an upload failed again.
+    """
     from tools.operations import audit as auditing
     from tools.operations.deployment import Target
     from tools.operations.session import open_session
 
-    if redrive and not yes:
-        raise ToolError("--redrive sends uploads to the function: add --yes, or leave --redrive out to see which")
     with open_session("audit", Target(function, local=local), as_json=json, concurrency=concurrency) as session:
-        return auditing.audit(session, folder=prefix, deep=deep, grace_seconds=grace, redrive=redrive)
+        scope = auditing.Scope(prefix, deep=deep, grace_seconds=grace)
+        return auditing.audit(session, scope, redrive=redrive, confirmed=yes)
 
 
 @task(
@@ -374,7 +404,10 @@ def backfill(
     local: bool = False,
     json: bool = False,
 ) -> bool:
-    """Resize uploads that are older than the pipeline: shows an estimate, and does it with --yes."""
+    """Resize uploads that are older than the pipeline: shows an estimate, and does it with --yes.
+
+    Exits with 1 if an upload failed, or the job of --status did.
+    """
     from tools.operations import backfill as backfilling
     from tools.operations.deployment import Target
     from tools.operations.session import open_session

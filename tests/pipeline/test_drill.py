@@ -100,7 +100,10 @@ def test_an_event_that_fails_again_stays(pipeline: Pipeline, console: Console) -
     pipeline.client("sqs").send_message(QueueUrl=pipeline.stack.failure_queue_url, MessageBody="no event stays.jpg")
     told = console("redrive", yes=True)
     assert (told.code, told.sum["sent"]) == (1, {"failed": 2})
-    assert {thing["error"].partition(":")[0] for thing in told.things} == {"1 of 1 objects failed", "not an event"}
+    assert {thing["error"].partition(":")[0] for thing in told.things} == {
+        "about the bucket another-bucket, not src-bucket-image-in",
+        "neither a record nor an event",
+    }
     assert console("failures").sum["reasons"] == {"corrupt": 1, "not_understood": 1}
     pipeline.forget_failures()
 

@@ -24,7 +24,7 @@ from tools.common.errors import ToolError
 from tools.common.paths import ROOT
 from tools.operations import audit as auditing
 from tools.operations import database
-from tools.operations.audit import Audit, Finding, Kind, KnownFailures, start_audit
+from tools.operations.audit import Audit, Finding, Kind, KnownFailures, Scope, start_audit
 from tools.operations.console import Console
 from tools.operations.deployment import Deployment
 from tools.operations.failure_queue import Record
@@ -150,7 +150,7 @@ def test_an_audit_ignores_recent_uploads(deployment: Deployment) -> None:
     hour = timedelta(hours=1)
     earliest = datetime.now(UTC) - hour
     session = Session(deployment, Console(as_json=True))
-    made = start_audit(session, folder="a/", deep=True, grace_seconds=3600)
+    made = start_audit(session, Scope("a/", deep=True, grace_seconds=3600))
     assert earliest <= made.before <= datetime.now(UTC) - hour
     assert (made.folder, made.deep, made.reserved_prefix) == ("a/", True, RESERVED)
 
@@ -166,7 +166,7 @@ def test_a_full_disk_is_one_line_that_says_what_to_do(monkeypatch: pytest.Monkey
 
 
 def record(body: Mapping[str, object]) -> Record:
-    attributes = {"SentTimestamp": "1795605599123"}
+    attributes = {"SentTimestamp": "1795605599123", "ApproximateReceiveCount": "1"}
     message = {"MessageId": "id", "ReceiptHandle": "receipt", "Attributes": attributes, "Body": json.dumps(body)}
     return Record.of(message)
 

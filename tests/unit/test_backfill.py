@@ -141,7 +141,7 @@ def test_people_see_how_to_confirm(work: Work) -> None:
     assert work.backfill(Request(), confirmed=False)
     out = work.capsys.readouterr().out
     assert "2 at a time" in out
-    assert out.endswith("Nothing was sent: add --yes to send.\n")
+    assert out.endswith("Nothing was sent. Run again with --yes to send.\n")
 
 
 def test_few_uploads_are_sent_to_the_function(work: Work) -> None:

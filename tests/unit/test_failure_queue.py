@@ -45,7 +45,7 @@ def message(body: str) -> dict[str, Any]:
         "MessageId": "id",
         "ReceiptHandle": "receipt",
         "Body": body,
-        "Attributes": {"SentTimestamp": "1795605599123"},
+        "Attributes": {"SentTimestamp": "1795605599123", "ApproximateReceiveCount": "2"},
     }
 
 
@@ -58,7 +58,8 @@ def test_a_rejection_has_its_object_and_reason() -> None:
     found = Record.of(message(SAMPLES["rejection"]))
     sent = datetime(2026, 11, 25, 11, 19, 59, 123000, UTC)
     why = "the content is not a JPEG, PNG, GIF, WebP, TIFF, BMP or AVIF image"
-    assert found == Record("id", "receipt", sent, REJECTION, "not_an_image", (CAKE,), REJECTION["etag"], why)
+    body = SAMPLES["rejection"]
+    assert found == Record("id", "receipt", sent, 2, body, REJECTION, "not_an_image", (CAKE,), REJECTION["etag"], why)
     assert found.is_rejection
 
 
@@ -118,13 +119,42 @@ def test_an_event_that_resembles_a_record_stays_an_event(change: dict[str, objec
         "[" * 100_000,
         '{"requestContext": {"condition": "x"}, "requestPayload": ' * 2000 + "{}" + "}" * 2000,
         "1" * 5000,
+        '{"Records": [{"eventSource": "aws:dynamodb"}]}',
+        '{"Records": [{"eventSource": "aws:sqs", "messageId": "1", "body": "text"}]}',
     ],
-    ids=["empty", "text", "null", "list", "list of one", "object", "half a record", "no key", "deep", "record", "long"],
+    ids=[
+        "empty",
+        "text",
+        "null",
+        "list",
+        "list of one",
+        "object",
+        "half a record",
+        "no key",
+        "deep",
+        "record",
+        "long",
+        "records of another service",
+        "a message of another service",
+    ],
 )
 def test_any_other_message_is_kept_as_text_and_never_sent(body: str) -> None:
     found = Record.of(message(body))
     assert (found.event, found.reason, found.addresses, found.etag) == (None, NOT_UNDERSTOOD, (), "")
-    assert found.message == body[:200]
+    assert (found.message, found.body) == (body[:200], body)
+    assert found.find_obstacle(BUCKET) == "neither a record nor an event"
+
+
+@pytest.mark.parametrize(
+    ("name", "bucket", "obstacle"),
+    [
+        ("rejection", BUCKET, ""),
+        ("test-event", "uploads", ""),
+        ("sqs", "uploads", f"about the bucket {BUCKET}, not uploads"),
+    ],
+)
+def test_a_record_of_another_bucket_cannot_be_used(name: str, bucket: str, obstacle: str) -> None:
+    assert Record.of(message(SAMPLES[name])).find_obstacle(bucket) == obstacle
 
 
 @pytest.mark.parametrize(

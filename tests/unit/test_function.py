@@ -17,7 +17,7 @@ from botocore.stub import Stubber
 from moto.core.botocore_stubber import MockRawResponse
 
 from tools.operations.deployment import Deployment
-from tools.operations.function import Function, Reply
+from tools.operations.function import Function, Reply, Sent
 
 ARN = "arn:aws:lambda:eu-west-2:123456789012:function:images"
 OTHERWISE = Reply(error="an event of a queue or a job, whose reply has no statuses")
@@ -120,7 +120,8 @@ def test_keys_are_read_only_when_they_can_be_sent(deployment: Deployment, monkey
 
     monkeypatch.setattr(Function, "process", process)
     told: list[None] = []
-    sent = Function(deployment, 2).process_all(keys(), lambda: told.append(None))
+    sent = Sent()
+    Function(deployment, 2).process_all(keys(), sent, lambda: told.append(None))
     assert (sent.statuses, sent.failed, len(told)) == ({"written": 19}, {"7": "no"}, 20)
 
 
@@ -133,5 +134,5 @@ def test_a_refused_invocation_ends_it(deployment: Deployment, monkeypatch: pytes
 
     monkeypatch.setattr(Function, "process", denied)
     with pytest.raises(ClientError, match="AccessDenied"):
-        Function(deployment, 2).process_all(map(str, range(1000)), lambda: None)
+        Function(deployment, 2).process_all(map(str, range(1000)), Sent(), lambda: None)
     assert len(looked) <= 3

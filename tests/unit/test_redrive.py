@@ -76,8 +76,9 @@ class Pipeline:
     def redrive(self, selection: Selection | None = None, concurrency: int = 8) -> tuple[RedriveResult, int]:
         """Run a redrive; return its result, and how often it reported progress."""
         told: list[None] = []
-        redriven = Redrive(self.deployment, selection or Selection(), concurrency).run(lambda: told.append(None))
-        return redriven, len(told)
+        work = Redrive(self.deployment, (selection or Selection()).matches, concurrency)
+        work.run(lambda: told.append(None))
+        return work.result, len(told)
 
     @property
     def total(self) -> int:
@@ -159,11 +160,21 @@ def test_a_record_that_fails_again_stays_and_is_visible_at_once(pipeline: Pipeli
     assert pipeline.left() == names(range(5))
 
 
-def test_a_message_that_is_not_an_event_is_not_sent_and_stays(pipeline: Pipeline) -> None:
-    pipeline.sqs.send_message(QueueUrl=pipeline.url, MessageBody="no JSON")
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("no JSON", "neither a record nor an event: see `invoke discard`"),
+        (
+            '{"bucket": "others", "key": "a.jpg", "etag": "", "reason": "corrupt"}',
+            "about the bucket others, not uploads: see `invoke discard`",
+        ),
+    ],
+)
+def test_a_message_that_the_function_cannot_use_is_not_sent_and_stays(pipeline: Pipeline, body: str, why: str) -> None:
+    pipeline.sqs.send_message(QueueUrl=pipeline.url, MessageBody=body)
     pipeline.record("cake.jpg")
     redriven, _ = pipeline.redrive()
-    assert [(record.message, why) for record, why in redriven.failed] == [("no JSON", "not an event")]
+    assert [(record.body, error) for record, error in redriven.failed] == [(body, why)]
     assert (pipeline.sent, redriven.skipped, pipeline.queue.depth().visible) == (["cake.jpg"], 0, 1)
 
 

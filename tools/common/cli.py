@@ -14,7 +14,7 @@ from tools.common.errors import ToolError
 
 REQUIREMENTS_OF = {
     "build": ("build",),
-    **dict.fromkeys(("audit", "backfill", "failures", "publish", "redrive"), ("operate",)),
+    **dict.fromkeys(("audit", "backfill", "discard", "failures", "publish", "redrive"), ("operate",)),
     **dict.fromkeys(("clean", "demo", "down", "logs", "send", "up"), ("local",)),
     "preview": ("preview",),
     "test": ("dev", "judges"),

@@ -118,7 +118,7 @@ class TaskProgram(Program):
     def print_task_help(self, name: str) -> None:
         arguments = self.parser.contexts[name].args.values()
         words = "".join(f" {_placeholder(argument)}" for argument in arguments if argument.positional)
-        print(f"Usage: invoke {name} [options]{words}\n\n{self.collection[name].__doc__}\n\nOptions:\n")
+        print(f"Usage: invoke {name} [options]{words}\n\n{inspect.getdoc(self.collection[name])}\n\nOptions:\n")
         self.print_columns([*((_usage(one), one.help) for one in arguments), (", ".join(HELP), "Show this help.")])
         print(EXIT_CODES)
 

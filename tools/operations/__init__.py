@@ -1,4 +1,4 @@
-"""The operator's commands for a deployed pipeline: `invoke failures`, `redrive`, `audit` and `backfill`.
+"""The operator's commands for a deployed pipeline: `invoke failures`, `redrive`, `discard`, `audit`, `backfill`.
 
 Every function that takes a client, a deployment or a session also raises ``botocore.exceptions.BotoCoreError`` and
 ``ClientError``; :func:`tools.operations.session.open_session` turns them into one-line errors.

@@ -16,9 +16,10 @@ from aws.destination import MARKER
 from aws.settings import Settings
 from renditions import Rendition
 from tools.common.errors import ToolError
+from tools.operations import GRACE_SECONDS
 from tools.operations.console import MAX_ROWS, format_counts
 from tools.operations.database import Expected, sorted_outputs, upload_set
-from tools.operations.failure_queue import FailureQueue, Record
+from tools.operations.failure_queue import Record
 from tools.operations.listing import Listed, outputs, uploads
 from tools.operations.session import Session
 
@@ -102,6 +103,22 @@ class KnownFailures:
                 elif address.bucket == bucket:
                     given_up[address.key] = reason
         return cls(rejected, given_up)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which uploads an audit compares, and how.
+
+    Attributes:
+        folder: Prefix of the uploads' keys; empty, or ends in a slash.
+        deep: Whether to read each output's metadata, with one request each.
+        grace_seconds: Age from which an upload should have its output.
+
+    """
+
+    folder: str = ""
+    deep: bool = False
+    grace_seconds: float = GRACE_SECONDS
 
 
 @dataclass(frozen=True)
@@ -233,15 +250,14 @@ class Audit:
         return metadata
 
 
-def audit(session: Session, *, folder: str, deep: bool, grace_seconds: float, redrive: bool) -> bool:
+def audit(session: Session, scope: Scope, *, redrive: bool, confirmed: bool = False) -> bool:
     """Compare both buckets, and print what is wrong.
 
     Args:
         session: The command's run.
-        folder: Prefix of the uploads to compare.
-        deep: Whether to read each output's metadata.
-        grace_seconds: Age from which an upload should have its output.
+        scope: What to compare.
         redrive: Whether to have the function process the missing and stale outputs' uploads.
+        confirmed: Whether to do that; otherwise, only print how many.
 
     Returns:
         Whether no output is missing or stale; after a redrive, whether every invocation succeeded.
@@ -250,7 +266,7 @@ def audit(session: Session, *, folder: str, deep: bool, grace_seconds: float, re
         ToolError: The folder does not end in a slash.
 
     """
-    comparison = start_audit(session, folder=folder, deep=deep, grace_seconds=grace_seconds)
+    comparison = start_audit(session, scope)
     with upload_set() as to_send:
         shown: list[Finding] = []
         for finding in find_with_progress(session, comparison):
@@ -265,25 +281,32 @@ def audit(session: Session, *, folder: str, deep: bool, grace_seconds: float, re
         counts = {kind.value: comparison.tally[kind] for kind in Kind}
         session.console.text(f"Outputs: {format_counts(counts)}")
         session.console.json({"outputs": counts})
-        return session.send(to_send) if redrive and to_send.count else comparison.agrees
+        if not redrive:
+            return comparison.agrees
+        if confirmed:
+            return session.send(to_send)
+        session.console.text(f"Uploads to send: {to_send.count:,}.")
+        if to_send.count:
+            session.console.text("Nothing was sent. Run again with --yes to send.")
+        session.console.json({"would_send": to_send.count})
+        return comparison.agrees
 
 
-def start_audit(session: Session, *, folder: str, deep: bool, grace_seconds: float) -> Audit:
+def start_audit(session: Session, scope: Scope) -> Audit:
     """Read the failure queue, and prepare the comparison.
 
     Raises:
         ToolError: The folder does not end in a slash.
 
     """
-    if folder and not folder.endswith("/"):
-        raise ToolError(f"The prefix {folder!r} is not a folder: end it in a slash")
+    if scope.folder and not scope.folder.endswith("/"):
+        raise ToolError(f"The prefix {scope.folder!r} is not a folder: end it in a slash")
     deployment = session.deployment
-    with session.console.progress("Reading the failure queue"):
-        records = FailureQueue(deployment).sample(MAX_RECORDS)
+    records = session.read_failures(MAX_RECORDS).records
     s3 = deployment.client("s3", Config(max_pool_connections=HEADS_IN_FLIGHT))
-    before = datetime.now(UTC) - timedelta(seconds=grace_seconds)
+    before = datetime.now(UTC) - timedelta(seconds=scope.grace_seconds)
     known = KnownFailures.of(records, deployment.settings.source_bucket)
-    return Audit(deployment.settings, s3, deployment.reserved_prefix, before, folder, deep, known)
+    return Audit(deployment.settings, s3, deployment.reserved_prefix, before, scope.folder, scope.deep, known)
 
 
 def find_with_progress(session: Session, comparison: Audit) -> Iterator[Finding]:
@@ -322,7 +345,12 @@ def _merge(expected: Iterator[Expected], existing: Iterator[Listed]) -> Iterator
 
 
 def _to_json(finding: Finding) -> dict[str, object]:
-    described: dict[str, object] = {"kind": finding.kind, "output": finding.output, "why": finding.why}
-    if finding.source:
-        described |= {"key": finding.source.key, "etag": finding.source.etag, "bytes": finding.source.size}
-    return described
+    source = finding.source
+    return {
+        "kind": finding.kind,
+        "output": finding.output,
+        "why": finding.why,
+        "key": source and source.key,
+        "etag": source and source.etag,
+        "bytes": source and source.size,
+    }

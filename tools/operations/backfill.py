@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from tools.common.errors import ToolError
 from tools.common.pricing import PRICES_AS_KNOWN_ON, REGION
 from tools.operations import MAX_OBJECTS, batch_job
-from tools.operations.audit import TO_SEND, find_with_progress, start_audit
+from tools.operations.audit import TO_SEND, Scope, find_with_progress, start_audit
 from tools.operations.batch_job import CsvManifest, GeneratedManifest, Job
 from tools.operations.database import UploadSet, upload_set
 from tools.operations.deployment import Deployment
@@ -108,7 +108,7 @@ def follow(session: Session, job_id: str) -> bool:
 
 def _find_uploads(session: Session, request: Request) -> Iterator[Listed]:
     if request.missing:
-        audit = start_audit(session, folder=request.prefix, deep=False, grace_seconds=0)
+        audit = start_audit(session, Scope(request.prefix, grace_seconds=0))
         found = find_with_progress(session, audit)
         yield from (finding.source for finding in found if finding.kind in TO_SEND and finding.source)
         return
@@ -147,7 +147,7 @@ def _show(session: Session, estimate: Estimate, *, confirmed: bool) -> None:
     )
     console.text(f"Assumes that every object is a JPEG; prices of {REGION} on {PRICES_AS_KNOWN_ON}.")
     if not confirmed and estimate.objects:
-        console.text("Nothing was sent: add --yes to send.")
+        console.text("Nothing was sent. Run again with --yes to send.")
     console.json(
         {
             "objects": estimate.objects,

@@ -1,7 +1,9 @@
 """A command's output: tables for people or JSON lines for scripts, and progress on standard error."""
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -35,8 +37,8 @@ class Console:
     def json(self, value: dict[str, Any]) -> None:
         """Print a JSON line; without ``--json``, nothing."""
         if self.as_json:
-            # json.dumps escapes all but ASCII: some readers end a line at U+2028.
-            print(json.dumps(value))
+            # json.dumps escapes all but ASCII: some readers end a line at U+2028. One write keeps threads' lines whole.
+            print(f"{json.dumps(value)}\n", end="")
 
     def text(self, line: str) -> None:
         """Print a line for people; with ``--json``, nothing."""
@@ -54,12 +56,25 @@ class Console:
         """
         if self.as_json or not rows:
             return
-        table = Table(*headings, box=None, pad_edge=False, header_style="bold")
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for heading in headings:
+            # A shortened key could not be copied.
+            table.add_column(heading, overflow="fold")
         for row in rows[:MAX_ROWS]:
             table.add_row(*map(_escape, row))
         self._out.print(table)
         if (more := max(total, len(rows)) - MAX_ROWS) > 0:
             self.text(f"... and {more:,} more: --json prints all")
+
+
+@contextlib.contextmanager
+def announcing_wait() -> Iterator[None]:
+    """After Ctrl-C in the block, say that the command waits for its invocations before it ends."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("Interrupted: waiting for the invocations in flight", file=sys.stderr)
+        raise
 
 
 def format_counts(counts: Mapping[str, int]) -> str:

@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,6 +18,9 @@ from tools.operations.deployment import Deployment
 BATCH = 10
 """SQS's limit on the messages of one request."""
 
+SAMPLE = 10_000
+"""Records that a command reads to show them."""
+
 SAMPLE_SECONDS = 120
 """Visibility timeout of sampled messages, for a process that dies before it releases them."""
 
@@ -29,7 +33,9 @@ class Record:
         message_id: The same each time that the message is received.
         receipt: Handle that hides, shows and deletes the message; another one each time.
         sent: When SQS accepted it.
-        event: Its body, which the function accepts as an event; None if it is not one.
+        received: How often it has been received, approximately.
+        body: Its text.
+        event: The body, parsed, if the function accepts it as an event; otherwise None.
         reason: A rejection's reason; Lambda's condition for an event that it gave up, such as ``RetriesExhausted``;
             or :data:`UNDELIVERED` or :data:`NOT_UNDERSTOOD`.
         addresses: The objects that it is about.
@@ -41,6 +47,8 @@ class Record:
     message_id: str
     receipt: str
     sent: datetime
+    received: int
+    body: str
     event: Mapping[str, object] | None
     reason: str
     addresses: tuple[ObjectAddress, ...]
@@ -50,12 +58,17 @@ class Record:
     @classmethod
     def of(cls, message: Mapping[str, Any]) -> "Record":
         """Parse a message of SQS's ``receive_message``."""
-        sent = datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
-        identity = message["MessageId"], message["ReceiptHandle"], sent
+        attributes = message["Attributes"]
+        sent = datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC)
+        received = int(attributes["ApproximateReceiveCount"])
+        identity = message["MessageId"], message["ReceiptHandle"], sent, received, message["Body"]
         try:
             body = json.loads(message["Body"])
-            addresses = tuple(events.parse(body).events)
+            parsed = events.parse(body)
         except (ValueError, RecursionError, EventError):
+            return cls(*identity, None, NOT_UNDERSTOOD, (), "", message["Body"][:200])
+        addresses = tuple(parsed.events)
+        if parsed.errors and not addresses:
             return cls(*identity, None, NOT_UNDERSTOOD, (), "", message["Body"][:200])
         match body:
             case {"reason": str(reason), "etag": str(etag)}:
@@ -70,6 +83,15 @@ class Record:
     def is_rejection(self) -> bool:
         """Whether the function rejected the object, rather than Lambda giving up the event."""
         return bool(self.etag)
+
+    def find_obstacle(self, bucket: str) -> str:
+        """Return why the function of a source bucket can't process the record; empty if it may."""
+        if self.event is None:
+            return "neither a record nor an event"
+        others = {address.bucket for address in self.addresses}
+        if others and bucket not in others:
+            return f"about the bucket {', '.join(sorted(others))}, not {bucket}"
+        return ""
 
 
 @dataclass(frozen=True)
@@ -112,6 +134,41 @@ class Depth:
 
 
 @dataclass(frozen=True)
+class Sample:
+    """Records that were read and left in the queue.
+
+    Attributes:
+        records: The records, the oldest first.
+        depth: How many messages there were before.
+
+    """
+
+    records: list[Record]
+    depth: Depth
+
+    def counts(self, chosen: Iterable[Record]) -> dict[str, object]:
+        """Return the totals of a JSON line: the reasons of the chosen records, and how many were read."""
+        reasons = Counter(record.reason for record in chosen)
+        return {"reasons": reasons, "sample": len(self.records), "approximate_total": self.depth.total}
+
+    def notes(self) -> list[str]:
+        """Say how many messages the sample lacks, and why."""
+        notes: list[str] = []
+        if len(self.records) < self.depth.visible:
+            notes.append(
+                f"SQS can't list all messages. These are {len(self.records):,} of about {self.depth.visible:,}."
+            )
+        if self.depth.in_flight:
+            notes.append(describe_held(self.depth.in_flight))
+        return notes
+
+
+def describe_held(count: int) -> str:
+    """Say that another process holds records, and what to do."""
+    return f"Another process holds about {count:,} more, or held them when it was killed. Run again in 15 minutes."
+
+
+@dataclass(frozen=True)
 class FailureQueue:
     """A pipeline's failure queue."""
 
@@ -125,10 +182,15 @@ class FailureQueue:
         date = response["ResponseMetadata"]["HTTPHeaders"]["date"]
         return Depth(visible, in_flight, datetime.strptime(date, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC))
 
-    def sample(self, limit: int) -> list[Record]:
+    def sample(self, limit: int, advance: Callable[[int], None] = lambda _: None) -> list[Record]:
         """Read about ``limit`` records and leave them in the queue.
 
         It may miss some: each request to SQS asks only some of its servers.
+
+        Args:
+            limit: May be exceeded by the last request's records.
+            advance: Called with the number of new records after each request.
+
         """
         seen: dict[str, Record] = {}
         deadline = time.monotonic() + SAMPLE_SECONDS / 2
@@ -137,7 +199,9 @@ class FailureQueue:
                 records = self.receive(SAMPLE_SECONDS)
                 if not records:
                     break
+                before = len(seen)
                 seen |= {record.message_id: record for record in records}
+                advance(len(seen) - before)
         finally:
             self.hide(seen.values(), 0)
         return sorted(seen.values(), key=lambda record: record.sent)
@@ -149,7 +213,7 @@ class FailureQueue:
             MaxNumberOfMessages=min(limit, BATCH),
             VisibilityTimeout=seconds,
             WaitTimeSeconds=wait,
-            AttributeNames=["SentTimestamp"],
+            AttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
         )
         return [Record.of(message) for message in response.get("Messages", [])]
 

@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from tools.operations import CONCURRENCY
+from tools.operations.console import announcing_wait
 from tools.operations.deployment import Deployment
 
 READ_MARGIN_SECONDS = 30
@@ -63,15 +64,15 @@ class Function:
     deployment: Deployment
     concurrency: int = CONCURRENCY
 
-    def process_all(self, keys: Iterable[str], advance: Callable[[], None]) -> Sent:
+    def process_all(self, keys: Iterable[str], sent: Sent, advance: Callable[[], None]) -> None:
         """Have the function process many objects; reads at most as many keys ahead as are in flight.
 
         Args:
             keys: Keys of the source bucket.
+            sent: Receives the replies, also those of invocations in flight when an error or Ctrl-C ends the call.
             advance: Called after each reply.
 
         """
-        sent = Sent()
         pending: dict[Future[Reply], str] = {}
 
         def collect(done: Iterable[Future[Reply]]) -> None:
@@ -83,12 +84,18 @@ class Function:
                 advance()
 
         with ThreadPoolExecutor(self.concurrency) as pool:
-            for key in keys:
-                if len(pending) >= self.concurrency:
-                    collect(wait(pending, return_when=FIRST_COMPLETED).done)
-                pending[pool.submit(self.process, key)] = key
-            collect(wait(pending).done)
-        return sent
+            try:
+                with announcing_wait():
+                    for key in keys:
+                        if len(pending) >= self.concurrency:
+                            collect(wait(pending, return_when=FIRST_COMPLETED).done)
+                        pending[pool.submit(self.process, key)] = key
+                    collect(wait(pending).done)
+            finally:
+                ended = wait(pending).done
+                collect([future for future in ended if future.exception() is None])
+                # Raise what ended the others.
+                collect(ended & pending.keys())
 
     def process(self, key: str) -> Reply:
         """Have the function process one object of the source bucket."""

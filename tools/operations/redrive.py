@@ -1,22 +1,23 @@
-"""`invoke failures` and `invoke redrive`: print the failure queue's records, and send them to the function again."""
+"""`invoke redrive`: sends records of the failure queue to the function again, and deletes those that succeed."""
 
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from aws.outcomes import ObjectAddress
 from tools.operations import CONCURRENCY
-from tools.operations.console import format_age, format_counts
+from tools.operations.console import Console, announcing_wait, format_counts
 from tools.operations.deployment import Deployment
-from tools.operations.failure_queue import FailureQueue, Record, Selection
+from tools.operations.failure_queue import SAMPLE, FailureQueue, Record, Selection, describe_held
+from tools.operations.failures import describe_record, name_record, show_records
 from tools.operations.function import Function, Reply
 from tools.operations.session import Session
 
-SAMPLE = 1000
-"""Records that `invoke failures` reads."""
+Handle = Callable[[Record], Reply]
+"""Handles a record; it is deleted after a reply without an error."""
 
 SKIPPED_SECONDS = 900
 """Visibility timeout of records that the selection skips: longer than a redrive, which shows them at its end."""
@@ -56,43 +57,54 @@ class Redrive:
 
     Args:
         deployment: The pipeline.
-        selection: Which records.
+        selects: Whether to handle a record.
         concurrency: Events in flight at most.
+        handle: By default, sends the record to the function.
+
+    Attributes:
+        result: What happened so far.
 
     """
 
-    def __init__(self, deployment: Deployment, selection: Selection, concurrency: int = CONCURRENCY) -> None:
+    def __init__(
+        self,
+        deployment: Deployment,
+        selects: Callable[[Record], bool],
+        concurrency: int = CONCURRENCY,
+        handle: Handle | None = None,
+    ) -> None:
+        self.result = RedriveResult()
         self._queue = FailureQueue(deployment)
         self._function = Function(deployment, concurrency)
-        self._selection = selection
+        self._source_bucket = deployment.settings.source_bucket
+        self._selects = selects
+        self._handle = handle or self._send
         self._concurrency = concurrency
         self._visibility_seconds = deployment.settings.timeout_seconds + MARGIN_SECONDS
         self._seen: set[str] = set()
         self._sent: set[ObjectAddress] = set()
         # By message id; the latest receipt counts.
         self._held: dict[str, Record] = {}
-        self._result = RedriveResult()
 
-    def run(self, advance: Callable[[], None]) -> RedriveResult:
-        """Send the records; ``advance`` is called after each success."""
+    def run(self, advance: Callable[[], None]) -> None:
+        """Handle the records; ``advance`` is called after each success."""
         depth = self._queue.depth()
         wait_until = time.monotonic() + self._visibility_seconds if depth.in_flight else 0.0
         pending: set[Future[None]] = set()
         try:
-            with ThreadPoolExecutor(self._concurrency) as pool:
+            with ThreadPoolExecutor(self._concurrency) as pool, announcing_wait():
                 while True:
                     records = self._receive(self._concurrency - len(pending), wait_until)
                     if not records and not pending:
                         break
                     selected = self._select(records, depth.at)
-                    pending |= {pool.submit(self._send, record, advance) for record in selected}
+                    pending |= {pool.submit(self._handle_one, record, advance) for record in selected}
                     pending = self._collect(pending, wait_for_one=not records or len(pending) >= self._concurrency)
-            self._result.skipped = len(self._held) - len(self._result.failed)
-            self._result.held_elsewhere = max(0, self._queue.depth().in_flight - len(self._held))
+            self.result.held_elsewhere = max(0, self._queue.depth().in_flight - len(self._held))
         finally:
+            self.result.skipped = len(self._held) - len(self.result.failed)
             # Release them only now: the loop would receive them again.
             self._queue.hide(self._held.values(), 0)
-        return self._result
 
     def _receive(self, room: int, wait_until: float) -> list[Record]:
         """Receive as many records as can be sent now; wait for records that a killed process may have held."""
@@ -111,9 +123,7 @@ class Redrive:
         selected: list[Record] = []
         skipped: list[Record] = []
         for record in records:
-            is_selected = (
-                self._selection.matches(record) and record.message_id not in self._seen and self._is_old(record, began)
-            )
+            is_selected = self._selects(record) and record.message_id not in self._seen and self._is_old(record, began)
             (selected if is_selected else skipped).append(record)
             self._seen.add(record.message_id)
             if is_selected:
@@ -131,15 +141,21 @@ class Redrive:
             record.sent < began + timedelta(seconds=1) and self._sent.isdisjoint(record.addresses)
         )
 
-    def _send(self, record: Record, advance: Callable[[], None]) -> None:
-        reply = Reply(error="not an event") if record.event is None else self._function.invoke(record.event)
+    def _handle_one(self, record: Record, advance: Callable[[], None]) -> None:
+        reply = self._handle(record)
         if reply.error:
-            self._result.failed.append((record, reply.error))
+            self.result.failed.append((record, reply.error))
             return
         self._queue.delete(self._held[record.message_id])
         del self._held[record.message_id]
-        self._result.statuses.update(reply.statuses)
+        self.result.statuses.update(reply.statuses)
         advance()
+
+    def _send(self, record: Record) -> Reply:
+        obstacle = record.find_obstacle(self._source_bucket)
+        if record.event is None or obstacle:
+            return Reply(error=f"{obstacle}: see `invoke discard`")
+        return self._function.invoke(record.event)
 
     @staticmethod
     def _collect(pending: set[Future[None]], *, wait_for_one: bool) -> set[Future[None]]:
@@ -150,53 +166,43 @@ class Redrive:
         return unfinished
 
 
-def show_failures(session: Session, selection: Selection) -> None:
-    """Print records of the failure queue, and leave them there."""
-    queue = FailureQueue(session.deployment)
-    total = queue.depth().total
-    with session.console.progress("Reading the failure queue"):
-        sample = queue.sample(SAMPLE)
-    records = [record for record in sample if selection.matches(record)]
-    for record in records:
-        session.console.json(_to_json(record))
-    now = datetime.now(UTC)
-    rows = [(record.reason, _keys(record), format_age(now - record.sent), record.message) for record in records]
-    session.console.table(("REASON", "KEY", "AGE", "MESSAGE"), rows)
-    reasons = Counter(record.reason for record in records)
-    session.console.text(
-        f"{format_counts(reasons)}. SQS can't list all messages: the sample has {len(sample):,} of about {total:,}."
-    )
-    session.console.json({"reasons": dict(reasons), "sample": len(sample), "approximate_total": total})
+def show_redrive(session: Session, selection: Selection) -> None:
+    """Print the records that :func:`redrive` would send again, and leave them in the queue."""
+    sample = session.read_failures(SAMPLE)
+    bucket = session.deployment.settings.source_bucket
+    selected = [record for record in sample.records if selection.matches(record)]
+    usable = Counter(record.reason for record in selected if not record.find_obstacle(bucket))
+    show_records(session.console, selected)
+    say, skipped = session.console.text, len(sample.records) - len(selected)
+    say(f"Would send again: {format_counts(usable)}. Not selected: {skipped:,}.")
+    if unusable := len(selected) - usable.total():
+        say(f"The function can't use {unusable:,} more: `invoke discard` shows them.")
+    for note in sample.notes():
+        say(note)
+    if usable:
+        say("Nothing was sent. Run again with --yes to send.")
+    session.console.json({**sample.counts(selected), "would_send": usable.total()})
 
 
 def redrive(session: Session, selection: Selection) -> bool:
     """Send records again, and delete those that succeed; returns whether all selected records succeeded."""
-    visible = FailureQueue(session.deployment).depth().visible
-    with session.console.progress("Sending again", visible) as update:
-        result = Redrive(session.deployment, selection, session.concurrency).run(lambda: update(advance=1))
+    depth = FailureQueue(session.deployment).depth()
+    work = Redrive(session.deployment, selection.matches, session.concurrency)
+    try:
+        with session.console.progress("Sending again", depth.visible) as update:
+            work.run(lambda: update(advance=1))
+    finally:
+        # An error or Ctrl-C may have ended the run: print what was done before.
+        _print_result(session.console, work.result)
+    return not work.result.failed and not work.result.held_elsewhere
+
+
+def _print_result(console: Console, result: RedriveResult) -> None:
     for record, error in result.failed:
-        session.console.json({**_to_json(record), "error": error})
-    session.console.table(("KEY", "ERROR"), [(_keys(record), error) for record, error in result.failed])
+        console.json({**describe_record(record), "error": error})
+    console.table(("KEY", "ERROR"), [(name_record(record), error) for record, error in result.failed])
     counts = {**result.statuses, "failed": len(result.failed)}
-    session.console.text(f"Sent again: {format_counts(counts)}. Not selected, or new: {result.skipped:,}")
+    console.text(f"Sent again: {format_counts(counts)}. Not selected, or new: {result.skipped:,}.")
     if result.held_elsewhere:
-        session.console.text(
-            f"Another process holds about {result.held_elsewhere:,} more, or held them when it was killed: "
-            "run this again in 15 minutes."
-        )
-    session.console.json({"sent": counts, "left": result.skipped, "elsewhere": result.held_elsewhere})
-    return not result.failed and not result.held_elsewhere
-
-
-def _to_json(record: Record) -> dict[str, object]:
-    return {
-        "reason": record.reason,
-        "keys": [address.key for address in record.addresses],
-        "etag": record.etag,
-        "message": record.message,
-        "sent": record.sent.isoformat(timespec="seconds"),
-    }
-
-
-def _keys(record: Record) -> str:
-    return ", ".join(address.key for address in record.addresses) or "-"
+        console.text(describe_held(result.held_elsewhere))
+    console.json({"sent": counts, "left": result.skipped, "elsewhere": result.held_elsewhere})

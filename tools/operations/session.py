@@ -9,7 +9,8 @@ from tools.operations import CONCURRENCY
 from tools.operations.console import Console, format_counts
 from tools.operations.database import UploadSet
 from tools.operations.deployment import Deployment, Target, find
-from tools.operations.function import Function
+from tools.operations.failure_queue import FailureQueue, Sample
+from tools.operations.function import Function, Sent
 from tools.operations.permissions import explain_errors
 
 
@@ -28,17 +29,31 @@ class Session:
     console: Console
     concurrency: int = CONCURRENCY
 
+    def read_failures(self, limit: int) -> Sample:
+        """Read about ``limit`` records of the failure queue, and leave them there."""
+        queue = FailureQueue(self.deployment)
+        depth = queue.depth()
+        with self.console.progress("Reading the failure queue", depth.visible) as update:
+            return Sample(queue.sample(limit, lambda read: update(advance=read)), depth)
+
     def send(self, uploads: UploadSet) -> bool:
-        """Have the function process uploads, and print the outcome; returns whether every invocation succeeded."""
-        function = Function(self.deployment, self.concurrency)
-        with self.console.progress("Sending", uploads.count) as update:
-            sent = function.process_all(uploads.keys(), lambda: update(advance=1))
-        for key, error in sent.failed.items():
-            self.console.json({"key": key, "error": error})
-        self.console.table(("KEY", "ERROR"), list(sent.failed.items()))
-        counts = {**sent.statuses, "failed": len(sent.failed)}
-        self.console.text(f"Sent: {format_counts(counts)}")
-        self.console.json({"sent": counts})
+        """Have the function process uploads, and print the outcome, also of a part if an error or Ctrl-C ends it.
+
+        Returns:
+            Whether every invocation succeeded.
+
+        """
+        function, sent = Function(self.deployment, self.concurrency), Sent()
+        try:
+            with self.console.progress("Sending", uploads.count) as update:
+                function.process_all(uploads.keys(), sent, lambda: update(advance=1))
+        finally:
+            for key, error in sent.failed.items():
+                self.console.json({"key": key, "error": error})
+            self.console.table(("KEY", "ERROR"), list(sent.failed.items()))
+            counts = {**sent.statuses, "failed": len(sent.failed)}
+            self.console.text(f"Sent: {format_counts(counts)}")
+            self.console.json({"sent": counts})
         return not sent.failed
 
 
@@ -58,7 +73,8 @@ def open_session(
         ToolError: The deployment does not exist, or AWS refused a request.
 
     """
-    with explain_no_answer("AWS", doing):
+    console = Console(as_json=as_json)
+    with explain_no_answer("AWS", doing), console.progress("Finding the function"):
         deployment = find(target)
     with explain_errors(deployment, doing):
-        yield Session(deployment, Console(as_json=as_json), concurrency)
+        yield Session(deployment, console, concurrency)

@@ -1,0 +1,44 @@
+"""`invoke failures`: prints the failure queue's records, and leaves them there."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from tools.operations.console import Console, format_age, format_counts
+from tools.operations.failure_queue import SAMPLE, Record
+from tools.operations.session import Session
+
+
+def show_failures(session: Session) -> None:
+    """Print the failure queue's records."""
+    sample = session.read_failures(SAMPLE)
+    show_records(session.console, sample.records)
+    session.console.text(f"Records: {format_counts(Counter(record.reason for record in sample.records))}.")
+    for note in sample.notes():
+        session.console.text(note)
+    session.console.json(sample.counts(sample.records))
+
+
+def show_records(console: Console, records: Sequence[Record]) -> None:
+    """Print records as a table, or as one JSON line each."""
+    for record in records:
+        console.json(describe_record(record))
+    now = datetime.now(UTC)
+    rows = [(record.reason, name_record(record), format_age(now - record.sent), record.message) for record in records]
+    console.table(("REASON", "KEY", "AGE", "MESSAGE"), rows)
+
+
+def describe_record(record: Record) -> dict[str, object]:
+    """Return a record's JSON object."""
+    return {
+        "reason": record.reason,
+        "keys": [address.key for address in record.addresses],
+        "etag": record.etag,
+        "message": record.message,
+        "sent": record.sent.isoformat(timespec="seconds"),
+    }
+
+
+def name_record(record: Record) -> str:
+    """Return the record's keys, or the ID of a message that names none."""
+    return ", ".join(address.key for address in record.addresses) or record.message_id
