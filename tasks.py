@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent
 # The tools share the function's own settings and events.
 sys.path.insert(0, str(ROOT / "function"))
 
-from tools.common.cli import save, say  # noqa: E402
+from tools.common.cli import check_output, save, say  # noqa: E402
 from tools.common.paths import DIST, LOCAL, TERRAFORM  # noqa: E402
 from tools.common.program import TaskProgram, one_of, task, whole_number  # noqa: E402
 from tools.operations import CONCURRENCY, GRACE_SECONDS, MAX_OBJECTS, REASONS  # noqa: E402
@@ -185,6 +185,8 @@ def demo(_: Context, files: list[str], output: str = str(LOCAL / "demo"), heic: 
     """Resize uploads on a local AWS that ends with the demo: `invoke demo [PHOTO ...]`."""
     from tools.local import demo as demonstration
 
+    # The demo writes this file last.
+    check_output(Path(output) / "report.html")
     demonstration.demo(list(map(Path, files)), Path(output), say, heic=heic)
 
 
@@ -209,6 +211,7 @@ def preview(
     from tools.preview import run as previewing
     from tools.preview.page import render_page
 
+    check_output(Path(output))
     settings = Path(var_file) if var_file else None
     report = previewing.preview(list(map(Path, files)), say, var_file=settings, compare=compare)
     save(render_page(report), Path(output))

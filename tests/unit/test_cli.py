@@ -57,6 +57,8 @@ def test_every_signal_that_ends_a_task_is_quiet(number: signal.Signals) -> None:
         (["bild"], "Error: No task 'bild': did you mean build?"),
         (["preview"], "Error: No photo given: use `invoke preview photo.jpg`"),
         (["preview", "missing.jpg"], "Error: Cannot read missing.jpg: No such file or directory"),
+        (["preview", "a.jpg", "--output", "docs"], "Error: Cannot write docs: it is a folder: choose another --output"),
+        (["demo", "--output", "README.md"], "Error: Cannot write README.md/report.html: File exists: choose another"),
         (["preview", "docs"], "Error: Cannot read docs: Is a directory"),
         (["preview", "--compare", "quality", "missing.jpg"], "Error: Cannot compare 'quality': use --compare quality="),
     ],

@@ -1,6 +1,8 @@
 """The command line: the order of words, help, and one line for each wrong argument of any task."""
 
 import contextlib
+import io
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -93,6 +95,15 @@ def test_options_and_words_have_any_order(
     invoke: Callable[..., Ended], words: list[str], calls: list[tuple[str, dict[str, Any]]]
 ) -> None:
     assert invoke(*words).calls == calls
+
+
+def test_a_name_that_the_terminal_cannot_show_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    output = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(output, "ascii"))
+    monkeypatch.setattr(OneLineTask, "__call__", lambda *_: print("\xe9\udcff"))
+    TaskProgram(namespace=COLLECTION).run(["invoke", "lint"])
+    sys.stdout.flush()
+    assert output.getvalue() == b"\\xe9\\udcff\n"
 
 
 @every_task

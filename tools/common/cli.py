@@ -42,6 +42,23 @@ def require(*packages: str) -> None:
             raise ModuleNotFoundError(name=package)
 
 
+def check_output(output: Path) -> None:
+    """Make the folders above a file, so that a wrong path fails before the work.
+
+    Raises:
+        ToolError: The file can't be written there.
+
+    """
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ToolError(f"Cannot write {output}: {error.strerror}: choose another --output") from None
+    if output.is_dir():
+        raise ToolError(f"Cannot write {output}: it is a folder: choose another --output")
+    if not os.access(output if output.exists() else output.parent, os.W_OK):
+        raise ToolError(f"Cannot write {output}: permission denied: choose another --output")
+
+
 def save(content: str | bytes, output: Path) -> None:
     """Write a file that the user asked for, with the folders above it.
 

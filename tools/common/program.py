@@ -7,6 +7,8 @@ wrong argument, as a task does that answers no.
 import copy
 import difflib
 import inspect
+import io
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -91,6 +93,9 @@ class TaskProgram(Program):
             Exit: A word is wrong, with code 2; or asked for help, which is printed.
 
         """
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # A file name may have characters or bytes that the terminal's encoding lacks. Python does this for stderr.
+            sys.stdout.reconfigure(errors="backslashreplace")
         self.parser = self._make_parser()
         self.tasks = ParseResult()
         topic = self.args.help.value
