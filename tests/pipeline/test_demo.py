@@ -39,7 +39,7 @@ def test_the_steps_of_an_image_are_those_of_the_log_in_their_order(
         assert steps["uploaded"] == 0
         assert list(steps.values()) == sorted(steps.values())
         line = logged(pipeline, result.upload.key)
-        assert steps["rendered"] - steps["read"] == line["render_milliseconds"] == result.render_milliseconds
+        assert steps["rendered"] - steps["read"] == line["render_milliseconds"]
         put = line["milliseconds"] - line["read_milliseconds"] - line["render_milliseconds"]
         assert steps["written"] - steps["rendered"] == put
 
@@ -53,7 +53,7 @@ def test_the_report_shows_what_was_written_and_says_what_was_not(
         assert result.output == output
         assert base64.b64encode(output).decode() in html
         assert f"<span>written</span> <b>{result.steps[-1].milliseconds:,}&nbsp;ms</b>" in html
-    assert "SSIM -" not in html
+    assert "A million" not in html
     assert "<b>demo/notes.jpg</b> <code>not_an_image</code>" in html
     assert "The content is not a JPEG" in html
 

@@ -18,7 +18,6 @@ from tools.common.table import Table
 from tools.imaging.pictures import Upload, demo_uploads
 from tools.local.invocation import log_events
 from tools.local.stack import RENDITION, temporary_stack
-from tools.preview import tfvars
 from tools.preview.model import Rejection, Step
 from tools.preview.pipeline import Written, render_report
 from tools.preview.rejections import find_advice
@@ -41,7 +40,7 @@ class Result:
         reason: Why it was rejected, from the record in the failure queue.
         message: The reason as a sentence.
         milliseconds: From reading the source to the last write; None if nothing was written.
-        render_milliseconds: The part of ``milliseconds`` that rendering took.
+        lost: From the function's log.
         steps: The timeline; empty if nothing was written.
 
     """
@@ -51,7 +50,7 @@ class Result:
     reason: str = ""
     message: str = ""
     milliseconds: int | None = None
-    render_milliseconds: int = 0
+    lost: str = ""
     steps: Sequence[Step] = ()
 
     @property
@@ -103,7 +102,7 @@ def run_through(stack: Stack, uploads: Sequence[Upload], say: Say) -> list[Resul
 def render_page(results: Sequence[Result]) -> str:
     """Return a page like the preview's, with the timeline of each upload."""
     written = [
-        Written(one.upload.key, one.upload.body, one.output, one.render_milliseconds / 1000, one.steps)
+        Written(one.upload.key, one.upload.body, one.output, one.lost, one.steps)
         for one in results
         if one.output is not None
     ]
@@ -113,7 +112,7 @@ def render_page(results: Sequence[Result]) -> str:
         if one.output is None
     ]
     origin = "Uploaded to the pipeline on a local AWS, deployed by Terraform with the module's default settings."
-    return render_report(written, rejected, tfvars.read_settings([]), origin)
+    return render_report(written, rejected, RENDITION, origin)
 
 
 def make_table(results: Iterable[Result]) -> Table:
@@ -173,7 +172,7 @@ def _make_result(upload: Upload, output: bytes | None, failure: Mapping[str, str
         upload,
         output,
         milliseconds=written.line["milliseconds"],
-        render_milliseconds=written.line["render_milliseconds"],
+        lost=written.line["lost"],
         steps=log.steps(written, began),
     )
 

@@ -1,7 +1,7 @@
 """The data of a page, before its layout."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from tools.preview.display import Picture
 
@@ -21,10 +21,12 @@ class Output:
     Attributes:
         name: Of the variant, such as ``quality 75``.
         key: In the destination bucket.
-        quality: On the format's own scale; empty if the format has none.
+        quality: On the format's own scale, or ``lossless``; empty if the format has none.
         picture: The output, or a stand-in if browsers do not show its format.
         ssim: Against the scaled source. None if they can't be compared.
         psnr: Likewise, in decibels.
+        cost: None if it was not measured.
+        losses: A sentence for each property of the source that the output lacks.
 
     """
 
@@ -36,7 +38,13 @@ class Output:
     picture: Picture
     ssim: float | None
     psnr: float | None
-    cost: Cost
+    cost: Cost | None
+    losses: Sequence[str] = ()
+
+    @property
+    def kind(self) -> str:
+        """The format, and whether it is lossless where it could be lossy."""
+        return f"lossless {self.format}" if self.quality == "lossless" else self.format
 
 
 @dataclass(frozen=True)
@@ -45,13 +53,27 @@ class Rendered:
 
     Attributes:
         source: The photo, scaled to the rendition's size.
-        outputs: The first one has the current setting.
+        outputs: The different ones; the first one has the current setting.
+        options: What each variant changes of the rendition, by the variant's name.
+        same: Variants whose output has the bytes of an earlier variant's, with the name of that one.
 
     """
 
     name: str
     source: Picture
     outputs: Sequence[Output]
+    options: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    same: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_unaffected(self) -> bool:
+        """Whether several variants have identical outputs."""
+        return len(self.outputs) == 1 and bool(self.same)
+
+    def find(self, variant: str) -> Output | None:
+        """Return the output of a variant; None if the variant is rejected."""
+        name = self.same.get(variant, variant)
+        return next((output for output in self.outputs if output.name == name), None)
 
 
 @dataclass(frozen=True)
@@ -71,8 +93,7 @@ class Photo:
         width: In pixels, as displayed.
         height: In pixels, as displayed.
         renditions: In the order of their names.
-        cost: Of all renditions together, with the current settings.
-        lost: What the outputs could keep only in part; empty if nothing was lost.
+        cost: Of all renditions together, with the current settings; None if it was not measured.
         steps: The pipeline's timeline; empty without a pipeline.
 
     """
@@ -83,8 +104,7 @@ class Photo:
     height: int
     byte_count: int
     renditions: Sequence[Rendered]
-    cost: Cost
-    lost: str = ""
+    cost: Cost | None
     steps: Sequence[Step] = ()
 
 
@@ -105,7 +125,6 @@ class Report:
 
     Attributes:
         origin: The settings and their origin, in a sentence.
-        clock: Heading for the columns of times.
         how: How the figures were measured, a sentence each.
         photos: The files with outputs.
         rejections: The other files.
@@ -115,7 +134,6 @@ class Report:
 
     title: str
     origin: str
-    clock: str
     how: Sequence[str]
     photos: Sequence[Photo]
     rejections: Sequence[Rejection]

@@ -4,17 +4,18 @@ from aws.settings import Settings
 from tools.common.pricing import PRICES_AS_KNOWN_ON, REGION
 from tools.preview.price import ARCHITECTURE, MOST_RUNS
 
-NO_SIMILARITY = "This page does not compare pixels: `invoke preview` measures SSIM and PSNR."
+NOT_MEASURED = (
+    "This page has no SSIM, PSNR or cost: `invoke preview` measures them. Here, the first uploads start the function, "
+    "and all share this machine's processors."
+)
 
 CPU = (
-    f"CPU is the median of up to {MOST_RUNS} runs of the variant alone on this machine. All renditions together take "
-    "less than the sum, because the photo is decoded once. Differences of a tenth are noise."
+    f"CPU is the median of up to {MOST_RUNS} runs of the variant alone on this machine, without the first "
+    "run. All renditions together take less than the sum, because the photo is decoded once. Differences of a tenth "
+    "are noise."
 )
 
-RENDER = (
-    "The times come from the function's log of one run on a local AWS on this machine. Render is the time to decode, "
-    "resize, encode and prove."
-)
+TIMELINE = "The times come from the function's log of one run on a local AWS on this machine."
 
 BYTES = "The page holds outputs byte for byte unless it says otherwise. The scaled source is for comparison only."
 

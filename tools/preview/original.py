@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imaging.decode import Picture as Decoded
-from imaging.encode import written_format
+from imaging.encode import writable_frames, written_format
 from imaging.formats import ENCODERS, inspect
 from imaging.records import Frame, Job
-from imaging.render import Output as Made
+from imaging.render import Rendered as Made
 from imaging.saving import choose_quality
 from renditions import Rendition
 from tools.preview.display import (
@@ -20,6 +20,7 @@ from tools.preview.display import (
     scale_source,
     to_displayable,
 )
+from tools.preview.losses import find_losses
 from tools.preview.model import Cost, Output, Photo, Rendered, Step
 from tools.preview.variants import format_name
 
@@ -60,49 +61,53 @@ class Original:
         return cls(name, body, Decoded(inspect(body)), displayed_size, dict(zip(names, frames, strict=True)))
 
     def describe_output(
-        self, variant: str, rendition: Rendition, made: Made, cost: Cost, compare: Compare | None = None
+        self, variant: str, rendition: Rendition, made: Made, cost: Cost | None = None, compare: Compare | None = None
     ) -> Output:
-        """Describe one output; ``compare`` measures its similarity to the scaled source."""
+        """Describe the only output of ``made``; ``compare`` measures its similarity to the scaled source."""
+        (output,) = made.outputs
         written = written_format(self.picture, rendition)
-        shown = decode_output(made.body, rendition)
+        shown = decode_output(output.body, rendition)
         frames = self.scaled[rendition.name]
-        if frames[0].image.size != (made.width, made.height):
+        if frames[0].image.size != (output.width, output.height):
             # The variant's format allows fewer pixels on a side than the current setting's.
             _, (frames,) = scale_source(self.body, [rendition])
-        source = to_displayable(self.picture, frames, written, rendition)
-        similarity = compare(source, shown) if compare else None
-        as_is = Picture(made.body, made.content_type, made.width, made.height)
+        writable = writable_frames(self.picture, frames, written, rendition)
+        similarity = None
+        if compare:
+            similarity = compare(to_displayable(self.picture, frames, written, rendition), shown)
+        as_is = Picture(output.body, output.content_type, output.width, output.height)
         return Output(
             name=variant,
             key=rendition.output_key(self.name),
             format=format_name(written),
             quality=self._quality(written, rendition),
-            byte_count=len(made.body),
-            picture=as_is if written in BROWSERS_SHOW else encode_stand_in(made.body, shown, written),
+            byte_count=len(output.body),
+            picture=as_is if written in BROWSERS_SHOW else encode_stand_in(output.body, shown, written),
             ssim=similarity.ssim if similarity else None,
             psnr=similarity.psnr if similarity else None,
             cost=cost,
+            losses=find_losses(self.picture, frames, writable, written, made.lost),
         )
 
-    def describe_rendition(self, rendition: Rendition, outputs: Sequence[Output]) -> Rendered:
-        """Describe a rendition with its outputs."""
-        written = written_format(self.picture, rendition)
-        source = to_displayable(self.picture, self.scaled[rendition.name], written, rendition)
-        return Rendered(rendition.name, encode_source(source if self.picture.is_animated else source[:1]), outputs)
+    def scale_for_page(self, rendition: Rendition) -> Picture:
+        """Return the source at the rendition's size."""
+        source = to_displayable(
+            self.picture, self.scaled[rendition.name], written_format(self.picture, rendition), rendition
+        )
+        return encode_source(source if self.picture.is_animated else source[:1])
 
-    def describe_photo(
-        self, renditions: Sequence[Rendered], cost: Cost, *, lost: str = "", steps: Sequence[Step] = ()
-    ) -> Photo:
+    def describe_photo(self, renditions: Sequence[Rendered], cost: Cost | None, steps: Sequence[Step] = ()) -> Photo:
         """Describe the file with all renditions."""
         width, height = self.displayed_size
         image_format = format_name(self.picture.header.format.name)
-        return Photo(self.name, image_format, width, height, len(self.body), renditions, cost, lost, steps)
+        return Photo(self.name, image_format, width, height, len(self.body), renditions, cost, steps)
 
     def _quality(self, written: str, rendition: Rendition) -> str:
         if written == self.picture.format == "WEBP" and not self.picture.header.is_lossy:
             return "lossless"
+        frames = self.scaled[rendition.name]
+        if written == "TIFF":
+            # Pages of JPEGs have a quality each.
+            return "" if any(frame.quantization for frame in frames) else "lossless"
         usual = ENCODERS[written].quality
-        # The quality of a TIFF's pages is each page's own.
-        if usual is None or written == "TIFF":
-            return ""
-        return str(choose_quality(Job(self.picture, self.scaled[rendition.name], written, rendition, {}), usual))
+        return "" if usual is None else str(choose_quality(Job(self.picture, frames, written, rendition, {}), usual))

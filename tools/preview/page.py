@@ -23,8 +23,7 @@ def render_page(report: Report) -> str:
     def start(rendered: Rendered) -> int:
         """Return the number of the image to show on the right first; the source is number 0."""
         chosen = next((one.chosen for one in recommendations if one.rendition == rendered.name), "")
-        names = [output.name for output in rendered.outputs]
-        return 1 + names.index(chosen if chosen in names else CURRENT)
+        return 1 + rendered.outputs.index(rendered.find(chosen) or rendered.outputs[0])
 
     return (
         _environment()

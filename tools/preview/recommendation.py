@@ -1,55 +1,21 @@
 """Recommend a variant by one rule, over all photos."""
 
 import math
-import statistics
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from tools.common.pricing import S3_GB_MONTH
-from tools.preview.model import Output, Photo
-from tools.preview.variants import CURRENT
+from tools.preview.model import Photo
+from tools.preview.rows import Row, make_rows, summarize
 
 ENOUGH = 0.95
 """The lowest acceptable SSIM, by rule of thumb."""
 
 RULE = (
-    f"The variant with the fewest bytes among those with an SSIM of at least {ENOUGH} in every photo. "
+    "A variant that loses something that another variant keeps, such as frames or transparency, is never recommended. "
+    f"The recommended variant has the fewest bytes among the others with an SSIM of at least {ENOUGH} in every photo. "
     "SSIM measures how similar an output is to its photo scaled to the same size: 1 means identical. "
     f"{ENOUGH} is a rule of thumb: wipe at 2:1 over skin, text and sky before you choose."
 )
-
-
-@dataclass(frozen=True)
-class Row:
-    """A variant, over all photos that count.
-
-    Attributes:
-        name: Of the variant.
-        title: The name; for the current setting also its format and quality.
-        byte_count: Of all outputs.
-        share: Of the bytes with the current setting.
-        ssim: The lowest of all photos. None if no photo has one.
-        worst: The photo with the lowest.
-        milliseconds: The mean.
-        dollars: For a million.
-        keeping: US$ a month to store a million in S3 Standard.
-
-    """
-
-    name: str
-    title: str
-    byte_count: int
-    share: float
-    ssim: float | None
-    worst: str
-    milliseconds: float
-    dollars: float
-    keeping: float
-
-    @property
-    def is_current(self) -> bool:
-        """Whether it is the current setting."""
-        return self.name == CURRENT
 
 
 @dataclass(frozen=True)
@@ -61,6 +27,7 @@ class Recommendation:
         rows: In ascending order of bytes.
         chosen: The name of the recommended variant; empty if none is.
         sentences: The reasons.
+        options: Of the rendition to change, with their values.
 
     """
 
@@ -68,6 +35,7 @@ class Recommendation:
     rows: Sequence[Row]
     chosen: str
     sentences: Sequence[str]
+    options: Mapping[str, object] = field(default_factory=dict)
 
 
 def recommend(photos: Sequence[Photo]) -> list[Recommendation]:
@@ -76,62 +44,38 @@ def recommend(photos: Sequence[Photo]) -> list[Recommendation]:
     Two things do not count: a photo whose variants are identical, such as a PNG in several qualities, and a variant
     that some photo lacks.
     """
-    names = [rendered.name for rendered in photos[0].renditions] if photos else []
-    return [_recommend(name, rows) for index, name in enumerate(names) if len(rows := _rows(photos, index)) > 1]
+    return [
+        _recommend(rendered.name, photos, index)
+        for index, rendered in enumerate(photos[0].renditions if photos else ())
+        if len(rendered.options) > 1
+    ]
 
 
-def _rows(photos: Sequence[Photo], index: int) -> list[Row]:
-    counting = [photo for photo in photos if _differ(photo.renditions[index].outputs)] or photos
-    outputs = [{one.name: one for one in photo.renditions[index].outputs} for photo in counting]
-    current = [of_photo[CURRENT] for of_photo in outputs]
-    names = [name for name in outputs[0] if all(name in of_photo for of_photo in outputs)]
-    rows = [_row(name, counting, [of_photo[name] for of_photo in outputs], current) for name in names]
-    return sorted(rows, key=lambda row: row.byte_count)
-
-
-def _differ(outputs: Sequence[Output]) -> bool:
-    return len({one.picture.body for one in outputs}) > 1
-
-
-def _row(name: str, photos: Sequence[Photo], outputs: Sequence[Output], current: Sequence[Output]) -> Row:
-    total = sum(one.byte_count for one in outputs)
-    known = [(one.ssim, photo.name) for one, photo in zip(outputs, photos, strict=True) if one.ssim is not None]
-    ssim, worst = min(known, default=(None, ""))
-    title = name
-    described = {f"{one.format} {one.quality}".strip() for one in outputs}
-    if name == CURRENT and len(described) == 1:
-        title = f"{described.pop()}, {name}"
-    return Row(
-        name=name,
-        title=title,
-        byte_count=total,
-        share=total / sum(one.byte_count for one in current),
-        ssim=ssim,
-        worst=worst,
-        milliseconds=statistics.mean(one.cost.milliseconds for one in outputs),
-        dollars=statistics.mean(one.cost.dollars for one in outputs),
-        keeping=total / len(outputs) * 1e6 / 1e9 * S3_GB_MONTH,
-    )
-
-
-def _recommend(rendition: str, rows: Sequence[Row]) -> Recommendation:
-    if len({(row.byte_count, row.ssim) for row in rows}) == 1:
-        return Recommendation(rendition, rows, "", ["All variants are identical: this format has no quality setting."])
-    chosen = next((row for row in rows if row.ssim is not None and row.ssim >= ENOUGH), None)
+def _recommend(rendition: str, photos: Sequence[Photo], index: int) -> Recommendation:
+    counting = [photo for photo in photos if not photo.renditions[index].is_unaffected]
+    rows = make_rows(counting or photos, index)
+    candidates = [row for row in rows if not row.avoidable]
+    chosen = next((row for row in candidates if row.ssim is not None and row.ssim >= ENOUGH), None)
+    remarks = [*_explain_losses(rows), *_explain_exclusions(photos, index)]
+    if not counting:
+        return Recommendation(rendition, rows, "", remarks)
     if chosen is None:
-        return Recommendation(rendition, rows, "", list(_name_best(rows)))
-    larger = next((row for row in rows if row.byte_count > chosen.byte_count), None)
-    return Recommendation(rendition, rows, chosen.name, list(_reasons(chosen, larger)))
+        return Recommendation(rendition, rows, "", [*_name_best(candidates), *remarks])
+    reasons = _reasons(chosen, candidates, has_losers=len(candidates) < len(rows))
+    options = photos[0].renditions[index].options[chosen.name]
+    return Recommendation(rendition, rows, chosen.name, [*reasons, *remarks], options)
 
 
-def _reasons(chosen: Row, larger: Row | None) -> Iterator[str]:
+def _reasons(chosen: Row, candidates: Sequence[Row], *, has_losers: bool) -> Iterator[str]:
     beginning = f"Choose {chosen.title}"
     if chosen.is_current:
         beginning = ", ".join(["Keep the current setting", *chosen.title.split(", ")[:-1]])
+    condition = "that lose the least and have" if has_losers else "with"
     yield (
-        f"{beginning}: it has the fewest bytes of the variants with an SSIM of at least {ENOUGH} in every photo; "
-        f"its lowest is {format_ssim(chosen.ssim)}, for {chosen.worst}."
+        f"{beginning}: it has the fewest bytes of the variants {condition} an SSIM of at least {ENOUGH} in every "
+        f"photo; its lowest is {format_ssim(chosen.ssim)}, for {chosen.worst}."
     )
+    larger = next((row for row in candidates if row.byte_count > chosen.byte_count), None)
     if not chosen.is_current:
         of_larger = f", which has an SSIM of {format_ssim(larger.ssim)}" if larger and larger.is_current else ""
         yield f"It takes {_compare(chosen.share)} the current setting{of_larger}."
@@ -140,8 +84,11 @@ def _reasons(chosen: Row, larger: Row | None) -> Iterator[str]:
         yield f"{capitalize(larger.title)} takes {more} that, for an SSIM of {format_ssim(larger.ssim)}."
 
 
-def _name_best(rows: Sequence[Row]) -> Iterator[str]:
-    known = [row for row in rows if row.ssim is not None]
+def _name_best(candidates: Sequence[Row]) -> Iterator[str]:
+    if not candidates:
+        yield "No variant is recommended: each loses something that another one keeps."
+        return
+    known = [row for row in candidates if row.ssim is not None]
     if not known:
         yield "SSIM cannot compare these outputs: choose by eye."
         return
@@ -151,6 +98,30 @@ def _name_best(rows: Sequence[Row]) -> Iterator[str]:
         f"The best is {best.title}, with {format_ssim(best.ssim)} in {best.worst}."
     )
     yield "Wipe over that photo at 2:1: if it looks right, choose that variant; otherwise compare higher qualities."
+
+
+def _explain_losses(rows: Sequence[Row]) -> Iterator[str]:
+    losers: dict[str, list[str]] = {}
+    for row in rows:
+        if row.avoidable:
+            losers.setdefault(row.avoidable, []).append("the current setting" if row.is_current else row.name)
+    for losses, names in losers.items():
+        yield f"{capitalize(' and '.join(names))} {'are' if len(names) > 1 else 'is'} ruled out: {losses}."
+    if rows[0].unavoidable:
+        yield f"Every variant loses something: {rows[0].unavoidable}."
+
+
+def _explain_exclusions(photos: Sequence[Photo], index: int) -> Iterator[str]:
+    """Name the photos whose variants are identical, and the variants that some photo lacks."""
+    unaffected = [photo for photo in photos if photo.renditions[index].is_unaffected]
+    if unaffected:
+        outputs = [photo.renditions[index].outputs[0] for photo in unaffected]
+        kinds = {output.kind for output in outputs if not output.quality.isdigit()}
+        why = f": quality has no effect on {' and '.join(sorted(kinds))}" if kinds else ""
+        yield f"All variants of {summarize([photo.name for photo in unaffected])} are identical{why}."
+    for variant in photos[0].renditions[index].options:
+        if lacking := [photo.name for photo in photos if photo.renditions[index].find(variant) is None]:
+            yield f"{capitalize(variant)} does not count: it was rejected for {summarize(lacking)}."
 
 
 def format_ssim(ssim: float | None) -> str:

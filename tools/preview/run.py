@@ -52,7 +52,6 @@ def preview(
     return Report(
         title=f"Preview of {rendered[0].name if len(rendered) == 1 else f'{len(bodies)} photos'}",
         origin=_origin(settings, files),
-        clock="CPU, ms",
         how=[SIMILARITY, notes.CPU, notes.explain_million(settings), notes.BYTES],
         photos=rendered,
         rejections=rejected,
@@ -62,14 +61,15 @@ def preview(
 
 def format_text(report: Report) -> str:
     """Format the figures and sentences of the page for a terminal."""
-    columns = ("photo", "rendition", "variant", "format", "quality", "pixels", "bytes", "SSIM", report.clock, "US$/M")
+    columns = ("photo", "rendition", "variant", "format", "quality", "pixels", "bytes", "SSIM", "CPU, ms", "US$/M")
     rows = tuple(
-        (photo.name, rendered.name, *_cells(output))
+        (photo.name, rendered.name, *_cells(output), "; ".join(output.losses))
         for photo in report.photos
         for rendered in photo.renditions
         for output in rendered.outputs
     )
-    parts = [Table(report.title, columns, rows, words=5).text()] if rows else []
+    heading = "losses" if any(row[-1] for row in rows) else ""
+    parts = [Table(report.title, (*columns, heading), rows, words=5).text()] if rows else []
     parts += [f"{one.name} is rejected: {one.reason}: {one.message}" for one in report.rejections]
     parts += [f"{one.rendition}: {' '.join(one.sentences)}" for one in recommend(report.photos)]
     return "\n".join(parts)
@@ -83,8 +83,7 @@ def _cells(output: Output) -> tuple[str, ...]:
         f"{output.picture.width} x {output.picture.height}",
         f"{output.byte_count:,}",
         format_ssim(output.ssim),
-        f"{output.cost.milliseconds:.0f}",
-        f"{output.cost.dollars:.1f}",
+        *((f"{output.cost.milliseconds:.0f}", f"{output.cost.dollars:.1f}") if output.cost else ("-", "-")),
     )
 
 

@@ -2,8 +2,9 @@
 
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
+from imaging.formats import ENCODERS
 from renditions import EXTENSIONS, Rendition
 from tools.common.errors import ToolError
 
@@ -17,6 +18,12 @@ FORMAT_NAMES = {"MPO": "JPEG", "DIB": "BMP", "HEIF": "HEIC", "WEBP": "WebP"}
 def format_name(image_format: str) -> str:
     """Return the common name of a format of Pillow's."""
     return FORMAT_NAMES.get(image_format, image_format)
+
+
+def changed_options(rendition: Rendition, variant: Rendition) -> dict[str, object]:
+    """Return the options of a variant that differ from the rendition's."""
+    before, after = asdict(rendition), asdict(variant)
+    return {option: value for option, value in after.items() if value != before[option]}
 
 
 @dataclass(frozen=True)
@@ -66,11 +73,10 @@ class Comparison:
 
     def _others(self, rendition: Rendition) -> Iterator[tuple[str, Rendition]]:
         for image_format, quality in itertools.product(self.formats or (None,), self.qualities or (None,)):
-            other = replace(
-                rendition,
-                format=rendition.format if image_format is None else image_format,
-                quality=rendition.quality if quality is None else quality,
-            )
             # For the sentence "Choose quality 75" or "Choose WebP 75".
-            of_format = "quality" if image_format is None else format_name(image_format.upper())
-            yield f"{of_format} {quality}" if quality is not None else of_format, other
+            name, other = "quality", rendition
+            if image_format is not None:
+                name, other = format_name(image_format.upper()), replace(rendition, format=image_format)
+            if quality is not None and (image_format is None or ENCODERS[image_format.upper()].quality is not None):
+                name, other = f"{name} {quality}", replace(other, quality=quality)
+            yield name, other
