@@ -1,4 +1,4 @@
-"""What every kind of test shares: an option, and finding Terraform and Chromium, or saying why tests are skipped."""
+"""Shared by all tests: options, and fixtures that find Terraform and Chromium or skip the test."""
 
 import importlib
 import os
@@ -53,8 +53,8 @@ def module_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-def missing(why: str) -> NoReturn:
-    """Skip for want of something; in CI, where everything is required, fail."""
+def skip_or_fail(why: str) -> NoReturn:
+    """Skip a test because of a missing program; in CI, where every program is required, fail."""
     if "CI" in os.environ:
         pytest.fail(why)
     pytest.skip(why)
@@ -64,7 +64,7 @@ def missing(why: str) -> NoReturn:
 def browser() -> Iterator["Browser"]:
     path = shutil.which("chromium")
     if path is None:
-        missing("No chromium on PATH: apt-get install chromium")
+        skip_or_fail("No chromium on PATH: apt-get install chromium")
     # Its sandbox does not work for root.
     options = ["--no-sandbox"] if os.geteuid() == 0 else []
     # Not at the top: the other tests run without judges.txt.

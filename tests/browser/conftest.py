@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from tests.browser import axe
-from tests.conftest import missing
+from tests.conftest import skip_or_fail
 from tests.images import encode, picture
 from tools.common.cli import save
 from tools.common.errors import ToolError
@@ -40,7 +40,7 @@ def axe_core() -> str:
     try:
         return axe.read_script()
     except ToolError as error:
-        missing(str(error))
+        skip_or_fail(str(error))
 
 
 @pytest.fixture(scope="session")
@@ -84,11 +84,11 @@ def opened(browser: Browser, preview: Path) -> Iterator[Opened]:
             tab.on("console", lambda message: complaints.append(message.text))
             tab.on("pageerror", lambda error: complaints.append(str(error)))
             tab.on("dialog", lambda dialog: complaints.append(dialog.message))
-            tab.on("request", lambda request: complaints.append(request.url) if leaves(request.url) else None)
+            tab.on("request", lambda request: complaints.append(request.url) if is_external(request.url) else None)
             tab.goto(preview.as_uri())
             return tab
 
-        def leaves(url: str) -> bool:
+        def is_external(url: str) -> bool:
             return url != preview.as_uri() and not url.startswith("data:")
 
         yield opened

@@ -21,12 +21,12 @@ Colour = tuple[int, ...]
 """Red, green and blue, 0 to 255."""
 
 
-def rendition(tab: Page, photo: str = "photo.jpg", name: str = "whole") -> Locator:
+def find_rendition(tab: Page, photo: str = "photo.jpg", name: str = "whole") -> Locator:
     of_photo = tab.locator("article").filter(has=tab.get_by_role("heading", name=photo, level=2, exact=True))
     return of_photo.locator(".rendition").filter(has=tab.locator("h3", has_text=name))
 
 
-def edges(shown: Locator) -> list[float]:
+def measure_edges(shown: Locator) -> list[float]:
     """Return the line, the left image's right edge and the right image's left edge, as shares of the stage."""
     found: list[float] = shown.evaluate("""section => {
       const [stage, line, left, right] = [".stage", ".line", ".canvas .left", ".canvas .right"]
@@ -46,12 +46,12 @@ def edges(shown: Locator) -> list[float]:
 
 def expect_wiped(shown: Locator, share: float) -> None:
     """Expect the line and both edges at this share."""
-    assert edges(shown) == pytest.approx([share] * 3, abs=0.01)
+    assert measure_edges(shown) == pytest.approx([share] * 3, abs=0.01)
 
 
 def test_the_keyboard_moves_the_wipe(opened: Opened) -> None:
     tab = opened(viewport=DESKTOP)
-    shown = rendition(tab)
+    shown = find_rendition(tab)
     slider = shown.get_by_role("slider", name="Wipe")
     expect_wiped(shown, 0.5)
     slider.press("ArrowLeft")
@@ -66,9 +66,9 @@ def test_the_keyboard_moves_the_wipe(opened: Opened) -> None:
 
 def test_the_mouse_moves_the_wipe(opened: Opened) -> None:
     tab = opened(viewport=DESKTOP)
-    shown = rendition(tab)
+    shown = find_rendition(tab)
     slider = shown.get_by_role("slider", name="Wipe")
-    stage, knob = (centre(shown.locator(name)) for name in (".stage", ".knob"))
+    stage, knob = (find_centre(shown.locator(name)) for name in (".stage", ".knob"))
     tab.mouse.move(*knob)
     tab.mouse.down()
     tab.mouse.move(stage[0] - 150, knob[1], steps=3)
@@ -82,11 +82,11 @@ def test_the_mouse_moves_the_wipe(opened: Opened) -> None:
     tab.mouse.down()
     expect_wiped(shown, 0.6)
     tab.mouse.up()
-    tab.mouse.click(*centre(slider))
+    tab.mouse.click(*find_centre(slider))
     expect_wiped(shown, 0.5)
 
 
-def centre(element: Locator) -> tuple[float, float]:
+def find_centre(element: Locator) -> tuple[float, float]:
     element.scroll_into_view_if_needed()
     box = element.bounding_box()
     assert box
@@ -95,7 +95,7 @@ def centre(element: Locator) -> tuple[float, float]:
 
 def test_any_two_images_can_be_selected(opened: Opened) -> None:
     tab = opened(viewport=DESKTOP)
-    shown = rendition(tab)
+    shown = find_rendition(tab)
     names = ["scaled source", "JPEG 80, current setting", "quality 60", "quality 90"]
     figures = dict(zip(names, shown.locator("figure img").all(), strict=True))
     for side, name in (("left", "quality 90"), ("right", "scaled source"), ("right", "JPEG 80, current setting")):
@@ -112,13 +112,13 @@ def test_the_recommended_variant_is_shown_first(opened: Opened) -> None:
     recommendation = tab.locator(".recommendation").filter(has=tab.locator("h3", has_text="whole"))
     expect(recommendation.locator(".answer")).to_contain_text("Choose quality 60")
     expect(recommendation.locator("tr.chosen")).to_contain_text("quality 60")
-    expect(rendition(tab).locator(".tag-right")).to_have_text("quality 60")
+    expect(find_rendition(tab).locator(".tag-right")).to_have_text("quality 60")
 
 
 @pytest.mark.parametrize("times", [1, 2, 4])
 def test_zoomed_pixels_are_sharp_and_the_keyboard_scrolls(opened: Opened, times: int) -> None:
     tab = opened(viewport=PHONE)
-    shown = rendition(tab)
+    shown = find_rendition(tab)
     shown.get_by_role("radio", name=f"{times}:1").check(force=True)
     canvas, stage = shown.locator(".canvas"), shown.locator(".stage")
     assert canvas.evaluate("canvas => [canvas.clientWidth, canvas.clientHeight]") == [600 * times, 400 * times]
@@ -140,10 +140,10 @@ def test_zoomed_pixels_are_sharp_and_the_keyboard_scrolls(opened: Opened, times:
 
 def test_the_mouse_pans_zoomed_images(opened: Opened) -> None:
     tab = opened(viewport=DESKTOP)
-    shown = rendition(tab)
+    shown = find_rendition(tab)
     shown.get_by_role("radio", name="4:1").check(force=True)
     stage = shown.locator(".stage")
-    x, y = centre(stage)
+    x, y = find_centre(stage)
     before = stage.evaluate("stage => [stage.scrollLeft, stage.scrollTop]")
     tab.mouse.move(x + 100, y + 100)
     tab.mouse.down()
@@ -155,7 +155,7 @@ def test_the_mouse_pans_zoomed_images(opened: Opened) -> None:
 
 def test_the_tab_order_is_the_visual_order(opened: Opened) -> None:
     tab = opened(viewport=DESKTOP)
-    shown = rendition(tab)
+    shown = find_rendition(tab)
     shown.get_by_label("Left", exact=True).focus()
     order = ["pick-left", "pick-right", "fit", "50"]
     reached = []
@@ -177,7 +177,7 @@ def test_every_image_decodes(opened: Opened) -> None:
 
 def test_an_output_that_browsers_do_not_show_can_be_saved(opened: Opened) -> None:
     tab = opened(viewport=DESKTOP)
-    shown = rendition(tab, "paper.tiff")
+    shown = find_rendition(tab, "paper.tiff")
     expect(shown.locator("figure").nth(1)).to_contain_text("browsers do not show TIFF")
     with tab.expect_download() as download:
         shown.get_by_role("link", name="Save the TIFF").first.click()
@@ -195,7 +195,7 @@ def test_a_hostile_name_is_shown_as_text(opened: Opened) -> None:
 
 def test_without_scripts_all_images_stand_side_by_side(opened: Opened) -> None:
     tab = opened(viewport=DESKTOP, java_script_enabled=False)
-    shown = rendition(tab)
+    shown = find_rendition(tab)
     expect(shown.locator(".viewer")).to_be_hidden()
     expect(shown.locator("figure img")).to_have_count(4)
     for image in shown.locator("figure img").all():
@@ -221,7 +221,7 @@ def test_the_deciding_column_is_visible_on_a_phone(opened: Opened, width: int) -
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_shade_marks_the_edge_that_hides_columns(opened: Opened, scheme: Any) -> None:
     tab = opened(viewport=PHONE, color_scheme=scheme)
-    for table in (tab.locator(".scroll").first, rendition(tab).locator(".scroll")):
+    for table in (tab.locator(".scroll").first, find_rendition(tab).locator(".scroll")):
         assert table.evaluate("table => table.scrollWidth > table.clientWidth")
         assert contrast(*edge_colours(table)) > 1.2
         table.evaluate("table => table.scrollLeft = table.scrollWidth")
@@ -250,7 +250,9 @@ def contrast(one: Colour, other: Colour) -> float:
 def test_black_and_white_are_visible_on_the_checkerboard(opened: Opened, scheme: Any) -> None:
     tab = opened(viewport=PHONE, color_scheme=scheme)
     for place in (".canvas", "figure img"):
-        background = rendition(tab, HOSTILE).locator(place).first.evaluate("e => getComputedStyle(e).backgroundImage")
+        background = (
+            find_rendition(tab, HOSTILE).locator(place).first.evaluate("e => getComputedStyle(e).backgroundImage")
+        )
         checks = {tuple(map(int, found)) for found in re.findall(r"rgb\((\d+), (\d+), (\d+)\)", background)}
         assert len(checks) == 2
         for check in checks:
@@ -259,7 +261,7 @@ def test_black_and_white_are_visible_on_the_checkerboard(opened: Opened, scheme:
 
 
 def test_labels_do_not_cover_the_images(opened: Opened) -> None:
-    shown = rendition(opened(viewport=PHONE))
+    shown = find_rendition(opened(viewport=PHONE))
     stage = shown.locator(".stage").bounding_box()
     for label in (shown.locator(".tag-left"), shown.locator(".tag-right")):
         expect(label).to_be_visible()
@@ -284,14 +286,14 @@ def test_the_badge_has_padding(opened: Opened, viewport: ViewportSize) -> None:
 
 
 def test_a_tiny_image_is_enlarged_and_the_page_says_how_much(opened: Opened) -> None:
-    shown = rendition(opened(viewport=PHONE), "dot.gif")
+    shown = find_rendition(opened(viewport=PHONE), "dot.gif")
     figure = shown.locator("figure").first
     expect(figure).to_contain_text("enlarged 9 times")
     for image in (figure.locator("img"), shown.locator(".canvas .right")):
         assert image.evaluate("image => [image.clientWidth, image.clientHeight]") == [7 * 9, 13 * 9]
         expect(image).to_have_css("image-rendering", "pixelated")
     expect(shown.locator(".zoom")).to_contain_text("Fit, 9:1")
-    assert "enlarged" not in rendition(opened(viewport=PHONE)).inner_text()
+    assert "enlarged" not in find_rendition(opened(viewport=PHONE)).inner_text()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -308,6 +310,6 @@ def test_the_page_is_accessible(
     assert (max(brightness) < 64) == (scheme == "dark")
     tab.evaluate(f"{axe_core}; null")
     # Zooming makes the stage focusable.
-    rendition(tab).get_by_role("radio", name="2:1").check(force=True)
+    find_rendition(tab).get_by_role("radio", name="2:1").check(force=True)
     found = tab.evaluate("axe.run().then(result => result.violations)")
     assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []

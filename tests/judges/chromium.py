@@ -83,7 +83,7 @@ class Chromium:
             playwright.sync_api.Error: Chromium cannot decode the image.
 
         """
-        return _shown(self._page.evaluate("text => still(text)", base64.b64encode(body).decode()))
+        return _parse_frame(self._page.evaluate("text => still(text)", base64.b64encode(body).decode()))
 
     def animation(self, body: bytes, media_type: str) -> Animation:
         """Return every frame, composed but not turned by EXIF.
@@ -95,10 +95,10 @@ class Chromium:
         made = self._page.evaluate(
             "([text, type]) => frames_of(text, type)", [base64.b64encode(body).decode(), media_type]
         )
-        return Animation([_shown(frame) for frame in made["frames"]], made["plays"])
+        return Animation([_parse_frame(frame) for frame in made["frames"]], made["plays"])
 
 
-def _shown(frame: dict[str, Any]) -> Shown:
+def _parse_frame(frame: dict[str, Any]) -> Shown:
     pixels = np.frombuffer(base64.b64decode(frame["pixels"]), np.uint8).reshape(frame["height"], frame["width"], 4)
     duration = frame.get("duration")
     return Shown(pixels, None if duration is None else duration / 1000)

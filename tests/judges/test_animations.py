@@ -20,7 +20,7 @@ BOXES = [(0, 0, 40, 40), (0, 0, 20, 20), (20, 20, 20, 20), (8, 12, 24, 10)]
 
 
 def check(shown: Animation, wanted: Animation, most: int = MOST) -> None:
-    """Compare what is shown at every time; equal neighbours may be merged."""
+    """Compare the frames shown at each moment; equal neighbours may be merged."""
     assert shown.plays == wanted.plays
     times = [list(itertools.accumulate(frame.milliseconds or 0 for frame in one.frames)) for one in (shown, wanted)]
     assert times[0][-1] == times[1][-1]
@@ -34,7 +34,7 @@ def check(shown: Animation, wanted: Animation, most: int = MOST) -> None:
 
 
 @pytest.mark.parametrize("screen", [(40, 40), (32, 36), (60, 50)])
-def test_a_gif_shows_what_its_source_shows(chromium: Chromium, screen: tuple[int, int]) -> None:
+def test_a_gif_looks_like_its_source(chromium: Chromium, screen: tuple[int, int]) -> None:
     """The screen equals the first frame, or is smaller or larger; other frames extend beyond its edge."""
     boxes = [*BOXES, (30, 30, 40, 40), (70, 70, 5, 5), (0, 0, 0, 0)]
     for first, second in itertools.product(range(5), repeat=2):
@@ -51,7 +51,7 @@ def test_a_gif_shows_what_its_source_shows(chromium: Chromium, screen: tuple[int
 
 @pytest.mark.parametrize("kind", [0, 2, 6])
 @pytest.mark.parametrize("depth", [8, 16])
-def test_an_apng_shows_what_its_source_shows(chromium: Chromium, kind: int, depth: int) -> None:
+def test_an_apng_looks_like_its_source(chromium: Chromium, kind: int, depth: int) -> None:
     levels = [(200, 40, 90, 255), (20, 160, 220, 128), (250, 250, 250, 60), (5, 5, 5, 0)]
     colours = [tuple(257 * level for level in colour) if depth == 16 else colour for colour in levels]
     key = struct.pack(f">{1 if kind == 0 else 3}H", *colours[1][: 1 if kind == 0 else 3])

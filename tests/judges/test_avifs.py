@@ -28,7 +28,7 @@ def test_the_frames_of_an_animation_have_the_colours_of_its_source(
 
 @pytest.mark.parametrize("options", [{}, {"range": "limited"}, {"subsampling": "4:4:4"}, {"subsampling": "4:2:2"}])
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
-def test_a_still_shows_what_its_source_shows(chromium: Chromium, mode: str, options: dict[str, str]) -> None:
+def test_a_still_looks_like_its_source(chromium: Chromium, mode: str, options: dict[str, str]) -> None:
     source = encode(picture(128, 96, mode), "AVIF", quality=95, **options)
     wanted, got = chromium.still(source), chromium.still(output_body(source, scale=1))
     assert np.abs(wanted.pixels.astype(int) - got.pixels).mean() < 3

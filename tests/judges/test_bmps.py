@@ -48,7 +48,7 @@ def bitmap(
     return struct.pack("<2sL4xL", b"BM", size, 14 + len(fields)) + fields + data + profile
 
 
-def swapped() -> bytes:
+def make_swapping_profile() -> bytes:
     """Return a profile that exchanges red and blue."""
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     return profile.replace(b"rXYZ", b"none").replace(b"bXYZ", b"rXYZ").replace(b"none", b"bXYZ")
@@ -77,7 +77,7 @@ def test_every_layout_is_shown(chromium: Chromium) -> None:
 
 
 def test_a_profile_is_applied_and_kept(chromium: Chromium) -> None:
-    profile = swapped()
+    profile = make_swapping_profile()
     for name, space in itertools.product(("A1R5G5B5", "X8R8G8B8"), (bmp_header.EMBEDDED, bmp_header.SRGB)):
         source = bitmap(name, bmp_header.V5, bmp_header.MASKED, profile=profile, colours=space)
         assert compare(chromium, source) == ""

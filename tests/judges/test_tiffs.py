@@ -1,4 +1,4 @@
-"""TIFFs of every kind: libvips reads in each output what the source means, or the source is rejected with its kind."""
+"""TIFFs of every kind: libvips reads the source's values in each output, or the rejection names the kind."""
 
 import io
 import itertools
@@ -60,7 +60,7 @@ MOST = 3
 """The largest difference, of 255: converting premultiplied, YCbCr or CIELab colours rounds them."""
 
 
-def samples(kind: Kind, *, side: int = 8) -> Samples:
+def draw_samples(kind: Kind, *, side: int = 8) -> Samples:
     """Return blocks of random samples that fill several strips and tiles, with partial ones at the edges."""
     random_numbers = np.random.default_rng(kind.bits)
     count = COLOURS.get(kind.photometric, 1)
@@ -80,7 +80,7 @@ def samples(kind: Kind, *, side: int = 8) -> Samples:
     return np.kron(blocks, np.ones((side, side, 1), blocks.dtype))
 
 
-def kinds_of_all_cells(most: int) -> Iterator[Kind]:
+def sample_kinds(most: int) -> Iterator[Kind]:
     """Yield ``most`` kinds of each depth, photometric interpretation and extra samples, or one if it is rejected."""
     for (bits, number), photometric, extra in itertools.product(DEPTHS + FLOATS, PHOTOMETRICS, EXTRAS):
         if photometric == tiffs.PALETTE and (bits > 8 or number != UNSIGNED):
@@ -107,7 +107,7 @@ def _is_valid(kind: Kind) -> bool:
     return kind.planar == 1 or count > 1
 
 
-def shown(values: Samples, kind: Kind) -> Samples:
+def interpret(values: Samples, kind: Kind) -> Samples:
     """Return the meaning of samples: levels from 0 to 1 with alpha last, or the samples of wide grey themselves."""
     count = COLOURS.get(kind.photometric, 1)
     if _is_wide(kind):
@@ -155,11 +155,11 @@ def check(kind: Kind) -> str:
         RejectedError: The kind is not supported.
 
     """
-    values = samples(kind)
+    values = draw_samples(kind)
     # libvips reads no CIELab, LZMA or Zstandard.
     to = "png" if kind.photometric == tiffs.CIELAB else None
     body = output_body(tiff(values, kind), to, scale=1)
-    wanted = shown(values, kind)
+    wanted = interpret(values, kind)
     is_beyond = kind.compression in {tiffs.LZMA, tiffs.ZSTD} and to is None
     got = tifffile.imread(io.BytesIO(body)) if is_beyond else libvips.pixels(body)
     got = got.reshape(*got.shape[:2], -1)
@@ -177,7 +177,7 @@ def check(kind: Kind) -> str:
 
 def test_every_kind_is_rendered_correctly_or_rejected_by_name() -> None:
     wrong, readable, unnamed = [], set(), []
-    for cell in kinds_of_all_cells(8):
+    for cell in sample_kinds(8):
         tags: dict[int, tuple[str, list[int]]] = {}
         if cell.photometric == tiffs.PALETTE:
             entries = np.random.default_rng(3).integers(0, 256, 3 << cell.bits)
@@ -203,7 +203,7 @@ GREY = Kind(8)
 MARKED = {"F": ("<f4", -3.4028235e38, 1.0), "I": ("<i4", -(2**31), 2**31 - 1)}
 
 
-def pages(*written: tuple[Image.Image, dict[str, Any]]) -> bytes:
+def encode_pages(*written: tuple[Image.Image, dict[str, Any]]) -> bytes:
     """Return a TIFF of Pillow's, each page with options of its own."""
     target = io.BytesIO()
     for image, options in written:
@@ -221,7 +221,7 @@ def test_each_page_keeps_its_compression_and_its_profile() -> None:
         {"compression": "packbits", "icc_profile": b""},
     ]
     for order in itertools.permutations(kinds):
-        source = pages(*((picture(90, 60).rotate(90 * turn), kind) for turn, kind in enumerate(order)))
+        source = encode_pages(*((picture(90, 60).rotate(90 * turn), kind) for turn, kind in enumerate(order)))
         body = output_body(source)
         written = Image.open(io.BytesIO(body))
         for number, kind in enumerate(order):
@@ -236,10 +236,10 @@ def test_each_page_keeps_its_compression_and_its_profile() -> None:
 def test_thumbnails_and_masks_are_left_out(kind: int) -> None:
     thumbnail, photo = picture(20, 16), picture(100, 80)
     for order in ((thumbnail, photo), (photo, thumbnail), (thumbnail, photo, thumbnail)):
-        source = pages(*((image, {"tiffinfo": {254: kind * (image is thumbnail)}}) for image in order))
+        source = encode_pages(*((image, {"tiffinfo": {254: kind * (image is thumbnail)}}) for image in order))
         image = output_image(source)
         assert (image.size, image.n_frames) == ((50, 40), 1)  # type: ignore[attr-defined]
-    assert output_image(pages((photo, {"tiffinfo": {254: kind}}))).size == (50, 40)
+    assert output_image(encode_pages((photo, {"tiffinfo": {254: kind}}))).size == (50, 40)
 
 
 @pytest.mark.parametrize("mode", MARKED)
@@ -257,23 +257,23 @@ def test_extreme_values_that_mark_missing_data_stay_in_range(mode: str) -> None:
 
 def test_a_palette_of_eight_bits_is_not_black() -> None:
     source = tiff(
-        samples(GREY), Kind(8, tiffs.PALETTE, tags={320: ("H", [*range(256), *range(255, -1, -1), *range(256)])})
+        draw_samples(GREY), Kind(8, tiffs.PALETTE, tags={320: ("H", [*range(256), *range(255, -1, -1), *range(256)])})
     )
     assert np.array_equal(libvips.srgb(output_body(source)), libvips.srgb(source)[::2, ::2])
 
 
 def test_wrong_coefficients_are_ignored() -> None:
     kind = Kind(8, tiffs.YCBCR, tags={530: ("H", [1, 1]), 529: ("2L", [1, 0, 1, 0, 1, 0])})
-    values = samples(kind)
+    values = draw_samples(kind)
     rendered = render_one(tiff(values, kind))
-    difference = libvips.pixels(rendered.outputs[0].body) / 255 - shown(values, kind)[::2, ::2]
+    difference = libvips.pixels(rendered.outputs[0].body) / 255 - interpret(values, kind)[::2, ::2]
     assert np.abs(difference).max() <= MOST / 255
     assert rendered.lost == "the YCbCr coefficients are wrong and were ignored"
 
 
 def test_the_loss_of_other_channels_is_noted() -> None:
     kind = Kind(8, extra=(0,))
-    assert render_one(tiff(samples(kind), kind)).lost == "a channel that is neither colour nor alpha was left out"
+    assert render_one(tiff(draw_samples(kind), kind)).lost == "a channel that is neither colour nor alpha was left out"
 
 
 def test_samples_beyond_the_range_of_pillow_are_rejected() -> None:
@@ -288,7 +288,7 @@ SENSOR = struct.pack("<HHHLHHL", 1, 262, 3, 1, 32803, 0, 0)
 @pytest.mark.parametrize("count", [1, 3])
 def test_raw_files_are_rejected(count: int) -> None:
     thumbnail = Kind(8, tags={254: ("L", [1])})
-    values = samples(GREY)
+    values = draw_samples(GREY)
     plain = tiff(values, thumbnail)
     in_directories = tiff(values, replace(thumbnail, tags={330: ("L", count * [len(plain) + 64])})).ljust(
         len(plain) + 64
@@ -303,7 +303,7 @@ def test_raw_files_are_rejected(count: int) -> None:
 
 
 def test_overlapping_directories_count_towards_the_limit() -> None:
-    values = samples(GREY)
+    values = draw_samples(GREY)
     offset = len(tiff(values, GREY)) + 64
     source = tiff(values, Kind(8, tags={330: ("L", 8 * [offset])})).ljust(offset) + struct.pack("<H", 65535)
     assert rejection(source + bytes(12 * 65535 + 4)).message.startswith(
@@ -312,7 +312,7 @@ def test_overlapping_directories_count_towards_the_limit() -> None:
 
 
 def test_a_rejection_lists_only_properties_of_the_page() -> None:
-    error = rejection(tiff(samples(GREY), Kind(8, 77, tags={339: ("2L", [1, 1])})))
+    error = rejection(tiff(draw_samples(GREY), Kind(8, 77, tags={339: ("2L", [1, 1])})))
     assert (
         error.message[-87:] == "(the TIFF has photometric interpretation 77, bits 8, planes together, compression none)"
     )
@@ -326,7 +326,7 @@ def test_averages_of_large_samples_do_not_overflow() -> None:
 
 def test_decoding_writes_nothing_to_stdout_or_stderr(capfd: pytest.CaptureFixture[str]) -> None:
     kind = Kind(8, tiffs.RGB, compression=tiffs.WEBP)
-    rejection(tiff(samples(kind), kind))
+    rejection(tiff(draw_samples(kind), kind))
     photo = encode(picture(), "TIFF", compression="tiff_lzw", tiffinfo={65000: "unknown"})
     rejection(photo.replace(photo[2000:4000], bytes(2000)))
     assert capfd.readouterr() == ("", "")

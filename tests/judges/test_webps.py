@@ -23,7 +23,7 @@ KINDS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA"])
 @pytest.mark.parametrize("options", KINDS, ids=repr)
-def test_a_still_shows_what_its_source_shows(chromium: Chromium, mode: str, options: dict[str, Any]) -> None:
+def test_a_still_looks_like_its_source(chromium: Chromium, mode: str, options: dict[str, Any]) -> None:
     image = picture(*SIZE, mode)
     if mode in {"RGBA", "LA"}:
         image.putalpha(picture(*SIZE, "L"))
@@ -40,7 +40,7 @@ def test_a_still_shows_what_its_source_shows(chromium: Chromium, mode: str, opti
 
 
 @pytest.mark.parametrize("options", KINDS, ids=repr)
-def test_every_frame_shows_what_its_source_shows(chromium: Chromium, options: dict[str, Any]) -> None:
+def test_every_frame_looks_like_its_source(chromium: Chromium, options: dict[str, Any]) -> None:
     frames = [picture(*SIZE, "RGBA").rotate(turn) for turn in (0, 90, 180, 270)]
     for number, frame in enumerate(frames):
         frame.paste((0, 0, 0, 0), (16 * number, 16, 16 * number + 32, 64))

@@ -44,7 +44,7 @@ LOGS = {"Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": "*"
 TRUST = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
 
 
-def awaited(ask: Callable[[], T | None]) -> T:
+def await_answer(ask: Callable[[], T | None]) -> T:
     """Call ``ask`` until it returns an answer."""
     deadline = time.monotonic() + PATIENCE
     while (answer := ask()) is None:
@@ -53,7 +53,7 @@ def awaited(ask: Callable[[], T | None]) -> T:
     return answer
 
 
-def zipped(code: str) -> bytes:
+def make_zip(code: str) -> bytes:
     """Return the zip of a function."""
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
@@ -104,7 +104,7 @@ class Account:
             Runtime="python3.13",
             Role=role["Role"]["Arn"],
             Handler="function.handler",
-            Code={"ZipFile": zipped(code)} if isinstance(code, str) else code,
+            Code={"ZipFile": make_zip(code)} if isinstance(code, str) else code,
             **{"Timeout": 10, "MemorySize": 256, **options},
         )
         return name
@@ -151,7 +151,7 @@ class Account:
             lines = [line for line in self.log(name) if line.startswith("EVENT ")]
             return [json.loads(line.removeprefix("EVENT ")) for line in lines] if len(lines) >= count else None
 
-        return awaited(ask)
+        return await_answer(ask)
 
     def bucket(self, function: str = "", *, permit: bool = True, versioned: bool = True, **permission: str) -> str:
         """Make a bucket, which may notify a function of new objects."""
@@ -198,7 +198,7 @@ class Account:
                 return body
             return None
 
-        return awaited(ask)
+        return await_answer(ask)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from urllib.parse import quote_plus
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local_aws.conftest import Account, awaited
+from tests.local_aws.conftest import Account, await_answer
 from tools.operations.batch_job import (
     CsvManifest,
     FailedTask,
@@ -90,7 +90,7 @@ class Jobs:
         description, role = self.account.unique("job"), f"arn:aws:iam::{ACCOUNT_ID}:role/{self.role}"
         return Job(description, ACCOUNT_ID, self.function_arn, role, self.destination, FOLDER, manifest)
 
-    def listed(self, *keys: str) -> CsvManifest:
+    def upload_keys(self, *keys: str) -> CsvManifest:
         """Upload a manifest of these keys."""
         lines = io.BytesIO(b"".join(manifest_lines(self.source, keys)))
         return upload_manifest(self.client("s3"), self.destination, f"{FOLDER}{self.account.unique('list')}", lines)
@@ -101,28 +101,28 @@ class Jobs:
             self.client("s3").put_object(Bucket=self.source, Key=key, Body=b"x")
         return GeneratedManifest(self.source)
 
-    def described(self, job_id: str) -> dict[str, Any]:
+    def describe(self, job_id: str) -> dict[str, Any]:
         found: dict[str, Any] = self.client("s3control").describe_job(AccountId=ACCOUNT_ID, JobId=job_id)["Job"]
         return found
 
-    def end(self, job_id: str) -> JobStatus:
+    def await_end(self, job_id: str) -> JobStatus:
         """Wait for the end of a job."""
 
         def ask() -> JobStatus | None:
             found = status(self.client("s3control"), ACCOUNT_ID, job_id)
             return found if found.has_ended else None
 
-        return awaited(ask)
+        return await_answer(ask)
 
     def run(self, manifest: CsvManifest | GeneratedManifest) -> JobStatus:
         """Make a job, and wait for its end."""
-        return self.end(create(self.client("s3control"), self.job(manifest)))
+        return self.await_end(create(self.client("s3control"), self.job(manifest)))
 
-    def failed(self, job: JobStatus) -> dict[str, str]:
+    def read_failed(self, job: JobStatus) -> dict[str, str]:
         """Return the reasons of failed tasks from a job's report, by key."""
         return {one.key: one.reason for one in failed_tasks(self.client("s3"), job)}
 
-    def seen(self) -> list[str]:
+    def read_keys(self) -> list[str]:
         """Return the keys in the function's events, as they are encoded there."""
         events = self.account.events(self.function, 0)
         return [event["tasks"][0]["s3Key"] for event in events]
@@ -149,14 +149,14 @@ def make_jobs(account: Account) -> Callable[..., Jobs]:
 
 def test_a_function_is_invoked_for_each_object(make_jobs: Callable[..., Jobs]) -> None:
     jobs = make_jobs()
-    job = replace(jobs.job(jobs.listed(*ODD_KEYS)), description="All")
+    job = replace(jobs.job(jobs.upload_keys(*ODD_KEYS)), description="All")
     request = job.request()
     request["Operation"]["LambdaInvoke"]["UserArguments"] = {"why": "because"}
     job_id = jobs.client("s3control").create_job(**request)["JobId"]
-    found = jobs.end(job_id)
+    found = jobs.await_end(job_id)
     assert (found.state, found.total, found.succeeded, found.failed, found.reasons) == ("Complete", 4, 4, 0, ())
     events = jobs.account.events(jobs.function, 4)
-    assert sorted(jobs.seen()) == sorted(quote_plus(key, safe="/") for key in ODD_KEYS)
+    assert sorted(jobs.read_keys()) == sorted(quote_plus(key, safe="/") for key in ODD_KEYS)
     for event in events:
         task = event["tasks"][0]
         assert event == {
@@ -172,24 +172,24 @@ def test_temporary_failures_are_retried_and_others_reported(
     make_jobs: Callable[..., Jobs],
 ) -> None:
     jobs = make_jobs()
-    found = jobs.run(jobs.listed("fine", "busy", "stumbles", "bad, é", "forgotten", "mute", "raises"))
+    found = jobs.run(jobs.upload_keys("fine", "busy", "stumbles", "bad, é", "forgotten", "mute", "raises"))
     assert (found.state, found.total, found.succeeded, found.failed) == ("Complete", 7, 3, 4)
-    failed = jobs.failed(found)
+    failed = jobs.read_failed(found)
     assert failed.pop("raises").startswith('Lambda returned function error: {"errorMessage": "raises"')
     assert failed == {
         "bad, é": "said of bad, é",
         "forgotten": "",
         "mute": "Invalid JSON returned in Lambda payload",
     }
-    tries = Counter(jobs.seen())
+    tries = Counter(jobs.read_keys())
     assert (tries["fine"], tries["forgotten"], tries["mute"], tries["raises"]) == (1, 1, 1, 3)
 
 
 def test_a_report_has_the_format_of_aws(make_jobs: Callable[..., Jobs]) -> None:
     jobs = make_jobs()
-    request = jobs.job(jobs.listed("fine", "bad, é")).request()
+    request = jobs.job(jobs.upload_keys("fine", "bad, é")).request()
     job_id = jobs.client("s3control").create_job(**request)["JobId"]
-    found = jobs.end(job_id)
+    found = jobs.await_end(job_id)
     assert found.report_key == f"{FOLDER}reports/job-{job_id}/manifest.json"
     report = json.loads(jobs.text(found.report_key))
     assert report["Format"] == "Report_CSV_20180820"
@@ -199,7 +199,7 @@ def test_a_report_has_the_format_of_aws(make_jobs: Callable[..., Jobs]) -> None:
     assert list(csv.reader([jobs.text(part["Key"])])) == [
         [jobs.source, "bad%2C%20%C3%A9", "", "failed", "200", "PermanentFailure", "said of bad, é"]
     ]
-    described = jobs.described(job_id)
+    described = jobs.describe(job_id)
     assert described["Report"] == request["Report"]
     assert described["Manifest"] == request["Manifest"]
     assert described["TerminationDate"] >= described["CreationTime"]
@@ -210,10 +210,10 @@ def test_a_generated_manifest_has_the_objects_that_match(make_jobs: Callable[...
     jobs.fill("photos/a b+é.jpg", "photos/,.jpg", "photos/gone.jpg", "photos/note.txt", "logos/a.jpg")
     jobs.client("s3").delete_object(Bucket=jobs.source, Key="photos/gone.jpg")
     job_id = create(jobs.client("s3control"), jobs.job(GeneratedManifest(jobs.source, "photos/", ".jpg")))
-    found = jobs.end(job_id)
+    found = jobs.await_end(job_id)
     assert (found.state, found.total, found.succeeded) == ("Complete", 2, 2)
-    assert sorted(jobs.seen()) == ["photos/%2C.jpg", "photos/a+b%2B%C3%A9.jpg"]
-    generated = jobs.described(job_id)["GeneratedManifestDescriptor"]
+    assert sorted(jobs.read_keys()) == ["photos/%2C.jpg", "photos/a+b%2B%C3%A9.jpg"]
+    generated = jobs.describe(job_id)["GeneratedManifestDescriptor"]
     assert generated["Format"] == "S3InventoryReport_CSV_20211130"
     key = generated["Location"]["ObjectArn"].removeprefix(f"arn:aws:s3:::{jobs.destination}/")
     assert key.startswith(f"{FOLDER}manifests/")
@@ -230,7 +230,7 @@ def test_without_a_filter_a_manifest_has_all_objects(make_jobs: Callable[..., Jo
 def test_tasks_wait_for_reserved_concurrency(make_jobs: Callable[..., Jobs]) -> None:
     jobs = make_jobs()
     jobs.client("lambda").put_function_concurrency(FunctionName=jobs.function, ReservedConcurrentExecutions=1)
-    found = jobs.run(jobs.listed(*map(str, range(6))))
+    found = jobs.run(jobs.upload_keys(*map(str, range(6))))
     assert (found.state, found.succeeded) == ("Complete", 6)
 
 
@@ -251,7 +251,7 @@ def test_a_job_fails_without_a_permission_of_its_role(
 ) -> None:
     jobs = make_jobs(without=without)
     generated = jobs.fill("fine.jpg")
-    found = jobs.run(generated if without == "s3:PutInventoryConfiguration" else jobs.listed("fine.jpg"))
+    found = jobs.run(generated if without == "s3:PutInventoryConfiguration" else jobs.upload_keys("fine.jpg"))
     assert found.state == "Failed"
     (said,) = found.reasons
     with pytest.raises(RuntimeError, match=reason):
@@ -263,13 +263,13 @@ def test_a_job_fails_without_a_permission_of_its_role(
 def test_a_job_fails_if_its_manifest_may_not_be_written(make_jobs: Callable[..., Jobs]) -> None:
     jobs = make_jobs(without="s3:PutObject")
     found = jobs.run(jobs.fill("fine.jpg"))
-    assert (found.state, jobs.seen()) == ("Failed", [])
+    assert (found.state, jobs.read_keys()) == ("Failed", [])
     assert "preparing manifest: An error occurred (AccessDenied) when calling the PutObject" in found.reasons[0]
 
 
 def test_a_job_fails_if_its_role_does_not_trust_s3_or_does_not_exist(make_jobs: Callable[..., Jobs]) -> None:
     jobs = make_jobs(trust={**TRUST, "Principal": {"Service": "lambda.amazonaws.com"}})
-    manifest = jobs.listed("fine.jpg")
+    manifest = jobs.upload_keys("fine.jpg")
     found = jobs.run(manifest)
     assert found.state == "Failed"
     assert "its trust policy does not let it" in found.reasons[0]
@@ -285,7 +285,7 @@ def test_a_job_fails_if_its_manifest_is_invalid(make_jobs: Callable[..., Jobs]) 
         made = jobs.client("s3").put_object(Bucket=jobs.destination, Key=key, Body=body, **options)
         return CsvManifest(key, made["ETag"].strip('"'))
 
-    fine = jobs.listed("fine.jpg")
+    fine = jobs.upload_keys("fine.jpg")
     wrong: list[tuple[str, CsvManifest | GeneratedManifest]] = [
         ("(NoSuchKey) when calling the GetObject", replace(fine, key=f"{FOLDER}missing")),
         ("the ETag of", replace(fine, etag="other")),
@@ -302,33 +302,33 @@ def test_a_job_fails_if_its_manifest_is_invalid(make_jobs: Callable[..., Jobs]) 
         found = jobs.run(manifest)
         assert (found.state, found.total) == ("Failed", 0)
         assert expected in found.reasons[0]
-    assert jobs.seen() == []
+    assert jobs.read_keys() == []
 
 
 def test_every_task_fails_if_the_function_does_not_exist(make_jobs: Callable[..., Jobs]) -> None:
     jobs = make_jobs()
-    manifest = jobs.listed("fine.jpg")
+    manifest = jobs.upload_keys("fine.jpg")
     jobs.client("lambda").delete_function(FunctionName=jobs.function)
     found = jobs.run(manifest)
     assert (found.state, found.failed) == ("Complete", 1)
-    assert "Function not found" in jobs.failed(found)["fine.jpg"]
+    assert "Function not found" in jobs.read_failed(found)["fine.jpg"]
 
 
 def test_a_repeated_request_makes_one_job(make_jobs: Callable[..., Jobs]) -> None:
     jobs = make_jobs()
-    s3control, job = jobs.client("s3control"), jobs.job(jobs.listed("fine.jpg"))
+    s3control, job = jobs.client("s3control"), jobs.job(jobs.upload_keys("fine.jpg"))
     job_id = create(s3control, job)
     assert create(s3control, job) == job_id
-    jobs.end(job_id)
-    assert jobs.seen() == ["fine.jpg"]
+    jobs.await_end(job_id)
+    assert jobs.read_keys() == ["fine.jpg"]
     other = {**job.request(), "Priority": 11}
     with pytest.raises(ClientError, match="IdempotencyException"):
         s3control.create_job(**other)
 
 
-def test_other_jobs_are_rejected(make_jobs: Callable[..., Jobs]) -> None:
+def test_unsupported_jobs_are_rejected(make_jobs: Callable[..., Jobs]) -> None:
     jobs = make_jobs()
-    s3control, request = jobs.client("s3control"), jobs.job(jobs.listed("fine.jpg")).request()
+    s3control, request = jobs.client("s3control"), jobs.job(jobs.upload_keys("fine.jpg")).request()
     generated = replace(jobs.job(GeneratedManifest(jobs.source))).request()["ManifestGenerator"]
     wrong: Iterable[tuple[str, dict[str, Any]]] = [
         ("Only jobs that invoke a function", {"Operation": {"S3DeleteObjectTagging": {}}}),
@@ -362,7 +362,7 @@ def test_only_the_administrator_makes_jobs(account: Account) -> None:
 
 def test_a_failed_task_has_its_decoded_key(make_jobs: Callable[..., Jobs]) -> None:
     jobs = make_jobs()
-    found = jobs.run(jobs.listed("bad +%2B é\n.jpg"))
+    found = jobs.run(jobs.upload_keys("bad +%2B é\n.jpg"))
     assert list(failed_tasks(jobs.client("s3"), found)) == [
         FailedTask("bad +%2B é\n.jpg", "said of bad +%2B é\n.jpg"),
     ]

@@ -58,16 +58,16 @@ class Run:
         return Reply(json.dumps({"results": [result]}).encode(), failed=False, log=(), broken=False)
 
 
-def fails(_key: str) -> str:
+def fail_always(_key: str) -> str:
     return "PermanentFailure"
 
 
-def fails_every_other(key: str) -> str:
+def fail_every_other(key: str) -> str:
     return "PermanentFailure" if int(key) % 2 else "Succeeded"
 
 
 def test_a_job_stops_when_most_tasks_fail() -> None:
-    run = Run(fails, THRESHOLD_TASKS + 100)
+    run = Run(fail_always, THRESHOLD_TASKS + 100)
     assert (run.job.state, len(run.called)) == ("Failed", THRESHOLD_TASKS)
     (reason,) = run.job.reasons
     assert str(reason) == "1000 of the 1000 tasks that have run failed, which exceeds 50 percent"
@@ -78,7 +78,9 @@ def test_a_job_stops_when_most_tasks_fail() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "count"), [(fails, THRESHOLD_TASKS - 1), (fails_every_other, 2 * THRESHOLD_TASKS)], ids=["few", "half"]
+    ("answer", "count"),
+    [(fail_always, THRESHOLD_TASKS - 1), (fail_every_other, 2 * THRESHOLD_TASKS)],
+    ids=["few", "half"],
 )
 def test_a_job_goes_on_with_few_tasks_or_half_of_them_failing(answer: Answer, count: int) -> None:
     run = Run(answer, count)

@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError, ResponseStreamingError
 
 from tests.faults import Fault, await_held, inject, kill, release
-from tests.local_aws.conftest import Account, awaited
+from tests.local_aws.conftest import Account, await_answer
 from tools.local.aws import local_aws
 
 CALL = """
@@ -71,7 +71,7 @@ def test_a_held_write_takes_effect_when_released(account: Account, caller: str) 
     listing = account.client("s3").list_objects_v2
     assert listing(Bucket=bucket)["KeyCount"] == 0
     release(account.aws, fault)
-    awaited(lambda: listing(Bucket=bucket)["KeyCount"] or None)
+    await_answer(lambda: listing(Bucket=bucket)["KeyCount"] or None)
 
 
 def test_a_held_read_has_the_answer_as_of_its_arrival(account: Account) -> None:
@@ -97,7 +97,7 @@ def bucket(account: Account) -> str:
     return name
 
 
-def refusals(account: Account, bucket: str, fault: Fault, count: int = 30) -> list[bool]:
+def put_repeatedly(account: Account, bucket: str, fault: Fault, count: int = 30) -> list[bool]:
     """Send PUTs; returns for each whether the fault rejected it."""
     identity = inject(account.aws, fault)
     found = []
@@ -113,11 +113,11 @@ def refusals(account: Account, bucket: str, fault: Fault, count: int = 30) -> li
 
 def test_equal_seeds_hit_the_same_requests(account: Account, bucket: str) -> None:
     fault = Fault("PUT", bucket, status=400, times=100, rate=0.5, seed=1, functions_only=False)
-    found = refusals(account, bucket, fault)
+    found = put_repeatedly(account, bucket, fault)
     assert 5 < sum(found) < 25
-    assert refusals(account, bucket, fault) == found
-    assert refusals(account, bucket, replace(fault, seed=2)) != found
-    assert sum(refusals(account, bucket, replace(fault, times=3))) == 3
+    assert put_repeatedly(account, bucket, fault) == found
+    assert put_repeatedly(account, bucket, replace(fault, seed=2)) != found
+    assert sum(put_repeatedly(account, bucket, replace(fault, times=3))) == 3
 
 
 def test_any_method_can_be_hit(account: Account, bucket: str) -> None:
@@ -148,7 +148,7 @@ def connect(account: Account, method: str, bucket: str, key: str, *headers: str)
     return connection
 
 
-def received(connection: socket.socket) -> bytes:
+def receive_all(connection: socket.socket) -> bytes:
     """Receive everything until the connection is closed."""
     return b"".join(iter(lambda: connection.recv(4096), b""))
 
@@ -170,7 +170,7 @@ def test_a_shortened_body_looks_complete(account: Account, bucket: str) -> None:
     answer = account.client("s3").get_object(Bucket=bucket, Key="there")
     assert (answer["ContentLength"], answer["Body"].read()) == (3, b"012")
     with connect(account, "GET", bucket, "there") as connection:
-        assert received(connection).endswith(b"\r\n\r\n012")
+        assert receive_all(connection).endswith(b"\r\n\r\n012")
 
 
 def test_a_reader_of_a_lengthened_body_waits_until_released(account: Account, bucket: str) -> None:
@@ -190,10 +190,10 @@ def test_the_server_does_not_wait_for_clients_that_hung_up() -> None:
         bucket = account.bucket()
         account.client("s3").put_object(Bucket=bucket, Key="x")
 
-        def threads() -> int:
+        def count_threads() -> int:
             return len(list(Path(f"/proc/{aws.pid}/task").iterdir()))
 
-        before = threads()
+        before = count_threads()
         fault = Fault("GET", bucket, times=5)
         waiting = [inject(aws, replace(fault, **how)) for how in ({"hold": True}, {"delay": 3600}, {"length": 5 << 30})]
         connections = [connect(account, "GET", bucket, "x") for _ in range(15)]
@@ -201,7 +201,7 @@ def test_the_server_does_not_wait_for_clients_that_hung_up() -> None:
             await_held(aws, identity, 5)
         for connection in connections:
             connection.close()
-        awaited(lambda: True if threads() < before + 5 else None)
+        await_answer(lambda: True if count_threads() < before + 5 else None)
 
 
 @pytest.mark.parametrize("fault", [Fault("PUT", "", hold=True, times=6), Fault("PUT", "", delay=3600, times=6)])
@@ -233,7 +233,7 @@ def test_half_a_write_has_no_effect(
             connection.sendall(begin + b"half of it")
             connection.shutdown(socket.SHUT_WR)
             # Once the connection is closed, the server has finished with the request.
-            assert not received(connection).startswith(b"HTTP/1.1 200 ")
+            assert not receive_all(connection).startswith(b"HTTP/1.1 200 ")
     s3 = account.client("s3")
     assert [version["Key"] for version in s3.list_object_versions(Bucket=bucket)["Versions"]] == ["there"]
     assert s3.get_object(Bucket=bucket, Key="there")["Body"].read() == b"0123456789"
@@ -251,7 +251,7 @@ def test_a_function_killed_in_a_write_has_not_written_and_is_retried(account: Ac
     await_held(account.aws, second)
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
     release(account.aws, second)
-    awaited(lambda: s3.list_objects_v2(Bucket=bucket)["KeyCount"] or None)
+    await_answer(lambda: s3.list_objects_v2(Bucket=bucket)["KeyCount"] or None)
 
 
 def test_only_running_invocations_of_the_function_are_killed(account: Account, caller: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.faults import Fault, await_held, inject, release
-from tests.local_aws.conftest import LOGS, PATIENCE, TRUST, Account, awaited
+from tests.local_aws.conftest import LOGS, PATIENCE, TRUST, Account, await_answer
 from tools.local.aws import asynchronous, start, stop
 from tools.local.aws.asynchronous import AsynchronousQueue, EventInvokeConfig
 from tools.local.aws.environment import FunctionSpec
@@ -182,7 +182,7 @@ def test_events_wait_for_a_slot(account: Account, both_busy: Callable[[], None])
         account.invoke(name, number, InvocationType="Event")
     assert account.log(name) == []
     both_busy()
-    awaited(lambda: True if {f"seen {number}" for number in range(5)} <= set(account.log(name)) else None)
+    await_answer(lambda: True if {f"seen {number}" for number in range(5)} <= set(account.log(name)) else None)
 
 
 def reserve(account: Account, name: str, number: int) -> None:
@@ -204,7 +204,7 @@ def test_a_reserved_concurrency_of_0_stops_a_function(account: Account) -> None:
     assert (record["requestContext"]["approximateInvokeCount"], "responsePayload" in record) == (0, False)
     account.client("lambda").delete_function_concurrency(FunctionName=name)
     account.invoke(name, "again", InvocationType="Event")
-    awaited(lambda: True if "seen again" in account.log(name) else None)
+    await_answer(lambda: True if "seen again" in account.log(name) else None)
     assert "seen stopped" not in account.log(name)
 
 
@@ -237,10 +237,10 @@ def test_events_above_the_reserved_concurrency_wait_without_delaying_others(
     for number in range(5):
         account.invoke(name, number, InvocationType="Event")
     account.invoke(other, "free", InvocationType="Event")
-    awaited(lambda: True if "seen free" in account.log(other) else None)
+    await_answer(lambda: True if "seen free" in account.log(other) else None)
     assert "seen 0" not in account.log(name)
     go_on()
-    awaited(lambda: True if {f"seen {number}" for number in range(5)} <= set(account.log(name)) else None)
+    await_answer(lambda: True if {f"seen {number}" for number in range(5)} <= set(account.log(name)) else None)
 
 
 def test_a_throttled_event_that_gets_too_old_has_a_record(

@@ -11,7 +11,7 @@ import urllib3
 from botocore.exceptions import ClientError
 from moto.sqs.models import Message, Queue, sqs_backends
 
-from tests.local_aws.conftest import Account, zipped
+from tests.local_aws.conftest import Account, make_zip
 from tools.local.aws import moto_patches
 
 
@@ -45,7 +45,7 @@ def test_a_changed_setting_survives_other_changes(account: Account, setting: str
 
 def test_code_can_be_a_version_of_an_object(account: Account) -> None:
     bucket = account.bucket()
-    packages = [zipped(f"def handler(event, context):\n    return {number}\n") for number in range(2)]
+    packages = [make_zip(f"def handler(event, context):\n    return {number}\n") for number in range(2)]
     put = account.client("s3").put_object
     versions = [put(Bucket=bucket, Key="x", Body=package)["VersionId"] for package in packages]
     older = {"S3Bucket": bucket, "S3Key": "x", "S3ObjectVersion": versions[0]}
@@ -69,7 +69,7 @@ def test_code_can_be_a_version_of_an_object(account: Account) -> None:
 )
 def test_missing_code_is_rejected(account: Account, missing: dict[str, str], reason: str) -> None:
     bucket = account.bucket()
-    account.client("s3").put_object(Bucket=bucket, Key="x", Body=zipped(""))
+    account.client("s3").put_object(Bucket=bucket, Key="x", Body=make_zip(""))
     code = {"S3Bucket": bucket, "S3Key": "x", **missing}
     with pytest.raises(ClientError, match=rf"\(InvalidParameterValueException\).* {reason}"):
         account.function(code)
@@ -82,8 +82,8 @@ def test_missing_code_is_rejected(account: Account, missing: dict[str, str], rea
 def test_a_functions_processor_may_change_with_its_code(account: Account) -> None:
     name = account.function("")
     client = account.client("lambda")
-    client.update_function_code(FunctionName=name, ZipFile=zipped(""), Architectures=["arm64"])
-    client.update_function_code(FunctionName=name, ZipFile=zipped(""))
+    client.update_function_code(FunctionName=name, ZipFile=make_zip(""), Architectures=["arm64"])
+    client.update_function_code(FunctionName=name, ZipFile=make_zip(""))
     assert client.get_function_configuration(FunctionName=name)["Architectures"] == ["arm64"]
 
 

@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local_aws.conftest import ECHO, Account, awaited
+from tests.local_aws.conftest import ECHO, Account, await_answer
 from tools.local.aws import start, stop
 
 
@@ -82,7 +82,9 @@ def configure(account: Account, bucket: str, *configurations: dict[str, Any], **
     )
 
 
-def for_keys(account: Account, function: str, *, events: str = "s3:ObjectCreated:*", **ends: str) -> dict[str, Any]:
+def make_configuration(
+    account: Account, function: str, *, events: str = "s3:ObjectCreated:*", **ends: str
+) -> dict[str, Any]:
     arn = account.client("lambda").get_function_configuration(FunctionName=function)["FunctionArn"]
     rules = [{"Name": name, "Value": value} for name, value in ends.items()]
     return {"LambdaFunctionArn": arn, "Events": [events]} | (
@@ -93,8 +95,8 @@ def for_keys(account: Account, function: str, *, events: str = "s3:ObjectCreated
 def test_filters_are_form_encoded_literal_and_case_sensitive(account: Account) -> None:
     function = account.function(ECHO)
     bucket = account.bucket(function)
-    one = for_keys(account, function, prefix="a+b/%C3%A9%3D", suffix=".jpg")
-    other = for_keys(account, function, prefix="c/")
+    one = make_configuration(account, function, prefix="a+b/%C3%A9%3D", suffix=".jpg")
+    other = make_configuration(account, function, prefix="c/")
     configure(account, bucket, one, other)
     for key in ("a b/é=1.jpg", "a+b/%C3%A9%3D1.jpg", "a b/é=1.JPG", "a b/1.jpg", "c/any", "C/any"):
         account.client("s3").put_object(Bucket=bucket, Key=key)
@@ -118,7 +120,7 @@ def test_overlapping_configurations_are_rejected(
 ) -> None:
     function = account.function(ECHO)
     bucket = account.bucket(function)
-    both = (for_keys(account, function, **one), for_keys(account, function, **other))
+    both = (make_configuration(account, function, **one), make_configuration(account, function, **other))
     if refused:
         with pytest.raises(ClientError, match="cannot share a common event type"):
             configure(account, bucket, *both)
@@ -131,7 +133,7 @@ def test_overlapping_configurations_are_rejected(
 DELETIONS = ["s3:ObjectCreated:Copy", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"]
 
 
-def described(account: Account, function: str, count: int) -> list[tuple[str, dict[str, Any]]]:
+def describe_events(account: Account, function: str, count: int) -> list[tuple[str, dict[str, Any]]]:
     """Wait for a number of events; returns their names and objects, without the sequencer."""
     found = []
     for record in events(account, function, count):
@@ -148,7 +150,7 @@ def test_deletions_have_events(account: Account, in_batch: bool) -> None:
     s3 = account.client("s3")
     markers = []
     for bucket in buckets:
-        configure(account, bucket, {**for_keys(account, function, prefix="a/"), "Events": DELETIONS})
+        configure(account, bucket, {**make_configuration(account, function, prefix="a/"), "Events": DELETIONS})
         for key in ("a/1", "a/2", "b/1"):
             s3.put_object(Bucket=bucket, Key=key, Body=b"12345")
         if in_batch:
@@ -158,7 +160,7 @@ def test_deletions_have_events(account: Account, in_batch: bool) -> None:
         else:
             markers += [s3.delete_object(Bucket=bucket, Key=key).get("VersionId") for key in ("a/1", "a/2", "b/1")]
     of_nothing = {"eTag": "d41d8cd98f00b204e9800998ecf8427e"}
-    assert described(account, function, 4) == [
+    assert describe_events(account, function, 4) == [
         ("ObjectRemoved:Delete", {"key": "a/1"}),
         ("ObjectRemoved:Delete", {"key": "a/2"}),
         ("ObjectRemoved:DeleteMarkerCreated", {"key": "a/1", "versionId": markers[0], **of_nothing}),
@@ -169,14 +171,14 @@ def test_deletions_have_events(account: Account, in_batch: bool) -> None:
 def test_permanent_deletions_of_versions_and_markers_have_events(account: Account) -> None:
     function = account.function(ECHO)
     bucket = account.bucket(function)
-    configure(account, bucket, for_keys(account, function, events="s3:ObjectRemoved:Delete"))
+    configure(account, bucket, make_configuration(account, function, events="s3:ObjectRemoved:Delete"))
     s3 = account.client("s3")
     versions = [s3.put_object(Bucket=bucket, Key="a")["VersionId"] for _ in range(2)]
     versions.append(s3.delete_object(Bucket=bucket, Key="a")["VersionId"])
     # The marker is deleted last, as when Terraform empties a bucket.
     batch = [{"Key": "a", "VersionId": version} for version in (*versions, "missing")]
     assert "Errors" not in s3.delete_objects(Bucket=bucket, Delete={"Objects": batch})
-    found = described(account, function, 3)
+    found = describe_events(account, function, 3)
     assert [name for name, _ in found] == ["ObjectRemoved:Delete"] * 3
     assert {about["versionId"] for _, about in found} == set(versions)
     s3.delete_bucket(Bucket=bucket)
@@ -186,7 +188,7 @@ def test_a_configuration_keeps_its_order(account: Account) -> None:
     function = account.function(ECHO)
     bucket = account.bucket(function)
     # Terraform compares the order.
-    made = {**for_keys(account, function, prefix="a/", suffix=".jpg"), "Id": "x", "Events": DELETIONS}
+    made = {**make_configuration(account, function, prefix="a/", suffix=".jpg"), "Id": "x", "Events": DELETIONS}
     configure(account, bucket, made)
     found = account.client("s3").get_bucket_notification_configuration(Bucket=bucket)
     assert found["LambdaFunctionConfigurations"] == [made]
@@ -196,8 +198,8 @@ def test_a_configuration_may_have_queues_and_functions(account: Account) -> None
     function = account.function(ECHO)
     bucket = account.bucket(function)
     url, arn = account.queue("s3.amazonaws.com")
-    both = (for_keys(account, function, prefix="a/"), for_keys(account, function, prefix="b/"))
-    queue = {**for_keys(account, function, prefix="c+d/"), "QueueArn": arn}
+    both = (make_configuration(account, function, prefix="a/"), make_configuration(account, function, prefix="b/"))
+    queue = {**make_configuration(account, function, prefix="c+d/"), "QueueArn": arn}
     del queue["LambdaFunctionArn"]
     configure(account, bucket, *both, QueueConfigurations=[queue])
     for key in ("a/1", "b/1", "c d/1", "c+d/1"):
@@ -215,7 +217,7 @@ def test_a_rejected_configuration_sends_no_test_event(account: Account) -> None:
     url, arn = account.queue("s3.amazonaws.com")
     queue = {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}
     with pytest.raises(ClientError, match="cannot share a common event type"):
-        configure(account, bucket, for_keys(account, function), QueueConfigurations=[queue])
+        configure(account, bucket, make_configuration(account, function), QueueConfigurations=[queue])
     assert "Messages" not in account.client("sqs").receive_message(QueueUrl=url)
 
 
@@ -238,7 +240,7 @@ def test_a_queue_gets_its_event_after_the_upload(account: Account) -> None:
     account.client("lambda").create_event_source_mapping(FunctionName=function, EventSourceArn=arn, BatchSize=1)
     configure(account, bucket, QueueConfigurations=[{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}])
     account.client("s3").put_object(Bucket=bucket, Key="a", Metadata={"said": "before"})
-    found = awaited(lambda: [line for line in account.log(function) if line.startswith("FOUND")] or None)
+    found = await_answer(lambda: [line for line in account.log(function) if line.startswith("FOUND")] or None)
     assert found == ["FOUND {'said': 'before'}"]
 
 

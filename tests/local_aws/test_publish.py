@@ -74,11 +74,11 @@ def publisher(account: Account, packages: dict[str, Package], monkeypatch: pytes
         monkeypatch.setenv(name, value)
     made = Publisher(account)
 
-    def built(target: Target, _: Path, *, heic: bool) -> Package:
+    def build_once(target: Target, _: Path, *, heic: bool) -> Package:
         made.built.append((target, heic))
         return packages[target.architecture]
 
-    monkeypatch.setattr(publishing, "build", built)
+    monkeypatch.setattr(publishing, "build", build_once)
     return made
 
 

@@ -67,7 +67,7 @@ def test_only_a_deleted_object_has_a_delete_marker(account: Account) -> None:
     version = s3.put_object(Bucket=bucket, Key="erased")["VersionId"]
     s3.delete_object(Bucket=bucket, Key="erased", VersionId=version)
 
-    def answer_to(call: str, key: str) -> tuple[str, str | None, str | None]:
+    def describe_answer(call: str, key: str) -> tuple[str, str | None, str | None]:
         with pytest.raises(ClientError) as refused:
             getattr(s3, call)(Bucket=bucket, Key=key)
         headers = refused.value.response["ResponseMetadata"]["HTTPHeaders"]
@@ -75,15 +75,15 @@ def test_only_a_deleted_object_has_a_delete_marker(account: Account) -> None:
         return code, headers.get("x-amz-delete-marker"), headers.get("x-amz-version-id")
 
     for call, code in (("get_object", "NoSuchKey"), ("head_object", "404")):
-        assert answer_to(call, "deleted") == (code, "true", marker)
-        assert answer_to(call, "erased") == answer_to(call, "never") == (code, None, None)
+        assert describe_answer(call, "deleted") == (code, "true", marker)
+        assert describe_answer(call, "erased") == describe_answer(call, "never") == (code, None, None)
 
 
 SECRET: dict[str, Any] = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": b"0" * 32}
 OTHER_SECRET: dict[str, Any] = {**SECRET, "SSECustomerKey": b"1" * 32}
 
 
-def code(call: Any, **arguments: Any) -> str:
+def call_for_error(call: Any, **arguments: Any) -> str:
     """Call a method; returns the error code."""
     with pytest.raises(ClientError) as refused:
         call(**arguments)
@@ -97,7 +97,7 @@ def test_a_conditional_deletion_of_a_missing_object_leaves_no_marker(account: Ac
     s3.put_object(Bucket=bucket, Key="there")
     s3.delete_object(Bucket=bucket, Key="there", IfMatch="*")
     for key in ("there", "never"):
-        assert code(s3.delete_object, Bucket=bucket, Key=key, IfMatch="*") == "PreconditionFailed"
+        assert call_for_error(s3.delete_object, Bucket=bucket, Key=key, IfMatch="*") == "PreconditionFailed"
     assert [one["Key"] for one in s3.list_object_versions(Bucket=bucket)["DeleteMarkers"]] == ["there"]
 
 
@@ -109,9 +109,12 @@ def test_sse_c_needs_the_customers_key(account: Account, size: int) -> None:
     about = {"Bucket": bucket, "Key": "x"}
     with pytest.raises(ClientError, match="stored using a form of Server Side Encryption"):
         s3.get_object(**about)
-    assert (code(s3.get_object, **about), code(s3.head_object, **about)) == ("InvalidRequest", "400")
+    assert (call_for_error(s3.get_object, **about), call_for_error(s3.head_object, **about)) == (
+        "InvalidRequest",
+        "400",
+    )
     other = about | OTHER_SECRET
-    assert (code(s3.get_object, **other), code(s3.head_object, **other)) == ("AccessDenied", "403")
+    assert (call_for_error(s3.get_object, **other), call_for_error(s3.head_object, **other)) == ("AccessDenied", "403")
     assert s3.get_object(**about, **SECRET)["Body"].read() == bytes(size)
     assert s3.head_object(**about, **SECRET)["ContentLength"] == size
 
@@ -139,9 +142,9 @@ def test_each_version_has_its_own_customers_key(account: Account) -> None:
     older = s3.put_object(Bucket=bucket, Key="x", Body=b"older", **SECRET)["VersionId"]
     s3.put_object(Bucket=bucket, Key="x", Body=b"newer")
     assert s3.get_object(Bucket=bucket, Key="x")["Body"].read() == b"newer"
-    assert code(s3.get_object, Bucket=bucket, Key="x", **SECRET) == "InvalidRequest"
-    assert code(s3.get_object, Bucket=bucket, Key="x", VersionId=older) == "InvalidRequest"
-    assert code(s3.head_object, Bucket=bucket, Key="x", VersionId=older) == "400"
+    assert call_for_error(s3.get_object, Bucket=bucket, Key="x", **SECRET) == "InvalidRequest"
+    assert call_for_error(s3.get_object, Bucket=bucket, Key="x", VersionId=older) == "InvalidRequest"
+    assert call_for_error(s3.head_object, Bucket=bucket, Key="x", VersionId=older) == "400"
 
 
 @pytest.mark.parametrize("size", [5, 20 << 20], ids=["at once", "in parts"])
@@ -150,7 +153,7 @@ def test_a_copy_needs_the_key_of_its_source_and_has_its_own(account: Account, si
     s3 = account.client("s3")
     s3.upload_fileobj(io.BytesIO(bytes(size)), bucket, "x", ExtraArgs=SECRET)
     about = {"Bucket": bucket, "Key": "copy", "CopySource": {"Bucket": bucket, "Key": "x"}}
-    assert code(s3.copy_object, **about) == "InvalidRequest"
+    assert call_for_error(s3.copy_object, **about) == "InvalidRequest"
     s3.copy_object(**about, **{f"CopySource{name}": value for name, value in SECRET.items()})
     assert s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == bytes(size)
 
@@ -164,7 +167,7 @@ def test_too_much_metadata_is_rejected(account: Account, call: str) -> None:
     about = {"Bucket": bucket, "Key": "x", **(source if call == "copy_object" else {})}
     most = {"first": "1" * 1000, "second": "2" * (2048 - 1000 - len("firstsecond"))}
     store = getattr(s3, call)
-    assert code(store, **about, Metadata={**most, "s": ""}) == "MetadataTooLarge"
+    assert call_for_error(store, **about, Metadata={**most, "s": ""}) == "MetadataTooLarge"
     assert [found["Key"] for found in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["source"]
     store(**about, Metadata=most)
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.faults import Fault, await_held, inject
-from tests.local_aws.conftest import Account, awaited
+from tests.local_aws.conftest import Account, await_answer
 from tools.common.errors import ToolError
 from tools.common.local_stack import LocalAws, local_client
 from tools.common.paths import ROOT
@@ -29,7 +29,7 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def started_by(aws: LocalAws) -> set[int]:
+def find_processes(aws: LocalAws) -> set[int]:
     """Return the server, its watchdog, and the processes of functions."""
     marks = (f"AWS_ENDPOINT_URL={aws.endpoint}".encode(), f"AWS_ACCESS_KEY_ID={aws.access_key_id}".encode())
     found = {aws.pid}
@@ -46,7 +46,7 @@ def started_by(aws: LocalAws) -> set[int]:
 
 
 def await_end(pids: set[int]) -> None:
-    awaited(lambda: True if not any(map(is_running, pids)) else None)
+    await_answer(lambda: True if not any(map(is_running, pids)) else None)
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_the_end_of_the_block_ends_everything(ending: type[BaseException] | None
     with contextlib.suppress(KeyboardInterrupt, RuntimeError), local_aws() as aws:
         account = Account(aws)
         account.invoke(account.function(ECHO))
-        started = started_by(aws)
+        started = find_processes(aws)
         if ending:
             raise ending
     assert len(started) >= 3
@@ -84,12 +84,12 @@ def test_running_functions_end_with_the_block(scratch: Path) -> None:
         for _ in range(5):
             account.invoke(name, InvocationType="Event")
         await_held(aws, hold)
-        started = started_by(aws)
+        started = find_processes(aws)
     await_end(started)
     assert not list(scratch.iterdir())
 
 
-def test_a_killed_parent_takes_everything_with_it(scratch: Path) -> None:
+def test_a_killed_parent_ends_everything(scratch: Path) -> None:
     script = (
         "from tests.local_aws.conftest import Account; from tools.local.aws import local_aws; import sys\n"
         "with local_aws() as aws:\n"
@@ -103,7 +103,7 @@ def test_a_killed_parent_takes_everything_with_it(scratch: Path) -> None:
     ) as parent:
         assert parent.stdout
         endpoint, region, key, secret, pid = parent.stdout.readline().split()
-        started = started_by(LocalAws(endpoint, region, key, secret, int(pid)))
+        started = find_processes(LocalAws(endpoint, region, key, secret, int(pid)))
         parent.send_signal(signal.SIGKILL)
     assert len(started) >= 3
     await_end(started)
@@ -114,7 +114,7 @@ def test_a_killed_server_leaves_no_function_running_and_no_files(tmp_path: Path,
     aws = start(log_file=tmp_path / "log")
     account = Account(aws)
     account.invoke(account.function(ECHO))
-    started = started_by(aws)
+    started = find_processes(aws)
     assert list(scratch.iterdir())
     os.kill(aws.pid, signal.SIGKILL)
     await_end(started)
@@ -126,7 +126,7 @@ def test_in_the_background_it_runs_until_it_is_stopped(tmp_path: Path, scratch: 
     aws = start(log_file=tmp_path / "log")
     account = Account(aws)
     assert account.invoke(account.function(ECHO), "x")["Reply"] == "x"
-    started = started_by(aws)
+    started = find_processes(aws)
     stop(aws.pid)
     with pytest.raises(ProcessLookupError):
         os.kill(aws.pid, 0)
@@ -159,7 +159,7 @@ def test_a_port_can_be_chosen() -> None:
         assert urlsplit(aws.endpoint).port == port
 
 
-@pytest.mark.usefixtures("account")  # Else the packages would be fetched for macOS.
+@pytest.mark.usefixtures("account")  # Otherwise the packages would be fetched for macOS.
 def test_functions_run_on_macos(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     code = "import sys\ndef handler(event, context):\n    return sys.modules['runtime_client'].__file__\n"

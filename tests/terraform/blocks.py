@@ -16,7 +16,7 @@ from tools.common.paths import ROOT, TERRAFORM
 from tools.common.terraform import Terraform
 
 BUCKETS = {"source_bucket": '"my-images-in"', "destination_bucket": '"my-images-out"'}
-"""Arguments that a block of arguments alone leaves out."""
+"""Arguments that blocks without a call leave out."""
 
 PACKAGE = '{ path = "./terraform/tests/package/function.zip" }'
 
@@ -64,7 +64,7 @@ def blocks(document: Path) -> Iterator[Block]:
 
 
 def plan(all_blocks: Iterable[Block], module: Path, folder: Path) -> dict[Block, str]:
-    """Plan every block after a single ``init``, and return what is wrong with each: an empty text if nothing is.
+    """Plan all blocks with a single ``init``, and return the problem of each; an empty string if it has none.
 
     Args:
         all_blocks: From any documents.
@@ -83,13 +83,13 @@ def plan(all_blocks: Iterable[Block], module: Path, folder: Path) -> dict[Block,
     (folder / "tests").mkdir()
     for block in all_blocks:
         (folder / "blocks" / block.name).mkdir(parents=True)
-        (folder / "blocks" / block.name / "main.tf").write_text(_configuration(block))
-        (folder / "tests" / f"{block.name}.tftest.hcl").write_text(_test(block))
-    messages = _messages(Terraform(folder))
-    return {block: _wrong(block, messages) for block in all_blocks}
+        (folder / "blocks" / block.name / "main.tf").write_text(_make_configuration(block))
+        (folder / "tests" / f"{block.name}.tftest.hcl").write_text(_make_test(block))
+    messages = _read_messages(Terraform(folder))
+    return {block: _find_problem(block, messages) for block in all_blocks}
 
 
-def _test(block: Block) -> str:
+def _make_test(block: Block) -> str:
     """Return a test that plans a block, with a mock for each provider that the block configures."""
     providers = [one.arguments for one in hcl.parse(block.text, str(block)).blocks if one.kind == "provider"]
     aliases = [json.loads(block.text[one["alias"]]) for one in providers if "alias" in one]
@@ -98,18 +98,18 @@ def _test(block: Block) -> str:
     return "".join(mocks) + RUN.format(providers=", ".join(given), name=block.name)
 
 
-def _configuration(block: Block) -> str:
+def _make_configuration(block: Block) -> str:
     """Return a block as a whole configuration that uses this repository's modules and package."""
-    text = _whole(block)
+    text = _complete(block)
     calls = [one for one in hcl.parse(text, str(block)).blocks if one.kind == "module"]
-    edits = [edit for call in calls for edit in _edits(call, text, block)]
+    edits = [edit for call in calls for edit in _find_edits(call, text, block)]
     for where, replacement in sorted(edits, key=lambda edit: edit[0].start, reverse=True):
         text = text[: where.start] + replacement + text[where.stop :]
     return text
 
 
-def _whole(block: Block) -> str:
-    """Return a block with what its document says elsewhere: the package, and the call around arguments alone."""
+def _complete(block: Block) -> str:
+    """Complete a block with the parts that its document gives elsewhere: the package, or the call around arguments."""
     found = hcl.parse(block.text, str(block))
     if found.blocks:
         package = f"locals {{\n package = {PACKAGE}\n}}\n" if "local.package" in block.text else ""
@@ -118,15 +118,15 @@ def _whole(block: Block) -> str:
     return "\n".join(['module "image_resize" {', 'source = "./terraform"', *buckets, block.text, "}\n"])
 
 
-def _edits(call: hcl.Block, text: str, block: Block) -> Iterator[tuple[slice, str]]:
+def _find_edits(call: hcl.Block, text: str, block: Block) -> Iterator[tuple[slice, str]]:
     """Return the replacements in a module's call: its source, and a package if it has none of its own."""
     source = call.arguments["source"]
-    module = _module(json.loads(text[source]), block)
+    module = _find_module(json.loads(text[source]), block)
     needs_package = "package" in declarations(module, "variable") and "package" not in call.arguments
     yield source, f'"../../{module.relative_to(ROOT)}"' + (f"\n  package = {PACKAGE}" if needs_package else "")
 
 
-def _module(source: str, block: Block) -> Path:
+def _find_module(source: str, block: Block) -> Path:
     """Return the folder of this repository that a reader's ``source`` refers to."""
     copied = re.search(r"(?:^|/)(terraform(?:/modules/[\w-]+)?)/?(?:\?|$)", source)
     module = ROOT / copied[1] if copied else (block.document.parent / source).resolve()
@@ -135,10 +135,10 @@ def _module(source: str, block: Block) -> Path:
     return module
 
 
-def _messages(terraform: Terraform) -> list[dict[str, Any]]:
+def _read_messages(terraform: Terraform) -> list[dict[str, Any]]:
     """Return the messages of one ``terraform test`` of all configurations."""
     lines: list[str] = []
-    # Unlike these errors, the messages name the file. They also say what stops init.
+    # The JSON messages name the file, which these errors don't, and repeat the reason if `init` fails.
     with contextlib.suppress(ToolError):
         terraform.init()
     with contextlib.suppress(ToolError):
@@ -146,19 +146,19 @@ def _messages(terraform: Terraform) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
-def _wrong(block: Block, messages: list[dict[str, Any]]) -> str:
-    """Return why a block could not be planned, or what kept Terraform from trying; an empty text if it could."""
+def _find_problem(block: Block, messages: list[dict[str, Any]]) -> str:
+    """Return why a block was not planned, which may be an error of another file; an empty string if it was planned."""
     test, file = f"tests/{block.name}.tftest.hcl", f"blocks/{block.name}/main.tf"
     if any(one.get("@testfile") == test and one.get("test_run", {}).get("status") == "pass" for one in messages):
         return ""
     errors = [one for one in messages if one.get("diagnostic", {}).get("severity") == "error"]
-    own = [one for one in errors if test == one.get("@testfile") or file == _place(one)]
-    return "; ".join(["Not planned", *(f"{_place(one)}: {_explained(one)}" for one in own or errors)])
+    own = [one for one in errors if test == one.get("@testfile") or file == _find_place(one)]
+    return "; ".join(["Not planned", *(f"{_find_place(one)}: {_explain(one)}" for one in own or errors)])
 
 
-def _place(message: dict[str, Any]) -> str:
+def _find_place(message: dict[str, Any]) -> str:
     return str(message["diagnostic"].get("range", {}).get("filename", "no file"))
 
 
-def _explained(message: dict[str, Any]) -> str:
+def _explain(message: dict[str, Any]) -> str:
     return " ".join(f"{message['diagnostic']['summary']}: {message['diagnostic']['detail']}".split())

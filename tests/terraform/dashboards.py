@@ -1,4 +1,4 @@
-"""Finds what CloudWatch would reject in a dashboard, or would show as an empty widget.
+"""Finds the parts of a dashboard that CloudWatch would reject, or show as an empty widget.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 """
@@ -61,7 +61,7 @@ class Account:
     dimensioned: frozenset[tuple[str, str]]
 
     def objections(self, body: dict[str, Any]) -> Iterator[str]:
-        """Yield what is wrong with a dashboard."""
+        """Yield the problems of a dashboard."""
         if unknown := set(body) - {"start", "end", "periodOverride", "widgets"}:
             yield f"{unknown} are not known"
         for widget in body["widgets"]:
@@ -91,7 +91,7 @@ class Account:
                 yield from self.line_objections(names, {**properties, **options})
 
     def line_objections(self, names: list[str], options: dict[str, Any]) -> Iterator[str]:
-        """Yield what is wrong with one line of a graph, or with an alarm's metric.
+        """Yield the problems of one line of a graph, or of an alarm's metric.
 
         Args:
             names: Namespace, metric, and names and values of dimensions; empty for an expression.
@@ -127,7 +127,7 @@ def _place_objections(widget: dict[str, Any]) -> Iterator[str]:
 
 
 def _option_objections(lines: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield what is wrong with the options of a graph's lines."""
+    """Yield the problems of the options of a graph's lines."""
     if unknown := {name for options in lines for name in options} - OPTIONS:
         yield f"{unknown} are no options"
     ids = [options["id"] for options in lines if "id" in options]

@@ -356,7 +356,7 @@ TOGETHER: list[tuple[str, dict[str, str], str]] = [
         )
     ),
 ]
-"""Settings that a plan refuses only together, or for want of a zip: a module, the settings, and part of the message."""
+"""Settings that a plan refuses only in combination, or without a zip: a module, the settings, part of the message."""
 
 
 @dataclass(frozen=True)
@@ -439,7 +439,7 @@ def test_a_wrong_setting_is_refused_while_planning_with_what_to_do(
     assert message in refusals[f"{number}.tftest.hcl"]
 
 
-def test_it_is_formatted_and_valid_without_a_built_function(module_copy: Path) -> None:
+def test_the_module_is_formatted_and_valid_without_a_package(module_copy: Path) -> None:
     assert Terraform(TERRAFORM).run("fmt", "-check", "-diff", "-recursive") == ""
     assert "The configuration is valid." in Terraform(module_copy).run("validate")
 
@@ -460,10 +460,10 @@ def needs(module_copy: Path) -> dict[str, set[str]]:
     for later, earlier in re.findall(r'"(\S+)" -> "(\S+)"', Terraform(module_copy).run("graph")):
         direct.setdefault(later, set()).add(earlier)
 
-    def reached(resource: str) -> set[str]:
-        return {resource}.union(*(reached(earlier) for earlier in direct.get(resource, ())))
+    def find_earlier(resource: str) -> set[str]:
+        return {resource}.union(*(find_earlier(earlier) for earlier in direct.get(resource, ())))
 
-    return {resource: reached(resource) - {resource} for resource in direct}
+    return {resource: find_earlier(resource) - {resource} for resource in direct}
 
 
 @pytest.mark.parametrize(

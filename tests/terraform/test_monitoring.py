@@ -269,7 +269,7 @@ def test_the_dashboard_shows_every_metric(planned: Planned) -> None:
         assert f'"{name}"' in body
 
 
-def widget(body: dict[str, Any], title: str) -> Any:
+def find_widget(body: dict[str, Any], title: str) -> Any:
     (found,) = [one for one in body["widgets"] if one["properties"].get("title", "").startswith(title)]
     return found
 
@@ -310,7 +310,7 @@ def test_a_dashboard_that_cloudwatch_would_reject_is_found(
 ) -> None:
     planned = plans["smallest"]
     body = copy.deepcopy(planned.dashboard)
-    part: Any = widget(body, title)["properties"] if title else body
+    part: Any = find_widget(body, title)["properties"] if title else body
     for step in place[:-1]:
         part = part[step]
     part[place[-1]] = value
@@ -320,7 +320,7 @@ def test_a_dashboard_that_cloudwatch_would_reject_is_found(
 @pytest.mark.parametrize(("run", "architecture"), [("smallest", "arm64"), ("largest", "x86_64")])
 def test_the_cost_uses_the_prices_of_the_benchmarks(plans: dict[str, Planned], run: str, architecture: str) -> None:
     for title in ("An hour", "A day"):
-        properties = widget(plans[run].dashboard, title)["properties"]
+        properties = find_widget(plans[run].dashboard, title)["properties"]
         assert f"(list prices of {pricing.REGION}, {pricing.PRICES_AS_KNOWN_ON})" in properties["title"]
         assert [(one[-1]["id"], one[1]) for one in properties["metrics"] if len(one) > 1] == [
             ("compute", "Duration"),
@@ -347,16 +347,16 @@ def test_the_cost_uses_the_prices_of_the_benchmarks(plans: dict[str, Planned], r
     assert values["total"] == pytest.approx(sum(filter(None, parts.values())))
 
 
-def first_column(heading: str) -> list[str]:
+def read_first_column(heading: str) -> list[str]:
     """Return the first cell of each row in a section of the README."""
     rows = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     return re.findall(r"^\| ([^|]*`[^|]*) \|", rows, re.MULTILINE)
 
 
 def test_the_readme_lists_every_metric_and_every_alarm(plans: dict[str, Planned]) -> None:
-    metrics = {name for cell in first_column("Metrics") for name in find_words(cell)}
+    metrics = {name for cell in read_first_column("Metrics") for name in find_words(cell)}
     assert metrics == {one["name"] for one in plans["largest"].filters}
-    assert {cell.strip("`") for cell in first_column("Alarms")} == ANCHORS
+    assert {cell.strip("`") for cell in read_first_column("Alarms")} == ANCHORS
 
 
 def test_the_readme_counts_the_billed_metrics_and_alarms(plans: dict[str, Planned]) -> None:

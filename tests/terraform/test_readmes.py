@@ -1,4 +1,4 @@
-"""What the documents say of the module: its inputs and outputs, and code that Terraform can plan."""
+"""The documents list the module's inputs and outputs, and Terraform can plan their code."""
 
 import html
 import json
@@ -20,15 +20,15 @@ DOCUMENTS = sorted(
 BLOCKS = [block for document in DOCUMENTS for block in blocks(document)]
 
 
-def named(path: Path) -> str:
+def name_path(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-each_module = pytest.mark.parametrize("module", MODULES, ids=named)
-each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=named)
+each_module = pytest.mark.parametrize("module", MODULES, ids=name_path)
+each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=name_path)
 
 
-def rows(module: Path, heading: str) -> list[list[str]]:
+def read_rows(module: Path, heading: str) -> list[list[str]]:
     """Return the rows of a table in a module's README, as plain text with single blanks."""
     section = (module / "README.md").read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     plain = html.unescape(re.sub(r"</?pre>|`", "", section.replace("<br>", " ")))
@@ -39,7 +39,7 @@ def rows(module: Path, heading: str) -> list[list[str]]:
     ]
 
 
-def row(name: str, written: dict[str, str], columns: tuple[str, ...]) -> list[str]:
+def make_row(name: str, written: dict[str, str], columns: tuple[str, ...]) -> list[str]:
     """Return the row of an input or output, from its arguments as they are written."""
     cells = [" ".join(written.get(column, "required").split()) for column in columns]
     return [name, *cells, json.loads(written["description"])]
@@ -47,10 +47,12 @@ def row(name: str, written: dict[str, str], columns: tuple[str, ...]) -> list[st
 
 @each_module
 def test_a_readme_lists_the_inputs_and_outputs_that_the_module_declares(module: Path) -> None:
-    inputs = [row(name, written, ("type", "default")) for name, written in declarations(module, "variable").items()]
-    outputs = [row(name, written, ()) for name, written in declarations(module, "output").items()]
-    assert rows(module, "Inputs") == sorted(inputs, key=lambda cells: (cells[2] != "required", cells[0]))
-    assert rows(module, "Outputs") == sorted(outputs)
+    inputs = [
+        make_row(name, written, ("type", "default")) for name, written in declarations(module, "variable").items()
+    ]
+    outputs = [make_row(name, written, ()) for name, written in declarations(module, "output").items()]
+    assert read_rows(module, "Inputs") == sorted(inputs, key=lambda cells: (cells[2] != "required", cells[0]))
+    assert read_rows(module, "Outputs") == sorted(outputs)
 
 
 @each_module

@@ -33,7 +33,7 @@ def aws() -> Iterator[LocalAws]:
         yield running
 
 
-def changes(module_copy: Path, directory: Path, state: Path, aws: LocalAws) -> dict[str, list[str]]:
+def plan_changes(module_copy: Path, directory: Path, state: Path, aws: LocalAws) -> dict[str, list[str]]:
     """Return the actions of a plan over a state, by address."""
     shutil.copytree(module_copy, directory, symlinks=True)
     shutil.copy(PROVIDER, directory)
@@ -51,7 +51,7 @@ def changes(module_copy: Path, directory: Path, state: Path, aws: LocalAws) -> d
 def test_no_resource_with_contents_is_destroyed_or_replaced(
     module_copy: Path, tmp_path: Path, state: Path, aws: LocalAws
 ) -> None:
-    planned = changes(module_copy, tmp_path / "terraform", state, aws)
+    planned = plan_changes(module_copy, tmp_path / "terraform", state, aws)
     precious = {address: actions for address, actions in planned.items() if PRECIOUS & set(re.split(r"[.]", address))}
     assert len(precious) >= 4
     assert {address: actions for address, actions in precious.items() if "delete" in actions} == {}
@@ -63,7 +63,7 @@ def test_a_bucket_at_another_address_is_noticed(module_copy: Path, tmp_path: Pat
     (state,) = STATES.glob("0.1.0.json")
     moved = tmp_path / "moved.tfstate"
     moved.write_text(state.read_text().replace('"module": "module.source_bucket"', '"module": "module.uploads"'))
-    planned = changes(module_copy, tmp_path / "terraform", moved, aws)
+    planned = plan_changes(module_copy, tmp_path / "terraform", moved, aws)
     assert planned["module.uploads.aws_s3_bucket.this"] == ["delete"]
 
 

@@ -41,7 +41,7 @@ def answer_at_once(params: dict[str, Any], **_: object) -> dict[str, Any]:
 
 @pytest.fixture
 def deployment() -> Iterator[Deployment]:
-    """Two buckets and a failure queue; what the function would do is the test's own."""
+    """Two buckets and a failure queue, without a function: each test simulates its replies."""
 
     def client(service: str, config: Config | None) -> Any:
         made = SESSION.client(service, config=config)

@@ -17,7 +17,7 @@ LIMITS = Limits(1769 << 20)
 def render_one(
     source: bytes, to: str | None = None, *, metadata: MetadataPolicy = MetadataPolicy.COPYRIGHT, **options: Any
 ) -> Rendered:
-    """Render ``source`` into the format ``to``, at half its size unless the options of the rendition set another."""
+    """Render ``source`` into the format ``to``, at half its size unless the options set another size."""
     size: dict[str, Any] = {} if options.keys() & {"scale", "width", "height"} else {"scale": 0.5}
     return render(source, [Rendition("r", format=to, **size, **options)], limits=LIMITS, metadata=metadata)
 

@@ -36,7 +36,7 @@ class Shown:
     loop: int | None
 
 
-def shown(body: bytes) -> Shown:
+def read_shown(body: bytes) -> Shown:
     colours, durations = [], []
     with Image.open(io.BytesIO(body)) as image:
         loop = image.info.get("loop")
@@ -53,7 +53,9 @@ EXACT, LOSSY = 6, 16
 """Tolerances of a channel."""
 
 
-def near(got: Sequence[tuple[Colour, Colour]], want: Sequence[tuple[Colour, Colour]], tolerance: int = EXACT) -> bool:
+def are_near(
+    got: Sequence[tuple[Colour, Colour]], want: Sequence[tuple[Colour, Colour]], tolerance: int = EXACT
+) -> bool:
     """Tell whether the colours agree within the tolerance; fully transparent colours are equal."""
     pairs = list(zip(itertools.chain(*got), itertools.chain(*want), strict=True))
     return all(
@@ -120,7 +122,7 @@ def webp(parts: Sequence[Part], *, loop: int = 0) -> bytes:
 
 
 BEHIND = {0: VEIL, 1: NOTHING, 2: RED}
-"""Disposal to the colour that the next frame shows where a frame in VEIL replaced RED."""
+"""The colour that is left by a frame in VEIL over RED, by the frame's disposal."""
 
 BEHIND_BLENDED = BEHIND | {0: (127, 128, 0, 255)}
 
@@ -131,10 +133,10 @@ BEHIND_BLENDED = BEHIND | {0: (127, 128, 0, 255)}
 def test_every_disposal_and_blend_of_an_apng(dispose: int, blend: int, to: str | None) -> None:
     veil = (BEHIND_BLENDED if blend else BEHIND)[0]
     behind = (BEHIND_BLENDED if blend else BEHIND)[dispose]
-    made = shown(
+    made = read_shown(
         output_body(apng([Part(WHOLE, RED), Part(CORNER, VEIL, dispose, blend), Part(MIDDLE, BLUE, 0, 1)]), to)
     )
-    assert near(made.colours, [(RED, RED), (veil, RED), (behind, BLUE)], LOSSY if to else EXACT)
+    assert are_near(made.colours, [(RED, RED), (veil, RED), (behind, BLUE)], LOSSY if to else EXACT)
     assert made.durations == [100, 100, 100]
 
 
@@ -143,10 +145,10 @@ def test_every_disposal_and_blend_of_an_apng(dispose: int, blend: int, to: str |
 @pytest.mark.parametrize("dispose", [0, 1])
 def test_every_disposal_and_blend_of_an_animated_webp(dispose: int, blend: int, to: str | None) -> None:
     veil = (127, 128, 0, 255) if blend else VEIL
-    made = shown(
+    made = read_shown(
         output_body(webp([Part(WHOLE, RED), Part(CORNER, VEIL, dispose, blend), Part(MIDDLE, BLUE, 0, 1)]), to)
     )
-    assert near(
+    assert are_near(
         made.colours, [(RED, RED), (veil, RED), (NOTHING if dispose else veil, BLUE)], LOSSY if to == "avif" else EXACT
     )
     assert made.durations == [100, 100, 100]
@@ -155,27 +157,29 @@ def test_every_disposal_and_blend_of_an_animated_webp(dispose: int, blend: int, 
 @pytest.mark.parametrize("kind", [2, 0])
 def test_an_apng_without_alpha_is_cleared_to_transparent(kind: int) -> None:
     light, dark = (200, 200, 200, 255), (50, 50, 50, 255)
-    made = shown(output_body(apng([Part(WHOLE, light), Part(CORNER, dark, dispose=1), Part(MIDDLE, dark)], kind=kind)))
-    assert near(made.colours, [(light, light), (dark, light), (NOTHING, dark)])
+    made = read_shown(
+        output_body(apng([Part(WHOLE, light), Part(CORNER, dark, dispose=1), Part(MIDDLE, dark)], kind=kind))
+    )
+    assert are_near(made.colours, [(light, light), (dark, light), (NOTHING, dark)])
 
 
 @pytest.mark.parametrize("to", [None, "webp", "png"])
 def test_a_gif_is_transparent_outside_its_first_frame(to: str | None) -> None:
-    made = shown(output_body(gifs.gif([gifs.frame(CORNER, 1), gifs.frame(WHOLE, 2)]), to))
-    assert near(made.colours, [(GREEN, NOTHING), (BLUE, BLUE)])
+    made = read_shown(output_body(gifs.gif([gifs.frame(CORNER, 1), gifs.frame(WHOLE, 2)]), to))
+    assert are_near(made.colours, [(GREEN, NOTHING), (BLUE, BLUE)])
 
 
 @pytest.mark.parametrize("to", [None, "webp", "png", "avif"])
 def test_frames_of_a_gif_have_local_palettes(to: str | None) -> None:
     other = bytes([9, 200, 100, *gifs.PALETTE[3:]])
     frames = [gifs.frame(WHOLE, 0, is_interlaced=True), gifs.frame(CORNER, 0, local=other), gifs.frame(MIDDLE, 2)]
-    made = shown(output_body(gifs.gif(frames), to))
+    made = read_shown(output_body(gifs.gif(frames), to))
     wanted = [(RED, RED), ((9, 200, 100, 255), RED), ((9, 200, 100, 255), BLUE)]
-    assert near(made.colours, wanted, LOSSY if to == "avif" else EXACT)
+    assert are_near(made.colours, wanted, LOSSY if to == "avif" else EXACT)
 
 
 def test_a_gif_needs_no_global_palette() -> None:
-    made = shown(
+    made = read_shown(
         output_body(
             gifs.gif([gifs.frame(WHOLE, 0, local=gifs.PALETTE), gifs.frame(CORNER, 1, local=gifs.PALETTE)], colours=b"")
         )
@@ -193,7 +197,7 @@ def test_a_truncated_gif_is_rejected_unless_only_its_trailer_is_missing() -> Non
     for length in range(len(start), len(source)):
         if length in ends[1:]:
             # Only the trailer is missing: every frame is complete.
-            assert len(shown(output_body(source[:length])).colours) == ends.index(length)
+            assert len(read_shown(output_body(source[:length])).colours) == ends.index(length)
         else:
             assert rejection(source[:length]).reason is Reason.CORRUPT
 
@@ -212,7 +216,7 @@ def test_an_apng_with_missing_damaged_or_unordered_frames_is_rejected() -> None:
     control = source.rindex(b"fcTL")
     pixels = source.rindex(b"fdAT")
 
-    def replaced(place: int, data: bytes, old: int = 0) -> bytes:
+    def replace_start(place: int, data: bytes, old: int = 0) -> bytes:
         """Replace the beginning of a chunk and correct its checksum."""
         start, length = place + 4, int.from_bytes(source[place - 4 : place], "big")
         content = source[place:start] + data + source[start + (old or len(data)) : start + length]
@@ -220,11 +224,11 @@ def test_an_apng_with_missing_damaged_or_unordered_frames_is_rejected() -> None:
 
     for damaged, message in [
         (source[: pixels + 9] + b"\0" + source[pixels + 10 :], "its chunk fdAT is damaged"),
-        (replaced(control, struct.pack(">I", 9)), "its frames are out of order"),
-        (replaced(control, struct.pack(">IIIII", 3, 21, 20, 20, 20)), "a frame reaches over the edge"),
-        (replaced(control, struct.pack(">IIIII", 3, 0, 20, 20, 20)), "a frame reaches over the edge"),
-        (replaced(control, struct.pack(">IH", 3, 0), old=4), "a frame's size is damaged"),
-        (replaced(source.index(b"acTL"), struct.pack(">I", 4)), "the file has 3 frames in place of 4"),
+        (replace_start(control, struct.pack(">I", 9)), "its frames are out of order"),
+        (replace_start(control, struct.pack(">IIIII", 3, 21, 20, 20, 20)), "a frame reaches over the edge"),
+        (replace_start(control, struct.pack(">IIIII", 3, 0, 20, 20, 20)), "a frame reaches over the edge"),
+        (replace_start(control, struct.pack(">IH", 3, 0), old=4), "a frame's size is damaged"),
+        (replace_start(source.index(b"acTL"), struct.pack(">I", 4)), "the file has 3 frames in place of 4"),
     ]:
         error = rejection(damaged)
         assert message in str(error)
@@ -235,18 +239,18 @@ def test_an_apng_with_missing_damaged_or_unordered_frames_is_rejected() -> None:
 @pytest.mark.parametrize("to", [None, "png", "webp"])
 @pytest.mark.parametrize("make", [apng, webp])
 def test_the_number_of_plays_is_kept(make: type, to: str | None, loop: int) -> None:
-    assert shown(output_body(make([Part(WHOLE, RED), Part(WHOLE, BLUE)], loop=loop), to)).loop == loop
+    assert read_shown(output_body(make([Part(WHOLE, RED), Part(WHOLE, BLUE)], loop=loop), to)).loop == loop
 
 
 @pytest.mark.parametrize("plays", [0, 1, 2, 7])
 def test_an_avif_keeps_the_number_of_plays(plays: int) -> None:
     source = output_body(webp([Part(WHOLE, RED), Part(WHOLE, VEIL), Part(WHOLE, BLUE)], loop=plays), "avif")
     assert avif_boxes.read_plays(source) == plays
-    made = shown(source)
-    assert near(made.colours, [(RED, RED), (VEIL, VEIL), (BLUE, BLUE)], LOSSY)
+    made = read_shown(source)
+    assert are_near(made.colours, [(RED, RED), (VEIL, VEIL), (BLUE, BLUE)], LOSSY)
     assert made.durations == [100, 100, 100]
     assert avif_boxes.read_plays(output_body(source)) == plays
-    assert shown(output_body(source, "webp")).loop == plays
+    assert read_shown(output_body(source, "webp")).loop == plays
 
 
 def test_the_number_of_plays_of_any_avif_is_read() -> None:
@@ -280,30 +284,30 @@ def test_a_box_smaller_than_its_header_ends_the_walk(size: bytes) -> None:
 
 @pytest.mark.parametrize("loop", [None, 0, 1, 7])
 def test_a_gif_keeps_its_number_of_repeats(loop: int | None) -> None:
-    assert shown(output_body(gifs.gif([gifs.frame(WHOLE, 0), gifs.frame(WHOLE, 2)], loop=loop))).loop == loop
+    assert read_shown(output_body(gifs.gif([gifs.frame(WHOLE, 0), gifs.frame(WHOLE, 2)], loop=loop))).loop == loop
 
 
 @pytest.mark.parametrize("to", ["png", "webp"])
 @pytest.mark.parametrize(("loop", "plays"), [(0, 0), (None, 1), (3, 4)])
 def test_another_format_plays_a_gif_equally_often(loop: int | None, plays: int, to: str) -> None:
-    assert shown(output_body(gifs.gif([gifs.frame(WHOLE, 0), gifs.frame(WHOLE, 2)], loop=loop), to)).loop == plays
+    assert read_shown(output_body(gifs.gif([gifs.frame(WHOLE, 0), gifs.frame(WHOLE, 2)], loop=loop), to)).loop == plays
 
 
 @pytest.mark.parametrize("to", ["webp", "avif"])
 def test_another_animated_format_drops_an_apngs_default_image(to: str) -> None:
-    made = shown(output_body(apng([Part(WHOLE, RED), Part(WHOLE, BLUE)], default=GREEN), to))
-    assert near(made.colours, [(RED, RED), (BLUE, BLUE)])
+    made = read_shown(output_body(apng([Part(WHOLE, RED), Part(WHOLE, BLUE)], default=GREEN), to))
+    assert are_near(made.colours, [(RED, RED), (BLUE, BLUE)])
 
 
 def test_a_still_format_gets_an_apngs_default_image() -> None:
-    made = shown(output_body(apng([Part(WHOLE, RED), Part(WHOLE, BLUE)], default=GREEN), "jpeg"))
-    assert near(made.colours, [(GREEN, GREEN)])
+    made = read_shown(output_body(apng([Part(WHOLE, RED), Part(WHOLE, BLUE)], default=GREEN), "jpeg"))
+    assert are_near(made.colours, [(GREEN, GREEN)])
 
 
 @pytest.mark.parametrize("levels", [(30000, 60000), (300, 65535)])
 def test_an_apng_of_16_bits_keeps_its_frames(levels: tuple[int, int]) -> None:
     source = apng([Part(WHOLE, (level,)) for level in levels], kind=0, depth=16)
-    made = shown(output_body(source))
+    made = read_shown(output_body(source))
     assert len(made.colours) == 2
     assert sum(made.durations) == 200
 
@@ -313,16 +317,16 @@ def test_an_apng_of_16_bits_keeps_its_frames(levels: tuple[int, int]) -> None:
     "source", [apng([Part(WHOLE, BLUE)]), webp([Part(WHOLE, BLUE)]), gifs.gif([gifs.frame(WHOLE, 2)])]
 )
 def test_an_animation_of_one_frame_is_a_still(source: bytes, to: str | None) -> None:
-    assert near(shown(output_body(source, to)).colours, [(BLUE, BLUE)])
+    assert are_near(read_shown(output_body(source, to)).colours, [(BLUE, BLUE)])
 
 
 @pytest.mark.parametrize("to", [None, "webp", "png", "avif"])
 @pytest.mark.parametrize("make", [apng, webp])
 def test_equal_consecutive_frames_keep_their_total_duration(make: type, to: str | None) -> None:
     source = make([Part(WHOLE, RED), Part(WHOLE, RED), Part(CORNER, BLUE), Part(CORNER, BLUE), Part(WHOLE, GREEN)])
-    made = shown(output_body(source, to))
+    made = read_shown(output_body(source, to))
     assert sum(made.durations) == 500
-    assert near([made.colours[0], made.colours[-1]], [(RED, RED), (GREEN, GREEN)])
+    assert are_near([made.colours[0], made.colours[-1]], [(RED, RED), (GREEN, GREEN)])
 
 
 def test_an_animation_that_becomes_a_still_keeps_its_alpha() -> None:
@@ -330,7 +334,7 @@ def test_an_animation_that_becomes_a_still_keeps_its_alpha() -> None:
     frames[1].putpixel((0, 0), (1, 255, 0, 128))
     source = encode(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True, exact=True)
     assert getattr(load(source), "n_frames", 1) == 2
-    assert near(shown(output_body(source, width=1)).colours, [(VEIL, VEIL)])
+    assert are_near(read_shown(output_body(source, width=1)).colours, [(VEIL, VEIL)])
 
 
 @pytest.mark.parametrize("to", ["webp", "png", "avif"])
@@ -341,14 +345,14 @@ def test_durations_and_plays_are_limited_to_the_range_of_the_format(to: str) -> 
     place = longer.index(b"ANMF") + 8 + 12
     longer[place : place + 3] = b"\xff\xff\xff"
     for source in (long, often, bytes(longer)):
-        assert near([shown(output_body(source, to)).colours[0]], [(RED, RED)], LOSSY)
+        assert are_near([read_shown(output_body(source, to)).colours[0]], [(RED, RED)], LOSSY)
 
 
 @pytest.mark.parametrize(
     ("delay", "milliseconds"), [((1, 3), 1000 / 3), ((5, 0), 50), ((0, 100), 0), ((65535, 1), 65535000)]
 )
 def test_an_apng_keeps_its_durations_as_fractions(delay: tuple[int, int], milliseconds: float) -> None:
-    made = shown(output_body(apng([Part(WHOLE, RED, delay=delay), Part(WHOLE, BLUE, delay=delay)])))
+    made = read_shown(output_body(apng([Part(WHOLE, RED, delay=delay), Part(WHOLE, BLUE, delay=delay)])))
     assert made.durations == pytest.approx([milliseconds, milliseconds])
 
 
@@ -371,6 +375,6 @@ def test_an_animated_avif_keeps_its_transparency(to: str | None) -> None:
     for number, frame in enumerate(frames):
         frame.paste([RED, GREEN, BLUE][number], (32, 32, 64, 64))
     source = encode(frames[0], "AVIF", save_all=True, append_images=frames[1:], duration=[10, 20, 30], quality=95)
-    made = shown(output_body(source, to))
-    assert near(made.colours, [(NOTHING, RED), (NOTHING, GREEN), (NOTHING, BLUE)], LOSSY)
+    made = read_shown(output_body(source, to))
+    assert are_near(made.colours, [(NOTHING, RED), (NOTHING, GREEN), (NOTHING, BLUE)], LOSSY)
     assert made.durations == [10, 20, 30]

@@ -288,7 +288,7 @@ PICTURE = encode(picture(16, 12))
 
 
 class Works:
-    """Two buckets, and the function's own code between them."""
+    """Two buckets, and the function's reconciler, which resizes from one into the other."""
 
     def __init__(self, deployment: Deployment) -> None:
         self.settings = deployment.settings
@@ -327,29 +327,29 @@ def test_outputs_of_the_function_are_good(works: Works, deep: bool) -> None:
 def upload_again(works: Works) -> None:
     works.upload("cake.jpg", body=encode(picture(20, 16)))
 
-    def in_the_same_second(parsed: dict[str, Any], **_: object) -> None:
+    def list_in_one_second(parsed: dict[str, Any], **_: object) -> None:
         for found in parsed.get("Contents", []):
             found["LastModified"] += timedelta(hours="resized-" in found["Key"])
 
-    works.s3.meta.events.register("after-call.s3.ListObjectsV2", in_the_same_second)
+    works.s3.meta.events.register("after-call.s3.ListObjectsV2", list_in_one_second)
 
 
-def resize_otherwise(works: Works) -> None:
+def resize_with_other_settings(works: Works) -> None:
     works.settings = replace(works.settings, renditions=(Rendition("resized", scale=0.5, quality=50),))
 
 
-def put_over(works: Works) -> None:
+def overwrite_output(works: Works) -> None:
     works.s3.put_object(Bucket="resized", Key="resized-cake.jpg", Body=PICTURE, Metadata={"album": "summer"})
 
 
-def copy_over(works: Works) -> None:
+def copy_over_output(works: Works) -> None:
     works.upload("tart.jpg", body=encode(picture(20, 16)))
     works.resize("tart.jpg")
     source = {"Bucket": "resized", "Key": "resized-tart.jpg"}
     works.s3.copy_object(Bucket="resized", Key="resized-cake.jpg", CopySource=source)
 
 
-def remove_meanwhile(works: Works) -> None:
+def remove_before_head(works: Works) -> None:
     def before(params: Mapping[str, str], **_: object) -> None:
         if "cake" in params["Key"]:
             works.s3.delete_object(Bucket="resized", Key=params["Key"])
@@ -372,17 +372,17 @@ def list_an_hour_later(works: Works) -> None:
     [
         (upload_again, ["resized-cake.jpg"], "made from another version of its source"),
         (list_an_hour_later, ["resized-cake.jpg"], "made from another version of its source"),
-        (copy_over, ["resized-cake.jpg"], "made from another version of its source"),
-        (put_over, ["resized-cake.jpg"], "another program's object has its key"),
-        (remove_meanwhile, ["resized-cake.jpg"], "deleted since it was listed"),
+        (copy_over_output, ["resized-cake.jpg"], "made from another version of its source"),
+        (overwrite_output, ["resized-cake.jpg"], "another program's object has its key"),
+        (remove_before_head, ["resized-cake.jpg"], "deleted since it was listed"),
         (
-            resize_otherwise,
+            resize_with_other_settings,
             ["a!/resized-x.jpg", "a/resized-b c+d%é.jpg", "a/resized-e\u0301 😀.jpg", "resized-cake.jpg"],
             "made with other settings",
         ),
     ],
 )
-def test_only_a_deep_audit_knows_what_an_output_was_made_from(
+def test_only_a_deep_audit_compares_the_metadata_of_outputs(
     works: Works, change: Callable[[Works], None], outputs: list[str], why: str
 ) -> None:
     change(works)
@@ -399,13 +399,13 @@ def test_only_a_deep_audit_knows_whether_an_object_is_an_output(works: Works) ->
     assert works.audit(deep=False) == orphans
     assert works.audit() == orphans[:1]
     works.s3.copy_object(Bucket="resized", Key="resized-cake-2.jpg", CopySource=source)
-    remove_meanwhile(works)
+    remove_before_head(works)
     assert works.audit() == [("stale", "resized-cake.jpg", "deleted since it was listed"), *orphans[:1]]
 
 
 def test_a_deep_audit_keeps_the_order_of_the_keys(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auditing, "BATCH", 2)
-    resize_otherwise(works)
+    resize_with_other_settings(works)
     works.upload("0.jpg", "z.jpg")
     found = [output for _, output, _ in works.audit()]
     assert len(found) == 6
@@ -413,9 +413,9 @@ def test_a_deep_audit_keeps_the_order_of_the_keys(works: Works, monkeypatch: pyt
 
 
 def test_a_denied_request_ends_the_audit(works: Works) -> None:
-    def refused(**_: object) -> None:
+    def refuse(**_: object) -> None:
         raise ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadObject")
 
-    works.s3.meta.events.register("before-call.s3.HeadObject", refused)
+    works.s3.meta.events.register("before-call.s3.HeadObject", refuse)
     with pytest.raises(ClientError, match="Forbidden"):
         works.audit()

@@ -34,7 +34,7 @@ def test_an_estimate_equals_a_calculation_by_hand() -> None:
     assert one.megapixels == 5000
     # 21.708 ms for its pixels, four requests of 30 ms, 3 MB at 75 MB/s.
     assert one.function_seconds == pytest.approx(1000 * (0.0217083333 + 0.120 + 0.040))
-    # 182 ms of 1.7275390625 GiB, an invocation; a read and a look, two writes.
+    # 182 ms of 1.7275390625 GiB and one invocation; a GET, a HEAD and two PUTs.
     lambda_dollars, s3_dollars = 0.182 * 1.7275390625 * 0.0000133334 + 0.0000002, 2 * 0.0000004 + 2 * 0.000005
     assert one.job_dollars == 0
     assert one.dollars == pytest.approx(1000 * (lambda_dollars + s3_dollars))
@@ -43,9 +43,9 @@ def test_an_estimate_equals_a_calculation_by_hand() -> None:
     assert by_job.dollars == pytest.approx(one.dollars + 0.251)
 
 
-def test_a_slower_or_dearer_function_costs_more() -> None:
+def test_a_slower_or_more_expensive_function_costs_more() -> None:
     one = Estimate(1000, 2_000_000_000, 1, 1769, "arm64", by_job=False)
-    # Half of a processor takes twice as long for the pixels, and no longer for S3.
+    # Half of the memory takes twice as long for the pixels, but no longer for S3.
     assert replace(one, memory_mib=1769 // 2).function_seconds - one.function_seconds == pytest.approx(21.7, rel=0.01)
     assert replace(one, architecture="x86_64").dollars > one.dollars
     assert replace(one, renditions=2).dollars > one.dollars

@@ -55,13 +55,13 @@ def s3control() -> Iterator[tuple[Any, Stubber]]:
         stubber.assert_no_pending_responses()
 
 
-def described(state: str, **more: Any) -> dict[str, Any]:
+def make_response(state: str, **more: Any) -> dict[str, Any]:
     """Return a response of ``describe_job``."""
     report = {"Bucket": "arn:aws:s3:::resized", "Enabled": True, "Prefix": "images/batch-operations/reports"}
     return {"Job": {"JobId": JOB_ID, "Status": state, "Report": report, **more}}
 
 
-def counted(total: int, succeeded: int, failed: int) -> dict[str, Any]:
+def make_progress(total: int, succeeded: int, failed: int) -> dict[str, Any]:
     names = ("TotalNumberOfTasks", "NumberOfTasksSucceeded", "NumberOfTasksFailed")
     return {"ProgressSummary": dict(zip(names, (total, succeeded, failed), strict=True))}
 
@@ -147,7 +147,7 @@ def test_arns_have_the_function_s_partition() -> None:
     assert request["Report"]["Bucket"] == "arn:aws-cn:s3:::resized"
 
 
-def test_equal_requests_have_one_token_and_others_another() -> None:
+def test_only_equal_requests_share_a_token() -> None:
     others = [
         replace(JOB, description="And once more"),
         replace(JOB, manifest=replace(GENERATED, prefix="")),
@@ -162,7 +162,9 @@ def test_equal_requests_have_one_token_and_others_another() -> None:
 @pytest.mark.parametrize("state", client("s3control").meta.service_model.shape_for("JobStatus").enum)
 def test_every_state_of_aws_is_parsed(s3control: tuple[Any, Stubber], state: str) -> None:
     real, stubber = s3control
-    stubber.add_response("describe_job", described(state, **counted(7, 4, 2)), {"AccountId": ACCOUNT, "JobId": JOB_ID})
+    stubber.add_response(
+        "describe_job", make_response(state, **make_progress(7, 4, 2)), {"AccountId": ACCOUNT, "JobId": JOB_ID}
+    )
     report = f"images/batch-operations/reports/job-{JOB_ID}/manifest.json"
     found = status(real, ACCOUNT, JOB_ID)
     assert found == JobStatus(JOB_ID, state, 7, 4, 2, (), "resized", report)
@@ -172,22 +174,22 @@ def test_every_state_of_aws_is_parsed(s3control: tuple[Any, Stubber], state: str
 def test_a_job_s_failure_reasons_are_sentences(s3control: tuple[Any, Stubber]) -> None:
     real, stubber = s3control
     reasons = [{"FailureCode": "Denied", "FailureReason": "Cannot read it."}, {"FailureReason": "So."}, {}]
-    stubber.add_response("describe_job", described("Failed", FailureReasons=reasons))
+    stubber.add_response("describe_job", make_response("Failed", FailureReasons=reasons))
     assert status(real, ACCOUNT, JOB_ID).reasons == ("Cannot read it (Denied)", "So", "")
 
 
 def test_a_job_is_followed_to_its_end(s3control: tuple[Any, Stubber]) -> None:
     real, stubber = s3control
     for state, succeeded in (("New", None), ("Active", 1), ("Active", 2), ("Complete", 3)):
-        progress = {} if succeeded is None else counted(3, succeeded, 0)
-        stubber.add_response("describe_job", described(state, **progress))
+        progress = {} if succeeded is None else make_progress(3, succeeded, 0)
+        stubber.add_response("describe_job", make_response(state, **progress))
     waits: list[None] = []
     seen = [(*astuple(one)[1:4], len(waits)) for one in follow(real, ACCOUNT, JOB_ID, lambda: waits.append(None))]
     assert seen == [("New", 0, 0, 0), ("Active", 3, 1, 1), ("Active", 3, 2, 2), ("Complete", 3, 3, 3)]
     assert len(waits) == 3
 
 
-def test_a_manifest_has_a_line_for_each_key_that_both_decodings_read() -> None:
+def test_both_decodings_of_a_manifest_give_the_keys() -> None:
     lines = list(manifest_lines("uploads", ODD_KEYS))
     assert b"".join(lines).isascii()
     for decode in (unquote, unquote_plus):
@@ -215,7 +217,7 @@ def test_a_manifest_is_never_encrypted_with_a_kms_key(monkeypatch: pytest.Monkey
 
 
 SCHEMA = "Bucket, Key, VersionId, TaskStatus, ErrorCode, HTTPStatusCode, ResultMessage"
-STATUS = JobStatus.of(described("Complete", **counted(4, 1, 3))["Job"])
+STATUS = JobStatus.of(make_response("Complete", **make_progress(4, 1, 3))["Job"])
 
 
 def report_object(content: str) -> dict[str, Any]:

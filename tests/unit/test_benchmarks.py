@@ -93,19 +93,23 @@ def test_an_enlarged_photograph_has_detail_where_the_original_had_some() -> None
 # --- the figures
 
 
-def grey(value: int, alpha: int = 255) -> metrics.Pixels:
+def make_grey(value: int, alpha: int = 255) -> metrics.Pixels:
     return metrics.pixels(Image.new("RGBA", (32, 32), (value, value, value, alpha)))
 
 
 def test_psnr_of_known_differences() -> None:
-    assert metrics.psnr([(grey(100), grey(100))]) == metrics.IDENTICAL
+    assert metrics.psnr([(make_grey(100), make_grey(100))]) == metrics.IDENTICAL
     # A difference of one everywhere: 20 log10 255.
-    assert metrics.psnr([(grey(100), grey(101))]) == pytest.approx(48.1308, abs=1e-3)
+    assert metrics.psnr([(make_grey(100), make_grey(101))]) == pytest.approx(48.1308, abs=1e-3)
     # In one of two frames, the difference is half the error.
-    assert metrics.psnr([(grey(100), grey(101)), (grey(7), grey(7))]) == pytest.approx(51.1411, abs=1e-3)
+    assert metrics.psnr([(make_grey(100), make_grey(101)), (make_grey(7), make_grey(7))]) == pytest.approx(
+        51.1411, abs=1e-3
+    )
     # Values are premultiplied: alpha counts, the colours of transparent pixels do not.
-    assert metrics.psnr([(grey(0, alpha=0), grey(255, alpha=0))]) == metrics.IDENTICAL
-    assert metrics.psnr([(grey(0, alpha=254), grey(0, alpha=255))]) == pytest.approx(48.1308 + 6.0206, abs=1e-3)
+    assert metrics.psnr([(make_grey(0, alpha=0), make_grey(255, alpha=0))]) == metrics.IDENTICAL
+    assert metrics.psnr([(make_grey(0, alpha=254), make_grey(0, alpha=255))]) == pytest.approx(
+        48.1308 + 6.0206, abs=1e-3
+    )
 
 
 def test_ssim_of_known_cases() -> None:
@@ -114,7 +118,7 @@ def test_ssim_of_known_cases() -> None:
     # Flat planes have no structure, which leaves (2ab + C1) / (a^2 + b^2 + C1).
     c1 = (0.01 * 255) ** 2
     expected = (2 * 100 * 150 + c1) / (100**2 + 150**2 + c1)
-    assert metrics.ssim(metrics.luma(grey(100)), metrics.luma(grey(150))) == pytest.approx(expected, abs=1e-3)
+    assert metrics.ssim(metrics.luma(make_grey(100)), metrics.luma(make_grey(150))) == pytest.approx(expected, abs=1e-3)
     noise = np.asarray(Image.effect_noise((64, 64), 80), np.float32)
     assert metrics.ssim(noise, 255 - noise) < 0
 
@@ -286,12 +290,14 @@ def test_write_needs_all_rows() -> None:
             run.run(only, 1, print, quick=quick, write=True)
 
 
-def measured(cpu: float, psnr: float = 40.0, size: int = 100) -> Measured:
+def make_measured(cpu: float, psnr: float = 40.0, size: int = 100) -> Measured:
     return Measured((cpu, 2 * cpu), 10 * size, (size,), Quality(psnr, psnr / 100))
 
 
 def test_figures_and_missed_targets() -> None:
-    row = RowResult("row", "Row", 1000, {"ours": measured(1), "classic": measured(4, psnr=42, size=200)}, {}, {})
+    row = RowResult(
+        "row", "Row", 1000, {"ours": make_measured(1), "classic": make_measured(4, psnr=42, size=200)}, {}, {}
+    )
     figures = row.figures()
     names = ["CPU / classic", "memory / classic", "bytes / classic", "bytes / source", "PSNR, dB"]
     names += ["PSNR below classic, dB", "SSIM below classic"]
@@ -304,7 +310,7 @@ def test_figures_and_missed_targets() -> None:
 
 
 def test_every_target_is_a_figure() -> None:
-    everyone = {peer: measured(1) for peer in ("ours", "classic", "sharp", "limit", "parts")}
+    everyone = {peer: make_measured(1) for peer in ("ours", "classic", "sharp", "limit", "parts")}
     figures = RowResult("row", "Row", 1000, everyone, {}, {}).figures()
     assert {name for row in ROWS for name in row.targets} <= figures.keys()
 

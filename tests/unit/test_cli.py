@@ -33,7 +33,7 @@ def test_an_error_that_the_user_can_fix_is_one_line() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_every_signal_that_ends_a_task_is_quiet(number: signal.Signals) -> None:
-    # A shell starts what it puts into the background with this one ignored.
+    # Processes that a shell runs in the background ignore SIGINT.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(Exit, match="Interrupted") as caught, readable_errors("up"):
@@ -139,9 +139,9 @@ def test_a_task_imports_nothing_but_its_requirements(files: tuple[str, ...]) -> 
         if not locked & set(map(canonicalize_name, distributions))
     ]
     imports = imports_of(*(name for name, needed in REQUIREMENTS_OF.items() if needed == files))
-    # Its own process, which no task imports, runs moto.
+    # The local AWS runs in its own process, so no task imports moto.
     imports += ["import tools.local.aws.server"] if files == ("local",) else []
-    # An import of a module that is None fails as one of a module that is not installed does.
+    # A module that is None in sys.modules fails to import, like one that is not installed.
     script = ["import sys", "sys.modules.update(dict.fromkeys(sys.argv[1:]))", "import tasks", *imports]
     done = subprocess.run(
         [sys.executable, "-c", "\n".join(script), *others], cwd=ROOT, capture_output=True, text=True, check=False

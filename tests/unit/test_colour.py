@@ -18,7 +18,7 @@ Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 FORMATS = ["jpeg", "png", "webp", "avif"]
 
 
-def near(image: Image.Image, place: tuple[int, int], colour: Sequence[int], tolerance: int = 8) -> bool:
+def is_near(image: Image.Image, place: tuple[int, int], colour: Sequence[int], tolerance: int = 8) -> bool:
     got = image.convert("RGBA" if len(colour) == 4 else "RGB").getpixel(place)
     assert isinstance(got, tuple)
     return max(abs(one - other) for one, other in zip(got, colour, strict=True)) <= tolerance
@@ -59,7 +59,7 @@ def png16(pixels: Array, key: Sequence[int] = ()) -> bytes:
     return pngs.png(pixels, colour_type, 16, before=pngs.key(np.array(key)) if key else b"")
 
 
-def halves(left: Sequence[float], right: Sequence[float], kind: str) -> Array:
+def make_halves(left: Sequence[float], right: Sequence[float], kind: str) -> Array:
     """Return 64 by 64 pixels in two colours."""
     pixels = np.empty((64, 64, len(left)), kind)
     pixels[:, :32], pixels[:, 32:] = left, right
@@ -70,7 +70,7 @@ def halves(left: Sequence[float], right: Sequence[float], kind: str) -> Array:
 def test_cmyk_is_converted_with_its_profile(to: str) -> None:
     source = encode(Image.new("CMYK", (64, 64), (255, 0, 0, 0)), "TIFF", icc_profile=cmyk_profile())
     image = output_image(source, to)
-    assert near(image, (16, 16), (255, 0, 255), 12)
+    assert is_near(image, (16, 16), (255, 0, 255), 12)
     assert "icc_profile" not in image.info
 
 
@@ -79,7 +79,7 @@ def test_cmyk_keeps_its_profile_in_a_format_that_holds_cmyk(image_format: str, t
     profile = cmyk_profile()
     image = output_image(encode(Image.new("CMYK", (64, 64), (255, 0, 0, 0)), image_format, icc_profile=profile), to)
     assert (image.mode, image.info["icc_profile"]) == ("CMYK", profile)
-    assert near(image, (16, 16), (0, 255, 255))
+    assert is_near(image, (16, 16), (0, 255, 255))
 
 
 @pytest.mark.parametrize("to", FORMATS)
@@ -107,21 +107,21 @@ def test_a_cmyk_jpeg_without_an_adobe_segment_is_not_inverted(to: str | None) ->
 
 @pytest.mark.parametrize("to", [None, *FORMATS])
 def test_premultiplied_grey_keeps_its_look(to: str | None) -> None:
-    image = output_image(tiff(halves((100, 128), (200, 255), "u1"), 1, extra=1), to, background="#000000")
+    image = output_image(tiff(make_halves((100, 128), (200, 255), "u1"), 1, extra=1), to, background="#000000")
     if to == "jpeg":
-        assert near(image, (4, 16), (100, 100, 100))
+        assert is_near(image, (4, 16), (100, 100, 100))
     else:
-        assert near(image, (4, 16), (199, 199, 199, 128))
-    assert near(image, (28, 16), (200, 200, 200))
+        assert is_near(image, (4, 16), (199, 199, 199, 128))
+    assert is_near(image, (28, 16), (200, 200, 200))
 
 
 @pytest.mark.parametrize("to", [None, *FORMATS])
 def test_premultiplied_rgb_keeps_its_look(to: str | None) -> None:
     image = output_image(
-        tiff(halves((100, 50, 0, 128), (200, 100, 0, 255), "u1"), 2, extra=1), to, background="#000000"
+        tiff(make_halves((100, 50, 0, 128), (200, 100, 0, 255), "u1"), 2, extra=1), to, background="#000000"
     )
-    assert near(image, (4, 16), (100, 50, 0)) if to == "jpeg" else near(image, (4, 16), (199, 100, 0, 128), 10)
-    assert near(image, (28, 16), (200, 100, 0), 10)
+    assert is_near(image, (4, 16), (100, 50, 0)) if to == "jpeg" else is_near(image, (4, 16), (199, 100, 0, 128), 10)
+    assert is_near(image, (28, 16), (200, 100, 0), 10)
 
 
 @pytest.mark.parametrize("to", FORMATS)
@@ -129,51 +129,51 @@ def test_premultiplied_rgb_keeps_its_look(to: str | None) -> None:
     ("kind", "dark", "light"), [("f4", 0.2, 0.8), ("f4", 13107, 52428), ("i4", 0.2 * (2**31 - 1), 0.8 * (2**31 - 1))]
 )
 def test_grey_of_32_bits_is_scaled_to_the_range_of_the_format(kind: str, dark: float, light: float, to: str) -> None:
-    image = output_image(tiff(halves([dark], [light], kind), 1), to)
-    assert near(image, (4, 16), (51, 51, 51), 12)
-    assert near(image, (28, 16), (204, 204, 204), 12)
+    image = output_image(tiff(make_halves([dark], [light], kind), 1), to)
+    assert is_near(image, (4, 16), (51, 51, 51), 12)
+    assert is_near(image, (28, 16), (204, 204, 204), 12)
 
 
 @pytest.mark.parametrize("kind", ["f4", "i4"])
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_a_tiff_keeps_grey_of_32_bits(kind: str, order: Literal["<", ">"]) -> None:
-    image = output_image(tiff(halves([-70000], [70000], kind), 1, order=order), None)
+    image = output_image(tiff(make_halves([-70000], [70000], kind), 1, order=order), None)
     assert image.mode == {"f4": "F", "i4": "I"}[kind]
     assert (image.getpixel((4, 16)), image.getpixel((28, 16))) == (-70000, 70000)
 
 
 @pytest.mark.parametrize("to", [None, *FORMATS])
 def test_a_16_bit_colour_key_is_transparent(to: str | None) -> None:
-    image = output_image(png16(halves((1000, 30000, 60000), (60000, 30000, 1000), "u2"), (1000, 30000, 60000)), to)
+    image = output_image(png16(make_halves((1000, 30000, 60000), (60000, 30000, 1000), "u2"), (1000, 30000, 60000)), to)
     if to == "jpeg":
-        assert near(image, (4, 16), (255, 255, 255))
+        assert is_near(image, (4, 16), (255, 255, 255))
     else:
-        assert near(image.convert("RGBA").getchannel("A"), (4, 16), (0, 0, 0))
-    assert near(image, (28, 16), (233, 117, 4), 12)
+        assert is_near(image.convert("RGBA").getchannel("A"), (4, 16), (0, 0, 0))
+    assert is_near(image, (28, 16), (233, 117, 4), 12)
 
 
 @pytest.mark.parametrize("to", FORMATS[1:])
 def test_grey_and_alpha_of_16_bits_are_kept(to: str) -> None:
-    image = output_image(png16(halves((20000, 32768), (50000, 65535), "u2")), to)
-    assert near(image, (4, 16), (78, 78, 78, 128), 10)
-    assert near(image, (28, 16), (195, 195, 195, 255), 10)
+    image = output_image(png16(make_halves((20000, 32768), (50000, 65535), "u2")), to)
+    assert is_near(image, (4, 16), (78, 78, 78, 128), 10)
+    assert is_near(image, (28, 16), (195, 195, 195, 255), 10)
 
 
 @pytest.mark.parametrize(
     ("source", "lost"),
     [
-        (png16(halves((1, 2), (3, 4), "u2")), "16 bits a channel were reduced to 8"),
-        (png16(halves((1, 2, 3), (3, 4, 5), "u2")), "16 bits a channel were reduced to 8"),
-        (png16(halves((1, 2, 3, 4), (3, 4, 5, 6), "u2")), "16 bits a channel were reduced to 8"),
-        (png16(halves([1], [3], "u2")), ""),
-        (tiff(halves((1, 2, 3), (3, 4, 5), "u2"), 2), "16 bits a channel were reduced to 8"),
-        (tiff(halves((1, 2, 3), (3, 4, 5), "u2"), 2, order=">"), "16 bits a channel were reduced to 8"),
-        (tiff(halves((1, 2, 3, 4), (3, 4, 5, 6), "u2"), 5), "16 bits a channel were reduced to 8"),
-        (png16(halves([1], [3], "u2"), [1]), "16 bits a channel were reduced to 8"),
-        (tiff(halves([1], [3], "u2"), 1), ""),
-        (tiff(halves([1], [3], "i2"), 1), ""),
-        (tiff(halves([1], [3], "f4"), 1), ""),
-        (tiff(halves((1, 2, 3), (3, 4, 5), "u1"), 2), ""),
+        (png16(make_halves((1, 2), (3, 4), "u2")), "16 bits a channel were reduced to 8"),
+        (png16(make_halves((1, 2, 3), (3, 4, 5), "u2")), "16 bits a channel were reduced to 8"),
+        (png16(make_halves((1, 2, 3, 4), (3, 4, 5, 6), "u2")), "16 bits a channel were reduced to 8"),
+        (png16(make_halves([1], [3], "u2")), ""),
+        (tiff(make_halves((1, 2, 3), (3, 4, 5), "u2"), 2), "16 bits a channel were reduced to 8"),
+        (tiff(make_halves((1, 2, 3), (3, 4, 5), "u2"), 2, order=">"), "16 bits a channel were reduced to 8"),
+        (tiff(make_halves((1, 2, 3, 4), (3, 4, 5, 6), "u2"), 5), "16 bits a channel were reduced to 8"),
+        (png16(make_halves([1], [3], "u2"), [1]), "16 bits a channel were reduced to 8"),
+        (tiff(make_halves([1], [3], "u2"), 1), ""),
+        (tiff(make_halves([1], [3], "i2"), 1), ""),
+        (tiff(make_halves([1], [3], "f4"), 1), ""),
+        (tiff(make_halves((1, 2, 3), (3, 4, 5), "u1"), 2), ""),
     ],
 )
 def test_only_lost_bits_are_reported(source: bytes, lost: str) -> None:
@@ -181,7 +181,7 @@ def test_only_lost_bits_are_reported(source: bytes, lost: str) -> None:
 
 
 def test_lost_bits_of_a_single_page_are_reported() -> None:
-    pages = io.BytesIO(tiff(halves((1, 2, 3), (3, 4, 5), "u2"), 2))
+    pages = io.BytesIO(tiff(make_halves((1, 2, 3), (3, 4, 5), "u2"), 2))
     with TiffImagePlugin.AppendingTiffWriter(pages) as writer:
         Image.new("RGB", (8, 8)).save(writer, "TIFF")
         writer.newFrame()
@@ -216,7 +216,7 @@ def linear_png(image: Image.Image) -> bytes:
 def test_a_png_keeps_its_gamma() -> None:
     body = output_body(linear_png(Image.new("RGB", (64, 64), (55, 55, 55))))
     assert load(body).info["gamma"] == 1
-    assert near(load(body), (16, 16), (55, 55, 55))
+    assert is_near(load(body), (16, 16), (55, 55, 55))
 
 
 @pytest.mark.parametrize(
@@ -225,4 +225,4 @@ def test_a_png_keeps_its_gamma() -> None:
 @pytest.mark.parametrize("to", ["webp", "avif"])
 def test_gamma_is_applied_if_the_format_cannot_store_it(mode: str, level: int | tuple[int, ...], to: str) -> None:
     source = linear_png(Image.new(mode, (64, 64), level))
-    assert near(output_image(source, to), (16, 16), (127, 127, 127, 200) if "A" in mode else (127, 127, 127))
+    assert is_near(output_image(source, to), (16, 16), (127, 127, 127, 200) if "A" in mode else (127, 127, 127))

@@ -16,7 +16,7 @@ from tests.unit.rendering import LIMITS, output_image
 COVER: dict[str, Any] = {"fit": "cover"}
 
 
-def distance(got: Image.Image, shown: Image.Image, **options: Any) -> float:
+def measure_distance(got: Image.Image, shown: Image.Image, **options: Any) -> float:
     """Return the mean difference between an output and the rendition of the upright picture."""
     placement = Rendition("r", **options).place(shown.size)
     assert got.size == placement.size
@@ -52,7 +52,7 @@ def test_every_orientation_has_equal_outputs(
 ) -> None:
     shown = picture(301, 203)
     assert (
-        distance(
+        measure_distance(
             output_image(encode_oriented(shown, orientation, image_format, **encoding), **options), shown, **options
         )
         < 4
@@ -78,7 +78,7 @@ def test_a_cover_is_centred_and_never_enlarged(
     assert got.width <= min(across, width)
     assert got.height <= min(down, height)
     # In a tiny picture, half a pixel is a large difference.
-    assert distance(got, shown, width=across, height=down, **COVER) < 6 + 400 / min(got.size)
+    assert measure_distance(got, shown, width=across, height=down, **COVER) < 6 + 400 / min(got.size)
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF"])
@@ -109,7 +109,7 @@ def test_one_decoding_serves_the_largest_of_several_renditions() -> None:
     renditions = [Rendition(f"r{number}", **options) for number, options in enumerate(asked)]
     outputs = render(encode_oriented(shown, 6, "JPEG", quality=95), renditions, limits=LIMITS).outputs
     for made, options in zip(outputs, asked, strict=True):
-        assert distance(load(made.body), shown, **options) < 4
+        assert measure_distance(load(made.body), shown, **options) < 4
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
@@ -137,12 +137,12 @@ def test_a_small_rendition_is_made_from_a_larger_one(monkeypatch: pytest.MonkeyP
     read = []
     resize = Image.Image.resize
 
-    def spied(self: Image.Image, *arguments: Any, **options: Any) -> Image.Image:
+    def spy(self: Image.Image, *arguments: Any, **options: Any) -> Image.Image:
         read.append(self.size)
         return resize(self, *arguments, **options)
 
     source = encode(picture(1600, 1200), "PNG")
-    monkeypatch.setattr(Image.Image, "resize", spied)
+    monkeypatch.setattr(Image.Image, "resize", spy)
     render(source, [Rendition("tiny", width=90), Rendition("quarter", scale=0.26)], limits=LIMITS)
     assert read[:2] == [(1600, 1200), (416, 312)]
 

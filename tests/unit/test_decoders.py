@@ -36,7 +36,7 @@ ERRORS: list[tuple[type[BaseException], Reason]] = [
 ]
 
 
-def raising(error: type[BaseException]) -> Callable[..., Any]:
+def make_failing(error: type[BaseException]) -> Callable[..., Any]:
     def fail(*_: object, **__: object) -> None:
         raise error("utf-8", b"\xff", 0, 1, "x") if error is UnicodeDecodeError else error("x")
 
@@ -82,7 +82,9 @@ def test_decoders_of_other_formats_are_never_called(monkeypatch: pytest.MonkeyPa
     assert FORMATS.keys() == {*OPEN, "HEIF"}
     Image.init()
     for name in set(Image.OPEN) - {name for one in FORMATS.values() for name in one.decoders}:
-        monkeypatch.setitem(Image.OPEN, name, (raising(AssertionError), lambda _: pytest.fail("a decoder was asked")))
+        monkeypatch.setitem(
+            Image.OPEN, name, (make_failing(AssertionError), lambda _: pytest.fail("a decoder was asked"))
+        )
     # The signature is enough for the function, but the JPEG decoder refuses the file.
     assert rejection(b"\xff\xd8\xff\xd9").reason is Reason.CORRUPT
     assert rejection(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n").reason is Reason.NOT_AN_IMAGE
@@ -96,7 +98,7 @@ def test_any_exception_while_pixels_are_read_is_a_rejection(
 ) -> None:
     source = encode(picture(20, 20), image_format)
     kind = type(Image.open(io.BytesIO(source)))
-    monkeypatch.setattr(kind, "load", raising(error))
+    monkeypatch.setattr(kind, "load", make_failing(error))
     rejected = rejection(source)
     assert rejected.reason is reason
     assert rejected.message
@@ -111,9 +113,9 @@ def test_any_exception_at_another_step_is_a_rejection(
     if step == "seek":
         source = encode(picture(20, 20), "TIFF", save_all=True, append_images=[picture(20, 20)])
     if step == "open":
-        monkeypatch.setattr(Image, "open", raising(error))
+        monkeypatch.setattr(Image, "open", make_failing(error))
     else:
-        monkeypatch.setattr(type(Image.open(io.BytesIO(source))), step, raising(error))
+        monkeypatch.setattr(type(Image.open(io.BytesIO(source))), step, make_failing(error))
     assert rejection(source).reason is reason
 
 
@@ -166,7 +168,7 @@ def test_a_failure_to_write_or_read_an_output_is_unfaithful_unless_memory_ran_ou
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
 def test_exceptions_that_end_the_process_propagate(monkeypatch: pytest.MonkeyPatch, error: type[BaseException]) -> None:
-    monkeypatch.setattr(ImageFile.ImageFile, "load", raising(error))
+    monkeypatch.setattr(ImageFile.ImageFile, "load", make_failing(error))
     with pytest.raises(error):
         render(encode(picture()), HALF, limits=LIMITS)
 
@@ -189,7 +191,7 @@ def test_pixels_of_every_mode_are_resized_or_rejected(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("step", ["resize", "transpose", "reduce"])
 def test_errors_of_our_own_operations_propagate(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     source = encode_oriented(picture(), 6, "JPEG")
-    monkeypatch.setattr(Image.Image, step, raising(ValueError))
+    monkeypatch.setattr(Image.Image, step, make_failing(ValueError))
     with pytest.raises(ValueError, match=r"^x$"):
         render(source, [Rendition("r", width=33), Rendition("s", scale=0.5)], limits=LIMITS)
 
@@ -198,9 +200,9 @@ def test_errors_of_our_own_operations_propagate(monkeypatch: pytest.MonkeyPatch,
 def test_a_lack_of_memory_at_any_later_step_is_too_large(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     source = encode_oriented(picture(mode="CMYK"), 6, "JPEG")
     if step == "encode":
-        monkeypatch.setitem(ENCODERS, "PNG", replace(ENCODERS["PNG"], encode=raising(MemoryError)))
+        monkeypatch.setitem(ENCODERS, "PNG", replace(ENCODERS["PNG"], encode=make_failing(MemoryError)))
     else:
-        monkeypatch.setattr(Image.Image, step, raising(MemoryError))
+        monkeypatch.setattr(Image.Image, step, make_failing(MemoryError))
     with pytest.raises(RejectedError) as caught:
         render(source, [Rendition("r", width=33, format="png")], limits=LIMITS)
     assert caught.value.reason is Reason.TOO_LARGE
@@ -214,7 +216,7 @@ def test_a_failed_read_is_not_repeated(monkeypatch: pytest.MonkeyPatch, image_fo
     begun: list[object] = []
     load = kind.load
 
-    def counted(self: Any) -> Any:
+    def count_loads(self: Any) -> Any:
         # For a TIFF, Pillow's load() calls itself.
         if not begun:
             reads.append(self)
@@ -224,7 +226,7 @@ def test_a_failed_read_is_not_repeated(monkeypatch: pytest.MonkeyPatch, image_fo
         finally:
             begun.pop()
 
-    monkeypatch.setattr(kind, "load", counted)
+    monkeypatch.setattr(kind, "load", count_loads)
     try:
         opened = Picture(inspect(source[: len(source) * 2 // 3]))
     except RejectedError:
@@ -246,7 +248,7 @@ def test_a_damaged_later_frame_rejects_the_image(monkeypatch: pytest.MonkeyPatch
 
     opened = Picture(inspect(source)).frames()
     next(opened)
-    monkeypatch.setattr(kind, "load", raising(OSError))
+    monkeypatch.setattr(kind, "load", make_failing(OSError))
     with pytest.raises(RejectedError) as caught:
         list(opened)
     assert caught.value.message == "the image cannot be decoded: x"

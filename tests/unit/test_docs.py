@@ -96,7 +96,7 @@ def test_a_broken_link_is_found(link: str) -> None:
     assert is_intact("README.md", link) == (link in {"terraform#", "docs/runbook.md"})
 
 
-def split(line: str) -> Iterator[list[str]]:
+def split_commands(line: str) -> Iterator[list[str]]:
     """Yield the words of each command in a line of shell, without the folder of its program."""
     words = shlex.split(re.sub(r"(?:^|\s)#.*", "", line).replace("&&", " && ").replace("|", " | "))
     while words:
@@ -106,7 +106,7 @@ def split(line: str) -> Iterator[list[str]]:
         words = words[end + 1 :]
 
 
-def task_error(words: list[str]) -> str:
+def find_task_error(words: list[str]) -> str:
     """Return the error for a command, or an empty string."""
     program = TaskProgram(namespace=Collection.from_module(tasks))
     program.create_config()
@@ -122,11 +122,11 @@ def task_error(words: list[str]) -> str:
 @each_document
 def test_every_task_and_option_exists(name: str) -> None:
     document = DOCUMENTS[name]
-    commands = [words for line in document.commands for words in split(line) if words[0] == "invoke"]
-    assert [error for words in commands if (error := task_error(words))] == []
-    inline = [words for code in document.code if re.match(r"(\S*/)?invoke\s", code) for words in split(code)]
+    commands = [words for line in document.commands for words in split_commands(line) if words[0] == "invoke"]
+    assert [error for words in commands if (error := find_task_error(words))] == []
+    inline = [words for code in document.code if re.match(r"(\S*/)?invoke\s", code) for words in split_commands(code)]
     # A command in a sentence need not be complete.
-    errors = [error for words in inline if (error := task_error(words)) and " needs " not in error]
+    errors = [error for words in inline if (error := find_task_error(words)) and " needs " not in error]
     assert errors == []
 
 
@@ -143,8 +143,8 @@ def test_every_task_and_option_exists(name: str) -> None:
     ],
 )
 def test_a_wrong_task_or_option_is_found(command: str, expected: str) -> None:
-    (words,) = split(command)
-    error = task_error(words)
+    (words,) = split_commands(command)
+    error = find_task_error(words)
     assert expected in error
     assert bool(expected) == bool(error)
 
@@ -152,7 +152,7 @@ def test_a_wrong_task_or_option_is_found(command: str, expected: str) -> None:
 @each_document
 def test_commands_of_aws_terraform_and_pip_are_right(name: str) -> None:
     document = DOCUMENTS[name]
-    commands = [words for line in document.commands for words in split(line)]
+    commands = [words for line in document.commands for words in split_commands(line)]
     assert {words[0] for words in commands} <= PROGRAMS
     inline = [code.split() for code in document.code if code.startswith("aws ")]
     # No model describes the commands of `aws s3`.
@@ -188,14 +188,14 @@ def test_a_wrong_command_of_aws_is_found(command: str, expected: bool) -> None:
     assert is_aws_command(command.split()) == expected
 
 
-def named_files(code: str) -> list[str]:
+def find_files(code: str) -> list[str]:
     """Return the paths of this repository in a piece of code."""
     return re.findall(rf"(?<!\S)(?:{'|'.join(FOLDERS)})/[\w./-]*", code)
 
 
 @each_document
 def test_every_named_file_exists(name: str) -> None:
-    files = {file for code in [*DOCUMENTS[name].code, *DOCUMENTS[name].commands] for file in named_files(code)}
+    files = {file for code in [*DOCUMENTS[name].code, *DOCUMENTS[name].commands] for file in find_files(code)}
     assert [file for file in sorted(files) if not (ROOT / file).exists()] == []
 
 
@@ -211,7 +211,7 @@ def test_every_named_file_exists(name: str) -> None:
     ],
 )
 def test_paths_are_told_from_other_code(code: str, files: list[str]) -> None:
-    assert named_files(code) == files
+    assert find_files(code) == files
 
 
 def test_a_task_that_its_document_names_made_every_picture() -> None:

@@ -10,7 +10,7 @@ from tests.unit.test_docs import DOCUMENTS
 from tools.common.paths import ROOT
 
 MINIMUM = {"docs/reliability.md": 20, "docs/security.md": 30, "docs/architecture.md": 5}
-"""The number of tests that a document names at least."""
+"""The least number of tests that each document names."""
 
 TEST = re.compile(r"((?:tests|terraform/tests)/[\w/]+(?:\.py|\.tftest\.hcl))(?:::(\w+))?")
 

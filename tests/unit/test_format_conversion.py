@@ -152,12 +152,12 @@ def test_a_jpeg_decoder_halves_odd_sides(monkeypatch: pytest.MonkeyPatch) -> Non
     decoded_sizes = []
     frames = decode.Picture.frames
 
-    def spied(self: decode.Picture) -> Iterator[Frame]:
+    def spy(self: decode.Picture) -> Iterator[Frame]:
         for frame in frames(self):
             decoded_sizes.append(frame.image.size)
             yield frame
 
-    monkeypatch.setattr(decode.Picture, "frames", spied)
+    monkeypatch.setattr(decode.Picture, "frames", spy)
     assert output_image(encode(picture(321, 241))).size == (161, 121)
     assert decoded_sizes == [(161, 121)]
 

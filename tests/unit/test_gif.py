@@ -15,22 +15,22 @@ from tests.images import encode, load
 from tests.unit.rendering import output_body, rejection
 
 
-def shown(source: bytes) -> list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
+def resize_frames(source: bytes) -> list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
     """Return the frames of the output in RGBA, half as large."""
-    return frames_of(output_body(source))
+    return read_frames(output_body(source))
 
 
-def frames_of(body: bytes) -> list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
+def read_frames(body: bytes) -> list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
     return [np.asarray(frame.convert("RGBA")) for frame in ImageSequence.Iterator(load(body))]
 
 
-def durations_of(body: bytes) -> list[int]:
+def read_durations(body: bytes) -> list[int]:
     return [frame.info["duration"] for frame in ImageSequence.Iterator(load(body))]
 
 
 def test_the_first_frame_enlarges_the_canvas_and_others_are_clipped() -> None:
     frames = [frame((10, 10, 30, 30), RED), frame((30, 30, 40, 40), GREEN), frame((50, 50, 9, 9), BLUE)]
-    first, second, third = shown(gif(frames, (20, 20)))
+    first, second, third = resize_frames(gif(frames, (20, 20)))
     assert first.shape == second.shape == (20, 20, 4)
     assert (first[2, 2, 3], tuple(first[18, 18])) == (0, (255, 0, 0, 255))
     assert (tuple(second[8, 8]), tuple(second[18, 18])) == ((255, 0, 0, 255), (0, 255, 0, 255))
@@ -53,7 +53,7 @@ def test_every_disposal_of_a_frame(disposal: int, behind: tuple[int, ...]) -> No
         frame((0, 0, 20, 20), GREEN, disposal=disposal, transparent=BLACK),
         frame((20, 20, 20, 20), BLUE),
     ]
-    last = shown(gif(frames, (40, 40)))[-1]
+    last = resize_frames(gif(frames, (40, 40)))[-1]
     seen = tuple(last[5, 5])
     assert seen[3] == behind[3]
     assert behind[3] == 0 or seen == behind
@@ -63,14 +63,14 @@ def test_every_disposal_of_a_frame(disposal: int, behind: tuple[int, ...]) -> No
 def test_transparent_pixels_show_the_previous_frame() -> None:
     frames = [frame((0, 0, 40, 40), RED), frame((0, 0, 40, 40), BLACK, transparent=BLACK, delay=20)]
     source = gif([*frames, frame((0, 0, 20, 40), GREEN)], (40, 40))
-    last = shown(source)[-1]
+    last = resize_frames(source)[-1]
     assert (tuple(last[5, 5]), tuple(last[5, 15])) == ((0, 255, 0, 255), (255, 0, 0, 255))
 
 
 def test_equal_frames_keep_their_total_duration() -> None:
     box = (0, 0, 8, 8)
     source = gif([frame(box, RED, delay=5), frame(box, RED, delay=7), frame(box, BLUE)], (8, 8))
-    assert sum(durations_of(output_body(source))) == 220
+    assert sum(read_durations(output_body(source))) == 220
 
 
 @pytest.mark.parametrize(("level", "is_opaque"), [(100, False), (127, False), (128, True), (200, True)])
@@ -99,7 +99,7 @@ def test_pixels_uncovered_by_disposal_are_transparent(gap: int) -> None:
     source = gif(frames, (8, 8))
     body = output_body(source)
     assert body.count(b"GIF89a") == 1
-    seen = [[bool(pixels[2, 1, 3]), bool(pixels[2, 3, 3])] for pixels in frames_of(body)]
+    seen = [[bool(pixels[2, 1, 3]), bool(pixels[2, 3, 3])] for pixels in read_frames(body)]
     assert seen == [[number == gap, False] for number in range(4)]
 
 
@@ -107,22 +107,22 @@ def test_frames_that_become_equal_stay_an_animation() -> None:
     red = frame((0, 0, 2, 2), RED)
     source = gif([red, frame((0, 0, 2, 2), RED, delay=20), red], (2, 2))
     body = output_body(source)
-    assert durations_of(body) == [100, 200, 100]
-    assert all((frame == (255, 0, 0, 255)).all() for frame in frames_of(body))
+    assert read_durations(body) == [100, 200, 100]
+    assert all((frame == (255, 0, 0, 255)).all() for frame in read_frames(body))
 
 
 def test_each_of_many_frames_keeps_its_colours() -> None:
     colours = [(hue, 255 - hue, abs(128 - hue)) for hue in range(0, 256, 12)]
     frames = [Image.new("RGB", (400, 400), colour) for colour in colours]
     source = encode(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=50)
-    for got, want in zip(shown(source), colours, strict=True):
+    for got, want in zip(resize_frames(source), colours, strict=True):
         assert np.abs(got[50, 50, :3].astype(int) - want).max() <= 2
 
 
 COLOURS = [(60 + 130 * (place & 1), 60 + 65 * (place & 2), 60 + 33 * (place & 4)) for place in range(8)]
 
 
-def noisy(colour: tuple[int, int, int], seed: int) -> Image.Image:
+def make_noise(colour: tuple[int, int, int], seed: int) -> Image.Image:
     """Return more shades of a colour than a palette has, on a white background."""
     levels = np.random.default_rng(seed).integers(-60, 60, (96, 96, 3)) + colour
     levels[:, :40] = 255
@@ -130,12 +130,12 @@ def noisy(colour: tuple[int, int, int], seed: int) -> Image.Image:
 
 
 def test_a_scene_has_its_own_palette_if_a_shared_one_is_too_coarse() -> None:
-    scenes = [noisy(colour, 7).quantize(256).convert("RGB") for colour in COLOURS for _ in range(2)]
+    scenes = [make_noise(colour, 7).quantize(256).convert("RGB") for colour in COLOURS for _ in range(2)]
     alone = [gif_writer.write([scene], palette.to_scene_palettes([scene]), (), None) for scene in scenes[::2]]
     frames = palette.to_scene_palettes(scenes)
     assert len({frame.palette.colours for frame in frames}) == 8
     body = gif_writer.write(scenes, frames, 16 * [50], 0)
-    for got, wanted in zip(frames_of(body), scenes, strict=True):
+    for got, wanted in zip(read_frames(body), scenes, strict=True):
         assert (got[:, :40] == 255).all()
         assert palette.compare(wanted, Image.fromarray(got)).reaches(palette.FAITHFUL)
     # Unchanged pixels are not written again.
@@ -145,7 +145,7 @@ def test_a_scene_has_its_own_palette_if_a_shared_one_is_too_coarse() -> None:
 def test_the_number_of_palettes_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(palette, "PALETTES", 1)
     monkeypatch.setattr(palette, "PALETTE_PIXELS", 1 << 30)
-    scenes = [noisy(COLOURS[0], 7), noisy(COLOURS[0], 8), *(noisy(colour, 7) for colour in COLOURS[1:])]
+    scenes = [make_noise(COLOURS[0], 7), make_noise(COLOURS[0], 8), *(make_noise(colour, 7) for colour in COLOURS[1:])]
     frames = palette.to_scene_palettes([scene.quantize(256).convert("RGB") for scene in scenes])
     first, second, *others = [frame.palette.colours for frame in frames]
     assert first == second
@@ -157,11 +157,11 @@ def test_a_palette_without_improvement_is_not_repeated(monkeypatch: pytest.Monke
     made = []
     make = palette.to_shared_palette
 
-    def counted(*args: Any, **options: Any) -> list[palette.IndexedImage]:
+    def count_palettes(*args: Any, **options: Any) -> list[palette.IndexedImage]:
         made.append(args)
         return make(*args, **options)
 
-    monkeypatch.setattr(palette, "to_shared_palette", counted)
+    monkeypatch.setattr(palette, "to_shared_palette", count_palettes)
     noise = np.random.default_rng(7).integers(0, 256, (96, 96, 3), np.uint8)
     frames = palette.to_scene_palettes([Image.fromarray(np.roll(noise, shift, 0)) for shift in range(6)])
     assert len({frame.palette.colours for frame in frames}) == 1
@@ -195,7 +195,7 @@ def test_invisible_blocks_are_removed_before_decoding() -> None:
     source = plain[:start] + comment + b"rubbish" + empty + plain[start:-1] + empty + comment + comment + b"\x3b"
     assert inspect(source).readable == plain
     assert inspect(plain).readable is plain
-    assert len(shown(source)) == 2
+    assert len(resize_frames(source)) == 2
 
 
 @pytest.mark.parametrize("blocks", [b"", b"\x21\xfe\1a\0", b"\x21\0\0\x2crubbish"])

@@ -35,7 +35,7 @@ TYPICAL = {
 """An image of each kind, and the bytes per pixel that a photo typically takes."""
 
 
-def stated() -> dict[tuple[str, int], int]:
+def read_table() -> dict[tuple[str, int], int]:
     """Return the table's megapixels by kind and ``memory_size``."""
     text = (ROOT / "docs" / "images.md").read_text()
     header, _, *rows = re.findall(r"^\|(.*)\|$", text[text.index("| `memory_size` | JPEG") :], re.MULTILINE)[:6]
@@ -47,7 +47,7 @@ def stated() -> dict[tuple[str, int], int]:
     return table
 
 
-def claiming(source: bytes, side: int) -> bytes:
+def set_size(source: bytes, side: int) -> bytes:
     """Return the source; in a JPEG, set the header's width and height to ``side``."""
     for frame in (b"\xff\xc0", b"\xff\xc2"):
         before, marker, behind = source.partition(frame)
@@ -63,13 +63,13 @@ def test_the_largest_image_for_each_memory_size_is_what_the_estimate_allows(kind
     image.shrink_on_load(2)
     image.kinds = Counter({(mode, (SIDE, SIDE)): 1 for mode, _ in image.kinds})
 
-    def predicted(more: int) -> int:
-        header = inspect(claiming(source, SIDE))
+    def predict_bytes(more: int) -> int:
+        header = inspect(set_size(source, SIDE))
         image.header = replace(header, source=header.source + bytes(more))
         return predict(image, [Rendition("half", scale=0.5)], [ENCODERS[image.format]]).peak_bytes
 
-    per_byte = (predicted(MANY) - predicted(0)) / MANY
-    per_pixel = (predicted(0) - per_byte * len(source)) / SIDE**2 + per_byte * bytes_per_pixel
-    rows = {memory: megapixels for (name, memory), megapixels in stated().items() if name == kind}
+    per_byte = (predict_bytes(MANY) - predict_bytes(0)) / MANY
+    per_pixel = (predict_bytes(0) - per_byte * len(source)) / SIDE**2 + per_byte * bytes_per_pixel
+    rows = {memory: megapixels for (name, memory), megapixels in read_table().items() if name == kind}
     assert rows == {memory: int(((memory << 20) - RUNTIME_BYTES) / per_pixel / 1e6) for memory in rows}
     assert len(rows) == 4

@@ -27,7 +27,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "4:4:4": {"subsampling": 0},
 }
 WIDTHS = (18, 72)
-"""An eighth, which the decoder makes, and a half."""
+"""Widths of an eighth, which the decoder makes alone, and of a half."""
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -1,4 +1,4 @@
-"""Environments of a lock file: exactly its packages, made once, also by two callers at once or after a kill."""
+"""Environments of a lock file: they have exactly its packages, and concurrent callers or a kill make no second one."""
 
 import fcntl
 import hashlib
@@ -28,7 +28,7 @@ def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def requirements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The lock file of one package, which is to be had without a network."""
+    """The lock file of one local package, which needs no network."""
     with zipfile.ZipFile(tmp_path / WHEEL, "w") as wheel:
         wheel.writestr("example.py", "")
         wheel.writestr("example-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: example\nVersion: 1.0\n")
@@ -42,7 +42,7 @@ def requirements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def modules(python: Path) -> list[str]:
-    """The names of what an interpreter has beside its own library."""
+    """Return the modules that an interpreter has in addition to the standard library."""
     code = "import pkgutil, sysconfig; print(*(m.name for m in pkgutil.iter_modules([sysconfig.get_path('purelib')])))"
     return subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.split()
 
@@ -51,7 +51,7 @@ def test_an_environment_has_the_locked_packages_and_no_others(requirements: Path
     assert modules(locked.virtual_environment("one", requirements)) == ["example"]
 
 
-def test_it_is_made_once(requirements: Path) -> None:
+def test_an_environment_is_made_once(requirements: Path) -> None:
     python = locked.virtual_environment("one", requirements)
     (requirements.parent / WHEEL).unlink()
     assert locked.virtual_environment("one", requirements) == python
@@ -119,7 +119,7 @@ def test_without_a_network_the_error_says_so(requirements: Path, monkeypatch: py
     monkeypatch.delenv("PIP_FIND_LINKS")
     monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    # Nothing listens on the port that is for discarding.
+    # Nothing listens on port 9, the discard service.
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("PIP_RETRIES", "1")
     with pytest.raises(ToolError, match=r"No matching .*: check the network, or set PIP_INDEX"):

@@ -82,7 +82,7 @@ WHOLE: dict[str, Any] = {"scale": 1}
 TINY: dict[str, Any] = {"width": 16}
 
 
-def photo() -> Image.Image:
+def draw_photo() -> Image.Image:
     """Return a picture with noise, so that it compresses as a photo does."""
     noise = np.random.default_rng(0).integers(-6, 7, (HEIGHT, WIDTH, 3))
     pixels = np.clip(np.asarray(picture(WIDTH, HEIGHT), dtype=int) + noise, 0, 255).astype(np.uint8)
@@ -92,7 +92,7 @@ def photo() -> Image.Image:
 @pytest.mark.parametrize("is_animated", [False, True])
 def test_an_avif_is_encoded_in_no_more_memory_than_predicted(is_animated: bool) -> None:
     """The cap can't protect the process: AVIF's encoder crashes if an allocation fails."""
-    image = photo()
+    image = draw_photo()
     image.putalpha(Image.linear_gradient("L").resize(image.size))
     if is_animated:
         frames = [image.resize((400, 300)).rotate(9 * turn) for turn in range(12)]
@@ -108,33 +108,33 @@ def test_an_avif_is_encoded_in_no_more_memory_than_predicted(is_animated: bool) 
     assert 0 < used <= predicted
 
 
-def square(image_format: str, side: int, **options: object) -> bytes:
+def draw_square(image_format: str, side: int, **options: object) -> bytes:
     """Return a flat picture of few bytes and many pixels."""
     return encode(Image.new("RGB", (side, side), "teal"), image_format, **options)
 
 
-def moving(image_format: str) -> bytes:
+def draw_animation(image_format: str) -> bytes:
     frames = [Image.new("RGB", (2000, 2000), colour) for colour in ("teal", "gold", "navy", "pink", "olive", "plum")]
     return encode(frames[0], image_format, save_all=True, append_images=frames[1:] * 2, duration=50)
 
 
 BEYOND: dict[str, tuple[Callable[[], bytes], dict[str, Any]]] = {
-    "JPEG": (lambda: square("JPEG", 4500), WHOLE),
-    "JPEG, progressive": (lambda: square("JPEG", 4500, progressive=True, subsampling=0), TINY),
-    "PNG": (lambda: square("PNG", 4500), HALF),
-    "WebP": (lambda: square("WEBP", 4500), HALF),
-    "WebP, lossless": (lambda: square("WEBP", 4500, lossless=True, method=0), HALF),
-    "TIFF": (lambda: square("TIFF", 4500, compression="tiff_lzw"), HALF),
-    "TIFF, one strip": (lambda: square("TIFF", 4500, compression="tiff_lzw", strip_size=1 << 30), HALF),
+    "JPEG": (lambda: draw_square("JPEG", 4500), WHOLE),
+    "JPEG, progressive": (lambda: draw_square("JPEG", 4500, progressive=True, subsampling=0), TINY),
+    "PNG": (lambda: draw_square("PNG", 4500), HALF),
+    "WebP": (lambda: draw_square("WEBP", 4500), HALF),
+    "WebP, lossless": (lambda: draw_square("WEBP", 4500, lossless=True, method=0), HALF),
+    "TIFF": (lambda: draw_square("TIFF", 4500, compression="tiff_lzw"), HALF),
+    "TIFF, one strip": (lambda: draw_square("TIFF", 4500, compression="tiff_lzw", strip_size=1 << 30), HALF),
     "BMP": (lambda: encode(Image.new("RGB", (4500, 4500)), "BMP"), HALF),
-    "GIF": (lambda: square("GIF", 4500), HALF),
-    "AVIF": (lambda: square("AVIF", 4500, speed=10), HALF),
+    "GIF": (lambda: draw_square("GIF", 4500), HALF),
+    "AVIF": (lambda: draw_square("AVIF", 4500, speed=10), HALF),
     "TIFF, dictionary": (lzma_bomb, HALF),
-    "to WebP": (lambda: square("PNG", 2500), WHOLE | {"format": "webp"}),
-    "to AVIF": (lambda: square("PNG", 2500), WHOLE | {"format": "avif"}),
-    "animated GIF": (lambda: moving("GIF"), WHOLE),
-    "animated WebP": (lambda: moving("WEBP"), WHOLE),
-    "animated PNG": (lambda: moving("PNG"), WHOLE),
+    "to WebP": (lambda: draw_square("PNG", 2500), WHOLE | {"format": "webp"}),
+    "to AVIF": (lambda: draw_square("PNG", 2500), WHOLE | {"format": "avif"}),
+    "animated GIF": (lambda: draw_animation("GIF"), WHOLE),
+    "animated WebP": (lambda: draw_animation("WEBP"), WHOLE),
+    "animated PNG": (lambda: draw_animation("PNG"), WHOLE),
     "one pixel wide": (lambda: encode(Image.new("L", (1, 6_000_000)), "PNG"), {"scale": 0.001}),
 }
 """Images that take more than 150 MiB."""
@@ -144,7 +144,7 @@ BEYOND: dict[str, tuple[Callable[[], bytes], dict[str, Any]]] = {
 def test_a_process_that_rejects_an_image_at_the_cap_renders_the_next(case: str) -> None:
     make, options = BEYOND[case]
     source = make()
-    damaged, good = encode(photo())[:9000], encode(picture())
+    damaged, good = encode(draw_photo())[:9000], encode(picture())
     sizes = [str(len(one)) for one in (source, damaged, good)]
     command = [sys.executable, "-c", CAPPED, str(FUNCTION), repr(options), *sizes]
     environment = os.environ | ENVIRONMENT | DEPLOYED | SMALL

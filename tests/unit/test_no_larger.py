@@ -14,7 +14,7 @@ from tests.unit.rendering import output_body
 PHOTO = Image.blend(picture(256, 192), Image.effect_noise((256, 192), 80).convert("RGB"), 0.15)
 
 
-def source_of(image_format: str, quality: int, *, is_animated: bool) -> bytes:
+def make_source(image_format: str, quality: int, *, is_animated: bool) -> bytes:
     frames = [PHOTO.rotate(turn) for turn in (5, 10, 15)]
     options: dict[str, Any] = {"save_all": True, "append_images": frames, "duration": 100} if is_animated else {}
     return encode(PHOTO, image_format, quality=quality, **options)
@@ -27,7 +27,7 @@ def source_of(image_format: str, quality: int, *, is_animated: bool) -> bytes:
 def test_a_source_of_low_quality_does_not_grow(
     image_format: str, quality: int, is_animated: bool, scale: float
 ) -> None:
-    source = source_of(image_format, quality, is_animated=is_animated)
+    source = make_source(image_format, quality, is_animated=is_animated)
     body = output_body(source, scale=scale)
     # Quality 20 is near the lowest that is tried, and a slower encoder wrote the source.
     assert len(body) <= len(source) * (1.25 if quality == 20 and scale == 1 else 1)
@@ -40,22 +40,22 @@ def test_a_source_of_low_quality_does_not_grow(
 
 @pytest.mark.parametrize("image_format", ["AVIF", "WEBP"])
 def test_the_quality_of_a_rendition_is_kept(image_format: str) -> None:
-    source = source_of(image_format, 20, is_animated=False)
+    source = make_source(image_format, 20, is_animated=False)
     assert len(output_body(source, scale=1, quality=90)) > 2 * len(source)
 
 
 @pytest.mark.parametrize("image_format", ["AVIF", "WEBP"])
 def test_the_number_of_encodings_is_limited(monkeypatch: pytest.MonkeyPatch, image_format: str) -> None:
-    source = source_of(image_format, 5, is_animated=False)
+    source = make_source(image_format, 5, is_animated=False)
     save, count = saving.save, 0
 
-    def counted(*arguments: Any) -> bytes:
+    def count_saves(*arguments: Any) -> bytes:
         nonlocal count
         count += 1
         return save(*arguments)
 
     for module in (avif, webp):
-        monkeypatch.setattr(module, "save", counted)
+        monkeypatch.setattr(module, "save", count_saves)
     output_body(source, scale=1)
     assert 1 < count <= 1 + saving.MOST_TRIES
 

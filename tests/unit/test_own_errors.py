@@ -49,12 +49,12 @@ class InjectedError(
     """Any exception that a bug may raise, so that every handler that catches too much catches it."""
 
 
-def broken(*_: object, **__: object) -> None:
+def fail(*_: object, **__: object) -> None:
     """Replace a function of the pipeline."""
     raise InjectedError("injected")
 
 
-def exif_tags() -> Image.Exif:
+def make_exif() -> Image.Exif:
     exif = Image.Exif()
     exif[0x0112], exif[0x013B] = 3, "Zoë"
     exif.get_ifd(0x8769)[0xA002] = 40
@@ -66,34 +66,34 @@ def frames(image_format: str, mode: str, **options: Any) -> bytes:
     return encode(pages[0], image_format, save_all=True, append_images=pages[1:], **options)
 
 
-def transparent(mode: str) -> Image.Image:
+def draw_transparent(mode: str) -> Image.Image:
     image = picture(24, 18).convert(mode)
     image.putalpha(Image.linear_gradient("L").resize(image.size))
     return image
 
 
-def wide(side: int) -> Image.Image:
+def draw_16_bit(side: int) -> Image.Image:
     return Image.linear_gradient("L").resize((side, side)).convert("I").point(lambda value: value * 257).convert("I;16")
 
 
 PNG = encode(picture(24, 18), "PNG")
 GAMMA = PNG[:33] + chunk(b"gAMA", struct.pack(">I", 100_000)) + PNG[33:]
 SOURCES: dict[str, Callable[[], bytes]] = {
-    "photo.jpg": lambda: encode(picture(16, 300), subsampling=0, exif=exif_tags(), xmp=b"<x tiff:Orientation='6'/>"),
+    "photo.jpg": lambda: encode(picture(16, 300), subsampling=0, exif=make_exif(), xmp=b"<x tiff:Orientation='6'/>"),
     "cmyk.jpg": lambda: encode(picture(24, 18, "CMYK"), icc_profile=b"no profile"),
-    "text.png": lambda: encode(picture(24, 300).quantize(9), "PNG", exif=exif_tags()),
-    "key.png": lambda: encode(wide(24), "PNG", transparency=7),
+    "text.png": lambda: encode(picture(24, 300).quantize(9), "PNG", exif=make_exif()),
+    "key.png": lambda: encode(draw_16_bit(24), "PNG", transparency=7),
     "gamma.png": lambda: GAMMA,
-    "alpha.png": lambda: encode(transparent("RGB"), "PNG"),
+    "alpha.png": lambda: encode(draw_transparent("RGB"), "PNG"),
     "animated.png": lambda: frames("PNG", "RGB", duration=50),
     "animated.gif": lambda: frames("GIF", "RGB", duration=50, comment=b"unseen"),
     "animated.webp": lambda: frames("WEBP", "RGB", duration=50),
     "animated.avif": lambda: frames("AVIF", "RGB", duration=50, loop=3),
-    "alpha.avif": lambda: encode(transparent("RGB"), "AVIF", exif=exif_tags()),
-    "pages.tif": lambda: frames("TIFF", "RGB", compression="tiff_lzw", exif=exif_tags()),
+    "alpha.avif": lambda: encode(draw_transparent("RGB"), "AVIF", exif=make_exif()),
+    "pages.tif": lambda: frames("TIFF", "RGB", compression="tiff_lzw", exif=make_exif()),
     "tall.tif": lambda: encode(picture(9, 300), "TIFF"),
-    "deep.tif": lambda: encode(wide(24).convert("I"), "TIFF"),
-    "alpha.bmp": lambda: encode(transparent("RGB"), "BMP"),
+    "deep.tif": lambda: encode(draw_16_bit(24).convert("I"), "TIFF"),
+    "alpha.bmp": lambda: encode(draw_transparent("RGB"), "BMP"),
     "packed.bmp": lambda: gzip.compress(encode(picture(24, 18), "BMP")),
     "none.txt": lambda: b"no image",
     "damaged.jpg": lambda: encode(picture(24, 18))[:300],
@@ -161,7 +161,7 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
         del sys.modules["lambda_function"]
 
 
-def functions() -> dict[CodeType, FunctionType]:
+def find_functions() -> dict[CodeType, FunctionType]:
     """Return all functions and methods of the pipeline's modules by their code."""
     found: dict[CodeType, FunctionType] = {}
     modules = {
@@ -209,10 +209,10 @@ def run_through(pipeline: Pipeline, key: str) -> set[CodeType]:
 
 
 @contextmanager
-def breaking(function: FunctionType) -> Iterator[None]:
+def break_function(function: FunctionType) -> Iterator[None]:
     """Make a function raise in every module that imported it."""
     code = function.__code__
-    function.__code__ = broken.__code__.replace(co_freevars=code.co_freevars)
+    function.__code__ = fail.__code__.replace(co_freevars=code.co_freevars)
     try:
         yield
     finally:
@@ -236,7 +236,7 @@ def find_fault(pipeline: Pipeline, caplog: pytest.LogCaptureFixture, key: str) -
 
 
 def test_an_exception_in_any_function_fails_the_event(pipeline: Pipeline, caplog: pytest.LogCaptureFixture) -> None:
-    known = functions()
+    known = find_functions()
     modules = {function.__module__ for function in known.values()}
     # Botocore has already called it, and caches the answer.
     del known[clients.TwoServiceLoader.list_available_services.__code__]
@@ -245,7 +245,7 @@ def test_an_exception_in_any_function_fails_the_event(pipeline: Pipeline, caplog
         for code in run_through(pipeline, key) & known.keys():
             function = known.pop(code)
             pipeline.is_recorded()
-            with breaking(function):
+            with break_function(function):
                 if how := find_fault(pipeline, caplog, key):
                     wrong.append(f"{function.__module__}.{function.__qualname__} of {key} ended {how}")
             broken_modules.add(function.__module__)

@@ -34,12 +34,12 @@ COLOURS = {
 """Chunks that change the look; eXIf rotates the image."""
 
 
-def whole(source: bytes) -> Rendered:
+def render_full_size(source: bytes) -> Rendered:
     return render_one(source, scale=1)
 
 
-def shown(source: bytes) -> Samples:
-    return pixels(whole(source))
+def render_pixels(source: bytes) -> Samples:
+    return pixels(render_full_size(source))
 
 
 def pixels(rendered: Rendered) -> Samples:
@@ -56,28 +56,28 @@ def test_only_the_colour_key_is_transparent(colour_type: int, depth: int, interl
         samples[0:8, 0:8], samples[0:8, 16:24] = transparent ^ 1, transparent ^ 256
     source = pngs.png(samples, colour_type, depth, interlaced=interlaced, before=pngs.key(transparent))
     wanted = np.where((samples == transparent).all(axis=2), 0, 255)
-    assert np.array_equal(shown(source)[..., 3], wanted)
+    assert np.array_equal(render_pixels(source)[..., 3], wanted)
 
 
 def test_a_small_16_bit_grey_with_a_colour_key_stays_small() -> None:
     samples = pngs.blocks(0, 16, side=2)
     source = pngs.png(samples, 0, 16, before=pngs.key(samples[0, 0]))
-    assert len(whole(source).outputs[0].body) < 2 * len(source)
-    assert shown(source)[..., 3].tolist() == np.where(samples[..., 0] == samples[0, 0], 0, 255).tolist()
+    assert len(render_full_size(source).outputs[0].body) < 2 * len(source)
+    assert render_pixels(source)[..., 3].tolist() == np.where(samples[..., 0] == samples[0, 0], 0, 255).tolist()
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4])
 def test_a_colour_key_beyond_the_depth_is_ignored(depth: int) -> None:
     samples = pngs.blocks(0, depth)
     source = pngs.png(samples, 0, depth, before=chunk(b"tRNS", struct.pack(">H", 1 << depth)))
-    assert shown(source)[..., 3].min() == 255
+    assert render_pixels(source)[..., 3].min() == 255
 
 
 @pytest.mark.parametrize("extra", [0, 1, 5])
 def test_more_alpha_entries_than_colours_are_ignored(extra: int) -> None:
     samples = np.kron(np.arange(4).reshape(1, 4, 1), np.ones((8, 8, 1), int))
     before = chunk(b"PLTE", bytes(range(12))) + chunk(b"tRNS", bytes([0, 255, 0, 255] + [7] * extra))
-    assert shown(pngs.png(samples, 3, 2, before=before))[4, ::8, 3].tolist() == [0, 255, 0, 255]
+    assert render_pixels(pngs.png(samples, 3, 2, before=before))[4, ::8, 3].tolist() == [0, 255, 0, 255]
 
 
 def are_alike(one: Rendered, other: Rendered) -> bool:
@@ -89,14 +89,14 @@ def are_alike(one: Rendered, other: Rendered) -> bool:
 
 @pytest.mark.parametrize("kind", COLOURS)
 def test_a_damaged_chunk_is_ignored_and_reported(kind: bytes) -> None:
-    data, good = COLOURS[kind], whole(GOOD)
-    described = whole(pngs.png(SAMPLES, 2, 8, before=chunk(kind, data)))
+    data, good = COLOURS[kind], render_full_size(GOOD)
+    described = render_full_size(pngs.png(SAMPLES, 2, 8, before=chunk(kind, data)))
     assert described.lost == ""
     # sRGB is the default, so its chunk changes nothing.
     assert are_alike(described, good) == (kind == b"sRGB")
     cut = {b"iCCP": data[:5], b"eXIf": None}.get(kind, data[1:])
     for damaged in [chunk(kind, data, damage=1), *([chunk(kind, cut)] if cut is not None else [])]:
-        ignored = whole(pngs.png(SAMPLES, 2, 8, before=damaged))
+        ignored = render_full_size(pngs.png(SAMPLES, 2, 8, before=damaged))
         assert are_alike(ignored, good)
         assert ignored.lost == f"the chunk {kind.decode()} is damaged and was ignored"
 
@@ -105,7 +105,7 @@ def test_a_damaged_chunk_is_ignored_and_reported(kind: bytes) -> None:
     "before", [chunk(b"bKGD", b"\0"), chunk(b"bKGD"), chunk(b"prVt", b"x", damage=1), chunk(b"tEXt", b"a\0b", damage=1)]
 )
 def test_damage_to_unused_chunks_is_ignored(before: bytes) -> None:
-    rendered = whole(pngs.png(SAMPLES, 2, 8, before=before))
+    rendered = render_full_size(pngs.png(SAMPLES, 2, 8, before=before))
     assert rendered.lost == ""
     assert np.array_equal(pixels(rendered)[..., :3], SAMPLES)
 
@@ -113,16 +113,16 @@ def test_damage_to_unused_chunks_is_ignored(before: bytes) -> None:
 def test_only_the_first_chunk_of_a_type_before_the_pixels_is_used() -> None:
     one, other = (chunk(b"tRNS", SAMPLES[0, column].astype(">u2").tobytes()) for column in (0, 8))
     assert np.array_equal(
-        shown(pngs.png(SAMPLES, 2, 8, before=one + other)), shown(pngs.png(SAMPLES, 2, 8, before=one))
+        render_pixels(pngs.png(SAMPLES, 2, 8, before=one + other)), render_pixels(pngs.png(SAMPLES, 2, 8, before=one))
     )
-    assert shown(pngs.png(SAMPLES, 2, 8, end=one + chunk(b"IEND")))[..., 3].min() == 255
+    assert render_pixels(pngs.png(SAMPLES, 2, 8, end=one + chunk(b"IEND")))[..., 3].min() == 255
 
 
 @pytest.mark.parametrize(
     "end", [b"", chunk(b"IEND")[:7], chunk(b"IEND", damage=1), b"rubbish " * 3, chunk(b"IEND") + b"x"]
 )
 def test_bytes_after_the_pixels_may_be_missing_or_arbitrary(end: bytes) -> None:
-    assert np.array_equal(shown(pngs.png(SAMPLES, 2, 8, end=end))[..., :3], SAMPLES)
+    assert np.array_equal(render_pixels(pngs.png(SAMPLES, 2, 8, end=end))[..., :3], SAMPLES)
 
 
 @pytest.mark.parametrize("interlaced", [False, True])
@@ -133,7 +133,7 @@ def test_a_wrong_adler_32_is_ignored_and_reported(colour_type: int, depth: int, 
     stream = zlib.compress(pngs.filtered(samples, depth, interlaced=interlaced))
     wrong = stream[:-1] + bytes([stream[-1] ^ 1])
     good, bad = (
-        whole(pngs.png(samples, colour_type, depth, interlaced=interlaced, before=palette, stream=pixels))
+        render_full_size(pngs.png(samples, colour_type, depth, interlaced=interlaced, before=palette, stream=pixels))
         for pixels in (stream, wrong)
     )
     assert bad.outputs == good.outputs
@@ -200,15 +200,15 @@ def test_a_stream_that_ends_between_two_rows_is_rejected(colour_type: int, depth
 
 def test_a_black_image_does_not_look_truncated() -> None:
     for interlaced in (False, True):
-        assert not shown(pngs.png(SAMPLES * 0, 2, 8, interlaced=interlaced))[..., :3].any()
-    assert not whole(encode(Image.new("RGBA", (9, 9)), "PNG")).lost
+        assert not render_pixels(pngs.png(SAMPLES * 0, 2, 8, interlaced=interlaced))[..., :3].any()
+    assert not render_full_size(encode(Image.new("RGBA", (9, 9)), "PNG")).lost
 
 
 @pytest.mark.parametrize("has_default", [False, True])
 def test_a_frame_that_lacks_a_row_is_rejected(has_default: bool) -> None:
     frames = [Image.fromarray(SAMPLES.astype(np.uint8)).rotate(90 * turn) for turn in range(3)]
     source = encode(frames[0], "PNG", save_all=True, append_images=frames[1:], default_image=has_default)
-    assert len(whole(source).outputs) == 1
+    assert len(render_full_size(source).outputs) == 1
     for number in range(2):
         assert rejection(remove_row(source, number)).reason is Reason.CORRUPT
 
@@ -223,14 +223,14 @@ def test_a_frame_that_lacks_a_row_is_rejected(has_default: bool) -> None:
     ],
 )
 def test_a_cicp_chunk_is_reported_as_lost(codes: bytes, lost: str) -> None:
-    assert whole(pngs.png(SAMPLES, 2, 8, before=chunk(b"cICP", codes))).lost == lost
+    assert render_full_size(pngs.png(SAMPLES, 2, 8, before=chunk(b"cICP", codes))).lost == lost
 
 
 def test_headers_and_palettes_after_the_pixels_are_ignored() -> None:
     samples, palette = pngs.blocks(3, 2), chunk(b"PLTE", bytes(range(12)))
     late = chunk(b"PLTE", bytes(12)) + pngs.header(samples, 0, 8) + chunk(b"IEND")
     plain, source = (pngs.png(samples, 3, 2, before=palette, end=end) for end in (None, late))
-    assert whole(source).outputs == whole(plain).outputs
+    assert render_full_size(source).outputs == render_full_size(plain).outputs
 
 
 @given(st.data())

@@ -53,7 +53,7 @@ def rejection(source: bytes, limits: Limits = LIMITS, **options: Any) -> Rejecte
     return caught.value
 
 
-def demand(source: bytes, *renditions: Rendition) -> Demand:
+def predict_demand(source: bytes, *renditions: Rendition) -> Demand:
     opened = Picture(inspect(source))
     opened.shrink_on_load(1)
     return predict(opened, renditions, [ENCODERS[written_format(opened, rendition)] for rendition in renditions])
@@ -87,14 +87,14 @@ def webp(side: int, kind: bytes) -> bytes:
     return bytes(source)
 
 
-def claiming(source: bytes, side: int) -> bytes:
+def set_size(source: bytes, side: int) -> bytes:
     """Return the AVIF with boxes that claim a square."""
     offset = source.index(b"ispe") + 8
     return source[:offset] + struct.pack(">II", side, side) + source[offset + 8 :]
 
 
 def avif(side: int) -> bytes:
-    return claiming(encode(picture(64, 64), "AVIF"), side)
+    return set_size(encode(picture(64, 64), "AVIF"), side)
 
 
 def apng(count: int) -> bytes:
@@ -267,7 +267,7 @@ def test_a_big_endian_bigtiff_is_not_read_as_a_tiff() -> None:
     assert rejection(padded).message == "the TIFF header is damaged or not supported"
 
 
-def within(source: bytes, offset: int, *parts: bytes) -> bytes:
+def insert(source: bytes, offset: int, *parts: bytes) -> bytes:
     return source[:offset] + b"".join(parts) + source[offset:]
 
 
@@ -280,16 +280,16 @@ EXIF = b"Exif\0\0"
     ("source", "seconds"),
     [
         # The seconds that Pillow takes to open the file were measured on one core.
-        (within(JPEG, 2, segment(0xE5) * 40_000), 0.1),
-        (within(JPEG, 2, b"\xff" * 2_000_000), 1),
-        (within(JPEG, JPEG.index(b"\xff\xda"), b"\xff" * 2_000_000), 1),
-        (within(JPEG, 2, b"\xff\xd9" * 49_000), 0.05),
-        (within(JPEG, 2, segment(0xE5), bytes(2_000_000)), 0.5),
-        (within(JPEG, 2, segment(0xDB, (b"\0" + bytes([16] * 64)) * 1000) * 30), 0.3),
-        (within(JPEG, 2, segment(0xED, b"Photoshop 3.0\0" + (b"8BIM\4\4" + bytes(6)) * 5000) * 30), 0.15),
-        (within(JPEG, 2, segment(0xC0, b"\x08\0\x10\0\x10\x03" + bytes(65_000)) * 30), 0.15),
-        (within(JPEG, 2, segment(0xE1, EXIF + bytes(9_000)) * 2000), 2),
-        (within(PNG, 33, chunk(b"prVt") * 40_000), 0.3),
+        (insert(JPEG, 2, segment(0xE5) * 40_000), 0.1),
+        (insert(JPEG, 2, b"\xff" * 2_000_000), 1),
+        (insert(JPEG, JPEG.index(b"\xff\xda"), b"\xff" * 2_000_000), 1),
+        (insert(JPEG, 2, b"\xff\xd9" * 49_000), 0.05),
+        (insert(JPEG, 2, segment(0xE5), bytes(2_000_000)), 0.5),
+        (insert(JPEG, 2, segment(0xDB, (b"\0" + bytes([16] * 64)) * 1000) * 30), 0.3),
+        (insert(JPEG, 2, segment(0xED, b"Photoshop 3.0\0" + (b"8BIM\4\4" + bytes(6)) * 5000) * 30), 0.15),
+        (insert(JPEG, 2, segment(0xC0, b"\x08\0\x10\0\x10\x03" + bytes(65_000)) * 30), 0.15),
+        (insert(JPEG, 2, segment(0xE1, EXIF + bytes(9_000)) * 2000), 2),
+        (insert(PNG, 33, chunk(b"prVt") * 40_000), 0.3),
         (tagged_tiff(*((tag, 7, 20_000_000, 200) for tag in range(40_000, 40_100)), data=bytes(20_000_000)), 1),
         (tagged_tiff((40_000, 5, 1_000_000, 200), data=bytes(8_000_000)), 2),
         (tagged_tiff(*((tag, 7, 1000, 400_000) for tag in range(30_000, 60_000)), data=bytes(400_000)), 0.5),
@@ -304,27 +304,27 @@ SCANS = encode(picture(640, 480), progressive=True)
 
 
 def test_each_scan_of_a_jpeg_takes_time() -> None:
-    one, many = SCANS, within(SCANS, len(SCANS) - 2, segment(0xDA, b"\1\1\0\1\x3f\x10") * 300)
-    assert demand(many, HALF).nanoseconds > 10 * demand(one, HALF).nanoseconds
-    assert demand(encode(picture(640, 480)) + segment(0xDA, b"\1\1\0\1\x3f\x10") * 300, HALF) == demand(
+    one, many = SCANS, insert(SCANS, len(SCANS) - 2, segment(0xDA, b"\1\1\0\1\x3f\x10") * 300)
+    assert predict_demand(many, HALF).nanoseconds > 10 * predict_demand(one, HALF).nanoseconds
+    assert predict_demand(encode(picture(640, 480)) + segment(0xDA, b"\1\1\0\1\x3f\x10") * 300, HALF) == predict_demand(
         encode(picture(640, 480)) + segment(0xFE, b"\1\1\0\1\x3f\x10") * 300, HALF
     )
 
 
 def test_end_markers_before_the_image_count_as_parts() -> None:
-    assert rejection(within(JPEG, 2, b"\xff\xd9" * 60_000)).reason is Reason.TOO_LARGE
+    assert rejection(insert(JPEG, 2, b"\xff\xd9" * 60_000)).reason is Reason.TOO_LARGE
 
 
 def test_components_with_equal_identifiers_are_counted_separately() -> None:
-    source = bytearray(in_scans(encode(picture(1600, 1600))))
+    source = bytearray(split_scans(encode(picture(1600, 1600))))
     frame = source.index(b"\xff\xc0")
-    several, source[frame + 10 : frame + 19 : 3] = demand(bytes(source), HALF), b"\1\1\1"
-    same = demand(bytes(source).replace(b"\1\2\0\0", b"\1\1\0\0").replace(b"\1\3\0\0", b"\1\1\0\0"), HALF)
+    several, source[frame + 10 : frame + 19 : 3] = predict_demand(bytes(source), HALF), b"\1\1\1"
+    same = predict_demand(bytes(source).replace(b"\1\2\0\0", b"\1\1\0\0").replace(b"\1\3\0\0", b"\1\1\0\0"), HALF)
     assert same.peak_bytes == several.peak_bytes
     assert same.nanoseconds >= several.nanoseconds
 
 
-def in_scans(source: bytes) -> bytes:
+def split_scans(source: bytes) -> bytes:
     """Return the header of a baseline JPEG, and an empty scan for each of its components."""
     tables = source[: source.index(b"\xff\xda")]
     return tables + b"".join(segment(0xDA, bytes([1, number, 0, 0, 63, 0])) for number in (1, 2, 3)) + b"\xff\xd9"
@@ -335,7 +335,9 @@ def test_decoding_several_scans_holds_the_coefficients_of_a_whole_jpeg(subsampli
     sides = 1600, 1600
     baseline = encode(picture(*sides), subsampling=subsampling)
     progressive = encode(picture(*sides), subsampling=subsampling, progressive=True)
-    one, *others = (demand(source, Rendition("r", width=16)) for source in (baseline, progressive, in_scans(baseline)))
+    one, *others = (
+        predict_demand(source, Rendition("r", width=16)) for source in (baseline, progressive, split_scans(baseline))
+    )
     for other in others:
         held = other.peak_bytes - one.peak_bytes - 2 * (len(progressive) - len(baseline))
         assert held == pytest.approx(1.1 * 2 * values * math.prod(sides), rel=0.1)
@@ -361,8 +363,8 @@ def test_a_run_length_bitmap_takes_time(source: bytes) -> None:
     "source",
     [
         encode(picture(16, 16), "TIFF") + bytes(100_000_000),
-        within(PNG, 33, chunk(b"prVt", bytes(5_000_000)), chunk(b"IDAT", bytes(55_000_000))),
-        within(JPEG, 2, segment(0xE2, bytes(60_000)) * 20) + bytes(30_000_000),
+        insert(PNG, 33, chunk(b"prVt", bytes(5_000_000)), chunk(b"IDAT", bytes(55_000_000))),
+        insert(JPEG, 2, segment(0xE2, bytes(60_000)) * 20) + bytes(30_000_000),
     ],
     ids=lambda source: f"{source[:4]!r}",
 )
@@ -373,7 +375,7 @@ def test_large_files_may_be_opened(source: bytes) -> None:
 
 
 def test_removing_unused_chunks_of_a_png_takes_no_more_memory_than_a_copy() -> None:
-    source = within(PNG, 33, *[chunk(b"tEXt"), chunk(b"prVt", bytes(99))] * 20_000)
+    source = insert(PNG, 33, *[chunk(b"tEXt"), chunk(b"prVt", bytes(99))] * 20_000)
     tracemalloc.start()
     readable = png_chunks.read_contents(source).readable
     used = tracemalloc.get_traced_memory()[1]
@@ -382,7 +384,7 @@ def test_removing_unused_chunks_of_a_png_takes_no_more_memory_than_a_copy() -> N
     assert readable == PNG
 
 
-def in_two_extents(source: bytes) -> bytes:
+def split_extents(source: bytes) -> bytes:
     """Return the AVIF of one item with its stream in two extents: the first 3 bytes, and the rest."""
     box = source.index(b"iloc") - 4
     size = int.from_bytes(source[box : box + 4], "big")
@@ -401,7 +403,7 @@ FRAMES = [Image.new("RGB", (640, 480), colour) for colour in ("red", "blue", "wh
 MOVING = encode(FRAMES[0], "AVIF", save_all=True, append_images=FRAMES[1:])
 
 
-@pytest.mark.parametrize("source", [PLAIN, MOVING, in_two_extents(PLAIN)])
+@pytest.mark.parametrize("source", [PLAIN, MOVING, split_extents(PLAIN)])
 def test_the_size_of_an_avif_is_read_from_its_stream(source: bytes) -> None:
     assert avif_boxes.read_streams(source).size == (640, 480)
 
@@ -409,7 +411,7 @@ def test_the_size_of_an_avif_is_read_from_its_stream(source: bytes) -> None:
 @pytest.mark.usefixtures("undecoded")
 def test_an_avif_whose_stream_is_larger_than_its_boxes_claim_is_rejected() -> None:
     # Measured: a file of 3.5 KB with 16,000 pixels a side took 958 MB.
-    source = claiming(encode(Image.new("RGB", (3000, 3000)), "AVIF"), 16)
+    source = set_size(encode(Image.new("RGB", (3000, 3000)), "AVIF"), 16)
     assert Picture(inspect(source)).size == (16, 16)
     assert rejection(source, Limits(200 * MIB)).reason is Reason.TOO_LARGE
     assert rejection(source, seconds_left=lambda: 0.1).reason is Reason.TOO_SLOW
@@ -417,7 +419,7 @@ def test_an_avif_whose_stream_is_larger_than_its_boxes_claim_is_rejected() -> No
 
 def test_the_size_of_an_avif_without_a_stream_is_read_from_its_boxes() -> None:
     assert avif_boxes.read_streams(PLAIN[: PLAIN.index(b"mdat") + 4]) == avif_boxes.Streams((0, 0), 0)
-    assert demand(avif(64)).pixels == 64 * 64
+    assert predict_demand(avif(64)).pixels == 64 * 64
 
 
 @pytest.mark.parametrize(
@@ -445,11 +447,11 @@ def test_a_cleared_frame_is_rejected_before_it_is_allocated(monkeypatch: pytest.
     core: Any = vars(Image)["core"]
     fill = core.fill
 
-    def spied(mode: str, size: tuple[int, int], *colour: Any) -> Any:
+    def spy(mode: str, size: tuple[int, int], *colour: Any) -> Any:
         made.append(size)
         return fill(mode, size, *colour)
 
-    monkeypatch.setattr(core, "fill", spied)
+    monkeypatch.setattr(core, "fill", spy)
     # Measured with 30,000 pixels a side: a file of 60 bytes took 3.4 GiB and 7 s.
     control = b"\x21\xf9\x04" + bytes([2 << 2]) + bytes(4)
     image = b"\x2c" + struct.pack("<HHHHB", 0, 0, 3000, 3000, 0) + b"\x02\x02\x44\x01\x00"
@@ -462,7 +464,7 @@ def test_a_cleared_frame_is_rejected_before_it_is_allocated(monkeypatch: pytest.
 @pytest.mark.parametrize("image_format", ["PNG", "TIFF", "BMP"])
 def test_rows_and_columns_take_time(image_format: str, size: tuple[int, int]) -> None:
     # Measured on one core: half a second for a bitmap of two million columns.
-    assert demand(encode(Image.new("L", size), image_format), HALF).nanoseconds > 0.5e9
+    assert predict_demand(encode(Image.new("L", size), image_format), HALF).nanoseconds > 0.5e9
 
 
 def test_tiny_frames_take_time() -> None:
@@ -473,17 +475,20 @@ def test_tiny_frames_take_time() -> None:
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF"])
 def test_more_pixels_and_more_renditions_demand_more(image_format: str) -> None:
     small, large = (encode(Image.new("RGB", (side, side)), image_format) for side in (300, 600))
-    assert demand(small, HALF).pixels * 4 == demand(large, HALF).pixels == 360_000
-    assert demand(small, HALF).peak_bytes < demand(large, HALF).peak_bytes
-    assert demand(large, HALF).peak_bytes < demand(large, HALF, Rendition("third", scale=0.33)).peak_bytes
-    assert demand(large, HALF).peak_bytes < demand(large, Rendition("all", scale=1)).peak_bytes
+    assert predict_demand(small, HALF).pixels * 4 == predict_demand(large, HALF).pixels == 360_000
+    assert predict_demand(small, HALF).peak_bytes < predict_demand(large, HALF).peak_bytes
+    assert (
+        predict_demand(large, HALF).peak_bytes < predict_demand(large, HALF, Rendition("third", scale=0.33)).peak_bytes
+    )
+    assert predict_demand(large, HALF).peak_bytes < predict_demand(large, Rendition("all", scale=1)).peak_bytes
 
 
 @pytest.mark.parametrize("image_format", ["GIF", "PNG", "WEBP", "AVIF", "TIFF"])
 def test_every_frame_demands_more(image_format: str) -> None:
     frames = [picture(100, 100).rotate(turn) for turn in range(0, 40, 10)]
     one, four = (
-        demand(encode(frames[0], image_format, save_all=True, append_images=frames[1:count]), HALF) for count in (1, 4)
+        predict_demand(encode(frames[0], image_format, save_all=True, append_images=frames[1:count]), HALF)
+        for count in (1, 4)
     )
     assert (one.pixels, four.pixels) == (10_000, 40_000)
     assert one.peak_bytes < four.peak_bytes
@@ -533,11 +538,11 @@ def test_the_clock_is_checked_before_each_rendition_is_encoded(monkeypatch: pyte
     written = []
     jpeg = ENCODERS["JPEG"]
 
-    def spied(job: Job) -> bytes:
+    def spy(job: Job) -> bytes:
         written.append(job.rendition.name)
         return jpeg.encode(job)
 
-    monkeypatch.setitem(ENCODERS, "JPEG", replace(jpeg, encode=spied))
+    monkeypatch.setitem(ENCODERS, "JPEG", replace(jpeg, encode=spy))
     names = ["first", "second", "third"]
     error = rejection(
         encode(picture()), renditions=[Rendition(name, scale=0.5) for name in names], seconds_left=lambda: next(left)

@@ -22,13 +22,13 @@ MEMORY_MIB = 1769
 SOURCE_BYTES = 2_246_416
 
 
-def cells(document: str, first: str) -> list[str]:
+def read_row(document: str, first: str) -> list[str]:
     """Return the cells of the table row that begins with ``first``."""
     (row,) = re.findall(rf"^\| {re.escape(first)} \|(.*)\|$", document, re.MULTILINE)
     return [cell.strip() for cell in row.split("|")]
 
 
-def workload() -> Workload:
+def read_workload() -> Workload:
     """Return the workload of both documents: a JPEG of 12 MP."""
     cpu = re.search(r"An image takes ([\d.]+) s of CPU, measured on", COST)
     output = re.search(r"^\| JPEG, 12 MP \| ours \|.*\| ([\d,]+) \|(?:[^|]*\|){2}$", BENCHMARKS, re.MULTILINE)
@@ -83,24 +83,24 @@ def test_lambda_bills_every_started_millisecond() -> None:
     ],
 )
 def test_documented_prices_are_the_tools_prices(what: str, price: float) -> None:
-    assert float(cells(COST, what)[-1]) == pytest.approx(price)
+    assert float(read_row(COST, what)[-1]) == pytest.approx(price)
     assert f"Prices in {pricing.REGION}, as known on {pricing.PRICES_AS_KNOWN_ON}" in COST
 
 
 def test_the_cost_of_a_million_uploads_follows_from_the_measured_cpu() -> None:
-    image = workload()
+    image = read_workload()
     time = 1e6 * (image.lambda_dollars(MEMORY_MIB, "arm64") - pricing.INVOCATION)
-    assert float(cells(COST, "Lambda, time")[0]) == pytest.approx(time, abs=0.005)
-    assert float(cells(COST, "S3, reading")[0]) == pytest.approx(2e6 * pricing.S3_GET)
-    assert float(cells(COST, "S3, writing")[0]) == pytest.approx(1e6 * pricing.S3_PUT)
+    assert float(read_row(COST, "Lambda, time")[0]) == pytest.approx(time, abs=0.005)
+    assert float(read_row(COST, "S3, reading")[0]) == pytest.approx(2e6 * pricing.S3_GET)
+    assert float(read_row(COST, "S3, writing")[0]) == pytest.approx(1e6 * pricing.S3_PUT)
     parts = ("Lambda, time", "Lambda, calls", "S3, reading", "S3, writing", "logs")
-    assert float(cells(COST, "total")[0]) == pytest.approx(
-        sum(float(cells(COST, part)[0]) for part in parts), abs=0.011
+    assert float(read_row(COST, "total")[0]) == pytest.approx(
+        sum(float(read_row(COST, part)[0]) for part in parts), abs=0.011
     )
 
 
 def test_concurrency_at_a_rate_follows_from_the_seconds_of_an_image() -> None:
-    at_once = 100 * workload().seconds(MEMORY_MIB)
+    at_once = 100 * read_workload().seconds(MEMORY_MIB)
     (row,) = re.findall(r"^\| 100 \| none; .*$", SCALE, re.MULTILINE)
     assert f"| {at_once:.1f} |" in row
 
@@ -108,7 +108,7 @@ def test_concurrency_at_a_rate_follows_from_the_seconds_of_an_image() -> None:
 def test_the_cost_of_an_attack_is_capped_by_concurrency() -> None:
     hour = 3600 * MEMORY_MIB / 1024 * pricing.GIB_SECOND["arm64"]
     for environments in (10, 100, 1_000):
-        assert float(cells(COST, f"{environments:,}")[1]) == pytest.approx(environments * hour, abs=0.005)
+        assert float(read_row(COST, f"{environments:,}")[1]) == pytest.approx(environments * hour, abs=0.005)
 
 
 def test_the_function_makes_the_priced_number_of_requests() -> None:

@@ -26,7 +26,7 @@ def noise(shape: tuple[int, ...], mode: str | None = None) -> Image.Image:
     return made.convert(mode) if mode else made
 
 
-def written(images: list[Image.Image], image_format: str, **options: Any) -> bytes:
+def encode_all(images: list[Image.Image], image_format: str, **options: Any) -> bytes:
     return encode(images[0], image_format, save_all=True, append_images=images[1:], **options)
 
 
@@ -34,10 +34,10 @@ def written(images: list[Image.Image], image_format: str, **options: Any) -> byt
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (lambda name: written(FRAMES, name)[:-1500], "does not decode"),
-        (lambda name: written([FRAMES[number] for number in (0, 2, 1, 3)], name), "differs"),
-        (lambda name: written([FRAMES[0], *COLOURS], name), "differs"),
-        (lambda name: written([*FRAMES, picture(160, 120).rotate(45)], name), "has 5 frames in place of 4"),
+        (lambda name: encode_all(FRAMES, name)[:-1500], "does not decode"),
+        (lambda name: encode_all([FRAMES[number] for number in (0, 2, 1, 3)], name), "differs"),
+        (lambda name: encode_all([FRAMES[0], *COLOURS], name), "differs"),
+        (lambda name: encode_all([*FRAMES, picture(160, 120).rotate(45)], name), "has 5 frames in place of 4"),
     ],
     ids=["cut off", "in another order", "other frames", "too many"],
 )
@@ -66,21 +66,23 @@ def test_an_exception_of_an_encoder_is_a_rejection(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("image_format", ["GIF", "PNG", "WEBP", "AVIF"])
 def test_an_animation_must_show_every_frame_that_differs(image_format: str, kept: list[int]) -> None:
     with pytest.raises(RejectedError, match="differs"):
-        proof.check(written([FRAMES[number] for number in kept], image_format), image_format, FRAMES)
+        proof.check(encode_all([FRAMES[number] for number in kept], image_format), image_format, FRAMES)
 
 
 @pytest.mark.parametrize("image_format", ["GIF", "PNG", "WEBP", "AVIF"])
-def test_an_additional_last_frame_is_rejected_where_equal_neighbours_were_merged(image_format: str) -> None:
+def test_an_additional_last_frame_is_rejected_if_equal_neighbours_were_merged(image_format: str) -> None:
     first, second, third, other = FRAMES
     with pytest.raises(RejectedError, match="differs"):
-        proof.check(written([first, second, third, other], image_format), image_format, [first, second, second, third])
+        proof.check(
+            encode_all([first, second, third, other], image_format), image_format, [first, second, second, third]
+        )
 
 
 def test_a_tiff_must_keep_each_page_in_its_size() -> None:
     with pytest.raises(RejectedError, match="the output has 1 frames in place of 4"):
-        proof.check(written(FRAMES[:1], "TIFF"), "TIFF", FRAMES)
+        proof.check(encode_all(FRAMES[:1], "TIFF"), "TIFF", FRAMES)
     with pytest.raises(RejectedError, match=r"the output has \(80, 60\) pixels in place of \(160, 120\)"):
-        proof.check(written([*FRAMES[:3], FRAMES[3].resize((80, 60))], "TIFF"), "TIFF", FRAMES)
+        proof.check(encode_all([*FRAMES[:3], FRAMES[3].resize((80, 60))], "TIFF"), "TIFF", FRAMES)
 
 
 @pytest.mark.parametrize("image_format", ["PNG", "WEBP", "AVIF", "TIFF"])
@@ -100,16 +102,16 @@ def test_samples_of_32_bits_must_be_equal(kind: type, size: tuple[int, int]) -> 
         levels[:3] = [[np.nan], [np.inf], [-3.4e38]]
     image = Image.fromarray(levels)
     proof.check(encode(image, "TIFF"), "TIFF", [image])
-    proof.check(written([image, picture(9, 9), image], "TIFF"), "TIFF", [image, picture(9, 9), image])
+    proof.check(encode_all([image, picture(9, 9), image], "TIFF"), "TIFF", [image, picture(9, 9), image])
     levels[5, 7] += 1
     for spoilt in (Image.fromarray(levels), Image.new("L", size, 255)):
         with pytest.raises(RejectedError, match="differs from its image, whose values have 32 bits"):
             proof.check(encode(spoilt, "TIFF"), "TIFF", [image])
         with pytest.raises(RejectedError, match="differs from its image, whose values have 32 bits"):
-            proof.check(written([image, spoilt], "TIFF"), "TIFF", [image, image])
+            proof.check(encode_all([image, spoilt], "TIFF"), "TIFF", [image, image])
 
 
-def half_grey(image: Image.Image) -> Image.Image:
+def grey_out_half(image: Image.Image) -> Image.Image:
     """Return what many decoders show of the first half of a file."""
     spoilt = image.copy()
     spoilt.paste("grey", (0, image.height // 2, image.width, image.height))
@@ -125,7 +127,7 @@ def half_grey(image: Image.Image) -> Image.Image:
         picture(160, 120).transpose(Image.Transpose.FLIP_LEFT_RIGHT),
         Image.eval(picture(160, 120), lambda level: 255 - level),
         Image.merge("RGB", picture(160, 120).split()[::-1]),
-        half_grey(picture(160, 120)),
+        grey_out_half(picture(160, 120)),
     ],
     ids=["black", "noise", "turned", "mirrored", "negative", "channels exchanged", "half grey"],
 )
@@ -192,8 +194,8 @@ def stripes(size: tuple[int, int], colours: tuple[str, str]) -> Image.Image:
         encode(stripes((64, 64), ("blue", "yellow")), subsampling=2),
         encode(Image.new("CMYK", (64, 64), (255, 0, 255, 0))),
         encode(Image.new("1", (64, 64), 1), "TIFF", compression="group4"),
-        written([noise((32, 32, 3)), noise((32, 32, 3)).rotate(90), Image.new("RGB", (32, 32), "red")], "GIF"),
-        written([Image.new("RGBA", (64, 64), colour) for colour in ("#ff000000", "#00ff0080", "#0000ffff")], "WEBP"),
+        encode_all([noise((32, 32, 3)), noise((32, 32, 3)).rotate(90), Image.new("RGB", (32, 32), "red")], "GIF"),
+        encode_all([Image.new("RGBA", (64, 64), colour) for colour in ("#ff000000", "#00ff0080", "#0000ffff")], "WEBP"),
     ],
 )
 def test_a_right_output_of_a_hard_case_passes(source: bytes, image_format: str | None, quality: int | None) -> None:
@@ -230,24 +232,24 @@ def test_frames_that_equal_or_resemble_their_neighbours_pass(image_format: str, 
     fading = [Image.new("RGB", (32, 32), (level, level, level)) for level in range(0, 256, 8)]
     frames = [frame for turned in FRAMES for frame in 3 * [turned.resize((32, 32))]]
     lossless = {"lossless": True} if image_format == "WEBP" else {}
-    source = written([*frames, *fading], image_format, duration=30, **lossless)
+    source = encode_all([*frames, *fading], image_format, duration=30, **lossless)
     assert render_one(source, quality=quality).outputs
 
 
 def test_a_flash_in_a_long_gif_keeps_its_colour() -> None:
     frames = [picture(48, 48).rotate(9 * number) for number in range(30)]
     frames[10] = Image.new("RGB", (48, 48), "magenta")
-    with Image.open(io.BytesIO(output_body(written(frames, "GIF")))) as image:
+    with Image.open(io.BytesIO(output_body(encode_all(frames, "GIF")))) as image:
         image.seek(10)
         red, green, blue, _ = image.convert("RGBA").getpixel((9, 9))  # type: ignore[misc]
     assert min(red, blue) > 240
     assert green < 15
 
 
-def test_frames_keep_their_durations_whether_they_differ_or_not() -> None:
+def test_equal_and_different_frames_keep_their_durations() -> None:
     nearly_black = Image.new("L", (16, 16))
-    # Averaged away, so that two outputs are equal.
+    # Resizing averages this pixel away, so the first two outputs are equal.
     nearly_black.putpixel((0, 0), 9)
     similar = [Image.new("L", (16, 16)), nearly_black, Image.new("L", (16, 16), 255)]
     for frames, times in ((similar, [400_000, 500_000, 100]), (FRAMES, 4 * [400_000])):
-        assert durations(output_body(written(frames, "GIF", duration=times), width=1)) == times
+        assert durations(output_body(encode_all(frames, "GIF", duration=times), width=1)) == times

@@ -164,12 +164,12 @@ def test_reading_and_rendering_are_timed_separately(
     def take(seconds: float) -> None:
         now[0] += seconds
 
-    def rendered(*arguments: Any, **options: Any) -> Rendered:
+    def render_observed(*arguments: Any, **options: Any) -> Rendered:
         take(0.25)
         return render.render(*arguments, **options)
 
     monkeypatch.setattr(reconcile, "time", Mock(perf_counter=lambda: now[0]))
-    monkeypatch.setattr(reconcile, "render", rendered)
+    monkeypatch.setattr(reconcile, "render", render_observed)
     pipeline.upload(body=encode(picture(), "PNG"))
     spy_on_reads(monkeypatch, lambda: take(2))
     run_before_next(pipeline.s3, "PutObject", lambda: take(4))
@@ -791,14 +791,14 @@ def spy_on_reads(monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) 
     """Run ``action`` after each read of a whole object."""
     read = StreamingBody.read
 
-    def spied(self: StreamingBody, amt: int | None = None) -> bytes:
+    def spy(self: StreamingBody, amt: int | None = None) -> bytes:
         data = read(self, amt)
         # botocore reads other responses through this method, too.
         if amt is None and data.startswith((b"\x89PNG", b"\xff\xd8")):
             action()
         return data
 
-    monkeypatch.setattr(StreamingBody, "read", spied)
+    monkeypatch.setattr(StreamingBody, "read", spy)
 
 
 def await_event(event: threading.Event) -> None:
@@ -813,7 +813,7 @@ def test_an_object_is_read_and_written_while_another_is_rendered(
     at_once: list[int] = [0]
     reads, puts = itertools.count(1), itertools.count(1)
 
-    def rendered(source: bytes, *arguments: Any, **options: Any) -> Rendered:
+    def render_observed(source: bytes, *arguments: Any, **options: Any) -> Rendered:
         at_once.append(at_once[-1] + 1)
         if first_rendering.is_set():
             second_rendering.set()
@@ -829,7 +829,7 @@ def test_an_object_is_read_and_written_while_another_is_rendered(
         if next(puts) == 1:
             await_event(second_rendering)
 
-    monkeypatch.setattr(reconcile, "render", rendered)
+    monkeypatch.setattr(reconcile, "render", render_observed)
     spy_on_reads(monkeypatch, lambda: both_read.set() if next(reads) == 2 else None)
     keys = ("one.png", "two.png")
     for key in keys:

@@ -11,7 +11,7 @@ MESSAGE = re.compile(r"(`{1,2})(.+?)\1(?!`)")
 """A message in single or double back-quotes."""
 
 
-def raised() -> Iterator[tuple[str, str]]:
+def find_raised() -> Iterator[tuple[str, str]]:
     """Yield the reason and message of every rejection in the function's code, with ``…`` for each value."""
     for path in sorted(FUNCTION.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -23,11 +23,11 @@ def raised() -> Iterator[tuple[str, str]]:
                 yield Reason[reason.attr], text
 
 
-def documented() -> set[tuple[str, str]]:
+def read_documented() -> set[tuple[str, str]]:
     rows = re.findall(r"^\| `(\w+)` \| (.+?) \| ", (ROOT / "docs" / "rejections.md").read_text(), re.MULTILINE)
     return {(reason, message.strip()) for reason, messages in rows for _, message in MESSAGE.findall(messages)}
 
 
 def test_the_document_lists_every_rejection_and_no_other() -> None:
-    assert documented() == set(raised())
-    assert {reason for reason, _ in documented()} == set(Reason)
+    assert read_documented() == set(find_raised())
+    assert {reason for reason, _ in read_documented()} == set(Reason)

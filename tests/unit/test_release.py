@@ -45,7 +45,7 @@ def replace(path: Path, pattern: str, replacement: str) -> None:
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone that is 1.0.0."""
+    """A clone of release 1.0.0."""
     clone = repository.copy(tmp_path_factory.mktemp("release") / "clone")
     replace(clone / "CHANGELOG.md", r"^## .*$", DATED)
     for path in clone.glob("terraform/**/*.md"):
@@ -55,7 +55,7 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return clone
 
 
-def cloned(released: Path, folder: Path) -> Path:
+def clone_release(released: Path, folder: Path) -> Path:
     """A clone of the release, for a test to break."""
     repository.git(folder, "clone", "--quiet", str(released), "clone")
     return folder / "clone"
@@ -75,7 +75,7 @@ def test_a_release_passes(released: Path) -> None:
 
 
 def test_everything_that_is_missing_is_named_at_once(released: Path, tmp_path: Path) -> None:
-    clone = cloned(released, tmp_path)
+    clone = clone_release(released, tmp_path)
     repository.git(clone, "tag", "--delete", "v1.0.0")
     replace(clone / "CHANGELOG.md", r"^## .*$", "## 1.0.0, not released")
     replace(clone / "terraform" / "README.md", r"\?ref=v[\d.]+", "?ref=v0.9.0")
@@ -95,7 +95,7 @@ def test_everything_that_is_missing_is_named_at_once(released: Path, tmp_path: P
 
 
 def test_a_tag_of_another_commit_is_named(released: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    clone = cloned(released, tmp_path)
+    clone = clone_release(released, tmp_path)
     (clone / "more").touch()
     repository.commit(clone)
     monkeypatch.setattr(release, "ROOT", clone)

@@ -161,12 +161,12 @@ def test_a_jpeg_is_not_written_in_a_higher_quality_than_its_source() -> None:
 @pytest.mark.parametrize("numbers", [(1, 1, 1, 1), (1, 0, 0, 0), (3, 2, 1, 0), (0, 3, 3, 3)])
 def test_a_jpegs_quality_is_read_from_the_table_of_its_first_component(mode: str, numbers: tuple[int, ...]) -> None:
     tables = {number: [4] * 64 for number in numbers} | {numbers[0]: [99] * 64}
-    source = quantized(picture(mode=mode), tables, numbers)
+    source = encode_with_tables(picture(mode=mode), tables, numbers)
     (table, *_) = output_image(source).quantization.values()  # type: ignore[attr-defined]
     assert sum(table) == pytest.approx(99 * 64, rel=0.03)
 
 
-def quantized(image: Image.Image, tables: dict[int, list[int]], numbers: tuple[int, ...]) -> bytes:
+def encode_with_tables(image: Image.Image, tables: dict[int, list[int]], numbers: tuple[int, ...]) -> bytes:
     """Return ``image`` as a JPEG whose components use the tables of these numbers."""
     body = bytearray(encode(image, qtables=[[1] * 64] * 2))
     frame = body.index(b"\xff\xc0")

@@ -14,7 +14,7 @@ FAX = (204, 98)
 FORMATS = ["JPEG", "PNG", "TIFF", "BMP"]
 
 
-def resolution(source: bytes, to: str | None = None) -> tuple[float, ...] | None:
+def read_resolution(source: bytes, to: str | None = None) -> tuple[float, ...] | None:
     """Return the output's dots per inch, rounded because a PNG stores pixels per metre."""
     dpi = output_image(source, to).info.get("dpi")
     return dpi and tuple(round(float(number)) for number in dpi)
@@ -23,7 +23,7 @@ def resolution(source: bytes, to: str | None = None) -> tuple[float, ...] | None
 @pytest.mark.parametrize("to", [None, "jpeg", "png"])
 @pytest.mark.parametrize("image_format", FORMATS)
 def test_the_resolution_of_pixels_that_are_not_square_is_kept(image_format: str, to: str | None) -> None:
-    assert resolution(encode(picture(), image_format, dpi=FAX), to) == FAX
+    assert read_resolution(encode(picture(), image_format, dpi=FAX), to) == FAX
 
 
 @pytest.mark.parametrize("to", ["webp", "avif"])
@@ -36,7 +36,7 @@ def test_a_format_without_resolution_reports_the_loss(to: str) -> None:
 def test_the_resolution_is_rotated_with_the_image(image_format: str) -> None:
     for orientation in (3, 6):
         source = encode_oriented(picture(), orientation, image_format, dpi=FAX)
-        assert resolution(source) == (FAX if orientation == 3 else FAX[::-1])
+        assert read_resolution(source) == (FAX if orientation == 3 else FAX[::-1])
 
 
 def test_each_page_keeps_its_resolution() -> None:
@@ -67,12 +67,12 @@ def test_each_page_keeps_its_resolution() -> None:
     ],
 )
 def test_only_a_valid_resolution_is_kept(options: dict[str, Any], kept: tuple[int, int] | None) -> None:
-    assert resolution(encode(picture(), "TIFF", **options), "png") == kept
+    assert read_resolution(encode(picture(), "TIFF", **options), "png") == kept
 
 
 def test_a_ratio_without_a_unit_is_kept() -> None:
     jpeg = bytearray(encode(picture()))
     jpeg[13:18] = struct.pack(">BHH", 0, 1, 3)
-    assert resolution(bytes(jpeg)) == (72, 216)
+    assert read_resolution(bytes(jpeg)) == (72, 216)
     png = encode(picture(), "PNG")
-    assert resolution(png[:33] + chunk(b"pHYs", struct.pack(">IIB", 4, 2, 0)) + png[33:]) == (144, 72)
+    assert read_resolution(png[:33] + chunk(b"pHYs", struct.pack(">IIB", 4, 2, 0)) + png[33:]) == (144, 72)

@@ -47,16 +47,16 @@ def packages(text: str) -> dict[str, dict[str, Any]]:
     return {one["name"]: one for one in json.loads(text)["components"]}
 
 
-def parts(package: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+def select_parts(package: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
     return {one["name"]: one for one in package["components"] if one["type"] == kind}
 
 
-def test_it_is_valid(text: str) -> None:
+def test_an_sbom_is_valid(text: str) -> None:
     assert json.loads(text)["specVersion"] == "1.6"
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
 
 
-def test_its_time_is_the_commit_s_and_its_serial_number_the_zip_s(
+def test_the_commit_gives_the_time_and_the_zip_the_serial_number(
     package: Package, chosen: dict[str, Wheel], text: str
 ) -> None:
     assert json.loads(text)["metadata"]["timestamp"] == "2026-01-31T00:00:00+00:00"
@@ -79,13 +79,13 @@ def test_each_package_is_the_locked_wheel(packages: dict[str, dict[str, Any]], p
 def test_every_shared_library_is_listed_with_its_hash(packages: dict[str, dict[str, Any]], package: Package) -> None:
     with zipfile.ZipFile(package.path) as archive:
         there = {name for name in archive.namelist() if ".libs/" in name}
-    listed = {name: one for package in packages.values() for name, one in parts(package, "file").items()}
+    listed = {name: one for package in packages.values() for name, one in select_parts(package, "file").items()}
     assert listed.keys() == there
     assert all(re.fullmatch("[0-9a-f]{64}", one["hashes"][0]["content"]) for one in listed.values())
 
 
 def test_pillow_s_components_in_the_zip_are_listed(packages: dict[str, dict[str, Any]]) -> None:
-    listed = parts(packages["pillow"], "library")
+    listed = select_parts(packages["pillow"], "library")
     assert {name for name in listed if name.startswith("PIL.")} == {f"PIL._{name}" for name in MODULES}
     assert listed.keys() >= {"libavif", "libtiff", "libwebp", "libxcb", "libXau", "Little CMS 2", "OpenJPEG", "zlib"}
     assert listed["libavif"]["version"]
@@ -98,7 +98,7 @@ def test_components_that_are_not_in_the_zip_are_not_listed(text: str) -> None:
 
 
 def test_pillow_heif_s_libraries_are_listed_with_licences(packages: dict[str, dict[str, Any]]) -> None:
-    listed = parts(packages["pillow_heif"], "library")
+    listed = select_parts(packages["pillow_heif"], "library")
     assert {name: one["licenses"][0]["license"]["name"] for name, one in listed.items()} == {
         "libde265": "LGPLv3",
         "libheif": "LGPLv3",
@@ -119,7 +119,7 @@ def test_dependencies_lead_from_the_function_to_every_library(text: str) -> None
     assert {"libheif", "libde265", "x265"} <= {ref.rpartition("/")[2] for ref in reached}
 
 
-def test_it_is_the_same_bytes_in_another_process(package: Package, chosen: dict[str, Wheel], text: str) -> None:
+def test_another_process_makes_the_same_bytes(package: Package, chosen: dict[str, Wheel], text: str) -> None:
     script = f"""
 import datetime, sys
 from pathlib import PosixPath

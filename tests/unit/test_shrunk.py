@@ -27,7 +27,7 @@ renditions = st.one_of(
 )
 
 
-def waves(width: int, height: int) -> Image.Image:
+def draw_waves(width: int, height: int) -> Image.Image:
     """Return a picture of phase-shifted waves: at every place some channel has a slope, across and down."""
     phases = np.arange(3) * math.tau / 3
     across = np.sin(math.tau * 4 * np.linspace(0, 1, width)[None, :, None] + phases)
@@ -35,8 +35,8 @@ def waves(width: int, height: int) -> Image.Image:
     return Image.fromarray(np.uint8(127.5 + 55 * across + 55 * down))
 
 
-def detailed(width: int, height: int) -> Image.Image:
-    """Return a grey picture with detail of every size, less of the finer, like a photo."""
+def draw_detail(width: int, height: int) -> Image.Image:
+    """Return a grey picture with detail of every size, weaker the finer it is, as in a photo."""
     random = np.random.default_rng(5)
     layers = []
     steps = (2, 4, 8, 16, 32, 64, 128)
@@ -47,12 +47,12 @@ def detailed(width: int, height: int) -> Image.Image:
     return Image.fromarray(np.uint8(np.clip(1.6 * mean - 70, 0, 255)))
 
 
-def outputs(source: bytes, *asked: Rendition) -> list[Pixels]:
+def render_outputs(source: bytes, *asked: Rendition) -> list[Pixels]:
     made = render(source, asked, limits=LIMITS).outputs
     return [np.asarray(load(output.body).convert("RGB"), dtype=np.float64) for output in made]
 
 
-def displacement(got: Pixels, want: Pixels) -> float:
+def measure_displacement(got: Pixels, want: Pixels) -> float:
     """Return the largest offset, in pixels, of an outer quarter of a picture: least squares over its slopes."""
     down, across = np.gradient(want, axis=(0, 1))
     height, width = (max(2, side // 4) for side in want.shape[:2])
@@ -63,7 +63,7 @@ def displacement(got: Pixels, want: Pixels) -> float:
     return max(map(abs, found))
 
 
-def fidelity(got: Pixels, want: Pixels) -> float:
+def measure_fidelity(got: Pixels, want: Pixels) -> float:
     """Return the PSNR of a picture, in dB."""
     return 10 * math.log10(255**2 / max(1e-3, float(np.square(got - want).mean())))
 
@@ -79,22 +79,24 @@ def test_an_output_has_the_position_of_a_full_decode(
     width: int, height: int, orientation: int, progressive: bool, asked: list[Rendition]
 ) -> None:
     options: dict[str, Any] = {"quality": 95, "subsampling": 0, "progressive": progressive}
-    source = encode_oriented(waves(width, height), orientation, "JPEG", **options)
-    whole = encode(load(encode(waves(width, height), **options)), "PNG")
+    source = encode_oriented(draw_waves(width, height), orientation, "JPEG", **options)
+    whole = encode(load(encode(draw_waves(width, height), **options)), "PNG")
     lossless = [replace(rendition, format="png") for rendition in asked]
-    for rendition, got in zip(lossless, outputs(source, *lossless), strict=True):
-        (want,) = outputs(whole, rendition)
+    for rendition, got in zip(lossless, render_outputs(source, *lossless), strict=True):
+        (want,) = render_outputs(whole, rendition)
         most = 0.55 if is_decoders_half(rendition, (width, height)) else 0.1
-        assert displacement(got, want) < most
+        assert measure_displacement(got, want) < most
 
 
 @pytest.mark.parametrize("width", [400, 250, 249, 240, 160, 125, 124, 100, 64])
 def test_an_output_has_the_fidelity_of_a_full_decode(width: int) -> None:
-    shown = detailed(1001, 701)
+    shown = draw_detail(1001, 701)
     source = encode(shown, quality=92)
     rendition = Rendition("r", width=width, format="jpeg")
     want = np.asarray(
         shown.resize(rendition.place(shown.size).size, Image.Resampling.BICUBIC).convert("RGB"), dtype=float
     )
-    shrunk, whole = (fidelity(outputs(body, rendition)[0], want) for body in (source, encode(load(source), "PNG")))
+    shrunk, whole = (
+        measure_fidelity(render_outputs(body, rendition)[0], want) for body in (source, encode(load(source), "PNG"))
+    )
     assert shrunk > whole - 0.5

@@ -22,10 +22,10 @@ from tools.operations.audit import Audit, Finding, Kind
 from tools.operations.listing import Listed
 
 FEW = 10_000
-"""How many uploads show the memory that every audit takes."""
+"""The number of uploads whose audit takes only the memory that every audit takes."""
 
 TOLERANCE = 1.25
-"""How much more memory a longer audit may take, beside SQLite's."""
+"""How many times as much memory a longer audit may take, apart from SQLite's cache."""
 
 CACHE_KIB = 4096
 """A small cache for SQLite: 200,000 uploads are far more than it holds."""
@@ -38,18 +38,18 @@ SETTINGS = Settings("uploads", "resized", "", (RESIZED,), MetadataPolicy.COPYRIG
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 WRONG = {3: Kind.MISSING, 5003: Kind.STALE, 7003: Kind.ORPHANED}
-"""Which of ten thousand uploads have a wrong output."""
+"""The uploads, of every ten thousand, that have a wrong output."""
 
 
 @pytest.mark.soak(few=200_000, many=1_000_000)
-def test_an_audit_names_what_is_wrong_and_keeps_nothing_of_what_is_right(count: int) -> None:
+def test_an_audit_finds_the_wrong_outputs_in_constant_memory(count: int) -> None:
     seconds, peak = compare_in_process(count)
-    print(f"{count:,} listed uploads: {seconds:.0f} s of CPU, with making the lists, and at most {peak >> 20} MiB")
+    print(f"{count:,} listed uploads: {seconds:.0f} s of CPU, including listing, and at most {peak >> 20} MiB")
     # SQLite takes its cache twice: for pages, and to sort.
     assert peak < TOLERANCE * compare_in_process(FEW)[1] + 2 * (CACHE_KIB << 10)
 
 
-def test_an_audit_that_names_something_else_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_audit_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Audit, "_is_orphan", lambda *_: False)
     with pytest.raises(AssertionError, match=r"IMG_0003 at the sea\.jpg"):
         compare(10_000)
@@ -67,40 +67,42 @@ def compare_in_process(count: int) -> tuple[float, int]:
 def compare(count: int) -> None:
     """Audit a number of uploads, and expect exactly the wrong outputs."""
     audit = Audit(SETTINGS, None, "batch-operations/images/", NOON + timedelta(days=1))
-    for finding, expected in zip_longest(audit.compare(uploads(count), outputs(count), lambda *_: None), wrong(count)):
+    for finding, expected in zip_longest(
+        audit.compare(list_uploads(count), list_outputs(count), lambda *_: None), expect_findings(count)
+    ):
         assert isinstance(finding, Finding), expected
         assert (finding.kind, finding.output) == expected
 
 
-def key(number: int, before_name: str = "") -> str:
+def make_key(number: int, before_name: str = "") -> str:
     """Return a key such as people use for photos."""
     folder, place = divmod(number, FOLDER)
     album = "album/" if place >= FOLDER // 2 else ""
     return f"users/{folder:06}/photos/2026/{album}{before_name}IMG_{place:04} at the sea.jpg"
 
 
-def uploads(count: int) -> Iterator[Listed]:
+def list_uploads(count: int) -> Iterator[Listed]:
     """List the source in S3's order: capitals come before small letters."""
     for number in range(count):
         if WRONG.get(number % 10_000) != Kind.ORPHANED:
-            yield Listed(key(number), '"d41d8cd98f00b204e9800998ecf8427e"', NOON, 2_000_000)
+            yield Listed(make_key(number), '"d41d8cd98f00b204e9800998ecf8427e"', NOON, 2_000_000)
 
 
-def outputs(count: int) -> Iterator[Listed]:
-    for number in in_order_of_outputs(count):
+def list_outputs(count: int) -> Iterator[Listed]:
+    for number in sort_by_output(count):
         kind = WRONG.get(number % 10_000)
         if kind != Kind.MISSING:
             modified = NOON - SECOND if kind == Kind.STALE else NOON + SECOND
-            yield Listed(key(number, "resized-"), '"9e107d9d372bb6826bd81d3542a419d6"', modified, 500_000)
+            yield Listed(make_key(number, "resized-"), '"9e107d9d372bb6826bd81d3542a419d6"', modified, 500_000)
 
 
-def wrong(count: int) -> Iterator[tuple[Kind, str]]:
-    for number in in_order_of_outputs(count):
+def expect_findings(count: int) -> Iterator[tuple[Kind, str]]:
+    for number in sort_by_output(count):
         if number % 10_000 in WRONG:
-            yield WRONG[number % 10_000], key(number, "resized-")
+            yield WRONG[number % 10_000], make_key(number, "resized-")
 
 
-def in_order_of_outputs(count: int) -> Iterator[int]:
+def sort_by_output(count: int) -> Iterator[int]:
     """Yield the numbers of uploads in the order of their outputs' keys."""
     for start in range(0, count, FOLDER):
         middle, end = min(count, start + FOLDER // 2), min(count, start + FOLDER)

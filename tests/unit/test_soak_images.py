@@ -17,7 +17,7 @@ from imaging.render import render
 from renditions import Rendition
 
 WARM_UP = 100
-"""Images until everything that is allocated once has been allocated."""
+"""The number of images after which all one-time allocations are done."""
 
 TOLERANCE = 1.1
 """The most memory in use after the warm-up, divided by the memory in use at its end."""
@@ -42,20 +42,19 @@ def test_mixed_images_leak_no_memory(count: int) -> None:
     print(f"{count:,} images of all formats, some animated, some damaged: {dict(outcomes.most_common())}")
     assert outcomes["written"] > 0.75 * count
     if in_use:
-        print(
-            f"At most {max(in_use) // MIB} MiB in use, {growth(in_use):.2f} times as much as after the first {WARM_UP}"
-        )
-        assert growth(in_use) < TOLERANCE
+        growth = compute_growth(in_use)
+        print(f"At most {max(in_use) // MIB} MiB in use, {growth:.2f} times as much as after the first {WARM_UP}")
+        assert growth < TOLERANCE
 
 
 def test_a_leak_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     leaked: list[bytes] = []
-    # Much for a process that has run other tests already.
-    much = resident_bytes() // 10240
+    # Leak a share of the memory that earlier tests have made this process use.
+    much = read_resident_bytes() // 10240
     monkeypatch.setitem(globals(), "render", lambda *_, **__: leaked.append(bytes(range(256)) * much))
     monkeypatch.setitem(globals(), "WARM_UP", 20)
     _, in_use = render_mixed(60)
-    assert growth(in_use) > TOLERANCE
+    assert compute_growth(in_use) > TOLERANCE
 
 
 def render_mixed(count: int) -> tuple[Counter[str], list[int]]:
@@ -79,15 +78,15 @@ def render_mixed(count: int) -> tuple[Counter[str], list[int]]:
         if number % WARM_UP == 0:
             # Memory that the allocator keeps for later is not in use.
             LIBC.malloc_trim(0)
-            in_use.append(resident_bytes())
+            in_use.append(read_resident_bytes())
     return outcomes, in_use
 
 
-def growth(in_use: list[int]) -> float:
+def compute_growth(in_use: list[int]) -> float:
     return max(in_use) / in_use[0]
 
 
-def resident_bytes() -> int:
+def read_resident_bytes() -> int:
     found = re.search(r"VmRSS:\s+(\d+) kB", Path("/proc/self/status").read_text())
     assert found
     return int(found[1]) << 10

@@ -203,14 +203,14 @@ class Bomb:
 
 def bombs() -> st.SearchStrategy[Bomb]:
     """Return a strategy for bombs of every container."""
-    sources = {"TIFF": tiffs(), "BMP": bitmaps()} | {name: repeating(name) for name in CONTAINERS}
+    sources = {"TIFF": tiffs(), "BMP": bitmaps()} | {name: repeat_parts(name) for name in CONTAINERS}
     return st.sampled_from(sorted(sources)).flatmap(
         lambda name: sources[name].map(lambda body: Bomb(name, len(body), body))
     )
 
 
 @st.composite
-def repeating(draw: st.DrawFn, container: str) -> bytes:
+def repeat_parts(draw: st.DrawFn, container: str) -> bytes:
     """Draw a good file with some parts of its container, repeated or nested."""
     parts, offsets, source = CONTAINERS[container]
     if container == "GIF":
@@ -219,13 +219,13 @@ def repeating(draw: st.DrawFn, container: str) -> bytes:
         count = max(1, min(draw(COUNTS), (MOST_BYTES - len(source)) // max(1, len(part))))
         repeated = part * count
         if "AVIF" in container and draw(st.booleans()):
-            repeated = nested(part, min(count, 2000))
+            repeated = nest(part, min(count, 2000))
         offset = draw(st.sampled_from([*offsets, len(source)]))
         source = source[:offset] + repeated + source[offset:]
     return set_size(container, source)
 
 
-def nested(part: bytes, depth: int) -> bytes:
+def nest(part: bytes, depth: int) -> bytes:
     """Wrap a box in boxes of its kind."""
     for _ in range(depth):
         part = box(part[4:8], bytes(4) * (part[4:8] == b"meta") + part)

@@ -28,7 +28,7 @@ def fake(folder: Path, body: str = "", version: str = "1.11.4") -> None:
 
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that is all of PATH."""
+    """The only folder on PATH."""
     monkeypatch.setenv("PATH", str(tmp_path))
     return tmp_path
 

@@ -22,7 +22,7 @@ EXCEPTIONS = {
 }
 
 
-def imported_folders(path: Path) -> set[str]:
+def find_imported_folders(path: Path) -> set[str]:
     """The folders of tools/ that a module imports from."""
     nodes = list(ast.walk(ast.parse(path.read_text())))
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
@@ -40,7 +40,7 @@ def test_every_folder_has_its_line() -> None:
 def test_a_folder_imports_only_what_it_may(folder: str) -> None:
     for path in (TOOLS / folder).rglob("*.py"):
         name = path.relative_to(TOOLS).as_posix()
-        assert imported_folders(path) - {folder} <= ALLOWED[folder] | EXCEPTIONS.get(name, set()), name
+        assert find_imported_folders(path) - {folder} <= ALLOWED[folder] | EXCEPTIONS.get(name, set()), name
 
 
 def test_operators_tasks_need_no_pillow() -> None:

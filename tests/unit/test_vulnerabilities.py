@@ -11,12 +11,12 @@ from tools.dev import lock, vulnerabilities
 
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that is all of PATH."""
+    """The only folder on PATH."""
     monkeypatch.setenv("PATH", str(tmp_path))
     return tmp_path
 
 
-def stub(folder: Path, script: str) -> None:
+def install_stub(folder: Path, script: str) -> None:
     """Put a pip-audit into a folder."""
     program = folder / "pip-audit"
     program.write_text(f"#!/bin/sh\n{script}\n")
@@ -29,7 +29,7 @@ def test_each_vulnerability_is_named_once_with_what_to_do(path: Path) -> None:
         {"name": "pillow", "version": "13.0.0", "vulns": found},
         {"name": "rich", "version": "14.0.0", "vulns": []},
     ]
-    stub(path, f"echo \"$@\" >> {path}/arguments; echo '{json.dumps({'dependencies': packages})}'; exit 1")
+    install_stub(path, f"echo \"$@\" >> {path}/arguments; echo '{json.dumps({'dependencies': packages})}'; exit 1")
     assert vulnerabilities.find() == [
         "pillow 13.0.0 has PYSEC-1: raise any pin to 13.0.1, and run `invoke lock --package pillow`",
         "pillow 13.0.0 has PYSEC-2: no version fixes it yet",
@@ -43,7 +43,7 @@ def test_each_vulnerability_is_named_once_with_what_to_do(path: Path) -> None:
     ("script", "reason"), [("echo a >&2; echo no host >&2; exit 1", "no host"), ("exit 3", "exit code 3")]
 )
 def test_no_network_is_one_line(path: Path, script: str, reason: str) -> None:
-    stub(path, script)
+    install_stub(path, script)
     with pytest.raises(ToolError, match=f"^pip-audit could not look up the packages; check the network: {reason}$"):
         vulnerabilities.find()
 
