@@ -1,9 +1,9 @@
-"""The pipeline that these tests drive: deployed once, by Terraform, on a local AWS of its own."""
+"""Fixtures for the tests of the deployed pipeline. Terraform deploys it once per session, on a separate local AWS."""
 
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,38 +29,46 @@ T = TypeVar("T")
 
 service.MODULE = faults.MODULE
 
-PATIENCE = 60
-"""Seconds that anything may take before its test fails; a test waits no longer than it must."""
+TIMEOUT_SECONDS = 60
+"""How long a test waits for a result before it fails."""
 
 
-def awaited(ask: Callable[[], T | None], what: str) -> T:
-    """Ask until there is an answer."""
-    deadline = time.monotonic() + PATIENCE
-    while (answer := ask()) is None:
-        assert time.monotonic() < deadline, f"no {what} after {PATIENCE} s"
-        # S3 can only be asked; without a pause, asking would take the processor from the function.
+def wait_for(poll: Callable[[], T | None], description: str) -> T:
+    """Call ``poll`` until it returns something other than None, and return that."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while (result := poll()) is None:
+        assert time.monotonic() < deadline, f"No {description} after {TIMEOUT_SECONDS} s"
+        # Without a pause, polling would take CPU time from the function.
         time.sleep(0.05)
-    return answer
+    return result
+
+
+def delete_versions(s3: Any, bucket: str, keys: Container[str] | None = None) -> None:
+    """Delete every version and delete marker of the given keys, or of all keys."""
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        for version in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
+            if keys is None or version["Key"] in keys:
+                s3.delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
 
 
 @dataclass(frozen=True)
 class Upload:
-    """What is known of an upload.
+    """The last upload of a key.
 
     Attributes:
-        began: In milliseconds since 1970.
+        started_at: Milliseconds since 1970.
 
     """
 
     version_id: str
-    began: int
+    started_at: int
 
 
 @dataclass(frozen=True)
 class Pipeline:
     """The deployed pipeline as its users see it: S3, Lambda, SQS and CloudWatch Logs.
 
-    What is awaited of a key is what came of its last upload, whatever an earlier test did with that key.
+    Methods that wait for the output or log line of a key ignore those of its earlier uploads.
     """
 
     stack: Stack
@@ -71,94 +79,87 @@ class Pipeline:
 
     @property
     def role_arn(self) -> str:
-        """Of the function's role."""
+        """The ARN of the function's role."""
         function = self.client("lambda").get_function_configuration(FunctionName=self.stack.function_name)
         arn: str = function["Role"]
         return arn
 
     def upload(self, key: str, body: bytes, **options: Any) -> None:
-        began = time.time_ns() // 1_000_000
+        started_at = time.time_ns() // 1_000_000
         put = self.client("s3").put_object(Bucket=self.stack.source_bucket, Key=key, Body=body, **options)
-        self._uploads[key] = Upload(put["VersionId"], began)
+        self._uploads[key] = Upload(put["VersionId"], started_at)
 
-    def notification(self, *keys: str, bucket: str = "") -> dict[str, Any]:
-        """The event in which S3 tells of uploads, to the source bucket unless another is named."""
+    def make_notification(self, *keys: str, bucket: str = "") -> dict[str, Any]:
+        """Return S3's event about uploads to a bucket, by default to the source bucket."""
         name = bucket or self.stack.source_bucket
-        about = [{"bucket": {"name": name}, "object": {"key": quote_plus(key, safe="/")}} for key in keys]
-        return {"Records": [{"eventVersion": "2.1", "eventSource": "aws:s3", "s3": one} for one in about]}
+        uploads = [{"bucket": {"name": name}, "object": {"key": quote_plus(key, safe="/")}} for key in keys]
+        return {"Records": [{"eventVersion": "2.1", "eventSource": "aws:s3", "s3": upload} for upload in uploads]}
 
     def send(self, event: object) -> Any:
-        """Invoke the function and wait; gives its reply, or Lambda's description of its error."""
+        """Invoke the function synchronously; return its reply, or Lambda's description of its error."""
         response = self.client("lambda").invoke(FunctionName=self.stack.function_name, Payload=json.dumps(event))
         return json.loads(response["Payload"].read())
 
     def send_asynchronously(self, event: object) -> None:
-        """Hand an event over to Lambda, as S3, SNS and EventBridge do."""
+        """Queue an event with Lambda, as S3, SNS and EventBridge do."""
         self.client("lambda").invoke(
             FunctionName=self.stack.function_name, InvocationType="Event", Payload=json.dumps(event)
         )
 
-    def output(self, key: str) -> dict[str, Any]:
-        """Await the output of the source ``key``."""
+    def wait_for_output(self, key: str) -> dict[str, Any]:
+        """Wait for the output of the source ``key``, and return it like :meth:`wait_for_object`."""
         upload = self._uploads.get(key)
-        return self.object(RENDITION.output_key(key), of=upload.version_id if upload else "")
+        return self.wait_for_object(RENDITION.output_key(key), source_version=upload.version_id if upload else "")
 
-    def object(self, key: str, *, of: str = "") -> dict[str, Any]:
-        """Await the destination's object ``key``; its body is under ``Bytes``.
+    def wait_for_object(self, key: str, *, source_version: str = "") -> dict[str, Any]:
+        """Wait for an object in the destination; return S3's response, with the object's body under ``Bytes``.
 
         Args:
-            key: The object's.
-            of: The version of the source that it must be made of; any where empty.
+            key: The object's key.
+            source_version: The version of the source that the object must be made from; by default any.
 
         """
 
-        def ask() -> dict[str, Any] | None:
+        def poll() -> dict[str, Any] | None:
             try:
                 response = self.client("s3").get_object(Bucket=self.stack.destination_bucket, Key=key)
             except ClientError as error:
-                # An answer that repeats a key with control characters cannot be parsed.
+                # moto's response contains the key. If the key has control characters, botocore can't parse the
+                # response, and uses the status as the code.
                 if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
                     return None
                 raise
-            if of and response["Metadata"].get("resized-from-version") != of:
+            if source_version and response["Metadata"].get("resized-from-version") != source_version:
                 return None
             return {**response, "Bytes": response["Body"].read()}
 
-        return awaited(ask, f"an object {key} in the destination")
+        return wait_for(poll, f"object {key} in the destination")
 
-    def keys(self, bucket: str) -> set[str]:
-        """The keys of all objects of a bucket."""
-        pages = self.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket)
-        return {found["Key"] for page in pages for found in page.get("Contents", [])}
+    def wait_for_image(self, key: str) -> Any:
+        """Wait for the output of the source ``key``, and decode it."""
+        return load(self.wait_for_output(key)["Bytes"])
+
+    def list_keys(self, bucket: str, prefix: str = "") -> set[str]:
+        """Return the keys of the objects in a bucket."""
+        pages = self.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        return {item["Key"] for page in pages for item in page.get("Contents", [])}
 
     def remove_outputs(self, *keys: str) -> None:
-        """Remove the outputs of source keys: what is there afterwards was made anew."""
-        self.erase(self.stack.destination_bucket, *map(RENDITION.output_key, keys))
+        """Delete every version of the outputs of the source ``keys``."""
+        delete_versions(self.client("s3"), self.stack.destination_bucket, set(map(RENDITION.output_key, keys)))
 
-    def erase(self, bucket: str, *keys: str) -> None:
-        """Delete every version of objects, as if they had never been there."""
-        s3 = self.client("s3")
-        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-            for version in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
-                if version["Key"] in keys:
-                    s3.delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
-
-    def image(self, key: str) -> Any:
-        """Await the output of the source ``key`` and decode it."""
-        return load(self.output(key)["Bytes"])
-
-    def failures(self) -> list[dict[str, Any]]:
-        """Wait up to a second for messages in the failure queue; the next look sees them again."""
+    def peek_records(self) -> list[dict[str, Any]]:
+        """Wait up to a second for messages in the failure queue, and return up to ten without hiding them."""
         received = self.client("sqs").receive_message(
             QueueUrl=self.stack.failure_queue_url, WaitTimeSeconds=1, VisibilityTimeout=0, MaxNumberOfMessages=10
         )
         return received.get("Messages", [])  # type: ignore[no-any-return]  # boto3's clients have no types here
 
-    def failure(self, key: str) -> dict[str, Any]:
-        """Await the failure queue's message about ``key``, and take it off the queue."""
+    def take_record(self, key: str) -> dict[str, Any]:
+        """Wait for the record about ``key`` in the failure queue; delete it from the queue, and return it."""
 
-        def ask() -> dict[str, Any] | None:
-            for message in self.failures():
+        def poll() -> dict[str, Any] | None:
+            for message in self.peek_records():
                 body: dict[str, Any] = json.loads(message["Body"])
                 if key == body.get("key") or key in str(body.get("requestPayload")):
                     self.client("sqs").delete_message(
@@ -167,35 +168,32 @@ class Pipeline:
                     return body
             return None
 
-        return awaited(ask, f"a failure record of {key}")
+        return wait_for(poll, f"record about {key}")
 
-    def forget_failures(self) -> None:
-        """Take everything off the failure queue."""
-        sqs, url = self.client("sqs"), self.stack.failure_queue_url
-        while received := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-            for message in received:
-                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    def empty_failure_queue(self) -> None:
+        self.client("sqs").purge_queue(QueueUrl=self.stack.failure_queue_url)
 
-    def log_line(self, message: str, key: str, *, times: int = 1) -> dict[str, Any]:
-        """Await the function's JSON log line ``message`` about ``key``; the last of so many since its last upload."""
-        since = self._uploads[key].began if key in self._uploads else 0
+    def wait_for_log_line(self, message: str, key: str, *, count: int = 1) -> dict[str, Any]:
+        """Wait until the log has ``count`` lines ``message`` about ``key`` since its last upload; return the last."""
+        since = self._uploads[key].started_at if key in self._uploads else 0
 
-        def ask() -> dict[str, Any] | None:
+        def poll() -> dict[str, Any] | None:
             events = (event for event in log_events(self.stack) if event["timestamp"] >= since)
             lines = [json.loads(event["message"]) for event in events if event["message"][0] == "{"]
-            found = [line for line in lines if (line.get("message"), line.get("key")) == (message, key)]
-            return found[-1] if len(found) >= times else None
+            matching = [line for line in lines if (line.get("message"), line.get("key")) == (message, key)]
+            return matching[-1] if len(matching) >= count else None
 
-        return awaited(ask, f"a log line {message} about {key}")
+        return wait_for(poll, f"log line {message} about {key}")
 
+    @property
     def terraform(self) -> Terraform:
-        """Terraform, where it deployed the pipeline."""
+        """Terraform, in the folder from which it deployed the pipeline."""
         return Terraform(stacks.DEPLOYMENT / "root", environment=self.stack.aws.environment())
 
 
 @pytest.fixture(scope="session")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    """What ``invoke up`` leaves running, and ``invoke down`` takes away; not the one that its user may have up."""
+    """Deploy the pipeline as ``invoke up`` does, but beside the developer's own; remove it as ``invoke down`` does."""
     try:
         Terraform(Path())
     except ToolError as error:
@@ -212,8 +210,8 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
         pipeline = Pipeline(running)
         try:
             yield pipeline
-            # Whatever a test made fail it took off the queue: what is left failed on its own.
-            assert pipeline.failures() == []
+            # Each test takes the records of its own failures, so any other record is of an unexpected failure.
+            assert pipeline.peek_records() == []
         finally:
             stacks.down(say)
     assert list(directory.iterdir()) == []
@@ -223,6 +221,6 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
 
 @pytest.fixture
 def console(pipeline: Pipeline, capsys: pytest.CaptureFixture[str]) -> Console:
-    """An operator's shell. The failure queue is empty: other tests' records would be counted and sent."""
-    pipeline.forget_failures()
+    """A console to run tasks, with an empty failure queue, because tasks would count and send other tests' records."""
+    pipeline.empty_failure_queue()
     return Console(capsys)

@@ -1,4 +1,4 @@
-"""Runs a task as its user does, on the pipeline of these tests, and reads what it says."""
+"""Run an operator's task on the tests' pipeline, and parse its output."""
 
 import json
 from dataclasses import dataclass
@@ -12,36 +12,36 @@ import tasks
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a task ended with.
+class Result:
+    """The result of a task.
 
     Attributes:
-        code: What it exits with.
-        things: The lines of JSON before the last.
-        sum: The last one; empty where there was none.
-        error: What it said in place of an answer.
+        code: The exit code.
+        items: The lines of JSON before the last one.
+        summary: The last line of JSON; empty if there is none.
+        error: The error message; empty if there is none.
 
     """
 
     code: int
-    things: list[dict[str, Any]]
-    sum: dict[str, Any]
+    items: list[dict[str, Any]]
+    summary: dict[str, Any]
     error: str
 
 
 class Console:
-    """A shell of an operator's."""
+    """Runs tasks in this process."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
 
-    def __call__(self, name: str, **options: Any) -> Told:
+    def run(self, name: str, **options: Any) -> Result:
         """Run ``invoke NAME --local --json``."""
         self._capsys.readouterr()
         code, error = 0, ""
         try:
             getattr(tasks, name)(Context(), local=True, json=True, **options)
-        except Exit as ended:
-            code, error = ended.code, str(ended.message or "")
+        except Exit as exit_:
+            code, error = exit_.code, str(exit_.message or "")
         lines = [json.loads(line) for line in self._capsys.readouterr().out.splitlines()]
-        return Told(code, lines[:-1], lines[-1] if lines else {}, error)
+        return Result(code, lines[:-1], lines[-1] if lines else {}, error)

@@ -1,4 +1,4 @@
-"""What watches the deployed pipeline: it is there, and is made of what the function really writes."""
+"""The deployed metric filters match the function's real log lines, and the dashboard shows every alarm."""
 
 import json
 
@@ -9,27 +9,28 @@ from tests.terraform.cloudwatch import matches, select
 from tests.unit.test_logs import read_messages
 
 
-def test_a_line_has_the_fields_that_are_documented_and_each_filter_finds_its_own(pipeline: Pipeline) -> None:
+def test_log_lines_have_the_documented_fields_and_match_the_right_metric_filters(pipeline: Pipeline) -> None:
     pipeline.upload("monitored.jpg", encode(picture(1000, 750)))
     pipeline.upload("monitored.txt", b"no image")
-    written, rejected = pipeline.log_line("written", "monitored.jpg"), pipeline.log_line("rejected", "monitored.txt")
-    assert pipeline.failure("monitored.txt")["reason"] == "not_an_image"
+    written = pipeline.wait_for_log_line("written", "monitored.jpg")
+    rejected = pipeline.wait_for_log_line("rejected", "monitored.txt")
+    assert pipeline.take_record("monitored.txt")["reason"] == "not_an_image"
     fields = {message: names for message, _, names in read_messages()}
     assert set(written) == COMMON | fields["written"]
     assert set(rejected) == COMMON | fields["rejected"]
-    answer = pipeline.client("logs").describe_metric_filters(logGroupName=pipeline.stack.log_group)
+    response = pipeline.client("logs").describe_metric_filters(logGroupName=pipeline.stack.log_group)
     values = {
-        one["filterName"]: [
-            select(one["metricTransformations"][0]["metricValue"], line)
+        metric_filter["filterName"]: [
+            select(metric_filter["metricTransformations"][0]["metricValue"], line)
             for line in (written, rejected)
-            if matches(one["filterPattern"], line)
+            if matches(metric_filter["filterPattern"], line)
         ]
-        for one in answer["metricFilters"]
+        for metric_filter in response["metricFilters"]
     }
     assert values["SourceBytes"] == [len(encode(picture(1000, 750)))]
-    assert values["OutputBytes"] == [pipeline.output("monitored.jpg")["ContentLength"]]
+    assert values["OutputBytes"] == [pipeline.wait_for_output("monitored.jpg")["ContentLength"]]
     assert values["Megapixels"] == [0.75]
-    assert {name: len(found) for name, found in values.items()} == {
+    assert {name: len(numbers) for name, numbers in values.items()} == {
         "Seen": 2,
         "Rejected": 1,
         "RejectedByReason": 1,
@@ -38,10 +39,10 @@ def test_a_line_has_the_fields_that_are_documented_and_each_filter_finds_its_own
     }
 
 
-def test_the_dashboard_shows_the_alarms_that_there_are(pipeline: Pipeline) -> None:
+def test_the_dashboard_shows_every_alarm(pipeline: Pipeline) -> None:
     cloudwatch = pipeline.client("cloudwatch")
     alarms = cloudwatch.describe_alarms(AlarmNamePrefix=f"{pipeline.stack.function_name}-")["MetricAlarms"]
     dashboard = json.loads(cloudwatch.get_dashboard(DashboardName=pipeline.stack.function_name)["DashboardBody"])
-    (shown,) = [one["properties"]["alarms"] for one in dashboard["widgets"] if one["type"] == "alarm"]
+    (shown,) = [widget["properties"]["alarms"] for widget in dashboard["widgets"] if widget["type"] == "alarm"]
     assert sorted(shown) == sorted(alarm["AlarmArn"] for alarm in alarms)
     assert len(alarms) == 6

@@ -21,20 +21,20 @@ COMMANDS = sorted(
 )
 HEADINGS = re.findall(r"^#+ (.*)$", RUNBOOK, re.MULTILINE)
 SECTIONS = {heading.lower().replace(" ", "-").replace("?", "") for heading in HEADINGS}
-WITHOUT = {
-    "invoke backfill --status JOB": "tests/pipeline/other_settings/test_mending.py",
-    "invoke backfill --prefix photos/ --job --yes": "tests/pipeline/other_settings/test_mending.py",
+RUN_ELSEWHERE = {
+    "invoke backfill --status JOB": "tests/pipeline/other_settings/test_recovery.py",
+    "invoke backfill --prefix photos/ --job --yes": "tests/pipeline/other_settings/test_recovery.py",
     "invoke failures --undelivered": "tests/pipeline/test_drill.py",
     "invoke redrive --undelivered --yes": "tests/pipeline/test_drill.py",
 }
-"""Commands that need something that is not deployed here, and the test that runs them."""
+"""Commands that need resources that this deployment lacks, and the test that runs them."""
 
 
 @pytest.fixture(scope="module")
-def operated(pipeline: Pipeline) -> Iterator[Pipeline]:
-    """Yield the pipeline, and afterwards discard the records that its commands made about other tests' uploads."""
+def clean_pipeline(pipeline: Pipeline) -> Iterator[Pipeline]:
+    """The pipeline; on teardown, delete the records that the commands caused for other tests' uploads."""
     yield pipeline
-    pipeline.forget_failures()
+    pipeline.empty_failure_queue()
 
 
 @pytest.mark.parametrize("alarm", sorted(ANCHORS))
@@ -42,26 +42,26 @@ def test_every_alarm_has_a_section(alarm: str) -> None:
     assert alarm in SECTIONS
 
 
-def test_every_link_to_a_section_leads_to_one() -> None:
+def test_every_link_leads_to_an_existing_section() -> None:
     linked = re.findall(r"\(#([\w-]+)\)", RUNBOOK)
     assert set(linked) <= SECTIONS
     assert len(linked) >= 3
 
 
-@pytest.mark.parametrize("command", sorted(set(COMMANDS) - WITHOUT.keys()))
-def test_a_command_of_the_runbook_works(operated: Pipeline, capsys: pytest.CaptureFixture[str], command: str) -> None:
-    assert operated.stack.function_name == "Lambda-image"
+@pytest.mark.parametrize("command", sorted(set(COMMANDS) - RUN_ELSEWHERE.keys()))
+def test_every_command_works(clean_pipeline: Pipeline, capsys: pytest.CaptureFixture[str], command: str) -> None:
+    assert clean_pipeline.stack.function_name == "Lambda-image"
     code: object = 0
     try:
         TaskProgram(namespace=Collection.from_module(tasks)).run([*shlex.split(command), "--local"])
-    except SystemExit as ended:
-        code = ended.code
-    # Other tests leave uploads without an output, so an audit may well find something.
+    except SystemExit as exit_:
+        code = exit_.code
+    # An audit exits with 1 if it finds missing outputs, and other tests leave uploads without outputs.
     assert code == 0 or (code == 1 and command.startswith("invoke audit"))
     assert capsys.readouterr().err.strip() == ""
 
 
-def test_commands_that_are_run_elsewhere_are_in_the_runbook() -> None:
-    assert set(COMMANDS) >= WITHOUT.keys()
-    for path in WITHOUT.values():
+def test_commands_run_elsewhere_are_in_the_runbook() -> None:
+    assert set(COMMANDS) >= RUN_ELSEWHERE.keys()
+    for path in RUN_ELSEWHERE.values():
         assert (ROOT / path).is_file()

@@ -1,4 +1,4 @@
-"""The demo without a local AWS: it shows and saves the results while its AWS still runs."""
+"""The demo without a local AWS: the keys of uploads, and results that outlive a failing teardown."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -68,3 +68,12 @@ def test_an_error_of_terraform_names_the_file_with_its_output(monkeypatch: pytes
     (file,) = tmp_path.iterdir()
     assert str(caught.value) == f"terraform apply: no (Terraform's whole output: {file})"
     assert file.read_text() == "Creating...\n"
+
+
+def test_a_photo_keeps_its_folders_if_its_path_is_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    photos = [Path("a/b.jpg"), Path("a/c/b.jpg"), Path.cwd() / "a" / "d.jpg", Path("a/../e.jpg")]
+    for photo in photos:
+        photo.parent.mkdir(parents=True, exist_ok=True)
+        photo.write_bytes(b"")
+    assert [upload.key for upload in demo._read_uploads(photos)] == ["a/b.jpg", "a/c/b.jpg", "d.jpg", "e.jpg"]

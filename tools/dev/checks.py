@@ -26,8 +26,8 @@ PIPELINE_SOAKS = "tests/pipeline/other_settings/test_soaks.py"
 SOAKS = {
     "images": "tests/unit/test_soak_images.py",
     "race": "tests/unit/test_race.py",
-    "faults": f"{PIPELINE_SOAKS}::test_no_upload_is_lost_while_one_request_in_five_goes_wrong",
-    "storm": f"{PIPELINE_SOAKS}::test_no_upload_of_many_at_once_is_lost_though_only_two_may_be_handled_at_a_time",
+    "faults": f"{PIPELINE_SOAKS}::test_no_upload_is_lost_while_one_request_in_five_fails",
+    "storm": f"{PIPELINE_SOAKS}::test_no_upload_of_a_burst_is_lost_with_two_concurrent_invocations",
     "audit": "tests/unit/test_soak_audit.py",
 }
 """The tests that also run at length, by name."""

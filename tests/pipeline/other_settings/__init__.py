@@ -1,1 +1,1 @@
-"""Tests that share one deployment, with other settings than the default: a package, for that is a scope of fixtures."""
+"""Tests that share one deployment with other settings. This folder is a package for the scope of its fixture."""

@@ -1,4 +1,4 @@
-"""The same pipeline with other settings, for all tests of this folder: each deployment takes half a minute."""
+"""The pipeline with other settings. All tests of this folder share it, because a deployment takes half a minute."""
 
 from collections.abc import Iterator
 
@@ -29,12 +29,12 @@ renditions = {
 """
 
 TILE = Rendition("tile", width=50, height=50, fit="cover", key="{rendition}/{dir}{name}")
-"""One of them, as the function has it."""
+"""The function's form of the rendition ``tile``."""
 
 
 @pytest.fixture(scope="package")
-def configured(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    """The pipeline with ``SETTINGS``, and with its defaults again afterwards."""
+def custom_pipeline(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """Deploy ``SETTINGS``, and the default settings afterwards."""
     var_file = tmp_path_factory.mktemp("settings") / "other.tfvars"
     var_file.write_text(SETTINGS)
     stacks.up(say, var_file=var_file, heic=True)

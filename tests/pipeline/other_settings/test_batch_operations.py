@@ -1,4 +1,4 @@
-"""A job of S3 Batch Operations makes images of what is there already, with the role that Terraform made for it."""
+"""Jobs of S3 Batch Operations resize existing uploads, with the role that Terraform created for jobs."""
 
 import io
 import re
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from tests.images import encode, picture
-from tests.pipeline.conftest import Pipeline, awaited
+from tests.pipeline.conftest import Pipeline, delete_versions, wait_for
 from tests.pipeline.other_settings.conftest import TILE
 from tests.pipeline.test_iam import Policy
 from tools.operations.batch_job import (
@@ -33,7 +33,7 @@ SYMPTOMS = {
     "s3:GetObject": r"preparing manifest: An error occurred \(AccessDenied\) when calling the GetObject operation",
     "s3:PutObject": r"writing the report: An error occurred \(AccessDenied\) when calling the PutObject operation",
 }
-"""Without each of these actions a job fails, and how."""
+"""For each action, the error of a job without it."""
 
 
 @dataclass(frozen=True)
@@ -44,44 +44,45 @@ class Jobs:
     job: Job
 
     def run(self, manifest: CsvManifest | GeneratedManifest, description: str) -> JobStatus:
-        """Make a job and await its end."""
+        """Create a job, and wait until it has ended."""
         s3control = self.pipeline.client("s3control")
         job_id = create(s3control, replace(self.job, description=description, manifest=manifest))
 
-        def ask() -> JobStatus | None:
-            found = status(s3control, ACCOUNT_ID, job_id)
-            return found if found.has_ended else None
+        def poll() -> JobStatus | None:
+            job_status = status(s3control, ACCOUNT_ID, job_id)
+            return job_status if job_status.has_ended else None
 
-        return awaited(ask, f"end of the job {description}")
+        return wait_for(poll, f"end of the job {description}")
 
-    def listed(self, *keys: str) -> CsvManifest:
-        """Put a manifest of objects of the source."""
+    def upload_manifest(self, *keys: str) -> CsvManifest:
+        """Upload a manifest of source objects."""
         lines = io.BytesIO(b"".join(manifest_lines(self.pipeline.stack.source_bucket, keys)))
         return upload_manifest(self.pipeline.client("s3"), self.job.bucket, f"{FOLDER}manifests/{len(keys)}.csv", lines)
 
-    def failed(self, found: JobStatus) -> list[FailedTask]:
-        return list(failed_tasks(self.pipeline.client("s3"), found))
+    def list_failed_tasks(self, job_status: JobStatus) -> list[FailedTask]:
+        return list(failed_tasks(self.pipeline.client("s3"), job_status))
 
-    def forget(self) -> None:
-        """Remove an output of each image."""
-        self.pipeline.erase(self.job.bucket, *map(TILE.output_key, IMAGES))
+    def delete_tiles(self) -> None:
+        """Delete the tile of each image."""
+        s3 = self.pipeline.client("s3")
+        delete_versions(s3, self.job.bucket, set(map(TILE.output_key, IMAGES)))
 
-    def made(self) -> set[str]:
-        """The images that have that output."""
-        there = self.pipeline.keys(self.job.bucket)
-        return {key for key in IMAGES if TILE.output_key(key) in there}
+    def find_images_with_tiles(self) -> set[str]:
+        """Return the keys of the images that have a tile."""
+        outputs = self.pipeline.list_keys(self.job.bucket)
+        return {key for key in IMAGES if TILE.output_key(key) in outputs}
 
 
 @pytest.fixture(scope="module")
-def jobs(configured: Pipeline) -> Jobs:
-    """The pipeline with images, and with what is none."""
+def jobs(custom_pipeline: Pipeline) -> Jobs:
+    """The jobs of the pipeline, after images and a text file were uploaded and processed."""
     for key in IMAGES:
-        configured.upload(key, encode(picture()))
-    configured.upload(NO_IMAGE, b"a text file")
+        custom_pipeline.upload(key, encode(picture()))
+    custom_pipeline.upload(NO_IMAGE, b"a text file")
     for key in IMAGES:
-        configured.object(TILE.output_key(key))
-    configured.failure(NO_IMAGE)
-    output, stack = configured.terraform().output(), configured.stack
+        custom_pipeline.wait_for_object(TILE.output_key(key))
+    custom_pipeline.take_record(NO_IMAGE)
+    output, stack = custom_pipeline.terraform.output(), custom_pipeline.stack
     job = Job(
         description="Again",
         account_id=ACCOUNT_ID,
@@ -91,45 +92,45 @@ def jobs(configured: Pipeline) -> Jobs:
         folder=FOLDER,
         manifest=GeneratedManifest(stack.source_bucket),
     )
-    return Jobs(configured, job)
+    return Jobs(custom_pipeline, job)
 
 
-def test_a_job_of_a_list_makes_what_it_can_and_reports_the_rest(jobs: Jobs) -> None:
-    jobs.forget()
-    assert jobs.made() == set()
-    found = jobs.run(jobs.listed(*IMAGES, NO_IMAGE, MISSING), "a list")
-    assert (found.state, found.total, found.succeeded, found.failed) == ("Complete", 5, 4, 1)
-    assert jobs.made() == set(IMAGES)
-    record = jobs.pipeline.failure(NO_IMAGE)
-    assert jobs.failed(found) == [FailedTask(NO_IMAGE, f"not_an_image: {record['message']}")]
+def test_a_job_with_a_list_makes_outputs_and_reports_failures(jobs: Jobs) -> None:
+    jobs.delete_tiles()
+    assert jobs.find_images_with_tiles() == set()
+    job_status = jobs.run(jobs.upload_manifest(*IMAGES, NO_IMAGE, MISSING), "a list")
+    assert (job_status.state, job_status.total, job_status.succeeded, job_status.failed) == ("Complete", 5, 4, 1)
+    assert jobs.find_images_with_tiles() == set(IMAGES)
+    record = jobs.pipeline.take_record(NO_IMAGE)
+    assert jobs.list_failed_tasks(job_status) == [FailedTask(NO_IMAGE, f"not_an_image: {record['message']}")]
 
 
-def test_a_job_of_all_below_a_prefix_makes_no_more(jobs: Jobs) -> None:
-    jobs.forget()
-    below = GeneratedManifest(jobs.pipeline.stack.source_bucket, "jobs/画像/", ".jpg")
-    found = jobs.run(below, "a prefix")
-    assert (found.state, found.total, found.succeeded) == ("Complete", 1, 1)
-    assert jobs.made() == {IMAGES[-1]}
-    assert jobs.failed(found) == []
+def test_a_job_with_a_prefix_makes_only_outputs_of_that_prefix(jobs: Jobs) -> None:
+    jobs.delete_tiles()
+    manifest = GeneratedManifest(jobs.pipeline.stack.source_bucket, "jobs/画像/", ".jpg")
+    job_status = jobs.run(manifest, "a prefix")
+    assert (job_status.state, job_status.total, job_status.succeeded) == ("Complete", 1, 1)
+    assert jobs.find_images_with_tiles() == {IMAGES[-1]}
+    assert jobs.list_failed_tasks(job_status) == []
 
 
 @pytest.fixture(scope="module")
 def policy(jobs: Jobs) -> Policy:
-    return Policy.of(jobs.pipeline, jobs.job.role_arn)
+    return Policy.read(jobs.pipeline, jobs.job.role_arn)
 
 
-def test_it_is_known_what_every_permission_of_a_job_is_for(policy: Policy) -> None:
-    # By AWS's word one needs to read versions too, where manifests have some.
+def test_every_permission_of_a_job_has_a_test_without_it(policy: Policy) -> None:
+    # AWS's documentation requires s3:GetObjectVersion, for manifests with version ids.
     assert sorted(policy.actions) == sorted([*SYMPTOMS, "s3:GetObjectVersion"])
 
 
 @pytest.mark.parametrize("action", SYMPTOMS)
-def test_without_an_action_a_job_fails_and_says_why(jobs: Jobs, policy: Policy, action: str) -> None:
-    manifest: CsvManifest | GeneratedManifest = jobs.listed(IMAGES[0])
+def test_a_job_without_a_permission_fails_with_the_reason(jobs: Jobs, policy: Policy, action: str) -> None:
+    manifest: CsvManifest | GeneratedManifest = jobs.upload_manifest(IMAGES[0])
     if action == "s3:PutInventoryConfiguration":
         manifest = GeneratedManifest(jobs.pipeline.stack.source_bucket, "jobs/")
     with policy.without(action):
-        found = jobs.run(manifest, f"without {action}")
-    assert found.state == "Failed"
-    (reason,) = found.reasons
+        job_status = jobs.run(manifest, f"without {action}")
+    assert job_status.state == "Failed"
+    (reason,) = job_status.reasons
     assert re.search(SYMPTOMS[action], reason)

@@ -1,4 +1,4 @@
-"""Several renditions from one upload, all EXIF, HEIC, and a limit of pixels."""
+"""The settings ``renditions``, ``metadata`` and ``max_pixels``, and HEIC."""
 
 from PIL import Image
 
@@ -6,15 +6,14 @@ from tests.images import HEIC_PICTURE, UPRIGHT_CORNERS, corners, encode, load, p
 from tests.pipeline.conftest import Pipeline
 
 
-def test_every_rendition_is_made_as_asked(configured: Pipeline) -> None:
+def test_each_rendition_applies_its_own_options(custom_pipeline: Pipeline) -> None:
     source = picture(mode="RGBA")
     source.putalpha(0)
     exif = Image.Exif()
     exif[0x010F] = "a camera's maker"
-    configured.upload("a/cake.png", encode(source, "PNG", exif=exif))
-    web, tile, mini = (
-        configured.object(key) for key in ("web/a/cake.png.webp", "tile/a/cake.png", "mini/a/cake.png.jpg")
-    )
+    custom_pipeline.upload("a/cake.png", encode(source, "PNG", exif=exif))
+    keys = ("web/a/cake.png.webp", "tile/a/cake.png", "mini/a/cake.png.jpg")
+    web, tile, mini = map(custom_pipeline.wait_for_object, keys)
     assert (web["ContentType"], web["CacheControl"], load(web["Bytes"]).size) == (
         "image/webp",
         "max-age=31536000",
@@ -27,17 +26,17 @@ def test_every_rendition_is_made_as_asked(configured: Pipeline) -> None:
     assert image.getexif()[0x010F] == "a camera's maker"
 
 
-def test_heic_becomes_a_jpeg_under_its_own_name(configured: Pipeline) -> None:
-    configured.upload("phone.heic", HEIC_PICTURE.read_bytes())
-    tile = configured.object("tile/phone.heic")
+def test_heic_becomes_a_jpeg_under_the_unchanged_key(custom_pipeline: Pipeline) -> None:
+    custom_pipeline.upload("phone.heic", HEIC_PICTURE.read_bytes())
+    tile = custom_pipeline.wait_for_object("tile/phone.heic")
     assert tile["ContentType"] == "image/jpeg"
     assert load(tile["Bytes"]).size == (48, 48)
-    assert corners(load(configured.object("web/phone.heic.webp")["Bytes"])) == UPRIGHT_CORNERS
+    assert corners(load(custom_pipeline.wait_for_object("web/phone.heic.webp")["Bytes"])) == UPRIGHT_CORNERS
 
 
-def test_more_than_max_pixels_is_refused_with_both_numbers(configured: Pipeline) -> None:
-    configured.upload("too-many-pixels.png", encode(Image.new("1", (2001, 2000)), "PNG"))
-    record = configured.failure("too-many-pixels.png")
+def test_an_image_over_max_pixels_is_rejected_with_both_numbers(custom_pipeline: Pipeline) -> None:
+    custom_pipeline.upload("too-many-pixels.png", encode(Image.new("1", (2001, 2000)), "PNG"))
+    record = custom_pipeline.take_record("too-many-pixels.png")
     assert record["reason"] == "too_large"
     assert "4002000" in record["message"]
     assert "4000000" in record["message"]
