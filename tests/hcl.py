@@ -1,4 +1,4 @@
-"""The blocks of Terraform code, and where in the text their arguments are."""
+"""Parse Terraform code into blocks, with the positions of their arguments in the text."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ class Block:
     """A block.
 
     Attributes:
-        kind: Such as ``variable``.
-        labels: Such as the variable's name.
-        arguments: Where in the text each argument's value is, by name.
+        kind: The type of the block, such as ``variable``.
+        labels: The labels of the block, such as the variable's name.
+        arguments: The position in the text of each argument's value, by the argument's name.
         blocks: The blocks directly inside, in order.
 
     """
@@ -27,29 +27,35 @@ class Block:
 
 
 def parse(text: str, origin: str) -> Block:
-    """Parse a text, which errors call ``origin``, into one block without kind and labels."""
+    """Parse a text into one block without a kind and labels.
+
+    Raises:
+        AssertionError: The text is not HCL. The message names ``origin``.
+
+    """
     try:
-        return _block("", (), _parts(hcl2.parses_to_tree(text))[0])
+        return _to_block("", (), _get_trees(hcl2.parses_to_tree(text))[0])
     except UnexpectedInput as error:
         raise AssertionError(f"{origin}: line {error.line} is not HCL") from None
 
 
-def _block(kind: str, labels: tuple[str, ...], body: Tree[Token]) -> Block:
+def _to_block(kind: str, labels: tuple[str, ...], body: Tree[Token]) -> Block:
     arguments, blocks = {}, []
-    for part in _parts(body):
-        if part.data == "attribute":
-            name, value = _parts(part)
-            arguments[_word(name)] = slice(value.meta.start_pos, value.meta.end_pos)
-        elif part.data == "block":
-            head, *names, inside = _parts(part)
-            blocks.append(_block(_word(head), tuple(map(_word, names)), inside))
+    for tree in _get_trees(body):
+        if tree.data == "attribute":
+            name, value = _get_trees(tree)
+            arguments[_get_word(name)] = slice(value.meta.start_pos, value.meta.end_pos)
+        elif tree.data == "block":
+            kind_tree, *label_trees, inner_body = _get_trees(tree)
+            blocks.append(_to_block(_get_word(kind_tree), tuple(map(_get_word, label_trees)), inner_body))
     return Block(kind, labels, arguments, tuple(blocks))
 
 
-def _parts(tree: Tree[Token]) -> list[Tree[Token]]:
+def _get_trees(tree: Tree[Token]) -> list[Tree[Token]]:
+    """Return the children of a tree that are trees, without tokens."""
     return [child for child in tree.children if isinstance(child, Tree)]
 
 
-def _word(tree: Tree[Token]) -> str:
+def _get_word(tree: Tree[Token]) -> str:
     """Return an identifier, or a label without its quotation marks."""
     return "".join(tree.scan_values(lambda _: True)).strip('"')

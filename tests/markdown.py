@@ -23,7 +23,7 @@ class Document:
         pictures: The targets of its pictures.
         anchors: The anchors of its headings, and of HTML anchors.
         code: Its inline code.
-        commands: The lines of its `sh` blocks.
+        commands: The lines of its `sh` blocks, with continued lines joined.
 
     """
 
@@ -34,7 +34,7 @@ class Document:
         self.pictures += HTML_PICTURE.findall(html)
         self.links = [str(token.attrs["href"]) for token in tokens if token.type == "link_open"]
         self.links += [*self.pictures, *HTML_LINK.findall(html)]
-        self.anchors = {*_anchors(tokens), *HTML_ANCHOR.findall(html)}
+        self.anchors = {*_find_anchors(tokens), *HTML_ANCHOR.findall(html)}
         self.code = [token.content for token in tokens if token.type == "code_inline"]
         blocks = [token.content for token in tokens if token.type == "fence" and token.info.split()[:1] == ["sh"]]
         self.commands = [line for block in blocks for line in block.replace("\\\n", " ").splitlines() if line.strip()]
@@ -45,21 +45,22 @@ class Document:
 
 
 def _flatten(tokens: list[Token]) -> Iterator[Token]:
+    """Yield tokens and all of their descendants."""
     for token in tokens:
         yield token
         yield from _flatten(token.children or [])
 
 
-def _anchors(tokens: list[Token]) -> set[str]:
+def _find_anchors(tokens: list[Token]) -> set[str]:
     """Return the anchor of each heading; GitHub appends the first free number to a duplicate."""
-    found: set[str] = set()
+    anchors: set[str] = set()
     for opening, inline in itertools.pairwise(tokens):
         if opening.type == "heading_open":
             slug, number = _slugify(inline), 0
-            while (anchor := f"{slug}-{number}" if number else slug) in found:
+            while (anchor := f"{slug}-{number}" if number else slug) in anchors:
                 number += 1
-            found.add(anchor)
-    return found
+            anchors.add(anchor)
+    return anchors
 
 
 def _slugify(heading: Token) -> str:

@@ -1,10 +1,10 @@
-"""Uploads small JPEGs to a deployed pipeline, and finds the outcome of each."""
+"""Upload small JPEGs to a deployed pipeline, and find the outcome of each."""
 
 import io
 import json
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -13,24 +13,24 @@ from urllib.parse import unquote_plus
 from PIL import Image, UnidentifiedImageError
 
 from renditions import Rendition
-from tests.faults import backlog
+from tests.faults import count_events
 from tools.common.local_stack import Stack
 from tools.local.stack import RENDITION
 
 UPLOADERS = 8
-"""How many threads upload at once."""
+"""The number of threads that upload."""
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """How all uploads ended.
+    """The outcomes of a set of uploads.
 
     Attributes:
-        images: Keys whose output is the current image.
-        recorded: Keys with a record in the failure queue, and its reason; ``event`` for Lambda's own record.
-        lost: Keys that have neither.
-        wrong: Keys whose output is not what it should be.
-        records: How many records there were; some may have come twice.
+        images: Keys with a correct output of the current version.
+        recorded: The reason of each key with a record in the failure queue; ``event`` for Lambda's record of an event.
+        lost: Keys with neither an output nor a record.
+        wrong: Keys with a damaged output, or an output of another version.
+        records: The number of records, including duplicates.
 
     """
 
@@ -42,28 +42,28 @@ class Outcomes:
 
 
 def draw_pictures(count: int, seed: int, *, broken: float = 0) -> dict[str, bytes]:
-    """Draw JPEGs of different sizes; returns them by key.
+    """Return JPEGs of random sizes, by key.
 
     Args:
-        count: How many.
-        seed: Every seed draws other pictures.
-        broken: The share of them that is cut off.
+        count: The number of JPEGs.
+        seed: Different seeds give different keys and pictures.
+        broken: The share of JPEGs that are truncated.
 
     """
-    chance = random.Random(seed)  # noqa: S311 - no secret
+    generator = random.Random(seed)  # noqa: S311 - no secret
     noise = Image.effect_noise((400, 300), 40)
-    drawn = {}
+    bodies = {}
     for number in range(count):
-        size = chance.randint(100, 400), chance.randint(80, 300)
+        size = generator.randint(100, 400), generator.randint(80, 300)
         target = io.BytesIO()
         noise.resize(size, box=(0, 0, *size)).convert("RGB").save(target, "JPEG", comment=str(number))
         body = target.getvalue()
-        drawn[f"{seed}/{number}.jpg"] = body[: len(body) // 2] if chance.random() < broken else body
-    return drawn
+        bodies[f"{seed}/{number}.jpg"] = body[: len(body) // 2] if generator.random() < broken else body
+    return bodies
 
 
 def upload(stack: Stack, bodies: Mapping[str, bytes]) -> None:
-    """Upload everything as fast as possible."""
+    """Upload all bodies in parallel."""
     s3 = stack.client("s3")
 
     def put(key: str) -> None:
@@ -75,16 +75,16 @@ def upload(stack: Stack, bodies: Mapping[str, bytes]) -> None:
 
 
 def await_idle(stack: Stack, seconds: float = 1200) -> None:
-    """Wait until the function has no event left, neither waiting nor in flight."""
+    """Wait until no event of the function is queued or in flight."""
     deadline = time.monotonic() + seconds
-    while (left := backlog(stack.aws, stack.function_name)) > 0:
-        assert time.monotonic() < deadline, f"{left} events are still in flight after {seconds:.0f} s"
+    while (events := count_events(stack.aws, stack.function_name)) > 0:
+        assert time.monotonic() < deadline, f"{events} events are still queued or in flight after {seconds:.0f} s"
         time.sleep(0.1)
 
 
 def find_outcomes(stack: Stack, bodies: Mapping[str, bytes], rendition: Rendition = RENDITION) -> Outcomes:
-    """Find the outcome of each upload, and empty the failure queue."""
-    records = list(_take_records(stack))
+    """Return the outcomes of uploads, and empty the failure queue."""
+    records = [record for message in drain_failure_queue(stack) for record in _parse_record(json.loads(message))]
     recorded = {key: reason for key, reason in records if key in bodies}
     s3 = stack.client("s3")
     images: set[str] = set()
@@ -114,15 +114,21 @@ def _is_image_of(output: Mapping[str, Any], source: Mapping[str, Any], body: byt
     )
 
 
-def _take_records(stack: Stack) -> Iterator[tuple[str, str]]:
-    """Empty the failure queue; yields the key and the reason of each record."""
+def drain_failure_queue(stack: Stack) -> list[str]:
+    """Delete all messages of the failure queue, and return their bodies."""
+    # PurgeQueue would be simpler, but SQS allows it only once a minute.
     sqs, url = stack.client("sqs"), stack.failure_queue_url
-    while received := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-        for message in received:
+    bodies = []
+    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        for message in messages:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-            body = json.loads(message["Body"])
-            if "reason" in body:
-                yield body["key"], body["reason"]
-            else:
-                for record in body["requestPayload"]["Records"]:
-                    yield unquote_plus(record["s3"]["object"]["key"]), "event"
+            bodies.append(message["Body"])
+    return bodies
+
+
+def _parse_record(record: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the key and the reason of each object in a record."""
+    if "reason" in record:
+        return [(record["key"], record["reason"])]
+    events = record["requestPayload"]["Records"]
+    return [(unquote_plus(event["s3"]["object"]["key"]), "event") for event in events]

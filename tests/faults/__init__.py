@@ -1,4 +1,4 @@
-"""Faults that tests inject into the local AWS: S3 requests that fail, and functions that die."""
+"""Inject faults into the local AWS: S3 requests that fail, and invocations that are killed."""
 
 import contextlib
 import dataclasses
@@ -11,37 +11,38 @@ from typing import Any
 from tools.common.local_stack import LocalAws
 
 MODULE = "tests.faults"
-"""The local AWS that knows faults, for ``tools.local.aws.service.MODULE``."""
+"""The value of ``tools.local.aws.service.MODULE`` that starts the local AWS with faults."""
 
 PATH = "/_local/"
-"""Requests below it are for the local AWS itself; no bucket can have this name."""
+"""The prefix of requests to the local AWS itself. No bucket can have this name."""
 
-ANSWER_SECONDS = 240
-"""How long an answer may take. The server gives up earlier."""
+RESPONSE_SECONDS = 240
+"""The time-out of a response. The server stops waiting earlier."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Which requests are hit, and how. The first fault that matches a request and hits it applies.
+    """A fault, and the requests that it hits. The first fault that hits a request applies.
 
-    A delayed or held read gets the answer as of its arrival. A delayed or held write takes effect afterwards, and never
-    if its client hangs up meanwhile.
+    The response to a delayed or held read is computed when the request arrives. A delayed or held write takes effect
+    when it continues, unless its client has hung up.
 
     Attributes:
-        method: GET, PUT and so on; ``*`` for any.
-        bucket: Its name.
-        key: A shell pattern.
-        status: The HTTP status to answer; 0 for the usual answer.
-        code: The S3 error code to answer with it.
+        method: The HTTP method; ``*`` for any.
+        bucket: The bucket's name.
+        key: A shell pattern of keys.
+        status: The HTTP status of the response; 0 for the normal response.
+        code: The S3 error code of the response, if ``status`` is not 0.
         delay: Seconds.
-        hold: Whether to wait until the fault is released.
-        cut: Whether the connection of a GET closes half-way through the content.
-        length: The Content-Length of the answer to a GET or HEAD, in bytes. A GET gets no more than that, and no
-            checksum. If it is longer than the content, the connection stays open until the fault is released.
-        times: How many requests are hit at most.
-        rate: The share of matching requests that is hit, from 0 to 1.
-        seed: Of the random choice: equal seeds hit the same requests of a sequence.
-        functions_only: Whether requests of the administrator are spared.
+        hold: Whether the request waits until the fault is released.
+        cut: Whether the connection of a GET closes after half of the content.
+        length: The Content-Length of the response to a GET or HEAD, in bytes. The content of a GET is cut to this
+            length, and has no checksum. If the content is shorter, the connection stays open until the fault is
+            released.
+        times: The most requests that are hit.
+        rate: The share of matching requests that are hit, from 0 to 1.
+        seed: The seed of the random choice. Equal seeds hit the same requests of a sequence.
+        functions_only: Whether the administrator's requests are never hit.
 
     """
 
@@ -61,52 +62,52 @@ class Fault:
 
 
 def inject(aws: LocalAws, fault: Fault) -> str:
-    """Set up a fault; returns its id."""
-    identity: str = _ask(aws, "POST", "faults", dataclasses.asdict(fault))
-    return identity
+    """Inject a fault; return its id."""
+    fault_id: str = _send(aws, "POST", "faults", dataclasses.asdict(fault))
+    return fault_id
 
 
-def await_held(aws: LocalAws, identity: str, count: int = 1) -> None:
-    """Wait until the fault has delayed or held a number of requests in all.
+def await_held(aws: LocalAws, fault_id: str, count: int = 1) -> None:
+    """Wait until a fault has delayed or held ``count`` requests in all.
 
     Raises:
-        TimeoutError: They did not come.
+        TimeoutError: Fewer requests arrived.
 
     """
-    _ask(aws, "GET", f"faults/{identity}", count)
+    _send(aws, "GET", f"faults/{fault_id}", count)
 
 
-def release(aws: LocalAws, identity: str) -> None:
-    """Remove a fault, and let the requests that it delays or holds go on."""
-    _ask(aws, "DELETE", f"faults/{identity}")
+def release(aws: LocalAws, fault_id: str) -> None:
+    """Remove a fault, and continue the requests that it delays or holds."""
+    _send(aws, "DELETE", f"faults/{fault_id}")
 
 
 def kill(aws: LocalAws, function_name: str) -> None:
-    """Kill all running invocations of a function; returns when they are gone, with their connections.
+    """Kill all running invocations of a function, and wait until their processes and connections have ended.
 
-    The caller sees that the runtime exited. An asynchronous event is retried.
+    Their callers get the error that the runtime exited. Lambda retries asynchronous events.
     """
-    _ask(aws, "POST", f"kill/{function_name}")
+    _send(aws, "POST", f"kill/{function_name}")
 
 
-def backlog(aws: LocalAws, function_name: str) -> int:
-    """Count the asynchronous events of a function that have not ended: queued, in flight, or to be retried."""
-    count: int = _ask(aws, "GET", f"backlog/{function_name}")
+def count_events(aws: LocalAws, function_name: str) -> int:
+    """Count the asynchronous events of a function that are queued, in flight, or waiting for a retry."""
+    count: int = _send(aws, "GET", f"events/{function_name}")
     return count
 
 
-def _ask(aws: LocalAws, method: str, path: str, content: Any = None) -> Any:
-    """Send a request to the local AWS itself; returns its answer.
+def _send(aws: LocalAws, method: str, path: str, content: Any = None) -> Any:
+    """Send a request to the local AWS itself; return its response.
 
     Raises:
-        TimeoutError: What it waits for did not happen.
+        TimeoutError: The server waited in vain.
 
     """
     address = urllib.parse.urlsplit(aws.endpoint).netloc
-    connection = http.client.HTTPConnection(address, timeout=ANSWER_SECONDS)
+    connection = http.client.HTTPConnection(address, timeout=RESPONSE_SECONDS)
     with contextlib.closing(connection):
         connection.request(method, PATH + path, json.dumps(content))
         response = connection.getresponse()
         if response.status == http.client.REQUEST_TIMEOUT:
-            raise TimeoutError(f"{path} did not happen")
+            raise TimeoutError(f"The local AWS waited in vain for {path}")
         return json.load(response)

@@ -1,4 +1,4 @@
-"""The local AWS with faults, as a process."""
+"""Run the local AWS with faults."""
 
 from tests.faults.server import FaultyServer
 from tools.local.aws.__main__ import main

@@ -285,7 +285,7 @@ def test_errors_of_credentials_and_network_say_what_to_do(
             "ConditionalRequestConflict",
             "ConditionalRequestConflict: .*: another process .*: publish again$",
         ),
-        ("PUT", 400, "Odd", r"Odd: A fault of the tests\.$"),
+        ("PUT", 400, "Odd", r"Odd: Injected by a test\.$"),
     ],
 )
 def test_other_errors_of_s3_are_one_line(

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from tests import faults
 from tests.images import load
 from tests.pipeline.console import Console
+from tests.uploads import drain_failure_queue
 from tools.common import local_stack
 from tools.common.cli import say
 from tools.common.errors import ToolError
@@ -171,7 +172,7 @@ class Pipeline:
         return wait_for(poll, f"record about {key}")
 
     def empty_failure_queue(self) -> None:
-        self.client("sqs").purge_queue(QueueUrl=self.stack.failure_queue_url)
+        drain_failure_queue(self.stack)
 
     def wait_for_log_line(self, message: str, key: str, *, count: int = 1) -> dict[str, Any]:
         """Wait until the log has ``count`` lines ``message`` about ``key`` since its last upload; return the last."""

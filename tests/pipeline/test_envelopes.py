@@ -79,9 +79,9 @@ EXPECTED = {
 }
 
 
-def sqs_message(identity: str, body: str) -> dict[str, str]:
+def sqs_message(message_id: str, body: str) -> dict[str, str]:
     """Return a message of SQS as Lambda passes it to the function."""
-    return {"messageId": identity, "body": body, "eventSource": "aws:sqs"}
+    return {"messageId": message_id, "body": body, "eventSource": "aws:sqs"}
 
 
 @contextlib.contextmanager

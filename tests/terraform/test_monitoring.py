@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.log_lines import COMMON, collect_log
+from tests.log_lines import COMMON, collect_lines
 from tests.terraform.cloudwatch import evaluate, find_selectors, matches, publish
 from tests.terraform.dashboards import Account
 from tests.terraform.modules import declarations
@@ -147,7 +147,7 @@ def planned(request: pytest.FixtureRequest, plans: dict[str, Planned]) -> Planne
 
 @pytest.fixture(scope="module")
 def lines() -> list[dict[str, Any]]:
-    return [*collect_log(), *PLATFORM]
+    return [*collect_lines(), *PLATFORM]
 
 
 def test_each_metric_has_the_value_of_its_field(planned: Planned, lines: list[dict[str, Any]]) -> None:

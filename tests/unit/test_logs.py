@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.log_lines import COMMON, collect_log
+from tests.log_lines import COMMON, collect_lines
 from tools.common.paths import ROOT
 
 DOCUMENT = (ROOT / "docs" / "logs.md").read_text()
@@ -20,7 +20,7 @@ FUNCTIONS = frozenset({"count", "latest", "max"})
 
 @pytest.fixture(scope="module")
 def lines() -> list[dict[str, Any]]:
-    return collect_log()
+    return collect_lines()
 
 
 def read_section(heading: str) -> str:

@@ -76,5 +76,5 @@ def inject_faults(stack: Stack) -> Iterator[None]:
     try:
         yield
     finally:
-        for identity in injected:
-            release(stack.aws, identity)
+        for fault_id in injected:
+            release(stack.aws, fault_id)
