@@ -115,7 +115,7 @@ def find_task_error(words: list[str]) -> str:
     try:
         program.parse_tasks()
     except Exit as error:
-        return str(error.message)
+        return str(error.message or "")
     return ""
 
 
