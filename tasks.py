@@ -63,13 +63,13 @@ def build(_: Context, python: str = "3.13", arch: str = "arm64", heic: bool = Fa
     help={
         "bucket": "An existing bucket, in the region of the function.",
         "prefix": "What the keys begin with, taken literally: end it in a slash, as in releases/.",
-        "python": "Python version of the Lambda runtime: 3.12, 3.13 or 3.14.",
+        "python": "Python version of the Lambda runtime: 3.12, 3.13 (the default) or 3.14.",
         "heic": HEIC_HELP,
-        "local": "To a bucket on the local AWS of `invoke up`.",
+        "local": "To a bucket on the local AWS of `invoke up`, and built for this machine only.",
     }
 )
 def publish(
-    _: Context, bucket: str, prefix: str = "", python: str = "3.13", heic: bool = False, local: bool = False
+    _: Context, bucket: str, prefix: str = "", python: str = "", heic: bool = False, local: bool = False
 ) -> None:
     """Build for both processors, put the zips into a bucket, and print the `package` of each for Terraform."""
     from tools.build import publish as publishing

@@ -74,7 +74,7 @@ def publisher(account: Account, packages: dict[str, Package], monkeypatch: pytes
         monkeypatch.setenv(name, value)
     made = Publisher(account)
 
-    def build_once(target: Target, _: Path, *, heic: bool) -> Package:
+    def build_once(target: Target, *_: Path, heic: bool, **__: bool) -> Package:
         made.built.append((target, heic))
         return packages[target.architecture]
 
@@ -205,7 +205,27 @@ def test_the_version_null_is_ignored(publisher: Publisher, monkeypatch: pytest.M
         published = publisher(bucket, local=True)
     finally:
         events.unregister("after-call.s3.PutObject", answer_null)
-    assert [one.version for one in published] == ["", ""]
+    assert [one.version for one in published] == [""]
+
+
+def test_a_zip_for_the_local_aws_runs_on_it(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(publishing, "build", build)
+    monkeypatch.setattr(local_stack, "STACK_FILE", tmp_path / "stack.json")
+    Stack(publisher.account.aws, "", "", "", "", "").save()
+    (published,) = publisher(publisher.bucket(versioned=False), local=True)
+    name = publisher.account.function({"S3Bucket": published.bucket, "S3Key": published.key})
+    # The settings are not there, which the function says once its imports have succeeded.
+    publisher.account.client("lambda").update_function_configuration(
+        FunctionName=name, Handler=published.package.handler
+    )
+    assert "SOURCE_BUCKET is not set" in publisher.account.invoke(name, {})["Reply"]["errorMessage"]
+
+
+def test_another_python_is_refused_for_the_local_aws(publisher: Publisher) -> None:
+    with pytest.raises(ToolError, match=r"^The local AWS runs only this machine's Python, 3\.\d+: leave --python out$"):
+        publisher("artifacts", local=True, python="3.12")
 
 
 def test_local_ignores_the_users_account(publisher: Publisher, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

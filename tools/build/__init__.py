@@ -9,11 +9,11 @@ from pathlib import Path
 
 from tools.build import archive, interpreter, wheels
 from tools.build.package import MANIFEST, ZIP, Package
-from tools.build.target import PROVIDERS, Target
+from tools.build.target import LOCAL_RUNTIME, PROVIDERS, Target
 from tools.common.errors import ToolError
 from tools.common.paths import FUNCTION
 
-__all__ = ["PROVIDERS", "Package", "Target", "build"]
+__all__ = ["LOCAL_RUNTIME", "PROVIDERS", "Package", "Target", "build"]
 
 
 def build(

@@ -7,13 +7,13 @@ import re
 import tempfile
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tools.build import Package, Target, build
+from tools.build import LOCAL_RUNTIME, Package, Target, build
 from tools.common.aws import DENIED, SIGN_IN, client, explain_no_answer, refusal
 from tools.common.cli import Say
 from tools.common.errors import ToolError
@@ -113,31 +113,36 @@ class Published:
         return "\n".join(lines) + "\n"
 
 
-def publish(
-    place: Place, say: Say, *, python: str = "3.13", heic: bool = False, local: bool = False
-) -> list[Published]:
-    """Build the function for both architectures, and upload the zips that are not there yet.
+def publish(place: Place, say: Say, *, python: str = "", heic: bool = False, local: bool = False) -> list[Published]:
+    """Build the function for both architectures, or for the local AWS, and upload the zips that are not there yet.
 
     Args:
         place: Where to.
         say: Shows progress.
-        python: Version of the Lambda runtime.
+        python: Version of the Lambda runtime; empty for the default.
         heic: Whether the function reads HEIC.
-        local: Whether the bucket is on the local AWS of ``invoke up``.
+        local: Whether the bucket is on the local AWS of ``invoke up``, which runs this machine's Python only.
 
     Raises:
         ToolError: A package can't be built or uploaded; zips that were uploaded before stay.
 
     """
+    if local and python:
+        raise ToolError(
+            f"The local AWS runs only this machine's Python, {Target.of_this_machine().python}: leave --python out"
+        )
     with tempfile.TemporaryDirectory(prefix="publish-") as scratch, _readable_errors(place):
         s3: Any = Stack.running().client("s3") if local else client("s3")
         # Before the build: a missing bucket is found out sooner.
         region = _region(s3, place.bucket)
-        packages = build_all(Path(scratch), say, python=python, heic=heic)
+        if local:
+            packages = [_build_for_this_machine(Path(scratch), say, heic=heic)]
+        else:
+            packages = build_all(Path(scratch), say, python=python or Target.python, heic=heic)
         return [_upload(s3, place, package, region, say) for package in packages]
 
 
-def build_all(folder: Path, say: Say, *, python: str = "3.13", heic: bool) -> list[Package]:
+def build_all(folder: Path, say: Say, *, python: str = Target.python, heic: bool) -> list[Package]:
     """Build the function for both architectures.
 
     Raises:
@@ -152,6 +157,11 @@ def build_all(folder: Path, say: Say, *, python: str = "3.13", heic: bool) -> li
     if not packages[0].has_byte_code:
         say(f"The zip has no byte code, which slows each cold start: put python{python} on PATH and run this again")
     return packages
+
+
+def _build_for_this_machine(folder: Path, say: Say, *, heic: bool) -> Package:
+    say(f"Building for the local AWS{', with HEIC' if heic else ''}")
+    return replace(build(Target.of_this_machine(), folder, for_aws=False, heic=heic), runtime=LOCAL_RUNTIME)
 
 
 def _region(s3: Any, bucket: str) -> str:

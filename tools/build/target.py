@@ -16,6 +16,10 @@ AWS_PYTHONS = {
 
 LOCAL_PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
+LOCAL_RUNTIME = "python3.13"
+"""The runtime's name on the local AWS, which runs this machine's Python whatever the name is. Terraform's provider 5
+refuses ``python3.14``."""
+
 PROVIDERS = {"3.14": "6.21"}
 """The oldest AWS provider of Terraform that knows a runtime, if the module's own minimum does not:
 https://github.com/hashicorp/terraform-provider-aws/blob/main/CHANGELOG.md#6210-november-13-2025"""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from renditions import Rendition
-from tools.build import Target, build
+from tools.build import LOCAL_RUNTIME, Target, build
 from tools.build.package import MANIFEST
 from tools.common import local_stack
 from tools.common.cli import Say, require
@@ -34,9 +34,6 @@ VARIABLES = {
     "force_destroy": True,
 }
 """The module's variables: on a local AWS, bucket names need not be unique in the world."""
-
-RUNTIME = "python3.13"
-"""What Terraform calls the function's runtime."""
 
 RENDITION = Rendition("resized", scale=0.5)
 """The module's default rendition."""
@@ -166,8 +163,7 @@ def _prepare(directory: Path, say: Say, *, heic: bool) -> None:
         say("Building the function and fetching Lambda's runtime for it")
         runtime = pool.submit(local_aws.prepare)
         package = build(Target.of_this_machine(), directory / "package", for_aws=False, heic=heic)
-        # Terraform's provider 5 refuses python3.14. The local AWS runs this Python, whatever the runtime's name is.
-        package.path.with_name(MANIFEST).write_text(replace(package, runtime=RUNTIME).manifest())
+        package.path.with_name(MANIFEST).write_text(replace(package, runtime=LOCAL_RUNTIME).manifest())
         copy_code(TERRAFORM, directory / "root", "tests", "*.md")
         shutil.copy(PROVIDER, directory / "root")
         variables = VARIABLES | {"package": {"path": str(package.path)}}
