@@ -167,6 +167,7 @@ def test_a_wrong_argument_of_any_task_is_one_line(invoke: Callable[..., Ended], 
         (["--list", "build"], "--list takes no value, but got 'build'"),
         (["--list", "--list-format", "x"], "--list-format is 'x': use flat, nested or json"),
         (["--dry", "redrive", "--yes"], "--dry has no effect on these tasks: leave it out"),
+        (["--config", "README.md", "lint"], "--config has no effect on these tasks: leave it out"),
     ],
 )
 def test_an_error_suggests_what_is_near(invoke: Callable[..., Ended], words: list[str], error: str) -> None:

@@ -25,6 +25,9 @@ from tools.common.cli import readable_errors
 
 HELP = ("-h", "--help")
 
+WITHOUT_EFFECT = ("command-timeout", "config", "dry", "echo", "hide", "prompt-for-sudo-password", "pty", "warn-only")
+"""Invoke's options for tasks that run shell commands through it. With --dry, a redrive would send all the same."""
+
 EXIT_CODES = "Exit code: 0 for done or yes, 1 for no, 2 for an error, such as a wrong argument."
 
 
@@ -116,8 +119,9 @@ class TaskProgram(Program):
             raise _wrong(f"--list takes no value, but got {self.args.list.value!r}")
         if self.args["list-format"].value not in {"flat", "nested", "json"}:
             raise _wrong(f"--list-format is {self.args['list-format'].value!r}: use flat, nested or json")
-        if self.args.dry.value:
-            raise _wrong("--dry has no effect on these tasks: leave it out")
+        for name in WITHOUT_EFFECT:
+            if self.args[name].value:
+                raise _wrong(f"--{name} has no effect on these tasks: leave it out")
         super().parse_cleanup()
 
     def print_task_help(self, name: str) -> None:
