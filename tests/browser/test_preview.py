@@ -115,6 +115,15 @@ def test_the_recommended_variant_is_shown_first(opened: Opened) -> None:
     expect(find_rendition(tab).locator(".tag-right")).to_have_text("quality 60")
 
 
+def test_settings_and_commands_can_be_copied(opened: Opened) -> None:
+    tab = opened(viewport=DESKTOP, permissions=["clipboard-read", "clipboard-write"])
+    for shown in tab.locator(".copyable").all():
+        shown.get_by_role("button", name="Copy").click()
+        expect(shown.get_by_role("button")).to_have_text("Copied")
+        assert tab.evaluate("navigator.clipboard.readText()") == shown.locator("code").inner_text()
+    assert "whole = { scale = 1, quality = 60 }" in tab.evaluate("navigator.clipboard.readText()")
+
+
 @pytest.mark.parametrize("times", [1, 2, 4])
 def test_zoomed_pixels_are_sharp_and_the_keyboard_scrolls(opened: Opened, times: int) -> None:
     tab = opened(viewport=PHONE)

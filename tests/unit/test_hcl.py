@@ -33,6 +33,20 @@ def test_literals_are_read() -> None:
     assert type(hcl.literals(LITERALS, "x.tfvars", ["number"])["number"]) is int
 
 
+def test_written_literals_are_read_back() -> None:
+    value = {
+        "scale": 0.5,
+        "width": 1600,
+        "on": True,
+        "nothing": None,
+        "empty": {},
+        "2x": {"text": '"é"\\\t\b ${x} %{y} $x {z} \\u0041'},
+    }
+    written = hcl.write_literal(value)
+    assert "\n" not in written
+    assert hcl.literals(f"value = {written}\n", "x.tfvars", ["value"]) == {"value": value}
+
+
 @pytest.mark.parametrize(
     "expression", ["max(1, 2)", "var.x", '"x${1}"', '"%{ if true }x%{ endif }"', "[for x in []: x]", "{ a = local.b }"]
 )

@@ -3,11 +3,13 @@
 import base64
 import hashlib
 import io
+import json
 import os
 import re
 import struct
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from markupsafe import escape
 from PIL import Image, ImageCms
 
 from errors import Reason
@@ -29,6 +32,7 @@ from tools.common.cli import save
 from tools.common.errors import ToolError
 from tools.common.paths import TERRAFORM
 from tools.preview import rejections, run, tfvars
+from tools.preview.choice import introduce_settings, write_command, write_settings
 from tools.preview.display import LONGEST_SIDE, Picture
 from tools.preview.model import Cost, Output, Photo, Rejection, Rendered, Report, Step
 from tools.preview.page import render_page
@@ -471,7 +475,7 @@ def test_a_variant_that_loses_something_is_not_recommended(body: bytes, other: s
     (recommendation,) = recommend([photo])
     assert recommendation.chosen != losing.name
     assert f"{losing.name} is ruled out: {loss}." in recommendation.sentences
-    report = Report("t", "o", [], [photo], [])
+    report = report_of(photo)
     assert re.search(rf"^a\.jpg .* {re.escape(loss)}$", run.format_text(report), re.MULTILINE)
     assert render_page(report).count(f'<span class="losses">{loss}</span>') == 2
 
@@ -591,9 +595,125 @@ def test_a_variant_with_the_current_settings_bytes_shares_its_row() -> None:
     assert [row.title for row in recommendation.rows] == ["quality 70", "JPEG 80, current setting"]
 
 
+@pytest.mark.parametrize(
+    ("rows", "direction", "compare"),
+    [
+        ({"quality 60": 0.97, CURRENT: 0.99}, "lower", ("quality=40,50",)),
+        ({"quality 15": 0.97, CURRENT: 0.99}, "lower", ("quality=5",)),
+        ({"quality 60": 0.94, CURRENT: 0.949}, "higher", ("quality=85,90",)),
+        ({"quality 95": 0.949, CURRENT: 0.94}, "higher", ("quality=100",)),
+    ],
+)
+def test_the_qualities_to_try_next_are_beyond_the_last(
+    rows: dict[str, float], direction: str, compare: tuple[str, ...]
+) -> None:
+    (recommendation,) = recommend(
+        [photo_of(*(output(name, 100 + i, ssim) for i, (name, ssim) in enumerate(rows.items())))]
+    )
+    further = recommendation.further
+    assert further
+    assert (further.direction, further.compare) == (direction, compare)
+    report = Report("t", "o", [], [], [], command=["invoke", "preview", "a b.jpg"])
+    assert write_command(report, further) == f"invoke preview 'a b.jpg' --compare {compare[0]}"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        {"quality 60": 0.94, "quality 75": 0.96, CURRENT: 0.99},
+        {"quality 1": 0.97, CURRENT: 0.99},
+        {"quality 100": 0.949, CURRENT: 0.94},
+    ],
+)
+def test_nothing_is_tried_next_if_it_cannot_be_better(rows: dict[str, float]) -> None:
+    photo = photo_of(*(output(name, 100 + i, ssim) for i, (name, ssim) in enumerate(rows.items())))
+    assert recommend([photo])[0].further is None
+
+
+def test_a_larger_variant_without_quality_does_not_end_the_search() -> None:
+    (recommendation,) = recommend([made(encode(NOISY, quality=95), compare=("quality=1,2", "format=png"))])
+    further = recommendation.further
+    assert further
+    assert (recommendation.chosen, further.direction, further.compare) == ("PNG", "higher", ("quality=85,90",))
+
+
+def test_the_qualities_to_try_next_are_of_the_chosen_format() -> None:
+    photo = made(encode(picture(), quality=95), compare=("quality=60,75", "format=webp"))
+    further = recommend([photo])[0].further
+    assert further
+    assert (further.direction, further.compare) == ("lower", ("quality=40,50", "format=webp"))
+
+
 def test_without_a_comparison_there_is_no_recommendation() -> None:
     assert recommend([photo_of(output(CURRENT, 300, 0.99))]) == []
     assert recommend([]) == []
+
+
+# --- the settings to write
+
+
+SETTINGS = """
+# Ours.
+renditions = {
+  "2x"  = { scale = 0.5, fit = null, key = "x/{dir}{name}", cache_control = "a \\"b\\" $${c} %%{d} \\\\" }
+  tile  = { width = 32, height = 32, key = "t/{dir}{name}", quality = 90 }
+}
+max_pixels = 1000000
+"""
+
+
+@pytest.mark.parametrize("compare", [["quality=60"], ["format=webp"], ["quality=60", "format=webp"]])
+@pytest.mark.parametrize("name", ["x.tfvars", "x.tfvars.json", ""])
+def test_the_settings_to_write_change_only_the_chosen_options(tmp_path: Path, name: str, compare: list[str]) -> None:
+    body = Image.blend(picture(), NOISY, 0.1)
+    (tmp_path / "a.jpg").write_bytes(encode(body, quality=95))
+    path = var_file(tmp_path, SETTINGS, "x.tfvars")
+    if name.endswith(".json"):
+        _, renditions = tfvars.read_renditions([path])
+        path = var_file(tmp_path, json.dumps({"renditions": renditions}), name)
+    report = run.preview([tmp_path / "a.jpg"], quiet, var_file=path if name else None, compare=compare)
+    recommendations = recommend(report.photos)
+    text = write_settings(report, recommendations)
+    assert report.settings_file == (str(path) if name else "terraform/terraform.tfvars")
+    assert introduce_settings(report).startswith(f"To choose this, set in {report.settings_file}")
+    assert text in run.format_text(report)
+    assert escape(text) in render_page(report)
+    written = var_file(tmp_path, f"{{{text}}}" if name.endswith(".json") else text, f"new-{name or 'x.tfvars'}")
+    before = {one.name: one for one in tfvars.read_settings([path] if name else []).renditions}
+    after = {one.name: one for one in tfvars.read_settings([written]).renditions}
+    assert after == {
+        one.rendition: Comparison.parse(compare).variants(before[one.rendition])[one.chosen] for one in recommendations
+    }
+    assert before != after
+
+
+def test_one_rendition_is_one_line_that_terraform_accepts(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(encode(Image.blend(picture(), NOISY, 0.1), quality=95))
+    report = run.preview([tmp_path / "a.jpg"], quiet, compare=["quality=60"])
+    assert write_settings(report, recommend(report.photos)) == (
+        "renditions = { resized = { scale = 0.5, quality = 60 } }"
+    )
+
+
+def test_nothing_is_to_be_written_if_the_current_setting_is_kept() -> None:
+    report = make_report("a.jpg")
+    kept = [photo_of(output(CURRENT, 300, 0.951), output("quality 60", 100, 0.9))]
+    assert write_settings(report, recommend(kept)) == ""
+    assert 'class="copyable"' not in render_page(replace(report, photos=kept))
+
+
+@pytest.mark.parametrize(("count", "words"), [(3, "a0.jpg a1.jpg a2.jpg"), (4, "PHOTO ...")])
+def test_the_next_command_names_a_few_photos(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    photos = [Path(f"a{number}.jpg") for number in range(count)]
+    for photo in photos:
+        photo.write_bytes(encode(picture(64, 48)))
+    var_file(tmp_path, 'metadata = "none"\n')
+    report = run.preview(photos, quiet, var_file=Path("x.tfvars"), compare=["quality=60"])
+    wanted = f"\ninvoke preview {words} --var-file x.tfvars --compare quality=40,50\n"
+    assert wanted in run.format_text(report) + "\n"
 
 
 # --- the page
@@ -614,11 +734,15 @@ class Elements(HTMLParser):
         return [attributes for name, attributes in self.found if name == tag]
 
 
+def report_of(*photos: Photo) -> Report:
+    return Report("t", "o", [], photos, [], renditions=tfvars.DEFAULTS["renditions"])
+
+
 def make_report(*names: str) -> Report:
     outputs = [output(CURRENT, 300, 0.99), output("quality 60", 100, 0.97)]
     photos = [photo_of(*outputs, name=name) for name in names]
     rejected = [Rejection(HOSTILE, 5, "not_an_image", f"it is no image: {HOSTILE}", "Nothing.")]
-    return Report(HOSTILE, HOSTILE, [HOSTILE], photos, rejected)
+    return replace(report_of(*photos), title=HOSTILE, origin=HOSTILE, how=[HOSTILE], rejections=rejected)
 
 
 def test_names_are_escaped_everywhere() -> None:
@@ -658,7 +782,7 @@ def test_the_policy_allows_only_our_style_and_script() -> None:
 
 def test_each_image_is_on_the_page_once_with_a_description() -> None:
     photo = made(encode(NOISY), compare=("quality=50",))
-    html = render_page(Report("t", "o", [], [photo], []))
+    html = render_page(report_of(photo))
     shown = [image for image in Elements(html).all("img") if "src" in image]
     (rendered,) = photo.renditions
     wanted = [rendered.source, *(one.picture for one in rendered.outputs)]
@@ -688,7 +812,7 @@ def test_the_page_has_the_timeline_if_there_is_one() -> None:
     (photo,) = make_report("a.jpg").photos
     steps = [Step("uploaded", 0), Step("written", 1234)]
     timed_photo = Photo(photo.name, "JPEG", 8, 6, 1000, photo.renditions, photo.cost, steps=steps)
-    html = render_page(Report("t", "o", [], [timed_photo], []))
+    html = render_page(report_of(timed_photo))
     assert re.search(r"<span>written</span> <b>1,234&nbsp;ms</b>", html)
     assert 'class="steps"' not in render_page(make_report("a.jpg"))
 

@@ -1,4 +1,4 @@
-"""Reads literals in Terraform's language, such as the values in a ``.tfvars`` file."""
+"""Reads and writes literals in Terraform's language, such as the values in a ``.tfvars`` file."""
 
 import re
 from collections.abc import Collection
@@ -45,6 +45,26 @@ def literals(text: str, origin: str, names: Collection[str]) -> dict[str, Any]:
         except _NotLiteralError as error:
             raise ToolError(f"{origin}: {name} has the expression `{error}`: write its value") from None
     return values
+
+
+def write_literal(value: Any) -> str:
+    """Return an object, text, number, boolean or null of JSON in Terraform's language, on one line."""
+    match value:
+        case dict():
+            inside = ", ".join(f"{write_key(key)} = {write_literal(one)}" for key, one in value.items())
+            return f"{{ {inside} }}" if inside else "{}"
+        case str():
+            escaped = re.sub(r'["\\]', r"\\\g<0>", value)
+            escaped = re.sub(r"[\0-\x1f]", lambda control: f"\\u{ord(control[0]):04x}", escaped)
+            return '"' + re.sub(r"([$%])(?=\{)", r"\1\1", escaped) + '"'
+        case None:
+            return "null"
+    return str(value).lower()
+
+
+def write_key(name: str) -> str:
+    """Return a key of an object, in quotation marks unless it is an identifier."""
+    return name if re.fullmatch(r"[A-Za-z_][\w-]*", name, re.ASCII) else write_literal(name)
 
 
 def _literal(value: Any) -> Any:

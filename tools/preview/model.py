@@ -129,6 +129,9 @@ class Report:
         photos: The files with outputs.
         rejections: The other files.
         hint: Suggests a further option; may be empty.
+        command: The words of the command that made the page, without the comparison.
+        settings_file: The file to write a recommended setting to.
+        renditions: The module's variable, as that file has it.
 
     """
 
@@ -138,3 +141,6 @@ class Report:
     photos: Sequence[Photo]
     rejections: Sequence[Rejection]
     hint: str = ""
+    command: Sequence[str] = ()
+    settings_file: str = ""
+    renditions: Mapping[str, Mapping[str, object]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-// Wipes between two images of a rendition and zooms both. Without this script, all images stand side by side.
+// Wipes between two images of a rendition, zooms both, and copies settings. Without this script, all images stand side by side.
 "use strict";
 
 function viewer(section) {
@@ -93,3 +93,12 @@ function viewer(section) {
 }
 
 document.querySelectorAll(".rendition").forEach(viewer);
+
+for (const box of document.querySelectorAll(".copyable")) {
+  const button = box.querySelector("button");
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(box.querySelector("code").textContent);
+    button.textContent = "Copied";
+  });
+}

@@ -3,11 +3,13 @@
 import base64
 import hashlib
 import math
+from functools import partial
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from tools.preview.choice import introduce_settings, write_command, write_settings
 from tools.preview.model import Output, Rendered, Report
 from tools.preview.recommendation import ENOUGH, RULE, capitalize, format_ssim, recommend
 from tools.preview.variants import CURRENT
@@ -31,6 +33,9 @@ def render_page(report: Report) -> str:
         .render(
             report=report,
             recommendations=recommendations,
+            settings=write_settings(report, recommendations),
+            introduction=introduce_settings(report),
+            command=partial(write_command, report),
             rule=RULE,
             enough=ENOUGH,
             start=start,

@@ -10,12 +10,37 @@ from tools.preview.rows import Row, make_rows, summarize
 ENOUGH = 0.95
 """The lowest acceptable SSIM, by rule of thumb."""
 
+LOWER, HIGHER = (-20, -10), (5, 10)
+"""Steps from the last quality that was tried to those to try next."""
+
 RULE = (
     "A variant that loses something that another variant keeps, such as frames or transparency, is never recommended. "
     f"The recommended variant has the fewest bytes among the others with an SSIM of at least {ENOUGH} in every photo. "
     "SSIM measures how similar an output is to its photo scaled to the same size: 1 means identical. "
     f"{ENOUGH} is a rule of thumb: wipe at 2:1 over skin, text and sky before you choose."
 )
+
+
+@dataclass(frozen=True)
+class Further:
+    """Qualities that may be better than those that were tried.
+
+    Attributes:
+        direction: ``lower`` or ``higher``.
+        quality: The lowest or highest that was tried.
+        compare: Values of ``--compare``.
+
+    """
+
+    direction: str
+    quality: int
+    compare: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        """The reason to try them."""
+        extreme = "lowest" if self.direction == "lower" else "highest"
+        return f"Quality {self.quality} is the {extreme} that was tried. Try {self.direction}:"
 
 
 @dataclass(frozen=True)
@@ -28,6 +53,7 @@ class Recommendation:
         chosen: The name of the recommended variant; empty if none is.
         sentences: The reasons.
         options: Of the rendition to change, with their values.
+        further: The qualities to try next; None if there are none.
 
     """
 
@@ -36,6 +62,7 @@ class Recommendation:
     chosen: str
     sentences: Sequence[str]
     options: Mapping[str, object] = field(default_factory=dict)
+    further: Further | None = None
 
 
 def recommend(photos: Sequence[Photo]) -> list[Recommendation]:
@@ -59,11 +86,34 @@ def _recommend(rendition: str, photos: Sequence[Photo], index: int) -> Recommend
     remarks = [*_explain_losses(rows), *_explain_exclusions(photos, index)]
     if not counting:
         return Recommendation(rendition, rows, "", remarks)
+    options = photos[0].renditions[index].options
+    further = _look_further(chosen, candidates, options)
     if chosen is None:
-        return Recommendation(rendition, rows, "", [*_name_best(candidates), *remarks])
+        return Recommendation(rendition, rows, "", [*_name_best(candidates), *remarks], further=further)
     reasons = _reasons(chosen, candidates, has_losers=len(candidates) < len(rows))
-    options = photos[0].renditions[index].options[chosen.name]
-    return Recommendation(rendition, rows, chosen.name, [*reasons, *remarks], options)
+    return Recommendation(rendition, rows, chosen.name, [*reasons, *remarks], options[chosen.name], further)
+
+
+def _look_further(
+    chosen: Row | None, candidates: Sequence[Row], options: Mapping[str, Mapping[str, object]]
+) -> Further | None:
+    """Find qualities below the lowest that was tried if that is enough, or above the highest if that is not enough."""
+    best = chosen
+    if chosen is None or chosen.quality is None:
+        # Larger variants than the chosen one, such as a PNG, do not matter.
+        smaller = candidates[: candidates.index(chosen)] if chosen else candidates
+        known = [row for row in smaller if row.quality is not None and row.ssim is not None]
+        best = max(known, key=lambda row: row.ssim or 0, default=None)
+    if best is None or best.quality is None:
+        return None
+    image_format = options[best.name].get("format")
+    tried = {row.quality for row in candidates if row.quality and options[row.name].get("format") == image_format}
+    direction, last, steps = ("lower", min(tried), LOWER) if best is chosen else ("higher", max(tried), HIGHER)
+    qualities = [str(last + step) for step in steps if 1 <= last + step <= 100]
+    if best.quality != last or not qualities:
+        return None
+    compare = (f"quality={','.join(qualities)}", *([f"format={image_format}"] if image_format else []))
+    return Further(direction, last, compare)
 
 
 def _reasons(chosen: Row, candidates: Sequence[Row], *, has_losers: bool) -> Iterator[str]:
@@ -97,7 +147,7 @@ def _name_best(candidates: Sequence[Row]) -> Iterator[str]:
         f"No variant has an SSIM of {ENOUGH} in every photo. "
         f"The best is {best.title}, with {format_ssim(best.ssim)} in {best.worst}."
     )
-    yield "Wipe over that photo at 2:1: if it looks right, choose that variant; otherwise compare higher qualities."
+    yield "Wipe over that photo at 2:1: if it looks right, choose that variant."
 
 
 def _explain_losses(rows: Sequence[Row]) -> Iterator[str]:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from aws.settings import Settings
 from tools.common.errors import ToolError
-from tools.common.paths import ROOT
+from tools.common.paths import ROOT, TERRAFORM
 from tools.common.table import Table
 from tools.preview import notes, tfvars
+from tools.preview.choice import introduce_settings, write_command, write_settings
 from tools.preview.model import Output, Report
 from tools.preview.recommendation import format_ssim, recommend
 from tools.preview.render import render_photo
@@ -16,6 +17,9 @@ from tools.preview.similarity import MOST_FRAMES
 from tools.preview.variants import Comparison
 
 HINT = "To choose a quality or a format, run again with --compare quality=60,75,85 or --compare format=webp,avif."
+
+MOST_NAMED = 3
+"""Photos that a command names."""
 
 SIMILARITY = (
     "SSIM and PSNR compare each output with the scaled source: the photo, decoded in full and scaled to the output's "
@@ -42,6 +46,7 @@ def preview(
     comparison = Comparison.parse(compare)
     files = tfvars.find_files(var_file)
     settings = tfvars.read_settings(files)
+    settings_file, renditions = tfvars.read_renditions(files)
     bodies = list(_read(photos))
     rendered, rejected = [], []
     for name, body in bodies:
@@ -56,6 +61,9 @@ def preview(
         photos=rendered,
         rejections=rejected,
         hint="" if comparison != Comparison() else HINT,
+        command=_command(photos, var_file),
+        settings_file=_show(settings_file or (files[-1] if files else TERRAFORM / "terraform.tfvars")),
+        renditions=renditions,
     )
 
 
@@ -71,7 +79,12 @@ def format_text(report: Report) -> str:
     heading = "losses" if any(row[-1] for row in rows) else ""
     parts = [Table(report.title, (*columns, heading), rows, words=5).text()] if rows else []
     parts += [f"{one.name} is rejected: {one.reason}: {one.message}" for one in report.rejections]
-    parts += [f"{one.rendition}: {' '.join(one.sentences)}" for one in recommend(report.photos)]
+    recommendations = recommend(report.photos)
+    parts += [f"{one.rendition}: {' '.join(one.sentences)}" for one in recommendations]
+    if settings := write_settings(report, recommendations):
+        parts += [f"\n{introduce_settings(report)}", settings]
+    for further in dict.fromkeys(one.further for one in recommendations if one.further):
+        parts += [f"\n{further.sentence}", write_command(report, further)]
     return "\n".join(parts)
 
 
@@ -98,8 +111,17 @@ def _read(photos: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
             raise ToolError(f"Cannot read {photo}: {error.strerror}") from None
 
 
+def _command(photos: Sequence[Path], var_file: Path | None) -> list[str]:
+    names = list(map(str, photos)) if len(photos) <= MOST_NAMED else ["PHOTO", "..."]
+    return ["invoke", "preview", *names, *(["--var-file", str(var_file)] if var_file else [])]
+
+
+def _show(path: Path) -> str:
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
+
+
 def _origin(settings: Settings, files: Sequence[Path]) -> str:
-    names = ", ".join(str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path) for path in files)
+    names = ", ".join(map(_show, files))
     memory = settings.limits.memory_bytes >> 20
     whose = f"the settings of {names}" if files else "the module's default settings"
     return (

@@ -69,6 +69,20 @@ def read_settings(files: Sequence[Path]) -> Settings:
         raise ToolError(f"{', '.join(map(str, files))}: {error}") from None
 
 
+def read_renditions(files: Sequence[Path]) -> tuple[Path | None, Mapping[str, Any]]:
+    """Return the variable ``renditions`` as written, and the file that sets it; None if no file does.
+
+    Raises:
+        ToolError: A file can't be read, or contains an expression.
+
+    """
+    found: tuple[Path | None, Mapping[str, Any]] = None, DEFAULTS["renditions"]
+    for path in files:
+        if (value := _read_variables(path).get("renditions")) is not None:
+            found = path, value
+    return found
+
+
 def _read_variables(path: Path) -> dict[str, Any]:
     """Read the variables of :data:`DEFAULTS` that a file sets."""
     try:

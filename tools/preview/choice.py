@@ -1,0 +1,42 @@
+"""Write the recommended settings for a settings file, and the command that tries further qualities."""
+
+import json
+import shlex
+from collections.abc import Sequence
+
+from tools.common.hcl import write_key, write_literal
+from tools.preview.model import Report
+from tools.preview.recommendation import Further, Recommendation
+
+
+def write_settings(report: Report, recommendations: Sequence[Recommendation]) -> str:
+    """Return the variable ``renditions`` with the recommended options, in the settings file's language.
+
+    The result is empty if nothing changes.
+    """
+    changes = {one.rendition: one.options for one in recommendations if one.options}
+    if not changes:
+        return ""
+    renditions = {name: {**options, **changes.get(name, {})} for name, options in report.renditions.items()}
+    if _is_json(report):
+        return f'"renditions": {json.dumps(renditions)}'
+    if len(renditions) == 1:
+        return f"renditions = {write_literal(renditions)}"
+    width = max(len(write_key(name)) for name in renditions)
+    lines = [f"  {write_key(name):{width}} = {write_literal(options)}" for name, options in renditions.items()]
+    return "\n".join(["renditions = {", *lines, "}"])
+
+
+def introduce_settings(report: Report) -> str:
+    """Return a sentence that says where to write these settings."""
+    or_module = "" if _is_json(report) else " or your module block"
+    return f"To choose this, set in {report.settings_file}{or_module}:"
+
+
+def write_command(report: Report, further: Further) -> str:
+    """Return the command that tries further qualities."""
+    return shlex.join([*report.command, *(word for value in further.compare for word in ("--compare", value))])
+
+
+def _is_json(report: Report) -> bool:
+    return report.settings_file.endswith(".json")
