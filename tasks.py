@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT / "function"))
 
 from tools.common.cli import check_output, save, say  # noqa: E402
 from tools.common.paths import DIST, LOCAL, TERRAFORM  # noqa: E402
-from tools.common.program import TaskProgram, one_of, task, whole_number  # noqa: E402
+from tools.common.program import TaskProgram, duration, one_of, task, whole_number  # noqa: E402
 from tools.operations import CONCURRENCY, GRACE_SECONDS, MAX_OBJECTS, REASONS  # noqa: E402
 
 Concurrency = Annotated[int, whole_number(1, 1_000)]
@@ -236,7 +236,7 @@ def up(_: Context, port: Annotated[int, whole_number(1, 65_535)] = 0, var_file: 
 
 @task
 def down(_: Context) -> None:
-    """Destroy what `up` deployed and stop its local AWS."""
+    """Stop the local AWS of `up`; all that it holds ends with it."""
     from tools.local import stack
 
     stack.down(say)
@@ -250,22 +250,41 @@ def down(_: Context) -> None:
 )
 def send(_: Context, event: str, function: str = "") -> None:
     """Send an event to the function; prints its reply and its log."""
-    from tools.local import invocation
+    from tools.operations import send as sending
+    from tools.operations.deployment import Target
+    from tools.operations.session import open_session
 
-    answer = invocation.send(event, function)
+    payload = sending.read_event(event)
+    with open_session("send the event", Target(function, local=not function)) as session:
+        answer = sending.send(session.deployment, payload)
     print(answer.log, end="")
     print(answer.reply)
     if answer.failed:
         raise Exit("Error: the function raised; its log is above", code=1)
 
 
-@task
-def logs(_: Context) -> None:
-    """Print the log of the function of `invoke up`."""
-    from tools.local import invocation
+@task(
+    help={
+        "function": "A function on AWS, by name (default: the one of `invoke up`).",
+        "since": "How far to look back, such as 30s, 10m, 2h or 7d (default: 1h).",
+        "follow": "Then print new lines when they arrive, until Ctrl-C.",
+        "json": "Print a JSON line for each line, with its time and stream.",
+    }
+)
+def logs(
+    _: Context,
+    function: str = "",
+    since: Annotated[int, duration] = 3600,
+    follow: bool = False,
+    json: bool = False,
+) -> None:
+    """Print the function's log, oldest line first."""
+    from tools.operations.deployment import Target
+    from tools.operations.logs import show_log
+    from tools.operations.session import open_session
 
-    for line in invocation.logs():
-        print(line)
+    with open_session("read the log", Target(function, local=not function), as_json=json) as session:
+        show_log(session, since, follow=follow)
 
 
 @task(help={**OPERATED, "undelivered": UNDELIVERED_HELP})

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from tests.faults import Fault, await_held, inject, release
 from tests.local_aws.conftest import LOGS, PATIENCE, TRUST, Account, await_answer
-from tools.local.aws import asynchronous, start, stop
+from tools.local.aws import asynchronous, local_aws
 from tools.local.aws.asynchronous import AsynchronousQueue, EventInvokeConfig
 from tools.local.aws.environment import FunctionSpec
 from tools.local.aws.pool import Pool
@@ -298,15 +298,14 @@ def test_retries_can_be_turned_off(account: Account) -> None:
     assert account.message(url)["requestContext"]["approximateInvokeCount"] == 1
 
 
-def test_an_event_that_would_be_too_old_is_not_retried(tmp_path: Path) -> None:
-    aws = start(retry_delays=(100,), log_file=tmp_path / "log")
-    account = Account(aws)
-    url, arn = account.queue()
-    name = account.function(FAIL, allow=[{"Action": "sqs:SendMessage", "Resource": arn}])
-    account.on_failure(name, arn, MaximumEventAgeInSeconds=60)
-    account.invoke(name, "old", InvocationType="Event")
-    record = account.message(url)
-    stop(aws.pid)
+def test_an_event_that_would_be_too_old_is_not_retried() -> None:
+    with local_aws(retry_delays=(100,)) as aws:
+        account = Account(aws)
+        url, arn = account.queue()
+        name = account.function(FAIL, allow=[{"Action": "sqs:SendMessage", "Resource": arn}])
+        account.on_failure(name, arn, MaximumEventAgeInSeconds=60)
+        account.invoke(name, "old", InvocationType="Event")
+        record = account.message(url)
     assert record["requestContext"]["condition"] == "EventAgeExceeded"
     assert record["requestContext"]["approximateInvokeCount"] == 1
 

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.local_aws.conftest import ECHO, Account, await_answer
-from tools.local.aws import start, stop
+from tools.local.aws import local_aws, stop
 
 
 def events(account: Account, function: str, count: int = 1) -> list[dict[str, Any]]:
@@ -43,17 +43,17 @@ def test_a_multipart_upload_has_one_event(account: Account) -> None:
 
 def test_without_permission_an_event_is_dropped_and_logged(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    aws = start(log_file=log)
-    account = Account(aws)
-    function = account.function(ECHO)
-    unpermitted = [account.bucket(function), account.bucket(function)]
-    for bucket in unpermitted:
-        account.client("lambda").remove_permission(FunctionName=function, StatementId=bucket)
-        account.client("s3").put_object(Bucket=bucket, Key="refused")
-    permitted = [account.bucket(function), account.bucket(function, SourceArn="arn:aws:s3:::buck*")]
-    for bucket in permitted:
-        account.client("s3").put_object(Bucket=bucket, Key="told")
-    assert {record["s3"]["bucket"]["name"] for record in events(account, function, 2)} == set(permitted)
+    with local_aws(keep=log) as aws:
+        account = Account(aws)
+        function = account.function(ECHO)
+        unpermitted = [account.bucket(function), account.bucket(function)]
+        for bucket in unpermitted:
+            account.client("lambda").remove_permission(FunctionName=function, StatementId=bucket)
+            account.client("s3").put_object(Bucket=bucket, Key="refused")
+        permitted = [account.bucket(function), account.bucket(function, SourceArn="arn:aws:s3:::buck*")]
+        for bucket in permitted:
+            account.client("s3").put_object(Bucket=bucket, Key="told")
+        assert {record["s3"]["bucket"]["name"] for record in events(account, function, 2)} == set(permitted)
     stop(aws.pid)
     for bucket in unpermitted:
         assert f"arn:aws:s3:::{bucket} may not invoke" in log.read_text()

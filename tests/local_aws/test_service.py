@@ -16,7 +16,7 @@ from tests.local_aws.conftest import Account, await_answer
 from tools.common.errors import ToolError
 from tools.common.local_stack import LocalAws, local_client
 from tools.common.paths import ROOT
-from tools.local.aws import local_aws, start, stop
+from tools.local.aws import local_aws, stop
 
 ECHO = "def handler(event, context):\n    return event\n"
 
@@ -89,10 +89,12 @@ def test_running_functions_end_with_the_block(scratch: Path) -> None:
     assert not list(scratch.iterdir())
 
 
-def test_a_killed_parent_ends_everything(scratch: Path) -> None:
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_killed_parent_ends_everything(scratch: Path, keep: bool, tmp_path: Path) -> None:
+    log = repr(str(tmp_path / "log")) if keep else None
     script = (
-        "from tests.local_aws.conftest import Account; from tools.local.aws import local_aws; import sys\n"
-        "with local_aws() as aws:\n"
+        "from tests.local_aws.conftest import Account; from tools.local.aws import local_aws; import pathlib, sys\n"
+        f"with local_aws(keep={log} and pathlib.Path({log})) as aws:\n"
         "    account = Account(aws)\n"
         f"    account.invoke(account.function({ECHO!r}))\n"
         "    print(aws.endpoint, aws.region, aws.access_key_id, aws.secret_access_key, aws.pid, flush=True)\n"
@@ -111,9 +113,9 @@ def test_a_killed_parent_ends_everything(scratch: Path) -> None:
 
 
 def test_a_killed_server_leaves_no_function_running_and_no_files(tmp_path: Path, scratch: Path) -> None:
-    aws = start(log_file=tmp_path / "log")
-    account = Account(aws)
-    account.invoke(account.function(ECHO))
+    with local_aws(keep=tmp_path / "log") as aws:
+        account = Account(aws)
+        account.invoke(account.function(ECHO))
     started = find_processes(aws)
     assert list(scratch.iterdir())
     os.kill(aws.pid, signal.SIGKILL)
@@ -123,7 +125,8 @@ def test_a_killed_server_leaves_no_function_running_and_no_files(tmp_path: Path,
 
 
 def test_in_the_background_it_runs_until_it_is_stopped(tmp_path: Path, scratch: Path) -> None:
-    aws = start(log_file=tmp_path / "log")
+    with local_aws(keep=tmp_path / "log") as aws:
+        pass
     account = Account(aws)
     assert account.invoke(account.function(ECHO), "x")["Reply"] == "x"
     started = find_processes(aws)
@@ -147,8 +150,8 @@ def test_a_port_in_use_is_an_error_of_one_line(tmp_path: Path, scratch: Path) ->
         port = taken.getsockname()[1]
         with pytest.raises(ToolError, match=rf"^Port {port} is in use: choose another, or none$"), local_aws(port=port):
             pass
-        with pytest.raises(ToolError, match=rf"^Port {port} is in use"):
-            start(port=port, log_file=tmp_path / "log")
+        with pytest.raises(ToolError, match=rf"^Port {port} is in use"), local_aws(port=port, keep=tmp_path / "log"):
+            pass
     assert not list(scratch.iterdir())
 
 

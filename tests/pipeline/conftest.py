@@ -23,7 +23,6 @@ from tools.common.local_stack import Stack
 from tools.common.terraform import Terraform
 from tools.local import stack as stacks
 from tools.local.aws import service
-from tools.local.invocation import log_events
 from tools.local.stack import RENDITION
 
 T = TypeVar("T")
@@ -179,7 +178,7 @@ class Pipeline:
         since = self._uploads[key].started_at if key in self._uploads else 0
 
         def poll() -> dict[str, Any] | None:
-            events = (event for event in log_events(self.stack) if event["timestamp"] >= since)
+            events = (event for event in self.stack.log_events() if event["timestamp"] >= since)
             lines = [json.loads(event["message"]) for event in events if event["message"][0] == "{"]
             matching = [line for line in lines if (line.get("message"), line.get("key")) == (message, key)]
             return matching[-1] if len(matching) >= count else None
@@ -213,9 +212,10 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
             yield pipeline
             # Each test takes the records of its own failures, so any other record is of an unexpected failure.
             assert pipeline.peek_records() == []
+            pipeline.terraform.destroy()
         finally:
             stacks.down(say)
-    assert list(directory.iterdir()) == []
+    assert [path.name for path in directory.iterdir()] == ["stack.lock"]
     with pytest.raises(ProcessLookupError):
         os.kill(running.aws.pid, 0)
 

@@ -12,7 +12,6 @@ import urllib3
 from tests.faults import Fault, inject, release
 from tests.images import encode, load, lzma_bomb, picture
 from tests.pipeline.conftest import Pipeline, delete_versions
-from tools.local.invocation import log_events
 from tools.local.stack import RENDITION
 
 KEYS = {
@@ -191,5 +190,5 @@ def test_an_object_of_5_gb_is_rejected_by_its_size_without_a_download(pipeline: 
         release(pipeline.stack.aws, large)
     assert record["reason"] == "too_large"
     assert "decoding needs about 10" in record["message"]
-    lines = [json.loads(event["message"]) for event in log_events(pipeline.stack) if event["message"].startswith("{")]
+    lines = [json.loads(event["message"]) for event in pipeline.stack.log_events() if event["message"].startswith("{")]
     assert [line["message"] for line in lines if line.get("key") == key] == ["rejected"]

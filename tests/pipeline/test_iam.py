@@ -17,7 +17,6 @@ from tests.images import encode, picture
 from tests.pipeline.conftest import Pipeline, wait_for
 from tools.common import local_stack
 from tools.local import stack as stacks
-from tools.local.invocation import log_events
 
 IMAGE, NO_IMAGE, MISSING = "iam/image.jpg", "iam/no-image.jpg", "iam/missing.jpg"
 
@@ -206,7 +205,7 @@ def can_log(pipeline: Pipeline, log_group: str) -> bool:
     """Return whether a new function with the role can write to a log group."""
 
     def count_lines() -> int:
-        return sum(event["message"].startswith("PROBED") for event in log_events(log))
+        return sum(event["message"].startswith("PROBED") for event in log.log_events())
 
     log = replace(pipeline.stack, log_group=log_group)
     # A function of the same name could reuse an environment whose log stream already exists.

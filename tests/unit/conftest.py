@@ -16,6 +16,7 @@ from tools.local.aws.moto_patches import serialize_message_deletions
 from tools.operations.deployment import Deployment
 
 REGION = "eu-west-2"
+LOG_GROUP = "/aws/lambda/images"
 FUNCTION = f"arn:aws:lambda:{REGION}:123456789012:function:images"
 ENVIRONMENT = {
     "AWS_DEFAULT_REGION": REGION,
@@ -53,4 +54,4 @@ def deployment() -> Iterator[Deployment]:
             where = {"LocationConstraint": REGION}
             client("s3", None).create_bucket(Bucket=bucket, CreateBucketConfiguration=where)
         url = client("sqs", None).create_queue(QueueName="images-failures")["QueueUrl"]
-        yield Deployment(client, FUNCTION, 1769, "arm64", replace(SETTINGS, failure_queue_url=url))
+        yield Deployment(client, FUNCTION, 1769, "arm64", replace(SETTINGS, failure_queue_url=url), LOG_GROUP)

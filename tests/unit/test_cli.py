@@ -32,15 +32,35 @@ def test_an_error_that_the_user_can_fix_is_one_line() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_every_signal_that_ends_a_task_is_quiet(number: signal.Signals) -> None:
-    # Processes that a shell runs in the background ignore SIGINT.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+def test_the_first_signal_stops_a_task_and_says_so(number: signal.Signals, capfd: pytest.CaptureFixture[str]) -> None:
+    cleaned_up: list[bool] = []
+
+    def work() -> None:
+        try:
+            signal.raise_signal(number)
+        finally:
+            signal.raise_signal(number)
+            cleaned_up.append(True)
+
+    # A shell ignores SIGINT for a background task.
+    before = signal.signal(number, signal.default_int_handler)
     try:
         with pytest.raises(Exit, match="Interrupted") as caught, readable_errors("up"):
-            signal.raise_signal(number)
+            work()
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before)
     assert caught.value.code == 130
+    assert cleaned_up
+    assert capfd.readouterr().err == "Stopping\n"
+
+
+def test_a_signal_that_nohup_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with readable_errors("up"):
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize(

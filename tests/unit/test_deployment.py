@@ -28,6 +28,7 @@ VARIABLES = {
     "FILTERS": '[["photos/", ".jpg"]]',
     "TIMEOUT_SECONDS": "60",
 }
+LOG_GROUP = "/aws/lambda/images"
 
 
 @pytest.fixture
@@ -41,7 +42,14 @@ def described(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 
 def configuration(**environment: Any) -> dict[str, Any]:
-    return {"FunctionArn": ARN, "MemorySize": 512, "Architectures": ["x86_64"], "Environment": environment}
+    return {
+        "FunctionArn": ARN,
+        "MemorySize": 512,
+        "Timeout": 90,
+        "Architectures": ["x86_64"],
+        "Environment": environment,
+        "LoggingConfig": {"LogGroup": LOG_GROUP},
+    }
 
 
 def test_a_deployment_is_read_from_its_function(described: Stubber) -> None:
@@ -56,7 +64,9 @@ def test_a_deployment_is_read_from_its_function(described: Stubber) -> None:
     assert found.settings.renditions == (Rendition("thumb", width=160),)
     assert found.settings.filters == (Filter("photos/", ".jpg"),)
     assert (found.settings.limits, found.settings.metadata) == (Limits(512 << 20), MetadataPolicy.COPYRIGHT)
-    assert found.settings.timeout_seconds == 60
+    # Lambda's own: the variable is only what Terraform set.
+    assert found.settings.timeout_seconds == 90
+    assert found.log_group == LOG_GROUP
 
 
 @pytest.mark.parametrize(
@@ -123,6 +133,7 @@ QUEUE = "arn:aws:sqs:eu-west-2:123456789012:images-failures"
 STATEMENTS: dict[str, tuple[str, str | list[str]]] = {
     "GetFunctionConfiguration": ("lambda:GetFunctionConfiguration", ARN),
     "Invoke": ("lambda:InvokeFunction", ARN),
+    "FilterLogEvents": ("logs:FilterLogEvents", f"arn:aws:logs:eu-west-2:123456789012:log-group:{LOG_GROUP}:*"),
     "ListObjectsV2": ("s3:ListBucket", BUCKETS),
     "HeadObject": ("s3:GetObject", "arn:aws:s3:::resized/*"),
     "GetObject": ("s3:GetObject", "arn:aws:s3:::resized/batch-operations/images/*"),
@@ -155,7 +166,7 @@ def test_a_denied_request_names_the_statement_that_allows_it(deployment: Deploym
 
 
 def test_every_permission_is_for_a_request_of_aws_s_model(deployment: Deployment) -> None:
-    services = ("lambda", "s3", "s3control", "sqs", "iam")
+    services = ("lambda", "logs", "s3", "s3control", "sqs", "iam")
     operations = (deployment.client(name, None).meta.service_model.operation_names for name in services)
     assert PERMISSIONS.keys() == STATEMENTS.keys() <= set(itertools.chain(*operations))
 

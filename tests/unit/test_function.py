@@ -11,13 +11,15 @@ from unittest.mock import Mock
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ClientError, ConnectionClosedError, HTTPClientError, ReadTimeoutError
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 from moto.core.botocore_stubber import MockRawResponse
 
+from tools.common.errors import ToolError
+from tools.operations import send as sending
 from tools.operations.deployment import Deployment
-from tools.operations.function import Function, Reply, Sent
+from tools.operations.function import Function, Reply, Sent, invocation_client
 
 ARN = "arn:aws:lambda:eu-west-2:123456789012:function:images"
 OTHERWISE = Reply(error="an event of a queue or a job, whose reply has no statuses")
@@ -88,16 +90,37 @@ def test_a_throttled_invocation_is_tried_eight_times(deployment: Deployment, mon
     assert (reply.error, throttle.call_count) == ("throttled: the function's concurrency limit is reached", 8)
 
 
-def test_a_timeout_is_a_reply(deployment: Deployment) -> None:
-    client = deployment.client("lambda", None)
+@pytest.mark.parametrize(
+    ("lost", "error"),
+    [
+        (ReadTimeoutError(endpoint_url="https://lambda"), "no reply within the function's timeout"),
+        (
+            ConnectionClosedError(endpoint_url="https://lambda"),
+            'no reply: Connection was closed before we received a valid response from endpoint URL: "https://lambda".',
+        ),
+    ],
+)
+def test_an_event_whose_reply_is_lost_is_not_sent_again(
+    deployment: Deployment, lost: HTTPClientError, error: str
+) -> None:
+    send = Mock(side_effect=lost)
 
-    def silent(**_: object) -> None:
-        raise ReadTimeoutError(endpoint_url="https://lambda")
+    def client(service: str, config: Config | None) -> Any:
+        made = deployment.client(service, config)
+        made.meta.events.register_first("before-send.lambda.Invoke", send)
+        return made
 
-    client.meta.events.register("before-call.lambda.Invoke", silent)
-    assert Function(replace(deployment, client=lambda *_: client)).invoke({}) == Reply(
-        error="no reply within the function's timeout"
-    )
+    elsewhere = replace(deployment, client=client)
+    assert Function(elsewhere).invoke({}) == Reply(error=error)
+    assert send.call_count == 1
+    with pytest.raises((ToolError, ConnectionClosedError)):
+        sending.send(elsewhere, b"{}")
+    assert send.call_count == 2
+
+
+def test_a_client_waits_as_long_as_the_function_may_run(deployment: Deployment) -> None:
+    slow = replace(deployment, settings=replace(deployment.settings, timeout_seconds=900))
+    assert invocation_client(slow).meta.config.read_timeout > 900
 
 
 def test_keys_are_read_only_when_they_can_be_sent(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,8 @@ from tools.common.errors import ToolError
 
 REQUIREMENTS_OF = {
     "build": ("build",),
-    **dict.fromkeys(("audit", "backfill", "discard", "failures", "publish", "redrive"), ("operate",)),
-    **dict.fromkeys(("clean", "demo", "down", "logs", "send", "up"), ("local",)),
+    **dict.fromkeys(("audit", "backfill", "discard", "failures", "logs", "publish", "redrive", "send"), ("operate",)),
+    **dict.fromkeys(("clean", "demo", "down", "up"), ("local",)),
     "preview": ("preview",),
     "test": ("dev", "judges"),
 }
@@ -75,12 +75,23 @@ def save(content: str | bytes, output: Path) -> None:
 
 @contextlib.contextmanager
 def _interrupt_on_signals() -> Iterator[None]:
-    """Turn SIGTERM and SIGHUP, which would end Python at once, into an interrupt, so that tasks clean up."""
+    """Turn the first signal that ends a task into an interrupt, so that the task cleans up; ignore later ones.
+
+    Without a handler, SIGTERM and SIGHUP would end Python at once.
+    """
+    # A shell starts a background task with SIGINT ignored, and nohup one with SIGHUP ignored.
+    numbers = [one for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) != signal.SIG_IGN]
 
     def interrupt(*_: object) -> None:
+        for number in numbers:
+            # Programs that the clean-up starts would inherit SIG_IGN.
+            signal.signal(number, lambda *_: None)
+        # print() would fail if the signal interrupted another print().
+        with contextlib.suppress(OSError):
+            os.write(2, b"Stopping\n")
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:

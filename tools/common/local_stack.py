@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 from urllib.parse import urlsplit
@@ -66,6 +67,10 @@ class LocalAws:
     secret_access_key: str
     pid: int
 
+    @property
+    def port(self) -> int:
+        return int(self.endpoint.rpartition(":")[2])
+
     def client(self, service: str, config: Config | None = None) -> Any:
         """Make a boto3 client, as administrator."""
         return _client(self, service, config)
@@ -123,3 +128,8 @@ class Stack:
     def client(self, service: str) -> Any:
         """Make a boto3 client, as administrator."""
         return self.aws.client(service)
+
+    def log_events(self) -> Iterator[dict[str, Any]]:
+        """Yield the events of the function's log, oldest first."""
+        pages = self.client("logs").get_paginator("filter_log_events").paginate(logGroupName=self.log_group)
+        yield from (event for page in pages for event in page["events"])

@@ -8,6 +8,7 @@ import copy
 import difflib
 import inspect
 import io
+import re
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -44,6 +45,14 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
         return number
 
     return read
+
+
+def duration(text: str) -> int:
+    """Read an option that is a length of time, such as ``30m``, for ``Annotated``; returns seconds."""
+    found = re.fullmatch(r"([0-9]+)([smhd])", text)
+    if not found:
+        raise ValueError("use a number and s, m, h or d, such as 30m")
+    return int(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]]
 
 
 def one_of(*names: str) -> Callable[[str], str]:

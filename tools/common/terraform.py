@@ -24,7 +24,7 @@ ADD_ONS = Path("/opt")
 """Searched for mirrors; Terraform itself searches /usr/share, /usr/local/share and the home folder."""
 
 STOP_SECONDS = 30
-"""Time for an interrupted Terraform to write its state, before it is killed."""
+"""Time for an interrupted Terraform to finish what it is doing and to write its state, before it is killed."""
 
 Show = Callable[[str], None]
 
@@ -35,15 +35,19 @@ class Terraform:
     Args:
         directory: The root module; also an attribute.
         environment: Variables in addition to this process's.
+        stop_seconds: Time for an interrupted Terraform to end; 0 kills it at once, and loses part of its state.
 
     Raises:
         ToolError: Terraform is missing or too old.
 
     """
 
-    def __init__(self, directory: Path, *, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, directory: Path, *, environment: Mapping[str, str] | None = None, stop_seconds: float = STOP_SECONDS
+    ) -> None:
         self.directory = directory
         self._environment = _environment(environment or {})
+        self._stop_seconds = stop_seconds
         self._program = _program()
 
     def init(self, *options: str) -> None:
@@ -114,10 +118,11 @@ class Terraform:
                 yield process
                 process.wait()
             except BaseException:
-                # Only once: a second interrupt makes Terraform exit without writing its state.
-                process.send_signal(signal.SIGINT)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.communicate(timeout=STOP_SECONDS)
+                if self._stop_seconds:
+                    # Only once: a second interrupt makes Terraform exit without writing its state.
+                    process.send_signal(signal.SIGINT)
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.communicate(timeout=self._stop_seconds)
                 raise
             finally:
                 # Ends providers that Terraform did not end.

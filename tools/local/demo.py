@@ -16,7 +16,6 @@ from tools.common.errors import ToolError
 from tools.common.local_stack import Stack
 from tools.common.table import Table
 from tools.imaging.pictures import Upload, demo_uploads
-from tools.local.invocation import log_events
 from tools.local.stack import RENDITION, temporary_stack
 from tools.preview.model import Rejection, Step
 from tools.preview.pipeline import Written, render_report
@@ -222,7 +221,7 @@ class Log:
         """Read the whole log."""
         written: dict[str, Line] = {}
         invoked: dict[str, int] = {}
-        for event in log_events(stack):
+        for event in stack.log_events():
             line = _parse(event["message"])
             if line.get("message") == "written":
                 written[line["key"]] = Line(line, event["timestamp"])

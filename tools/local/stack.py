@@ -1,6 +1,7 @@
 """Deploys the pipeline on a local AWS with Terraform: for `invoke up`, and for the length of a block."""
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -19,7 +20,7 @@ from tools.common.cli import Say, require
 from tools.common.errors import ToolError
 from tools.common.local_stack import LocalAws, Stack
 from tools.common.paths import DIST, LOCAL, TERRAFORM
-from tools.common.terraform import Terraform, copy_code
+from tools.common.terraform import STOP_SECONDS, Terraform, copy_code
 from tools.local import aws as local_aws
 
 DEPLOYMENT = LOCAL / "deployment"
@@ -63,7 +64,7 @@ def temporary_stack(
         _prepare(directory, say, heic=heic)
         say("Starting the local AWS")
         with local_aws.local_aws(**options) as aws:
-            yield _apply(aws, directory, var_file, say, target)
+            yield _apply(aws, _terraform(aws, directory, stop_seconds=0), var_file, say, target)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -78,57 +79,53 @@ def up(say: Say, *, port: int = 0, var_file: Path | None = None, heic: bool = Fa
         heic: Whether the function reads HEIC.
 
     Raises:
-        ToolError: A program is missing, or a setting is wrong. Nothing new is left running.
+        ToolError: A program is missing, a setting is wrong, the local AWS is up on another port, or another task is
+            changing it. Nothing new is left running.
 
     """
     if var_file is not None and not var_file.is_file():
         raise ToolError(f"No settings file at {var_file}: give the path of a .tfvars file")
-    _prepare(DEPLOYMENT, say, heic=heic)
-    try:
-        aws = Stack.running().aws
-    except ToolError:
-        say("Starting the local AWS")
-        aws = local_aws.start(port=port, log_file=SERVER_LOG)
-        with _stopped_on_error(aws):
-            stack = _apply(aws, DEPLOYMENT, var_file, say)
-    else:
-        stack = _apply(aws, DEPLOYMENT, var_file, say)
-    stack.save()
-    return stack
+    with _only_task("up"):
+        running = _find_running()
+        if running is None:
+            return _deploy_anew(say, port=port, var_file=var_file, heic=heic)
+        if port not in {0, running.aws.port}:
+            raise ToolError(
+                f"The local AWS is up on port {running.aws.port}, not {port}: "
+                "leave --port out, or run `invoke down` first"
+            )
+        _prepare(DEPLOYMENT, say, heic=heic)
+        stack = _apply(running.aws, _terraform(running.aws, DEPLOYMENT), var_file, say)
+        stack.save()
+        return stack
 
 
 def down(say: Say) -> None:
-    """Destroy what :func:`up` deployed and stop its local AWS.
+    """Stop the local AWS of :func:`up`; all resources end with it.
 
     Raises:
-        ToolError: Nothing is up.
+        ToolError: Nothing is up, or another task is changing it.
 
     """
-    stack = Stack.running()
-    try:
-        _destroy(stack.aws, DEPLOYMENT, say)
-    finally:
+    with _only_task("down"):
+        stack = Stack.running()
+        say("Stopping the local AWS")
         local_aws.stop(stack.aws.pid)
-        local_stack.STACK_FILE.unlink()
-        SERVER_LOG.unlink()
-        shutil.rmtree(DEPLOYMENT)
+        _remove_files()
 
 
 def clean() -> None:
     """Remove everything that tasks built or cached.
 
     Raises:
-        ToolError: The local AWS is up and needs those files.
+        ToolError: The local AWS is up and needs those files, or another task is changing it.
 
     """
-    try:
-        Stack.running()
-    except ToolError:
-        pass
-    else:
-        raise ToolError("The local AWS is up: run `invoke down` first")
-    for directory in (LOCAL, DIST):
-        shutil.rmtree(directory, ignore_errors=True)
+    with _only_task("clean"):
+        if _find_running():
+            raise ToolError("The local AWS is up: run `invoke down` first")
+        for directory in (LOCAL, DIST):
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def how_to_try(stack: Stack) -> str:
@@ -141,14 +138,58 @@ export {keys} AWS_REGION={stack.aws.region}
 {aws} ls --recursive s3://{stack.destination_bucket}/"""
 
 
-@contextlib.contextmanager
-def _stopped_on_error(aws: LocalAws) -> Iterator[None]:
+def _find_running() -> Stack | None:
     try:
-        yield
+        return Stack.running()
+    except ToolError:
+        return None
+
+
+def _deploy_anew(say: Say, *, port: int, var_file: Path | None, heic: bool) -> Stack:
+    """Start a local AWS and deploy to it; an error or an interrupt leaves nothing."""
+    # An `up` that was killed may have left a state, which would be of another AWS.
+    _remove_files()
+    try:
+        _prepare(DEPLOYMENT, say, heic=heic)
+        say("Starting the local AWS")
+        with local_aws.local_aws(port=port, keep=SERVER_LOG) as aws:
+            stack = _apply(aws, _terraform(aws, DEPLOYMENT, stop_seconds=0), var_file, say)
+            stack.save()
     except BaseException:
-        local_aws.stop(aws.pid)
-        shutil.rmtree(DEPLOYMENT)
+        _remove_files()
         raise
+    return stack
+
+
+def _remove_files() -> None:
+    for file in (local_stack.STACK_FILE, SERVER_LOG):
+        file.unlink(missing_ok=True)
+    shutil.rmtree(DEPLOYMENT, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _only_task(name: str) -> Iterator[None]:
+    """Let one task at a time change the local AWS of this clone. The lock ends with its process, even a killed one.
+
+    Raises:
+        ToolError: Another task is at work.
+
+    """
+    path = local_stack.STACK_FILE.with_suffix(".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.open("a+")
+    except OSError as error:
+        raise ToolError(f"Cannot write {path}: {error.strerror}: make its folder one that you may write to") from None
+    with lock as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise ToolError(f"The local AWS is in use by {file.read()}: wait until it has ended") from None
+        file.truncate(0)
+        print(f"`invoke {name}` (process {os.getpid()})", end="", file=file, flush=True)
+        yield
 
 
 def _prepare(directory: Path, say: Say, *, heic: bool) -> None:
@@ -173,9 +214,13 @@ def _prepare(directory: Path, say: Say, *, heic: bool) -> None:
         runtime.result()
 
 
-def _apply(aws: LocalAws, directory: Path, var_file: Path | None, say: Say, target: str = "") -> Stack:
+def _terraform(aws: LocalAws, directory: Path, *, stop_seconds: float = STOP_SECONDS) -> Terraform:
+    """Return Terraform for the local AWS; ``stop_seconds`` is 0 if an interrupt ends the AWS, too."""
+    return Terraform(directory / "root", environment=aws.environment(), stop_seconds=stop_seconds)
+
+
+def _apply(aws: LocalAws, terraform: Terraform, var_file: Path | None, say: Say, target: str = "") -> Stack:
     say("Deploying with Terraform, which takes about a minute")
-    terraform = Terraform(directory / "root", environment=aws.environment())
     with _terraform_log() as log:
         terraform.apply(*([var_file.resolve()] if var_file else []), target=target, show=log)
     # With a target, Terraform leaves out outputs that depend on other parts too.
@@ -184,18 +229,16 @@ def _apply(aws: LocalAws, directory: Path, var_file: Path | None, say: Say, targ
     return Stack(aws=aws, **{name: str(output[name]) for name in names})
 
 
-def _destroy(aws: LocalAws, directory: Path, say: Say) -> None:
-    say("Destroying with Terraform")
-    with _terraform_log() as log:
-        Terraform(directory / "root", environment=aws.environment()).destroy(show=log)
-
-
 @contextlib.contextmanager
 def _terraform_log() -> Iterator[Callable[[str], None]]:
-    """Yield a function that writes a line to a file. An error names the file; success removes it."""
+    """Yield a function that writes a line to a file. An error names the file; otherwise it is removed."""
     with tempfile.NamedTemporaryFile("w", dir=LOCAL, prefix="terraform-", suffix=".log", delete=False) as file:
+        log = Path(file.name)
         try:
             yield lambda line: print(line, file=file)
         except ToolError as error:
-            raise ToolError(f"{error} (Terraform's whole output: {file.name})") from error
-    Path(file.name).unlink()
+            raise ToolError(f"{error} (Terraform's whole output: {log})") from error
+        except KeyboardInterrupt:
+            log.unlink()
+            raise
+    log.unlink()

@@ -30,6 +30,7 @@ class Deployment:
         memory_mib: The function's memory.
         architecture: The function's architecture, ``arm64`` or ``x86_64``.
         settings: The function's settings.
+        log_group: The function's log group.
 
     """
 
@@ -38,6 +39,7 @@ class Deployment:
     memory_mib: int
     architecture: str
     settings: Settings
+    log_group: str
 
     @property
     def function_name(self) -> str:
@@ -59,6 +61,10 @@ class Deployment:
     def failure_queue_arn(self) -> str:
         name = self.settings.failure_queue_url.rpartition("/")[2]
         return f"arn:{self.partition}:sqs:{self.region}:{self.account_id}:{name}"
+
+    @property
+    def log_group_arn(self) -> str:
+        return f"arn:{self.partition}:logs:{self.region}:{self.account_id}:log-group:{self.log_group}"
 
     @property
     def reserved_prefix(self) -> str:
@@ -109,12 +115,19 @@ def find(target: Target) -> Deployment:
     if "Error" in variables:
         reason = variables["Error"].get("Message", "no reason given")
         raise ToolError(f"Cannot read the environment of {name}: {reason}")
-    memory = {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(described["MemorySize"])}
+    # Somebody may have changed them without Terraform.
+    memory, timeout = str(described["MemorySize"]), str(described["Timeout"])
+    limits = {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": memory, "TIMEOUT_SECONDS": timeout}
     try:
-        settings = Settings.from_environment(variables.get("Variables", {}) | memory)
+        settings = Settings.from_environment(variables.get("Variables", {}) | limits)
     except SettingsError as error:
         raise ToolError(f"{name} is not an image resizer of this version: {error}") from error
     deployment = Deployment(
-        client, described["FunctionArn"], described["MemorySize"], described["Architectures"][0], settings
+        client,
+        described["FunctionArn"],
+        described["MemorySize"],
+        described["Architectures"][0],
+        settings,
+        described["LoggingConfig"]["LogGroup"],
     )
     return deployment.with_undelivered() if target.undelivered else deployment

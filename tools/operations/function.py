@@ -9,8 +9,9 @@ from functools import cached_property
 from typing import Any
 
 from botocore.config import Config
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ClientError, HTTPClientError, ReadTimeoutError
 
+from tools.common.aws import one_line
 from tools.operations import CONCURRENCY
 from tools.operations.console import announcing_wait
 from tools.operations.deployment import Deployment
@@ -109,6 +110,8 @@ class Function:
             response = self._client.invoke(FunctionName=self.deployment.function_arn, Payload=json.dumps(event))
         except ReadTimeoutError:
             return Reply(error="no reply within the function's timeout")
+        except HTTPClientError as error:
+            return Reply(error=f"no reply: {one_line(error)}")
         except ClientError as error:
             if error.response["Error"]["Code"] not in THROTTLED:
                 raise
@@ -122,7 +125,26 @@ class Function:
 
     @cached_property
     def _client(self) -> Any:
-        timeout = self.deployment.settings.timeout_seconds + READ_MARGIN_SECONDS
-        retries: Any = {"mode": "standard", "total_max_attempts": ATTEMPTS}
-        config = Config(read_timeout=timeout, retries=retries, max_pool_connections=self.concurrency)
-        return self.deployment.client("lambda", config)
+        return invocation_client(self.deployment, self.concurrency)
+
+
+def invocation_client(deployment: Deployment, concurrency: int = 1) -> Any:
+    """Make a Lambda client that waits as long as the function may run, and repeats no event that may have reached it.
+
+    It repeats a request that Lambda refused, such as a throttled one, or that found no connection.
+    """
+    retries: Any = {"mode": "standard", "total_max_attempts": ATTEMPTS}
+    config = Config(
+        read_timeout=deployment.settings.timeout_seconds + READ_MARGIN_SECONDS,
+        retries=retries,
+        max_pool_connections=concurrency,
+    )
+    client = deployment.client("lambda", config)
+    client.meta.events.register_first("needs-retry.lambda.Invoke", _raise_lost_reply, unique_id="lost-reply")
+    return client
+
+
+def _raise_lost_reply(caught_exception: Exception | None = None, **_: object) -> None:
+    """Raise the error of a connection that broke or was silent: the function may be running."""
+    if isinstance(caught_exception, HTTPClientError):
+        raise caught_exception

@@ -10,6 +10,7 @@ from tools.operations.deployment import Deployment
 
 FUNCTION = ("{0.function_arn}",)
 QUEUE = ("{0.failure_queue_arn}",)
+LOG = ("{0.log_group_arn}:*",)
 SOURCE = "arn:{0.partition}:s3:::{0.settings.source_bucket}"
 DESTINATION = "arn:{0.partition}:s3:::{0.settings.destination_bucket}"
 OUTPUTS = (f"{DESTINATION}/*",)
@@ -21,6 +22,7 @@ ROLE = ("arn:{0.partition}:iam::{0.account_id}:role/*{0.function_name}-jobs",)
 PERMISSIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "GetFunctionConfiguration": {"lambda:GetFunctionConfiguration": FUNCTION},
     "Invoke": {"lambda:InvokeFunction": FUNCTION},
+    "FilterLogEvents": {"logs:FilterLogEvents": LOG},
     "ListObjectsV2": {"s3:ListBucket": (SOURCE, DESTINATION)},
     "HeadObject": {"s3:GetObject": OUTPUTS},
     "GetQueueAttributes": {"sqs:GetQueueAttributes": QUEUE},

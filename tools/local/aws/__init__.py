@@ -18,6 +18,6 @@ It differs from AWS:
 """
 
 from tools.local.aws.runtime import prepare
-from tools.local.aws.service import local_aws, start, stop
+from tools.local.aws.service import local_aws, stop
 
-__all__ = ["local_aws", "prepare", "start", "stop"]
+__all__ = ["local_aws", "prepare", "stop"]

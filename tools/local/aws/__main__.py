@@ -11,15 +11,15 @@ from pathlib import Path
 
 from tools.local.aws.runtime import Runtime
 from tools.local.aws.server import REGION, Server
+from tools.local.aws.service import STAY
 
 
 def main(server_class: type[Server] = Server) -> None:
-    """Serve until SIGTERM; with ``--with-parent`` also until standard input ends."""
+    """Serve until SIGTERM, or until standard input ends without the permission to stay."""
     parser = argparse.ArgumentParser(prog="python -m tools.local.aws", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--concurrency", type=int, required=True)
     parser.add_argument("--retry-delays", type=float, nargs="+", required=True)
-    parser.add_argument("--with-parent", action="store_true", help="stop when standard input ends")
     parser.add_argument("python", type=Path, help="the interpreter of functions")
     parser.add_argument("client", nargs="+", help="its arguments that run AWS's runtime client")
     arguments = parser.parse_args()
@@ -47,15 +47,14 @@ def main(server_class: type[Server] = Server) -> None:
         "pid": os.getpid(),
     }
     print(json.dumps(described), flush=True)
-    if arguments.with_parent:
-        threading.Thread(target=_await_parent, args=(stopping,), daemon=True).start()
+    threading.Thread(target=_await_parent, args=(stopping,), daemon=True).start()
     stopping.wait()
     server.stop()
 
 
 def _await_parent(stopping: threading.Event) -> None:
-    sys.stdin.read()
-    stopping.set()
+    if sys.stdin.read() != STAY:
+        stopping.set()
 
 
 if __name__ == "__main__":

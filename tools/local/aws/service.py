@@ -20,53 +20,63 @@ from tools.local.aws.runtime import prepare
 MODULE = "tools.local.aws"
 """The server's main module; tests run another, which knows faults."""
 
+STAY = "stay"
+"""Written to the server's standard input, lets it run on after the input's end."""
+
 STOP_SECONDS = 30
 """Seconds that the server may take to end; it usually takes less than one."""
 
 
 @contextlib.contextmanager
-def local_aws(*, port: int = 0, concurrency: int = 2, retry_delays: tuple[float, ...] = (1, 2)) -> Iterator[LocalAws]:
+def local_aws(
+    *,
+    port: int = 0,
+    concurrency: int = 2,
+    retry_delays: tuple[float, ...] = (1, 2),
+    keep: Path | None = None,
+) -> Iterator[LocalAws]:
     """Run a local AWS for the length of a block. It also ends if this process is killed.
 
     Args:
         port: On loopback; 0 for any free port.
         concurrency: How many functions may run at a time.
         retry_delays: Seconds before the first and the second retry of an asynchronous invocation; 60 and 120 on AWS.
+        keep: The log file of a local AWS that outlives this process, unless the block raises; otherwise None.
 
     Raises:
         ToolError: It can't run on this machine, or the port is in use.
 
     """
     with (
-        tempfile.TemporaryFile("w+") as log,
-        _launch(port, concurrency, retry_delays, with_parent=True, log=log) as process,
+        keep.open("w+") if keep else tempfile.TemporaryFile("w+") as log,
+        _launch(port, concurrency, retry_delays, log) as process,
     ):
         try:
             yield _ready(process, log)
-        finally:
-            # The server stops when its standard input ends.
-            if process.stdin:
-                process.stdin.close()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(STOP_SECONDS)
-            process.kill()
+        except BaseException:
+            _end(process)
+            raise
+        if keep:
+            _release(process)
+        else:
+            _end(process)
 
 
-def start(*, port: int = 0, concurrency: int = 2, retry_delays: tuple[float, ...] = (1, 2), log_file: Path) -> LocalAws:
-    """Start a local AWS that outlives this process; returns when it answers.
+def _end(process: subprocess.Popen[str]) -> None:
+    """Close the server's standard input, which stops it; kill it if it takes too long."""
+    if process.stdin:
+        process.stdin.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(STOP_SECONDS)
+    process.kill()
 
-    Raises:
-        ToolError: It can't run on this machine, or the port is in use.
 
-    """
-    with log_file.open("w+") as log:
-        process = _launch(port, concurrency, retry_delays, with_parent=False, log=log)
-        aws = _ready(process, log)
-    if process.stdout:
-        process.stdout.close()
-    # Otherwise Python warns that the process is still running.
+def _release(process: subprocess.Popen[str]) -> None:
+    """Let the server outlive this process."""
+    if process.stdin:
+        process.stdin.write(STAY)
+    # Otherwise Popen's context manager waits for its end, and Python warns that it is still running.
     process.returncode = 0
-    return aws
 
 
 def stop(pid: int) -> None:
@@ -98,21 +108,18 @@ def _is_server(pid: int) -> bool:
     return MODULE in command
 
 
-def _launch(
-    port: int, concurrency: int, retry_delays: tuple[float, ...], *, with_parent: bool, log: IO[str]
-) -> subprocess.Popen[str]:
+def _launch(port: int, concurrency: int, retry_delays: tuple[float, ...], log: IO[str]) -> subprocess.Popen[str]:
     runtime = prepare()
     command = [
         *(sys.executable, "-m", MODULE, "--port", str(port), "--concurrency", str(concurrency)),
         *("--retry-delays", *map(str, retry_delays)),
-        *(["--with-parent"] if with_parent else []),
         *("--", str(runtime.python), *runtime.client),
     ]
     return subprocess.Popen(
         command,
         cwd=ROOT,
         env=_without_aws(),
-        stdin=subprocess.PIPE if with_parent else subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,
         text=True,

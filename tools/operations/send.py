@@ -1,0 +1,65 @@
+"""`invoke send`: sends a sample event to the function, and waits for its reply."""
+
+import base64
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from botocore.exceptions import ReadTimeoutError
+
+from tools.common.errors import ToolError
+from tools.common.paths import EVENTS
+from tools.operations.deployment import Deployment
+from tools.operations.function import invocation_client
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A function's answer to an event.
+
+    Attributes:
+        reply: The function's reply as indented JSON, or Lambda's description of its error.
+        log: The last 4 KB of its log.
+        failed: Whether the function raised, timed out or died.
+
+    """
+
+    reply: str
+    log: str
+    failed: bool
+
+
+def read_event(name: str) -> bytes:
+    """Read a file of ``events/``, with or without its folder and extension, or any other path.
+
+    Raises:
+        ToolError: There is no such file.
+
+    """
+    for path in (Path(name), EVENTS / name, EVENTS / f"{name}.json"):
+        if path.is_file():
+            return path.read_bytes()
+    known = ", ".join(sorted(path.stem for path in EVENTS.glob("*.json")))
+    raise ToolError(f"No event {name}: give a path, or one of {known}")
+
+
+def send(deployment: Deployment, event: bytes) -> Answer:
+    """Invoke the function with an event, and wait for its answer.
+
+    Raises:
+        ToolError: No answer came within the function's timeout.
+
+    """
+    client = invocation_client(deployment)
+    try:
+        response = client.invoke(FunctionName=deployment.function_arn, Payload=event, LogType="Tail")
+    except ReadTimeoutError:
+        raise ToolError(
+            f"No reply from {deployment.function_name} within its timeout of {deployment.settings.timeout_seconds} s: "
+            "read its log with `invoke logs`"
+        ) from None
+    return Answer(
+        reply=json.dumps(json.loads(response["Payload"].read()), indent=2, ensure_ascii=False),
+        log=base64.b64decode(response.get("LogResult", "")).decode(errors="replace"),
+        failed="FunctionError" in response,
+    )
