@@ -73,10 +73,9 @@ class Destination:
             and any(rendition.can_write(key) for rendition in self.renditions)
         )
 
-    def put(
-        self, keys: Sequence[str], outputs: "Sequence[Output]", source: "GetObjectOutputTypeDef", identity: Identity
-    ) -> None:
+    def put(self, keys: Sequence[str], outputs: "Sequence[Output]", source: "GetObjectOutputTypeDef") -> None:
         """Write the outputs of one source."""
+        identity = Identity.of(source)
         for key, rendition, output in zip(keys, self.renditions, outputs, strict=True):
             self.s3.put_object(
                 Bucket=self.bucket,

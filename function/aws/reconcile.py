@@ -202,16 +202,16 @@ class Reconciler:
 
         One image is rendered at a time. Meanwhile a small object is read, or small outputs are written.
         """
-        started, identity = time.perf_counter(), Identity.of(response)
+        started, size = time.perf_counter(), response["ContentLength"]
         keys = self.destination.output_keys(address.key)
-        self.settings.limits.check_source(identity.size)
-        line: dict[str, Any] = {"version_id": identity.version_id, "source_bytes": identity.size}
-        small_body = _read(response, line) if self._is_small(identity.size) else None
+        self.settings.limits.check_source(size)
+        line: dict[str, Any] = {"version_id": response.get("VersionId"), "source_bytes": size}
+        small_body = _read(response, line) if self._is_small(size) else None
         # No large buffer outlives the turn: if an exception ends the turn, `releasing` clears the exception's frames.
         with self.rendering, memory.releasing():
             outputs = self._take_turn(keys, small_body, response, seconds_left, line)
         if outputs:
-            self.destination.put(keys, outputs, response, identity)
+            self.destination.put(keys, outputs, response)
         _log("written", address, **line, milliseconds=_milliseconds_since(started))
         return keys
 
@@ -237,7 +237,7 @@ class Reconciler:
         line["output_bytes"] = sum(len(output.body) for output in outputs)
         if self._is_small(line["output_bytes"]):
             return outputs
-        self.destination.put(keys, outputs, response, Identity.of(response))
+        self.destination.put(keys, outputs, response)
         return []
 
     def _render(

@@ -44,4 +44,4 @@ def encode(
     if frames[0].resolution and not encoder.has_resolution:
         across, down = frames[0].resolution
         picture.note_loss(f"the resolution of {across:.0f} x {down:.0f} was left out: {image_format} has none")
-    return encoder.encode(Job(picture, frames, image_format, rendition, kept))
+    return encoder.encode(Job(picture, frames, image_format, rendition, kept, encoder.quality))

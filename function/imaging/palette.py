@@ -22,7 +22,7 @@ class Fidelity(NamedTuple):
     decibels: float
     block: int
 
-    def reaches(self, bound: "Fidelity") -> bool:
+    def is_at_least(self, bound: "Fidelity") -> bool:
         """Tell whether it is at least as good as ``bound``."""
         return self.decibels >= bound.decibels and self.block <= bound.block
 
@@ -235,7 +235,7 @@ def to_scene_palettes(images: Sequence[Image.Image]) -> list[IndexedImage]:
             # The picture changed, so the earlier frames' bound does not apply.
             bound = FAITHFUL
         decibels_before = found.decibels
-        if found.reaches(bound):
+        if found.is_at_least(bound):
             continue
         if palettes_left > 0:
             palettes_left -= 1
@@ -244,7 +244,7 @@ def to_scene_palettes(images: Sequence[Image.Image]) -> list[IndexedImage]:
             # No palette does better than the frame's own.
             decibels, block = best.decibels - GAIN.decibels, best.block + GAIN.block
             bound = Fidelity(min(bound.decibels, decibels), max(bound.block, block))
-            if not found.reaches(bound):
+            if not found.is_at_least(bound):
                 scene, frames[index], decibels_before = own.palette, own, best.decibels
         elif compare(wanted, shared.shown).decibels > found.decibels:
             scene, frames[index] = None, shared

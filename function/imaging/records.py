@@ -69,7 +69,7 @@ class Encoder:
         has_resolution: Whether it states how many pixels an inch has.
         largest_side: The most pixels on a side that can be written and read; infinite if memory ends first.
         most_milliseconds: The longest duration of a frame; 0 if the format holds no animation.
-        quality: The usual quality, on the encoder's own scale; None if the encoder has no quality.
+        quality: The usual quality, on the encoder's own scale; 0 if the encoder has no quality.
         cost: The cost of encoding.
         encode: Writes the output.
         check: Raises ``MalformedError`` unless an output is exactly one whole file; Pillow alone would not notice.
@@ -82,7 +82,7 @@ class Encoder:
     has_resolution: bool
     largest_side: float
     most_milliseconds: int
-    quality: int | None
+    quality: int
     cost: EncodingCost
     encode: Callable[["Job"], bytes]
     check: Callable[[bytes], object]
@@ -265,6 +265,7 @@ class Job:
         frames: The frames that the format can show, converted to its modes.
         format: Pillow's name of the format to write.
         kept: The encoder's options for the metadata that is kept.
+        usual_quality: The format's usual quality.
 
     """
 
@@ -273,6 +274,7 @@ class Job:
     format: str
     rendition: Rendition
     kept: Options
+    usual_quality: int
 
     @property
     def images(self) -> list[Image.Image]:
@@ -283,7 +285,7 @@ class Job:
         """The options that every format with colour profiles and metadata takes."""
         return {"icc_profile": self.frames[0].icc, "dpi": self.frames[0].resolution, **self.kept}
 
-    def grows(self, body: bytes) -> bool:
+    def is_larger_than_source(self, body: bytes) -> bool:
         """Whether ``body`` is larger than a source of the same format."""
         return self.format == self.picture.format and len(body) > len(self.picture.header.source)
 

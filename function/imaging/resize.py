@@ -42,12 +42,14 @@ MEAN_DIVISOR, MEAN_GAP = 8, 2
 
 def choose_divisor(size: tuple[int, int], placements: Sequence[Placement]) -> int:
     """Return the largest divisor of an image of this size with which nothing has to be enlarged later."""
-    fitting = (divisor for divisor in DIVISORS if all(_fits(divisor, size, placement) for placement in placements))
+    fitting = (
+        divisor for divisor in DIVISORS if all(_can_divide(divisor, size, placement) for placement in placements)
+    )
     # No divisor fits if an output of one pixel is wider than the part that it shows.
     return next(fitting, 1)
 
 
-def _fits(divisor: int, size: tuple[int, int], placement: Placement) -> bool:
+def _can_divide(divisor: int, size: tuple[int, int], placement: Placement) -> bool:
     """Tell whether an image of this size, divided, has as many pixels as an output needs."""
     if placement.box == (0, 0, *size) and placement.size == (size[0] / divisor, size[1] / divisor):
         return True

@@ -45,11 +45,11 @@ def save(job: Job, images: Sequence[Image.Image], options: Options) -> bytes:
     return target.getvalue()
 
 
-def choose_quality(job: Job, usual: int) -> int:
+def choose_quality(job: Job) -> int:
     """Return the quality asked for, else the usual one, or a JPEG source's own if that is lower."""
     if job.rendition.quality is not None:
         return job.rendition.quality
-    return min(usual, max(estimate_jpeg_quality(frame.quantization) for frame in job.frames))
+    return min(job.usual_quality, max(estimate_jpeg_quality(frame.quantization) for frame in job.frames))
 
 
 def estimate_jpeg_quality(quantization: Mapping[int, Sequence[int]]) -> int:
@@ -62,9 +62,7 @@ def estimate_jpeg_quality(quantization: Mapping[int, Sequence[int]]) -> int:
     return min(100, max(1, round(solved)))
 
 
-def save_no_larger(
-    job: Job, usual: int, write: Callable[[int], bytes], *, per_octave: float, container_bytes: int
-) -> bytes:
+def save_no_larger(job: Job, write: Callable[[int], bytes], *, per_octave: float, container_bytes: int) -> bytes:
     """Write at the job's quality, or at a lower one if the output would be larger than a source of the same format.
 
     A WebP or AVIF does not state the quality it was written with, and encoders differ. So the quality is searched for:
@@ -72,20 +70,19 @@ def save_no_larger(
 
     Args:
         job: The output to write.
-        usual: The format's usual quality.
         write: Writes it at a quality.
         per_octave: How much less quality halves the bytes, until it is measured.
         container_bytes: Bytes of a still beside its pixels and metadata.
 
     """
-    tried = choose_quality(job, usual)
+    tried = choose_quality(job)
     body = write(tried)
     aside = container_bytes + sum(len(data) for data in job.colour.values() if data)
     target = AIMED_SHARE * len(job.picture.header.source) - aside
     if job.rendition.quality is not None or target <= 0:
         return body
     for _ in range(MOST_TRIES):
-        if not job.grows(body) or tried == LEAST_QUALITY:
+        if not job.is_larger_than_source(body) or tried == LEAST_QUALITY:
             break
         step = math.ceil(per_octave * math.log2((len(body) - aside) / target))
         lower = max(LEAST_QUALITY, tried - step)
@@ -125,11 +122,11 @@ def save_smallest(job: Job, options: Options, full_options: Callable[[], Options
     if image.mode == "I;16":
         return save(job, [image], options)
     best = _save_in_palette(job, options, palette.FAITHFUL) if picture.has_few_colours else None
-    if best is not None and not job.grows(best) and math.prod(image.size) > PALETTE_PAYS:
+    if best is not None and not job.is_larger_than_source(best) and math.prod(image.size) > PALETTE_PAYS:
         return best
     full = save(job, [image], options | full_options())
     best = min(best or full, full, key=len)
-    if job.grows(best):
+    if job.is_larger_than_source(best):
         bound = palette.TOLERABLE if picture.has_few_colours or picture.shows_few_colours else palette.FAITHFUL
         best = min(best, _save_in_palette(job, options, bound) or best, key=len)
     return best
@@ -141,10 +138,10 @@ def _save_in_palette(job: Job, options: Options, bound: palette.Fidelity) -> byt
     best = None
     for colours in (16,) if image.mode == "L" else (256, 128, 64, 32, 16, 8):
         quantized = palette.quantize(image, colours)
-        if not palette.compare(image, quantized).reaches(bound):
+        if not palette.compare(image, quantized).is_at_least(bound):
             break
         body = save(job, [quantized], options)
         best = min(best or body, body, key=len)
-        if not job.grows(best):
+        if not job.is_larger_than_source(best):
             break
     return best

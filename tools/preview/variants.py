@@ -77,6 +77,6 @@ class Comparison:
             name, other = "quality", rendition
             if image_format is not None:
                 name, other = format_name(image_format.upper()), replace(rendition, format=image_format)
-            if quality is not None and (image_format is None or ENCODERS[image_format.upper()].quality is not None):
+            if quality is not None and (image_format is None or ENCODERS[image_format.upper()].quality):
                 name, other = f"{name} {quality}", replace(other, quality=quality)
             yield name, other

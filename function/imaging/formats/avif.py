@@ -19,8 +19,8 @@ SHORT_FORM = b"ftypmif3"
 AUXILIARY_SHARE = 4
 """An image may come with its alpha, a thumbnail and a gain map. This part of all items' pixels counts as decoded."""
 
-QUALITY, QUALITY_PER_OCTAVE = 75, 20.0
-"""The usual quality, and how much less of it halves the bytes."""
+QUALITY_PER_OCTAVE = 20.0
+"""How much less quality halves the bytes."""
 
 CONTAINER_BYTES = 300
 
@@ -71,7 +71,6 @@ def _encode(job: Job) -> bytes:
         options |= {"duration": round_durations(job, MOST_MILLISECONDS), "range": "limited"}
     body = save_no_larger(
         job,
-        QUALITY,
         lambda tried: save(job, images, {"quality": tried, **options}),
         per_octave=QUALITY_PER_OCTAVE,
         container_bytes=CONTAINER_BYTES,
@@ -106,7 +105,7 @@ FORMAT = Format(
         has_resolution=False,
         largest_side=32768,
         most_milliseconds=MOST_MILLISECONDS,
-        quality=QUALITY,
+        quality=75,
         cost=COST,
         encode=_encode,
         check=avif_boxes.check_whole,

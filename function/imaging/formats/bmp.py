@@ -71,7 +71,7 @@ FORMAT = Format(
         has_resolution=True,
         largest_side=math.inf,
         most_milliseconds=0,
-        quality=None,
+        quality=0,
         cost=EncodingCost(pixel_bytes=3, pixel_nanoseconds=3),
         encode=_encode,
         check=_check,

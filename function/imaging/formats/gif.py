@@ -64,7 +64,7 @@ FORMAT = Format(
         has_resolution=False,
         largest_side=65535,
         most_milliseconds=MOST_MILLISECONDS,
-        quality=None,
+        quality=0,
         cost=EncodingCost(pixel_bytes=14, pixel_nanoseconds=300, frame_nanoseconds=2_500_000),
         encode=_encode,
         check=gif_blocks.check_whole,

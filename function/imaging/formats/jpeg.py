@@ -19,9 +19,6 @@ from imaging.pillow import proving
 from imaging.records import DecodingCost, Encoder, EncodingCost, Format, Header, Job, Sample
 from imaging.saving import choose_quality, save
 
-QUALITY = 80
-"""On libjpeg's scale."""
-
 SEGMENT_NANOSECONDS, STRAY_NANOSECONDS, VALUE_NANOSECONDS, COPY_NANOSECONDS = 4_000, 600, 300, 0.4
 """The time to open a JPEG: for each segment, byte between segments, byte that is parsed, and byte that is copied."""
 
@@ -88,10 +85,10 @@ def _repair(source: bytes, digest: Callable[[bytes], bytes]) -> tuple[bytes, str
 
 
 def _encode(job: Job) -> bytes:
-    options = {"quality": choose_quality(job, QUALITY), "subsampling": job.picture.subsampling, **job.colour}
+    options = {"quality": choose_quality(job), "subsampling": job.picture.subsampling, **job.colour}
     body = save(job, job.images, options)
     # Optimised Huffman tables save a twentieth of the bytes, and take some time.
-    return save(job, job.images, {**options, "optimize": True}) if job.grows(body) else body
+    return save(job, job.images, {**options, "optimize": True}) if job.is_larger_than_source(body) else body
 
 
 def _check(body: bytes) -> None:
@@ -137,7 +134,7 @@ FORMAT = Format(
         has_resolution=True,
         largest_side=65500,
         most_milliseconds=0,
-        quality=QUALITY,
+        quality=80,
         cost=EncodingCost(pixel_bytes=5, pixel_nanoseconds=4),
         encode=_encode,
         check=_check,

@@ -116,7 +116,7 @@ def _encode(job: Job) -> bytes:
     shown = job.frames[1:] if has_default else job.frames
     options |= {"duration": _round_durations(shown), "loop": count_plays(job), "default_image": has_default}
     body = save(job, images, options)
-    if job.grows(body):
+    if job.is_larger_than_source(body):
         return min(body, _encode_indexed(job, images, options) or body, key=len)
     return body
 
@@ -134,7 +134,7 @@ def _encode_indexed(job: Job, images: Sequence[Image.Image], options: Options) -
     if any(image.mode in {"LA", "RGBA"} and image.getchannel("A").getextrema()[0] != 255 for image in images):
         return None
     painted = [frame.image for frame in palette.to_shared_palette(images, has_transparent=False)]
-    if not all(palette.compare(*pair).reaches(palette.TOLERABLE) for pair in zip(images, painted, strict=True)):
+    if not all(palette.compare(*pair).is_at_least(palette.TOLERABLE) for pair in zip(images, painted, strict=True)):
         return None
     return save(job, painted, options)
 
@@ -186,7 +186,7 @@ FORMAT = Format(
         has_resolution=True,
         largest_side=math.inf,
         most_milliseconds=MOST_MILLISECONDS,
-        quality=None,
+        quality=0,
         cost=EncodingCost(pixel_bytes=6, pixel_nanoseconds=160),
         encode=_encode,
         check=png_chunks.check_whole,

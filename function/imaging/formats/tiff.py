@@ -16,8 +16,8 @@ from imaging.saving import choose_quality, estimate_jpeg_quality, save, save_no_
 UNREADABLE = b"MM\0+"
 """The signature of a big-endian BigTIFF. Pillow reads tags from other directories than libtiff reads pixels from."""
 
-QUALITY, QUALITY_PER_OCTAVE = 80, 30.0
-"""The usual quality of pages of JPEGs, and how much less of it halves the bytes."""
+QUALITY_PER_OCTAVE = 30.0
+"""How much less quality of pages of JPEGs halves the bytes."""
 
 CONTAINER_BYTES = 900
 
@@ -81,13 +81,12 @@ def _encode(job: Job) -> bytes:
     if any(frame.compression == "jpeg" for frame in job.frames):
         body = save_no_larger(
             job,
-            QUALITY,
             lambda tried: _save_pages(job, tried),
             per_octave=QUALITY_PER_OCTAVE,
             container_bytes=CONTAINER_BYTES,
         )
     else:
-        body = _save_pages(job, choose_quality(job, QUALITY))
+        body = _save_pages(job, choose_quality(job))
     return tiff_directories.add_tags(body, _make_tags(job.kept)) if job.kept else body
 
 
@@ -148,7 +147,7 @@ FORMAT = Format(
         has_resolution=True,
         largest_side=math.inf,
         most_milliseconds=0,
-        quality=QUALITY,
+        quality=80,
         # The more pages a TIFF has, the longer each takes: this was measured with 3,000.
         cost=EncodingCost(pixel_bytes=3, pixel_nanoseconds=40, frame_nanoseconds=3_000_000),
         encode=_encode,

@@ -20,8 +20,8 @@ FRAME, FRAME_HEADER = b"ANMF", 16
 EXIF = b"Exif\0\0"
 """Some writers begin an ``EXIF`` chunk as a JPEG's segment begins."""
 
-QUALITY, QUALITY_PER_OCTAVE = 80, 35.0
-"""The usual quality, and how much less of it halves the bytes."""
+QUALITY_PER_OCTAVE = 35.0
+"""How much less quality halves the bytes."""
 
 CONTAINER_BYTES = 20
 
@@ -86,11 +86,10 @@ def _encode(job: Job) -> bytes:
     if len(job.frames) > 1:
         options |= {"duration": round_durations(job, MOST_MILLISECONDS), "loop": min(count_plays(job) or 0, MOST_PLAYS)}
     if is_lossless:
-        body = save(job, job.images, {"quality": choose_quality(job, QUALITY), **options})
+        body = save(job, job.images, {"quality": choose_quality(job), **options})
     else:
         body = save_no_larger(
             job,
-            QUALITY,
             lambda tried: save(job, job.images, {"quality": tried, **options}),
             per_octave=QUALITY_PER_OCTAVE,
             container_bytes=CONTAINER_BYTES,
@@ -129,7 +128,7 @@ FORMAT = Format(
         has_resolution=False,
         largest_side=16383,
         most_milliseconds=MOST_MILLISECONDS,
-        quality=QUALITY,
+        quality=80,
         cost=EncodingCost(pixel_bytes=14, pixel_nanoseconds=270),
         encode=_encode,
         check=check_whole,
