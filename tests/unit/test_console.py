@@ -89,6 +89,26 @@ def test_json_lines_never_go_to_the_progress_bar_s_terminal(
     assert capsys.readouterr().out == '{"key": "cake.jpg"}\n'
 
 
+def test_a_closed_pipe_is_not_an_answer_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w", closefd=False) as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        with pytest.raises(BrokenPipeError):
+            Console(as_json=False).text("a line")
+        # What Python has buffered must go somewhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), writer)
+
+
+def test_a_narrow_terminal_shows_whole_keys(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "60")
+    Console(as_json=False).table(("KEY", "MESSAGE"), [(f"{number}{'x' * 80}", "why " * 20) for number in range(2)])
+    assert capsys.readouterr().out.count("x") == 160
+
+
 def test_a_terminal_breaks_a_long_line_itself(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

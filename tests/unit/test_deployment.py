@@ -90,7 +90,6 @@ def test_another_project_s_function_is_refused(described: Stubber, environment: 
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("ResourceNotFoundException", "No function mine: name it with --function, and its region with AWS_REGION"),
         ("ExpiredTokenException", "Cannot read the configuration of mine: ExpiredTokenException: sign in with "),
         ("UnrecognizedClientException", "Cannot read the configuration of mine: UnrecognizedClientException: sign in"),
         (
@@ -106,9 +105,48 @@ def test_a_function_that_cannot_be_read_is_one_line(described: Stubber, code: st
         find(Target("mine"))
 
 
+def function(name: str, **variables: str) -> dict[str, Any]:
+    return {"FunctionName": name, "Environment": {"Variables": variables}}
+
+
+@pytest.mark.parametrize(
+    ("functions", "said"),
+    [
+        (
+            [function("photos", **VARIABLES), function("other", SOURCE_BUCKET="a"), {"FunctionName": "bare"}],
+            ": use --function with photos, or set AWS_REGION",
+        ),
+        (
+            [function("b", **VARIABLES), function("a", **VARIABLES)],
+            ": use --function with a or b, or set AWS_REGION",
+        ),
+        ([function("other")], ", nor another pipeline: set AWS_REGION and AWS_PROFILE to those of the pipeline"),
+    ],
+)
+def test_a_wrong_name_is_answered_with_the_right_ones(
+    described: Stubber, functions: list[dict[str, Any]], said: str
+) -> None:
+    described.add_client_error("get_function_configuration", "ResourceNotFoundException", "so")
+    described.add_response("list_functions", {"Functions": functions})
+    with pytest.raises(ToolError, match=f"^No function mine in eu-west-2{said}$"):
+        find(Target("mine"))
+
+
+def test_a_wrong_name_is_one_line_without_the_permission_to_list(described: Stubber) -> None:
+    described.add_client_error("get_function_configuration", "ResourceNotFoundException", "so")
+    described.add_client_error("list_functions", "AccessDeniedException", "not you")
+    said = "No function mine in eu-west-2: name it with --function, and its region with AWS_REGION"
+    with pytest.raises(ToolError, match=f"^{said}$"):
+        find(Target("mine"))
+
+
 @pytest.mark.parametrize(
     ("environment", "said"),
     [
+        (
+            {"AWS_PROFILE": "nobody"},
+            r"No credentials for AWS: The config profile \(nobody\) could not be found: sign in with ",
+        ),
         ({"AWS_DEFAULT_REGION": "eu-west-2"}, "No credentials for AWS: .*: sign in with `aws sso login`"),
         (
             {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"},
@@ -186,6 +224,15 @@ def test_statements_have_the_partition_and_no_bucket_twice(deployment: Deploymen
         (("ExpiredToken", "old", "ListObjectsV2"), "Cannot audit: ListObjectsV2: ExpiredToken: sign in with `aws"),
         (("AccessDenied", "not you", "PutBucketAcl"), "Cannot audit: PutBucketAcl: AccessDenied: not you"),
         (("SlowDown", "later", "ListObjectsV2"), "Cannot audit: ListObjectsV2: SlowDown: later"),
+        (("502", "<html>\n<b>proxy", "ListObjectsV2"), "Cannot audit: ListObjectsV2: 502: <html> <b>proxy"),
+        (
+            ("NoSuchBucket", "The specified bucket does not exist", "ListObjectsV2"),
+            "Cannot audit: ListObjectsV2: NoSuchBucket: The specified bucket does not exist: `terraform apply` creates",
+        ),
+        (
+            ("AWS.SimpleQueueService.NonExistentQueue", "Does not exist.", "ReceiveMessage"),
+            "Cannot audit: ReceiveMessage: AWS.SimpleQueueService.NonExistentQueue: Does not exist: `terraform",
+        ),
     ],
 )
 def test_every_refusal_is_one_line(deployment: Deployment, error: tuple[str, str, str], said: str) -> None:

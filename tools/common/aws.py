@@ -18,6 +18,7 @@ from botocore.exceptions import (
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
+    ProfileNotFound,
     SSOError,
     TokenRetrievalError,
 )
@@ -29,10 +30,14 @@ NOT_SIGNED_IN = (
     LoginError,
     NoCredentialsError,
     PartialCredentialsError,
+    ProfileNotFound,
     SSOError,
     TokenRetrievalError,
 )
 NOT_REACHED = (ConnectionError, HTTPClientError)
+
+CONNECT_SECONDS = 5
+"""Time-out of a connection, in place of a minute: botocore tries five times."""
 
 SIGN_IN = "sign in with `aws sso login`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 
@@ -48,7 +53,7 @@ DENIED = {"403", "AccessDenied", "AccessDeniedException", "AuthorizationError", 
 def client(service: str, config: Config | None = None) -> Any:
     """Make a boto3 client of the user's account; boto3 itself ignores ``AWS_REGION``."""
     session: Any = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
-    return session.client(service, config=config)
+    return session.client(service, config=Config(connect_timeout=CONNECT_SECONDS).merge(config or Config()))
 
 
 @contextlib.contextmanager
@@ -68,7 +73,7 @@ def explain_no_answer(service: str, doing: str) -> Iterator[None]:
     except NOT_SIGNED_IN as error:
         raise ToolError(f"No credentials for AWS: {one_line(error)}: {SIGN_IN}") from error
     except NOT_REACHED as error:
-        raise ToolError(f"Cannot reach {service}: {one_line(error)}: check the network") from error
+        raise ToolError(f"Cannot reach {service}: {one_line(error)}: check the network, and AWS_REGION") from error
     except NoRegionError as error:
         raise ToolError("No region: set AWS_REGION to the pipeline's region") from error
     except BotoCoreError as error:
@@ -89,7 +94,8 @@ def refusal(error: ClientError, doing: str, statements: Sequence[Mapping[str, ob
         advice = SIGN_IN
     elif code in DENIED and statements:
         advice += f": your policy needs {' and '.join(map(json.dumps, statements))}"
-    return ToolError(f"Cannot {doing}: {code}: {advice}")
+    # A proxy may answer with a page of HTML.
+    return ToolError(f"Cannot {doing}: {code}: {' '.join(advice.split())}")
 
 
 def one_line(error: Exception) -> str:

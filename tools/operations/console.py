@@ -16,6 +16,13 @@ MAX_ROWS = 100
 """Rows that a table shows at most; ``--json`` prints all."""
 
 
+class _Output(rich.console.Console):
+    """Standard output; a closed pipe raises ``BrokenPipeError``, where rich would exit with 1, an audit's answer no."""
+
+    def on_broken_pipe(self) -> None:
+        raise  # noqa: PLE0704 - rich calls this while it handles the error
+
+
 class Console:
     """Where a command prints.
 
@@ -27,7 +34,7 @@ class Console:
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         # A key may look like rich's markup or an emoji code.
-        self._out = rich.console.Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+        self._out = _Output(soft_wrap=True, highlight=False, markup=False, emoji=False)
         if not self._out.is_terminal:
             # Programs such as grep expect each row on one line.
             self._out.width = 32_768

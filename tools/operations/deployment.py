@@ -16,6 +16,12 @@ from tools.common.local_stack import Stack
 DEFAULT_FUNCTION = "Lambda-image"
 """The Terraform module's default name."""
 
+VARIABLES = {"SOURCE_BUCKET", "DESTINATION_BUCKET", "FAILURE_QUEUE_URL", "RENDITIONS"}
+"""Environment variables of every pipeline's function."""
+
+MAX_LISTED = 1000
+"""Functions among which to look for pipelines."""
+
 MakeClient = Callable[[str, Config | None], Any]
 """Makes a boto3 client of a service, with an optional configuration."""
 
@@ -106,7 +112,7 @@ def find(target: Target) -> Deployment:
         described = client("lambda", None).get_function_configuration(FunctionName=name)
     except ClientError as error:
         if error.response["Error"]["Code"] in {"ResourceNotFoundException", "404"}:
-            raise ToolError(f"No function {name}: name it with --function, and its region with AWS_REGION") from error
+            raise ToolError(_describe_absence(client("lambda", None), name)) from error
         # The account is not known yet.
         resource = f"arn:aws:lambda:*:*:function:{name}"
         statement = {"Effect": "Allow", "Action": "lambda:GetFunctionConfiguration", "Resource": resource}
@@ -131,3 +137,20 @@ def find(target: Target) -> Deployment:
         described["LoggingConfig"]["LogGroup"],
     )
     return deployment.with_undelivered() if target.undelivered else deployment
+
+
+def _describe_absence(functions: Any, name: str) -> str:
+    """Say that there is no such function, and name the pipelines that there are."""
+    absence = f"No function {name} in {functions.meta.region_name}"
+    try:
+        pages = functions.get_paginator("list_functions").paginate(PaginationConfig={"MaxItems": MAX_LISTED})
+        listed = [function for page in pages for function in page["Functions"]]
+    except ClientError:
+        # Only this suggestion needs the permission to list.
+        return f"{absence}: name it with --function, and its region with AWS_REGION"
+    pipelines = [
+        one["FunctionName"] for one in listed if one.get("Environment", {}).get("Variables", {}).keys() >= VARIABLES
+    ]
+    if not pipelines:
+        return f"{absence}, nor another pipeline: set AWS_REGION and AWS_PROFILE to those of the pipeline"
+    return f"{absence}: use --function with {' or '.join(sorted(pipelines))}, or set AWS_REGION"

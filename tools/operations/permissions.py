@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from botocore.exceptions import ClientError
 
 from tools.common.aws import explain_no_answer, refusal
+from tools.common.errors import ToolError
 from tools.operations.deployment import Deployment
 
 FUNCTION = ("{0.function_arn}",)
@@ -40,6 +41,15 @@ PERMISSIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
 """IAM actions and their resources, formatted with the deployment, by boto3's name of the request."""
 
 
+QUEUE_ADVICE = '`terraform apply` creates it; only trigger = "eventbridge" has a queue of undelivered events'
+MISSING = {
+    "AWS.SimpleQueueService.NonExistentQueue": QUEUE_ADVICE,
+    "QueueDoesNotExist": QUEUE_ADVICE,
+    "NoSuchBucket": "`terraform apply` creates it",
+}
+"""What to do about a missing queue or bucket, by error code."""
+
+
 def statements(deployment: Deployment, operation: str) -> list[dict[str, object]]:
     """Return the policy statements that allow a request."""
     found: list[dict[str, object]] = []
@@ -65,5 +75,8 @@ def explain_errors(deployment: Deployment, doing: str) -> Iterator[None]:
         with explain_no_answer("AWS", doing):
             yield
     except ClientError as error:
-        operation = error.operation_name
+        operation, code = error.operation_name, error.response["Error"]["Code"]
+        if code in MISSING:
+            message = error.response["Error"].get("Message", "").rstrip(".")
+            raise ToolError(f"Cannot {doing}: {operation}: {code}: {message}: {MISSING[code]}") from error
         raise refusal(error, f"{doing}: {operation}", statements(deployment, operation)) from error
