@@ -1,12 +1,14 @@
-"""TIFFs written without Pillow and libtiff: any depth, planar configuration, tiles, compression and byte order."""
+"""Write TIFFs: without Pillow and libtiff, in any encoding; with Pillow, of several pages."""
 
 import contextlib
+import io
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+from PIL import Image
 
 with contextlib.suppress(ImportError):
     # Only tools/requirements/judges.txt installs it. Uncompressed TIFFs do not need it.
@@ -103,6 +105,16 @@ def tiff(samples: Samples, kind: Kind) -> bytes:
         directory += struct.pack(f"{kind.order}HHL4s", tag, number, len(values) // len(code), data)
     body[:8] = struct.pack(f"{kind.order}2sHL", b"II" if kind.order == "<" else b"MM", 42, len(body))
     return bytes(body + struct.pack(f"{kind.order}H", len(tags)) + directory + bytes(4))
+
+
+def encode_pages(*pages: tuple[Image.Image, dict[str, Any]]) -> bytes:
+    """Return a TIFF that Pillow writes, from the image and the options of each page."""
+    target = io.BytesIO()
+    for image, options in pages:
+        image.encoderinfo = options
+    images = [image for image, _ in pages]
+    images[0].save(target, "TIFF", save_all=True, append_images=images[1:])
+    return target.getvalue()
 
 
 def _split(layer: Samples, kind: Kind) -> Iterator[Samples]:
