@@ -54,11 +54,12 @@ variable "function" {
     reserved_concurrent_executions = optional(number)
     tracing                        = optional(bool, false)
     vpc = optional(object({
-      subnet_ids         = list(string)
-      security_group_ids = list(string)
+      subnet_ids                         = list(string)
+      security_group_ids                 = list(string)
+      replace_security_groups_on_destroy = optional(bool, false)
     }))
   })
-  description = "Configuration of the Lambda function. memory_size: in MiB, at least 256; CPU time is proportional to it. 1769 MiB gives one full vCPU; a single image can't use more. timeout: in seconds per invocation; the largest image that fits the default memory takes a few seconds, the rest allows for a slow S3. ephemeral_storage_size: in MiB of /tmp, which the function does not use. reserved_concurrent_executions: the most invocations at a time; null sets no limit, and 0 stops the function: every event then goes to the failure queue at once. tracing: whether X-Ray traces invocations. vpc: needs routes to S3, SQS and CloudWatch Logs."
+  description = "Configuration of the Lambda function. memory_size: in MiB, at least 256; CPU time is proportional to it. 1769 MiB gives one full vCPU; a single image can't use more. timeout: in seconds per invocation; the largest image that fits the default memory takes a few seconds, the rest allows for a slow S3. ephemeral_storage_size: in MiB of /tmp, which the function does not use. reserved_concurrent_executions: the most invocations at a time; null sets no limit, and 0 stops the function: every event then goes to the failure queue at once. tracing: whether X-Ray traces invocations. vpc: needs routes to S3, SQS and CloudWatch Logs. Empty subnet_ids and security_group_ids take the function out of its VPC while its role can still delete network interfaces; do this up to an hour before you set vpc to null or destroy the function. replace_security_groups_on_destroy: whether terraform destroy moves the network interfaces to the VPC's default security group, so that yours can be deleted without waiting for them."
   default     = {}
   nullable    = false
 }
@@ -117,7 +118,7 @@ variable "monitoring" {
       rejected_uploads  = optional(number, 20)
     }), {})
   })
-  description = "Metrics from the function's log, alarms and a dashboard, at US$ 6 to 8 a month: 2.70 for 9 metrics, 0.30 for each rejection reason that occurs, 0.70 for the alarms, 3 for the dashboard. An account's first 10 metrics, 10 alarms and 3 dashboards are free. enabled: false creates none of them. alarm_topic_arn: the SNS topic to notify of alarms; null notifies no one. runbook: its path or URL; each alarm links to its own heading there. thresholds: when alarms go off, as in modules/monitoring."
+  description = "Metrics from the function's log, alarms and a dashboard, at US$ 6 to 8 a month: 2.70 for 9 metrics, 0.30 for each rejection reason that occurs, 0.80 for the alarms, 3 for the dashboard. An account's first 10 metrics, 10 alarms and 3 dashboards are free. enabled: false creates none of them. alarm_topic_arn: the SNS topic to notify of alarms; null notifies no one. runbook: its path or URL; each alarm links to its own heading there. thresholds: when alarms go off, as in modules/monitoring."
   default     = {}
   nullable    = false
 }

@@ -35,21 +35,21 @@ run "own_keys" {
         Effect    = "Allow"
         Action    = "kms:Decrypt"
         Resource  = "arn:aws:kms:eu-west-2:123456789012:key/source"
-        Condition = { StringEquals = { "kms:ViaService" = "s3.eu-west-2.amazonaws.com" } }
+        Condition = { StringLike = { "kms:ViaService" = "s3.eu-west-2.*" } }
       },
       {
         Sid       = "EncryptResizedImages"
         Effect    = "Allow"
         Action    = "kms:GenerateDataKey"
         Resource  = "arn:aws:kms:eu-west-2:123456789012:key/destination"
-        Condition = { StringEquals = { "kms:ViaService" = "s3.eu-west-2.amazonaws.com" } }
+        Condition = { StringLike = { "kms:ViaService" = "s3.eu-west-2.*" } }
       },
       {
         Sid       = "EncryptFailures"
         Effect    = "Allow"
         Action    = ["kms:GenerateDataKey", "kms:Decrypt"]
         Resource  = "arn:aws:kms:eu-west-2:123456789012:key/queues"
-        Condition = { StringEquals = { "kms:ViaService" = "sqs.eu-west-2.amazonaws.com" } }
+        Condition = { StringLike = { "kms:ViaService" = "sqs.eu-west-2.*" } }
       },
     ]
     error_message = "The role may use each key only for the actions of its service."
@@ -73,10 +73,10 @@ run "in_another_partition" {
     source = "./modules/function"
   }
 
-  override_data {
-    target          = data.aws_partition.current
+  override_resource {
+    target          = aws_cloudwatch_log_group.this
     override_during = plan
-    values          = { partition = "aws-cn", dns_suffix = "amazonaws.com.cn" }
+    values          = { arn = "arn:aws-cn:logs:cn-north-1:123456789012:log-group:/aws/lambda/Lambda-image" }
   }
 
   variables {
@@ -99,8 +99,8 @@ run "in_another_partition" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_policy.this.policy).Statement[5].Condition.StringEquals["kms:ViaService"] == "s3.cn-north-1.amazonaws.com.cn"
-    error_message = "The service's domain must be the partition's."
+    condition     = jsondecode(aws_iam_policy.this.policy).Statement[5].Condition.StringLike["kms:ViaService"] == "s3.cn-north-1.*"
+    error_message = "The service's domain must fit the partition's."
   }
 }
 
@@ -154,6 +154,23 @@ run "traced_and_in_a_vpc" {
       && aws_lambda_function.this.vpc_config[0].security_group_ids == toset(["sg-1"])
     )
     error_message = "The function must be traced, and must be in the VPC."
+  }
+}
+
+run "leaving_a_vpc" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    function = { vpc = { subnet_ids = [], security_group_ids = [] } }
+  }
+
+  assert {
+    condition     = length(aws_lambda_function.this.vpc_config) == 0 && strcontains(aws_iam_policy.this.policy, "ec2:DeleteNetworkInterface")
+    error_message = "The function must be outside a VPC, and Lambda must be able to delete its network interfaces."
   }
 }
 

@@ -90,7 +90,7 @@ run "asked_for" {
       && aws_iam_role.jobs[0].path == "/"
       && aws_iam_role.jobs[0].permissions_boundary == null
       && aws_iam_policy.jobs[0].name == "Lambda-image-jobs"
-      && aws_iam_role_policy_attachment.jobs[0].role == "Lambda-image-jobs"
+      && aws_iam_role_policy_attachment.jobs[0].role == aws_iam_role.jobs[0].id
       && aws_iam_role.jobs[0].tags == tomap({ team = "images" })
       && aws_iam_policy.jobs[0].tags == tomap({ team = "images" })
       && output.batch_operations_role_arn == aws_iam_role.jobs[0].arn
@@ -106,10 +106,10 @@ run "with_prefixes_and_a_key" {
     source = "./modules/function"
   }
 
-  override_data {
-    target          = data.aws_partition.current
+  override_resource {
+    target          = aws_cloudwatch_log_group.this
     override_during = plan
-    values          = { partition = "aws-cn", dns_suffix = "amazonaws.com.cn" }
+    values          = { arn = "arn:aws-cn:logs:cn-north-1:123456789012:log-group:/aws/lambda/Lambda-image" }
   }
 
   variables {
@@ -135,7 +135,7 @@ run "with_prefixes_and_a_key" {
       Effect    = "Allow"
       Action    = ["kms:GenerateDataKey", "kms:Decrypt"]
       Resource  = "arn:aws-cn:kms:cn-north-1:123456789012:key/destination"
-      Condition = { StringEquals = { "kms:ViaService" = "s3.cn-north-1.amazonaws.com.cn" } }
+      Condition = { StringLike = { "kms:ViaService" = "s3.cn-north-1.*" } }
     }
     error_message = "S3 must be able to write and read its manifests with the destination bucket's key."
   }

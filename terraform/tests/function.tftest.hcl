@@ -131,7 +131,7 @@ run "plan" {
     condition = (
       aws_lambda_function.this.role == "arn:aws:iam::123456789012:role/Lambda-image-role"
       && output.role_name == "Lambda-image-role"
-      && aws_iam_role_policy_attachment.this.role == "Lambda-image-role"
+      && aws_iam_role_policy_attachment.this.role == aws_iam_role.this.id
       && aws_iam_role_policy_attachment.this.policy_arn == "arn:aws:iam::123456789012:policy/Lambda-image-policy"
     )
     error_message = "The function must have the role, and the role must have the policy."

@@ -35,26 +35,34 @@ run "plan" {
   }
 
   assert {
-    condition = (
-      { for name, alarm in aws_cloudwatch_metric_alarm.this : name => alarm.threshold } == { failure-age = 86400, function-errors = 3, near-timeout = 96000, records-lost = 1, throttles = 1 }
-      && { for name, alarm in aws_cloudwatch_metric_alarm.this : name => alarm.period * alarm.evaluation_periods } == { failure-age = 300, function-errors = 900, near-timeout = 900, records-lost = 300, throttles = 1800 }
-      && aws_cloudwatch_metric_alarm.this["throttles"].datapoints_to_alarm == 6
-      && aws_cloudwatch_metric_alarm.this["near-timeout"].datapoints_to_alarm == 2
-      && aws_cloudwatch_metric_alarm.rejected_rate.threshold == 10
-    )
-    error_message = "Default thresholds must be as documented."
+    # Namespace, metric, dimension, statistic, period, periods, datapoints, threshold.
+    condition = jsonencode({
+      for name, one in aws_cloudwatch_metric_alarm.this :
+      name => [
+        one.namespace, one.metric_name, join(" ", [for key, value in one.dimensions : "${key} ${value}"]), one.statistic,
+        one.period, one.evaluation_periods, one.datapoints_to_alarm, one.threshold,
+      ]
+      }) == jsonencode({
+      failure-age     = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName Lambda-image-failures", "Maximum", 3600, 24, 24, 1]
+      function-errors = ["AWS/Lambda", "Errors", "FunctionName Lambda-image", "Sum", 900, 1, 1, 3]
+      loop            = ["AWS/Lambda", "RecursiveInvocationsDropped", "FunctionName Lambda-image", "Sum", 300, 1, 1, 1]
+      near-timeout    = ["AWS/Lambda", "Duration", "FunctionName Lambda-image", "Maximum", 300, 3, 2, 96000]
+      records-lost    = ["AWS/Lambda", "DestinationDeliveryFailures", "FunctionName Lambda-image", "Sum", 300, 1, 1, 1]
+      throttles       = ["AWS/Lambda", "Throttles", "FunctionName Lambda-image", "Sum", 300, 6, 6, 1]
+    })
+    error_message = "Each alarm must be as documented."
   }
 
   assert {
-    condition = (
-      aws_cloudwatch_metric_alarm.this["function-errors"].dimensions == tomap({ FunctionName = "Lambda-image" })
-      && aws_cloudwatch_metric_alarm.this["failure-age"].dimensions == tomap({ QueueName = "Lambda-image-failures" })
-    )
-    error_message = "Alarms must watch this function and its queue."
+    condition = alltrue([
+      for one in concat(values(aws_cloudwatch_metric_alarm.this), [aws_cloudwatch_metric_alarm.rejected_rate]) :
+      one.comparison_operator == "GreaterThanOrEqualToThreshold" && one.treat_missing_data == "notBreaching"
+    ]) && aws_cloudwatch_metric_alarm.rejected_rate.threshold == 10
+    error_message = "Alarms must go off at their thresholds, and not for lack of data."
   }
 
   assert {
-    condition     = aws_cloudwatch_dashboard.this.dashboard_name == "Lambda-image" && toset(keys(output.alarm_arns)) == toset(["failure-age", "function-errors", "near-timeout", "records-lost", "rejected-rate", "throttles"])
+    condition     = aws_cloudwatch_dashboard.this.dashboard_name == "Lambda-image" && toset(keys(output.alarm_arns)) == toset(["failure-age", "function-errors", "loop", "near-timeout", "records-lost", "rejected-rate", "throttles"])
     error_message = "The dashboard's name and the outputs must be as documented."
   }
 }
@@ -71,7 +79,7 @@ run "with_all" {
     undelivered_queue_name = "Lambda-image-undelivered"
     runbook                = "https://wiki.example.com/images"
     tags                   = { team = "images" }
-    thresholds             = { errors = 1, throttled_minutes = 1440, timeout_percent = 50, failure_age_hours = 0.5, rejected_percent = 100, rejected_uploads = 1 }
+    thresholds             = { errors = 1, throttled_minutes = 1440, timeout_percent = 50, failure_age_hours = 168, rejected_percent = 100, rejected_uploads = 1 }
   }
 
   assert {
@@ -86,13 +94,32 @@ run "with_all" {
   }
 
   assert {
-    condition = (
-      { for name, alarm in aws_cloudwatch_metric_alarm.this : name => alarm.threshold } == { failure-age = 1800, function-errors = 1, near-timeout = 60000, records-lost = 1, throttles = 1, undelivered = 1 }
-      && aws_cloudwatch_metric_alarm.this["throttles"].evaluation_periods == 288
-      && aws_cloudwatch_metric_alarm.this["undelivered"].dimensions == tomap({ QueueName = "Lambda-image-undelivered" })
-      && aws_cloudwatch_metric_alarm.rejected_rate.threshold == 100
-    )
+    # Namespace, metric, dimension, statistic, period, periods, datapoints, threshold.
+    condition = jsonencode({
+      for name, one in aws_cloudwatch_metric_alarm.this :
+      name => [
+        one.namespace, one.metric_name, join(" ", [for key, value in one.dimensions : "${key} ${value}"]), one.statistic,
+        one.period, one.evaluation_periods, one.datapoints_to_alarm, one.threshold,
+      ]
+      }) == jsonencode({
+      failure-age      = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName Lambda-image-failures", "Maximum", 3600, 168, 168, 1]
+      function-errors  = ["AWS/Lambda", "Errors", "FunctionName Lambda-image", "Sum", 900, 1, 1, 1]
+      loop             = ["AWS/Lambda", "RecursiveInvocationsDropped", "FunctionName Lambda-image", "Sum", 300, 1, 1, 1]
+      near-timeout     = ["AWS/Lambda", "Duration", "FunctionName Lambda-image", "Maximum", 300, 3, 2, 60000]
+      records-lost     = ["AWS/Lambda", "DestinationDeliveryFailures", "FunctionName Lambda-image", "Sum", 300, 1, 1, 1]
+      throttles        = ["AWS/Lambda", "Throttles", "FunctionName Lambda-image", "Sum", 300, 288, 288, 1]
+      undelivered      = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName Lambda-image-undelivered", "Maximum", 300, 1, 1, 1]
+      undelivered-lost = ["AWS/Events", "InvocationsFailedToBeSentToDlq", "RuleName Lambda-image", "Sum", 300, 1, 1, 1]
+    })
     error_message = "Every threshold must have an effect."
+  }
+
+  assert {
+    condition = alltrue([
+      for one in concat(values(aws_cloudwatch_metric_alarm.this), [aws_cloudwatch_metric_alarm.rejected_rate]) :
+      one.comparison_operator == "GreaterThanOrEqualToThreshold" && one.treat_missing_data == "notBreaching"
+    ]) && aws_cloudwatch_metric_alarm.rejected_rate.threshold == 100
+    error_message = "Alarms must go off at their thresholds, and not for lack of data."
   }
 
   assert {
@@ -114,7 +141,7 @@ run "of_the_pipeline" {
   assert {
     condition = (
       module.monitoring[0].namespace == "ImageResize/thumbnails"
-      && toset(keys(module.monitoring[0].alarm_arns)) == toset(["failure-age", "function-errors", "near-timeout", "records-lost", "rejected-rate", "throttles", "undelivered"])
+      && toset(keys(module.monitoring[0].alarm_arns)) == toset(["failure-age", "function-errors", "loop", "near-timeout", "records-lost", "rejected-rate", "throttles", "undelivered", "undelivered-lost"])
     )
     error_message = "By default the pipeline must have every alarm, including the one for EventBridge."
   }

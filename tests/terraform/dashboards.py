@@ -22,12 +22,15 @@ METRICS = {
         "Duration",
         "Errors",
         "Invocations",
+        "RecursiveInvocationsDropped",
         "Throttles",
     },
+    ("AWS/Events", "RuleName"): {"InvocationsFailedToBeSentToDlq"},
     ("AWS/SQS", "QueueName"): {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"},
 }
 """AWS's own metrics that the dashboard and the alarms use:
-https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html and
+https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html,
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html and
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html"""
 
 PROPERTIES = {

@@ -56,7 +56,7 @@ REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
         ("name", "3 to 63 lower-case letters, digits, dots and hyphens", ['"ab"', f'"{64 * "a"}"', '"a-bucket."']),
         ("name", 'and begin and end with a letter or digit: change "UPPER".', ['"UPPER"']),
         ("name", "not have two dots in a row or be an IP address: use", ['"a..bucket"', '"192.168.0.1"']),
-        ("name", "begins or ends with a string that S3 reserves", ['"xn--bucket"', '"a-bucket--x-s3"']),
+        ("name", "begins or ends with a string that S3 reserves", ['"xn--bucket"', '"a-bucket--x-s3"', '"a-123456789012-eu-west-2-an"']),
         ("kms_key_arn", f"kms_key_arn {KEY_ARN}", ['"alias/a"']),
     ],
     FUNCTION: [
@@ -102,6 +102,14 @@ REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
         ("filters", 'is literal, and "*" is no wildcard: suffix = ".jpg" matches', ['[{ suffix = "*.jpg" }]']),
         ("source_bucket", "source_bucket.name must be the bucket's name alone", ['{ name = "arn:aws:s3:::in" }']),
         ("destination_bucket", "destination_bucket.name must be the bucket's name", ['{ name = "s3://out" }']),
+        *(
+            (
+                bucket,
+                f"{bucket}.name must be a general purpose bucket",
+                [f'{{ name = "one{end}" }}' for end in ("--use1-az4--x-s3", "-a1b2-s3alias", "--ol-s3", ".mrap", "--table-s3")],
+            )
+            for bucket in ("source_bucket", "destination_bucket")
+        ),
         *(
             (bucket, message, [f'{{ name = "one", {option} = "{value}" }}' for value in values])
             for bucket in ("source_bucket", "destination_bucket")
@@ -173,6 +181,11 @@ REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
             ["-1", "2", "30.5", "3654"],
         ),
         ("tags", 'No key in tags may begin with "aws:", which AWS reserves', ['{ "AWS:team" = "images" }']),
+        (
+            "tags",
+            "Keys and values of tags must be letters, digits, spaces and _ . : / = + - @",
+            ['{ team = "R&D" }', '{ "a,b" = "c" }', r'{ team = "a\nb" }'],
+        ),
         ("tags", "tags must be at most 50, each with a key of 1 to 128 characters", ["{ team = null }"]),
         ("renditions", "renditions must have at least one entry, such as { resized = { scale = 0.5 } }.", ["{}"]),
         ("renditions", "Each rendition must be an object such as { scale = 0.5 }, not null.", ["{ a = null }"]),
@@ -237,7 +250,7 @@ REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
             ["{ throttled_minutes = 7 }", "{ throttled_minutes = 1445 }"],
         ),
         ("thresholds", "timeout_percent must be above 0 and at most 100,", ["{ timeout_percent = 101 }"]),
-        ("thresholds", "failure_age_hours must be above 0 and below 336:", ["{ failure_age_hours = 336 }"]),
+        ("thresholds", "failure_age_hours must be a whole number of hours from 1 to 168:", ["{ failure_age_hours = 169 }"]),
         ("thresholds", "rejected_percent must be above 0, where the alarm would", ["{ rejected_percent = 0 }"]),
         ("thresholds", "rejected_uploads must be a whole number of uploads", ["{ rejected_uploads = 0.5 }"]),
     ],
@@ -258,6 +271,14 @@ TOGETHER: list[tuple[str, dict[str, str], str]] = [
             ),
             ('[{}, { prefix = "a/" }]', '{"prefix":"","suffix":""} and {"prefix":"a/","suffix":""}'),
         )
+    ),
+    (
+        NOTIFICATION,
+        {
+            "lambda_notification": '[for i in range(101) : { id = "${i}", lambda_function_arn = "a", '
+            'events = ["s3:ObjectCreated:*"], filter_prefix = format("%03d/", i) }]'
+        },
+        "lambda_notification has 101 entries, and S3 allows 100 for a bucket",
     ),
     *(
         (NOTIFICATION, {"lambda_notification": notifications}, "A key could match two of lambda_notification (a and b)")
@@ -502,6 +523,16 @@ def needs(module_copy: Path) -> dict[str, set[str]]:
         # S3 rejects concurrent changes of a bucket's access, and rules for versions in a bucket without them.
         ("source_bucket.aws_s3_bucket_policy.this", "source_bucket.aws_s3_bucket_public_access_block.this"),
         ("source_bucket.aws_s3_bucket_lifecycle_configuration.this", "source_bucket.aws_s3_bucket_versioning.this"),
+        # A destroy that fails half-way leaves no bucket that could be made public.
+        *(
+            (f"source_bucket.aws_s3_bucket_{setting}.this", "source_bucket.aws_s3_bucket_public_access_block.this")
+            for setting in (
+                "lifecycle_configuration",
+                "ownership_controls",
+                "server_side_encryption_configuration",
+                "versioning",
+            )
+        ),
     ],
 )
 def test_resources_are_created_in_the_order_that_aws_needs(

@@ -172,6 +172,7 @@ def is_aws_command(words: list[str]) -> bool:
         return False
     shape = model.operation_model(operations[words[2]]).input_shape
     options = {f"--{xform_name(member, '-')}" for member in shape.members} if shape else set()
+    options |= {"--output", "--query"}
     return {word for word in words if word.startswith("--")} <= options
 
 

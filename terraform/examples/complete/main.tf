@@ -22,12 +22,17 @@ module "image_resize" {
   batch_operations = true
 
   function = {
-    memory_size                    = 3008
-    timeout                        = 180
-    ephemeral_storage_size         = 1024
-    reserved_concurrent_executions = 10
-    tracing                        = true
-    vpc                            = { subnet_ids = [aws_subnet.this.id], security_group_ids = [aws_security_group.function.id] }
+    # Without reserved_concurrent_executions: 100 of the account's quota must stay unreserved, and a new account has only 10.
+    memory_size            = 3008
+    timeout                = 180
+    ephemeral_storage_size = 1024
+    tracing                = true
+
+    vpc = {
+      subnet_ids                         = [aws_subnet.this.id]
+      security_group_ids                 = [aws_security_group.function.id]
+      replace_security_groups_on_destroy = true
+    }
   }
 
   asynchronous       = { maximum_retry_attempts = 1, maximum_event_age_in_seconds = 3600 }

@@ -34,8 +34,8 @@ variable "name" {
   }
 
   validation {
-    condition     = !can(regex("^(xn--|sthree-|amzn-s3-demo-)|(-s3alias|--ol-s3|[.]mrap|--x-s3|--table-s3)$", var.name))
-    error_message = "\"${var.name}\" begins or ends with a string that S3 reserves (xn--, sthree-, amzn-s3-demo-; -s3alias, --ol-s3, .mrap, --x-s3, --table-s3): choose another bucket name."
+    condition     = !can(regex("^(xn--|sthree-|amzn-s3-demo-)|(-s3alias|--ol-s3|[.]mrap|--x-s3|--table-s3|-an)$", var.name))
+    error_message = "\"${var.name}\" begins or ends with a string that S3 reserves (xn--, sthree-, amzn-s3-demo-; -s3alias, --ol-s3, .mrap, --x-s3, --table-s3, -an): choose another bucket name."
   }
 }
 

@@ -48,7 +48,7 @@ locals {
       Action   = ["kms:GenerateDataKey", "kms:Decrypt"]
       Resource = key
       Condition = {
-        StringEquals = { "kms:ViaService" = "s3.${split(":", key)[3]}.${data.aws_partition.current.dns_suffix}" }
+        StringLike = { "kms:ViaService" = "s3.${split(":", key)[3]}.*" }
       }
     }
   ]
@@ -100,6 +100,6 @@ resource "aws_iam_policy" "jobs" {
 resource "aws_iam_role_policy_attachment" "jobs" {
   count = var.batch_operations ? 1 : 0
 
-  role       = aws_iam_role.jobs[0].name
+  role       = aws_iam_role.jobs[0].id
   policy_arn = aws_iam_policy.jobs[0].arn
 }

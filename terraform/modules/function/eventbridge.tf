@@ -39,7 +39,8 @@ resource "aws_cloudwatch_event_rule" "uploads" {
 resource "aws_cloudwatch_event_target" "function" {
   count = var.trigger == "s3" ? 0 : 1
 
-  rule      = aws_cloudwatch_event_rule.uploads[0].name
+  # EventBridge deletes the target with the rule, whose ID equals its name.
+  rule      = aws_cloudwatch_event_rule.uploads[0].id
   target_id = "function"
   arn       = aws_lambda_function.this.arn
 
@@ -61,7 +62,7 @@ resource "aws_lambda_permission" "eventbridge" {
 
   statement_id  = "EventBridgeMayInvoke"
   action        = "lambda:InvokeFunction"
-  function_name = aws_lambda_function.this.function_name
+  function_name = aws_lambda_function.this.id
   principal     = "events.amazonaws.com"
   source_arn    = aws_cloudwatch_event_rule.uploads[0].arn
 }

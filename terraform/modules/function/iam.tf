@@ -1,8 +1,11 @@
 # The function's role: it allows what the function does, and nothing else.
 
 locals {
-  account_id = data.aws_caller_identity.current.account_id
-  partition  = data.aws_partition.current.partition
+  # From an ARN and not from data sources: with depends_on on this module, Terraform reads its data sources only during the
+  # apply, and every plan with a change in the other module would replace what uses them.
+  log_group_arn = split(":", aws_cloudwatch_log_group.this.arn)
+  partition     = local.log_group_arn[1]
+  account_id    = local.log_group_arn[4]
 
   # Built from the names, because this configuration need not manage the buckets.
   source_arn      = "arn:${local.partition}:s3:::${var.source_bucket.name}"
@@ -58,7 +61,8 @@ locals {
       Action   = one.actions
       Resource = one.key
       Condition = {
-        StringEquals = { "kms:ViaService" = "${one.service}.${split(":", one.key)[3]}.${data.aws_partition.current.dns_suffix}" }
+        # Each partition has its own DNS suffix.
+        StringLike = { "kms:ViaService" = "${one.service}.${split(":", one.key)[3]}.*" }
       }
     }
     if one.key != null
@@ -165,6 +169,7 @@ resource "aws_iam_policy" "this" {
 }
 
 resource "aws_iam_role_policy_attachment" "this" {
-  role       = aws_iam_role.this.name
+  # The ID equals the name, but is unknown in a plan that replaces the role: the attachment is then replaced, too.
+  role       = aws_iam_role.this.id
   policy_arn = aws_iam_policy.this.arn
 }

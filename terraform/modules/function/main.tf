@@ -41,24 +41,21 @@ locals {
     var.mirror_deletes ? { MIRROR_DELETES = "true" } : {},
   )
 
-  # The length of the longest region name.
-  longest_queue_url = "https://sqs.us-isof-south-1.${data.aws_partition.current.dns_suffix}/${local.account_id}/${var.name}-failures"
+  # With the longest names of a region and of a partition's domain.
+  longest_queue_url = "https://sqs.us-isof-south-1.csp.hci.ic.gov/123456789012/${var.name}-failures"
 
   # Lambda measures the variables as JSON, which adds a backslash before every quote within the renditions.
   # https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-deployment.html
   environment_bytes = length(base64encode(jsonencode(merge(local.environment, { FAILURE_QUEUE_URL = local.longest_queue_url })))) / 4 * 3
 }
 
-data "aws_caller_identity" "current" {}
-
-data "aws_partition" "current" {}
-
 resource "aws_lambda_function" "this" {
   # checkov:skip=CKV_AWS_50:Each traced invocation costs money; function.tracing turns tracing on.
   # checkov:skip=CKV_AWS_116:The event invoke config sends failed events to the failure queue, with the error that a dead-letter queue would lack.
   # checkov:skip=CKV_AWS_272:Signing needs a signing profile in the account; the SHA-256 of the manifest or of package identifies the zip.
-  function_name                  = var.name
-  description                    = "Resizes images from ${var.source_bucket.name} to ${var.destination_bucket.name}."
+  function_name = var.name
+  # Lambda allows 256 characters; old buckets in us-east-1 may have names of 255.
+  description                    = substr("Resizes images from ${var.source_bucket.name} to ${var.destination_bucket.name}.", 0, 256)
   role                           = aws_iam_role.this.arn
   filename                       = var.package.path
   s3_bucket                      = try(var.package.s3.bucket, null)
@@ -72,7 +69,9 @@ resource "aws_lambda_function" "this" {
   timeout                        = var.function.timeout
   reserved_concurrent_executions = var.function.reserved_concurrent_executions == null ? -1 : var.function.reserved_concurrent_executions
   kms_key_arn                    = var.kms_key_arns.environment
-  tags                           = var.tags
+
+  replace_security_groups_on_destroy = try(var.function.vpc.replace_security_groups_on_destroy, null)
+  tags                               = var.tags
 
   environment {
     variables = merge(local.environment, { FAILURE_QUEUE_URL = aws_sqs_queue.failures.url })
@@ -92,7 +91,8 @@ resource "aws_lambda_function" "this" {
   }
 
   dynamic "vpc_config" {
-    for_each = var.function.vpc[*]
+    # Without subnets the function leaves its VPC. Its role keeps the permissions that Lambda then needs.
+    for_each = [for vpc in var.function.vpc[*] : vpc if length(vpc.subnet_ids) > 0]
 
     content {
       subnet_ids         = vpc_config.value.subnet_ids
@@ -149,7 +149,9 @@ data "aws_lambda_function" "deployed" {
 }
 
 resource "aws_lambda_function_event_invoke_config" "this" {
-  function_name                = aws_lambda_function.this.function_name
+  # Lambda deletes this configuration and the permissions with the function. The ID equals the name, but is unknown in a
+  # plan that replaces the function: these are then replaced, too.
+  function_name                = aws_lambda_function.this.id
   maximum_retry_attempts       = var.asynchronous.maximum_retry_attempts
   maximum_event_age_in_seconds = var.asynchronous.maximum_event_age_in_seconds
 
@@ -165,7 +167,7 @@ resource "aws_lambda_permission" "source_bucket" {
 
   statement_id   = "SourceBucketMayInvoke"
   action         = "lambda:InvokeFunction"
-  function_name  = aws_lambda_function.this.function_name
+  function_name  = aws_lambda_function.this.id
   principal      = "s3.amazonaws.com"
   source_arn     = local.source_arn
   source_account = local.account_id

@@ -78,7 +78,10 @@ output "undelivered_queue_arn" {
 
 output "undelivered_queue_name" {
   description = "Name of the queue for events that EventBridge could not deliver; null if trigger is \"s3\"."
-  value       = one(aws_sqs_queue.undelivered[*].name)
+  # Not the resource's attribute: Terraform would not know while planning whether a computed name is null.
+  value = var.trigger == "s3" ? null : "${var.name}-undelivered"
+
+  depends_on = [aws_sqs_queue.undelivered]
 }
 
 output "undelivered_queue_url" {

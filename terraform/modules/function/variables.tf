@@ -47,6 +47,11 @@ variable "destination_bucket" {
   }
 
   validation {
+    condition     = !can(regex("(-s3alias|--ol-s3|[.]mrap|--x-s3|--table-s3)$", var.destination_bucket.name))
+    error_message = "destination_bucket.name must be a general purpose bucket: a directory bucket, a table bucket and an access point's alias have other ARNs and no notifications. Name the bucket itself."
+  }
+
+  validation {
     # A policy may have only Latin-1 characters, and * and ? are wildcards there.
     condition     = can(regex("^([^/*?{}[:cntrl:]][^*?{}[:cntrl:]]*/)?$", var.destination_bucket.prefix)) && can(regex("^[ -~\u00a0-\u00ff]*$", var.destination_bucket.prefix))
     error_message = "destination_bucket.prefix must be a folder, such as \"resized/\": it ends with a slash, does not begin with one, and has only Latin-1 characters other than * ? { }."
@@ -86,11 +91,12 @@ variable "function" {
     reserved_concurrent_executions = optional(number)
     tracing                        = optional(bool, false)
     vpc = optional(object({
-      subnet_ids         = list(string)
-      security_group_ids = list(string)
+      subnet_ids                         = list(string)
+      security_group_ids                 = list(string)
+      replace_security_groups_on_destroy = optional(bool, false)
     }))
   })
-  description = "Configuration of the Lambda function. memory_size: in MiB, at least 256; CPU time is proportional to it. 1769 MiB gives one full vCPU; a single image can't use more. timeout: in seconds per invocation; the largest image that fits the default memory takes a few seconds, the rest allows for a slow S3. ephemeral_storage_size: in MiB of /tmp, which the function does not use. reserved_concurrent_executions: the most invocations at a time; null sets no limit, and 0 stops the function: every event then goes to the failure queue at once. tracing: whether X-Ray traces invocations. vpc: needs routes to S3, SQS and CloudWatch Logs."
+  description = "Configuration of the Lambda function. memory_size: in MiB, at least 256; CPU time is proportional to it. 1769 MiB gives one full vCPU; a single image can't use more. timeout: in seconds per invocation; the largest image that fits the default memory takes a few seconds, the rest allows for a slow S3. ephemeral_storage_size: in MiB of /tmp, which the function does not use. reserved_concurrent_executions: the most invocations at a time; null sets no limit, and 0 stops the function: every event then goes to the failure queue at once. tracing: whether X-Ray traces invocations. vpc: needs routes to S3, SQS and CloudWatch Logs. Empty subnet_ids and security_group_ids take the function out of its VPC while its role can still delete network interfaces; do this up to an hour before you set vpc to null or destroy the function. replace_security_groups_on_destroy: whether terraform destroy moves the network interfaces to the VPC's default security group, so that yours can be deleted without waiting for them."
   default     = {}
   nullable    = false
 
@@ -116,13 +122,13 @@ variable "function" {
 
   validation {
     condition = var.function.vpc == null || try(
-      length(var.function.vpc.subnet_ids) >= 1 && length(var.function.vpc.subnet_ids) <= 16
-      && length(var.function.vpc.security_group_ids) >= 1 && length(var.function.vpc.security_group_ids) <= 5
+      length(var.function.vpc.subnet_ids) <= 16 && length(var.function.vpc.security_group_ids) <= 5
+      && (length(var.function.vpc.subnet_ids) == 0) == (length(var.function.vpc.security_group_ids) == 0)
       && alltrue([for id in var.function.vpc.subnet_ids : can(regex("^subnet-[0-9a-f]+$", id))])
       && alltrue([for id in var.function.vpc.security_group_ids : can(regex("^sg-[0-9a-f]+$", id))]),
       false,
     )
-    error_message = "function.vpc must have 1 to 16 subnet_ids, such as \"subnet-0a1b\", and 1 to 5 security_group_ids, such as \"sg-0a1b\", or be null."
+    error_message = "function.vpc must have 1 to 16 subnet_ids, such as \"subnet-0a1b\", and 1 to 5 security_group_ids, such as \"sg-0a1b\"; both are empty while the function leaves its VPC. Without a VPC, set it to null."
   }
 }
 
@@ -394,6 +400,11 @@ variable "source_bucket" {
   }
 
   validation {
+    condition     = !can(regex("(-s3alias|--ol-s3|[.]mrap|--x-s3|--table-s3)$", var.source_bucket.name))
+    error_message = "source_bucket.name must be a general purpose bucket: a directory bucket, a table bucket and an access point's alias have other ARNs and no notifications. Name the bucket itself."
+  }
+
+  validation {
     # A policy may have only Latin-1 characters, and * and ? are wildcards there.
     condition     = can(regex("^([^/*?{}[:cntrl:]][^*?{}[:cntrl:]]*/)?$", var.source_bucket.prefix)) && can(regex("^[ -~\u00a0-\u00ff]*$", var.source_bucket.prefix))
     error_message = "source_bucket.prefix must be a folder, such as \"uploads/\": it ends with a slash, does not begin with one, and has only Latin-1 characters other than * ? { }."
@@ -416,6 +427,12 @@ variable "tags" {
       for key, value in var.tags : length(key) >= 1 && length(key) <= 128 && try(length(value) <= 256, false)
     ])
     error_message = "tags must be at most 50, each with a key of 1 to 128 characters and a value of at most 256: AWS's limits."
+  }
+
+  validation {
+    # IAM allows the fewest characters: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
+    condition     = alltrue([for text in concat(keys(var.tags), values(var.tags)) : can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]*$", text))])
+    error_message = "Keys and values of tags must be letters, digits, spaces and _ . : / = + - @, which is all that IAM allows."
   }
 
   validation {

@@ -55,14 +55,29 @@ locals {
         periods    = 1
       }
 
-      # Nobody handled the record for this long. The queue deletes it after 14 days.
+      # Nobody handled the records for this long. The queue deletes each after 14 days. Not ApproximateAgeOfOldestMessage:
+      # it no longer counts a message that was received three times, and every look at a record receives it.
+      # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
       failure-age = {
-        text       = "A record has been in ${var.failure_queue_name} for ${var.thresholds.failure_age_hours} hours."
+        text       = "${var.failure_queue_name} has held records for ${var.thresholds.failure_age_hours} hours without a pause."
         namespace  = "AWS/SQS"
-        metric     = "ApproximateAgeOfOldestMessage"
+        metric     = "ApproximateNumberOfMessagesVisible"
         dimensions = { QueueName = var.failure_queue_name }
         statistic  = "Maximum"
-        threshold  = var.thresholds.failure_age_hours * 3600 # seconds
+        threshold  = 1
+        period     = 3600
+        periods    = var.thresholds.failure_age_hours
+      }
+
+      # Lambda stopped invoking a function whose outputs come back to it as uploads.
+      # https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
+      loop = {
+        text       = "Lambda dropped events because outputs of ${var.function_name} came back to it as uploads."
+        namespace  = "AWS/Lambda"
+        metric     = "RecursiveInvocationsDropped"
+        dimensions = local.function_dimensions
+        statistic  = "Sum"
+        threshold  = 1
         period     = 300
         periods    = 1
       }
@@ -78,8 +93,21 @@ locals {
         period     = 300
         periods    = 1
       }
+
+      # EventBridge has no permission for the dead-letter queue or its key, or the queue is gone.
+      # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
+      undelivered-lost = {
+        text       = "EventBridge could not deliver an event, and could not send it to its dead-letter queue."
+        namespace  = "AWS/Events"
+        metric     = "InvocationsFailedToBeSentToDlq"
+        dimensions = { RuleName = var.function_name }
+        statistic  = "Sum"
+        threshold  = 1
+        period     = 300
+        periods    = 1
+      }
     } : name => alarm
-    if name != "undelivered" || var.undelivered_queue_name != null
+    if !startswith(name, "undelivered") || var.undelivered_queue_name != null
   }
 
   # Zero below a minimum of uploads: one broken file out of three means nothing.

@@ -1,8 +1,6 @@
 # A dashboard of the pipeline's state and cost.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 
-data "aws_region" "current" {}
-
 locals {
   # List prices in US$, from tools/common/pricing.py, which names the sources. A test compares both.
   prices_as_known_on = "2026-11-25"
@@ -28,6 +26,9 @@ locals {
   cost_parts   = [for one in local.costs : { id = "${one.id}_cost", label = one.label, expression = "${one.id} ${one.price}" }]
   cost_total   = { id = "total", label = "US$", expression = "SUM([${join(", ", local.cost_parts[*].id)}])" }
   cost_title   = "estimated US$ (list prices of ${local.prices_of}, ${local.prices_as_known_on})"
+
+  # From an ARN and not from a data source, which Terraform could read only during the apply with depends_on on this module.
+  region = split(":", aws_cloudwatch_metric_alarm.rejected_rate.arn)[3]
 
   from_zero = { left = { min = 0 }, right = { min = 0 } }
 
@@ -112,7 +113,6 @@ locals {
         metrics = [
           for name in compact([var.failure_queue_name, var.undelivered_queue_name]) : ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", name, { label = name }]
         ]
-        annotations = { horizontal = [{ label = "failure-age", value = var.thresholds.failure_age_hours * 3600 }] }
       },
       {
         title = "Bytes and megapixels"
@@ -168,7 +168,7 @@ resource "aws_cloudwatch_dashboard" "this" {
           y          = 0
           width      = 8
           height     = 3
-          properties = { markdown = "**${var.function_name}** in ${data.aws_region.current.id}\n\nWhat to do about an alarm: ${var.runbook}" }
+          properties = { markdown = "**${var.function_name}** in ${local.region}\n\nWhat to do about an alarm: ${var.runbook}" }
         },
       ],
       flatten([
@@ -180,7 +180,7 @@ resource "aws_cloudwatch_dashboard" "this" {
             width  = 24 / length(row)
             height = 6
             properties = merge(
-              { region = data.aws_region.current.id, view = "timeSeries", stacked = false, period = 300, yAxis = local.from_zero },
+              { region = local.region, view = "timeSeries", stacked = false, period = 300, yAxis = local.from_zero },
               properties,
             )
           }

@@ -89,7 +89,7 @@ variable "thresholds" {
     rejected_percent  = optional(number, 10)
     rejected_uploads  = optional(number, 20)
   })
-  description = "When alarms go off. errors: failed invocations within 15 minutes; Lambda tries each event three times. throttled_minutes: minutes of uninterrupted throttling, in steps of 5; a few minutes are normal in a burst of uploads. timeout_percent: the share of its timeout that an invocation takes, in two of three 5-minute periods. failure_age_hours: the age of the oldest record in the failure queue, which keeps records for 14 days. rejected_percent: the share of an hour's uploads that the function rejects, if there are at least rejected_uploads. Events that could not be recorded or delivered set off an alarm at once."
+  description = "When alarms go off. errors: failed invocations within 15 minutes; Lambda tries each event three times. throttled_minutes: minutes of uninterrupted throttling, in steps of 5; a few minutes are normal in a burst of uploads. timeout_percent: the share of its timeout that an invocation takes, in two of three 5-minute periods. failure_age_hours: for how many hours without a pause the failure queue holds records; it keeps each for 14 days. rejected_percent: the share of an hour's uploads that the function rejects, if there are at least rejected_uploads. Events that could not be recorded or delivered set off an alarm at once."
   default     = {}
   nullable    = false
 
@@ -109,8 +109,8 @@ variable "thresholds" {
   }
 
   validation {
-    condition     = var.thresholds.failure_age_hours > 0 && var.thresholds.failure_age_hours < 336
-    error_message = "thresholds.failure_age_hours must be above 0 and below 336: the queue deletes records after 14 days."
+    condition     = contains(range(1, 169), var.thresholds.failure_age_hours)
+    error_message = "thresholds.failure_age_hours must be a whole number of hours from 1 to 168: an alarm evaluates at most a week."
   }
 
   validation {

@@ -24,4 +24,9 @@ variable "lambda_notification" {
   description = "The functions that the bucket invokes: the output lambda_notification of modules/function, or several of these outputs concatenated. Each function must already permit it."
   default     = []
   nullable    = false
+
+  validation {
+    condition     = length(var.lambda_notification) <= 100
+    error_message = "lambda_notification has ${length(var.lambda_notification)} entries, and S3 allows 100 for a bucket: use fewer filters, or EventBridge."
+  }
 }

@@ -50,28 +50,6 @@ mock_resource "aws_cloudwatch_event_rule" {
   }
 }
 
-mock_data "aws_caller_identity" {
-  override_during = plan
-  defaults = {
-    account_id = "123456789012"
-  }
-}
-
-mock_data "aws_partition" {
-  override_during = plan
-  defaults = {
-    partition  = "aws"
-    dns_suffix = "amazonaws.com"
-  }
-}
-
-mock_data "aws_region" {
-  override_during = plan
-  defaults = {
-    id = "eu-west-2"
-  }
-}
-
 mock_resource "aws_cloudwatch_metric_alarm" {
   override_during = plan
   defaults = {
