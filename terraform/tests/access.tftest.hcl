@@ -112,7 +112,7 @@ run "traced_and_in_a_vpc" {
   }
 
   variables {
-    function = { tracing = true, vpc = { subnet_ids = ["subnet-1", "subnet-2"], security_group_ids = ["sg-1"] } }
+    function = { tracing = true, vpc = { subnet_ids = ["subnet-1", "subnet-2"], security_group_ids = ["sg-1"], replace_security_groups_on_destroy = true } }
   }
 
   assert {
@@ -152,6 +152,7 @@ run "traced_and_in_a_vpc" {
       && aws_lambda_function.this.tracing_config[0].mode == "Active"
       && aws_lambda_function.this.vpc_config[0].subnet_ids == toset(["subnet-1", "subnet-2"])
       && aws_lambda_function.this.vpc_config[0].security_group_ids == toset(["sg-1"])
+      && aws_lambda_function.this.replace_security_groups_on_destroy
     )
     error_message = "The function must be traced, and must be in the VPC."
   }

@@ -26,6 +26,53 @@ from tools.local.stack import PROVIDER
 
 EXAMPLES = sorted(path.name for path in (TERRAFORM / "examples").iterdir())
 
+DEPENDENT = """
+variable "bucket_prefix" { type = string }
+
+variable "upstream" { default = 1 }
+
+resource "terraform_data" "upstream" { input = var.upstream }
+
+resource "aws_s3_bucket" "this" {
+  for_each = toset(["uploads", "images"])
+  bucket   = "${var.bucket_prefix}-${each.key}"
+}
+
+module "image_resize" {
+  source             = "../../modules/function"
+  name               = "dependent-${substr(sha1(terraform_data.upstream.id), 0, 6)}"
+  package            = { path = "function.zip" }
+  trigger            = "both"
+  source_bucket      = { name = aws_s3_bucket.this["uploads"].bucket }
+  destination_bucket = { name = aws_s3_bucket.this["images"].bucket }
+  depends_on         = [terraform_data.upstream]
+}
+
+module "notification" {
+  source              = "../../modules/notification"
+  bucket              = aws_s3_bucket.this["uploads"].bucket
+  eventbridge         = true
+  lambda_notification = module.image_resize.lambda_notification
+}
+
+module "monitoring" {
+  source                 = "../../modules/monitoring"
+  function_name          = module.image_resize.function_name
+  log_group              = module.image_resize.log_group
+  failure_queue_name     = module.image_resize.failure_queue_name
+  undelivered_queue_name = module.image_resize.undelivered_queue_name
+  architecture           = module.image_resize.architecture
+  memory_size            = module.image_resize.memory_size
+  timeout                = module.image_resize.timeout
+  depends_on             = [terraform_data.upstream]
+}
+
+output "pipeline" { value = module.image_resize }
+"""
+"""A root whose pipeline has a name that is known only after the apply, and waits for another resource."""
+
+ROOTS = [*EXAMPLES, "dependent"]
+
 ARTIFACTS = "artifacts"
 """The bucket with the package of one example."""
 
@@ -102,6 +149,9 @@ def copy_example(name: str, folder: Path, aws: LocalAws, package: dict[str, Any]
     copy = folder / "terraform"
     copy_code(TERRAFORM, copy, "tests")
     root = copy / "examples" / name
+    if name not in EXAMPLES:
+        root.mkdir()
+        (root / "main.tf").write_text(DEPENDENT)
     shutil.copy(TERRAFORM / ".terraform.lock.hcl", root)
     shutil.copy(PROVIDER, root)
     (root / "terraform.tfvars.json").write_text(json.dumps({"bucket_prefix": name}))
@@ -123,10 +173,10 @@ def read_package(root: Path) -> dict[str, Any]:
 def examples(module_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Examples]:
     del module_copy  # The fixture skips the test if Terraform is missing.
     package = build(Target.of_this_machine(), tmp_path_factory.mktemp("package"), for_aws=False)
-    with local_aws(retry_delays=(0.1, 0.1)) as aws, ThreadPoolExecutor(len(EXAMPLES)) as pool:
+    with local_aws(retry_delays=(0.1, 0.1)) as aws, ThreadPoolExecutor(len(ROOTS)) as pool:
         local_file = {"path": str(package.path)}
-        packages = dict.fromkeys(EXAMPLES, local_file) | {"many-renditions": put_package(aws, package)}
-        roots = {name: copy_example(name, tmp_path_factory.mktemp(name), aws, packages[name]) for name in EXAMPLES}
+        packages = dict.fromkeys(ROOTS, local_file) | {"many-renditions": put_package(aws, package)}
+        roots = {name: copy_example(name, tmp_path_factory.mktemp(name), aws, packages[name]) for name in ROOTS}
 
         def apply(terraform: Terraform) -> Example:
             terraform.init()
@@ -261,7 +311,25 @@ def test_a_second_pipeline_with_the_same_name_fails_and_does_not_damage_the_firs
     first.wait_for_object("eventbridge-assets", "photos/resized-still.jpg")
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_change_upstream_of_depends_on_changes_nothing_in_the_module(examples: Examples) -> None:
+    plan = examples["dependent"].terraform.run("plan", "-input=false", "-var=upstream=2")
+    assert "Plan: 0 to add, 1 to change, 0 to destroy." in plan
+
+
+def test_a_replaced_function_keeps_its_triggers_and_its_failure_queue(examples: Examples) -> None:
+    example = examples["dependent"]
+    replaced = "-replace=module.image_resize.aws_lambda_function.this"
+    example.terraform.run("apply", "-auto-approve", "-input=false", replaced)
+    client, function = example.aws.client("lambda"), example["function_name"]
+    policy = json.loads(client.get_policy(FunctionName=function)["Policy"])
+    assert {one["Sid"] for one in policy["Statement"]} == {"SourceBucketMayInvoke", "EventBridgeMayInvoke"}
+    destination = client.get_function_event_invoke_config(FunctionName=function)["DestinationConfig"]
+    assert destination["OnFailure"]["Destination"] == example["failure_queue_arn"]
+    example.upload("dependent-uploads", "cake.jpg", encode(picture()))
+    example.wait_for_object("dependent-images", "resized-cake.jpg")
+
+
+@pytest.mark.parametrize("name", ROOTS)
 def test_a_second_plan_is_empty_and_no_event_failed(examples: Examples, name: str) -> None:
     example = examples[name]
     assert "No changes" in example.terraform.run("plan", "-input=false")

@@ -27,12 +27,7 @@ module "image_resize" {
     timeout                = 180
     ephemeral_storage_size = 1024
     tracing                = true
-
-    vpc = {
-      subnet_ids                         = [aws_subnet.this.id]
-      security_group_ids                 = [aws_security_group.function.id]
-      replace_security_groups_on_destroy = true
-    }
+    vpc                    = { subnet_ids = [aws_subnet.this.id], security_group_ids = [aws_security_group.function.id] }
   }
 
   asynchronous       = { maximum_retry_attempts = 1, maximum_event_age_in_seconds = 3600 }
