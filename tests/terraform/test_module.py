@@ -56,7 +56,11 @@ REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
         ("name", "3 to 63 lower-case letters, digits, dots and hyphens", ['"ab"', f'"{64 * "a"}"', '"a-bucket."']),
         ("name", 'and begin and end with a letter or digit: change "UPPER".', ['"UPPER"']),
         ("name", "not have two dots in a row or be an IP address: use", ['"a..bucket"', '"192.168.0.1"']),
-        ("name", "begins or ends with a string that S3 reserves", ['"xn--bucket"', '"a-bucket--x-s3"', '"a-123456789012-eu-west-2-an"']),
+        (
+            "name",
+            "begins or ends with a string that S3 reserves",
+            ['"xn--bucket"', '"a-bucket--x-s3"', '"a-123456789012-eu-west-2-an"'],
+        ),
         ("kms_key_arn", f"kms_key_arn {KEY_ARN}", ['"alias/a"']),
     ],
     FUNCTION: [
@@ -106,7 +110,10 @@ REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
             (
                 bucket,
                 f"{bucket}.name must be a general purpose bucket",
-                [f'{{ name = "one{end}" }}' for end in ("--use1-az4--x-s3", "-a1b2-s3alias", "--ol-s3", ".mrap", "--table-s3")],
+                [
+                    f'{{ name = "one{end}" }}'
+                    for end in ("--use1-az4--x-s3", "-s3alias", "--ol-s3", ".mrap", "--table-s3")
+                ],
             )
             for bucket in ("source_bucket", "destination_bucket")
         ),
@@ -250,7 +257,11 @@ REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
             ["{ throttled_minutes = 7 }", "{ throttled_minutes = 1445 }"],
         ),
         ("thresholds", "timeout_percent must be above 0 and at most 100,", ["{ timeout_percent = 101 }"]),
-        ("thresholds", "failure_age_hours must be a whole number of hours from 1 to 168:", ["{ failure_age_hours = 169 }"]),
+        (
+            "thresholds",
+            "failure_age_hours must be a whole number of hours",
+            [f"{{ failure_age_hours = {n} }}" for n in (0, 169)],
+        ),
         ("thresholds", "rejected_percent must be above 0, where the alarm would", ["{ rejected_percent = 0 }"]),
         ("thresholds", "rejected_uploads must be a whole number of uploads", ["{ rejected_uploads = 0.5 }"]),
     ],
