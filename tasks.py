@@ -40,6 +40,17 @@ UNDELIVERED_HELP = "Use the queue of events that EventBridge could not deliver, 
 HEIC_HELP = "Read HEIC too, with pillow-heif; its licences: README.md, HEIC."
 
 
+def read_heic() -> None:
+    """Let the function's code read HEIC in this process, as in a zip built with ``--heic``.
+
+    Call it before that code is imported, which is when it looks for the decoder.
+    """
+    from tools.common import locked
+
+    say("Preparing the HEIC decoder")
+    locked.add_to_path("heic", ROOT / "function" / "requirements-heic.txt")
+
+
 @task(
     help={
         "python": "Python version of the Lambda runtime: 3.12, 3.13 or 3.14.",
@@ -183,10 +194,12 @@ def scan(_: Context) -> None:
 )
 def demo(_: Context, files: list[str], output: str = str(LOCAL / "demo"), heic: bool = False) -> None:
     """Resize uploads on a local AWS that ends with the demo: `invoke demo [PHOTO ...]`."""
-    from tools.local import demo as demonstration
-
     # The demo writes this file last.
     check_output(Path(output) / "report.html")
+    if heic:
+        read_heic()
+    from tools.local import demo as demonstration
+
     demonstration.demo(list(map(Path, files)), Path(output), say, heic=heic)
 
 
@@ -198,6 +211,7 @@ def demo(_: Context, files: list[str], output: str = str(LOCAL / "demo"), heic: 
         "var-file": "A .tfvars file with other settings of the module.",
         "compare": "Variants to try: quality=60,75,85 or format=webp,avif. Give it twice for both.",
         "output": "The page (default: .local/preview.html).",
+        "heic": HEIC_HELP,
     },
 )
 def preview(
@@ -206,12 +220,15 @@ def preview(
     compare: list[str],
     var_file: str = "",
     output: str = str(LOCAL / "preview.html"),
+    heic: bool = False,
 ) -> None:
     """Show outputs of photos, their quality and cost on a page: `invoke preview PHOTO ... [--compare ...]`."""
+    check_output(Path(output))
+    if heic:
+        read_heic()
     from tools.preview import run as previewing
     from tools.preview.page import render_page
 
-    check_output(Path(output))
     settings = Path(var_file) if var_file else None
     report = previewing.preview(list(map(Path, files)), say, var_file=settings, compare=compare)
     save(render_page(report), Path(output))

@@ -1,6 +1,7 @@
 """HEIC becomes JPEG if the function was built with its decoder; otherwise the rejection advises how to build it."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ from tests.images import HEIC_PICTURE
 from tests.unit.rendering import rejection
 from tools.build import Target, build
 from tools.build.archive import unpack
+from tools.common.paths import ROOT
+from tools.preview import run
 
 RENDER = """
 import io, json, sys
@@ -66,3 +69,37 @@ def test_with_the_decoder_heic_becomes_jpeg(tmp_path: Path) -> None:
 @pytest.mark.network
 def test_the_decoder_is_built_for_the_target(tmp_path: Path) -> None:
     assert build(Target("3.13", "arm64"), tmp_path, heic=True).architecture == "arm64"
+
+
+@pytest.mark.network
+def test_a_preview_with_heic_shows_the_photo(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    command = ["invoke", "preview", str(HEIC_PICTURE), "--heic", "--compare", "quality=60", "--output", str(page)]
+    done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert re.search(r"^picture\.heic +resized +current setting +JPEG ", done.stdout, re.MULTILINE), done.stderr
+    assert "HEIC, 64 × 48 pixels" in page.read_text()  # noqa: RUF001 - the page has this sign
+    assert "Rejected" not in page.read_text()
+    # The command to try next.
+    assert f"invoke preview {HEIC_PICTURE} --heic " in done.stdout
+
+
+def test_without_the_option_a_preview_names_it() -> None:
+    text = run.format_text(run.preview([HEIC_PICTURE], lambda _: None))
+    assert text.endswith("\nTo preview HEIC, run again with --heic.")
+
+
+REPORT = """
+import sys, tasks
+tasks.read_heic()
+from tools.local.demo import Result, render_page
+from tools.imaging.pictures import Upload
+from tests.images import HEIC_PICTURE, encode, picture
+print(render_page([Result(Upload("phone.heic", HEIC_PICTURE.read_bytes()), encode(picture(32, 24)))]))
+"""
+
+
+@pytest.mark.network
+def test_the_demo_s_report_shows_a_heic_upload_beside_its_output() -> None:
+    done = subprocess.run([sys.executable, "-c", REPORT], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "HEIC, 64 × 48 pixels" in done.stdout, done.stderr  # noqa: RUF001 - the page has this sign
+    assert "Rejected" not in done.stdout

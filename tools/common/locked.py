@@ -38,12 +38,25 @@ def virtual_environment(name: str, requirements: Path, *options: str) -> Path:
             unfinished = folder.with_name(f"{folder.name}.unfinished")
             shutil.rmtree(unfinished, ignore_errors=True)
             venv.create(unfinished, symlinks=True)
-            packages = unfinished / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
             with tempfile.TemporaryDirectory() as wheels:
                 fetched = pip.fetch("wheel", requirements, Path(wheels), *options, pass_fds=[lock])
-                pip.install(fetched, packages, pass_fds=[lock])
+                pip.install(fetched, _packages(unfinished), pass_fds=[lock])
             unfinished.rename(folder)
     return folder / "bin" / "python"
+
+
+def add_to_path(name: str, requirements: Path) -> None:
+    """Let this process import the packages of ``requirements`` that its own environment lacks.
+
+    Raises:
+        ToolError: The packages can't be fetched, or ``.local/`` can't be written.
+
+    """
+    sys.path.append(str(_packages(virtual_environment(name, requirements).parents[1])))
+
+
+def _packages(environment: Path) -> Path:
+    return environment / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from errors import RejectedError
 from imaging.encode import written_format
 from imaging.formats import ENCODERS
 from imaging.render import Output, Rendered
@@ -46,20 +45,12 @@ def render_report(
         origin: The origin of the settings, in a sentence.
 
     """
-    photos, undecodable = [], []
-    for one in written:
-        try:
-            photos.append(_photo(one, rendition))
-        except RejectedError as rejection:
-            # This process may lack one of the function's decoders.
-            why = f"it was written, but this machine cannot decode it: {rejection.message}"
-            undecodable.append(Rejection(one.key, len(one.source), "not_shown", why))
     report = Report(
         title=f"Results of {len(written) + len(rejections)} uploads",
         origin=origin,
         how=[notes.NOT_MEASURED, notes.TIMELINE, notes.BYTES],
-        photos=photos,
-        rejections=[*rejections, *undecodable],
+        photos=[_photo(one, rendition) for one in written],
+        rejections=rejections,
     )
     return render_page(report)
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from aws.settings import Settings
+from errors import Reason
+from imaging.formats import heif
 from tools.common.errors import ToolError
 from tools.common.paths import ROOT, TERRAFORM
 from tools.common.table import Table
@@ -79,6 +81,8 @@ def format_text(report: Report) -> str:
     heading = "losses" if any(row[-1] for row in rows) else ""
     parts = [Table(report.title, (*columns, heading), rows, words=5).text()] if rows else []
     parts += [f"{one.name} is rejected: {one.reason}: {one.message}" for one in report.rejections]
+    if any(one.reason == Reason.HEIC_NOT_BUILT_IN for one in report.rejections):
+        parts.append("To preview HEIC, run again with --heic.")
     recommendations = recommend(report.photos)
     parts += [f"{one.rendition}: {' '.join(one.sentences)}" for one in recommendations]
     if settings := write_settings(report, recommendations):
@@ -113,7 +117,8 @@ def _read(photos: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
 
 def _command(photos: Sequence[Path], var_file: Path | None) -> list[str]:
     names = list(map(str, photos)) if len(photos) <= MOST_NAMED else ["PHOTO", "..."]
-    return ["invoke", "preview", *names, *(["--var-file", str(var_file)] if var_file else [])]
+    options = [*(["--var-file", str(var_file)] if var_file else []), *(["--heic"] if heif.IS_BUILT_IN else [])]
+    return ["invoke", "preview", *names, *options]
 
 
 def _show(path: Path) -> str:
