@@ -15,13 +15,11 @@ text     = "{dir}\"é\"\t\\n $${x} %%{y}"
 nothing  = ""
 object = { web = { width = 1600, "a-b" : [] }
   tile = {}, }
-ignored = file("x")
 """
 
 
 def test_literals_are_read() -> None:
-    names = ["number", "fraction", "whole", "words", "text", "nothing", "object", "missing"]
-    assert hcl.literals(LITERALS, "x.tfvars", names) == {
+    assert hcl.literals(LITERALS, "x.tfvars") == {
         "number": 1600,
         "fraction": -0.25,
         "whole": -3,
@@ -30,7 +28,7 @@ def test_literals_are_read() -> None:
         "nothing": "",
         "object": {"web": {"width": 1600, "a-b": []}, "tile": {}},
     }
-    assert type(hcl.literals(LITERALS, "x.tfvars", ["number"])["number"]) is int
+    assert type(hcl.literals(LITERALS, "x.tfvars")["number"]) is int
 
 
 def test_written_literals_are_read_back() -> None:
@@ -44,7 +42,7 @@ def test_written_literals_are_read_back() -> None:
     }
     written = hcl.write_literal(value)
     assert "\n" not in written
-    assert hcl.literals(f"value = {written}\n", "x.tfvars", ["value"]) == {"value": value}
+    assert hcl.literals(f"value = {written}\n", "x.tfvars") == {"value": value}
 
 
 @pytest.mark.parametrize(
@@ -52,9 +50,9 @@ def test_written_literals_are_read_back() -> None:
 )
 def test_an_expression_is_refused(expression: str) -> None:
     with pytest.raises(ToolError, match=r"^x\.tfvars: size has the expression `.*`: write its value$"):
-        hcl.literals(f"size = {expression}\n", "x.tfvars", ["size"])
+        hcl.literals(f"size = {expression}\n", "x.tfvars")
 
 
 def test_a_syntax_error_names_its_line() -> None:
     with pytest.raises(ToolError, match=r"^x\.tfvars: line 2 is not HCL"):
-        hcl.literals("size = 1\nsize = = 2\n", "x.tfvars", ["size"])
+        hcl.literals("size = 1\nsize = = 2\n", "x.tfvars")

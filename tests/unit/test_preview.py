@@ -67,7 +67,7 @@ def test_the_defaults_match_the_module() -> None:
     variables = {block.labels[0]: block for block in parse(text, "variables.tf").blocks}
     for name in ("metadata", "max_pixels", "renditions"):
         written = text[variables[name].arguments["default"]]
-        assert hcl.literals(f"default = {written}\n", name, ["default"])["default"] == tfvars.DEFAULTS[name]
+        assert hcl.literals(f"default = {written}\n", name)["default"] == tfvars.DEFAULTS[name]
     kind = text[variables["function"].arguments["type"]]
     options = {name: int(value) for name, value in re.findall(r"(\w+)\s+= optional\(number, (\d+)\)", kind)}
     assert {name: options[name] for name in tfvars.DEFAULTS["function"]} == tfvars.DEFAULTS["function"]
@@ -144,6 +144,48 @@ def test_files_are_in_terraforms_order(tmp_path: Path) -> None:
 def test_invalid_settings_are_one_line_that_says_what_to_do(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ToolError, match=message):
         tfvars.read_settings([var_file(tmp_path, text + "\n")])
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "nearest"),
+    [
+        ("rendition = { a = { scale = 1 } }", "rendition", "renditions"),
+        ("renditions = { a = { widht = 3 } }", "renditions.a.widht", "width"),
+        ("renditions = { a = { scale = 1 }, b = { width = 3, qualty = 1 } }", "renditions.b.qualty", "quality"),
+        ("function = { memory_sise = 512 }", "function.memory_sise", "memory_size"),
+        ("function = { vpc = { subnet_id = [] } }", "function.vpc.subnet_id", "subnet_ids"),
+        ('filters = [{}, { sufix = ".jpg" }]', "filters.1.sufix", "suffix"),
+        ("monitoring = { thresholds = { error = 3 } }", "monitoring.thresholds.error", "errors"),
+    ],
+)
+def test_a_misspelt_setting_is_refused_with_the_nearest_one(tmp_path: Path, text: str, path: str, nearest: str) -> None:
+    as_json = json.dumps(hcl.literals(text + "\n", "x"))
+    for written, name in ((text + "\n", "x.tfvars"), (as_json, "x.tfvars.json")):
+        with pytest.raises(ToolError) as error:
+            tfvars.read_settings([var_file(tmp_path, written, name)])
+        wanted = f"{tmp_path / name}: {path} is not a setting of the module: did you mean {nearest}?"
+        assert str(error.value) == wanted
+
+
+def test_an_unknown_setting_that_resembles_none_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(
+        ToolError, match=r"x\.tfvars: region is not a setting of the module: use asynchronous, .*, trigger"
+    ):
+        tfvars.read_settings([var_file(tmp_path, 'region = "eu-west-1"\n')])
+
+
+def test_every_setting_of_the_module_is_known(tmp_path: Path) -> None:
+    text = "\n".join(
+        [
+            'tags = { team = "a" }',
+            'kms_key_arns = { queues = "arn" }',
+            'package = { s3 = { bucket = "b", key = "k" } }',
+            "monitoring = { thresholds = { errors = 3 } }",
+            "function = { vpc = null, tracing = true }",
+            'filters = [{ prefix = "a" }]',
+        ]
+    )
+    assert tfvars.read_settings([var_file(tmp_path, text + "\n")]) == tfvars.read_settings([])
 
 
 def test_a_missing_or_unreadable_settings_file_is_named(tmp_path: Path) -> None:

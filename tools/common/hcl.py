@@ -1,7 +1,6 @@
 """Reads and writes literals in Terraform's language, such as the values in a ``.tfvars`` file."""
 
 import re
-from collections.abc import Collection
 from typing import Any
 
 import hcl2
@@ -22,13 +21,12 @@ class _NotLiteralError(Exception):
     """A value is an expression; the message is its code."""
 
 
-def literals(text: str, origin: str, names: Collection[str]) -> dict[str, Any]:
-    """Return the values of some arguments, as JSON has them.
+def literals(text: str, origin: str) -> dict[str, Any]:
+    """Return the values of all arguments, as JSON has them.
 
     Args:
         text: The contents of a ``.tfvars`` file.
         origin: The text's name in errors.
-        names: Of the arguments; all others are ignored.
 
     Raises:
         ToolError: The text is not HCL, or a value is not a literal but, for example, a function call.
@@ -39,9 +37,9 @@ def literals(text: str, origin: str, names: Collection[str]) -> dict[str, Any]:
     except UnexpectedInput as error:
         raise ToolError(f"{origin}: line {error.line} is not HCL; `terraform fmt` says what is wrong") from None
     values = {}
-    for name in found.keys() & set(names):
+    for name, value in found.items():
         try:
-            values[name] = _literal(found[name])
+            values[name] = _literal(value)
         except _NotLiteralError as error:
             raise ToolError(f"{origin}: {name} has the expression `{error}`: write its value") from None
     return values

@@ -10,6 +10,7 @@ from errors import SettingsError
 from tools.common import hcl
 from tools.common.errors import ToolError
 from tools.common.paths import TERRAFORM
+from tools.preview import schema
 
 DEFAULTS: Mapping[str, Any] = {
     "function": {"memory_size": 1769, "timeout": 120},
@@ -52,8 +53,7 @@ def read_settings(files: Sequence[Path]) -> Settings:
     """
     chosen = {**DEFAULTS}
     for path in files:
-        # Terraform uses the default for null.
-        chosen |= {name: value for name, value in _read_variables(path).items() if value is not None}
+        chosen |= _read_variables(path)
     function = {**DEFAULTS["function"], **dict(_non_null(chosen["function"], "function"))}
     environment = {
         **dict.fromkeys(("SOURCE_BUCKET", "DESTINATION_BUCKET", "FAILURE_QUEUE_URL"), ""),
@@ -84,18 +84,23 @@ def read_renditions(files: Sequence[Path]) -> tuple[Path | None, Mapping[str, An
 
 
 def _read_variables(path: Path) -> dict[str, Any]:
-    """Read the variables of :data:`DEFAULTS` that a file sets."""
+    """Read the variables that a file sets to another value than null, which is Terraform's word for the default."""
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise ToolError(f"Cannot read {path}: {error}") from None
-    if path.suffix != ".json":
-        return hcl.literals(text, str(path), DEFAULTS)
+    found = _read_json(text, path) if path.suffix == ".json" else hcl.literals(text, str(path))
+    variables = dict(_non_null(found, str(path)))
+    if unknown := next(schema.find_unknown(variables), ""):
+        raise ToolError(f"{path}: {unknown}")
+    return variables
+
+
+def _read_json(text: str, path: Path) -> object:
     try:
-        found = json.loads(text)
+        return json.loads(text)
     except ValueError as error:
         raise ToolError(f"{path} is not JSON: {error}") from None
-    return {name: value for name, value in _non_null(found, str(path)) if name in DEFAULTS}
 
 
 def _non_null(value: object, name: str) -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,66 @@
+"""Find settings that the module does not have: Terraform only warns about a variable, and drops an option silently."""
+
+import ast
+import difflib
+from collections.abc import Collection, Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import hcl2
+
+from tools.common.paths import TERRAFORM
+
+Type = Mapping[str, Any] | None
+"""The type of each option of an object, or of all elements of a collection; None for anything else."""
+
+ELEMENT = "*"
+"""The option that stands for all elements of a collection."""
+
+
+def find_unknown(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence for each variable or option that the module does not have; it names the nearest one."""
+    yield from _find_unknown(settings, _read_types(), "")
+
+
+def _find_unknown(value: object, kind: Type, path: str) -> Iterator[str]:
+    if kind is None:
+        return
+    if ELEMENT in kind:
+        elements = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        for name, element in elements:
+            yield from _find_unknown(element, kind[ELEMENT], f"{path}{name}.")
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            if name in kind:
+                yield from _find_unknown(inner, kind[name], f"{path}{name}.")
+            else:
+                yield f"{path}{name} is not a setting of the module: {_suggest(name, kind)}"
+
+
+def _suggest(name: str, known: Collection[str]) -> str:
+    nearest = difflib.get_close_matches(name, known, 1, cutoff=0.7)
+    return f"did you mean {nearest[0]}?" if nearest else f"use {', '.join(sorted(known))}"
+
+
+@cache
+def _read_types() -> dict[str, Type]:
+    """Read the type of each variable of the module."""
+    blocks = hcl2.loads((TERRAFORM / "variables.tf").read_text())["variable"]
+    types = {name.strip('"'): block["type"] for variable in blocks for name, block in variable.items()}
+    return {name: _parse_type(text.removeprefix("${").removesuffix("}")) for name, text in types.items()}
+
+
+def _parse_type(text: str) -> Type:
+    """Parse a type constraint, which with ``dict(...)`` for ``{...}`` is a Python expression."""
+    return _convert(ast.parse(text.replace("{", "dict(").replace("}", ")"), mode="eval").body)
+
+
+def _convert(expression: ast.expr) -> Type:
+    match expression:
+        case ast.Call(ast.Name("object"), [ast.Call(keywords=options)]):
+            return {str(option.arg): _convert(option.value) for option in options}
+        case ast.Call(ast.Name("optional"), [inner, *_]):
+            return _convert(inner)
+        case ast.Call(ast.Name("map" | "list"), [element]):
+            return {ELEMENT: _convert(element)}
+    return None
