@@ -15,7 +15,7 @@ from tools.local.stack import RENDITION
 def results(pipeline: Pipeline) -> list[demo.Result]:
     uploads = [
         Upload("demo/photo.jpg", encode(picture())),
-        Upload("demo/still.png", encode(picture(64, 48), "PNG")),
+        Upload("demo/still\x1b[31m\n.png", encode(picture(64, 48), "PNG")),
         Upload("demo/notes.jpg", b"text"),
     ]
     results = demo.run_through(pipeline.stack, uploads, lambda _: None)

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ EndWith = Callable[[Callable[[], None]], None]
 
 @pytest.fixture
 def end_with(monkeypatch: pytest.MonkeyPatch) -> EndWith:
-    def replace(end: Callable[[], None]) -> None:
+    def end_with(end: Callable[[], None]) -> None:
         @contextlib.contextmanager
         def temporary_stack(*_: object, **__: object) -> Iterator[None]:
             yield
@@ -28,7 +29,7 @@ def end_with(monkeypatch: pytest.MonkeyPatch) -> EndWith:
         monkeypatch.setattr(demo, "temporary_stack", temporary_stack)
         monkeypatch.setattr(demo, "run_through", lambda *_: [REJECTED])
 
-    return replace
+    return end_with
 
 
 def test_a_failing_teardown_loses_no_result(end_with: EndWith, tmp_path: Path) -> None:
@@ -43,6 +44,11 @@ def test_a_failing_teardown_loses_no_result(end_with: EndWith, tmp_path: Path) -
     assert said[-1].startswith("Saved to ")
     assert (tmp_path / "a.jpg").read_bytes() == b"text"
     assert "not_an_image" in (tmp_path / demo.REPORT).read_text()
+
+
+def test_a_name_cannot_control_the_terminal() -> None:
+    odd = replace(REJECTED, upload=Upload("a\x1b[31m\n.jpg", b"text"))
+    assert "\na\\x1b[31m\\n.jpg  - (not_an_image)" in demo.make_table([odd]).text()
 
 
 def test_results_that_cannot_be_saved_are_one_line(end_with: EndWith, tmp_path: Path) -> None:

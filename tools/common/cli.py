@@ -30,6 +30,11 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
+def escape(text: str) -> str:
+    """Escape characters that a terminal would interpret or hide; a file's name or an object's key may contain any."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
 def require(*packages: str) -> None:
     """Check that packages are installed that only a task's other processes import.
 
@@ -110,7 +115,7 @@ def readable_errors(task: str) -> Iterator[None]:
                 # Reports a closed pipe here, and not when Python exits.
                 print(end="", flush=True)
     except ToolError as error:
-        raise Exit(f"Error: {error}", code=2) from error
+        raise Exit(f"Error: {escape(str(error))}", code=2) from error
     except ModuleNotFoundError as error:
         files = " ".join(f"-r tools/requirements/{name}.txt" for name in REQUIREMENTS_OF.get(task, ["dev"]))
         # `uv venv` makes an environment without pip.

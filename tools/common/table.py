@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from tools.common.cli import escape
+
 
 @dataclass(frozen=True)
 class Table:
@@ -15,7 +17,7 @@ class Table:
 
     def text(self) -> str:
         """Align the columns for a terminal."""
-        lines = [tuple(column.upper() for column in self.columns), *self.rows]
+        lines = [tuple(map(escape, row)) for row in (map(str.upper, self.columns), *self.rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join([self.heading, *("  ".join(self._align(line, widths)).rstrip() for line in lines)])
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import ClientError
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from tools.common.cli import Say, save
@@ -180,8 +181,11 @@ def _get_output(stack: Stack, upload: Upload) -> bytes | None:
     s3 = stack.client("s3")
     try:
         response = s3.get_object(Bucket=stack.destination_bucket, Key=RENDITION.output_key(upload.key))
-    except s3.exceptions.NoSuchKey:
-        return None
+    except ClientError as error:
+        # XML can't hold a key with control characters: botocore can't parse the answer, and knows only its status.
+        if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
+            return None
+        raise
     body: bytes = response["Body"].read()
     return body
 

@@ -10,6 +10,7 @@ from typing import Any
 import rich.console
 from rich.table import Table
 
+from tools.common.cli import escape
 from tools.common.progress import show_progress
 
 MAX_ROWS = 100
@@ -50,7 +51,7 @@ class Console:
     def text(self, line: str) -> None:
         """Print a line for people; with ``--json``, nothing."""
         if not self.as_json:
-            self._out.print(_escape(line))
+            self._out.print(escape(line))
 
     def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]], total: int = 0) -> None:
         """Print the first rows of a table for people; with ``--json``, nothing.
@@ -68,7 +69,7 @@ class Console:
             # A shortened key could not be copied.
             table.add_column(heading, overflow="fold")
         for row in rows[:MAX_ROWS]:
-            table.add_row(*map(_escape, row))
+            table.add_row(*map(escape, row))
         self._out.print(table)
         if (more := max(total, len(rows)) - MAX_ROWS) > 0:
             self.text(f"... and {more:,} more: --json prints all")
@@ -97,8 +98,3 @@ def format_age(age: timedelta) -> str:
         if seconds >= length:
             return f"{seconds // length} {unit}"
     return f"{max(0, seconds)} s"
-
-
-def _escape(text: str) -> str:
-    """Escape characters that a terminal would interpret or hide; an object's key may contain any."""
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
