@@ -18,6 +18,8 @@ from tools.local.aws import local_aws, service
 
 T = TypeVar("T")
 
+ACCOUNT_ID = "123456789012"
+
 service.MODULE = faults.MODULE
 
 PATIENCE = 30
@@ -167,7 +169,7 @@ class Account:
                     "Action": "lambda:InvokeFunction",
                     "Principal": "s3.amazonaws.com",
                     "SourceArn": f"arn:aws:s3:::{name}",
-                    "SourceAccount": "123456789012",
+                    "SourceAccount": ACCOUNT_ID,
                 }
                 self.client("lambda").add_permission(FunctionName=function, StatementId=name, **(usual | permission))
             notification = {"Id": "new", "LambdaFunctionArn": arn, "Events": ["s3:ObjectCreated:*"]}

@@ -12,7 +12,7 @@ from urllib.parse import quote_plus
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local_aws.conftest import Account, await_answer
+from tests.local_aws.conftest import ACCOUNT_ID, Account, await_answer
 from tools.operations.batch_job import (
     CsvManifest,
     FailedTask,
@@ -26,7 +26,6 @@ from tools.operations.batch_job import (
     upload_manifest,
 )
 
-ACCOUNT_ID = "123456789012"
 FOLDER = "images/batch-operations/"
 ODD_KEYS = ("a b+c%é.jpg", 'comma, "quote".jpg', "line\nbreak.jpg", "画像/😀.png")
 

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from tests.local_aws.conftest import ACCOUNT_ID
 from tools.local.aws.batch_run import THRESHOLD_TASKS, JobRun, JobServices
 from tools.local.aws.environment import Reply
 from tools.operations.batch_job import GeneratedManifest, Job
 
-ARNS = ("arn:aws:lambda:eu-west-2:123456789012:function:f", "arn:aws:iam::123456789012:role/r")
-REQUEST = Job("Once", "123456789012", *ARNS, "resized", "batch-operations/", GeneratedManifest("uploads")).request()
+ARNS = (f"arn:aws:lambda:eu-west-2:{ACCOUNT_ID}:function:f", f"arn:aws:iam::{ACCOUNT_ID}:role/r")
+REQUEST = Job("Once", ACCOUNT_ID, *ARNS, "resized", "batch-operations/", GeneratedManifest("uploads")).request()
 
 Answer = Callable[[str], str]
 """Takes a key, and returns the code of the result."""

@@ -103,8 +103,8 @@ def test_terraform_passes_or_gives_reasons() -> None:
 def test_every_objection_names_the_place_and_the_remedy(found: Scan) -> None:
     log = "Ensure CloudWatch log groups retains logs for at least 1 year"
     queue = "Ensure all data stored in the SQS queue is encrypted"
-    needless = "(Nothing in that resource fails without it: remove it)"
-    skip = "(Mend it, or put # checkov:skip={}:reason in it)"
+    needless = "(No check fails without it: remove it)"
+    skip = "(Fix it, or add # checkov:skip={}:reason to it)"
     assert list(found.objections()) == [
         f"called/main.tf:5: aws_cloudwatch_log_group.log fails CKV_AWS_338: {log} {skip.format('CKV_AWS_338')}",
         f"main.tf:1: aws_sqs_queue.open fails CKV_AWS_27: {queue} {skip.format('CKV_AWS_27')}",

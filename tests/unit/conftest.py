@@ -16,8 +16,9 @@ from tools.local.aws.moto_patches import serialize_message_deletions
 from tools.operations.deployment import Deployment
 
 REGION = "eu-west-2"
+ACCOUNT, JOB_ID = "123456789012", "00e123a4-c0d8-41f4-a0eb-b46f9ba5b07c"
 LOG_GROUP = "/aws/lambda/images"
-FUNCTION = f"arn:aws:lambda:{REGION}:123456789012:function:images"
+FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:images"
 ENVIRONMENT = {
     "AWS_DEFAULT_REGION": REGION,
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",

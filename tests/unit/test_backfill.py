@@ -11,6 +11,7 @@ import pytest
 
 from aws.settings import Filter
 from renditions import Rendition
+from tests.unit.conftest import ACCOUNT, JOB_ID
 from tools.common.errors import ToolError
 from tools.operations import backfill as backfilling
 from tools.operations import batch_job
@@ -24,7 +25,6 @@ from tools.operations.function import Function, Reply
 from tools.operations.listing import Listed
 from tools.operations.session import Session
 
-ACCOUNT, JOB_ID = "123456789012", "00e123a4-c0d8-41f4-a0eb-b46f9ba5b07c"
 KEYS = ("a/cake é.jpg", "a/tart.jpg", "b/pie.png")
 
 

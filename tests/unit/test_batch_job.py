@@ -15,7 +15,9 @@ from botocore.response import StreamingBody
 from botocore.stub import Stubber
 from moto import mock_aws
 
+from tests.unit.conftest import ACCOUNT, JOB_ID
 from tools.common.errors import ToolError
+from tools.local.aws.batch_files import SCHEMA
 from tools.operations.batch_job import (
     CsvManifest,
     FailedTask,
@@ -30,7 +32,6 @@ from tools.operations.batch_job import (
     upload_manifest,
 )
 
-ACCOUNT, JOB_ID = "123456789012", "00e123a4-c0d8-41f4-a0eb-b46f9ba5b07c"
 ROLE, FUNCTION = f"arn:aws:iam::{ACCOUNT}:role/Lambda-image-jobs", f"arn:aws:lambda:eu-west-2:{ACCOUNT}:function:f"
 GENERATED, CSV = (
     GeneratedManifest("uploads", "photos/", ".jpg"),
@@ -216,7 +217,6 @@ def test_a_manifest_is_never_encrypted_with_a_kms_key(monkeypatch: pytest.Monkey
         assert found == CsvManifest("jobs/manifests/1.csv", there["ETag"].strip('"'))
 
 
-SCHEMA = "Bucket, Key, VersionId, TaskStatus, ErrorCode, HTTPStatusCode, ResultMessage"
 STATUS = JobStatus.of(make_response("Complete", **make_progress(4, 1, 3))["Job"])
 
 

@@ -47,7 +47,7 @@ def cut_out(photograph: Photographer, size: Size) -> Iterator[Image.Image]:
     yield photo
 
 
-def panning(photograph: Photographer, size: Size) -> Iterator[Image.Image]:
+def pan(photograph: Photographer, size: Size) -> Iterator[Image.Image]:
     """Move a camera over a photograph; each frame has its own palette, as converters write them."""
     width, height = size
     wide = photograph("coffee", (width + 4 * FRAMES, height + 2 * FRAMES))
@@ -56,7 +56,7 @@ def panning(photograph: Photographer, size: Size) -> Iterator[Image.Image]:
         yield wide.crop((left, top, left + width, top + height)).quantize(256)
 
 
-def bouncing(_: Photographer, size: Size) -> Iterator[Image.Image]:
+def bounce(_: Photographer, size: Size) -> Iterator[Image.Image]:
     """Draw a bouncing ball in flat colours."""
     width, height = size
     ground = Image.new("RGB", size, "#e0f2fe")

@@ -12,7 +12,7 @@ from tools.benchmarks import drawings
 from tools.benchmarks.job import Wanted
 from tools.benchmarks.photos import Photographer, Size
 from tools.common.errors import ToolError
-from tools.imaging.pictures import encoded, turned_right
+from tools.imaging.pictures import encode, make_turned_exif
 
 QUICK_DIVISOR = 4
 """Divides both sides in a quick run."""
@@ -59,11 +59,11 @@ class Row:
     @property
     def outputs(self) -> tuple[Wanted, ...]:
         """Half the size; where parts are compared also a quarter, and a WebP 320 pixels wide."""
-        half = self._scaled(0.5)
+        half = self._scale(0.5)
         if "CPU / parts" not in self.targets:
             return (half,)
         width, height = self._displayed_size
-        return half, self._scaled(0.25), Wanted("WEBP", 320, math.floor(height * 320 / width + 0.5))
+        return half, self._scale(0.25), Wanted("WEBP", 320, math.floor(height * 320 / width + 0.5))
 
     def source(self, folder: Path, photograph: Photographer) -> Path:
         """Find the image in ``folder``, or make it there."""
@@ -85,14 +85,14 @@ class Row:
         if self.format == "JPEG":
             options |= {"quality": 92, "subsampling": self.subsampling}
         if self.is_turned:
-            options["exif"] = turned_right()
-        return encoded(first, self.format, **options)
+            options["exif"] = make_turned_exif()
+        return encode(first, self.format, **options)
 
     @property
     def _displayed_size(self) -> Size:
         return self.size[::-1] if self.is_turned else self.size
 
-    def _scaled(self, scale: float) -> Wanted:
+    def _scale(self, scale: float) -> Wanted:
         width, height = (math.floor(side * scale + 0.5) for side in self._displayed_size)
         return Wanted(self.format, width, height, scale)
 
@@ -151,8 +151,8 @@ ROWS = (
     Row("png-palette", "PNG, palette", "PNG", MEDIUM, _chart_in_palette, FLAT, has_palette=True),
     Row("webp", "WebP", "WEBP", MEDIUM, CHELSEA, WEBP, {"quality": 85}),
     Row("avif", "AVIF", "AVIF", MEDIUM, ASTRONAUT, AVIF, {"quality": 80, "speed": 8}),
-    Row("gif-photo", "GIF, 30 frames, photo", "GIF", SMALL, drawings.panning, {"CPU / sharp": 0.15, "PSNR, dB": 35}),
-    Row("gif-flat", "GIF, 30 frames, flat", "GIF", SMALL, drawings.bouncing, {"CPU / sharp": 0.15, "PSNR, dB": 40}),
+    Row("gif-photo", "GIF, 30 frames, photo", "GIF", SMALL, drawings.pan, {"CPU / sharp": 0.15, "PSNR, dB": 35}),
+    Row("gif-flat", "GIF, 30 frames, flat", "GIF", SMALL, drawings.bounce, {"CPU / sharp": 0.15, "PSNR, dB": 40}),
     Row("tiff-raw", "TIFF, raw", "TIFF", LARGE, COFFEE, TIFF),
     Row("tiff-lzw", "TIFF, LZW", "TIFF", LARGE, CHELSEA, TIFF_LZW, LZW),
 )

@@ -97,15 +97,15 @@ class Published:
 
     def hcl(self) -> str:
         """Return the module's ``package``, formatted as ``terraform fmt`` does."""
-        place = f"bucket = {_quoted(self.bucket)}, key = {_quoted(self.key)}"
+        place = f"bucket = {_quote(self.bucket)}, key = {_quote(self.key)}"
         if self.version:
-            place += f", version = {_quoted(self.version)}"
+            place += f", version = {_quote(self.version)}"
         lines = [
             "package = {",
             f"  s3           = {{ {place} }}",
-            f"  sha256       = {_quoted(self.package.sha256)}",
-            f"  runtime      = {_quoted(self.package.runtime)}",
-            f"  architecture = {_quoted(self.package.architecture)}",
+            f"  sha256       = {_quote(self.package.sha256)}",
+            f"  runtime      = {_quote(self.package.runtime)}",
+            f"  architecture = {_quote(self.package.architecture)}",
             "}",
         ]
         if self.region:
@@ -234,6 +234,6 @@ def _readable_errors(place: Place) -> Iterator[None]:
         raise ToolError(f"{refused}: {advice}") if advice else refused from error
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     """Quote a string for HCL: as JSON, with HCL's template markers escaped."""
     return json.dumps(text, ensure_ascii=False).replace("${", "$${").replace("%{", "%%{")

@@ -103,7 +103,7 @@ def _add(made: Bom, archive: zipfile.ZipFile, folder: str, wheels: Mapping[str, 
         purl=purl,
         hashes=[_sha256(wheels[name].sha256)],
         licenses=[LicenseFactory().make_from_string(metadata["License-Expression"] or metadata["License"])],
-        components=[*_bundled(archive, folder), *_libraries(archive, name)],
+        components=[*_read_bundled(archive, folder), *_libraries(archive, name)],
     )
     made.components.add(package)
     made.register_dependency(package, package.components)
@@ -157,7 +157,7 @@ def _is_there(part: Component, paths: list[str]) -> bool:
     return part.scope is not ComponentScope.EXCLUDED
 
 
-def _bundled(archive: zipfile.ZipFile, folder: str) -> Iterator[Component]:
+def _read_bundled(archive: zipfile.ZipFile, folder: str) -> Iterator[Component]:
     """Yield the libraries in pillow-heif's text file."""
     path = f"{folder}/licenses/LICENSES_bundled.txt"
     if path not in archive.namelist():

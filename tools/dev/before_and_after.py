@@ -14,7 +14,7 @@ from errors import RejectedError
 from tools.benchmarks.contestants import classic, ours
 from tools.benchmarks.job import Job, Wanted
 from tools.common.paths import ROOT
-from tools.imaging.pictures import cake, encoded, turned_right
+from tools.imaging.pictures import cake, encode, make_turned_exif
 
 DOCUMENT = ROOT / "docs" / "before-and-after.png"
 
@@ -63,20 +63,20 @@ def draw() -> Image.Image:
 def _uploads() -> Iterator[Upload]:
     """Draw the sources. Outputs have at most 160 x 120 pixels, frames of the animation 80 x 60."""
     fine = {"quality": 95, "subsampling": "4:4:4"}
-    phone = encoded(cake(180, 240).rotate(90, expand=True), "JPEG", **fine, exif=turned_right())
+    phone = encode(cake(180, 240).rotate(90, expand=True), "JPEG", **fine, exif=make_turned_exif())
     yield Upload("A phone, held upright", "JPEG, orientation in EXIF", phone, "lies on its side", "upright")
     profile = _wide_gamut()
     photo = ImageCms.profileToProfile(_balloons(320, 240), ImageCms.createProfile("sRGB"), profile)
-    wide = encoded(cast(Image.Image, photo), "JPEG", **fine, icc_profile=profile.tobytes())
+    wide = encode(cast(Image.Image, photo), "JPEG", **fine, icc_profile=profile.tobytes())
     yield Upload("A photo from an editor", "JPEG, wide-gamut profile", wide, "no profile: dull colours", "profile kept")
-    logo = encoded(_logo(240).quantize(8), "PNG")
+    logo = encode(_logo(240).quantize(8), "PNG")
     yield Upload("A logo", "PNG, palette", logo, "picks pixels: broken lines", "averages: whole lines")
     candle, *others = [cake(160, 120, flame) for flame in (-8, 0, 8, 16)]
-    animation = encoded(candle, "GIF", save_all=True, append_images=others, duration=120, loop=0)
+    animation = encode(candle, "GIF", save_all=True, append_images=others, duration=120, loop=0)
     yield Upload("An animation", "GIF, 4 frames", animation, "1 frame of 4", "4 frames")
-    scan = encoded(cake(640, 480).convert("L").convert("I").point(lambda level: level * 257 + 0).convert("I;16"), "PNG")
+    scan = encode(cake(640, 480).convert("L").convert("I").point(lambda level: level * 257 + 0).convert("I;16"), "PNG")
     yield Upload("A scan", "PNG, grey, 16 bits", scan, ours="16 bits", scale=0.25)
-    whole = encoded(cake(320, 240), "JPEG", **fine)
+    whole = encode(cake(320, 240), "JPEG", **fine)
     yield Upload("An interrupted upload", "JPEG, its end is missing", whole[: len(whole) * 5 // 8])
 
 

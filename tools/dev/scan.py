@@ -1,7 +1,7 @@
-"""Scans Terraform code with checkov, and tells which skips in the code excuse nothing.
+"""Scans Terraform code with checkov, and finds stale skips: comments that excuse no failing check.
 
-checkov never checks what a comment skips, so it can't tell that a skip is stale. It scans a copy without such comments,
-and the findings are compared with the comments here.
+checkov doesn't run a check that a comment skips, so it can't find stale skips. It therefore scans a copy without the
+comments, and this module compares the findings with them.
 """
 
 import json
@@ -30,7 +30,7 @@ ENVIRONMENT = {
     "PYTHONUTF8": "1",
     "PYTHONWARNINGS": "ignore",
 }
-"""All that checkov gets beside PATH and an empty home: no settings, and no API key of Prisma Cloud."""
+"""checkov's environment, with PATH and an empty home: no settings of the user, and no API key of Prisma Cloud."""
 
 NOT_SCANNED = shutil.ignore_patterns(".terraform", "tests", "*.tfstate*", "*.tfvars")
 
@@ -52,7 +52,7 @@ class Finding:
     def __str__(self) -> str:
         return (
             f"{self.file}:{self.first_line}: {self.resource} fails {self.check}: {self.wanted} "
-            f"(Mend it, or put # checkov:skip={self.check}:reason in it)"
+            f"(Fix it, or add # checkov:skip={self.check}:reason to it)"
         )
 
 
@@ -89,7 +89,7 @@ class Scan:
                 yield str(finding)
         for skip in self.skips:
             if not any(map(skip.excuses, self.findings)):
-                yield f"{skip} (Nothing in that resource fails without it: remove it)"
+                yield f"{skip} (No check fails without it: remove it)"
             if len(skip.reason.split()) < 3:
                 yield f"{skip} (Say why, in three words or more)"
 

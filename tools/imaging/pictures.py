@@ -19,25 +19,25 @@ class Upload:
 def demo_uploads() -> Iterator[Upload]:
     """Draw them one by one, ``cake.jpg`` first."""
     photo = cake(1600, 1200)
-    yield Upload("cake.jpg", encoded(photo, "JPEG", quality=90))
-    yield Upload("phone/held upright.jpg", encoded(photo.rotate(90, expand=True), "JPEG", exif=turned_right()))
-    yield Upload("logo.png", encoded(_logo(500), "PNG"))
+    yield Upload("cake.jpg", encode(photo, "JPEG", quality=90))
+    yield Upload("phone/held upright.jpg", encode(photo.rotate(90, expand=True), "JPEG", exif=make_turned_exif()))
+    yield Upload("logo.png", encode(_logo(500), "PNG"))
     candle = [cake(300, 225, flame) for flame in (0, 3, 6, 3)]
     yield Upload(
         "party/candle.gif",
-        encoded(candle[0], "GIF", save_all=True, append_images=candle[1:], duration=120, loop=0),
+        encode(candle[0], "GIF", save_all=True, append_images=candle[1:], duration=120, loop=0),
     )
     yield Upload("notes.jpg", b"This is a text file: it has only the name of an image.\n")
 
 
-def encoded(image: Image.Image, image_format: str, **options: Any) -> bytes:
+def encode(image: Image.Image, image_format: str, **options: Any) -> bytes:
     """Encode an image; the options are Pillow's."""
     target = io.BytesIO()
     image.save(target, image_format, **options)
     return target.getvalue()
 
 
-def turned_right() -> Image.Exif:
+def make_turned_exif() -> Image.Exif:
     """Return the EXIF of an upright phone photo, whose pixels are stored turned."""
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6

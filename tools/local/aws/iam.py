@@ -18,7 +18,7 @@ from moto.s3.models import FakeDeleteMarker, s3_backends
 from moto.sts.models import sts_backends
 
 from tools.local.aws.kms import key_use
-from tools.local.aws.policy import decide, listed, trusts
+from tools.local.aws.policy import as_list, decide, trusts
 
 # Any, because they are patched.
 ActionAuthenticatorMixin: Any = authorization.ActionAuthenticatorMixin
@@ -221,6 +221,6 @@ def _allow(
     decisions = {
         decide(statement, action, resource, callers, context)
         for document in documents
-        for statement in listed(document["Statement"])
+        for statement in as_list(document["Statement"])
     }
     return PermissionResult.PERMITTED in decisions and PermissionResult.DENIED not in decisions

@@ -47,7 +47,9 @@ def key_use(action: str, resource: str, request: Any, account_id: str, region: s
         reading = action != "s3:PutObject"
         version = request.querystring.get("versionId", [None])[0]
         key = bucket and (
-            _key_of_object(account_id, bucket, name, version) if reading else _key_to_be(bucket, request.headers)
+            _key_of_object(account_id, bucket, name, version)
+            if reading
+            else _key_of_new_object(bucket, request.headers)
         )
         actions = ("kms:Decrypt",) if reading else ("kms:GenerateDataKey",)
     else:
@@ -64,7 +66,7 @@ def _key_of_object(account_id: str, bucket: Any, name: str, version: str | None)
     return found.kms_key_id if found is not None and found.encryption == "aws:kms" else None
 
 
-def _key_to_be(bucket: Any, headers: Mapping[str, str]) -> str | None:
+def _key_of_new_object(bucket: Any, headers: Mapping[str, str]) -> str | None:
     """Return the key of a new object: its own header's, else the bucket's default."""
     if "x-amz-server-side-encryption" in headers:
         return headers.get("x-amz-server-side-encryption-aws-kms-key-id")

@@ -82,7 +82,7 @@ def permits(statements: Any, service: Service, action: str, resource: str) -> bo
     context = {"aws:sourcearn": service.source_arn, "aws:sourceaccount": service.account_id}
     effects = {
         statement["Effect"]
-        for statement in listed(statements)
+        for statement in as_list(statements)
         if _names_service(statement.get("Principal"), service.name)
         and applies(statement, "Action", action, re.IGNORECASE)
         and applies(statement, "Resource", resource)
@@ -95,14 +95,14 @@ def trusts(document: dict[str, Any], service: str) -> bool:
     """Whether a role's trust policy allows an AWS service to assume it."""
     effects = {
         statement["Effect"]
-        for statement in listed(document["Statement"])
-        if service in listed(statement.get("Principal", {}).get("Service", []))
+        for statement in as_list(document["Statement"])
+        if service in as_list(statement.get("Principal", {}).get("Service", []))
         and applies(statement, "Action", "sts:AssumeRole", re.IGNORECASE)
     }
     return effects == {"Allow"}
 
 
-def listed(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
     """Return a list; a policy may have a single value in its place."""
     return value if isinstance(value, list) else [value]
 
@@ -110,21 +110,21 @@ def listed(value: Any) -> list[Any]:
 def applies(statement: dict[str, Any], element: str, value: str, flags: int = 0) -> bool:
     """Whether a statement's ``Action`` or ``Resource``, or ``NotAction`` or ``NotResource``, applies to a value."""
     if f"Not{element}" in statement:
-        return not any(matches(pattern, value, flags) for pattern in listed(statement[f"Not{element}"]))
-    return any(matches(pattern, value, flags) for pattern in listed(statement.get(element, [])))
+        return not any(matches(pattern, value, flags) for pattern in as_list(statement[f"Not{element}"]))
+    return any(matches(pattern, value, flags) for pattern in as_list(statement.get(element, [])))
 
 
 def _names(principal: Any, callers: frozenset[str]) -> bool:
     if principal == "*":
         return True
-    return not {"*", *callers}.isdisjoint(listed(principal.get("AWS", [])))
+    return not {"*", *callers}.isdisjoint(as_list(principal.get("AWS", [])))
 
 
 def _names_service(principal: Any, service: str) -> bool:
     """Whether a statement applies to a service: by its name, or to everyone."""
     if not isinstance(principal, dict):
         return bool(principal == "*")
-    return service in listed(principal.get("Service", [])) or "*" in listed(principal.get("AWS", []))
+    return service in as_list(principal.get("Service", [])) or "*" in as_list(principal.get("AWS", []))
 
 
 def conditions_met(conditions: dict[str, dict[str, Any]], context: Mapping[str, str]) -> bool:
@@ -137,7 +137,7 @@ def conditions_met(conditions: dict[str, dict[str, Any]], context: Mapping[str, 
     return all(
         operator in OPERATORS
         and key.lower() in known
-        and any(OPERATORS[operator](str(one), known[key.lower()]) for one in listed(value))
+        and any(OPERATORS[operator](str(one), known[key.lower()]) for one in as_list(value))
         for operator, keys in conditions.items()
         for key, value in keys.items()
     )

@@ -39,7 +39,7 @@ def list_versions_encoded() -> None:
             return list_versions(response)
         serialize = response.serialized
 
-        def encoded(result: Any) -> Any:
+        def encode_keys(result: Any) -> Any:
             content = result.result
             content["EncodingType"] = "url"
             entries = (*content["Versions"], *content["DeleteMarkers"], *(content.get("CommonPrefixes") or []), content)
@@ -48,7 +48,7 @@ def list_versions_encoded() -> None:
                     entry[name] = quote_plus(entry[name] or "", safe="/")
             return serialize(result)
 
-        response.serialized = encoded
+        response.serialized = encode_keys
         return list_versions(response)
 
     S3Response.list_object_versions = list_object_versions
@@ -216,8 +216,8 @@ def drop_composite_checksums() -> None:
 def limit_metadata() -> None:
     """Reject more user metadata than S3 allows; moto has no limit."""
 
-    def limited(store: Callable[..., Any]) -> Callable[..., Any]:
-        def checked(*args: Any, **kwargs: Any) -> Any:
+    def check_size(store: Callable[..., Any]) -> Callable[..., Any]:
+        def store_checked(*args: Any, **kwargs: Any) -> Any:
             own = [(name, value) for name, value in request.headers.items() if name.lower().startswith(METADATA)]
             # WSGI decodes all headers as Latin-1.
             if sum(len(f"{name}{value}".encode("latin-1")) - len(METADATA) for name, value in own) > METADATA_BYTES:
@@ -226,8 +226,8 @@ def limit_metadata() -> None:
                 )
             return store(*args, **kwargs)
 
-        return checked
+        return store_checked
 
-    S3Response.put_object = limited(S3Response.put_object)
-    S3Response.copy_object = limited(S3Response.copy_object)
-    S3Backend.create_multipart_upload = limited(S3Backend.create_multipart_upload)
+    S3Response.put_object = check_size(S3Response.put_object)
+    S3Response.copy_object = check_size(S3Response.copy_object)
+    S3Backend.create_multipart_upload = check_size(S3Backend.create_multipart_upload)

@@ -52,7 +52,7 @@ def local_aws(
         _launch(port, concurrency, retry_delays, log) as process,
     ):
         try:
-            yield _ready(process, log)
+            yield _await_ready(process, log)
         except BaseException:
             _end(process)
             raise
@@ -128,7 +128,7 @@ def _launch(port: int, concurrency: int, retry_delays: tuple[float, ...], log: I
     )
 
 
-def _ready(process: subprocess.Popen[str], log: IO[str]) -> LocalAws:
+def _await_ready(process: subprocess.Popen[str], log: IO[str]) -> LocalAws:
     """Wait until the server prints where it listens, or ends with an error."""
     line = process.stdout.readline() if process.stdout else ""
     if not line:
