@@ -1,6 +1,7 @@
 """The module: its own tests (``terraform test``), the order of its resources, and the messages of its validations."""
 
 import json
+import os
 import re
 from collections import defaultdict
 from dataclasses import dataclass
@@ -555,3 +556,23 @@ def test_resources_are_created_in_the_order_that_aws_needs(
 def test_the_module_configures_no_provider_and_no_backend() -> None:
     code = "\n".join(path.read_text() for path in TERRAFORM.rglob("*.tf") if ".terraform" not in path.parts)
     assert not re.search(r"^\s*(provider|backend|cloud)\s", code, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("environment", "error"),
+    [
+        ({"AWS_REGION": "eu-west-2"}, "No valid credential sources found"),
+        ({"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}, "invalid AWS Region"),
+    ],
+)
+def test_the_readme_quotes_the_error_of_a_plan_without_credentials_or_region(
+    module_copy: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], error: str
+) -> None:
+    for name in (name for name in os.environ if name.startswith("AWS_")):
+        monkeypatch.delenv(name)
+    away = {"AWS_CONFIG_FILE": "/none", "AWS_SHARED_CREDENTIALS_FILE": "/none", "AWS_EC2_METADATA_DISABLED": "true"}
+    options = [f"-var={name}={value}" for name, value in (("source_bucket", "a-in"), ("destination_bucket", "a-out"))]
+    options.append('-var=package={ path = "./tests/package/function.zip" }')
+    with pytest.raises(ToolError, match=error):
+        Terraform(module_copy, environment=away | environment).run("plan", "-input=false", *options)
+    assert f"`{error}`" in (TERRAFORM.parent / "README.md").read_text()
