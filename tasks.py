@@ -230,9 +230,9 @@ def preview(
     from tools.preview.page import render_page
 
     settings = Path(var_file) if var_file else None
-    report = previewing.preview(list(map(Path, files)), say, var_file=settings, compare=compare)
+    report = previewing.preview(list(map(Path, files)), Path(output), var_file=settings, compare=compare)
     save(render_page(report), Path(output))
-    print("\n" + previewing.format_text(report))
+    print(previewing.format_text(report))
     print(f"\nSaved to {output}: open it in a browser")
 
 

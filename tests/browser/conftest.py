@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from PIL import Image
@@ -62,7 +63,10 @@ def preview(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, body in files.items():
         (folder / name).write_bytes(body)
     made = run.preview(
-        [folder / name for name in files], lambda _: None, var_file=folder / "x.tfvars", compare=["quality=60,90"]
+        [folder / name for name in files],
+        folder / "preview.html",
+        var_file=folder / "x.tfvars",
+        compare=["quality=60,90"],
     )
     first, *others = made.photos
     steps = [Step("uploaded", 0), Step("invoked", 45), Step("written", 1234)]
@@ -71,25 +75,36 @@ def preview(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "preview.html"
 
 
+@pytest.fixture(scope="session")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a page of 200 photos."""
+    folder = tmp_path_factory.mktemp("index")
+    photos = [folder / f"photo {number}.jpg" for number in range(200)]
+    for number, photo in enumerate(photos):
+        photo.write_bytes(encode(picture(40, 30).rotate(number), quality=50 + number // 4))
+    output = folder / "200 photos.html"
+    save(render_page(run.preview(photos, output, compare=["quality=30"])), output)
+    return output
+
+
 @pytest.fixture
 def opened(browser: Browser, preview: Path) -> Iterator[Opened]:
-    """Return a function that opens the preview in its own window."""
+    """Return a function that opens the preview, or another file, in its own window."""
     complaints: list[str] = []
     with ExitStack() as contexts:
 
-        def opened(**options: Any) -> Page:
+        def opened(path: Path = preview, **options: Any) -> Page:
             context = contexts.enter_context(browser.new_context(**options))
             context.set_default_timeout(PATIENCE)
             tab = context.new_page()
             tab.on("console", lambda message: complaints.append(message.text))
             tab.on("pageerror", lambda error: complaints.append(str(error)))
             tab.on("dialog", lambda dialog: complaints.append(dialog.message))
-            tab.on("request", lambda request: complaints.append(request.url) if is_external(request.url) else None)
-            tab.goto(preview.as_uri())
+            # A page may load only itself and the images inside it. Its links lead to the files beside it.
+            inside = ("data:", path.as_uri(), f"{path.parent.as_uri()}/{quote(path.stem)}-files/photo-")
+            tab.on("request", lambda one: None if one.url.startswith(inside) else complaints.append(one.url))
+            tab.goto(path.as_uri())
             return tab
-
-        def is_external(url: str) -> bool:
-            return url != preview.as_uri() and not url.startswith("data:")
 
         yield opened
     assert complaints == []

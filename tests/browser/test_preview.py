@@ -2,6 +2,7 @@
 
 import io
 import re
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -218,9 +219,50 @@ def test_the_page_fits_the_window(opened: Opened, viewport: ViewportSize) -> Non
     assert tab.evaluate("document.documentElement.scrollWidth") == viewport["width"]
 
 
+def test_200_photos_have_a_small_index_and_load_when_opened(opened: Opened, index: Path, axe_core: str) -> None:
+    tab = opened(index, viewport=PHONE)
+    assert tab.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    expect_deciding_column(tab, PHONE["width"])
+    expect_accessible(tab, axe_core)
+    requests: list[str] = []
+    tab.on("request", lambda request: requests.append(request.url))
+    assert index.stat().st_size < 400_000
+    assert tab.evaluate("document.querySelectorAll('*').length") < 200 * 20
+    # A heading and the variants, a heading and the photos.
+    expect(tab.locator("tr")).to_have_count(1 + 2 + 1 + 200)
+    photos = tab.locator(".photos tbody tr")
+    shown = [float(text) for text in photos.locator("td:nth-child(2)").all_inner_texts()]
+    assert shown == sorted(shown)
+    assert requests == []
+
+    row = tab.locator(".recommendation tbody tr", has_text="quality 30")
+    name, ssim = row.get_by_role("link").inner_text(), row.locator("td:nth-child(3)").inner_text()
+    row.get_by_role("link").click()
+    expect(tab.get_by_role("heading", level=1)).to_have_text(name)
+    expect(tab.locator(".tag-right")).to_have_text("quality 30")
+    expect(tab.locator("figure", has_text="quality 30")).to_contain_text(f"SSIM {ssim}")
+    assert [url for url in requests if not url.startswith("data:")] == [tab.url.partition("#")[0]]
+    tab.get_by_role("link", name="All photos").click()
+    expect(photos).to_have_count(200)
+
+
+def test_a_row_links_to_its_worst_photo_on_the_same_page(opened: Opened) -> None:
+    tab = opened(viewport=DESKTOP)
+    recommendation = tab.locator(".recommendation").filter(has=tab.locator("h3", has_text="whole"))
+    row = recommendation.locator("tbody tr", has_text="quality 90")
+    shown = find_rendition(tab)
+    expect(shown.locator(".tag-right")).not_to_have_text("quality 90")
+    row.get_by_role("link", name="photo.jpg").click()
+    expect(shown.locator(".tag-right")).to_have_text("quality 90")
+    expect(shown.locator(".stage")).to_be_in_viewport()
+
+
 @pytest.mark.parametrize("width", [360, 390, 430])
 def test_the_deciding_column_is_visible_on_a_phone(opened: Opened, width: int) -> None:
-    tab = opened(viewport={**PHONE, "width": width})
+    expect_deciding_column(opened(viewport={**PHONE, "width": width}), width)
+
+
+def expect_deciding_column(tab: Page, width: int) -> None:
     for heading in tab.locator("th").filter(has_text="SSIM").all():
         box = heading.bounding_box()
         assert box
@@ -317,8 +359,12 @@ def test_the_page_is_accessible(
     tab.screenshot(path=folder / f"preview-{device}-{scheme}.png", full_page=True)
     brightness = tab.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
     assert (max(brightness) < 64) == (scheme == "dark")
-    tab.evaluate(f"{axe_core}; null")
     # Zooming makes the stage focusable.
     find_rendition(tab).get_by_role("radio", name="2:1").check(force=True)
+    expect_accessible(tab, axe_core)
+
+
+def expect_accessible(tab: Page, axe_core: str) -> None:
+    tab.evaluate(f"{axe_core}; null")
     found = tab.evaluate("axe.run().then(result => result.violations)")
     assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []

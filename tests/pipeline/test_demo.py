@@ -1,6 +1,7 @@
 """The demo's table and report match what the pipeline did."""
 
 import base64
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from tests.pipeline.conftest import Pipeline
 from tools.imaging.pictures import Upload
 from tools.local import demo
 from tools.local.stack import RENDITION
+from tools.preview.page import render_page
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +38,10 @@ def test_the_steps_of_an_image_match_the_log(pipeline: Pipeline, results: list[d
         assert steps["written"] - steps["rendered"] == put
 
 
-def test_the_report_shows_outputs_and_rejections(pipeline: Pipeline, results: list[demo.Result]) -> None:
-    html = demo.render_page(results)
+def test_the_report_shows_outputs_and_rejections(
+    pipeline: Pipeline, results: list[demo.Result], tmp_path: Path
+) -> None:
+    html = render_page(demo.make_report(results, tmp_path / "report.html"))
     for result in results[:2]:
         output = pipeline.wait_for_object(RENDITION.output_key(result.upload.key))["Bytes"]
         assert result.output == output

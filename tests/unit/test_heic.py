@@ -83,18 +83,21 @@ def test_a_preview_with_heic_shows_the_photo(tmp_path: Path) -> None:
     assert f"invoke preview {HEIC_PICTURE} --heic " in done.stdout
 
 
-def test_without_the_option_a_preview_names_it() -> None:
-    text = run.format_text(run.preview([HEIC_PICTURE], lambda _: None))
+def test_without_the_option_a_preview_names_it(tmp_path: Path) -> None:
+    text = run.format_text(run.preview([HEIC_PICTURE], tmp_path / "preview.html"))
     assert text.endswith("\nTo preview HEIC, run again with --heic.")
 
 
 REPORT = """
 import sys, tasks
+from pathlib import Path
 tasks.read_heic()
-from tools.local.demo import Result, render_page
+from tools.local.demo import Result, make_report
+from tools.preview.page import render_page
 from tools.imaging.pictures import Upload
 from tests.images import HEIC_PICTURE, encode, picture
-print(render_page([Result(Upload("phone.heic", HEIC_PICTURE.read_bytes()), encode(picture(32, 24)))]))
+result = Result(Upload("phone.heic", HEIC_PICTURE.read_bytes()), encode(picture(32, 24)))
+print(render_page(make_report([result], Path("report.html"))))
 """
 
 

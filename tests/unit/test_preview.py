@@ -7,6 +7,7 @@ import json
 import os
 import re
 import struct
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -31,11 +33,12 @@ from tools.common import hcl, pricing
 from tools.common.cli import save
 from tools.common.errors import ToolError
 from tools.common.paths import TERRAFORM
-from tools.preview import rejections, run, tfvars
+from tools.preview import pages, pipeline, rejections, run, tfvars
 from tools.preview.choice import introduce_settings, write_command, write_settings
 from tools.preview.display import LONGEST_SIDE, Picture
 from tools.preview.model import Cost, Output, Photo, Rejection, Rendered, Report, Step
 from tools.preview.page import render_page
+from tools.preview.pipeline import Written
 from tools.preview.price import MOST_RUNS, measure_cpu, price
 from tools.preview.recommendation import recommend
 from tools.preview.render import render_photo
@@ -47,10 +50,6 @@ NOISY = Image.blend(picture(), Image.merge("RGB", [Image.effect_noise((320, 240)
 """A low quality is visible in it."""
 
 HOSTILE = """<script>alert(1)</script>"'&{{ 7 * 7 }}</title>.jpg"""
-
-
-def quiet(_: str) -> None:
-    """Show no progress."""
 
 
 def var_file(folder: Path, text: str, name: str = "x.tfvars") -> Path:
@@ -713,7 +712,9 @@ def test_the_settings_to_write_change_only_the_chosen_options(tmp_path: Path, na
     if name.endswith(".json"):
         _, renditions = tfvars.read_renditions([path])
         path = var_file(tmp_path, json.dumps({"renditions": renditions}), name)
-    report = run.preview([tmp_path / "a.jpg"], quiet, var_file=path if name else None, compare=compare)
+    report = run.preview(
+        [tmp_path / "a.jpg"], tmp_path / "preview.html", var_file=path if name else None, compare=compare
+    )
     recommendations = recommend(report.photos)
     text = write_settings(report, recommendations)
     assert report.settings_file == (str(path) if name else "terraform/terraform.tfvars")
@@ -731,7 +732,7 @@ def test_the_settings_to_write_change_only_the_chosen_options(tmp_path: Path, na
 
 def test_one_rendition_is_one_line_that_terraform_accepts(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(encode(Image.blend(picture(), NOISY, 0.1), quality=95))
-    report = run.preview([tmp_path / "a.jpg"], quiet, compare=["quality=60"])
+    report = run.preview([tmp_path / "a.jpg"], tmp_path / "preview.html", compare=["quality=60"])
     assert write_settings(report, recommend(report.photos)) == (
         "renditions = { resized = { scale = 0.5, quality = 60 } }"
     )
@@ -753,7 +754,7 @@ def test_the_next_command_names_a_few_photos(
     for photo in photos:
         photo.write_bytes(encode(picture(64, 48)))
     var_file(tmp_path, 'metadata = "none"\n')
-    report = run.preview(photos, quiet, var_file=Path("x.tfvars"), compare=["quality=60"])
+    report = run.preview(photos, tmp_path / "preview.html", var_file=Path("x.tfvars"), compare=["quality=60"])
     wanted = f"\ninvoke preview {words} --var-file x.tfvars --compare quality=40,50\n"
     assert wanted in run.format_text(report) + "\n"
 
@@ -806,8 +807,9 @@ def test_the_page_loads_nothing() -> None:
     assert not re.search(r"https?:|//[a-z]|@import|url\(", html)
     loading = {"src", "href", "srcset", "action", "data", "poster"}
     loaded = [value for _, given in elements.found for name, value in given.items() if name in loading]
-    assert len(loaded) == 1 + 2 * 3
-    assert all(value.startswith("data:") for value in loaded)
+    # The icon, the images, and a link from each variant to its worst photo.
+    assert len(loaded) == 1 + 2 * 3 + 2
+    assert all(value.startswith(("data:", "#image-")) for value in loaded)
     assert not any(name.startswith("on") or name == "style" for _, given in elements.found for name in given)
 
 
@@ -865,9 +867,7 @@ def test_the_page_has_the_timeline_if_there_is_one() -> None:
 def test_a_preview_renders_files(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(encode(NOISY))
     (tmp_path / "b.txt").write_text("text")
-    said: list[str] = []
-    found = run.preview([tmp_path / "a.jpg", tmp_path / "b.txt"], said.append, compare=["quality=60"])
-    assert said == ["Rendering a.jpg", "Rendering b.txt"]
+    found = run.preview([tmp_path / "a.jpg", tmp_path / "b.txt"], tmp_path / "preview.html", compare=["quality=60"])
     text = run.format_text(found)
     assert re.search(
         r"^a\.jpg +resized +quality 60 +JPEG +60 +160 x 120 +[\d,]+ +0\.\d{3} +\d+ +\d+\.\d$", text, re.MULTILINE
@@ -881,7 +881,7 @@ def test_a_preview_renders_files(tmp_path: Path) -> None:
 def test_undecodable_bytes_of_a_name_are_replaced(tmp_path: Path) -> None:
     odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/a\xff.jpg"))
     odd.write_bytes(encode(picture()))
-    found = run.preview([odd], quiet)
+    found = run.preview([odd], tmp_path / "page.html")
     save(render_page(found), tmp_path / "page.html")
     assert found.photos[0].name == "a\ufffd.jpg"
     assert "a\ufffd.jpg" in (tmp_path / "page.html").read_text(encoding="utf-8")
@@ -889,18 +889,97 @@ def test_undecodable_bytes_of_a_name_are_replaced(tmp_path: Path) -> None:
 
 def test_without_a_comparison_the_page_suggests_one(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(encode(NOISY))
-    assert "--compare quality=60,75,85" in render_page(run.preview([tmp_path / "a.jpg"], quiet))
+    assert "--compare quality=60,75,85" in render_page(run.preview([tmp_path / "a.jpg"], tmp_path / "page.html"))
 
 
-def test_an_unreadable_photo_stops_the_preview_before_rendering(tmp_path: Path) -> None:
+def test_an_unreadable_photo_stops_the_preview_before_rendering(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "render_photo", None)
     (tmp_path / "a.jpg").write_bytes(encode(NOISY))
-    said: list[str] = []
     for wrong, message in ((tmp_path, "Is a directory"), (tmp_path / "b.jpg", "No such file or directory")):
         with pytest.raises(ToolError, match=rf"^Cannot read .*: {message}$"):
-            run.preview([tmp_path / "a.jpg", wrong], said.append)
+            run.preview([tmp_path / "a.jpg", wrong], tmp_path / "page.html")
     with pytest.raises(ToolError, match=r"^No photo given: use `invoke preview photo\.jpg`$"):
-        run.preview([], said.append)
-    assert said == []
+        run.preview([], tmp_path / "page.html")
+
+
+@pytest.fixture
+def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "MOST_IMAGES", 5)
+
+
+@pytest.mark.usefixtures("few_images")
+def test_many_photos_get_pages_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(encode(NOISY))
+    (tmp_path / "b.jpg").write_bytes(encode(NOISY.rotate(90)))
+    folder = tmp_path / "of 2-files"
+    folder.mkdir()
+    (folder / "photo-003.html").touch()
+    (folder / "mine.txt").touch()
+    found = run.preview([tmp_path / "a.jpg", tmp_path / "b.jpg"], tmp_path / "of 2.html", compare=["quality=20"])
+    # No page of an earlier run remains, and no other file is lost.
+    assert {path.name for path in folder.iterdir()} == {"photo-001.html", "photo-002.html", "mine.txt"}
+    images = [
+        picture.body + picture.original
+        for photo in found.photos
+        for rendered in photo.renditions
+        for picture in (rendered.source, *(output.picture for output in rendered.outputs))
+    ]
+    assert images == [b""] * 6
+
+    index = Elements(render_page(found))
+    assert len(index.all("img")) == 2
+    links = [given["href"] for given in index.all("a")]
+    # Each variant has a link to its worst photo, each photo one to its recommended output.
+    assert all(re.fullmatch(r"of%202-files/photo-00[12]\.html#image-1-1-[12]", link) for link in links)
+    assert len(links) == 2 + 2
+    for link in links:
+        path, _, anchor = unquote(link).partition("#")
+        text = (tmp_path / path).read_text()
+        page = Elements(text)
+        assert [given["href"] for given in page.all("a")] == ["../of%202.html"]
+        assert anchor in {given.get("id") for _, given in page.found}
+        assert len([image for image in page.all("img") if "src" in image]) == 3
+        assert "Recommendation" not in text
+
+    heading, _, *rows, sentences = run.format_text(found).partition("\n\n")[0].splitlines()
+    assert heading == "Preview of 2 photos"
+    assert [row.split()[0] for row in rows] == ["resized", "resized"]
+    assert sentences.startswith("resized: ")
+
+
+@pytest.mark.usefixtures("few_images")
+def test_an_index_sums_up_a_single_variant(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(encode(NOISY))
+    found = run.preview([tmp_path / "a.jpg"] * 3, tmp_path / "page.html")
+    total = 3 * found.photos[0].renditions[0].outputs[0].byte_count
+    assert ">Summary</h2>" in render_page(found)
+    assert f"  {total:,}  " in run.format_text(found)
+
+
+@pytest.mark.usefixtures("few_images")
+def test_an_index_of_uploads_needs_no_figures(tmp_path: Path) -> None:
+    body = encode(NOISY)
+    written = [Written(f"{name}.jpg", body, body, "", [Step("uploaded", 0)]) for name in "abc"]
+    report = pipeline.make_report(written, [], Rendition("resized", scale=1), "origin", tmp_path / "report.html")
+    assert "report-files/photo-003.html#image-1-1-1" in render_page(report)
+    assert "<span>uploaded</span>" in (tmp_path / "report-files" / "photo-003.html").read_text()
+
+
+def test_a_terminal_shows_the_progress_and_a_pipe_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(encode(picture()))
+    run.preview([tmp_path / "a.jpg"] * 2, tmp_path / "page.html")
+    assert capsys.readouterr() == ("", "")
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    run.preview([tmp_path / "a.jpg"] * 2, tmp_path / "page.html")
+    assert "2 of 2" in terminal.getvalue()
+    assert capsys.readouterr().out == ""
 
 
 def test_an_unwritable_page_is_named(tmp_path: Path) -> None:

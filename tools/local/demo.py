@@ -18,8 +18,10 @@ from tools.common.local_stack import Stack
 from tools.common.table import Table
 from tools.imaging.pictures import Upload, demo_uploads
 from tools.local.stack import RENDITION, temporary_stack
-from tools.preview.model import Rejection, Step
-from tools.preview.pipeline import Written, render_report
+from tools.preview import pipeline
+from tools.preview.model import Rejection, Report, Step
+from tools.preview.page import render_page
+from tools.preview.pipeline import Written
 from tools.preview.rejections import find_advice
 
 REPORT = "report.html"
@@ -80,7 +82,7 @@ def demo(photos: Sequence[Path], directory: Path, say: Say, *, heic: bool = Fals
             save(result.upload.body, directory / result.upload.key)
             if result.output is not None:
                 save(result.output, directory / result.output_key)
-        save(render_page(results), directory / REPORT)
+        save(render_page(make_report(results, directory / REPORT)), directory / REPORT)
         say(f"Saved to {directory}. Open {directory / REPORT} in a browser.")
 
 
@@ -99,8 +101,8 @@ def run_through(stack: Stack, uploads: Sequence[Upload], say: Say) -> list[Resul
     return _await_results(stack, uploads, began)
 
 
-def render_page(results: Sequence[Result]) -> str:
-    """Return a page like the preview's, with the timeline of each upload."""
+def make_report(results: Sequence[Result], output: Path) -> Report:
+    """Return a report like the preview's, with the timeline of each upload, for the page ``output``."""
     written = [
         Written(one.upload.key, one.upload.body, one.output, one.lost, one.steps)
         for one in results
@@ -112,7 +114,7 @@ def render_page(results: Sequence[Result]) -> str:
         if one.output is None
     ]
     origin = "Uploaded to the pipeline on a local AWS, deployed by Terraform with the module's default settings."
-    return render_report(written, rejected, RENDITION, origin)
+    return pipeline.make_report(written, rejected, RENDITION, origin, output)
 
 
 def make_table(results: Iterable[Result]) -> Table:

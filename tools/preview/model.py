@@ -95,6 +95,8 @@ class Photo:
         renditions: In the order of their names.
         cost: Of all renditions together, with the current settings; None if it was not measured.
         steps: The pipeline's timeline; empty without a pipeline.
+        page: The address of the photo's own page, relative to the report's; empty if the report's page shows it.
+        thumbnail: For an index; None if the report's page shows the photo.
 
     """
 
@@ -106,6 +108,8 @@ class Photo:
     renditions: Sequence[Rendered]
     cost: Cost | None
     steps: Sequence[Step] = ()
+    page: str = ""
+    thumbnail: Picture | None = None
 
 
 @dataclass(frozen=True)
@@ -132,6 +136,7 @@ class Report:
         command: The words of the command that made the page, without the comparison.
         settings_file: The file to write a recommended setting to.
         renditions: The module's variable, as that file has it.
+        index: The address of the page that links to this one; empty without such a page.
 
     """
 
@@ -144,3 +149,9 @@ class Report:
     command: Sequence[str] = ()
     settings_file: str = ""
     renditions: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    index: str = ""
+
+    @property
+    def is_index(self) -> bool:
+        """Whether the photos have pages of their own."""
+        return any(photo.page for photo in self.photos)

@@ -92,7 +92,20 @@ function viewer(section) {
   resize();
 }
 
+// A link to an image shows it on the right of its viewer.
+function follow() {
+  const figure = document.getElementById(location.hash.slice(1));
+  const section = figure?.closest(".rendition");
+  if (!section) return;
+  const menu = section.querySelector(".pick-right");
+  menu.value = [...section.querySelectorAll("figure")].indexOf(figure);
+  menu.dispatchEvent(new Event("change"));
+  section.scrollIntoView();
+}
+
 document.querySelectorAll(".rendition").forEach(viewer);
+addEventListener("hashchange", follow);
+follow();
 
 for (const box of document.querySelectorAll(".copyable")) {
   const button = box.querySelector("button");

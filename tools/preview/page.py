@@ -1,31 +1,68 @@
-"""Lay a page out as one HTML file. It needs no network and no other file, and is readable without its script."""
+"""Lay a page out as one HTML file. It needs no network, and is readable without its script."""
 
 import base64
 import hashlib
 import math
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from tools.preview.choice import introduce_settings, write_command, write_settings
-from tools.preview.model import Output, Rendered, Report
+from tools.preview.model import Output, Photo, Rendered, Report
 from tools.preview.recommendation import ENOUGH, RULE, capitalize, format_ssim, recommend
+from tools.preview.rows import Row
 from tools.preview.variants import CURRENT
 
 FOLDER = Path(__file__).parent
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A photo in an index, with its recommended outputs; without a recommendation, with the current ones.
+
+    Attributes:
+        link: To the output with the lowest SSIM.
+        byte_count: Of the outputs.
+        ssim: The lowest. None if no output has one.
+        losses: Of the outputs, joined by semicolons.
+
+    """
+
+    photo: Photo
+    link: str
+    byte_count: int
+    ssim: float | None
+    losses: str
+
+
 def render_page(report: Report) -> str:
-    """Return the page. The result is deterministic, and escapes every name."""
+    """Return the page. The result is deterministic, and escapes every name.
+
+    If the photos have pages of their own, it is an index of them.
+    """
     style, script = ((FOLDER / name).read_text() for name in ("page.css", "page.js"))
-    recommendations = recommend(report.photos)
+    # One of many photos is no base for a recommendation.
+    recommendations = [] if report.index else recommend(report.photos)
+    chosen = {one.rendition: one.chosen for one in recommendations}
 
     def start(rendered: Rendered) -> int:
         """Return the number of the image to show on the right first; the source is number 0."""
-        chosen = next((one.chosen for one in recommendations if one.rendition == rendered.name), "")
-        return 1 + rendered.outputs.index(rendered.find(chosen) or rendered.outputs[0])
+        return 1 + rendered.outputs.index(_choose(rendered, chosen))
+
+    def link_worst(rendition: str, row: Row) -> str:
+        """Return a link to the output with the row's lowest SSIM."""
+        return next(
+            _make_link(photo, number, index, output)
+            for number, photo in enumerate(report.photos, 1)
+            for index, rendered in enumerate(photo.renditions, 1)
+            if (photo.name, rendered.name) == (row.worst, rendition)
+            and (output := rendered.find(row.name))
+            and output.ssim == row.ssim
+        )
 
     return (
         _environment()
@@ -36,6 +73,8 @@ def render_page(report: Report) -> str:
             settings=write_settings(report, recommendations),
             introduction=introduce_settings(report),
             command=partial(write_command, report),
+            entries=_list_entries(report.photos, chosen) if report.is_index else [],
+            link_worst=link_worst,
             rule=RULE,
             enough=ENOUGH,
             start=start,
@@ -44,6 +83,33 @@ def render_page(report: Report) -> str:
             style=Markup(style),  # noqa: S704
             script=Markup(script),  # noqa: S704
         )
+    )
+
+
+def _choose(rendered: Rendered, chosen: Mapping[str, str]) -> Output:
+    return rendered.find(chosen.get(rendered.name, "")) or rendered.outputs[0]
+
+
+def _make_link(photo: Photo, number: int, index: int, output: Output) -> str:
+    """Return the address of an image; the numbers of the photo on a page and of the rendition begin with 1."""
+    place = 1 + photo.renditions[index - 1].outputs.index(output)
+    return f"{photo.page}#image-{1 if photo.page else number}-{index}-{place}"
+
+
+def _list_entries(photos: Sequence[Photo], chosen: Mapping[str, str]) -> list[Entry]:
+    """List the photos that have pages of their own, in ascending order of SSIM."""
+    entries = [_make_entry(photo, [_choose(rendered, chosen) for rendered in photo.renditions]) for photo in photos]
+    return sorted(entries, key=lambda entry: math.inf if entry.ssim is None else entry.ssim)
+
+
+def _make_entry(photo: Photo, outputs: Sequence[Output]) -> Entry:
+    index, lowest = min(enumerate(outputs, 1), key=lambda item: math.inf if item[1].ssim is None else item[1].ssim)
+    return Entry(
+        photo,
+        _make_link(photo, 1, index, lowest),
+        sum(output.byte_count for output in outputs),
+        lowest.ssim,
+        "; ".join(dict.fromkeys(sentence for output in outputs for sentence in output.losses)),
     )
 
 
@@ -58,6 +124,7 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
+@cache
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from imaging.encode import written_format
 from imaging.formats import ENCODERS
@@ -11,7 +12,7 @@ from tools.preview import model, notes
 from tools.preview.display import decode_output
 from tools.preview.model import Photo, Rejection, Report, Step
 from tools.preview.original import Original
-from tools.preview.page import render_page
+from tools.preview.pages import Pages
 from tools.preview.variants import CURRENT
 
 
@@ -33,26 +34,33 @@ class Written:
     steps: Sequence[Step]
 
 
-def render_report(
-    written: Sequence[Written], rejections: Sequence[Rejection], rendition: Rendition, origin: str
-) -> str:
-    """Lay out the results of uploads.
+def make_report(
+    written: Sequence[Written], rejections: Sequence[Rejection], rendition: Rendition, origin: str, output: Path
+) -> Report:
+    """Return the results of uploads.
 
     Args:
         written: Uploads with an output.
         rejections: Uploads with a failure record.
         rendition: Of the outputs.
         origin: The origin of the settings, in a sentence.
+        output: The page that the caller will write. Pages of many photos are written here, into a folder beside it.
+
+    Raises:
+        ToolError: A page can't be written.
 
     """
     report = Report(
         title=f"Results of {len(written) + len(rejections)} uploads",
         origin=origin,
         how=[notes.NOT_MEASURED, notes.TIMELINE, notes.BYTES],
-        photos=[_photo(one, rendition) for one in written],
-        rejections=rejections,
+        photos=[],
+        rejections=[],
     )
-    return render_page(report)
+    pages = Pages(report, output, image_count=2 * len(written))
+    for one in written:
+        pages.add(_photo(one, rendition))
+    return pages.finish(rejections)
 
 
 def _photo(one: Written, rendition: Rendition) -> Photo:

@@ -66,19 +66,22 @@ class Recommendation:
 
 
 def recommend(photos: Sequence[Photo]) -> list[Recommendation]:
-    """Recommend a variant of each rendition that has several.
+    """Recommend a variant of each rendition that has several. For an index, also sum up renditions with one variant.
 
     Two things do not count: a photo whose variants are identical, such as a PNG in several qualities, and a variant
     that some photo lacks.
     """
+    fewest = 1 if photos and photos[0].page else 2
     return [
         _recommend(rendered.name, photos, index)
         for index, rendered in enumerate(photos[0].renditions if photos else ())
-        if len(rendered.options) > 1
+        if len(rendered.options) >= fewest
     ]
 
 
 def _recommend(rendition: str, photos: Sequence[Photo], index: int) -> Recommendation:
+    if len(photos[0].renditions[index].options) == 1:
+        return Recommendation(rendition, make_rows(photos, index), "", [])
     counting = [photo for photo in photos if not photo.renditions[index].is_unaffected]
     rows = make_rows(counting or photos, index)
     candidates = [row for row in rows if not row.avoidable]

@@ -1,7 +1,7 @@
 """`invoke preview`: render photos into a page and a table."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from aws.settings import Settings
@@ -9,11 +9,13 @@ from errors import Reason
 from imaging.formats import heif
 from tools.common.errors import ToolError
 from tools.common.paths import ROOT, TERRAFORM
+from tools.common.progress import show_progress
 from tools.common.table import Table
 from tools.preview import notes, tfvars
 from tools.preview.choice import introduce_settings, write_command, write_settings
 from tools.preview.model import Output, Report
-from tools.preview.recommendation import format_ssim, recommend
+from tools.preview.pages import Pages
+from tools.preview.recommendation import Recommendation, format_ssim, recommend
 from tools.preview.render import render_photo
 from tools.preview.similarity import MOST_FRAMES
 from tools.preview.variants import Comparison
@@ -31,46 +33,66 @@ SIMILARITY = (
 
 
 def preview(
-    photos: Sequence[Path], say: Callable[[str], None], *, var_file: Path | None = None, compare: Iterable[str] = ()
+    photos: Sequence[Path], output: Path, *, var_file: Path | None = None, compare: Iterable[str] = ()
 ) -> Report:
-    """Render photos with the settings that Terraform would deploy, and lay out the results.
+    """Render photos with the settings that Terraform would deploy, and return the results.
 
     Args:
         photos: Files.
-        say: Shows progress.
+        output: The page that the caller will write. Pages of many photos are written here, into a folder beside it.
         var_file: A ``.tfvars`` or ``.tfvars.json`` file that changes the module's defaults.
         compare: Variants, such as ``quality=60,75``.
 
     Raises:
-        ToolError: A photo can't be read or a setting is invalid. This happens before anything is rendered.
+        ToolError: A photo can't be read, a setting is invalid, or a page can't be written. Photos and settings are
+            checked before anything is rendered.
 
     """
     comparison = Comparison.parse(compare)
     files = tfvars.find_files(var_file)
     settings = tfvars.read_settings(files)
     settings_file, renditions = tfvars.read_renditions(files)
-    bodies = list(_read(photos))
-    rendered, rejected = [], []
-    for name, body in bodies:
-        say(f"Rendering {name}")
-        photo, found = render_photo(name, body, settings, comparison)
-        rendered += [photo] if photo else []
-        rejected += found
-    return Report(
-        title=f"Preview of {rendered[0].name if len(rendered) == 1 else f'{len(bodies)} photos'}",
+    _check_readable(photos)
+    report = Report(
+        title=f"Preview of {_name(photos[0]) if len(photos) == 1 else f'{len(photos)} photos'}",
         origin=_origin(settings, files),
         how=[SIMILARITY, notes.CPU, notes.explain_million(settings), notes.BYTES],
-        photos=rendered,
-        rejections=rejected,
+        photos=[],
+        rejections=[],
         hint="" if comparison != Comparison() else HINT,
         command=_command(photos, var_file),
         settings_file=_show(settings_file or (files[-1] if files else TERRAFORM / "terraform.tfvars")),
         renditions=renditions,
     )
+    images = len(photos) * sum(1 + len(comparison.variants(rendition)) for rendition in settings.renditions)
+    pages, rejected = Pages(report, output, images), []
+    with show_progress("Rendering", len(photos)) as update:
+        for path in photos:
+            photo, found = render_photo(_name(path), _read(path), settings, comparison)
+            if photo:
+                pages.add(photo)
+            rejected += found
+            update(advance=1)
+    return pages.finish(rejected)
 
 
 def format_text(report: Report) -> str:
     """Format the figures and sentences of the page for a terminal."""
+    recommendations = recommend(report.photos)
+    table = _summarize(report.title, recommendations) if report.is_index else _list_outputs(report)
+    parts = [table.text()] if table.rows else []
+    parts += [f"{one.name} is rejected: {one.reason}: {one.message}" for one in report.rejections]
+    if any(one.reason == Reason.HEIC_NOT_BUILT_IN for one in report.rejections):
+        parts.append("To preview HEIC, run again with --heic.")
+    parts += [f"{one.rendition}: {' '.join(one.sentences)}" for one in recommendations if one.sentences]
+    if settings := write_settings(report, recommendations):
+        parts += [f"\n{introduce_settings(report)}", settings]
+    for further in dict.fromkeys(one.further for one in recommendations if one.further):
+        parts += [f"\n{further.sentence}", write_command(report, further)]
+    return "\n".join(parts)
+
+
+def _list_outputs(report: Report) -> Table:
     columns = ("photo", "rendition", "variant", "format", "quality", "pixels", "bytes", "SSIM", "CPU, ms", "US$/M")
     rows = tuple(
         (photo.name, rendered.name, *_cells(output), "; ".join(output.losses))
@@ -79,17 +101,27 @@ def format_text(report: Report) -> str:
         for output in rendered.outputs
     )
     heading = "losses" if any(row[-1] for row in rows) else ""
-    parts = [Table(report.title, (*columns, heading), rows, words=5).text()] if rows else []
-    parts += [f"{one.name} is rejected: {one.reason}: {one.message}" for one in report.rejections]
-    if any(one.reason == Reason.HEIC_NOT_BUILT_IN for one in report.rejections):
-        parts.append("To preview HEIC, run again with --heic.")
-    recommendations = recommend(report.photos)
-    parts += [f"{one.rendition}: {' '.join(one.sentences)}" for one in recommendations]
-    if settings := write_settings(report, recommendations):
-        parts += [f"\n{introduce_settings(report)}", settings]
-    for further in dict.fromkeys(one.further for one in recommendations if one.further):
-        parts += [f"\n{further.sentence}", write_command(report, further)]
-    return "\n".join(parts)
+    return Table(report.title, (*columns, heading), rows, words=5)
+
+
+def _summarize(title: str, recommendations: Iterable[Recommendation]) -> Table:
+    columns = ("rendition", "variant", "lowest in", "lowest SSIM", "bytes", "CPU, ms", "US$/M")
+    rows = tuple(
+        (
+            one.rendition,
+            row.title,
+            row.worst or "-",
+            format_ssim(row.ssim),
+            f"{row.byte_count:,}",
+            f"{row.milliseconds:.0f}",
+            f"{row.dollars:.1f}",
+            row.losses,
+        )
+        for one in recommendations
+        for row in one.rows
+    )
+    heading = "losses" if any(row[-1] for row in rows) else ""
+    return Table(title, (*columns, heading), rows, words=3)
 
 
 def _cells(output: Output) -> tuple[str, ...]:
@@ -104,15 +136,24 @@ def _cells(output: Output) -> tuple[str, ...]:
     )
 
 
-def _read(photos: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
+def _check_readable(photos: Sequence[Path]) -> None:
     if not photos:
         raise ToolError("No photo given: use `invoke preview photo.jpg`")
     for photo in photos:
-        try:
-            # A page can't hold bytes of a name that are not UTF-8.
-            yield os.fsencode(photo.name).decode(errors="replace"), photo.read_bytes()
-        except OSError as error:
-            raise ToolError(f"Cannot read {photo}: {error.strerror}") from None
+        _read(photo, 1)
+
+
+def _read(photo: Path, count: int = -1) -> bytes:
+    try:
+        with photo.open("rb") as file:
+            return file.read(count)
+    except OSError as error:
+        raise ToolError(f"Cannot read {photo}: {error.strerror}") from None
+
+
+def _name(photo: Path) -> str:
+    """Return the file's name; U+FFFD replaces bytes that are not UTF-8, which a page can't hold."""
+    return os.fsencode(photo.name).decode(errors="replace")
 
 
 def _command(photos: Sequence[Path], var_file: Path | None) -> list[str]:
