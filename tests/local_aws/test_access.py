@@ -24,7 +24,7 @@ from tools.local.aws.policy import decide, trusts
         (["s3:GetObject"], "head_bucket", "", "403"),
     ],
 )
-def test_a_role_may_do_what_it_is_allowed(
+def test_a_role_has_only_its_permissions(
     account: Account, allowed: list[str], call: str, key: str, result: str
 ) -> None:
     bucket = account.bucket()

@@ -83,7 +83,7 @@ def test_a_job_stops_when_most_tasks_fail() -> None:
     [(fail_always, THRESHOLD_TASKS - 1), (fail_every_other, 2 * THRESHOLD_TASKS)],
     ids=["few", "half"],
 )
-def test_a_job_goes_on_with_few_tasks_or_half_of_them_failing(answer: Answer, count: int) -> None:
+def test_a_job_continues_if_few_tasks_or_half_of_them_fail(answer: Answer, count: int) -> None:
     run = Run(answer, count)
     assert (run.job.state, len(run.called), run.job.reasons) == ("Complete", count, ())
 

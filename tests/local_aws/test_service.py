@@ -124,7 +124,7 @@ def test_a_killed_server_leaves_no_function_running_and_no_files(tmp_path: Path,
     stop(aws.pid)
 
 
-def test_in_the_background_it_runs_until_it_is_stopped(tmp_path: Path, scratch: Path) -> None:
+def test_a_local_aws_in_the_background_runs_until_it_is_stopped(tmp_path: Path, scratch: Path) -> None:
     with local_aws(keep=tmp_path / "log") as aws:
         pass
     account = Account(aws)

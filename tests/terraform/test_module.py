@@ -466,9 +466,7 @@ def refusals(module_copy: Path) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("number", "message"), [(number, message) for number, plan in enumerate(PLANS) for message in plan.messages]
 )
-def test_a_wrong_setting_is_refused_while_planning_with_what_to_do(
-    refusals: dict[str, str], number: int, message: str
-) -> None:
+def test_a_plan_refuses_a_wrong_setting_and_names_the_fix(refusals: dict[str, str], number: int, message: str) -> None:
     assert message in refusals[f"{number}.tftest.hcl"]
 
 

@@ -80,7 +80,7 @@ def wrong(module_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[B
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=str)
-def test_a_block_can_be_planned_as_it_is_printed(wrong: dict[Block, str], block: Block) -> None:
+def test_every_block_of_a_document_can_be_planned(wrong: dict[Block, str], block: Block) -> None:
     assert wrong[block] == ""
 
 

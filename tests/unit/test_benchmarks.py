@@ -82,7 +82,7 @@ def test_an_enlarged_photograph_has_the_colours_of_the_original(size: Size) -> N
     assert np.abs(fitted - expected).max() < 12
 
 
-def test_an_enlarged_photograph_has_detail_where_the_original_had_some() -> None:
+def test_an_enlarged_photograph_keeps_areas_of_detail() -> None:
     half = Image.new("RGB", (64, 64), "grey")
     half.paste(Image.effect_noise((32, 64), 60).convert("RGB"), (0, 0))
     large = np.asarray(enlarge(half, (256, 256)).convert("L"), float)

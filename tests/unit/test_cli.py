@@ -136,7 +136,7 @@ def test_a_missing_terraform_is_reported_first(monkeypatch: pytest.MonkeyPatch, 
         ("version_info = (3, 14)", ""),
     ],
 )
-def test_an_unsupported_machine_is_told_what_to_use(setting: str, message: str) -> None:
+def test_an_unsupported_machine_gets_one_line_with_the_fix(setting: str, message: str) -> None:
     script = f"import sys; from invoke.main import program; sys.{setting}; program.run(['invoke', '--list'])"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stderr.startswith(message)

@@ -154,7 +154,7 @@ def test_a_wrong_name_is_one_line_without_the_permission_to_list(described: Stub
         ),
     ],
 )
-def test_without_credentials_or_region_it_says_what_to_do(
+def test_missing_credentials_or_region_are_named_with_the_fix(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], said: str
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"):

@@ -69,7 +69,7 @@ def test_anchors_are_as_github_makes_them(text: str, anchors: set[str]) -> None:
         ("```\n[no](no.md)\n```", []),
     ],
 )
-def test_links_are_found_wherever_github_makes_them(text: str, links: list[str]) -> None:
+def test_links_are_found_as_github_makes_them(text: str, links: list[str]) -> None:
     assert Document(text).links == links
 
 
@@ -215,7 +215,7 @@ def test_paths_are_told_from_other_code(code: str, files: list[str]) -> None:
     assert find_files(code) == files
 
 
-def test_a_task_that_its_document_names_made_every_picture() -> None:
+def test_each_picture_has_a_task_that_its_document_names() -> None:
     shown = {
         str(((ROOT / name).parent / picture).resolve().relative_to(ROOT)): document
         for name, document in DOCUMENTS.items()

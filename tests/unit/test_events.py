@@ -58,7 +58,7 @@ def message(body: object, identity: str = "1") -> dict[str, Any]:
     return {"messageId": identity, "eventSource": "aws:sqs", "body": text}
 
 
-def test_there_is_a_sample_of_every_envelope() -> None:
+def test_every_envelope_has_a_sample() -> None:
     assert {path.stem for path in EVENTS.iterdir()} == set(SAMPLES)
 
 

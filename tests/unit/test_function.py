@@ -148,7 +148,7 @@ def test_keys_are_read_only_when_they_can_be_sent(deployment: Deployment, monkey
     assert (sent.statuses, sent.failed, len(told)) == ({"written": 19}, {"7": "no"}, 20)
 
 
-def test_a_refused_invocation_ends_it(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_invocation_ends_the_batch(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
 
     def denied(_: Function, key: str) -> Reply:

@@ -57,7 +57,7 @@ def set_size(source: bytes, side: int) -> bytes:
 
 
 @pytest.mark.parametrize("kind", TYPICAL)
-def test_the_largest_image_for_each_memory_size_is_what_the_estimate_allows(kind: str) -> None:
+def test_the_largest_image_for_each_memory_size_matches_the_estimate(kind: str) -> None:
     source, bytes_per_pixel = TYPICAL[kind]
     image = Picture(inspect(source))
     image.shrink_on_load(2)

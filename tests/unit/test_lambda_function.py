@@ -78,7 +78,7 @@ def make_event(*keys: str) -> dict[str, object]:
     return {"Records": [{"eventSource": "aws:s3", "eventVersion": "2.1", "s3": one} for one in about]}
 
 
-def test_the_reply_says_what_was_written(module: ModuleType) -> None:
+def test_the_reply_names_the_written_outputs(module: ModuleType) -> None:
     assert module.lambda_handler(make_event("cake.jpg"), Context()) == {
         "outcomes": [{"status": "written", "key": "cake.jpg", "outputs": ["resized-cake.jpg"]}]
     }

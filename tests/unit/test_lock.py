@@ -69,9 +69,7 @@ def test_files_that_are_installed_together_agree_on_every_version() -> None:
         ("tools/dev/scan.txt", r"(?s).*", "", r"tools/dev/scan\.txt lacks checkov==[\d.]+"),
     ],
 )
-def test_a_difference_is_named_with_what_to_do(
-    clone: Path, file: str, pattern: str, replacement: str, said: str
-) -> None:
+def test_a_difference_is_named_with_the_fix(clone: Path, file: str, pattern: str, replacement: str, said: str) -> None:
     path = clone / file
     changed, count = re.subn(pattern, replacement, path.read_text(), count=1)
     assert count == 1

@@ -153,7 +153,7 @@ class Race(RuleBasedStateMachine):
 
     @rule(seed=st.integers(0, 1_000_000), turns=st.integers(1, 50))
     def take_many_turns(self, seed: int, turns: int) -> None:
-        """Take many random steps in one rule, because Hypothesis rarely combines so many rules."""
+        """Take many random steps in one rule, because Hypothesis rarely combines many rules."""
         chance = Random(seed)  # noqa: S311 - no secret
         for _ in range(turns):
             key, album = chance.choice(["cake.jpg", "tart.jpg"]), chance.choice(["", "summer"])

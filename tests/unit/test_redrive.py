@@ -225,7 +225,7 @@ def test_new_records_of_the_function_are_not_sent_for_ever(
     assert pipeline.left() == ["cake.jpg", "tart.jpg"]
 
 
-def test_an_error_of_aws_ends_it_and_releases_unfinished_records(pipeline: Pipeline) -> None:
+def test_an_error_of_aws_ends_the_redrive_and_releases_unfinished_records(pipeline: Pipeline) -> None:
     pipeline.record(*names(range(12)))
 
     def denied_later(key: str) -> Reply:

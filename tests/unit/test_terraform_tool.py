@@ -89,7 +89,7 @@ def test_a_failure_without_an_error_shows_the_output(path: Path) -> None:
         Terraform(path).run("plan")
 
 
-def test_many_errors_do_not_block_it(path: Path) -> None:
+def test_many_errors_do_not_block_terraform(path: Path) -> None:
     fake(path, "sys.stderr.write('x' * 1_000_000); print('done')")
     assert Terraform(path).run("plan") == "done\n"
 

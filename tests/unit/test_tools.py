@@ -37,7 +37,7 @@ def test_every_folder_has_its_line() -> None:
 
 
 @pytest.mark.parametrize("folder", ALLOWED)
-def test_a_folder_imports_only_what_it_may(folder: str) -> None:
+def test_a_folder_imports_only_from_allowed_folders(folder: str) -> None:
     for path in (TOOLS / folder).rglob("*.py"):
         name = path.relative_to(TOOLS).as_posix()
         assert find_imported_folders(path) - {folder} <= ALLOWED[folder] | EXCEPTIONS.get(name, set()), name

@@ -23,7 +23,7 @@ def install_stub(folder: Path, script: str) -> None:
     program.chmod(0o755)
 
 
-def test_each_vulnerability_is_named_once_with_what_to_do(path: Path) -> None:
+def test_each_vulnerability_is_named_once_with_the_fix(path: Path) -> None:
     found = [{"id": "PYSEC-1", "fix_versions": ["13.0.1"]}, {"id": "PYSEC-2", "fix_versions": []}]
     packages = [
         {"name": "pillow", "version": "13.0.0", "vulns": found},
