@@ -98,7 +98,8 @@ def test_without_a_file_the_settings_are_the_defaults() -> None:
         (
             "x.tfvars.json",
             """
-            {"source_bucket": "in", "max_pixels": 1000000, "metadata": "all", "function": {"memory_size": 1024},
+            {"//": "ours", "source_bucket": "in", "max_pixels": 1000000, "metadata": "all",
+             "function": {"memory_size": 1024},
              "renditions": {"web": {"width": 1600, "format": "webp", "quality": 75, "scale": null},
                             "tile": {"width": 32, "height": 32, "fit": "cover"}}}
             """,
@@ -850,6 +851,17 @@ def test_the_page_has_the_recommendation_and_shows_it_first() -> None:
     assert "Choose quality 60: it has the fewest bytes" in html
     assert "The recommended variant has the fewest bytes among the others with an SSIM of at least 0.95" in html
     assert [given["data-right"] for _, given in Elements(html).found if "data-right" in given] == ["2"]
+
+
+def test_the_page_of_a_pipeline_has_losses_and_no_price(tmp_path: Path) -> None:
+    source = encode(TRANSPARENT, "PNG")
+    rendition = Rendition("resized", scale=0.5, format="jpeg")
+    (made_output,) = render(source, [rendition], limits=Limits(1769 << 20)).outputs
+    written = Written("a.png", source, made_output.body, "the chunk tEXt was ignored", [Step("uploaded", 0)])
+    html = render_page(pipeline.make_report([written], [], rendition, "o", tmp_path / "report.html"))
+    losses = "the chunk tEXt was ignored; transparency was replaced by the background"
+    assert f'<span class="losses">{losses}</span>' in html
+    assert not re.search(r"US\$|A million|CPU, ms|SSIM</th>", html)
 
 
 def test_the_page_has_the_timeline_if_there_is_one() -> None:

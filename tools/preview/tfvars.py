@@ -90,7 +90,8 @@ def _read_variables(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise ToolError(f"Cannot read {path}: {error}") from None
     found = _read_json(text, path) if path.suffix == ".json" else hcl.literals(text, str(path))
-    variables = dict(_non_null(found, str(path)))
+    # In JSON, Terraform ignores "//" as a comment.
+    variables = {name: value for name, value in _non_null(found, str(path)) if name != "//"}
     if unknown := next(schema.find_unknown(variables), ""):
         raise ToolError(f"{path}: {unknown}")
     return variables
