@@ -25,7 +25,7 @@ def header(samples: Samples, colour_type: int, depth: int, *, interlaced: bool =
     return chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, interlaced))
 
 
-def filtered(samples: Samples, depth: int, *, interlaced: bool = False) -> bytes:
+def filter_rows(samples: Samples, depth: int, *, interlaced: bool = False) -> bytes:
     """Return the rows before compression: each begins with filter 0, and samples below 8 bits are packed."""
     parts = []
     for left, top, across, down in ADAM7 if interlaced else ((0, 0, 1, 1),):
@@ -49,7 +49,7 @@ def png(
     end: bytes | None = None,
 ) -> bytes:
     """Return a PNG with ``before`` in front of the pixels, and another zlib stream or end if they are given."""
-    stream = zlib.compress(filtered(samples, depth, interlaced=interlaced)) if stream is None else stream
+    stream = zlib.compress(filter_rows(samples, depth, interlaced=interlaced)) if stream is None else stream
     end = chunk(b"IEND") if end is None else end
     start = SIGNATURE + header(samples, colour_type, depth, interlaced=interlaced)
     return start + before + chunk(b"IDAT", stream) + end

@@ -90,5 +90,5 @@ def test_chunks_after_the_pixels_change_nothing(chromium: Chromium, end: bytes) 
 
 def test_a_wrong_checksum_of_the_pixels_changes_nothing(chromium: Chromium) -> None:
     samples = pngs.blocks(2, 8, side=16)
-    stream = zlib.compress(pngs.filtered(samples, 8))
+    stream = zlib.compress(pngs.filter_rows(samples, 8))
     check(chromium, pngs.png(samples, 2, 8, stream=stream[:-1] + bytes([stream[-1] ^ 1])))

@@ -38,11 +38,11 @@ RESIZED = Rendition("resized", scale=0.5)
 SETTINGS = Settings("uploads", "resized", "", (RESIZED,), MetadataPolicy.COPYRIGHT, Limits(512 << 20))
 
 
-def listed(key: str, modified: datetime = NOON, etag: str = '"1"') -> Listed:
+def list_object(key: str, modified: datetime = NOON, etag: str = '"1"') -> Listed:
     return Listed(key, etag, modified, 100)
 
 
-CAKE = listed("a/cake.jpg")
+CAKE = list_object("a/cake.jpg")
 OUTPUT = "a/resized-cake.jpg"
 
 
@@ -120,7 +120,7 @@ GIVEN_UP = KnownFailures(given_up={CAKE.key: "RetriesExhausted: it timed out"})
 def test_an_output_is_of_one_kind(
     upload: Listed | None, output: datetime | None, known: KnownFailures, kind: str, why: str
 ) -> None:
-    run = Run([upload] if upload else [], [listed(OUTPUT, output)] if output else [], known=known)
+    run = Run([upload] if upload else [], [list_object(OUTPUT, output)] if output else [], known=known)
     reported = [] if kind in {"good", "recent"} else [Finding(Kind(kind), OUTPUT, upload, why)]
     assert (run.findings, run.tally) == (reported, {kind: 1})
     assert run.audit.agrees == (kind not in {"missing", "stale"})
@@ -132,14 +132,14 @@ def test_an_output_is_of_one_kind(
     ["cake.jpg", "a/cake.jpg", "a/resize-cake.jpg", "resized-a/cake.jpg", f"{RESERVED}manifests/resized-1.csv", "a/"],
 )
 def test_an_object_whose_key_no_rendition_makes_is_foreign(key: str) -> None:
-    run = Run([], [listed(key)])
+    run = Run([], [list_object(key)])
     assert (run.found, run.tally) == ([], {"foreign": 1})
 
 
 def test_source_and_destination_may_be_one_bucket() -> None:
     renditions = (replace(RESIZED, key="resized/{dir}{name}"),)
     settings = replace(SETTINGS, destination_bucket="uploads", renditions=renditions, filters=(Filter("in/", ""),))
-    both = [listed(key) for key in ("in/1.jpg", "in/2.jpg", "other.jpg", "resized/in/1.jpg", "resized/in/3.jpg")]
+    both = [list_object(key) for key in ("in/1.jpg", "in/2.jpg", "other.jpg", "resized/in/1.jpg", "resized/in/3.jpg")]
     assert [(kind, output) for kind, output, _ in Run(both, both, settings).found] == [
         ("missing", "resized/in/2.jpg"),
         ("orphaned", "resized/in/3.jpg"),
@@ -159,7 +159,7 @@ def test_a_full_disk_is_one_line_that_says_what_to_do(monkeypatch: pytest.Monkey
     # SQLite reports a database at its size limit as a full disk.
     monkeypatch.setattr(database, "CACHE_KIB", "1; PRAGMA max_page_count = 2")
     with pytest.raises(ToolError, match=r"^Cannot sort on disk: .*: set TMPDIR to a folder with more room$"):
-        Run([listed(f"{number}.jpg") for number in range(1000)], [])
+        Run([list_object(f"{number}.jpg") for number in range(1000)], [])
 
 
 # The failure queue
@@ -269,8 +269,8 @@ def test_findings_equal_a_comparison_of_two_dictionaries(
         elif output not in expected and pipeline.could_be_output(output, folder) and output not in outputs:
             findings.append(("orphaned", output, None))
     run = Run(
-        map(listed, keys),
-        [listed(output, modified) for output, modified in there.items()],
+        map(list_object, keys),
+        [list_object(output, modified) for output, modified in there.items()],
         replace(SETTINGS, renditions=pipeline.renditions),
         folder,
     )

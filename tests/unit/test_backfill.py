@@ -56,7 +56,7 @@ def test_no_uploads_cost_nothing() -> None:
     assert (nothing.megapixels, nothing.function_seconds, nothing.dollars) == (0, 0, 0)
 
 
-def listed(key: str, size: int = 1) -> Listed:
+def list_object(key: str, size: int = 1) -> Listed:
     return Listed(key, '"1"', datetime(2026, 11, 26, tzinfo=UTC), size)
 
 
@@ -65,7 +65,7 @@ def test_a_set_has_each_upload_once_in_order_and_sums_their_bytes() -> None:
     with upload_set() as one:
         assert (one.count, one.size, list(one.keys())) == (0, 0, [])
         for key, size in zip([*keys, *keys], itertools.count(1_000_000_000_000), strict=False):
-            one.add(listed(key, size))
+            one.add(list_object(key, size))
         assert list(one.keys()) == sorted(keys, key=str.encode)
         assert (one.count, one.size) == (10, 10_000_000_000_045)
 

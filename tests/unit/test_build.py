@@ -287,7 +287,7 @@ def test_a_locked_package_that_pip_skips_is_missed(tmp_path: Path) -> None:
         wheels.install(HERE, requirements, tmp_path / "tree")
 
 
-def kept(package: Package, directory: Path) -> Callable[[], bool]:
+def keep_earlier(package: Package, directory: Path) -> Callable[[], bool]:
     """Put an earlier package into ``directory``; return a check that it is still there, without other files."""
     directory.mkdir()
     files = {name: (package.path.parent / name).read_bytes() for name in ("function.zip", "function.json")}
@@ -298,7 +298,7 @@ def kept(package: Package, directory: Path) -> Callable[[], bool]:
 
 @pytest.mark.network
 def test_a_function_that_needs_this_machine_s_packages_is_not_built(package: Package, tmp_path: Path) -> None:
-    earlier_is_kept = kept(package, tmp_path / "dist")
+    earlier_is_kept = keep_earlier(package, tmp_path / "dist")
     source = function_with(tmp_path / "source", {"odd.py": b""})
     with pytest.raises(ToolError, match=r"not kept: ModuleNotFoundError: No module named 'PIL'$"):
         build(HERE, tmp_path / "dist", for_aws=False, source=source)
@@ -307,7 +307,7 @@ def test_a_function_that_needs_this_machine_s_packages_is_not_built(package: Pac
 
 @pytest.mark.network
 def test_a_function_that_renders_wrongly_is_not_built(package: Package, tmp_path: Path) -> None:
-    earlier_is_kept = kept(package, tmp_path / "dist")
+    earlier_is_kept = keep_earlier(package, tmp_path / "dist")
     source = shutil.copytree(FUNCTION, tmp_path / "source")
     with (source / "imaging" / "render.py").open("a") as module:
         module.write("\n\ndef render(source, *_, **__):\n    return Rendered([Output(source, '', 0, 0)], '', 0)\n")
@@ -327,11 +327,11 @@ def test_a_function_that_does_not_compile_is_not_built(tmp_path: Path) -> None:
 def test_an_interrupted_build_leaves_the_earlier_package(
     package: Package, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    earlier_is_kept = kept(package, tmp_path / "dist")
-    monkeypatch.setattr(interpreter, "try_out", interrupted)
+    earlier_is_kept = keep_earlier(package, tmp_path / "dist")
+    monkeypatch.setattr(interpreter, "try_out", interrupt)
     with pytest.raises(KeyboardInterrupt):
         build(
             HERE, tmp_path / "dist", for_aws=False, source=function_with(tmp_path / "source", {"odd.py": b"import os"})
@@ -341,7 +341,7 @@ def test_an_interrupted_build_leaves_the_earlier_package(
 
 @pytest.mark.network
 def test_a_build_replaces_the_earlier_package(package: Package, tmp_path: Path) -> None:
-    kept(package, tmp_path / "dist")
+    keep_earlier(package, tmp_path / "dist")
     other = Target("3.13", "x86_64" if HERE.architecture == "arm64" else "arm64")
     built = build(other, tmp_path / "dist", source=function_with(tmp_path / "source", {"odd.py": b""}))
     assert (tmp_path / "dist" / "function.json").read_text() == built.manifest()

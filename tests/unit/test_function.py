@@ -151,11 +151,11 @@ def test_keys_are_read_only_when_they_can_be_sent(deployment: Deployment, monkey
 def test_a_refused_invocation_ends_the_batch(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
 
-    def denied(_: Function, key: str) -> Reply:
+    def deny(_: Function, key: str) -> Reply:
         looked.append(key)
         raise ClientError({"Error": {"Code": "AccessDenied"}}, "Invoke")
 
-    monkeypatch.setattr(Function, "process", denied)
+    monkeypatch.setattr(Function, "process", deny)
     with pytest.raises(ClientError, match="AccessDenied"):
         Function(deployment, 2).process_all(map(str, range(1000)), Sent(), lambda: None)
     assert len(looked) <= 3

@@ -19,7 +19,7 @@ from tests.unit.rendering import rejection, render_one
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 SAMPLES = pngs.blocks(2, 8)
-STREAM = zlib.compress(pngs.filtered(SAMPLES, 8))
+STREAM = zlib.compress(pngs.filter_rows(SAMPLES, 8))
 WRONG = STREAM[:-1] + bytes([STREAM[-1] ^ 1])
 GOOD = pngs.png(SAMPLES, 2, 8)
 START = len(GOOD) - len(STREAM) - 24
@@ -130,7 +130,7 @@ def test_bytes_after_the_pixels_may_be_missing_or_arbitrary(end: bytes) -> None:
 def test_a_wrong_adler_32_is_ignored_and_reported(colour_type: int, depth: int, interlaced: bool) -> None:
     samples = pngs.blocks(colour_type, depth, side=7)
     palette = chunk(b"PLTE", bytes(range(48))) if colour_type == 3 else b""
-    stream = zlib.compress(pngs.filtered(samples, depth, interlaced=interlaced))
+    stream = zlib.compress(pngs.filter_rows(samples, depth, interlaced=interlaced))
     wrong = stream[:-1] + bytes([stream[-1] ^ 1])
     good, bad = (
         render_full_size(pngs.png(samples, colour_type, depth, interlaced=interlaced, before=palette, stream=pixels))
@@ -147,7 +147,7 @@ def test_a_wrong_adler_32_is_ignored_and_reported(colour_type: int, depth: int, 
         pngs.png(SAMPLES, 2, 8, stream=STREAM[: len(STREAM) // 2]),
         pngs.png(SAMPLES, 2, 8, stream=STREAM[:2] + b"\x07" + STREAM[3:]),
         GOOD[: START + len(STREAM) // 2],
-        pngs.png(SAMPLES, 2, 8, stream=zlib.compress(pngs.filtered(SAMPLES, 8)[:-5])),
+        pngs.png(SAMPLES, 2, 8, stream=zlib.compress(pngs.filter_rows(SAMPLES, 8)[:-5])),
         GOOD[:START] + chunk(b"IDAT", WRONG, damage=1) + chunk(b"IEND"),
         pngs.SIGNATURE + chunk(b"IHDR", GOOD[16:29], damage=1) + GOOD[33:],
         pngs.png(SAMPLES, 2, 8, before=b"\0\0"),
@@ -192,7 +192,7 @@ def test_a_stream_that_ends_between_two_rows_is_rejected(colour_type: int, depth
     # No sample is black, so a missing row differs from all of them.
     samples = pngs.blocks(colour_type, depth) | 1
     palette = chunk(b"PLTE", bytes(range(48))) if colour_type == 3 else b""
-    rows = pngs.filtered(samples, depth, interlaced=interlaced)
+    rows = pngs.filter_rows(samples, depth, interlaced=interlaced)
     for stream in (zlib.compress(rows[: -len(rows) // len(samples)]), zlib.compress(b"")):
         source = pngs.png(samples, colour_type, depth, interlaced=interlaced, before=palette, stream=stream)
         assert rejection(source).reason is Reason.CORRUPT

@@ -47,11 +47,11 @@ def patient(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
     """A clock that each long poll moves forward, and that the redrive reads, too."""
     receive = FailureQueue.receive
 
-    def waiting(queue: FailureQueue, seconds: int, *, limit: int = 10, wait: int = 0) -> list[Record]:
+    def receive_later(queue: FailureQueue, seconds: int, *, limit: int = 10, wait: int = 0) -> list[Record]:
         clock.ahead_seconds += wait
         return receive(queue, seconds, limit=limit)
 
-    monkeypatch.setattr(FailureQueue, "receive", waiting)
+    monkeypatch.setattr(FailureQueue, "receive", receive_later)
     monkeypatch.setattr(redrive, "time", SimpleNamespace(monotonic=lambda: clock.milliseconds() / 1000))
     return clock
 
@@ -65,7 +65,7 @@ class Pipeline:
         self.sqs, self.url = deployment.client("sqs", None), deployment.settings.failure_queue_url
         self.sent: list[str] = []
         self.answer: Answer = lambda _: WRITTEN
-        monkeypatch.setattr(Function, "invoke", lambda _, event: self._answered(event))
+        monkeypatch.setattr(Function, "invoke", lambda _, event: self._answer(event))
 
     def record(self, *keys: str, reason: str = "corrupt") -> None:
         """Send the function's record of a rejection for each key."""
@@ -92,7 +92,7 @@ class Pipeline:
         found = self.queue.sample(1000)
         return sorted(address.key for record in found for address in record.addresses)
 
-    def _answered(self, event: Mapping[str, Any]) -> Reply:
+    def _answer(self, event: Mapping[str, Any]) -> Reply:
         self.sent.append(event["key"])
         return self.answer(event["key"])
 
@@ -228,12 +228,12 @@ def test_new_records_of_the_function_are_not_sent_for_ever(
 def test_an_error_of_aws_ends_the_redrive_and_releases_unfinished_records(pipeline: Pipeline) -> None:
     pipeline.record(*names(range(12)))
 
-    def denied_later(key: str) -> Reply:
+    def deny_later(key: str) -> Reply:
         if key > "02.jpg":
             raise DENIED
         return FAILED if key == "01.jpg" else WRITTEN
 
-    pipeline.answer = denied_later
+    pipeline.answer = deny_later
     with pytest.raises(ClientError, match="not you"):
         pipeline.redrive(Selection(), concurrency=3)
     assert pipeline.left() == ["01.jpg", *names(range(3, 12))]
@@ -243,13 +243,13 @@ def test_an_error_waits_for_the_events_in_flight(pipeline: Pipeline) -> None:
     pipeline.record(*names(range(3)))
     together = threading.Barrier(3, timeout=60)
 
-    def denied_once(key: str) -> Reply:
+    def deny_once(key: str) -> Reply:
         together.wait()
         if key == "01.jpg":
             raise DENIED
         return WRITTEN
 
-    pipeline.answer = denied_once
+    pipeline.answer = deny_once
     with pytest.raises(ClientError, match="not you"):
         pipeline.redrive()
     assert pipeline.left() == ["01.jpg"]
@@ -269,12 +269,12 @@ def test_a_record_that_cannot_be_hidden_for_longer_is_released(
     pipeline.record("cake.jpg", "tart.jpg")
     hide = FailureQueue.hide
 
-    def not_again(queue: FailureQueue, records: Iterable[Record], seconds: int) -> None:
+    def fail_to_hide(queue: FailureQueue, records: Iterable[Record], seconds: int) -> None:
         if seconds:
             raise DENIED
         hide(queue, records, seconds)
 
-    monkeypatch.setattr(FailureQueue, "hide", not_again)
+    monkeypatch.setattr(FailureQueue, "hide", fail_to_hide)
     with pytest.raises(ClientError, match="not you"):
         pipeline.redrive(Selection(prefix="cake"))
     assert pipeline.left() == ["cake.jpg", "tart.jpg"]
@@ -285,12 +285,12 @@ def test_an_interrupt_releases_unfinished_records(pipeline: Pipeline, monkeypatc
     receive = pipeline.queue.receive
     turns = iter([True])
 
-    def interrupted(_: FailureQueue, seconds: int, *, limit: int) -> list[Record]:
+    def interrupt(_: FailureQueue, seconds: int, *, limit: int) -> list[Record]:
         if not next(turns, False):
             raise KeyboardInterrupt
         return receive(seconds, limit=limit)
 
-    monkeypatch.setattr(FailureQueue, "receive", interrupted)
+    monkeypatch.setattr(FailureQueue, "receive", interrupt)
     pipeline.answer = lambda key: FAILED if key == "00.jpg" else WRITTEN
     with pytest.raises(KeyboardInterrupt):
         pipeline.redrive(concurrency=3)
@@ -307,13 +307,13 @@ def test_a_record_received_again_in_flight_is_not_sent_twice(
     removed: list[Record] = []
     hide, delete = FailureQueue.hide, FailureQueue.delete
 
-    def hiding(queue: FailureQueue, records: Iterable[Record], seconds: int) -> None:
+    def hide_and_note(queue: FailureQueue, records: Iterable[Record], seconds: int) -> None:
         hide(queue, records, seconds)
         if seconds and (others := list(records)):
             hidden.extend(others)
             came_again.set()
 
-    def removing(queue: FailureQueue, record: Record) -> None:
+    def delete_and_note(queue: FailureQueue, record: Record) -> None:
         delete(queue, record)
         removed.append(record)
 
@@ -325,8 +325,8 @@ def test_a_record_received_again_in_flight_is_not_sent_twice(
             clock.ahead_seconds += 181
         return WRITTEN
 
-    monkeypatch.setattr(FailureQueue, "hide", hiding)
-    monkeypatch.setattr(FailureQueue, "delete", removing)
+    monkeypatch.setattr(FailureQueue, "hide", hide_and_note)
+    monkeypatch.setattr(FailureQueue, "delete", delete_and_note)
     pipeline.answer = answer
     redriven, told = pipeline.redrive(concurrency=2)
     assert (sorted(pipeline.sent), told, redriven.skipped) == (["fast.jpg", "slow.jpg"], 2, 0)
@@ -356,12 +356,12 @@ def test_finished_records_of_other_processes_are_not_awaited(
     (held,) = pipeline.queue.receive(900)
     receive = FailureQueue.receive
 
-    def meanwhile(queue: FailureQueue, seconds: int, **options: int) -> list[Record]:
+    def delete_before_poll(queue: FailureQueue, seconds: int, **options: int) -> list[Record]:
         if "wait" in options:
             queue.delete(held)
         return receive(queue, seconds, **options)
 
-    monkeypatch.setattr(FailureQueue, "receive", meanwhile)
+    monkeypatch.setattr(FailureQueue, "receive", delete_before_poll)
     assert pipeline.redrive() == (RedriveResult(), 0)
     # One poll notices that it is gone, and one receives records that were released meanwhile.
     assert patient.ahead_seconds == 2 * LONG_POLL_SECONDS
