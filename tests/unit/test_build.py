@@ -170,8 +170,12 @@ def test_two_folders_umasks_time_zones_and_environments_give_the_same_bytes(tmp_
 def test_any_target_is_built_on_any_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: Target, core: str, machine: bytes
 ) -> None:
-    monkeypatch.setenv("PATH", "")
-    package = build(target, tmp_path)
+    # Hide a Python of the target's version.
+    program = tmp_path / target.runtime
+    program.write_text("#!/bin/sh\nexit 127\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    package = build(target, tmp_path / "dist")
     bodies = entries(package)
     binaries = {Path(name).name: body for name, body in bodies.items() if ".so" in Path(name).suffixes}
     assert core in binaries

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from invoke.exceptions import Exit
@@ -171,20 +172,18 @@ def test_a_task_imports_nothing_but_its_requirements(files: tuple[str, ...]) -> 
 
 
 @pytest.mark.parametrize(
-    ("task", "options"),
+    ("task", "pip", "command"),
     [
-        ("up", "-r tools/requirements/local.txt"),
-        ("lint", "-r tools/requirements/dev.txt"),
-        ("test", "-r tools/requirements/dev.txt -r tools/requirements/judges.txt"),
+        ("up", sys, "pip install -r tools/requirements/local.txt"),
+        ("lint", sys, "pip install -r tools/requirements/dev.txt"),
+        ("test", sys, "pip install -r tools/requirements/dev.txt -r tools/requirements/judges.txt"),
+        ("up", None, "uv pip install -r tools/requirements/local.txt"),
     ],
 )
-def test_a_missing_package_is_named_with_the_file_to_install(task: str, options: str) -> None:
-    line = f"Error: this task needs the package one: run `pip install {options}`"
+def test_a_missing_package_is_named_with_the_file_to_install(
+    monkeypatch: pytest.MonkeyPatch, task: str, pip: ModuleType | None, command: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "pip", pip)
+    line = f"Error: this task needs the package one: run `{command}`"
     with pytest.raises(Exit, match=f"^{re.escape(line)}$"), readable_errors(task):
         require("pytest", "one")
-
-
-def test_without_pip_the_package_is_to_be_installed_with_uv(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pip", None)
-    with pytest.raises(Exit, match=r"run `uv pip install -r tools/requirements/local\.txt`$"), readable_errors("up"):
-        require("one")

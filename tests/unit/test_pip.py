@@ -2,8 +2,8 @@
 
 import hashlib
 import os
+import shlex
 import subprocess
-import sys
 import venv
 import zipfile
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tools.build import Target, wheels
-from tools.common import locked
+from tools.common import locked, pip
 from tools.common.paths import ROOT
 
 
@@ -86,7 +86,9 @@ def test_a_python_without_pip_uses_uv_or_says_what_to_do(
     if has_uv:
         # This stands for: uv tool run --quiet --python PYTHON pip ARGUMENTS
         uv = programs / "uv"
-        uv.write_text(f'#!/bin/sh\nshift 5\nexec {sys.executable} -m "$@"\n')
+        uv.write_text(
+            f'#!/bin/sh\nshift 6\nPATH={shlex.quote(os.environ["PATH"])} exec {shlex.join(pip._program())} "$@"\n'
+        )
         uv.chmod(0o755)
     monkeypatch.setenv("PATH", str(programs))
     monkeypatch.setenv("PIP_FIND_LINKS", str(index))
