@@ -5,12 +5,13 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from tests import faults
 from tests.local_aws.conftest import await_answer
 from tests.local_aws.test_service import is_running
 from tools.common import local_stack
@@ -19,6 +20,7 @@ from tools.common.errors import ToolError
 from tools.common.local_stack import LocalAws, Stack
 from tools.common.paths import FUNCTION, ROOT
 from tools.local import stack as stacks
+from tools.local.aws import local_aws, stop
 
 IN_FOLDER = f"""
 import sys
@@ -26,6 +28,8 @@ from pathlib import Path
 sys.path[:0] = [{str(ROOT)!r}, {str(FUNCTION)!r}]
 from tools.common import cli, local_stack
 from tools.local import stack
+from tools.local.aws import service
+service.MODULE = {faults.MODULE!r}
 folder = Path(sys.argv[1])
 local_stack.STACK_FILE = folder / "stack.json"
 stack.DEPLOYMENT, stack.SERVER_LOG, stack.LOCAL = folder / "deployment", folder / "server.log", folder
@@ -40,7 +44,7 @@ with stack._only_task("up"):
 
 UP = """
 # Building the function would need the network.
-stack._prepare = lambda directory, *_, **__: (directory / "root").mkdir(parents=True)
+stack._prepare = lambda directory, *_, **__: (directory / "root").mkdir(parents=True, exist_ok=True)
 with cli.readable_errors("up"):
     stack.up(cli.say)
 """
@@ -51,6 +55,8 @@ if sys.argv[1] == "version":
     print('{{"terraform_version": "1.11.4"}}')
     sys.exit()
 signal.signal(signal.SIGINT, signal.SIG_IGN)
+# It ends at last if the test fails.
+signal.alarm(60)
 with open("{pids}", "w") as pids:
     print(os.getpid(), os.environ["AWS_ENDPOINT_URL"], file=pids)
 signal.pause()
@@ -60,8 +66,10 @@ signal.pause()
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a local AWS, in place of the clone's."""
-    monkeypatch.setattr(local_stack, "STACK_FILE", tmp_path / "stack.json")
-    return tmp_path
+    folder = tmp_path / "local"
+    folder.mkdir()
+    monkeypatch.setattr(local_stack, "STACK_FILE", folder / "stack.json")
+    return folder
 
 
 @pytest.mark.parametrize("task", [lambda: stacks.up(say), lambda: stacks.down(say), stacks.clean])
@@ -88,7 +96,22 @@ def test_up_does_not_move_a_local_aws_to_another_port() -> None:
         stacks.up(say, port=4567)
 
 
-def test_interrupts_end_up_at_once_and_leave_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def earlier(folder: Path) -> Iterator[LocalAws]:
+    """The local AWS of an earlier `up`, whose Terraform was killed while it deployed again."""
+    with local_aws(keep=folder / "server.log") as aws:
+        Stack(aws, "in", "out", "images", "queue", "log").save()
+    (folder / "deployment" / "root").mkdir(parents=True)
+    (folder / "deployment" / "root" / stacks.STATE_LOCK).touch()
+    yield aws
+    stop(aws.pid)
+
+
+@pytest.mark.parametrize("was_killed", [False, True])
+def test_interrupts_end_up_at_once_and_leave_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, was_killed: bool
+) -> None:
+    earlier: LocalAws | None = request.getfixturevalue("earlier") if was_killed else None
     programs, pids = folder.with_name("bin"), folder.with_name("pids")
     programs.mkdir()
     (programs / "terraform").write_text(STUCK_TERRAFORM.format(python=sys.executable, pids=pids))
@@ -102,6 +125,7 @@ def test_interrupts_end_up_at_once_and_leave_nothing(folder: Path, monkeypatch: 
         assert task.stderr.readline() == "Stopping\n"
         task.send_signal(signal.SIGINT)
         task.wait()
+    assert earlier is None or not is_running(earlier.pid)
     assert not is_running(int(terraform))
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", urlsplit(endpoint).port or 0))

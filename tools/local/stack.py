@@ -27,6 +27,9 @@ DEPLOYMENT = LOCAL / "deployment"
 """Working directory of the stack that ``invoke up`` keeps running."""
 SERVER_LOG = LOCAL / "server.log"
 
+STATE_LOCK = ".terraform.tfstate.lock.info"
+"""A file that Terraform removes when it ends. If it is left, resources may be missing from the state."""
+
 PROVIDER = Path(local_aws.__file__).parent / "terraform" / "provider.tf"
 
 VARIABLES = {
@@ -87,6 +90,10 @@ def up(say: Say, *, port: int = 0, var_file: Path | None = None, heic: bool = Fa
         raise ToolError(f"No settings file at {var_file}: give the path of a .tfvars file")
     with _only_task("up"):
         running = _find_running()
+        if running and (DEPLOYMENT / "root" / STATE_LOCK).exists():
+            say("Terraform was killed before it wrote its state: starting a new local AWS")
+            local_aws.stop(running.aws.pid)
+            running = None
         if running is None:
             return _deploy_anew(say, port=port, var_file=var_file, heic=heic)
         if port not in {0, running.aws.port}:
