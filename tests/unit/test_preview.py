@@ -971,6 +971,19 @@ def test_an_index_sums_up_a_single_variant(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("few_images")
+def test_black_is_visible_in_a_transparent_thumbnail(tmp_path: Path) -> None:
+    black = Image.new("RGBA", (60, 40))
+    black.paste("#000", (0, 0, 30, 40))
+    (tmp_path / "a.png").write_bytes(encode(black, "PNG"))
+    found = run.preview([tmp_path / "a.png"] * 3, tmp_path / "page.html")
+    assert found.photos[0].thumbnail
+    colours = load(found.photos[0].thumbnail.body).convert("L")
+    drawn, background = colours.crop((2, 2, 10, 18)).getextrema(), colours.crop((20, 2, 28, 18)).getextrema()
+    assert drawn == pytest.approx((0, 0), abs=5)
+    assert background == pytest.approx((117, 117), abs=5)
+
+
+@pytest.mark.usefixtures("few_images")
 def test_an_index_of_uploads_needs_no_figures(tmp_path: Path) -> None:
     body = encode(NOISY)
     written = [Written(f"{name}.jpg", body, body, "", [Step("uploaded", 0)]) for name in "abc"]

@@ -19,6 +19,9 @@ MOST_IMAGES = 60
 THUMBNAIL_SIDE = 96
 """Pixels of a thumbnail's longer side: twice the CSS pixels, for sharp screens."""
 
+GREY = "#757575"
+"""The background of a transparent thumbnail, on which both black and white are visible."""
+
 
 class Pages:
     """Collects photos for a report.
@@ -81,5 +84,6 @@ def _make_thumbnail(source: Picture) -> Picture:
     target = io.BytesIO()
     with Image.open(io.BytesIO(source.body)) as image:
         image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-        image.save(target, "WEBP", quality=60, icc_profile=image.info.get("icc_profile", b""))
+        shown = Image.alpha_composite(Image.new("RGBA", image.size, GREY), image.convert("RGBA")).convert("RGB")
+        shown.save(target, "WEBP", quality=60, icc_profile=image.info.get("icc_profile", b""))
         return Picture(target.getvalue(), "image/webp", *image.size)
