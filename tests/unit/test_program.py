@@ -134,7 +134,7 @@ def wrong_words(name: str) -> Iterator[tuple[list[str], str]]:
             yield [flag, "--nonsense"], f"{flag} needs a value"
         if isinstance(option.default, int) and option.takes_value:
             for value in ("ten", "-1", "", "1.5", str(10**30), "9" * 5000):
-                yield [flag, value], f"{flag} is {value!r}: use a whole number from "
+                yield [flag, value], f"{flag} is {value!r}: use a whole number "
     if any(option.positional and option.kind is str for option in OPTIONS[name]):
         yield [], f"{name} needs "
 
@@ -164,6 +164,10 @@ def test_a_wrong_argument_of_any_task_is_one_line(invoke: Callable[..., Ended], 
         (["soak", "--only", "imagse"], "--only is 'imagse': did you mean images?"),
         (["soak", "--only", "x"], "--only is 'x': use one of images, race, faults, storm, audit"),
         (["soak", "--only", "images", "--count", "5"], "--count is '5': use a whole number from 100 to 10,000,000"),
+        (
+            ["logs", "--since", "99999d"],
+            "--since is '99999d': use a whole number up to 9999 and s, m, h or d, such as 30m",
+        ),
         (["--list", "build"], "--list takes no value, but got 'build'"),
         (["--list", "--list-format", "x"], "--list-format is 'x': use flat, nested or json"),
         (["--dry", "redrive", "--yes"], "--dry has no effect on these tasks: leave it out"),
@@ -178,6 +182,11 @@ def test_every_reason_and_every_soak_can_be_chosen(invoke: Callable[..., Ended])
     for name, option, values in (("redrive", "reason", Reason), ("soak", "only", SOAKS)):
         for value in values:
             assert invoke(name, f"--{option}", str(value)).calls == [(name, {option: value})]
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("10m", 600), ("2h", 7_200), ("9999d", 863_913_600)])
+def test_a_length_of_time_has_a_unit(invoke: Callable[..., Ended], text: str, seconds: int) -> None:
+    assert invoke("logs", "--since", text).calls == [("logs", {"since": seconds})]
 
 
 @pytest.mark.parametrize(("answer", "code"), [(True, None), (None, None), (False, 1), (ToolError("No"), 2)])

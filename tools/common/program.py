@@ -49,9 +49,9 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
 
 def duration(text: str) -> int:
     """Read an option that is a length of time, such as ``30m``, for ``Annotated``; returns seconds."""
-    found = re.fullmatch(r"([0-9]+)([smhd])", text)
+    found = re.fullmatch(r"([0-9]{1,4})([smhd])", text)
     if not found:
-        raise ValueError("use a number and s, m, h or d, such as 30m")
+        raise ValueError("use a whole number up to 9999 and s, m, h or d, such as 30m")
     return int(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]]
 
 
