@@ -62,7 +62,10 @@ def build(_: Context, python: str = "3.13", arch: str = "arm64", heic: bool = Fa
     """Build dist/function.zip, which Terraform uploads."""
     from tools import build as building
 
-    package = building.build(building.Target(python=python, architecture=arch), DIST, heic=heic)
+    target = building.Target(python=python, architecture=arch)
+    target.check(for_aws=True)
+    print(f"Building for {target.runtime} on {arch}", file=sys.stderr, flush=True)
+    package = building.build(target, DIST, heic=heic)
     say(f"{package.path} ({package.size:,} bytes, Python {python}, {arch}{', with HEIC' if heic else ''})")
     if provider := building.PROVIDERS.get(python):
         say(f"It needs Terraform's AWS provider {provider} or newer: run `terraform init -upgrade` before you apply")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -282,3 +283,13 @@ def test_a_job_is_followed_and_its_failed_tasks_are_shown(
     assert lines == [{"key": "a/tart.jpg", "error": "corrupt: it is cut off"}] * failed
     assert last == {"state": state, "total": 3, "done": 3 - failed, "failed": failed, "reasons": list(reasons)}
     assert len(waits) == 1
+
+
+def test_an_interrupted_follower_says_that_the_job_goes_on(work: Work) -> None:
+    active = JobStatus(JOB_ID, "Active", 3, 1, 0, (), "resized", "manifest.json")
+    work.monkeypatch.setattr(batch_job, "status", lambda *_: active)
+    work.monkeypatch.setattr(backfilling, "time", SimpleNamespace(sleep=Mock(side_effect=KeyboardInterrupt)))
+    with pytest.raises(KeyboardInterrupt):
+        follow(work.session, JOB_ID)
+    said = work.capsys.readouterr()
+    assert (said.out, said.err) == ("", f"The job goes on. Follow it with `invoke backfill --status {JOB_ID}`\n")

@@ -36,6 +36,7 @@ from tests.unit.simulation import (
     State,
     Store,
 )
+from tools.common.progress import show_progress
 
 RENDITIONS = (Rendition("large", scale=0.5), Rendition("small", scale=0.1))
 KEYS = st.sampled_from(["cake.jpg", "cake.jpg", "cake.jpg", "tart.jpg"])
@@ -254,7 +255,14 @@ def no_pillow() -> Iterator[None]:
 
 @pytest.mark.soak(few=400, many=20_000)
 def test_the_destination_finally_matches_the_source(count: int) -> None:
-    run_state_machine_as_test(Race, settings=settings(SHORT, max_examples=count))
+    with show_progress("Running histories", count) as update:
+
+        class CountedRace(Race):
+            def teardown(self) -> None:
+                super().teardown()
+                update(advance=1)
+
+        run_state_machine_as_test(CountedRace, settings=settings(SHORT, max_examples=count))
 
 
 def has_same_etag(one: Identity, other: Any) -> bool:

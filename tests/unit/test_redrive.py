@@ -74,11 +74,16 @@ class Pipeline:
             self.sqs.send_message(QueueUrl=self.url, MessageBody=json.dumps(body))
 
     def redrive(self, selection: Selection | None = None, concurrency: int = 8) -> tuple[RedriveResult, int]:
-        """Run a redrive; return its result, and how often it reported progress."""
-        told: list[None] = []
+        """Run a redrive; return its result, and by how much it advanced its progress bar."""
+        advanced = 0
+
+        def update(*, advance: int = 0, **_: str) -> None:
+            nonlocal advanced
+            advanced += advance
+
         work = Redrive(self.deployment, (selection or Selection()).matches, concurrency)
-        work.run(lambda: told.append(None))
-        return work.result, len(told)
+        work.run(update)
+        return work.result, advanced
 
     @property
     def total(self) -> int:
@@ -109,10 +114,10 @@ def names(numbers: Iterable[int]) -> list[str]:
 def test_successful_records_are_deleted_and_counted(pipeline: Pipeline) -> None:
     pipeline.record(*names(range(25)))
     pipeline.answer = lambda key: Reply(("rejected",)) if key == "07.jpg" else WRITTEN
-    redriven, told = pipeline.redrive()
+    redriven, advanced = pipeline.redrive()
     assert sorted(pipeline.sent) == names(range(25))
     assert (redriven.statuses, redriven.failed) == ({"written": 24, "rejected": 1}, [])
-    assert (redriven.skipped, redriven.held_elsewhere, told, pipeline.total) == (0, 0, 25, 0)
+    assert (redriven.skipped, redriven.held_elsewhere, advanced, pipeline.total) == (0, 0, 25, 0)
 
 
 def test_an_empty_queue_is_not_an_error(pipeline: Pipeline) -> None:
@@ -151,11 +156,11 @@ def test_records_are_received_only_when_they_can_be_sent(pipeline: Pipeline) -> 
 def test_a_record_that_fails_again_stays_and_is_visible_at_once(pipeline: Pipeline) -> None:
     pipeline.record(*names(range(12)))
     pipeline.answer = lambda key: FAILED if key < "05" else WRITTEN
-    redriven, told = pipeline.redrive(concurrency=2)
+    redriven, advanced = pipeline.redrive(concurrency=2)
     assert sorted((record.addresses[0].key, why) for record, why in redriven.failed) == [
         (key, "it timed out") for key in names(range(5))
     ]
-    assert (redriven.statuses, redriven.skipped, redriven.held_elsewhere, told) == ({"written": 7}, 0, 0, 7)
+    assert (redriven.statuses, redriven.skipped, redriven.held_elsewhere, advanced) == ({"written": 7}, 0, 0, 12)
     assert len(pipeline.sent) == 12
     assert pipeline.left() == names(range(5))
 
@@ -193,8 +198,8 @@ def test_a_skipped_record_stays_and_is_visible_at_once(
     every = ["a/0.jpg", "a/1.jpg", "b/0.jpg", "b/1.jpg"]
     for key in every:
         pipeline.record(key, reason="too_slow" if "1" in key else "corrupt")
-    redriven, told = pipeline.redrive(selection)
-    assert (sorted(pipeline.sent), told, redriven.skipped) == (sent, len(sent), 4 - len(sent))
+    redriven, advanced = pipeline.redrive(selection)
+    assert (sorted(pipeline.sent), advanced, redriven.skipped) == (sent, 4, 4 - len(sent))
     assert pipeline.left() == [key for key in every if key not in sent]
 
 
@@ -202,8 +207,8 @@ def test_records_newer_than_the_redrive_are_skipped(pipeline: Pipeline, clock: C
     pipeline.record(*names(range(3)))
     clock.ahead_seconds = 5
     pipeline.record(*names(range(3, 5)))
-    redriven, _ = pipeline.redrive()
-    assert (sorted(pipeline.sent), redriven.skipped) == (names(range(3)), 2)
+    redriven, advanced = pipeline.redrive()
+    assert (sorted(pipeline.sent), redriven.skipped, advanced) == (names(range(3)), 2, 3)
     assert pipeline.left() == names(range(3, 5))
 
 
@@ -328,8 +333,8 @@ def test_a_record_received_again_in_flight_is_not_sent_twice(
     monkeypatch.setattr(FailureQueue, "hide", hide_and_note)
     monkeypatch.setattr(FailureQueue, "delete", delete_and_note)
     pipeline.answer = answer
-    redriven, told = pipeline.redrive(concurrency=2)
-    assert (sorted(pipeline.sent), told, redriven.skipped) == (["fast.jpg", "slow.jpg"], 2, 0)
+    redriven, advanced = pipeline.redrive(concurrency=2)
+    assert (sorted(pipeline.sent), advanced, redriven.skipped) == (["fast.jpg", "slow.jpg"], 2, 0)
     assert pipeline.left() == []
     # SQS may refuse an older receipt.
     assert removed[1].receipt == hidden[0].receipt

@@ -17,6 +17,7 @@ from aws.settings import Settings
 from imaging.limits import Limits
 from renditions import MetadataPolicy, Rendition
 from tools.common.paths import FUNCTION, ROOT
+from tools.common.progress import show_progress
 from tools.operations import database
 from tools.operations.audit import Audit, Finding, Kind
 from tools.operations.listing import Listed
@@ -43,7 +44,8 @@ WRONG = {3: Kind.MISSING, 5003: Kind.STALE, 7003: Kind.ORPHANED}
 
 @pytest.mark.soak(few=200_000, many=1_000_000)
 def test_an_audit_finds_the_wrong_outputs_in_constant_memory(count: int) -> None:
-    seconds, peak = compare_in_process(count)
+    with show_progress(f"Auditing {count:,} uploads"):
+        seconds, peak = compare_in_process(count)
     print(f"{count:,} listed uploads: {seconds:.0f} s of CPU, including listing, and at most {peak >> 20} MiB")
     # SQLite takes its cache twice: for pages, and to sort.
     assert peak < TOLERANCE * compare_in_process(FEW)[1] + 2 * (CACHE_KIB << 10)

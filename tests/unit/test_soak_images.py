@@ -15,6 +15,7 @@ from errors import RejectedError
 from imaging.limits import MIB, Limits
 from imaging.render import render
 from renditions import Rendition
+from tools.common.progress import show_progress
 
 WARM_UP = 100
 """The number of images after which all one-time allocations are done."""
@@ -68,17 +69,19 @@ def render_mixed(count: int) -> tuple[Counter[str], list[int]]:
     outcomes: Counter[str] = Counter()
     in_use = []
     chance = random.Random(1)  # noqa: S311 - no secret
-    for number in range(1, count + 1):
-        try:
-            render(draw_source(chance), RENDITIONS, limits=LIMITS)
-        except RejectedError as rejection:
-            outcomes[rejection.reason.value] += 1
-        else:
-            outcomes["written"] += 1
-        if number % WARM_UP == 0:
-            # Memory that the allocator keeps for later is not in use.
-            LIBC.malloc_trim(0)
-            in_use.append(read_resident_bytes())
+    with show_progress("Rendering images", count) as update:
+        for number in range(1, count + 1):
+            try:
+                render(draw_source(chance), RENDITIONS, limits=LIMITS)
+            except RejectedError as rejection:
+                outcomes[rejection.reason.value] += 1
+            else:
+                outcomes["written"] += 1
+            update(advance=1)
+            if number % WARM_UP == 0:
+                # Memory that the allocator keeps for later is not in use.
+                LIBC.malloc_trim(0)
+                in_use.append(read_resident_bytes())
     return outcomes, in_use
 
 

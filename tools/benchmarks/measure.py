@@ -106,8 +106,8 @@ class Bench:
     def measure_all(self, rows: Sequence[Row], say: Callable[[str], None]) -> tuple[RowResult, ...]:
         """Measure rows and show progress."""
         results = []
-        for row in rows:
-            say(f"Measuring {row.name}")
+        for number, row in enumerate(rows, 1):
+            say(f"Measuring {row.name}, {number} of {len(rows)}")
             results.append(self.measure(row))
         return tuple(results)
 

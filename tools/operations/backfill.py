@@ -1,5 +1,6 @@
 """`invoke backfill`: resizes uploads that are older than the pipeline, after an estimate and up to a limit."""
 
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -69,7 +70,7 @@ def backfill(session: Session, request: Request, *, confirmed: bool) -> bool:
         if not by_job:
             return session.send(chosen)
         job_id = _create(session, chosen, _role(session.deployment), request)
-    session.console.text(f"Created job {job_id}: follow it with --status {job_id}")
+    session.console.text(f"Created job {job_id}. Follow it with `invoke backfill --status {job_id}`")
     session.console.json({"job": job_id})
     return True
 
@@ -83,9 +84,13 @@ def follow(session: Session, job_id: str) -> bool:
     """
     deployment, console = session.deployment, session.console
     client = deployment.client("s3control", None)
-    with console.progress("Waiting for S3") as update:
-        for status in batch_job.follow(client, deployment.account_id, job_id, lambda: time.sleep(POLL_SECONDS)):
-            update(description=status.state, completed=status.succeeded + status.failed, total=status.total or None)
+    try:
+        with console.progress("Waiting for S3") as update:
+            for status in batch_job.follow(client, deployment.account_id, job_id, lambda: time.sleep(POLL_SECONDS)):
+                update(description=status.state, completed=status.succeeded + status.failed, total=status.total or None)
+    except KeyboardInterrupt:
+        print(f"The job goes on. Follow it with `invoke backfill --status {job_id}`", file=sys.stderr)
+        raise
     console.text(f"{status.state}: {status.succeeded:,} done, {status.failed:,} failed of {status.total:,}")
     # Print the reasons before reading the report: the job may have failed because S3 couldn't write it.
     for reason in status.reasons:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from tools.operations.console import Console
-from tools.operations.failure_queue import SAMPLE, Record, describe_held
+from tools.operations.failure_queue import SAMPLE, FailureQueue, Record, describe_held
 from tools.operations.function import Reply
-from tools.operations.redrive import Redrive
+from tools.operations.redrive import HANDLING, Redrive
 from tools.operations.session import Session
 
 EXCERPT = 60
@@ -39,6 +39,7 @@ def discard(session: Session) -> bool:
         chosen.append(record)
         return Reply(("deleted",))
 
+    depth = FailureQueue(session.deployment).depth()
     work = Redrive(
         session.deployment,
         lambda record: bool(record.find_obstacle(bucket)),
@@ -46,8 +47,8 @@ def discard(session: Session) -> bool:
         print_before_deletion,
     )
     try:
-        with console.progress("Deleting") as update:
-            work.run(lambda: update(advance=1))
+        with console.progress(HANDLING, depth.visible) as update:
+            work.run(update)
     finally:
         # An error or Ctrl-C may have ended the run: print what was done before.
         _print_table(console, chosen, bucket)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from aws.outcomes import ObjectAddress
+from tools.common.progress import Update
 from tools.operations import CONCURRENCY
 from tools.operations.console import Console, announcing_wait, format_counts
 from tools.operations.deployment import Deployment
@@ -24,6 +25,9 @@ SKIPPED_SECONDS = 900
 
 MARGIN_SECONDS = 60
 """Added to the function's timeout for a record's visibility timeout: Lambda may throttle the first attempts."""
+
+WAITING = "Waiting for records that another process holds"
+HANDLING = "Handling records"
 
 LONG_POLL_SECONDS = 20
 """SQS's limit on waiting for a message."""
@@ -86,19 +90,19 @@ class Redrive:
         # By message id; the latest receipt counts.
         self._held: dict[str, Record] = {}
 
-    def run(self, advance: Callable[[], None]) -> None:
-        """Handle the records; ``advance`` is called after each success."""
+    def run(self, update: Update) -> None:
+        """Handle the records; ``update`` of a progress bar advances by one for each, also if it is skipped or fails."""
         depth = self._queue.depth()
         wait_until = time.monotonic() + self._visibility_seconds if depth.in_flight else 0.0
         pending: set[Future[None]] = set()
         try:
             with ThreadPoolExecutor(self._concurrency) as pool, announcing_wait():
                 while True:
-                    records = self._receive(self._concurrency - len(pending), wait_until)
+                    records = self._receive(self._concurrency - len(pending), wait_until, update)
                     if not records and not pending:
                         break
-                    selected = self._select(records, depth.at)
-                    pending |= {pool.submit(self._handle_one, record, advance) for record in selected}
+                    selected = self._select(records, depth.at, update)
+                    pending |= {pool.submit(self._handle_one, record, update) for record in selected}
                     pending = self._collect(pending, wait_for_one=not records or len(pending) >= self._concurrency)
             self.result.held_elsewhere = max(0, self._queue.depth().in_flight - len(self._held))
         finally:
@@ -106,28 +110,31 @@ class Redrive:
             # Release them only now: the loop would receive them again.
             self._queue.hide(self._held.values(), 0)
 
-    def _receive(self, room: int, wait_until: float) -> list[Record]:
+    def _receive(self, room: int, wait_until: float, update: Update) -> list[Record]:
         """Receive as many records as can be sent now; wait for records that a killed process may have held."""
         if room <= 0:
             return []
         records = self._queue.receive(self._visibility_seconds, limit=room)
         others_hold = True
         while not records and others_hold and room == self._concurrency and time.monotonic() < wait_until:
+            update(description=WAITING)
             # Ask before receiving: a record that is released in between is received.
             others_hold = self._queue.depth().in_flight > len(self._held)
             records = self._queue.receive(self._visibility_seconds, limit=room, wait=LONG_POLL_SECONDS)
         return records
 
-    def _select(self, records: Sequence[Record], began: datetime) -> list[Record]:
+    def _select(self, records: Sequence[Record], began: datetime, update: Update) -> list[Record]:
         """Return the records to send; hide the others until the end, so that they aren't received again and again."""
         selected: list[Record] = []
         skipped: list[Record] = []
         for record in records:
-            is_selected = self._selects(record) and record.message_id not in self._seen and self._is_old(record, began)
+            is_due = record.message_id not in self._seen and self._is_old(record, began)
+            is_selected = is_due and self._selects(record)
             (selected if is_selected else skipped).append(record)
             self._seen.add(record.message_id)
             if is_selected:
                 self._sent.update(record.addresses)
+            update(description=HANDLING, advance=int(is_due and not is_selected))
         self._held |= {record.message_id: record for record in records}
         self._queue.hide(skipped, SKIPPED_SECONDS)
         return selected
@@ -141,15 +148,15 @@ class Redrive:
             record.sent < began + timedelta(seconds=1) and self._sent.isdisjoint(record.addresses)
         )
 
-    def _handle_one(self, record: Record, advance: Callable[[], None]) -> None:
+    def _handle_one(self, record: Record, update: Update) -> None:
         reply = self._handle(record)
+        update(advance=1)
         if reply.error:
             self.result.failed.append((record, reply.error))
             return
         self._queue.delete(self._held[record.message_id])
         del self._held[record.message_id]
         self.result.statuses.update(reply.statuses)
-        advance()
 
     def _send(self, record: Record) -> Reply:
         obstacle = record.find_obstacle(self._source_bucket)
@@ -189,8 +196,8 @@ def redrive(session: Session, selection: Selection) -> bool:
     depth = FailureQueue(session.deployment).depth()
     work = Redrive(session.deployment, selection.matches, session.concurrency)
     try:
-        with session.console.progress("Sending again", depth.visible) as update:
-            work.run(lambda: update(advance=1))
+        with session.console.progress(HANDLING, depth.visible) as update:
+            work.run(update)
     finally:
         # An error or Ctrl-C may have ended the run: print what was done before.
         _print_result(session.console, work.result)

@@ -13,6 +13,7 @@ from tests.pipeline.conftest import Pipeline
 from tests.pipeline.other_settings.conftest import TILE
 from tests.uploads import await_idle, draw_pictures, find_outcomes, upload
 from tools.common.local_stack import Stack
+from tools.common.progress import show_progress
 
 RATE = 0.2
 """The share of the function's requests that fail."""
@@ -25,7 +26,7 @@ DELAY_SECONDS = 30
 def test_no_upload_is_lost_while_one_request_in_five_fails(custom_pipeline: Pipeline, count: int) -> None:
     stack = custom_pipeline.stack
     bodies = draw_pictures(count, 1, broken=0.05)
-    with inject_faults(stack):
+    with inject_faults(stack), show_progress(f"Processing {count:,} uploads"):
         upload(stack, bodies)
         await_idle(stack)
     outcomes = find_outcomes(stack, bodies, TILE)
@@ -43,8 +44,9 @@ def test_no_upload_of_a_burst_is_lost_with_two_concurrent_invocations(custom_pip
     stack = custom_pipeline.stack
     bodies = draw_pictures(count, 2)
     started = time.monotonic()
-    upload(stack, bodies)
-    await_idle(stack)
+    with show_progress(f"Processing {count:,} uploads"):
+        upload(stack, bodies)
+        await_idle(stack)
     seconds = time.monotonic() - started
     print(f"{count:,} uploads at once: no event left after {seconds:.0f} s on {os.cpu_count()} cores")
     outcomes = find_outcomes(stack, bodies, TILE)
