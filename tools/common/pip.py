@@ -12,18 +12,9 @@ from tools.common.errors import ToolError
 from tools.common.paths import ROOT
 
 REACHING_AN_INDEX = {
-    *(
-        "CACHE_DIR",
-        "CERT",
-        "CLIENT_CERT",
-        "CONFIG_FILE",
-        "DEFAULT_TIMEOUT",
-        "EXTRA_INDEX_URL",
-        "FIND_LINKS",
-        "INDEX_URL",
-    ),
-    *("KEYRING_PROVIDER", "NO_CACHE_DIR", "NO_INDEX", "PROXY", "RETRIES", "TIMEOUT", "TRUSTED_HOST", "USE_DEPRECATED"),
-    "USE_FEATURE",
+    *("INDEX_URL", "EXTRA_INDEX_URL", "FIND_LINKS", "NO_INDEX", "TRUSTED_HOST", "KEYRING_PROVIDER"),
+    *("PROXY", "CERT", "CLIENT_CERT", "TIMEOUT", "DEFAULT_TIMEOUT", "RETRIES", "USE_FEATURE", "USE_DEPRECATED"),
+    *("CONFIG_FILE", "CACHE_DIR", "NO_CACHE_DIR"),
 }
 """The environment variables that pip keeps, without ``PIP_``. The others choose other packages or another folder."""
 
