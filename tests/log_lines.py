@@ -84,7 +84,7 @@ def _cause_every_outcome(patch: pytest.MonkeyPatch) -> None:
         patch.setenv(name, value)
     sqs = boto3.client("sqs", region_name="eu-west-2")
     patch.setenv("FAILURE_QUEUE_URL", sqs.create_queue(QueueName="failures")["QueueUrl"])
-    # The function has its own client, because some of its requests are disturbed.
+    # The function has its own client, so that only its requests are disturbed.
     function_s3, s3 = (boto3.client("s3", region_name="eu-west-2") for _ in range(2))
     for bucket in (SOURCE, DESTINATION):
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})

@@ -134,7 +134,7 @@ class FlakyS3:
             return next((fault for fault in faults if fault.hits(*request, by_administrator=by_administrator)), None)
 
     def _read(self, active: _ActiveFault, environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
-        """Answer a GET or HEAD with a fault."""
+        """Apply a fault to a GET or HEAD."""
         responses: list[tuple[str, list[tuple[str, str]]]] = []
 
         def start(status: str, headers: list[tuple[str, str]], _error: Any = None, /) -> Callable[[bytes], object]:
@@ -146,7 +146,7 @@ class FlakyS3:
         active.wait(environ["werkzeug.socket"])
         length = active.fault.length
         if length is not None:
-            headers = [(name, value) for name, value in headers if not _describes_content(name)]
+            headers = [(name, value) for name, value in headers if not _is_content_header(name)]
             headers.append(("Content-Length", str(length)))
         start_response(status, headers)
         # werkzeug closes each connection after one response.
@@ -221,7 +221,7 @@ def _has_hung_up(connection: socket.socket) -> bool:
         return True
 
 
-def _describes_content(header: str) -> bool:
+def _is_content_header(header: str) -> bool:
     return header.lower() == "content-length" or header.lower().startswith("x-amz-checksum-")
 
 

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from urllib.parse import quote_plus
 
 import pytest
-from botocore.exceptions import ClientError
 
 from tests import faults
 from tests.images import load
@@ -101,7 +100,7 @@ class Pipeline:
         return json.loads(response["Payload"].read())
 
     def send_asynchronously(self, event: object) -> None:
-        """Queue an event with Lambda, as S3, SNS and EventBridge do."""
+        """Invoke the function asynchronously, as S3, SNS and EventBridge do."""
         self.client("lambda").invoke(
             FunctionName=self.stack.function_name, InvocationType="Event", Payload=json.dumps(event)
         )
@@ -119,16 +118,13 @@ class Pipeline:
             source_version: The version of the source that the object must be made from; by default any.
 
         """
+        s3 = self.client("s3")
 
         def poll() -> dict[str, Any] | None:
             try:
-                response = self.client("s3").get_object(Bucket=self.stack.destination_bucket, Key=key)
-            except ClientError as error:
-                # moto's response contains the key. If the key has control characters, botocore can't parse the
-                # response, and uses the status as the code.
-                if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
-                    return None
-                raise
+                response = s3.get_object(Bucket=self.stack.destination_bucket, Key=key)
+            except s3.exceptions.NoSuchKey:
+                return None
             if source_version and response["Metadata"].get("resized-from-version") != source_version:
                 return None
             return {**response, "Bytes": response["Body"].read()}
@@ -210,7 +206,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
         pipeline = Pipeline(running)
         try:
             yield pipeline
-            # Each test takes the records of its own failures, so any other record is of an unexpected failure.
+            # Each test takes the records of its own failures, so any other record means an unexpected failure.
             assert pipeline.peek_records() == []
             pipeline.terraform.destroy()
         finally:

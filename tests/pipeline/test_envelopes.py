@@ -28,12 +28,12 @@ JOB = "YXNkbGZqYWRmaiBhc2RmdW9hZHNmZGpmaGFzbGtkaGZza2RmaAo"
 TASK = "dGFza2lkZ29lc2hlcmUK"
 
 
-def written_reply(*keys: str) -> dict[str, object]:
+def make_written_reply(*keys: str) -> dict[str, object]:
     """Return the reply to an event if outputs of all its objects were written."""
     return {"outcomes": [{"status": "written", "key": key, "outputs": [RENDITION.output_key(key)]} for key in keys]}
 
 
-def job_reply(version: str, *tasks: tuple[str, str, str]) -> dict[str, object]:
+def make_job_reply(version: str, *tasks: tuple[str, str, str]) -> dict[str, object]:
     """Return the reply to a job of S3 Batch Operations, from the id, result code and result string of each task."""
     return {
         "invocationSchemaVersion": version,
@@ -59,27 +59,29 @@ class Expected:
 
 
 EXPECTED = {
-    "batch-operations-1": Expected((CAKE,), job_reply("1.0", (TASK, "Succeeded", "written: resized-cake.jpg"))),
-    "batch-operations-2": Expected((ODD,), job_reply("2.0", (TASK, "Succeeded", "written: a/resized-b c+d%é.jpg"))),
-    "eventbridge": Expected((ODD,), written_reply(ODD), asynchronous=True),
+    "batch-operations-1": Expected((CAKE,), make_job_reply("1.0", (TASK, "Succeeded", "written: resized-cake.jpg"))),
+    "batch-operations-2": Expected(
+        (ODD,), make_job_reply("2.0", (TASK, "Succeeded", "written: a/resized-b c+d%é.jpg"))
+    ),
+    "eventbridge": Expected((ODD,), make_written_reply(ODD), asynchronous=True),
     # The object exists again.
-    "eventbridge-deleted": Expected((CAKE,), written_reply(CAKE), asynchronous=True),
-    "eventbridge-restored": Expected((CAKE,), written_reply(CAKE), asynchronous=True),
+    "eventbridge-deleted": Expected((CAKE,), make_written_reply(CAKE), asynchronous=True),
+    "eventbridge-restored": Expected((CAKE,), make_written_reply(CAKE), asynchronous=True),
     # The object has a newer version.
     "expired": Expected((), {"outcomes": [{"status": "ignored", "key": CAKE, "outputs": []}]}),
-    "on-failure": Expected((CAKE,), written_reply(CAKE), asynchronous=True),
-    "put": Expected((CAKE,), written_reply(CAKE), asynchronous=True),
-    "put-several": Expected((ODD, CAKE), written_reply(ODD, CAKE), asynchronous=True),
-    "rejection": Expected((CAKE,), written_reply(CAKE), asynchronous=True),
-    "restored": Expected((CAKE,), written_reply(CAKE), asynchronous=True),
-    "sns": Expected((CAKE,), written_reply(CAKE), asynchronous=True),
+    "on-failure": Expected((CAKE,), make_written_reply(CAKE), asynchronous=True),
+    "put": Expected((CAKE,), make_written_reply(CAKE), asynchronous=True),
+    "put-several": Expected((ODD, CAKE), make_written_reply(ODD, CAKE), asynchronous=True),
+    "rejection": Expected((CAKE,), make_written_reply(CAKE), asynchronous=True),
+    "restored": Expected((CAKE,), make_written_reply(CAKE), asynchronous=True),
+    "sns": Expected((CAKE,), make_written_reply(CAKE), asynchronous=True),
     "sns-in-sqs": Expected((CAKE,), NO_FAILURES),
     "sqs": Expected((CAKE, ODD), NO_FAILURES),
-    "test-event": Expected((), written_reply()),
+    "test-event": Expected((), make_written_reply()),
 }
 
 
-def sqs_message(message_id: str, body: str) -> dict[str, str]:
+def make_sqs_message(message_id: str, body: str) -> dict[str, str]:
     """Return a message of SQS as Lambda passes it to the function."""
     return {"messageId": message_id, "body": body, "eventSource": "aws:sqs"}
 
@@ -134,7 +136,9 @@ def test_a_sample_event_is_processed_and_answered(uploaded: Pipeline, name: str)
 
 
 def test_only_failed_messages_are_retried(uploaded: Pipeline) -> None:
-    messages = [sqs_message(key, json.dumps(uploaded.make_notification(key))) for key in (UNREADABLE, NO_IMAGE, IMAGE)]
+    messages = [
+        make_sqs_message(key, json.dumps(uploaded.make_notification(key))) for key in (UNREADABLE, NO_IMAGE, IMAGE)
+    ]
     uploaded.remove_outputs(UNREADABLE, IMAGE)
     with deny_reading(uploaded, UNREADABLE):
         assert uploaded.send({"Records": messages}) == {"batchItemFailures": [{"itemIdentifier": UNREADABLE}]}
@@ -169,7 +173,7 @@ def test_each_task_of_a_job_gets_its_own_result(uploaded: Pipeline) -> None:
     foreign, *_, failed = reply["results"]
     assert "about the bucket 'another-bucket', but" in foreign["resultString"]
     assert "(AccessDenied) when calling the GetObject operation" in failed["resultString"]
-    assert reply == job_reply(
+    assert reply == make_job_reply(
         "2.0",
         ("foreign", "PermanentFailure", foreign["resultString"]),
         (IMAGE, "Succeeded", "written: batch/resized-fine é+.jpg"),
@@ -192,11 +196,11 @@ def test_records_sent_as_events_are_processed(pipeline: Pipeline) -> None:
     pipeline.remove_outputs(ARCHIVED)
     records = {ARCHIVED: rejection, FAILED: failure}
     for key, record in records.items():
-        assert pipeline.send(record) == written_reply(key)
+        assert pipeline.send(record) == make_written_reply(key)
         assert pipeline.wait_for_image(key).size == (160, 120)
     # As if the failure queue were an event source of the function.
     pipeline.remove_outputs(*records)
-    messages = [sqs_message(key, json.dumps(record)) for key, record in records.items()]
+    messages = [make_sqs_message(key, json.dumps(record)) for key, record in records.items()]
     assert pipeline.send({"Records": messages}) == NO_FAILURES
     assert all(has_output(pipeline, key) for key in records)
 
@@ -248,7 +252,7 @@ def test_messages_from_s3_and_sns_are_processed(uploaded: Pipeline, queue_urls: 
     def receive_both() -> bool | None:
         for url in queue_urls:
             received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
-            messages.extend(sqs_message(message["MessageId"], message["Body"]) for message in received)
+            messages.extend(make_sqs_message(message["MessageId"], message["Body"]) for message in received)
         return sum("ObjectRemoved" in message["body"] for message in messages) == 2 or None
 
     wait_for(receive_both, "message about each deletion")

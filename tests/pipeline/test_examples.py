@@ -194,7 +194,7 @@ def examples(module_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         assert aws.client("sqs").list_queues().get("QueueUrls", []) == []
 
 
-def test_complete(examples: Examples) -> None:
+def test_the_complete_example_resizes_only_matching_uploads(examples: Examples) -> None:
     example = examples["complete"]
     example.upload("complete-in", "photos/a cake.jpg", encode(picture()))
     half = example.wait_for_object("complete-out", "half/photos/a cake.jpg")
@@ -218,7 +218,7 @@ def test_complete(examples: Examples) -> None:
     }
 
 
-def test_existing_buckets(examples: Examples) -> None:
+def test_existing_buckets_keep_their_earlier_notification(examples: Examples) -> None:
     example = examples["existing-buckets"]
     for key in ("photos/a.png", "elsewhere/a.jpg", "photos/party/a.JPG"):
         example.upload("existing-buckets-uploads", key, encode(picture()))
@@ -232,7 +232,7 @@ def test_existing_buckets(examples: Examples) -> None:
     assert message["Records"][0]["s3"]["object"]["key"] == "elsewhere/a.jpg"
 
 
-def test_eventbridge(examples: Examples) -> None:
+def test_eventbridge_keeps_undelivered_events(examples: Examples) -> None:
     example = examples["eventbridge"]
     for key in ("photos/cake.png", "photos/cake.jpg"):
         example.upload("eventbridge-uploads", key, encode(picture()))
@@ -248,7 +248,7 @@ def test_eventbridge(examples: Examples) -> None:
     example.wait_for_object("eventbridge-assets", "logos/resized-lost.png")
 
 
-def test_single_bucket(examples: Examples) -> None:
+def test_a_single_bucket_does_not_resize_outputs(examples: Examples) -> None:
     example = examples["single-bucket"]
     example.upload("single-bucket", "uploads/a/cake.jpg", encode(picture()))
     example.wait_for_object("single-bucket", "resized/uploads/a/resized-cake.jpg")
@@ -258,7 +258,7 @@ def test_single_bucket(examples: Examples) -> None:
     assert len(example.list_keys("single-bucket")) == 4
 
 
-def test_many_renditions(examples: Examples) -> None:
+def test_many_renditions_are_written_in_their_sizes(examples: Examples) -> None:
     example = examples["many-renditions"]
     example.upload("many-renditions-in", "cake.jpg", encode(picture(1000, 500)))
     sizes = {
@@ -284,7 +284,7 @@ def test_an_apply_deploys_a_package_in_s3_only_if_its_digest_matches(examples: E
     assert "1 changed" in terraform.run("apply", "-auto-approve", "-input=false")
 
 
-def test_kms(examples: Examples) -> None:
+def test_kms_keys_encrypt_outputs_and_records(examples: Examples) -> None:
     example = examples["kms"]
     example.upload("kms-in", "cake.jpg", encode(picture()))
     output = example.wait_for_object("kms-out", "resized-cake.jpg")

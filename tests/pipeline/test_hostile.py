@@ -83,7 +83,7 @@ def uploaded(pipeline: Pipeline) -> Iterator[Pipeline]:
     for key, (body, options) in OPTIONS.items():
         pipeline.upload(key, body, **options)
     yield pipeline
-    # Terraform can't destroy a bucket with such keys: XML, in which it asks for deletions, has no control characters.
+    # Terraform can't destroy a bucket with such keys: it sends them in XML, which can't contain control characters.
     delete_versions(pipeline.client("s3"), pipeline.stack.source_bucket, set(KEYS.values()))
     pipeline.remove_outputs(*KEYS.values())
 

@@ -304,7 +304,7 @@ def test_an_upload_that_the_function_may_not_read_is_recorded_after_three_attemp
     assert "AccessDenied" in record["responsePayload"]["errorMessage"]
 
 
-def test_without_permission_to_send_nothing_is_recorded(uploaded: Pipeline, policy: Policy) -> None:
+def test_nothing_is_recorded_without_permission_to_send(uploaded: Pipeline, policy: Policy) -> None:
     def count_refused() -> int:
         # Lambda also uses the role to send its own record of the failed event.
         return stacks.SERVER_LOG.read_text().count(" cannot send the record of a failed event to ")
