@@ -490,6 +490,14 @@ def audit_dependencies(_: Context) -> None:
     say("No known vulnerabilities")
 
 
+@task
+def provider_schemas(_: Context) -> None:
+    """Write the kinds of the provider's arguments that terraform/ uses, in both major versions; needs npm."""
+    from tools.dev import provider_schemas as schemas
+
+    say(str(schemas.write()))
+
+
 @task(help={"version": "The release's version, such as 1.0.0."})
 def snapshot(_: Context, version: str) -> None:
     """Save the Terraform state of `invoke up` as a release's, for tests of upgrades from it."""

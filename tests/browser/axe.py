@@ -1,15 +1,10 @@
 """axe-core, an accessibility checker: one pinned version, downloaded from npm once."""
 
-import base64
-import hashlib
-import shutil
-import subprocess
 import tarfile
 import tempfile
 from pathlib import Path
 
-from tools.common import locked
-from tools.common.errors import ToolError
+from tools.common import locked, npm
 from tools.common.paths import LOCAL
 
 VERSION = "4.14.1"
@@ -34,16 +29,6 @@ def read_script() -> str:
 
 
 def _download(folder: Path) -> Path:
-    if not shutil.which("npm"):
-        raise ToolError("npm, which downloads axe-core, is not on PATH: apt-get install npm")
-    command = ["npm", "pack", "--silent", f"axe-core@{VERSION}", "--pack-destination", str(folder)]
-    packed = subprocess.run(command, capture_output=True, text=True, check=False)
-    if packed.returncode:
-        raise ToolError(f"npm cannot fetch axe-core {VERSION}: check the network. {packed.stderr.strip()}")
-    (package,) = folder.glob("*.tgz")
-    digest = base64.b64encode(hashlib.sha512(package.read_bytes()).digest()).decode()
-    if f"sha512-{digest}" != INTEGRITY:
-        raise ToolError(f"npm's axe-core {VERSION} has the integrity sha512-{digest}, not {INTEGRITY}: do not use it")
-    with tarfile.open(package) as archive:
+    with tarfile.open(npm.fetch("axe-core", VERSION, INTEGRITY, folder)) as archive:
         archive.extract("package/axe.min.js", folder, filter="data")
     return folder / "package" / "axe.min.js"

@@ -5,11 +5,11 @@ data "aws_caller_identity" "current" {}
 
 data "aws_partition" "current" {}
 
-data "aws_region" "current" {}
-
 locals {
   account_id = data.aws_caller_identity.current.account_id
   partition  = data.aws_partition.current.partition
+  # The data source aws_region has no attribute for the name that both version 5 and 6 of the provider accept without a warning.
+  region = split(":", aws_vpc.this.arn)[3]
 }
 
 resource "aws_kms_key" "this" {
@@ -29,7 +29,7 @@ resource "aws_kms_key" "this" {
       {
         Sid       = "LogsOfTheFunction"
         Effect    = "Allow"
-        Principal = { Service = "logs.${data.aws_region.current.id}.amazonaws.com" }
+        Principal = { Service = "logs.${local.region}.amazonaws.com" }
         Action    = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
         Resource  = "*"
         Condition = {

@@ -35,7 +35,7 @@ resource "aws_route_table_association" "this" {
 
 resource "aws_vpc_endpoint" "s3" {
   vpc_id          = aws_vpc.this.id
-  service_name    = "com.amazonaws.${data.aws_region.current.id}.s3"
+  service_name    = "com.amazonaws.${local.region}.s3"
   route_table_ids = [aws_route_table.this.id]
 }
 
@@ -44,7 +44,7 @@ resource "aws_vpc_endpoint" "interfaces" {
 
   vpc_id              = aws_vpc.this.id
   vpc_endpoint_type   = "Interface"
-  service_name        = "com.amazonaws.${data.aws_region.current.id}.${each.key}"
+  service_name        = "com.amazonaws.${local.region}.${each.key}"
   private_dns_enabled = true
   subnet_ids          = [aws_subnet.this.id]
   security_group_ids  = [aws_security_group.endpoints.id]

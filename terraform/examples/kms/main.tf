@@ -4,9 +4,10 @@ data "aws_caller_identity" "current" {}
 
 data "aws_partition" "current" {}
 
-data "aws_region" "current" {}
-
 locals {
+  # The data source aws_region has no attribute for the name that both version 5 and 6 of the provider accept without a warning.
+  region = split(":", aws_kms_key.images["in"].arn)[3]
+
   # Every key needs this statement: it lets the account's IAM policies decide who uses the key.
   account_decides = {
     Sid       = "TheAccountDecides"
@@ -38,7 +39,7 @@ resource "aws_kms_key" "operations" {
         # CloudWatch Logs uses the key in its own name, not with the function's role.
         Sid       = "LogsOfTheFunction"
         Effect    = "Allow"
-        Principal = { Service = "logs.${data.aws_region.current.id}.amazonaws.com" }
+        Principal = { Service = "logs.${local.region}.amazonaws.com" }
         Action    = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
         Resource  = "*"
         Condition = {
