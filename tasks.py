@@ -256,7 +256,7 @@ def up(_: Context, port: Annotated[int, whole_number(1, 65_535)] = 0, var_file: 
 
 @task
 def down(_: Context) -> None:
-    """Stop the local AWS of `up`; all that it holds ends with it."""
+    """Stop the local AWS of `up` and delete everything in it."""
     from tools.local import stack
 
     stack.down(say)

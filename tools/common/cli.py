@@ -84,7 +84,7 @@ def _interrupt_on_signals() -> Iterator[None]:
 
     Without a handler, SIGTERM and SIGHUP would end Python at once.
     """
-    # A shell starts a background task with SIGINT ignored, and nohup one with SIGHUP ignored.
+    # A shell ignores SIGINT for background tasks, and nohup ignores SIGHUP.
     numbers = [one for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) != signal.SIG_IGN]
 
     def interrupt(*_: object) -> None:

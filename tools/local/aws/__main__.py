@@ -15,7 +15,7 @@ from tools.local.aws.service import STAY
 
 
 def main(server_class: type[Server] = Server) -> None:
-    """Serve until SIGTERM, or until standard input ends without the permission to stay."""
+    """Serve until SIGTERM, or until standard input ends without ``STAY``."""
     parser = argparse.ArgumentParser(prog="python -m tools.local.aws", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--concurrency", type=int, required=True)

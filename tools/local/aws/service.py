@@ -21,7 +21,7 @@ MODULE = "tools.local.aws"
 """The server's main module; tests run another, which knows faults."""
 
 STAY = "stay"
-"""Written to the server's standard input, lets it run on after the input's end."""
+"""Text on the server's standard input that lets the server outlive this process."""
 
 STOP_SECONDS = 30
 """Seconds that the server may take to end; it usually takes less than one."""
