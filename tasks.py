@@ -213,7 +213,7 @@ def demo(_: Context, files: list[str], output: str = str(LOCAL / "demo"), heic: 
         "files": "Photos.",
         "var-file": "A .tfvars file with other settings of the module.",
         "compare": "Variants to try: quality=60,75,85 or format=webp,avif. Give it twice for both.",
-        "output": "The page (default: .local/preview.html).",
+        "output": "The page (default: .local/preview.html). Many photos also fill a folder beside it.",
         "heic": HEIC_HELP,
     },
 )
@@ -231,12 +231,14 @@ def preview(
         read_heic()
     from tools.preview import run as previewing
     from tools.preview.page import render_page
+    from tools.preview.pages import folder_beside
 
     settings = Path(var_file) if var_file else None
     report = previewing.preview(list(map(Path, files)), Path(output), var_file=settings, compare=compare)
     save(render_page(report), Path(output))
     print(previewing.format_text(report))
-    print(f"\nSaved to {output}: open it in a browser")
+    beside = f" and {folder_beside(Path(output))}/" if report.is_index else ""
+    print(f"\nSaved to {output}{beside}: open the page in a browser")
 
 
 @task(

@@ -77,13 +77,14 @@ def preview(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write a page of 200 photos."""
+    """Write a page of 200 photos. The first is transparent, so that one variant has losses."""
     folder = tmp_path_factory.mktemp("index")
     photos = [folder / f"photo {number}.jpg" for number in range(200)]
     for number, photo in enumerate(photos):
         photo.write_bytes(encode(picture(40, 30).rotate(number), quality=50 + number // 4))
+    photos[0].write_bytes(encode(Image.new("RGBA", (40, 30), "#ff000080"), "PNG"))
     output = folder / "200 photos.html"
-    save(render_page(run.preview(photos, output, compare=["quality=30"])), output)
+    save(render_page(run.preview(photos, output, compare=["format=jpeg", "quality=30"])), output)
     return output
 
 

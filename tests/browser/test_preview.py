@@ -237,12 +237,13 @@ def test_200_photos_have_a_small_index_and_load_when_opened(opened: Opened, inde
     assert shown == sorted(shown)
     assert requests == []
 
-    row = tab.locator(".recommendation tbody tr", has_text="quality 30")
+    row = tab.locator(".recommendation tbody tr", has_text="JPEG 30")
+    expect(row).to_contain_text("transparency was replaced by the background (photo 0.jpg)")
     name, ssim = row.get_by_role("link").inner_text(), row.locator("td:nth-child(3)").inner_text()
     row.get_by_role("link").click()
     expect(tab.get_by_role("heading", level=1)).to_have_text(name)
-    expect(tab.locator(".tag-right")).to_have_text("quality 30")
-    expect(tab.locator("figure", has_text="quality 30")).to_contain_text(f"SSIM {ssim}")
+    expect(tab.locator(".tag-right")).to_have_text("JPEG 30")
+    expect(tab.locator("figure", has_text="JPEG 30")).to_contain_text(f"SSIM {ssim}")
     assert [url for url in requests if not url.startswith("data:")] == [tab.url.partition("#")[0]]
     tab.get_by_role("link", name="All photos").click()
     expect(photos).to_have_count(200)
