@@ -1,5 +1,6 @@
 """Invoking the function: its replies are parsed, and keys are read only when they can be sent."""
 
+import base64
 import io
 import json
 import threading
@@ -116,6 +117,16 @@ def test_an_event_whose_reply_is_lost_is_not_sent_again(
     with pytest.raises((ToolError, ConnectionClosedError)):
         sending.send(elsewhere, b"{}")
     assert send.call_count == 2
+
+
+def test_an_answer_has_the_reply_and_the_end_of_the_log(invoked: tuple[Function, Stubber]) -> None:
+    function, stubber = invoked
+    event = sending.read_event("put")
+    log = base64.b64encode("START\nfête\n".encode()).decode()
+    response = payload({"errorMessage": "é"}) | {"FunctionError": "Unhandled", "LogResult": log}
+    stubber.add_response("invoke", response, {"FunctionName": ARN, "Payload": event, "LogType": "Tail"})
+    answer = sending.send(function.deployment, event)
+    assert (answer.failed, answer.log, answer.reply) == (True, "START\nfête\n", '{\n  "errorMessage": "é"\n}')
 
 
 def test_a_client_waits_as_long_as_the_function_may_run(deployment: Deployment) -> None:
