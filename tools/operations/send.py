@@ -54,9 +54,9 @@ def send(deployment: Deployment, event: bytes) -> Answer:
     try:
         response = client.invoke(FunctionName=deployment.function_arn, Payload=event, LogType="Tail")
     except ReadTimeoutError:
+        name, timeout = deployment.function_name, deployment.settings.timeout_seconds
         raise ToolError(
-            f"No reply from {deployment.function_name} within its timeout of {deployment.settings.timeout_seconds} s: "
-            "read its log with `invoke logs`"
+            f"No reply from {name} within its timeout of {timeout} s: read its log with `invoke logs --function {name}`"
         ) from None
     return Answer(
         reply=json.dumps(json.loads(response["Payload"].read()), indent=2, ensure_ascii=False),
