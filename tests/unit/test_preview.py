@@ -989,6 +989,7 @@ def test_an_index_of_uploads_needs_no_figures(tmp_path: Path) -> None:
     written = [Written(f"{name}.jpg", body, body, "", [Step("uploaded", 0)]) for name in "abc"]
     report = pipeline.make_report(written, [], Rendition("resized", scale=1), "origin", tmp_path / "report.html")
     assert "report-files/photo-003.html#image-1-1-1" in render_page(report)
+    assert "Lowest SSIM" not in render_page(report)
     assert "<span>uploaded</span>" in (tmp_path / "report-files" / "photo-003.html").read_text()
 
 
