@@ -1,6 +1,7 @@
 """The operator's commands: they print text for people and JSON for scripts, and their exit codes tell the outcome."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,9 +10,13 @@ from typing import Any
 import pytest
 from rich.progress import Progress
 
+from tools.common.paths import ROOT
 from tools.operations import audit as auditing
+from tools.operations import batch_job
 from tools.operations import redrive as redriving
 from tools.operations.audit import Scope
+from tools.operations.backfill import Request, backfill, follow
+from tools.operations.batch_job import JobStatus
 from tools.operations.console import Console
 from tools.operations.database import upload_set
 from tools.operations.deployment import Deployment
@@ -218,6 +223,32 @@ def test_an_unconfirmed_redrive_of_an_audit_shows_what_it_would_send(
     ]
 
 
+def test_the_runbook_documents_every_field_of_the_json_lines(
+    with_foreign_messages: Session, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = with_foreign_messages
+    monkeypatch.setattr(Function, "invoke", lambda *_: Reply(error="it timed out"))
+    monkeypatch.setattr(batch_job, "create", lambda *_: "job")
+    session.deployment.client("iam", None).create_role(RoleName="images-jobs", AssumeRolePolicyDocument="{}")
+    job = JobStatus("job", "Complete", 1, 1, 0, (), "resized", "manifest.json")
+    monkeypatch.setattr(batch_job, "status", lambda *_: job)
+    show_failures(session)
+    for confirmed in (False, True):
+        auditing.audit(session, Scope(grace_seconds=0), redrive=True, confirmed=confirmed)
+        backfill(session, Request(job=confirmed), confirmed=confirmed)
+    follow(session, "job")
+    redriving.show_redrive(session, Selection())
+    redriving.redrive(session, Selection())
+    show_discard(session)
+    discard(session)
+    fields = {field for line in lines(capsys) for field in line}
+    table = (ROOT / "docs" / "runbook.md").read_text().partition("With `--json`,")[2].partition("\n## ")[0]
+    cells = " ".join(cell for row in table.splitlines() if row.startswith("| `") for cell in row.split("|")[2:])
+    # "As for `failures`" names a command.
+    commands = {"failures", "null", "--yes"}
+    assert fields == set(re.findall(r"`([\w-]+)`", cells)) - commands
+
+
 def test_an_interrupted_command_says_what_it_did(
     session: Session, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -251,7 +282,7 @@ def test_an_interrupted_command_says_what_it_did(
         {"key": "a.jpg", "error": "it timed out"},
         {"sent": {"failed": 1}},
     ]
-    assert said.err == "Interrupted: waiting for the invocations in flight\n"
+    assert said.err == "Waiting for the invocations in flight\n"
 
 
 def test_people_see_an_audit_as_a_table(session: Session, capsys: pytest.CaptureFixture[str]) -> None:

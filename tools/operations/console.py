@@ -81,7 +81,7 @@ def announcing_wait() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        print("Interrupted: waiting for the invocations in flight", file=sys.stderr)
+        print("Waiting for the invocations in flight", file=sys.stderr)
         raise
 
 
