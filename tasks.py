@@ -1,6 +1,5 @@
 """The project's tasks: arguments and help only; the work is in ``tools/``."""
 
-import functools
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +19,7 @@ ROOT = Path(__file__).resolve().parent
 # The tools share the function's own settings and events.
 sys.path.insert(0, str(ROOT / "function"))
 
-from tools.common.cli import check_output, save, say  # noqa: E402
+from tools.common.cli import check_output, note, save, say  # noqa: E402
 from tools.common.paths import DIST, LOCAL, TERRAFORM  # noqa: E402
 from tools.common.program import TaskProgram, duration, one_of, task, whole_number  # noqa: E402
 from tools.operations import CONCURRENCY, GRACE_SECONDS, MAX_OBJECTS, REASONS  # noqa: E402
@@ -64,7 +63,7 @@ def build(_: Context, python: str = "3.13", arch: str = "arm64", heic: bool = Fa
 
     target = building.Target(python=python, architecture=arch)
     target.check(for_aws=True)
-    print(f"Building for {target.runtime} on {arch}", file=sys.stderr, flush=True)
+    note(f"Building for {target.runtime} on {arch}")
     package = building.build(target, DIST, heic=heic)
     say(f"{package.path} ({package.size:,} bytes, Python {python}, {arch}{', with HEIC' if heic else ''})")
     if provider := building.PROVIDERS.get(python):
@@ -88,10 +87,8 @@ def publish(
     """Build for both processors, put the zips into a bucket, and print the `package` of each for Terraform."""
     from tools.build import publish as publishing
 
-    # Standard output has only the text to paste or pipe.
-    progress = functools.partial(print, file=sys.stderr, flush=True)
     place = publishing.Place(bucket, prefix)
-    packages = publishing.publish(place, progress, python=python, heic=heic, local=local)
+    packages = publishing.publish(place, note, python=python, heic=heic, local=local)
     print("\n".join(package.hcl() for package in packages), end="")
 
 
@@ -177,6 +174,7 @@ def scan(_: Context) -> None:
     """Scan terraform/ with checkov: list insecure resources, and skips that are no longer needed."""
     from tools.dev import scan as scanning
 
+    note("Scanning terraform/ with checkov")
     found = scanning.scan(TERRAFORM)
     objections = list(found.objections())
     for objection in objections:
@@ -468,6 +466,7 @@ def pictures(_: Context) -> None:
     """Draw docs/before-and-after.png: six uploads, resized by the usual handler and by this function."""
     from tools.dev.before_and_after import DOCUMENT, draw
 
+    note("Resizing the six uploads twice")
     draw().save(DOCUMENT, optimize=True)
 
 
@@ -476,6 +475,7 @@ def lock(_: Context, package: str = "") -> None:
     """Update the lock files from pyproject.toml."""
     from tools.dev import lock as locking
 
+    note("Resolving the packages of pyproject.toml with uv")
     locking.lock(package)
 
 
@@ -484,6 +484,7 @@ def audit_dependencies(_: Context) -> None:
     """Look up the lock files' packages in PyPI's list of vulnerabilities, with pip-audit."""
     from tools.dev import vulnerabilities
 
+    note("Looking up the packages with pip-audit")
     found = vulnerabilities.find()
     for line in found:
         print(line)
@@ -520,6 +521,7 @@ def release(_: Context, version: str, artifacts: str | bool = "", heic: bool = F
     """Check that this clone is a release: changelog, references, lock files, vulnerabilities, commit and tag."""
     from tools.dev import release as releasing
 
+    note("Checking the clone, its lock files and the packages")
     objections = releasing.objections(version)
     for objection in objections:
         print(objection)

@@ -8,8 +8,10 @@ import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from types import ModuleType
+from unittest.mock import Mock
 
 import pytest
+from invoke.context import Context
 from invoke.exceptions import Exit
 from packaging.utils import canonicalize_name
 
@@ -54,6 +56,36 @@ def test_the_first_signal_stops_a_task_and_says_so(number: signal.Signals, capfd
     assert caught.value.code == 130
     assert cleaned_up
     assert capfd.readouterr().err == "Stopping\n"
+
+
+@pytest.mark.parametrize(
+    ("task", "work", "options", "note"),
+    [
+        ("build", "tools.build.build", {}, "Building for python3.13 on arm64\n"),
+        ("scan", "tools.dev.scan.scan", {}, "Scanning terraform/ with checkov\n"),
+        ("lock", "tools.dev.lock.lock", {}, "Resolving the packages of pyproject.toml with uv\n"),
+        ("audit_dependencies", "tools.dev.vulnerabilities.find", {}, "Looking up the packages with pip-audit\n"),
+        ("pictures", "tools.dev.before_and_after.draw", {}, "Resizing the six uploads twice\n"),
+        (
+            "release",
+            "tools.dev.release.objections",
+            {"version": "1.0.0"},
+            "Checking the clone, its lock files and the packages\n",
+        ),
+    ],
+)
+def test_a_long_task_first_says_what_it_does(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    task: str,
+    work: str,
+    options: dict[str, str],
+    note: str,
+) -> None:
+    monkeypatch.setattr(work, Mock(side_effect=ToolError("stopped")))
+    with pytest.raises(Exit, match="Error: stopped"):
+        getattr(tasks, task)(Context(), **options)
+    assert capsys.readouterr() == ("", note)
 
 
 def test_a_signal_that_nohup_ignores_stays_ignored() -> None:

@@ -30,6 +30,11 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
+def note(line: str) -> None:
+    """Print a line of progress on standard error: standard output has only the task's result."""
+    print(line, file=sys.stderr, flush=True)
+
+
 def escape(text: str) -> str:
     """Escape characters that a terminal would interpret or hide; a file's name or an object's key may contain any."""
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
