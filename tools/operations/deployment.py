@@ -19,6 +19,9 @@ DEFAULT_FUNCTION = "Lambda-image"
 VARIABLES = {"SOURCE_BUCKET", "DESTINATION_BUCKET", "FAILURE_QUEUE_URL", "RENDITIONS"}
 """Environment variables of every pipeline's function."""
 
+UNDELIVERED_SUFFIX = "-undelivered"
+"""End of the name of the queue of events that EventBridge could not deliver."""
+
 MAX_LISTED = 1000
 """Functions among which to look for pipelines."""
 
@@ -77,9 +80,15 @@ class Deployment:
         """Prefix of S3 Batch Operations' manifests and reports in the destination bucket."""
         return f"batch-operations/{self.function_name}/"
 
+    @property
+    def discard_command(self) -> str:
+        """The command that shows unusable messages of the failure queue in use."""
+        is_undelivered = self.settings.failure_queue_url.endswith(UNDELIVERED_SUFFIX)
+        return "invoke discard --undelivered" if is_undelivered else "invoke discard"
+
     def with_undelivered(self) -> "Deployment":
         """Return a copy whose failure queue is the queue of events that EventBridge could not deliver."""
-        url = self.settings.failure_queue_url.removesuffix("-failures") + "-undelivered"
+        url = self.settings.failure_queue_url.removesuffix("-failures") + UNDELIVERED_SUFFIX
         return replace(self, settings=replace(self.settings, failure_queue_url=url))
 
 

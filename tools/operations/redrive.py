@@ -80,7 +80,7 @@ class Redrive:
         self.result = RedriveResult()
         self._queue = FailureQueue(deployment)
         self._function = Function(deployment, concurrency)
-        self._source_bucket = deployment.settings.source_bucket
+        self._deployment = deployment
         self._selects = selects
         self._handle = handle or self._send
         self._concurrency = concurrency
@@ -159,9 +159,9 @@ class Redrive:
         self.result.statuses.update(reply.statuses)
 
     def _send(self, record: Record) -> Reply:
-        obstacle = record.find_obstacle(self._source_bucket)
+        obstacle = record.find_obstacle(self._deployment.settings.source_bucket)
         if record.event is None or obstacle:
-            return Reply(error=f"{obstacle}: see `invoke discard`")
+            return Reply(error=f"{obstacle}: see `{self._deployment.discard_command}`")
         return self._function.invoke(record.event)
 
     @staticmethod
@@ -183,7 +183,7 @@ def show_redrive(session: Session, selection: Selection) -> None:
     say, skipped = session.console.text, len(sample.records) - len(selected)
     say(f"Would send again: {format_counts(usable)}. Not selected: {skipped:,}.")
     if unusable := len(selected) - usable.total():
-        say(f"The function can't use {unusable:,} more: `invoke discard` shows them.")
+        say(f"The function can't use {unusable:,} more: `{session.deployment.discard_command}` shows them.")
     for note in sample.notes():
         say(note)
     if usable:
