@@ -1,6 +1,7 @@
-# Versions that this module was run with; 5.100 is the floor for python3.13 and JSON logging.
+# A validation may refer to other variables and locals from Terraform 1.9 and OpenTofu 1.9. The provider's 5.100 is the oldest
+# version that was tried; it has python3.13 and JSON logging.
 terraform {
-  required_version = ">= 1.11"
+  required_version = ">= 1.9"
 
   required_providers {
     aws = {

@@ -376,6 +376,11 @@ TOGETHER: list[tuple[str, dict[str, str], str]] = [
         },
         "characters, and EventBridge allows 2048: use fewer filters, or a wider prefix.",
     ),
+    (
+        FUNCTION,
+        {"package": f'{{ {IN_S3}, {SHA256}, runtime = "python3.14", {ARM64} }}'},
+        'is for python3.14, which version 5 of the provider hashicorp/aws does not know: require ">= 6.21" and run',
+    ),
     *(
         (
             ROOT,

@@ -154,7 +154,7 @@ def test_a_missing_terraform_is_reported_first(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("PATH", str(tmp_path))
     result = run("demo")
     assert result.returncode == 2
-    assert result.stderr.startswith("Error: No terraform on PATH: install Terraform 1.11")
+    assert result.stderr.startswith("Error: No terraform or tofu on PATH: install Terraform 1.11")
 
 
 @pytest.mark.parametrize(

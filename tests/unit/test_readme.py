@@ -7,6 +7,7 @@ from tools.common.paths import ROOT
 
 README = (ROOT / "README.md").read_text()
 MODULE = "\n".join(path.read_text() for path in (ROOT / "terraform").glob("*.tf"))
+FUNCTION_MODULE = (ROOT / "terraform" / "modules" / "function" / "main.tf").read_text().replace("\\", "")
 SUPPORT = dict(re.findall(r"^\| ([^|]+?) \| ([^|]+?) \|", README.partition("## Support")[2], re.MULTILINE))
 
 
@@ -16,7 +17,7 @@ def test_terraform_and_provider_match_the_modules_requirements() -> None:
     assert terraform
     assert provider
     assert f"badge/Terraform-{terraform[1]}%2B-" in README
-    assert SUPPORT["Terraform"] == f"{terraform[1]} or newer"
+    assert SUPPORT["Terraform"].startswith(f"{terraform[1]} or newer; tests use ")
     assert SUPPORT["provider `hashicorp/aws`"].startswith(f"{provider[1]} or newer, below {provider[2]};")
 
 
@@ -27,6 +28,7 @@ def test_runtimes_match_the_builds_targets() -> None:
     assert re.findall(r"`(python[\d.]+)`", SUPPORT["Lambda runtimes"]) == supported
     for version, provider in PROVIDERS.items():
         assert f"`python{version}`, which needs provider {provider} or newer" in README
+        assert f'">= {provider}"' in FUNCTION_MODULE
 
 
 def test_costs_match_the_cost_document() -> None:

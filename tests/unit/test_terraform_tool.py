@@ -19,9 +19,9 @@ if sys.argv[1] == "version":
 """
 
 
-def fake(folder: Path, body: str = "", version: str = "1.11.4") -> None:
-    """Put a program named terraform into ``folder``."""
-    program = folder / "terraform"
+def fake(folder: Path, body: str = "", version: str = "1.11.4", name: str = "terraform") -> None:
+    """Put a program into ``folder``."""
+    program = folder / name
     program.write_text(FAKE.format(python=sys.executable, version=version, body=body))
     program.chmod(0o755)
 
@@ -34,13 +34,17 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_no_terraform(path: Path) -> None:
-    with pytest.raises(ToolError, match=r"^No terraform on PATH: install Terraform 1\.11 or newer"):
+    with pytest.raises(ToolError, match=r"^No terraform or tofu on PATH: install Terraform 1\.11 or newer"):
         Terraform(path)
 
 
 def test_terraform_too_old(path: Path) -> None:
     fake(path, version="1.10.5")
-    with pytest.raises(ToolError, match=r"^Terraform 1\.10\.5 is too old: install 1\.11 or newer$"):
+    with pytest.raises(ToolError, match=r"^Terraform 1\.10\.5 is too old: install Terraform 1\.11 or newer$"):
+        Terraform(path)
+    (path / "terraform").unlink()
+    fake(path, version="1.8.3", name="tofu")
+    with pytest.raises(ToolError, match=r"^OpenTofu 1\.8\.3 is too old: install OpenTofu 1\.9 or newer$"):
         Terraform(path)
 
 
@@ -108,18 +112,29 @@ if f"-plugin-dir={os.getcwd()}/mirror" not in sys.argv:
 """
 
 
+def test_opentofu_runs_where_terraform_is_missing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terraform, "ADD_ONS", path)
+    fake(path, ONLY_FROM_A_MIRROR + "print('OpenTofu')", "1.9.1", "tofu")
+    with pytest.raises(ToolError, match=r"^tofu init: No network"):
+        Terraform(path).init()
+    (path / "mirror" / "registry.opentofu.org" / PROVIDER).mkdir(parents=True)
+    Terraform(path).init()
+    fake(path, "print('terraform')")
+    assert Terraform(path).run("plan") == "terraform\n"
+
+
 def test_a_mirror_is_used(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(terraform, "ADD_ONS", path)
     fake(path, ONLY_FROM_A_MIRROR)
     with pytest.raises(ToolError, match=r"^terraform init: No network \(Without a network, set a filesystem_mirror"):
         Terraform(path).init()
-    (path / "mirror" / PROVIDER).mkdir(parents=True)
+    (path / "mirror" / "registry.terraform.io" / PROVIDER).mkdir(parents=True)
     Terraform(path).init()
 
 
 def test_a_mirror_without_the_locked_version_is_not_used(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(terraform, "ADD_ONS", path)
-    (path / "mirror" / PROVIDER).mkdir(parents=True)
+    (path / "mirror" / "registry.terraform.io" / PROVIDER).mkdir(parents=True)
     fake(path, "sys.exit(any(argument.startswith('-plugin-dir=') for argument in sys.argv))")
     Terraform(path).init()
 

@@ -1,4 +1,4 @@
-"""Runs Terraform, and leaves no process of it behind."""
+"""Runs Terraform, or OpenTofu in its place, and leaves no process of it behind."""
 
 import contextlib
 import json
@@ -14,11 +14,12 @@ from typing import IO, Any
 
 from tools.common.errors import ToolError
 
-OLDEST = "1.11"
-"""The oldest supported version of Terraform."""
+PROGRAMS = {"terraform": ("Terraform", "1.11"), "tofu": ("OpenTofu", "1.9")}
+"""The product and oldest version of each program; the first on PATH is used. The module needs only Terraform 1.9; its
+tests need 1.11, which mocks attributes of a plan. No test runs a real OpenTofu."""
 
-PROVIDER = Path("registry.terraform.io") / "hashicorp" / "aws"
-"""Folder of the provider in a filesystem mirror."""
+PROVIDER = Path("hashicorp") / "aws"
+"""Folder of the provider below a registry's in a filesystem mirror."""
 
 ADD_ONS = Path("/opt")
 """Searched for mirrors; Terraform itself searches /usr/share, /usr/local/share and the home folder."""
@@ -30,7 +31,7 @@ Show = Callable[[str], None]
 
 
 class Terraform:
-    """The ``terraform`` program in one working directory.
+    """The ``terraform`` or ``tofu`` program in one working directory.
 
     Args:
         directory: The root module; also an attribute.
@@ -52,7 +53,7 @@ class Terraform:
 
     def init(self, *options: str) -> None:
         """Install the provider from a mirror in /opt, if one has it, or as Terraform's CLI configuration says."""
-        for provider in sorted(ADD_ONS.glob(f"*/{PROVIDER}")):
+        for provider in sorted(ADD_ONS.glob(f"*/*/{PROVIDER}")):
             # A mirror may lack the version that .terraform.lock.hcl names.
             with contextlib.suppress(ToolError):
                 self.run("init", "-input=false", f"-plugin-dir={provider.parents[2]}", *options)
@@ -96,7 +97,7 @@ class Terraform:
                         show(line.rstrip("\n"))
             errors.seek(0)
             if process.returncode:
-                raise ToolError(f"terraform {command}: {_condense(errors.read() or ''.join(printed))}")
+                raise ToolError(f"{Path(self._program).name} {command}: {_condense(errors.read() or ''.join(printed))}")
         return "".join(printed)
 
     @contextlib.contextmanager
@@ -145,18 +146,22 @@ def copy_code(folder: Path, copy: Path, *without: str) -> None:
 
 
 def _program() -> str:
-    program = shutil.which("terraform")
+    name = next((name for name in PROGRAMS if shutil.which(name)), "terraform")
+    product, oldest = PROGRAMS[name]
+    install = f"install {product} {oldest} or newer"
+    program = shutil.which(name)
     if program is None:
-        raise ToolError(f"No terraform on PATH: install Terraform {OLDEST} or newer, developer.hashicorp.com/terraform")
+        raise ToolError(f"No terraform or tofu on PATH: {install}, developer.hashicorp.com/terraform")
     try:
         answer = subprocess.run(
             [program, "version", "-json"], capture_output=True, text=True, check=True, env=_environment({})
         ).stdout
+        # OpenTofu has this name, too.
         version: str = json.loads(answer)["terraform_version"]
     except (OSError, subprocess.CalledProcessError, ValueError, KeyError):
-        raise ToolError(f"{program} does not run: install Terraform {OLDEST} or newer") from None
-    if _numbers(version) < _numbers(OLDEST):
-        raise ToolError(f"Terraform {version} is too old: install {OLDEST} or newer")
+        raise ToolError(f"{program} does not run: {install}") from None
+    if _numbers(version) < _numbers(oldest):
+        raise ToolError(f"{product} {version} is too old: {install}")
     return program
 
 

@@ -123,6 +123,12 @@ resource "aws_lambda_function" "this" {
     }
 
     precondition {
+      # Modules can't see the provider's version. Only version 6 gives a queue a region.
+      condition     = local.manifest.runtime != "python3.14" || contains(keys(aws_sqs_queue.failures), "region")
+      error_message = "The package is for python3.14, which version 5 of the provider hashicorp/aws does not know: require \">= 6.21\" and run \"terraform init -upgrade\", or build for python3.13."
+    }
+
+    precondition {
       condition     = var.package.path == null || try(filebase64sha256(var.package.path), "no zip") == local.manifest.sha256
       error_message = "No built function at ${coalesce(var.package.path, "package.path")}, or the manifest beside it belongs to another zip. In a clone, run \"invoke build\" first. A module from git has no zip: upload one to a bucket of yours with \"invoke publish --bucket NAME\", and set package to what that prints."
     }
@@ -132,7 +138,10 @@ resource "aws_lambda_function" "this" {
   depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy_attachment.this]
 }
 
-# A data source is read after the update. In a plan, the resource itself still has the old digest.
+# A data source is read after the update. In a plan, the resource itself still has the old digest. Version 6 of the provider
+# lets code_sha256 be set (https://github.com/hashicorp/terraform-provider-aws/pull/45618, December 2025): once the module
+# requires that release, "code_sha256 = var.package.sha256" in the function replaces this data source, and a plan then shows
+# code that somebody else changed.
 data "aws_lambda_function" "deployed" {
   count = var.package.s3 == null ? 0 : 1
 

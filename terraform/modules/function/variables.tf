@@ -255,7 +255,7 @@ variable "package" {
 
   validation {
     condition     = var.package.runtime == null || contains(["python3.12", "python3.13", "python3.14"], coalesce(var.package.runtime, "none"))
-    error_message = "package.runtime must be python3.12, python3.13 or python3.14, the runtimes that \"invoke publish\" builds for. python3.14 needs AWS provider 6.21 or newer."
+    error_message = "package.runtime must be python3.12, python3.13 or python3.14, the runtimes that \"invoke publish\" builds for."
   }
 
   validation {
