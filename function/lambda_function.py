@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 logger = logging.getLogger(__name__)
-logging.getLogger().setLevel(logging.INFO)
+# Without JSON logging, Lambda sets no level. Its DEBUG would add only the libraries' lines.
+logging.getLogger().setLevel(logging.WARNING if os.environ.get("AWS_LAMBDA_LOG_LEVEL") == "WARN" else logging.INFO)
 # At INFO, botocore logs the source of its credentials at every cold start.
 logging.getLogger("botocore").setLevel(logging.WARNING)
 

@@ -36,6 +36,8 @@ module "function" {
 
   function           = var.function
   asynchronous       = var.asynchronous
+  log_group          = var.log_group
+  log_levels         = var.log_levels
   log_retention_days = var.log_retention_days
   kms_key_arns       = merge(var.kms_key_arns, { source_bucket = null, destination_bucket = null })
   batch_operations   = var.batch_operations

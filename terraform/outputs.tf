@@ -45,6 +45,11 @@ output "role_name" {
   value       = module.function.role_name
 }
 
+output "role_policy_json" {
+  description = "The policy that the function's role needs. With role.create = false, attach it to your role."
+  value       = module.function.role_policy_json
+}
+
 output "source_bucket" {
   description = "Name of the bucket to upload to. Terraform returns it once the trigger is in place."
   value       = module.source_bucket.name

@@ -53,13 +53,16 @@ variable "function" {
     ephemeral_storage_size         = optional(number, 512)
     reserved_concurrent_executions = optional(number)
     tracing                        = optional(bool, false)
+    environment_variables          = optional(map(string), {})
+    layers                         = optional(list(string), [])
+    code_signing_config_arn        = optional(string)
     vpc = optional(object({
       subnet_ids                         = list(string)
       security_group_ids                 = list(string)
       replace_security_groups_on_destroy = optional(bool, false)
     }))
   })
-  description = "Configuration of the Lambda function. memory_size: in MiB, at least 256; CPU time is proportional to it. 1769 MiB gives one full vCPU; a single image can't use more. timeout: in seconds per invocation; the largest image that fits the default memory takes a few seconds, the rest allows for a slow S3. ephemeral_storage_size: in MiB of /tmp, which the function does not use. reserved_concurrent_executions: the most invocations at a time; null sets no limit, and 0 stops the function: every event then goes to the failure queue at once. tracing: whether X-Ray traces invocations. vpc: needs routes to S3, SQS and CloudWatch Logs. Empty subnet_ids and security_group_ids take the function out of its VPC while its role can still delete network interfaces; do this up to an hour before you set vpc to null or destroy the function. replace_security_groups_on_destroy: whether terraform destroy moves the network interfaces to the VPC's default security group, so that yours can be deleted without waiting for them."
+  description = "Configuration of the Lambda function. memory_size: in MiB, at least 256; CPU time is proportional to it. 1769 MiB gives one full vCPU; a single image can't use more. timeout: in seconds per invocation; the largest image that fits the default memory takes a few seconds, the rest allows for a slow S3. ephemeral_storage_size: in MiB of /tmp, which the function does not use. reserved_concurrent_executions: the most invocations at a time; null sets no limit, and 0 stops the function: every event then goes to the failure queue at once. tracing: whether X-Ray traces invocations. environment_variables: further variables, for your layers. layers: ARNs of layer versions. An extension takes its memory from memory_size, and the function does not know of it. code_signing_config_arn: the zip must then be signed, so package.s3 and package.sha256 must be those of the signed zip. vpc: needs routes to S3, SQS and CloudWatch Logs. Empty subnet_ids and security_group_ids take the function out of its VPC while its role can still delete network interfaces; do this up to an hour before you set vpc to null or destroy the function. replace_security_groups_on_destroy: whether terraform destroy moves the network interfaces to the VPC's default security group, so that yours can be deleted without waiting for them."
   default     = {}
   nullable    = false
 }
@@ -75,6 +78,37 @@ variable "kms_key_arns" {
   description = "ARNs of the customer-managed KMS keys that encrypt the two buckets, the function's environment variables, its log group and its queues; null uses AWS's own encryption. The policy of the log group's key must allow CloudWatch Logs to use it. With EventBridge as a trigger, the policy of the queues' key must allow EventBridge to use it."
   default     = {}
   nullable    = false
+}
+
+variable "log_group" {
+  type = object({
+    create = optional(bool, true)
+    name   = optional(string)
+    class  = optional(string)
+  })
+  description = "The function's log group. create: false uses an existing log group, and ignores log_retention_days. name: null means /aws/lambda/ and the function's name. class: STANDARD or INFREQUENT_ACCESS, of a log group to create; null means STANDARD. INFREQUENT_ACCESS supports neither monitoring nor invoke logs. A new name or class replaces the log group, and deletes what it holds. Metrics come from the log group, so two pipelines with monitoring must not have one in common."
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = var.log_group.class != "INFREQUENT_ACCESS" || !var.monitoring.enabled
+    error_message = "log_group.class INFREQUENT_ACCESS has no metric filters, which monitoring needs: use STANDARD, or set monitoring = { enabled = false }."
+  }
+}
+
+variable "log_levels" {
+  type = object({
+    application = optional(string)
+    system      = optional(string)
+  })
+  description = "The least severe lines of the function (application) and of Lambda (system) that reach the log: INFO or WARN; null means Lambda's default, INFO. WARN hides lines that monitoring needs: those of written images, and Lambda's reports of memory and initialisation."
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = !contains(values(var.log_levels), "WARN") || !var.monitoring.enabled
+    error_message = "The level WARN hides lines that monitoring counts, so its alarms would be wrong: use INFO, or set monitoring = { enabled = false }."
+  }
 }
 
 variable "log_retention_days" {
@@ -167,10 +201,13 @@ variable "renditions" {
 
 variable "role" {
   type = object({
+    create                   = optional(bool, true)
+    arn                      = optional(string)
     path                     = optional(string, "/")
     permissions_boundary_arn = optional(string)
+    force_detach_policies    = optional(bool, false)
   })
-  description = "IAM path of the roles and their policies, and the ARN of the roles' permissions boundary."
+  description = "The function's role, and the role of batch_operations. create: false uses your own role for the function, with arn; attach the output role_policy_json to it. path and permissions_boundary_arn: of the roles that the module creates, and of their policies. force_detach_policies: whether terraform destroy detaches policies that others attached to these roles; otherwise it fails."
   default     = {}
   nullable    = false
 }

@@ -29,7 +29,7 @@ run "own_keys" {
   }
 
   assert {
-    condition = [for one in jsondecode(aws_iam_policy.this.policy).Statement : one if startswith(one.Sid, "Decrypt") || startswith(one.Sid, "Encrypt")] == [
+    condition = [for one in jsondecode(aws_iam_policy.this[0].policy).Statement : one if startswith(one.Sid, "Decrypt") || startswith(one.Sid, "Encrypt")] == [
       {
         Sid       = "DecryptSourceImages"
         Effect    = "Allow"
@@ -58,7 +58,7 @@ run "own_keys" {
   assert {
     condition = (
       aws_lambda_function.this.kms_key_arn == "arn:aws:kms:eu-west-2:123456789012:key/environment"
-      && aws_cloudwatch_log_group.this.kms_key_id == "arn:aws:kms:eu-west-2:123456789012:key/log-group"
+      && aws_cloudwatch_log_group.this[0].kms_key_id == "arn:aws:kms:eu-west-2:123456789012:key/log-group"
       && aws_sqs_queue.failures.kms_master_key_id == "arn:aws:kms:eu-west-2:123456789012:key/queues"
       && aws_sqs_queue.undelivered[0].kms_master_key_id == "arn:aws:kms:eu-west-2:123456789012:key/queues"
     )
@@ -74,9 +74,9 @@ run "in_another_partition" {
   }
 
   override_resource {
-    target          = aws_cloudwatch_log_group.this
+    target          = aws_sqs_queue.failures
     override_during = plan
-    values          = { arn = "arn:aws-cn:logs:cn-north-1:123456789012:log-group:/aws/lambda/Lambda-image" }
+    values          = { arn = "arn:aws-cn:sqs:cn-north-1:123456789012:Lambda-image-failures" }
   }
 
   variables {
@@ -86,7 +86,7 @@ run "in_another_partition" {
 
   assert {
     condition = [
-      for one in jsondecode(aws_iam_policy.this.policy).Statement : one.Resource if one.Sid != "ReportFailures" && one.Sid != "WriteLog"
+      for one in jsondecode(aws_iam_policy.this[0].policy).Statement : one.Resource if one.Sid != "ReportFailures" && one.Sid != "WriteLog"
       ] == [
       "arn:aws-cn:s3:::src-bucket-image-in/*",
       "arn:aws-cn:s3:::src-bucket-image-in",
@@ -99,7 +99,7 @@ run "in_another_partition" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_policy.this.policy).Statement[5].Condition.StringLike["kms:ViaService"] == "s3.cn-north-1.*"
+    condition     = jsondecode(aws_iam_policy.this[0].policy).Statement[5].Condition.StringLike["kms:ViaService"] == "s3.cn-north-1.*"
     error_message = "The service's domain must fit the partition's."
   }
 }
@@ -116,7 +116,7 @@ run "traced_and_in_a_vpc" {
   }
 
   assert {
-    condition = slice(jsondecode(aws_iam_policy.this.policy).Statement, 5, 9) == [
+    condition = slice(jsondecode(aws_iam_policy.this[0].policy).Statement, 5, 9) == [
       {
         Sid      = "Trace"
         Effect   = "Allow"
@@ -148,7 +148,7 @@ run "traced_and_in_a_vpc" {
 
   assert {
     condition = (
-      length(jsondecode(aws_iam_policy.this.policy).Statement) == 9
+      length(jsondecode(aws_iam_policy.this[0].policy).Statement) == 9
       && aws_lambda_function.this.tracing_config[0].mode == "Active"
       && aws_lambda_function.this.vpc_config[0].subnet_ids == toset(["subnet-1", "subnet-2"])
       && aws_lambda_function.this.vpc_config[0].security_group_ids == toset(["sg-1"])
@@ -170,7 +170,7 @@ run "leaving_a_vpc" {
   }
 
   assert {
-    condition     = length(aws_lambda_function.this.vpc_config) == 0 && strcontains(aws_iam_policy.this.policy, "ec2:DeleteNetworkInterface")
+    condition     = length(aws_lambda_function.this.vpc_config) == 0 && strcontains(aws_iam_policy.this[0].policy, "ec2:DeleteNetworkInterface")
     error_message = "The function must be outside a VPC, and Lambda must be able to delete its network interfaces."
   }
 }
@@ -189,8 +189,8 @@ run "a_role_with_bounds" {
 
   assert {
     condition = (
-      alltrue([for one in [aws_iam_role.this, aws_iam_policy.this, aws_iam_role.jobs[0], aws_iam_policy.jobs[0]] : one.path == "/images/resize/"])
-      && aws_iam_role.this.permissions_boundary == "arn:aws:iam::123456789012:policy/bounds"
+      alltrue([for one in [aws_iam_role.this[0], aws_iam_policy.this[0], aws_iam_role.jobs[0], aws_iam_policy.jobs[0]] : one.path == "/images/resize/"])
+      && aws_iam_role.this[0].permissions_boundary == "arn:aws:iam::123456789012:policy/bounds"
       && aws_iam_role.jobs[0].permissions_boundary == "arn:aws:iam::123456789012:policy/bounds"
     )
     error_message = "Both roles must have the path and the boundary."

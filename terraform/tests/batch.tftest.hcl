@@ -107,9 +107,9 @@ run "with_prefixes_and_a_key" {
   }
 
   override_resource {
-    target          = aws_cloudwatch_log_group.this
+    target          = aws_sqs_queue.failures
     override_during = plan
-    values          = { arn = "arn:aws-cn:logs:cn-north-1:123456789012:log-group:/aws/lambda/Lambda-image" }
+    values          = { arn = "arn:aws-cn:sqs:cn-north-1:123456789012:Lambda-image-failures" }
   }
 
   variables {

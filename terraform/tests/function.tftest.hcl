@@ -21,10 +21,10 @@ run "plan" {
   assert {
     condition = (
       aws_lambda_function.this.function_name == "Lambda-image"
-      && aws_iam_role.this.name == "Lambda-image-role"
-      && aws_iam_policy.this.name == "Lambda-image-policy"
+      && aws_iam_role.this[0].name == "Lambda-image-role"
+      && aws_iam_policy.this[0].name == "Lambda-image-policy"
       && aws_sqs_queue.failures.name == "Lambda-image-failures"
-      && aws_cloudwatch_log_group.this.name == "/aws/lambda/Lambda-image"
+      && aws_cloudwatch_log_group.this[0].name == "/aws/lambda/Lambda-image"
     )
     error_message = "Names must follow var.name as documented."
   }
@@ -62,21 +62,21 @@ run "plan" {
       && aws_lambda_function.this.timeout == 120
       && aws_lambda_function.this.logging_config[0].log_format == "JSON"
       && aws_lambda_function.this.logging_config[0].log_group == "/aws/lambda/Lambda-image"
-      && aws_cloudwatch_log_group.this.retention_in_days == 30
+      && aws_cloudwatch_log_group.this[0].retention_in_days == 30
       && aws_lambda_function.this.ephemeral_storage[0].size == 512
       && aws_lambda_function.this.reserved_concurrent_executions == -1
       && aws_lambda_function.this.tracing_config[0].mode == "PassThrough"
       && length(aws_lambda_function.this.vpc_config) == 0
       && aws_lambda_function.this.kms_key_arn == null
-      && aws_iam_role.this.path == "/"
-      && aws_iam_role.this.permissions_boundary == null
+      && aws_iam_role.this[0].path == "/"
+      && aws_iam_role.this[0].permissions_boundary == null
       && length(aws_cloudwatch_event_rule.uploads) == 0
     )
     error_message = "Defaults must be as documented."
   }
 
   assert {
-    condition = jsondecode(aws_iam_role.this.assume_role_policy) == {
+    condition = jsondecode(aws_iam_role.this[0].assume_role_policy) == {
       Version = "2012-10-17"
       Statement = [{
         Sid       = "LambdaAssumesThis"
@@ -89,7 +89,7 @@ run "plan" {
   }
 
   assert {
-    condition = jsondecode(aws_iam_policy.this.policy) == {
+    condition = jsondecode(aws_iam_policy.this[0].policy) == {
       Version = "2012-10-17"
       Statement = [
         {
@@ -131,8 +131,8 @@ run "plan" {
     condition = (
       aws_lambda_function.this.role == "arn:aws:iam::123456789012:role/Lambda-image-role"
       && output.role_name == "Lambda-image-role"
-      && aws_iam_role_policy_attachment.this.role == aws_iam_role.this.id
-      && aws_iam_role_policy_attachment.this.policy_arn == "arn:aws:iam::123456789012:policy/Lambda-image-policy"
+      && aws_iam_role_policy_attachment.this[0].role == aws_iam_role.this[0].id
+      && aws_iam_role_policy_attachment.this[0].policy_arn == "arn:aws:iam::123456789012:policy/Lambda-image-policy"
     )
     error_message = "The function must have the role, and the role must have the policy."
   }
@@ -210,9 +210,9 @@ run "largest" {
   assert {
     condition = alltrue([
       for tagged in [
-        aws_cloudwatch_log_group.this,
-        aws_iam_policy.this,
-        aws_iam_role.this,
+        aws_cloudwatch_log_group.this[0],
+        aws_iam_policy.this[0],
+        aws_iam_role.this[0],
         aws_lambda_function.this,
         aws_sqs_queue.failures,
       ] : tagged.tags == tomap({ team = "images" })
@@ -221,7 +221,7 @@ run "largest" {
   }
 
   assert {
-    condition     = length(aws_iam_role.this.name) == 64 && length(aws_iam_role.jobs[0].name) == 64
+    condition     = length(aws_iam_role.this[0].name) == 64 && length(aws_iam_role.jobs[0].name) == 64
     error_message = "The role names must fit into IAM's limit."
   }
 

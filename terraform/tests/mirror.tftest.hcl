@@ -34,7 +34,7 @@ run "not_asked_for" {
 
   assert {
     condition = (
-      [for one in jsondecode(aws_iam_policy.this.policy).Statement : one.Sid] == ["ReadSourceImages", "TellMissingFromDenied", "WriteResizedImages", "ReportFailures", "WriteLog"]
+      [for one in jsondecode(aws_iam_policy.this[0].policy).Statement : one.Sid] == ["ReadSourceImages", "TellMissingFromDenied", "WriteResizedImages", "ReportFailures", "WriteLog"]
       && !contains(keys(aws_lambda_function.this.environment[0].variables), "MIRROR_DELETES")
     )
     error_message = "By default the role may delete nothing, and the function must not try."
@@ -69,7 +69,7 @@ run "by_s3" {
   }
 
   assert {
-    condition = slice(jsondecode(aws_iam_policy.this.policy).Statement, 5, length(jsondecode(aws_iam_policy.this.policy).Statement)) == [
+    condition = slice(jsondecode(aws_iam_policy.this[0].policy).Statement, 5, length(jsondecode(aws_iam_policy.this[0].policy).Statement)) == [
       {
         Sid      = "RemoveImagesOfDeletedSources"
         Effect   = "Allow"
@@ -147,7 +147,7 @@ run "by_both_in_one_bucket_with_two_folders" {
   }
 
   assert {
-    condition = [for one in slice(jsondecode(aws_iam_policy.this.policy).Statement, 5, 7) : [one.Action, one.Resource]] == [
+    condition = [for one in slice(jsondecode(aws_iam_policy.this[0].policy).Statement, 5, 7) : [one.Action, one.Resource]] == [
       ["s3:DeleteObject", "arn:aws:s3:::one/resized/*"],
       ["s3:GetObject", "arn:aws:s3:::one/resized/*"],
     ]

@@ -272,9 +272,9 @@ run "one_bucket_with_two_folders" {
   assert {
     condition = (
       jsondecode(aws_lambda_function.this.environment[0].variables.RENDITIONS).resized.key == "resized/{dir}{rendition}-{name}"
-      && jsondecode(aws_iam_policy.this.policy).Statement[0].Resource == "arn:aws:s3:::one/uploads/*"
-      && jsondecode(aws_iam_policy.this.policy).Statement[1].Resource == "arn:aws:s3:::one"
-      && jsondecode(aws_iam_policy.this.policy).Statement[2].Resource == "arn:aws:s3:::one/resized/*"
+      && jsondecode(aws_iam_policy.this[0].policy).Statement[0].Resource == "arn:aws:s3:::one/uploads/*"
+      && jsondecode(aws_iam_policy.this[0].policy).Statement[1].Resource == "arn:aws:s3:::one"
+      && jsondecode(aws_iam_policy.this[0].policy).Statement[2].Resource == "arn:aws:s3:::one/resized/*"
     )
     error_message = "Outputs must go under the destination's prefix, and the role may use only the two folders."
   }

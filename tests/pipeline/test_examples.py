@@ -232,6 +232,25 @@ def test_existing_buckets_keep_their_earlier_notification(examples: Examples) ->
     assert message["Records"][0]["s3"]["object"]["key"] == "elsewhere/a.jpg"
 
 
+def test_bring_your_own_uses_the_existing_role_and_log_group(examples: Examples) -> None:
+    example = examples["bring-your-own"]
+    example.upload("bring-your-own-uploads", "cake.jpg", encode(picture()))
+    example.wait_for_object("bring-your-own-assets", "resized-cake.jpg")
+    example.upload("bring-your-own-uploads", "broken.jpg", b"no image")
+    assert example.take_message(example["failure_queue_url"])["key"] == "broken.jpg"
+    function = example.aws.client("lambda").get_function_configuration(FunctionName=example["function_name"])
+    assert function["Role"].endswith(":role/platform-resize-bring-your-own")
+    assert function["Environment"]["Variables"]["OTEL_SERVICE_NAME"] == "resize"
+
+    def read_messages() -> set[str] | None:
+        pages = example.aws.client("logs").get_paginator("filter_log_events").paginate(logGroupName="/platform/resize")
+        lines = [json.loads(event["message"]) for page in pages for event in page["events"]]
+        return {line["message"] for line in lines if "message" in line} or None
+
+    # The level WARN keeps the line of the rejected image, and not the earlier one of the written image.
+    assert wait_for(read_messages, "line of the function") == {"rejected"}
+
+
 def test_eventbridge_keeps_undelivered_events(examples: Examples) -> None:
     example = examples["eventbridge"]
     for key in ("photos/cake.png", "photos/cake.jpg"):

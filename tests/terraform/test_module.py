@@ -45,6 +45,8 @@ SHA256, PYTHON, ARM64 = f'sha256 = "{43 * "e"}="', 'runtime = "python3.13"', 'ar
 DESCRIPTION = f"{SHA256}, {PYTHON}, {ARM64}"
 X86_64_KEY = f"a/image-resize-python3.13-x86_64-{64 * 'e'}.zip"
 KEY = "arn:aws:kms:eu-west-2:123456789012"
+LAYER = "arn:aws:lambda:eu-west-2:123456789012:layer:otel"
+ROLE = "arn:aws:iam::123456789012:role/resize"
 
 KEY_ARN = "must be the ARN of a key, arn:aws:kms:REGION:ACCOUNT:key/ID, not of an alias: IAM policies identify a key by"
 ALL_THREE = "package.s3 needs package.sha256, package.runtime and package.architecture: paste what"
@@ -52,6 +54,12 @@ ALL_THREE = "package.s3 needs package.sha256, package.runtime and package.archit
 REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
     ROOT: [
         ("destination_bucket", "itself be an upload to resize, in an endless and costly", ['"src-bucket-image-in"']),
+        ("log_group", "has no metric filters, which monitoring needs: use STANDARD", ['{ class = "INFREQUENT_ACCESS" }']),
+        (
+            "log_levels",
+            "The level WARN hides lines that monitoring counts, so its alarms would be",
+            ['{ application = "WARN" }', '{ system = "WARN" }'],
+        ),
     ],
     BUCKET: [
         ("name", "3 to 63 lower-case letters, digits, dots and hyphens", ['"ab"', f'"{64 * "a"}"', '"a-bucket."']),
@@ -144,6 +152,16 @@ REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
             "Set the buckets' keys in source_bucket.kms_key_arn and destination_bucket.kms_key_arn",
             [f'{{ source_bucket = "{KEY}:key/a" }}'],
         ),
+        (
+            "role",
+            "role.arn must be set if role.create is false, and only then",
+            ["{ create = false }", f'{{ arn = "{ROLE}" }}'],
+        ),
+        (
+            "role",
+            "role.arn must be the ARN of a role, arn:aws:iam::ACCOUNT:role/NAME.",
+            ['{ create = false, arn = "resize" }'],
+        ),
         ("role", 'role.path must begin and end with a slash, such as "/images/".', ['{ path = "images" }']),
         (
             "role",
@@ -174,6 +192,38 @@ REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
                     ('["subnet-1"]', '["subnet-1"]'),
                 )
             ],
+        ),
+        *(
+            ("function", message, [f"{{ {option} = {value} }}" for value in values])
+            for option, message, values in (
+                (
+                    "environment_variables",
+                    "Each name in function.environment_variables must be a letter and then letters,",
+                    ('{ "1A" = "" }', '{ A = "" }', '{ AWS_REGION = "" }', "{ ONE = null }"),
+                ),
+                (
+                    "layers",
+                    "function.layers must be at most 5 ARNs of layer versions, arn:aws:lambda:REGION",
+                    (f'["{LAYER}"]', f'[for i in range(6) : "{LAYER}:1"]'),
+                ),
+                (
+                    "code_signing_config_arn",
+                    "function.code_signing_config_arn must be the ARN of a code signing configuration",
+                    ('"csc-0f6c334abcdea4d8b"',),
+                ),
+            )
+        ),
+        ("log_group", "log_group.name must be the log group's name, not its ARN", ['{ name = "arn:aws:logs:a" }']),
+        ("log_group", "log_group.class must be STANDARD or INFREQUENT_ACCESS.", ['{ class = "DELIVERY" }']),
+        (
+            "log_group",
+            "With log_group.create = false, leave out log_group.class and kms_key_arns.log_group",
+            ['{ create = false, class = "STANDARD" }'],
+        ),
+        (
+            "log_levels",
+            "log_levels.application and log_levels.system must be INFO or WARN.",
+            ['{ application = "DEBUG" }', '{ system = "ERROR" }'],
         ),
         ("metadata", "metadata must be none, copyright or all.", ['"some"']),
         ("max_pixels", "max_pixels must be a whole number from 1", ["0"]),
@@ -366,7 +416,20 @@ TOGETHER: list[tuple[str, dict[str, str], str]] = [
             "renditions": '{ for i in range(34) : "r${i}x" => { width = 100, key = "{dir}${i}x-{rendition}-{name}" } }',
             "max_pixels": "1000000",
         },
-        "bytes, and Lambda allows 4096 for all environment variables: use fewer renditions, or shorter keys.",
+        "bytes, and Lambda allows 4096 for all environment variables: use fewer renditions, shorter keys,",
+    ),
+    *(
+        (
+            FUNCTION,
+            {"function": f'{{ environment_variables = {{ {name} = "" }} }}'},
+            f"function.environment_variables must not set {name}: the module sets",
+        )
+        for name in ("MALLOC_ARENA_MAX", "FAILURE_QUEUE_URL", "MIRROR_DELETES")
+    ),
+    (
+        FUNCTION,
+        {"function": '{ environment_variables = { LONG = join("", [for i in range(400) : "0123456789"]) } }'},
+        "bytes, and Lambda allows 4096 for all environment variables: use fewer renditions, shorter keys,",
     ),
     (
         FUNCTION,
@@ -511,10 +574,12 @@ def needs(module_copy: Path) -> dict[str, set[str]]:
         # Events may arrive only once failed events have a destination. S3 tests the permission.
         ("function.aws_lambda_permission.source_bucket", "function.aws_lambda_function_event_invoke_config.this"),
         ("notification.aws_s3_bucket_notification.this", "function.aws_lambda_permission.source_bucket"),
-        # IAM rejects a role whose name is taken. SQS would return another pipeline's queue.
-        ("function.aws_sqs_queue.failures", "function.aws_iam_role.this"),
-        ("function.aws_sqs_queue.undelivered", "function.aws_iam_role.this"),
-        ("function.aws_cloudwatch_event_rule.uploads", "function.aws_iam_role.this"),
+        # IAM and CloudWatch Logs reject a name that is taken. SQS would return another pipeline's queue.
+        *(
+            (f"function.{resource}", f"function.{unique}")
+            for resource in ("aws_sqs_queue.failures", "aws_sqs_queue.undelivered", "aws_cloudwatch_event_rule.uploads")
+            for unique in ("aws_iam_role.this", "aws_cloudwatch_log_group.this")
+        ),
         ("function.aws_cloudwatch_event_target.function", "function.aws_lambda_permission.eventbridge"),
         ("function.aws_cloudwatch_event_target.function", "function.aws_lambda_function_event_invoke_config.this"),
         ("function.aws_cloudwatch_event_target.function", "function.aws_sqs_queue_policy.undelivered"),

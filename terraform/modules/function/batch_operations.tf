@@ -57,11 +57,12 @@ locals {
 resource "aws_iam_role" "jobs" {
   count = var.batch_operations ? 1 : 0
 
-  name                 = "${var.name}-jobs"
-  path                 = var.role.path
-  permissions_boundary = var.role.permissions_boundary_arn
-  description          = "Lets S3 Batch Operations call ${var.name} for objects of ${var.source_bucket.name}."
-  tags                 = var.tags
+  name                  = "${var.name}-jobs"
+  path                  = var.role.path
+  permissions_boundary  = var.role.permissions_boundary_arn
+  force_detach_policies = var.role.force_detach_policies
+  description           = "Lets S3 Batch Operations call ${var.name} for objects of ${var.source_bucket.name}."
+  tags                  = var.tags
 
   # AWS documents no condition on the source that S3 Batch Operations would meet. To create a job, a caller needs
   # iam:PassRole for this role, which only this account can grant.

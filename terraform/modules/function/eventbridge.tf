@@ -31,9 +31,9 @@ resource "aws_cloudwatch_event_rule" "uploads" {
     }
   }
 
-  # EventBridge would overwrite an existing rule of this name. IAM rejects a role whose name is taken, so the role comes
-  # first.
-  depends_on = [aws_iam_role.this]
+  # EventBridge would overwrite an existing rule of this name. IAM and CloudWatch Logs reject a name that is taken, so the
+  # role and the log group come first.
+  depends_on = [aws_iam_role.this, aws_cloudwatch_log_group.this]
 }
 
 resource "aws_cloudwatch_event_target" "function" {
@@ -76,7 +76,7 @@ resource "aws_sqs_queue" "undelivered" {
   sqs_managed_sse_enabled   = var.kms_key_arns.queues == null ? true : null
   tags                      = var.tags
 
-  depends_on = [aws_iam_role.this]
+  depends_on = [aws_iam_role.this, aws_cloudwatch_log_group.this]
 }
 
 resource "aws_sqs_queue_policy" "undelivered" {

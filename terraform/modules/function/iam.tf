@@ -1,11 +1,15 @@
-# The function's role: it allows what the function does, and nothing else.
+# The function's role: it allows what the function does, and nothing else. With role.create = false, the role's owner attaches
+# the policy.
 
 locals {
   # From an ARN and not from data sources: with depends_on on this module, Terraform reads its data sources only during the
   # apply, and every plan with a change in the other module would replace what uses them.
-  log_group_arn = split(":", aws_cloudwatch_log_group.this.arn)
-  partition     = local.log_group_arn[1]
-  account_id    = local.log_group_arn[4]
+  queue_arn  = split(":", aws_sqs_queue.failures.arn)
+  partition  = local.queue_arn[1]
+  region     = local.queue_arn[3]
+  account_id = local.queue_arn[4]
+
+  role_arn = var.role.create ? aws_iam_role.this[0].arn : var.role.arn
 
   # Built from the names, because this configuration need not manage the buckets.
   source_arn      = "arn:${local.partition}:s3:::${var.source_bucket.name}"
@@ -43,7 +47,7 @@ locals {
       Sid      = "WriteLog"
       Effect   = "Allow"
       Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-      Resource = "${aws_cloudwatch_log_group.this.arn}:*"
+      Resource = "arn:${local.partition}:logs:${local.region}:${local.account_id}:log-group:${local.log_group}:*"
     },
   ]
 
@@ -132,14 +136,26 @@ locals {
       ]
     },
   ]
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      local.statements,
+      local.kms_statements,
+      flatten([for group in local.optional_statements : group.statements if group.enabled]),
+    )
+  })
 }
 
 resource "aws_iam_role" "this" {
-  name                 = "${var.name}-role"
-  path                 = var.role.path
-  permissions_boundary = var.role.permissions_boundary_arn
-  description          = "Lets ${var.name} resize images from ${var.source_bucket.name} to ${var.destination_bucket.name}."
-  tags                 = var.tags
+  count = var.role.create ? 1 : 0
+
+  name                  = "${var.name}-role"
+  path                  = var.role.path
+  permissions_boundary  = var.role.permissions_boundary_arn
+  force_detach_policies = var.role.force_detach_policies
+  description           = "Lets ${var.name} resize images from ${var.source_bucket.name} to ${var.destination_bucket.name}."
+  tags                  = var.tags
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
@@ -153,23 +169,19 @@ resource "aws_iam_role" "this" {
 }
 
 resource "aws_iam_policy" "this" {
+  count = var.role.create ? 1 : 0
+
   name        = "${var.name}-policy"
   path        = var.role.path
   description = "Read ${var.source_bucket.name}, write ${var.destination_bucket.name}, report failures, log."
+  policy      = local.policy
   tags        = var.tags
-
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = concat(
-      local.statements,
-      local.kms_statements,
-      flatten([for group in local.optional_statements : group.statements if group.enabled]),
-    )
-  })
 }
 
 resource "aws_iam_role_policy_attachment" "this" {
+  count = var.role.create ? 1 : 0
+
   # The ID equals the name, but is unknown in a plan that replaces the role: the attachment is then replaced, too.
-  role       = aws_iam_role.this.id
-  policy_arn = aws_iam_policy.this.arn
+  role       = aws_iam_role.this[0].id
+  policy_arn = aws_iam_policy.this[0].arn
 }

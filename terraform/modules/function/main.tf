@@ -24,8 +24,8 @@ locals {
     name => { for option, value in merge(one, { key = local.keys[name] }) : option => value if value != null }
   })
 
-  # Without the failure queue's URL, which is unknown in a plan.
-  environment = merge(
+  # Null for a variable that is not set. Without the failure queue's URL, which is unknown in a plan.
+  own_variables = merge(
     local.allocator,
     {
       SOURCE_BUCKET      = var.source_bucket.name
@@ -34,12 +34,20 @@ locals {
       RENDITIONS         = local.renditions
       # The function derives its requests' timeouts from its own, which Lambda does not tell it.
       TIMEOUT_SECONDS = tostring(var.function.timeout)
+      # Each filter as a pair, to save bytes.
+      FILTERS        = local.filters == [{ prefix = "", suffix = "" }] ? null : jsonencode([for one in local.filters : [one.prefix, one.suffix]])
+      MAX_PIXELS     = var.max_pixels == null ? null : tostring(var.max_pixels)
+      MIRROR_DELETES = var.mirror_deletes ? "true" : null
     },
-    # Each filter as a pair, to save bytes.
-    local.filters == [{ prefix = "", suffix = "" }] ? {} : { FILTERS = jsonencode([for one in local.filters : [one.prefix, one.suffix]]) },
-    var.max_pixels == null ? {} : { MAX_PIXELS = tostring(var.max_pixels) },
-    var.mirror_deletes ? { MIRROR_DELETES = "true" } : {},
   )
+
+  environment = merge(
+    var.function.environment_variables,
+    { for name, value in local.own_variables : name => value if value != null },
+  )
+
+  # Also names that this configuration leaves unset: the function would read them.
+  colliding_variables = setintersection(keys(var.function.environment_variables), concat(keys(local.own_variables), ["FAILURE_QUEUE_URL"]))
 
   # With the longest names of a region and of a partition's domain.
   longest_queue_url = "https://sqs.us-isof-south-1.csp.hci.ic.gov/123456789012/${var.name}-failures"
@@ -52,11 +60,11 @@ locals {
 resource "aws_lambda_function" "this" {
   # checkov:skip=CKV_AWS_50:Each traced invocation costs money; function.tracing turns tracing on.
   # checkov:skip=CKV_AWS_116:The event invoke config sends failed events to the failure queue, with the error that a dead-letter queue would lack.
-  # checkov:skip=CKV_AWS_272:Signing needs a signing profile in the account; the SHA-256 of the manifest or of package identifies the zip.
+  # checkov:skip=CKV_AWS_272:Signing needs a signing profile in the account, for function.code_signing_config_arn; the SHA-256 of the manifest or of package identifies the zip.
   function_name = var.name
   # Lambda allows 256 characters; old buckets in us-east-1 may have names of 255.
   description                    = substr("Resizes images from ${var.source_bucket.name} to ${var.destination_bucket.name}.", 0, 256)
-  role                           = aws_iam_role.this.arn
+  role                           = local.role_arn
   filename                       = var.package.path
   s3_bucket                      = try(var.package.s3.bucket, null)
   s3_key                         = try(var.package.s3.key, null)
@@ -69,6 +77,8 @@ resource "aws_lambda_function" "this" {
   timeout                        = var.function.timeout
   reserved_concurrent_executions = var.function.reserved_concurrent_executions == null ? -1 : var.function.reserved_concurrent_executions
   kms_key_arn                    = var.kms_key_arns.environment
+  layers                         = var.function.layers
+  code_signing_config_arn        = var.function.code_signing_config_arn
 
   replace_security_groups_on_destroy = try(var.function.vpc.replace_security_groups_on_destroy, null)
   tags                               = var.tags
@@ -82,8 +92,10 @@ resource "aws_lambda_function" "this" {
   }
 
   logging_config {
-    log_format = "JSON"
-    log_group  = aws_cloudwatch_log_group.this.name
+    log_format            = "JSON"
+    log_group             = local.log_group
+    application_log_level = var.log_levels.application
+    system_log_level      = var.log_levels.system
   }
 
   tracing_config {
@@ -119,7 +131,12 @@ resource "aws_lambda_function" "this" {
 
     precondition {
       condition     = local.environment_bytes <= 4096
-      error_message = "The function's settings take ${local.environment_bytes} bytes, and Lambda allows 4096 for all environment variables: use fewer renditions, or shorter keys."
+      error_message = "The function's settings take ${local.environment_bytes} bytes, and Lambda allows 4096 for all environment variables: use fewer renditions, shorter keys, or fewer function.environment_variables."
+    }
+
+    precondition {
+      condition     = length(local.colliding_variables) == 0
+      error_message = "function.environment_variables must not set ${join(", ", local.colliding_variables)}: the module sets these variables. Use the module's own options, or rename yours."
     }
 
     precondition {

@@ -48,7 +48,10 @@ output "lambda_notification" {
 
 output "log_group" {
   description = "Name of the function's log group."
-  value       = aws_cloudwatch_log_group.this.name
+  value       = local.log_group
+
+  # A metric filter needs the log group.
+  depends_on = [aws_cloudwatch_log_group.this]
 }
 
 output "memory_size" {
@@ -58,12 +61,17 @@ output "memory_size" {
 
 output "role_arn" {
   description = "ARN of the function's role."
-  value       = aws_iam_role.this.arn
+  value       = local.role_arn
 }
 
 output "role_name" {
   description = "Name of the function's role, for attaching further policies."
-  value       = aws_iam_role.this.name
+  value       = var.role.create ? aws_iam_role.this[0].name : reverse(split("/", var.role.arn))[0]
+}
+
+output "role_policy_json" {
+  description = "The policy that the function's role needs. With role.create = false, attach it to your role."
+  value       = local.policy
 }
 
 output "timeout" {

@@ -90,13 +90,16 @@ variable "function" {
     ephemeral_storage_size         = optional(number, 512)
     reserved_concurrent_executions = optional(number)
     tracing                        = optional(bool, false)
+    environment_variables          = optional(map(string), {})
+    layers                         = optional(list(string), [])
+    code_signing_config_arn        = optional(string)
     vpc = optional(object({
       subnet_ids                         = list(string)
       security_group_ids                 = list(string)
       replace_security_groups_on_destroy = optional(bool, false)
     }))
   })
-  description = "Configuration of the Lambda function. memory_size: in MiB, at least 256; CPU time is proportional to it. 1769 MiB gives one full vCPU; a single image can't use more. timeout: in seconds per invocation; the largest image that fits the default memory takes a few seconds, the rest allows for a slow S3. ephemeral_storage_size: in MiB of /tmp, which the function does not use. reserved_concurrent_executions: the most invocations at a time; null sets no limit, and 0 stops the function: every event then goes to the failure queue at once. tracing: whether X-Ray traces invocations. vpc: needs routes to S3, SQS and CloudWatch Logs. Empty subnet_ids and security_group_ids take the function out of its VPC while its role can still delete network interfaces; do this up to an hour before you set vpc to null or destroy the function. replace_security_groups_on_destroy: whether terraform destroy moves the network interfaces to the VPC's default security group, so that yours can be deleted without waiting for them."
+  description = "Configuration of the Lambda function. memory_size: in MiB, at least 256; CPU time is proportional to it. 1769 MiB gives one full vCPU; a single image can't use more. timeout: in seconds per invocation; the largest image that fits the default memory takes a few seconds, the rest allows for a slow S3. ephemeral_storage_size: in MiB of /tmp, which the function does not use. reserved_concurrent_executions: the most invocations at a time; null sets no limit, and 0 stops the function: every event then goes to the failure queue at once. tracing: whether X-Ray traces invocations. environment_variables: further variables, for your layers. layers: ARNs of layer versions. An extension takes its memory from memory_size, and the function does not know of it. code_signing_config_arn: the zip must then be signed, so package.s3 and package.sha256 must be those of the signed zip. vpc: needs routes to S3, SQS and CloudWatch Logs. Empty subnet_ids and security_group_ids take the function out of its VPC while its role can still delete network interfaces; do this up to an hour before you set vpc to null or destroy the function. replace_security_groups_on_destroy: whether terraform destroy moves the network interfaces to the VPC's default security group, so that yours can be deleted without waiting for them."
   default     = {}
   nullable    = false
 
@@ -118,6 +121,31 @@ variable "function" {
   validation {
     condition     = var.function.reserved_concurrent_executions == null || try(var.function.reserved_concurrent_executions >= 0 && floor(var.function.reserved_concurrent_executions) == var.function.reserved_concurrent_executions, false)
     error_message = "function.reserved_concurrent_executions must be a whole number from 0, which stops the function, or null for no limit."
+  }
+
+  validation {
+    # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
+    condition = alltrue([
+      for name, value in var.function.environment_variables : can(regex("^[A-Za-z][A-Za-z0-9_]+$", name)) && value != null && !contains([
+        "AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_RUNTIME_API", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
+        "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT",
+      ], name)
+    ])
+    error_message = "Each name in function.environment_variables must be a letter and then letters, digits and underscores, and none that Lambda reserves, such as AWS_REGION; no value may be null."
+  }
+
+  validation {
+    condition = length(var.function.layers) <= 5 && alltrue([
+      for arn in var.function.layers : can(regex("^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:layer:[A-Za-z0-9_-]+:[0-9]+$", arn))
+    ])
+    error_message = "function.layers must be at most 5 ARNs of layer versions, arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION."
+  }
+
+  validation {
+    condition     = var.function.code_signing_config_arn == null || can(regex("^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:code-signing-config:csc-[a-z0-9]{17}$", var.function.code_signing_config_arn))
+    error_message = "function.code_signing_config_arn must be the ARN of a code signing configuration, arn:aws:lambda:REGION:ACCOUNT:code-signing-config:csc-ID, or null."
   }
 
   validation {
@@ -153,6 +181,48 @@ variable "kms_key_arns" {
   validation {
     condition     = alltrue([for arn in values(var.kms_key_arns) : arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", arn))])
     error_message = "Each of kms_key_arns must be the ARN of a key, arn:aws:kms:REGION:ACCOUNT:key/ID, not of an alias: IAM policies identify a key by its ARN."
+  }
+}
+
+variable "log_group" {
+  type = object({
+    create = optional(bool, true)
+    name   = optional(string)
+    class  = optional(string)
+  })
+  description = "The function's log group. create: false uses an existing log group, and ignores log_retention_days. name: null means /aws/lambda/ and the function's name. class: STANDARD or INFREQUENT_ACCESS, of a log group to create; null means STANDARD. INFREQUENT_ACCESS supports neither monitoring nor invoke logs. A new name or class replaces the log group, and deletes what it holds. Metrics come from the log group, so two pipelines with monitoring must not have one in common."
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = var.log_group.name == null || can(regex("^[A-Za-z0-9_/.#-]{1,512}$", var.log_group.name))
+    error_message = "log_group.name must be the log group's name, not its ARN: 1 to 512 letters, digits and _ / . # -."
+  }
+
+  validation {
+    condition     = contains(["STANDARD", "INFREQUENT_ACCESS"], coalesce(var.log_group.class, "STANDARD"))
+    error_message = "log_group.class must be STANDARD or INFREQUENT_ACCESS."
+  }
+
+  validation {
+    condition     = var.log_group.create || var.log_group.class == null && var.kms_key_arns.log_group == null
+    error_message = "With log_group.create = false, leave out log_group.class and kms_key_arns.log_group: the log group's owner sets them."
+  }
+}
+
+variable "log_levels" {
+  type = object({
+    application = optional(string)
+    system      = optional(string)
+  })
+  description = "The least severe lines of the function (application) and of Lambda (system) that reach the log: INFO or WARN; null means Lambda's default, INFO. WARN hides lines that monitoring needs: those of written images, and Lambda's reports of memory and initialisation."
+  default     = {}
+  nullable    = false
+
+  validation {
+    # DEBUG adds no line of the function, and ERROR hides why an image was rejected.
+    condition     = alltrue([for level in values(var.log_levels) : contains(["INFO", "WARN"], coalesce(level, "INFO"))])
+    error_message = "log_levels.application and log_levels.system must be INFO or WARN."
   }
 }
 
@@ -366,12 +436,25 @@ variable "renditions" {
 
 variable "role" {
   type = object({
+    create                   = optional(bool, true)
+    arn                      = optional(string)
     path                     = optional(string, "/")
     permissions_boundary_arn = optional(string)
+    force_detach_policies    = optional(bool, false)
   })
-  description = "IAM path of the roles and their policies, and the ARN of the roles' permissions boundary."
+  description = "The function's role, and the role of batch_operations. create: false uses your own role for the function, with arn; attach the output role_policy_json to it. path and permissions_boundary_arn: of the roles that the module creates, and of their policies. force_detach_policies: whether terraform destroy detaches policies that others attached to these roles; otherwise it fails."
   default     = {}
   nullable    = false
+
+  validation {
+    condition     = var.role.create == (var.role.arn == null)
+    error_message = "role.arn must be set if role.create is false, and only then: the module creates its own role, or uses yours."
+  }
+
+  validation {
+    condition     = var.role.arn == null || can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/[!-~]+$", var.role.arn))
+    error_message = "role.arn must be the ARN of a role, arn:aws:iam::ACCOUNT:role/NAME."
+  }
 
   validation {
     condition     = can(regex("^/([!-.0-~]+/)*$", var.role.path))
