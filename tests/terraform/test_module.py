@@ -54,7 +54,11 @@ ALL_THREE = "package.s3 needs package.sha256, package.runtime and package.archit
 REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
     ROOT: [
         ("destination_bucket", "itself be an upload to resize, in an endless and costly", ['"src-bucket-image-in"']),
-        ("log_group", "has no metric filters, which monitoring needs: use STANDARD", ['{ class = "INFREQUENT_ACCESS" }']),
+        (
+            "log_group",
+            "has no metric filters, which monitoring needs: use STANDARD",
+            ['{ class = "INFREQUENT_ACCESS" }'],
+        ),
         (
             "log_levels",
             "The level WARN hides lines that monitoring counts, so its alarms would be",
@@ -217,7 +221,7 @@ REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
         ("log_group", "log_group.class must be STANDARD or INFREQUENT_ACCESS.", ['{ class = "DELIVERY" }']),
         (
             "log_group",
-            "With log_group.create = false, leave out log_group.class and kms_key_arns.log_group",
+            "With log_group.create = false, leave out log_group.class: the log group's owner",
             ['{ create = false, class = "STANDARD" }'],
         ),
         (
@@ -417,6 +421,11 @@ TOGETHER: list[tuple[str, dict[str, str], str]] = [
             "max_pixels": "1000000",
         },
         "bytes, and Lambda allows 4096 for all environment variables: use fewer renditions, shorter keys,",
+    ),
+    (
+        FUNCTION,
+        {"log_group": "{ create = false }", "kms_key_arns": f'{{ log_group = "{KEY}:key/a" }}'},
+        "With log_group.create = false, leave out kms_key_arns.log_group: the log group's",
     ),
     *(
         (

@@ -60,7 +60,6 @@ locals {
 resource "aws_lambda_function" "this" {
   # checkov:skip=CKV_AWS_50:Each traced invocation costs money; function.tracing turns tracing on.
   # checkov:skip=CKV_AWS_116:The event invoke config sends failed events to the failure queue, with the error that a dead-letter queue would lack.
-  # checkov:skip=CKV_AWS_272:Signing needs a signing profile in the account, for function.code_signing_config_arn; the SHA-256 of the manifest or of package identifies the zip.
   function_name = var.name
   # Lambda allows 256 characters; old buckets in us-east-1 may have names of 255.
   description                    = substr("Resizes images from ${var.source_bucket.name} to ${var.destination_bucket.name}.", 0, 256)
@@ -143,6 +142,11 @@ resource "aws_lambda_function" "this" {
       # Modules can't see the provider's version. Only version 6 gives a queue a region.
       condition     = local.manifest.runtime != "python3.14" || contains(keys(aws_sqs_queue.failures), "region")
       error_message = "The package is for python3.14, which version 5 of the provider hashicorp/aws does not know: require \">= 6.21\" and run \"terraform init -upgrade\", or build for python3.13."
+    }
+
+    precondition {
+      condition     = var.log_group.create || var.kms_key_arns.log_group == null
+      error_message = "With log_group.create = false, leave out kms_key_arns.log_group: the log group's owner chooses its key."
     }
 
     precondition {

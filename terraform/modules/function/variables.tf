@@ -205,8 +205,8 @@ variable "log_group" {
   }
 
   validation {
-    condition     = var.log_group.create || var.log_group.class == null && var.kms_key_arns.log_group == null
-    error_message = "With log_group.create = false, leave out log_group.class and kms_key_arns.log_group: the log group's owner sets them."
+    condition     = var.log_group.create || var.log_group.class == null
+    error_message = "With log_group.create = false, leave out log_group.class: the log group's owner chooses it."
   }
 }
 
