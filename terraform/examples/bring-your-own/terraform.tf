@@ -1,6 +1,6 @@
 # The version constraints of the module.
 terraform {
-  required_version = ">= 1.11"
+  required_version = ">= 1.9"
 
   required_providers {
     aws = {
