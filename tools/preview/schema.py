@@ -2,6 +2,7 @@
 
 import ast
 import difflib
+import re
 from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -51,14 +52,15 @@ def _read_types() -> dict[str, Type]:
 
 
 def _parse_type(text: str) -> Type:
-    """Parse a type constraint, which with ``dict(...)`` for ``{...}`` is a Python expression."""
-    return _convert(ast.parse(text.replace("{", "dict(").replace("}", ")"), mode="eval").body)
+    """Parse a type constraint, which with ``"name":`` for ``name =`` is a Python expression."""
+    return _convert(ast.parse(re.sub(r"(\w+)\s*=", r'"\1":', text), mode="eval").body)
 
 
 def _convert(expression: ast.expr) -> Type:
     match expression:
-        case ast.Call(ast.Name("object"), [ast.Call(keywords=options)]):
-            return {str(option.arg): _convert(option.value) for option in options}
+        case ast.Call(ast.Name("object"), [ast.Dict(names, kinds)]):
+            options = zip(names, kinds, strict=True)
+            return {str(name.value): _convert(kind) for name, kind in options if isinstance(name, ast.Constant)}
         case ast.Call(ast.Name("optional"), [inner, *_]):
             return _convert(inner)
         case ast.Call(ast.Name("map" | "list"), [element]):
