@@ -498,6 +498,7 @@ def provider_schemas(_: Context) -> None:
     """Write the kinds of the provider's arguments that terraform/ uses, in both major versions; needs npm."""
     from tools.dev import provider_schemas as schemas
 
+    note("Downloading the bindings of the provider's version 6 from npm, 46 MB")
     say(str(schemas.write()))
 
 

@@ -65,6 +65,12 @@ def test_the_first_signal_stops_a_task_and_says_so(number: signal.Signals, capfd
         ("scan", "tools.dev.scan.scan", {}, "Scanning terraform/ with checkov\n"),
         ("lock", "tools.dev.lock.lock", {}, "Resolving the packages of pyproject.toml with uv\n"),
         ("audit_dependencies", "tools.dev.vulnerabilities.find", {}, "Looking up the packages with pip-audit\n"),
+        (
+            "provider_schemas",
+            "tools.dev.provider_schemas.write",
+            {},
+            "Downloading the bindings of the provider's version 6 from npm, 46 MB\n",
+        ),
         ("pictures", "tools.dev.before_and_after.draw", {}, "Resizing the six uploads twice\n"),
         (
             "release",

@@ -28,7 +28,7 @@ BINDINGS = ("@cdktn/provider-aws", "25.7.0")
 INTEGRITY = "sha512-E/nhu0yVZE4mXMgIPuI8tEFt1BExLkA7ARjihdG+/HmfDfzLr+OEF3dkFRvI6glRt30lrrBWQLwXqCJBxcmyUg=="
 
 DEPRECATED = {"data.aws_region.name": "6.0", "data.aws_region.id": "6.47"}
-"""Deprecations of version 6 with the release that made each, from the provider's changelog: the bindings omit them."""
+"""Deprecations of version 6, each with its release. The bindings omit them: add new ones from its changelog."""
 
 META = {"count", "depends_on", "for_each", "lifecycle", "provider", "provisioner", "connection"}
 """Arguments and blocks that Terraform itself defines."""
