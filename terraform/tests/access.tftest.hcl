@@ -213,3 +213,43 @@ run "the_kill_switch" {
     error_message = "Lambda must receive 0, which stops the function."
   }
 }
+
+run "a_source_of_another_account" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    source_bucket = { name = "src-bucket-image-in", prefix = "photos/", account_id = "210987654321" }
+  }
+
+  assert {
+    condition = (
+      aws_lambda_permission.source_bucket[0].source_account == "210987654321"
+      && aws_lambda_permission.source_bucket[0].source_arn == "arn:aws:s3:::src-bucket-image-in"
+    )
+    error_message = "Only that account's source bucket may invoke the function."
+  }
+
+  assert {
+    condition = jsondecode(output.source_bucket_policy_json).Statement == [
+      {
+        Sid       = "ReadSourceImages"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:aws:iam::123456789012:role/Lambda-image-role" }
+        Action    = "s3:GetObject"
+        Resource  = "arn:aws:s3:::src-bucket-image-in/photos/*"
+      },
+      {
+        Sid       = "TellMissingFromDenied"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:aws:iam::123456789012:role/Lambda-image-role" }
+        Action    = "s3:ListBucket"
+        Resource  = "arn:aws:s3:::src-bucket-image-in"
+      },
+    ]
+    error_message = "The owner must let the role read and list the bucket."
+  }
+}

@@ -119,6 +119,7 @@ REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
         ("filters", 'is literal, and "*" is no wildcard: suffix = ".jpg" matches', ['[{ suffix = "*.jpg" }]']),
         ("source_bucket", "source_bucket.name must be the bucket's name alone", ['{ name = "arn:aws:s3:::in" }']),
         ("destination_bucket", "destination_bucket.name must be the bucket's name", ['{ name = "s3://out" }']),
+        ("source_bucket", "source_bucket.account_id must be the 12 digits", ['{ name = "one", account_id = "123" }']),
         *(
             (
                 bucket,
@@ -345,6 +346,14 @@ TOGETHER: list[tuple[str, dict[str, str], str]] = [
             'events = ["s3:ObjectCreated:*"], filter_prefix = format("%03d/", i) }]'
         },
         "lambda_notification has 101 entries, and S3 allows 100 for a bucket",
+    ),
+    *(
+        (FUNCTION, {"source_bucket": '{ name = "one", account_id = "210987654321" }', option: value}, message)
+        for option, value, message in (
+            ("trigger", '"eventbridge"', 'With source_bucket.account_id, trigger must be "s3"'),
+            ("trigger", '"both"', 'With source_bucket.account_id, trigger must be "s3"'),
+            ("batch_operations", "true", "With source_bucket.account_id, batch_operations must be false"),
+        )
     ),
     *(
         (NOTIFICATION, {"lambda_notification": notifications}, "A key could match two of lambda_notification (a and b)")

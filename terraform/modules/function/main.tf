@@ -200,7 +200,7 @@ resource "aws_lambda_permission" "source_bucket" {
   function_name  = aws_lambda_function.this.id
   principal      = "s3.amazonaws.com"
   source_arn     = local.source_arn
-  source_account = local.account_id
+  source_account = coalesce(var.source_bucket.account_id, local.account_id)
 
   # No event may arrive before failed events have a destination.
   depends_on = [aws_lambda_function_event_invoke_config.this]

@@ -74,6 +74,14 @@ output "role_policy_json" {
   value       = local.policy
 }
 
+output "source_bucket_policy_json" {
+  description = "Policy that the owner of the source bucket must add to the bucket's own, if the bucket is in another account; null without source_bucket.account_id."
+  value = var.source_bucket.account_id == null ? null : jsonencode({
+    Version   = "2012-10-17"
+    Statement = [for one in slice(local.statements, 0, 2) : merge(one, { Principal = { AWS = local.role_arn } })]
+  })
+}
+
 output "timeout" {
   description = "The function's timeout in seconds."
   value       = aws_lambda_function.this.timeout

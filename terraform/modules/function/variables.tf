@@ -472,8 +472,9 @@ variable "source_bucket" {
     name        = string
     prefix      = optional(string, "")
     kms_key_arn = optional(string)
+    account_id  = optional(string)
   })
-  description = "The bucket that the function reads from. prefix: a folder; the function reads and resizes nothing outside it. kms_key_arn: ARN of the customer-managed KMS key that encrypts the bucket."
+  description = "The bucket that the function reads from. prefix: a folder; the function reads and resizes nothing outside it. kms_key_arn: ARN of the customer-managed KMS key that encrypts the bucket. account_id: the account that owns the bucket, if it is not the function's: the owner then applies source_bucket_policy_json and the notification."
   nullable    = false
 
   validation {
@@ -496,6 +497,21 @@ variable "source_bucket" {
   validation {
     condition     = var.source_bucket.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.source_bucket.kms_key_arn))
     error_message = "source_bucket.kms_key_arn must be the ARN of a key, arn:aws:kms:REGION:ACCOUNT:key/ID, not of an alias: IAM policies identify a key by its ARN."
+  }
+
+  validation {
+    condition     = var.source_bucket.account_id == null || can(regex("^[0-9]{12}$", var.source_bucket.account_id))
+    error_message = "source_bucket.account_id must be the 12 digits of the account that owns the bucket, as a string; leave it out for the function's own account."
+  }
+
+  validation {
+    condition     = var.source_bucket.account_id == null || var.trigger == "s3"
+    error_message = "With source_bucket.account_id, trigger must be \"s3\": S3 sends a bucket's events to EventBridge only in the account that owns the bucket."
+  }
+
+  validation {
+    condition     = var.source_bucket.account_id == null || !var.batch_operations
+    error_message = "With source_bucket.account_id, batch_operations must be false: the job that \"invoke backfill\" creates lists only a bucket of its own account. For existing objects, run \"invoke audit --redrive --yes\"."
   }
 }
 
