@@ -96,6 +96,12 @@ def count_events(aws: LocalAws, function_name: str) -> int:
     return count
 
 
+def record(aws: LocalAws, agent: str) -> list[dict[str, Any]]:
+    """Return the requests whose User-Agent contained a word since the first call: service, operation and parameters."""
+    requests: list[dict[str, Any]] = _send(aws, "GET", f"requests/{agent}")
+    return requests
+
+
 def _send(aws: LocalAws, method: str, path: str, content: Any = None) -> Any:
     """Send a request to the local AWS itself; return its response.
 

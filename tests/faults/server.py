@@ -15,6 +15,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from tests.faults import PATH, Fault
+from tests.faults.requests import Recorder
 from tools.local.aws.server import REGION, Server
 
 FUNCTIONS = f"arn:aws:lambda:{REGION}:{DEFAULT_ACCOUNT_ID}:function"
@@ -190,13 +191,15 @@ class FaultyServer(Server):
     """The local AWS, with faults."""
 
     def wrap(self, application: WSGIApplication) -> WSGIApplication:
-        flaky = FlakyS3(application, self._control.is_administrator)
+        recorder = Recorder(application)
+        flaky = FlakyS3(recorder, self._control.is_administrator)
         return Control(
             flaky,
             {
                 ("POST", "faults"): flaky.inject,
                 ("GET", "faults"): flaky.await_held,
                 ("DELETE", "faults"): flaky.release,
+                ("GET", "requests"): recorder.get,
                 ("POST", "kill"): lambda name, _: self._pool.kill(name),
                 ("GET", "events"): lambda name, _: self._queue.backlog(f"{FUNCTIONS}:{name}"),
             },

@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
+from tests import faults
 from tests.images import UPRIGHT_CORNERS, corners, encode, load, picture
+from tests.pipeline import deployer
 from tests.pipeline.conftest import delete_versions, wait_for
 from tools.build import Package, Target, build
 from tools.common.errors import ToolError
@@ -75,6 +77,27 @@ ROOTS = [*EXAMPLES, "dependent"]
 
 ARTIFACTS = "artifacts"
 """The bucket with the package of one example."""
+
+DEPLOYED_BY_POLICY = {
+    "complete": {
+        "role/NAME": "role/images/NAME",
+        "policy/NAME": "policy/images/NAME",
+        "policy/BOUNDARY": "policy/resize-complete-boundary",
+        "key/KEY": "key/*",
+    },
+    "many-renditions": {"ARTIFACTS": ARTIFACTS},
+}
+"""Examples of the whole pipeline, with and without a permissions boundary: what to replace in the deployer's policy."""
+
+REMOVED_LATER = {"tags": {"stage": "test"}, "function": {"reserved_concurrent_executions": 5}, "trigger": "both"}
+"""Settings that :data:`CHANGE` removes again, because removing takes other permissions than setting."""
+
+CHANGE = {
+    "tags": {"owner": "images"},
+    "function": {"memory_size": 2048},
+    "log_retention_days": 0,
+    "mirror_deletes": True,
+}
 
 
 @dataclass(frozen=True)
@@ -144,8 +167,8 @@ def put_package(aws: LocalAws, package: Package) -> dict[str, Any]:
     }
 
 
-def copy_example(name: str, folder: Path, aws: LocalAws, package: dict[str, Any]) -> Terraform:
-    """Copy an example with the module, and set its bucket prefix and package."""
+def copy_example(name: str, folder: Path, aws: LocalAws, settings: dict[str, Any]) -> Terraform:
+    """Copy an example with the module, and set its bucket prefix and the module's ``settings``."""
     copy = folder / "terraform"
     copy_code(TERRAFORM, copy, "tests")
     root = copy / "examples" / name
@@ -155,18 +178,18 @@ def copy_example(name: str, folder: Path, aws: LocalAws, package: dict[str, Any]
     shutil.copy(TERRAFORM / ".terraform.lock.hcl", root)
     shutil.copy(PROVIDER, root)
     (root / "terraform.tfvars.json").write_text(json.dumps({"bucket_prefix": name}))
-    write_package(root, package)
-    return Terraform(root, environment=aws.environment())
+    write_settings(root, settings)
+    return Terraform(root, environment={**aws.environment(), "TF_APPEND_USER_AGENT": f"root/{name}"})
 
 
-def write_package(root: Path, package: dict[str, Any]) -> None:
-    """Override the ``package`` of an example."""
-    (root / "override.tf.json").write_text(json.dumps({"module": {"image_resize": {"package": package}}}))
+def write_settings(root: Path, settings: dict[str, Any]) -> None:
+    """Override settings of an example's module."""
+    (root / "override.tf.json").write_text(json.dumps({"module": {"image_resize": settings}}))
 
 
-def read_package(root: Path) -> dict[str, Any]:
-    package: dict[str, Any] = json.loads((root / "override.tf.json").read_text())["module"]["image_resize"]["package"]
-    return package
+def read_settings(root: Path) -> dict[str, Any]:
+    settings: dict[str, Any] = json.loads((root / "override.tf.json").read_text())["module"]["image_resize"]
+    return settings
 
 
 @pytest.fixture(scope="module")
@@ -174,9 +197,11 @@ def examples(module_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     del module_copy  # The fixture skips the test if Terraform is missing.
     package = build(Target.of_this_machine(), tmp_path_factory.mktemp("package"), for_aws=False)
     with local_aws(retry_delays=(0.1, 0.1)) as aws, ThreadPoolExecutor(len(ROOTS)) as pool:
-        local_file = {"path": str(package.path)}
-        packages = dict.fromkeys(ROOTS, local_file) | {"many-renditions": put_package(aws, package)}
-        roots = {name: copy_example(name, tmp_path_factory.mktemp(name), aws, packages[name]) for name in ROOTS}
+        settings: dict[str, dict[str, Any]] = {name: {"package": {"path": str(package.path)}} for name in ROOTS}
+        settings["many-renditions"] = REMOVED_LATER | {"package": put_package(aws, package)}
+        roots = {name: copy_example(name, tmp_path_factory.mktemp(name), aws, settings[name]) for name in ROOTS}
+        for name in DEPLOYED_BY_POLICY:
+            faults.record(aws, f"root/{name}")
 
         def apply(terraform: Terraform) -> Example:
             terraform.init()
@@ -290,17 +315,18 @@ def test_many_renditions_are_written_in_their_sizes(examples: Examples) -> None:
 
 def test_an_apply_deploys_a_package_in_s3_only_if_its_digest_matches(examples: Examples) -> None:
     terraform, s3 = examples["many-renditions"].terraform, examples["many-renditions"].aws.client("s3")
-    package = read_package(terraform.directory)
+    settings = read_settings(terraform.directory)
+    package = settings["package"]
     zip_file = io.BytesIO(s3.get_object(Bucket=ARTIFACTS, Key=package["s3"]["key"])["Body"].read())
     with zipfile.ZipFile(zip_file, "a") as archive:
         archive.writestr("NEWS", "another version")
     s3.put_object(Bucket=ARTIFACTS, Key="newer.zip", Body=zip_file.getvalue())
     newer = package | {"s3": {"bucket": ARTIFACTS, "key": "newer.zip"}}
-    write_package(terraform.directory, newer)
+    write_settings(terraform.directory, settings | {"package": newer})
     with pytest.raises(ToolError, match=r"The deployed zip is not the one that package\.sha256 names"):
         terraform.run("apply", "-auto-approve", "-input=false")
     sha256 = base64.b64encode(hashlib.sha256(zip_file.getvalue()).digest()).decode()
-    write_package(terraform.directory, newer | {"sha256": sha256})
+    write_settings(terraform.directory, settings | {"package": newer | {"sha256": sha256}})
     assert "1 changed" in terraform.run("apply", "-auto-approve", "-input=false")
 
 
@@ -320,7 +346,7 @@ def test_a_second_pipeline_with_the_same_name_fails_and_does_not_damage_the_firs
     examples: Examples, tmp_path: Path
 ) -> None:
     first = examples["eventbridge"]
-    second = copy_example("eventbridge", tmp_path, first.aws, read_package(first.terraform.directory))
+    second = copy_example("eventbridge", tmp_path, first.aws, read_settings(first.terraform.directory))
     (second.directory / "terraform.tfvars.json").write_text(json.dumps({"bucket_prefix": "second"}))
     second.init()
     with pytest.raises(ToolError, match="Role with name resize-eventbridge-role already exists"):
@@ -356,3 +382,39 @@ def test_a_second_plan_is_empty_and_no_event_failed(examples: Examples, name: st
     for queue in filter(None, (example["failure_queue_url"], example["undelivered_queue_url"])):
         attributes = example.aws.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])
         assert attributes["Attributes"]["ApproximateNumberOfMessages"] == "0"
+
+
+def test_the_deployers_policy_has_the_permissions_that_terraform_needs_and_no_others(examples: Examples) -> None:
+    """The last test, because it destroys two examples."""
+    aws, changed = examples["complete"].aws, examples["many-renditions"].terraform
+    before = len(faults.record(aws, "root/complete"))
+    examples["complete"].terraform.run("plan", "-input=false")
+    needs = deployer.find_needs(faults.record(aws, "root/complete")[before:])
+    assert {need.action for need in needs if not deployer.READING.search(need.action)} == set()
+    settings = read_settings(changed.directory)
+    package = settings["package"]
+    aws.client("s3").copy_object(
+        CopySource={"Bucket": ARTIFACTS, "Key": package["s3"]["key"]}, Bucket=ARTIFACTS, Key="moved.zip"
+    )
+    moved = package | {"s3": {"bucket": ARTIFACTS, "key": "moved.zip"}}
+    write_settings(changed.directory, settings | CHANGE | {"package": moved})
+    changed.run("apply", "-auto-approve", "-input=false")
+    for bucket in ("many-renditions-in", "many-renditions-out"):
+        delete_versions(aws.client("s3"), bucket)
+    examples["complete"].upload("complete-out", "kept.jpg", b"for force_destroy")
+    with ThreadPoolExecutor(len(DEPLOYED_BY_POLICY)) as pool:
+        list(pool.map(lambda name: examples[name].terraform.destroy(), DEPLOYED_BY_POLICY))
+
+    denied, used = list[deployer.Need](), set[tuple[str, str]]()
+    for name, words in DEPLOYED_BY_POLICY.items():
+        statements = deployer.read_policy(
+            words | {"NAME": f"resize-{name}", "SOURCE": f"{name}-in", "DESTINATION": f"{name}-out"}
+        )
+        if "policy/BOUNDARY" not in words:
+            del statements[0]["Condition"]
+        for need in deployer.find_needs(faults.record(aws, f"root/{name}")):
+            granted = deployer.find_grants(need, statements)
+            used |= granted
+            denied += [] if granted else [need]
+    assert denied == []
+    assert used == deployer.list_actions(statements)

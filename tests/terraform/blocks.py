@@ -99,8 +99,11 @@ def _make_test(block: Block) -> str:
 
 
 def _make_configuration(block: Block) -> str:
-    """Return a block as a whole configuration that uses this repository's modules and package."""
-    text = _complete(block)
+    """Return a block as a whole configuration that uses this repository's modules and package.
+
+    ``terraform test`` accepts no ``import`` block: tests/pipeline/test_recipes.py applies those.
+    """
+    text = re.sub(r"^import \{\n.*?^\}\n", "", _complete(block), flags=re.MULTILINE | re.DOTALL)
     calls = [one for one in hcl.parse(text, str(block)).blocks if one.kind == "module"]
     edits = [edit for call in calls for edit in _find_edits(call, text, block)]
     for where, replacement in sorted(edits, key=lambda edit: edit[0].start, reverse=True):

