@@ -1,8 +1,9 @@
 """The project's tasks: arguments and help only; the work is in ``tools/``."""
 
+import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -14,6 +15,17 @@ if sys.platform == "win32":
     )
 if not (3, 11) <= sys.version_info[:2] <= (3, 14):
     raise Exit(f"Error: this is Python {sys.version_info[0]}.{sys.version_info[1]}: use 3.11 to 3.14", code=2)
+
+
+def interrupt(*_: object) -> NoReturn:
+    """End the program after Ctrl-C."""
+    raise Exit("Interrupted", code=130)
+
+
+# Until a task runs, Invoke would end with 1, which means no, and without a word.
+before_import = signal.getsignal(signal.SIGINT)
+if before_import != signal.SIG_IGN:
+    signal.signal(signal.SIGINT, interrupt)
 
 ROOT = Path(__file__).resolve().parent
 # The tools share the function's own settings and events.
@@ -546,3 +558,4 @@ def clean(_: Context) -> None:
 
 # Invoke imports this file before it parses the tasks' arguments.
 program.__class__ = TaskProgram
+signal.signal(signal.SIGINT, before_import)

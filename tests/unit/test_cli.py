@@ -145,6 +145,21 @@ except Exit as ended:
 """
 
 
+INTERRUPTED = """
+import signal, sys
+from invoke.main import program
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "tools.common.cli":
+            signal.raise_signal(signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Interrupting())
+program.run(["invoke", "--list"])
+"""
+
+
 def test_a_closed_pipe_ends_a_task_quietly() -> None:
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", ENDLESS], cwd=ROOT, stdout=pipe, stderr=pipe) as task:
@@ -154,6 +169,20 @@ def test_a_closed_pipe_ends_a_task_quietly() -> None:
         task.stdout.close()
         assert task.stderr.read() == b""
     assert task.returncode == 141
+
+
+@pytest.mark.parametrize("arguments", [["--list"], ["build", "--help"]])
+def test_output_that_cannot_be_written_is_one_error(arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "invoke", *arguments]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    line = "Error: Cannot write to standard output: No space left on device: send the output elsewhere\n"
+    assert (done.stderr, done.returncode) == (line, 2)
+
+
+def test_an_interrupt_during_the_imports_is_one_line() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.stderr, done.returncode) == ("Interrupted\n", 130)
 
 
 def test_a_missing_terraform_is_reported_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

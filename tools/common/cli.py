@@ -109,6 +109,28 @@ def _interrupt_on_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def _flush_output() -> None:
+    """Write the rest of the output now: Python reports an error that it meets at exit as a traceback.
+
+    Raises:
+        BrokenPipeError: The reader has closed the pipe.
+        ToolError: Standard output can't be written.
+
+    """
+    try:
+        print(end="", flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _discard_output()
+        raise ToolError(f"Cannot write to standard output: {error.strerror}: send the output elsewhere") from None
+
+
+def _discard_output() -> None:
+    """Discard the output that can't be written: Python would report it again when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 @contextlib.contextmanager
 def readable_errors(task: str) -> Iterator[None]:
     """Turn an error that the user can fix into one line and exit code 2, and end an interrupted task quietly."""
@@ -117,8 +139,7 @@ def readable_errors(task: str) -> Iterator[None]:
             try:
                 yield
             finally:
-                # Reports a closed pipe here, and not when Python exits.
-                print(end="", flush=True)
+                _flush_output()
     except ToolError as error:
         raise Exit(f"Error: {escape(str(error))}", code=2) from error
     except ModuleNotFoundError as error:
@@ -129,6 +150,6 @@ def readable_errors(task: str) -> Iterator[None]:
     except KeyboardInterrupt:
         raise Exit("Interrupted", code=130) from None
     except BrokenPipeError:
-        # The reader has closed the pipe, as `head` does. Python would report it again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader has closed the pipe, as `head` does.
+        _discard_output()
         raise Exit(code=141) from None
