@@ -42,7 +42,7 @@ def test_without_the_decoder_heic_is_rejected_with_advice(brands: bytes) -> None
     source = (8 + len(brands)).to_bytes(4, "big") + b"ftyp" + brands + bytes(100)
     error = rejection(source)
     assert error.reason is Reason.HEIC_NOT_BUILT_IN
-    assert "build the function with `invoke build --heic`" in str(error)
+    assert "run `invoke build --heic` and `terraform apply`" in str(error)
 
 
 @pytest.mark.parametrize("brands", [b"avif\0\0\0\0mif1avif", b"mp42\0\0\0\0isommp42"])

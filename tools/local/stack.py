@@ -108,14 +108,17 @@ def up(say: Say, *, port: int = 0, var_file: Path | None = None, heic: bool = Fa
 
 
 def down(say: Say) -> None:
-    """Stop the local AWS of :func:`up`; all resources end with it.
+    """Stop the local AWS of :func:`up`, if it is up; all resources end with it.
 
     Raises:
-        ToolError: Nothing is up, or another task is changing it.
+        ToolError: Another task is changing it.
 
     """
     with _only_task("down"):
-        stack = Stack.running()
+        stack = _find_running()
+        if stack is None:
+            say("The local AWS is not up")
+            return
         say("Stopping the local AWS")
         local_aws.stop(stack.aws.pid)
         _remove_files()
@@ -140,7 +143,7 @@ def how_to_try(stack: Stack) -> str:
     keys = f"AWS_ACCESS_KEY_ID={stack.aws.access_key_id} AWS_SECRET_ACCESS_KEY={stack.aws.secret_access_key}"
     aws = f"aws --endpoint-url {stack.aws.endpoint} s3"
     return f"""
-export {keys} AWS_REGION={stack.aws.region}
+export {keys} AWS_REGION={stack.aws.region} AWS_DEFAULT_REGION={stack.aws.region}
 {aws} cp photo.jpg s3://{stack.source_bucket}/
 {aws} ls --recursive s3://{stack.destination_bucket}/"""
 

@@ -37,7 +37,7 @@ def inspect(source: bytes) -> Header:
     """
     if not IS_BUILT_IN:
         raise RejectedError(
-            Reason.HEIC_NOT_BUILT_IN, "HEIC needs a decoder: build the function with `invoke build --heic`"
+            Reason.HEIC_NOT_BUILT_IN, "HEIC needs a decoder: run `invoke build --heic` and `terraform apply`"
         )
     return Header(
         FORMAT,
