@@ -155,9 +155,7 @@ def build_all(folder: Path, say: Say, *, python: str = Target.python, heic: bool
         say(f"Building for {target.runtime} on {architecture}{', with HEIC' if heic else ''}")
         packages.append(build(target, folder / architecture, heic=heic))
     if not packages[0].has_byte_code:
-        say(
-            f"No byte code in the zip: cold starts take two thirds more CPU. Put python{python} on PATH and run this again"
-        )
+        say(f"No byte code: cold starts take two thirds more CPU. Put python{python} on PATH and run this again")
     return packages
 
 
