@@ -1,6 +1,7 @@
 """The build: the zip's contents, the same bytes on every machine, and errors."""
 
 import base64
+import errno
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -385,5 +387,14 @@ def test_no_network_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for directory in (tmp_path / "file", tmp_path / "file" / "dist", Path("/proc/self/dist")):
-        with pytest.raises(ToolError, match=rf"^Cannot write to {directory}: [^:]+: make it a folder that you may"):
+        with pytest.raises(ToolError, match=rf"^Cannot write {directory}: [^:]+: make it a folder that you may"):
             build(Target(), directory)
+
+
+def test_a_full_disk_is_named_with_other_advice_than_a_forbidden_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    monkeypatch.setattr("tempfile.TemporaryDirectory", Mock(side_effect=full))
+    with pytest.raises(ToolError, match=r"^Cannot write .*: No space left on device: free some space$"):
+        build(Target(), tmp_path)

@@ -128,5 +128,5 @@ def test_without_a_network_the_error_says_so(requirements: Path, monkeypatch: py
 
 def test_a_folder_that_cannot_be_written_is_named(requirements: Path, local: Path) -> None:
     local.touch()
-    with pytest.raises(ToolError, match=r"^Cannot write to .*\.local: File exists: make it a folder"):
+    with pytest.raises(ToolError, match=r"^Cannot write .*\.local: File exists: make it a folder"):
         locked.virtual_environment("one", requirements)

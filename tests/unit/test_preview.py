@@ -1,6 +1,7 @@
 """The preview: its settings, its outputs, its figures and its page."""
 
 import base64
+import errno
 import hashlib
 import io
 import json
@@ -1006,6 +1007,26 @@ def test_a_terminal_shows_the_progress_and_a_pipe_does_not(
     run.preview([tmp_path / "a.jpg"] * 2, tmp_path / "page.html")
     assert "2 of 2" in terminal.getvalue()
     assert capsys.readouterr().out == ""
+
+
+def test_a_full_disk_leaves_the_earlier_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write_half(path: Path, content: bytes) -> None:
+        with path.open("wb") as file:
+            file.write(content[: len(content) // 2])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    save("the earlier page", tmp_path / "page.html")
+    monkeypatch.setattr(Path, "write_bytes", write_half)
+    with pytest.raises(ToolError, match=r"^Cannot write .*page\.html: No space left on device: free some space$"):
+        save("the later page", tmp_path / "page.html")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("page.html", "the earlier page")]
+
+
+def test_saving_through_a_symbolic_link_keeps_the_link(tmp_path: Path) -> None:
+    (tmp_path / "link.html").symlink_to(tmp_path / "page.html")
+    save("a page", tmp_path / "link.html")
+    assert (tmp_path / "link.html").is_symlink()
+    assert (tmp_path / "page.html").read_text() == "a page"
 
 
 def test_an_unwritable_page_is_named(tmp_path: Path) -> None:

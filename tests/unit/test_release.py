@@ -177,5 +177,5 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ToolError, match=r"^Cannot write to .*file/release: Not a directory: make it a folder that you"):
+    with pytest.raises(ToolError, match=r"^Cannot write .*file/release: Not a directory: make it a folder that you"):
         release._move(tmp_path, tmp_path / "file" / "release")

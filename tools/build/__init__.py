@@ -10,7 +10,7 @@ from pathlib import Path
 from tools.build import archive, interpreter, wheels
 from tools.build.package import MANIFEST, ZIP, Package
 from tools.build.target import LOCAL_RUNTIME, PROVIDERS, Target
-from tools.common.errors import ToolError
+from tools.common.errors import make_write_error
 from tools.common.paths import FUNCTION
 
 __all__ = ["LOCAL_RUNTIME", "PROVIDERS", "Package", "Target", "build"]
@@ -63,6 +63,4 @@ def _scratch(directory: Path) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(dir=directory, prefix="building-") as scratch:
             yield Path(scratch)
     except OSError as error:
-        raise ToolError(
-            f"Cannot write to {directory}: {error.strerror}: make it a folder that you may write to"
-        ) from error
+        raise make_write_error(directory, error, "make it a folder that you may write to") from error

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from invoke.exceptions import Exit
 
-from tools.common.errors import ToolError
+from tools.common.errors import ToolError, make_write_error
 
 REQUIREMENTS_OF = {
     "build": ("build",),
@@ -62,25 +62,33 @@ def check_output(output: Path) -> None:
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ToolError(f"Cannot write {output}: {error.strerror}: choose another --output") from None
+        raise make_write_error(output, error, "choose another --output") from None
     if output.is_dir():
         raise ToolError(f"Cannot write {output}: it is a folder: choose another --output")
-    if not os.access(output if output.exists() else output.parent, os.W_OK):
+    # save() replaces the file, which takes the right to write to its folder.
+    if not all(os.access(path, os.W_OK) for path in (output.parent, output) if path.exists()):
         raise ToolError(f"Cannot write {output}: permission denied: choose another --output")
 
 
 def save(content: str | bytes, output: Path) -> None:
-    """Write a file that the user asked for, with the folders above it.
+    """Write a file that the user asked for, with the folders above it; after an error, an earlier file is unchanged.
 
     Raises:
         ToolError: The file can't be written there.
 
     """
+    # Renaming would replace a symbolic link, not its target.
+    target = Path(os.path.realpath(output))
+    temporary = target.with_name(f".saving-{os.getpid()}")
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_bytes(content.encode() if isinstance(content, str) else content)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        temporary.replace(target)
     except OSError as error:
-        raise ToolError(f"Cannot write {output}: {error.strerror}: choose another --output") from None
+        raise make_write_error(output, error, "choose another --output") from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 @contextlib.contextmanager

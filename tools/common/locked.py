@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tools.common import pip
-from tools.common.errors import ToolError
+from tools.common.errors import make_write_error
 from tools.common.paths import LOCAL
 
 
@@ -73,7 +73,7 @@ def only_one() -> Iterator[int]:
         LOCAL.mkdir(exist_ok=True)
         lock = (LOCAL / "prepare.lock").open("w")
     except OSError as error:
-        raise ToolError(f"Cannot write to {LOCAL}: {error.strerror}: make it a folder that you may write to") from None
+        raise make_write_error(LOCAL, error, "make it a folder that you may write to") from None
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield lock.fileno()

@@ -12,7 +12,7 @@ from pathlib import Path
 from tools.build import Target, sbom, wheels
 from tools.build.publish import build_all, file_name
 from tools.common.cli import Say
-from tools.common.errors import ToolError
+from tools.common.errors import ToolError, make_write_error
 from tools.common.paths import ROOT
 from tools.dev import lock, vulnerabilities
 
@@ -74,9 +74,7 @@ def _move(made: Path, directory: Path) -> list[Path]:
         for name in names:
             shutil.move(made / name, directory / name)
     except OSError as error:
-        raise ToolError(
-            f"Cannot write to {directory}: {error.strerror}: make it a folder that you may write to"
-        ) from error
+        raise make_write_error(directory, error, "make it a folder that you may write to") from error
     return [directory / name for name in names]
 
 

@@ -17,7 +17,7 @@ from tools.build import LOCAL_RUNTIME, Target, build
 from tools.build.package import MANIFEST
 from tools.common import local_stack
 from tools.common.cli import Say, require
-from tools.common.errors import ToolError
+from tools.common.errors import ToolError, make_write_error
 from tools.common.local_stack import LocalAws, Stack
 from tools.common.paths import DIST, LOCAL, TERRAFORM
 from tools.common.terraform import STOP_SECONDS, Terraform, copy_code
@@ -190,7 +190,7 @@ def _only_task(name: str) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = path.open("a+")
     except OSError as error:
-        raise ToolError(f"Cannot write {path}: {error.strerror}: make its folder one that you may write to") from None
+        raise make_write_error(path, error, "make its folder one that you may write to") from None
     with lock as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
