@@ -51,6 +51,14 @@ def test_a_name_cannot_control_the_terminal() -> None:
     assert "\na\\x1b[31m\\n.jpg  - (not_an_image)" in demo.make_table([odd]).text()
 
 
+def test_a_report_that_is_not_the_demos_is_not_overwritten(end_with: EndWith, tmp_path: Path) -> None:
+    end_with(lambda: None)
+    (tmp_path / demo.REPORT).write_text("mine")
+    with pytest.raises(ToolError, match=r"^Cannot write .*report\.html: it exists and is not a page of the preview: "):
+        demo.demo([], tmp_path, lambda _: None)
+    assert (tmp_path / demo.REPORT).read_text() == "mine"
+
+
 def test_results_that_cannot_be_saved_are_one_line(end_with: EndWith, tmp_path: Path) -> None:
     end_with(lambda: None)
     (tmp_path / "file").touch()

@@ -928,7 +928,7 @@ def test_many_photos_get_pages_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "b.jpg").write_bytes(encode(NOISY.rotate(90)))
     folder = tmp_path / "of 2-files"
     folder.mkdir()
-    (folder / "photo-003.html").touch()
+    save(render_page(make_report("earlier.jpg")), folder / "photo-003.html")
     (folder / "mine.txt").touch()
     found = run.preview([tmp_path / "a.jpg", tmp_path / "b.jpg"], tmp_path / "of 2.html", compare=["quality=20"])
     # No page of an earlier run remains, and no other file is lost.
@@ -1007,6 +1007,28 @@ def test_a_terminal_shows_the_progress_and_a_pipe_does_not(
     run.preview([tmp_path / "a.jpg"] * 2, tmp_path / "page.html")
     assert "2 of 2" in terminal.getvalue()
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("output", ["a.jpg", "link.jpg", "x.tfvars", "notes.html", "page-files/photo-1.html"])
+def test_a_preview_overwrites_no_file_but_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str) -> None:
+    photo, settings = tmp_path / "a.jpg", var_file(tmp_path, 'metadata = "none"\n')
+    photo.write_bytes(encode(picture(64, 48)))
+    (tmp_path / "link.jpg").hardlink_to(photo)
+    (tmp_path / "page-files").mkdir()
+    for name in ("notes.html", "page-files/photo-1.html"):
+        (tmp_path / name).write_text("<!doctype html>\n<title>mine</title>\n")
+    wanted = tmp_path / ("page.html" if "/" in output else output)
+    monkeypatch.setattr(run, "render_photo", None)
+    reason = "is one of the inputs" if output in {"a.jpg", "link.jpg", "x.tfvars"} else "exists and is not a page"
+    with pytest.raises(ToolError, match=rf"^Cannot write .*{output}: it {reason}.*: choose another --output"):
+        run.preview([photo], wanted, var_file=settings)
+
+
+def test_a_preview_overwrites_an_earlier_page(tmp_path: Path) -> None:
+    photo, page = tmp_path / "a.jpg", tmp_path / "page.html"
+    photo.write_bytes(encode(picture(64, 48)))
+    save(render_page(run.preview([photo], page)), page)
+    assert run.preview([photo], page).photos
 
 
 def test_a_full_disk_leaves_the_earlier_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

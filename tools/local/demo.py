@@ -21,6 +21,7 @@ from tools.local.stack import RENDITION, temporary_stack
 from tools.preview import pipeline
 from tools.preview.model import Rejection, Report, Step
 from tools.preview.page import render_page
+from tools.preview.pages import check_overwriting
 from tools.preview.pipeline import Written
 from tools.preview.rejections import find_advice
 
@@ -71,10 +72,12 @@ def demo(photos: Sequence[Path], directory: Path, say: Say, *, heic: bool = Fals
         heic: Whether the function reads HEIC.
 
     Raises:
-        ToolError: A program is missing, a photo can't be read, or a result can't be written. Nothing is left running.
+        ToolError: A program is missing, a photo can't be read, or a result can't be written; or the report would
+            overwrite a file that is no report. Nothing is left running.
 
     """
     uploads = list(_read_uploads(photos) if photos else demo_uploads())
+    check_overwriting(directory / REPORT, photos)
     with temporary_stack(say, heic=heic, target=RESIZING) as stack:
         results = run_through(stack, uploads, say)
         say(f"{make_table(results).text()}\n")

@@ -19,6 +19,9 @@ from tools.preview.variants import CURRENT
 
 FOLDER = Path(__file__).parent
 
+GENERATOR = "invoke preview"
+"""Marks a page near its beginning: a later page may overwrite it."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -69,6 +72,7 @@ def render_page(report: Report) -> str:
         .get_template("page.html")
         .render(
             report=report,
+            generator=GENERATOR,
             recommendations=recommendations,
             settings=write_settings(report, recommendations),
             introduction=introduce_settings(report),

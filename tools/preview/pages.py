@@ -1,7 +1,7 @@
 """Many photos: an index with a row for each, and a page of its own for each in a folder beside the index."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
@@ -9,9 +9,10 @@ from urllib.parse import quote
 from PIL import Image
 
 from tools.common.cli import save
+from tools.common.errors import ToolError
 from tools.preview.display import Picture
 from tools.preview.model import Photo, Rejection, Rendered, Report
-from tools.preview.page import render_page
+from tools.preview.page import GENERATOR, render_page
 
 MOST_IMAGES = 60
 """Images on one page. Of noisy photos of 12 MP at half size, 60 make about 40 MB: more load and scroll slowly."""
@@ -69,6 +70,33 @@ class Pages:
                 if path.name not in written:
                     path.unlink()
         return replace(self._report, photos=self._photos, rejections=rejections)
+
+
+def check_overwriting(output: Path, inputs: Iterable[Path]) -> None:
+    """Check that a page and the pages beside it overwrite only earlier pages, so that no file of the user's is lost.
+
+    Raises:
+        ToolError: ``output`` is an input, or a file is not a page.
+
+    """
+    if output.exists() and any(path.exists() and output.samefile(path) for path in inputs):
+        raise ToolError(f"Cannot write {output}: it is one of the inputs: choose another --output")
+    for path in (output, *sorted(folder_beside(output).glob("photo-*.html"))):
+        if path.exists() and not _is_page(path):
+            raise ToolError(
+                f"Cannot write {path}: it exists and is not a page of the preview: "
+                "choose another --output, or delete the file"
+            )
+
+
+def _is_page(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            return f'<meta name="generator" content="{GENERATOR}">'.encode() in file.read(1000)
+    except OSError:
+        return False
 
 
 def folder_beside(output: Path) -> Path:

@@ -14,7 +14,7 @@ from tools.common.table import Table
 from tools.preview import notes, tfvars
 from tools.preview.choice import introduce_settings, write_command, write_settings
 from tools.preview.model import Output, Report
-from tools.preview.pages import Pages
+from tools.preview.pages import Pages, check_overwriting
 from tools.preview.recommendation import Recommendation, format_ssim, recommend
 from tools.preview.render import render_photo
 from tools.preview.similarity import MOST_FRAMES
@@ -44,8 +44,8 @@ def preview(
         compare: Variants, such as ``quality=60,75``.
 
     Raises:
-        ToolError: A photo can't be read, a setting is invalid, or a page can't be written. Photos and settings are
-            checked before anything is rendered.
+        ToolError: A photo can't be read, a setting is invalid, or a page can't be written or would overwrite a file
+            that is not a page. Photos, settings and files are checked before anything is rendered.
 
     """
     comparison = Comparison.parse(compare)
@@ -53,6 +53,7 @@ def preview(
     settings = tfvars.read_settings(files)
     settings_file, renditions = tfvars.read_renditions(files)
     _check_readable(photos)
+    check_overwriting(output, [*photos, *files])
     report = Report(
         title=f"Preview of {_name(photos[0]) if len(photos) == 1 else f'{len(photos)} photos'}",
         origin=_origin(settings, files),
