@@ -53,6 +53,12 @@ def test_an_expression_is_refused(expression: str) -> None:
         hcl.literals(f"size = {expression}\n", "x.tfvars")
 
 
+def test_an_argument_that_is_set_twice_is_refused_but_not_an_attribute_of_an_object() -> None:
+    with pytest.raises(ToolError, match=r"^x\.tfvars: size is set 3 times, but Terraform allows one: keep one$"):
+        hcl.literals("size = 1\nsize = 2\nname = 3\nsize = 4\n", "x.tfvars")
+    assert hcl.literals("size = { a = 1, a = 2 }\n", "x.tfvars") == {"size": {"a": 2}}
+
+
 def test_a_syntax_error_names_its_line() -> None:
     with pytest.raises(ToolError, match=r"^x\.tfvars: line 2 is not HCL"):
         hcl.literals("size = 1\nsize = = 2\n", "x.tfvars")

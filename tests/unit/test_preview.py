@@ -193,10 +193,18 @@ def test_a_missing_or_unreadable_settings_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match=r"^No settings file at .*missing\.tfvars: give the path"):
         tfvars.find_files(tmp_path / "missing.tfvars")
     (tmp_path / "x.tfvars").write_bytes(b"\xff")
-    with pytest.raises(ToolError, match=r"^Cannot read .*x\.tfvars: "):
+    with pytest.raises(ToolError, match=r"x\.tfvars is not a \.tfvars file: it has other bytes than"):
         tfvars.read_settings([tmp_path / "x.tfvars"])
     with pytest.raises(ToolError, match=r"x\.tfvars\.json is not JSON: "):
         tfvars.read_settings([var_file(tmp_path, "{", "x.tfvars.json")])
+
+
+@pytest.mark.parametrize(
+    "text", ['{"metadata": "all", "metadata": "none"}', '{"renditions": {"a": {"metadata": 1, "metadata": 2}}}']
+)
+def test_a_setting_that_json_has_twice_is_refused_at_every_level(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ToolError, match=r"x\.tfvars\.json: metadata is set 2 times, but Terraform allows one: "):
+        tfvars.read_settings([var_file(tmp_path, text, "x.tfvars.json")])
 
 
 # --- the variants
@@ -582,6 +590,14 @@ def test_a_loss_that_only_names_another_format_is_the_same_loss() -> None:
     ]
     (recommendation,) = recommend([photo_of(*one)])
     assert recommendation.chosen == "quality 60"
+
+
+def test_a_larger_variant_is_recommended_with_the_reason() -> None:
+    outputs = [output(CURRENT, 100, 0.9), output("quality 90", 245, 0.97)]
+    (recommendation,) = recommend([photo_of(*outputs)])
+    assert recommendation.sentences[1] == (
+        "It takes 2.5 times the bytes of the current setting, which has an SSIM of 0.900, below 0.95."
+    )
 
 
 def test_the_current_setting_is_kept_if_it_is_the_smallest_acceptable_one() -> None:

@@ -1,10 +1,12 @@
 """Reads and writes literals in Terraform's language, such as the values in a ``.tfvars`` file."""
 
 import re
+from collections import Counter
 from typing import Any
 
 import hcl2
 from hcl2 import SerializationOptions
+from hcl2.rules.base import AttributeRule
 from lark.exceptions import UnexpectedInput
 
 from tools.common.errors import ToolError
@@ -29,15 +31,20 @@ def literals(text: str, origin: str) -> dict[str, Any]:
         origin: The text's name in errors.
 
     Raises:
-        ToolError: The text is not HCL, or a value is not a literal but, for example, a function call.
+        ToolError: The text is not HCL, an argument is set twice, or a value is not a literal but, for example, a
+            function call.
 
     """
     try:
-        found = hcl2.loads(text, serialization_options=OPTIONS)
+        tree = hcl2.parses(text)
     except UnexpectedInput as error:
         raise ToolError(f"{origin}: line {error.line} is not HCL; `terraform fmt` says what is wrong") from None
+    # In an object, Terraform lets a later attribute override an earlier one of its name.
+    names = [one.identifier.serialize() for one in tree.body.children if isinstance(one, AttributeRule)]
+    if twice := next((name for name, count in Counter(names).items() if count > 1), None):
+        raise ToolError(f"{origin}: {twice} is set {names.count(twice)} times, but Terraform allows one: keep one")
     values = {}
-    for name, value in found.items():
+    for name, value in hcl2.serialize(tree, serialization_options=OPTIONS).items():
         try:
             values[name] = _literal(value)
         except _NotLiteralError as error:

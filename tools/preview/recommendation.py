@@ -130,8 +130,12 @@ def _reasons(chosen: Row, candidates: Sequence[Row], *, has_losers: bool) -> Ite
     )
     larger = next((row for row in candidates if row.byte_count > chosen.byte_count), None)
     if not chosen.is_current:
-        of_larger = f", which has an SSIM of {format_ssim(larger.ssim)}" if larger and larger.is_current else ""
-        yield f"It takes {_compare(chosen.share)} the current setting{of_larger}."
+        current = next((row for row in candidates if row.is_current), None)
+        of_current = ""
+        if current and current.ssim is not None and (current is larger or current.ssim < ENOUGH):
+            below = f", below {ENOUGH}" if current.ssim < ENOUGH else ""
+            of_current = f", which has an SSIM of {format_ssim(current.ssim)}{below}"
+        yield f"It takes {_compare(chosen.share)} the current setting{of_current}."
     if larger and not larger.is_current:
         more = _compare(larger.byte_count / chosen.byte_count)
         yield f"{capitalize(larger.title)} takes {more} that, for an SSIM of {format_ssim(larger.ssim)}."
@@ -189,6 +193,6 @@ def capitalize(text: str) -> str:
 
 def _compare(share: float) -> str:
     if share >= 2:
-        return f"{share:.0f} times the bytes of"
+        return f"{share:.1f} times the bytes of"
     percent = round(100 * abs(share - 1))
     return f"{percent} % {'fewer' if share < 1 else 'more'} bytes than" if percent else "about as many bytes as"

@@ -1,7 +1,9 @@
 """Read the settings that Terraform would deploy: from ``.tfvars`` files, with the module's defaults for the rest."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +88,11 @@ def read_renditions(files: Sequence[Path]) -> tuple[Path | None, Mapping[str, An
 def _read_variables(path: Path) -> dict[str, Any]:
     """Read the variables that a file sets to another value than null, which is Terraform's word for the default."""
     try:
-        text = path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ToolError(f"Cannot read {path}: {error}") from None
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ToolError(f"Cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ToolError(f"{path} is not a .tfvars file: it has other bytes than text in UTF-8") from None
     found = _read_json(text, path) if path.suffix == ".json" else hcl.literals(text, str(path))
     # In JSON, Terraform ignores "//" as a comment.
     variables = {name: value for name, value in _non_null(found, str(path)) if name != "//"}
@@ -99,9 +103,17 @@ def _read_variables(path: Path) -> dict[str, Any]:
 
 def _read_json(text: str, path: Path) -> object:
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=partial(_make_object, path))
     except ValueError as error:
         raise ToolError(f"{path} is not JSON: {error}") from None
+
+
+def _make_object(path: Path, pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON; refuse a name that it has twice, as Terraform does at every level."""
+    names = Counter(name for name, _ in pairs)
+    if twice := next((name for name, count in names.items() if count > 1 and name != "//"), None):
+        raise ToolError(f"{path}: {twice} is set {names[twice]} times, but Terraform allows one: keep one")
+    return dict(pairs)
 
 
 def _non_null(value: object, name: str) -> Iterator[tuple[str, Any]]:
