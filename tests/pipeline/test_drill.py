@@ -104,7 +104,7 @@ def test_a_record_stays_in_the_queue_if_its_event_fails_again(pipeline: Pipeline
     assert (result.code, result.summary["sent"]) == (1, {"failed": 2})
     assert {item["error"].partition(":")[0] for item in result.items} == {
         "about the bucket another-bucket, not src-bucket-image-in",
-        "neither a record nor an event",
+        "neither a record nor an event about an object",
     }
     assert console.run("failures").summary["reasons"] == {"corrupt": 1, "not_understood": 1}
     pipeline.empty_failure_queue()

@@ -68,6 +68,34 @@ def test_people_see_failures_as_a_table(session: Session, capsys: pytest.Capture
     assert summary == "Records: 3 corrupt."
 
 
+def test_a_message_that_the_function_cannot_use_says_why(
+    deployment: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bodies = {
+        '{"bucket": "others", "key": "a.jpg", "etag": "", "reason": "corrupt", "message": "cut"}': "corrupt",
+        (ROOT / "events" / "put.json").read_text(): "undelivered",
+        '{"Records": [{"eventSource": "aws:s3", "eventVersion": "2.1", "s3": {}}]}': "not_understood",
+        '{"Records": []}': "not_understood",
+        "hello": "not_understood",
+    }
+    for body in bodies:
+        deployment.client("sqs", None).send_message(QueueUrl=deployment.settings.failure_queue_url, MessageBody=body)
+    session = Session(deployment, Console(as_json=True))
+    for show in (show_failures, lambda session: redriving.show_redrive(session, Selection())):
+        show(session)
+        *records, _ = lines(capsys)
+        assert sorted(one["reason"] for one in records) == sorted(bodies.values())
+        assert {one["message"].partition("{")[0] for one in records} == {
+            "about the bucket others, not uploads: cut",
+            "about the bucket src-bucket-image-in, not uploads",
+            "The record is not an S3 notification of version 2: ",
+            "The event names no object: ",
+            "The message is not JSON: hello",
+        }
+    show_discard(session)
+    assert lines(capsys)[-1]["would_delete"] == len(bodies)
+
+
 @pytest.mark.parametrize(
     ("depth", "notes"),
     [
@@ -110,7 +138,7 @@ def test_an_unconfirmed_redrive_shows_what_it_would_send_and_changes_nothing(
     redriving.show_redrive(for_people(session), Selection())
     assert capsys.readouterr().out.splitlines()[-3:] == [
         "Would send again: 3 corrupt. Not selected: 0.",
-        "The function can't use 2 more: `invoke discard` shows them.",
+        "Not sent, because the function can't use them: 2. `invoke discard` shows them.",
         "Nothing was sent. Run again with --yes to send.",
     ]
     assert count_messages(session) == (5, 0)
@@ -164,6 +192,17 @@ def test_a_redrive_prints_the_outcome(
     assert [(one["keys"], one["error"]) for one in failed] == ([] if good else [([failing], "it timed out")])
     counts = {"written": 3, "failed": 0} if good else {"written": 2, "failed": 1}
     assert summary == {"sent": counts, "left": 0, "elsewhere": 0}
+
+
+def test_people_learn_which_records_were_rejected_again_and_which_were_not_sent(
+    with_foreign_messages: Session, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Function, "invoke", lambda *_: Reply(("rejected",)))
+    assert not redriving.redrive(for_people(with_foreign_messages), Selection())
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "Sent again: 3 rejected again. Not selected, or new: 0.",
+        "Not sent, because the function can't use them: 2. `invoke discard` shows them.",
+    ]
 
 
 def test_records_of_another_process_make_a_redrive_incomplete(
@@ -265,7 +304,7 @@ def test_an_interrupted_command_says_what_it_did(
     with pytest.raises(KeyboardInterrupt):
         redriving.redrive(session, Selection())
     monkeypatch.undo()
-    assert lines(capsys) == [{"sent": {"written": 1, "failed": 0}, "left": 0, "elsewhere": 0}]
+    assert lines(capsys) == [{"sent": {"written": 1, "failed": 0}, "left": None, "elsewhere": None}]
     assert count_messages(session) == (2, 0)
 
     def keys() -> Iterator[str]:

@@ -121,7 +121,7 @@ def test_successful_records_are_deleted_and_counted(pipeline: Pipeline) -> None:
 
 
 def test_an_empty_queue_is_not_an_error(pipeline: Pipeline) -> None:
-    assert pipeline.redrive() == (RedriveResult(), 0)
+    assert pipeline.redrive() == (RedriveResult(is_complete=True), 0)
 
 
 def test_a_record_is_deleted_only_after_the_reply(pipeline: Pipeline) -> None:
@@ -168,7 +168,8 @@ def test_a_record_that_fails_again_stays_and_is_visible_at_once(pipeline: Pipeli
 @pytest.mark.parametrize(
     ("body", "why"),
     [
-        ("no JSON", "neither a record nor an event: see `invoke discard`"),
+        ("no JSON", "neither a record nor an event about an object: see `invoke discard`"),
+        ('{"Records": []}', "neither a record nor an event about an object: see `invoke discard`"),
         (
             '{"bucket": "others", "key": "a.jpg", "etag": "", "reason": "corrupt"}',
             "about the bucket others, not uploads: see `invoke discard`",
@@ -367,6 +368,6 @@ def test_finished_records_of_other_processes_are_not_awaited(
         return receive(queue, seconds, **options)
 
     monkeypatch.setattr(FailureQueue, "receive", delete_before_poll)
-    assert pipeline.redrive() == (RedriveResult(), 0)
+    assert pipeline.redrive() == (RedriveResult(is_complete=True), 0)
     # One poll notices that it is gone, and one receives records that were released meanwhile.
     assert patient.ahead_seconds == 2 * LONG_POLL_SECONDS

@@ -19,7 +19,7 @@ UNDELIVERED = "undelivered"
 """Reason of an event that EventBridge could not deliver."""
 
 NOT_UNDERSTOOD = "not_understood"
-"""Reason of a message that is neither a record nor an event."""
+"""Reason of a message that is neither a record nor an event about an object."""
 
 REASONS = (
     *Reason,

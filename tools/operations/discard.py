@@ -52,11 +52,19 @@ def discard(session: Session) -> bool:
     finally:
         # An error or Ctrl-C may have ended the run: print what was done before.
         _print_table(console, chosen, bucket)
-        deleted, left, elsewhere = work.result.statuses["deleted"], work.result.skipped, work.result.held_elsewhere
-        console.text(f"Messages deleted: {deleted:,}. Others: {left:,}.")
+        result = work.result
+        deleted, elsewhere, is_complete = result.statuses["deleted"], result.held_elsewhere, result.is_complete
+        others = f" Others: {work.result.skipped:,}." if is_complete else ""
+        console.text(f"Messages deleted: {deleted:,}.{others}")
         if elsewhere:
             console.text(describe_held(elsewhere))
-        console.json({"deleted": deleted, "left": left, "elsewhere": elsewhere})
+        console.json(
+            {
+                "deleted": deleted,
+                "left": work.result.skipped if is_complete else None,
+                "elsewhere": elsewhere if is_complete else None,
+            }
+        )
     return not elsewhere
 
 

@@ -35,7 +35,7 @@ class Record:
         sent: When SQS accepted it.
         received: How often it has been received, approximately.
         body: Its text.
-        event: The body, parsed, if the function accepts it as an event; otherwise None.
+        event: The body, parsed, if the function accepts it and it names an object; otherwise None.
         reason: A rejection's reason; Lambda's condition for an event that it gave up, such as ``RetriesExhausted``;
             or :data:`UNDELIVERED` or :data:`NOT_UNDERSTOOD`.
         addresses: The objects that it is about.
@@ -62,14 +62,19 @@ class Record:
         sent = datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC)
         received = int(attributes["ApproximateReceiveCount"])
         identity = message["MessageId"], message["ReceiptHandle"], sent, received, message["Body"]
+        excerpt = message["Body"][:200]
         try:
             body = json.loads(message["Body"])
             parsed = events.parse(body)
-        except (ValueError, RecursionError, EventError):
-            return cls(*identity, None, NOT_UNDERSTOOD, (), "", message["Body"][:200])
+        except EventError as unknown:
+            return cls(*identity, None, NOT_UNDERSTOOD, (), "", str(unknown))
+        except (ValueError, RecursionError):
+            return cls(*identity, None, NOT_UNDERSTOOD, (), "", f"The message is not JSON: {excerpt}")
         addresses = tuple(parsed.events)
-        if parsed.errors and not addresses:
-            return cls(*identity, None, NOT_UNDERSTOOD, (), "", message["Body"][:200])
+        if not addresses:
+            # The function would accept an event without objects, and the redrive would delete it without a word.
+            why = str(parsed.errors[0]) if parsed.errors else f"The event names no object: {excerpt}"
+            return cls(*identity, None, NOT_UNDERSTOOD, (), "", why)
         match body:
             case {"reason": str(reason), "etag": str(etag)}:
                 return cls(*identity, body, reason, addresses, etag, str(body.get("message", "")))
@@ -87,11 +92,14 @@ class Record:
     def find_obstacle(self, bucket: str) -> str:
         """Return why the function of a source bucket can't process the record; empty if it may."""
         if self.event is None:
-            return "neither a record nor an event"
+            return "neither a record nor an event about an object"
         others = {address.bucket for address in self.addresses}
-        if others and bucket not in others:
-            return f"about the bucket {', '.join(sorted(others))}, not {bucket}"
-        return ""
+        return "" if bucket in others else f"about the bucket {', '.join(sorted(others))}, not {bucket}"
+
+    def describe(self, bucket: str) -> str:
+        """Return the error for people, after the bucket of a record that the function of ``bucket`` can't process."""
+        obstacle = self.find_obstacle(bucket) if self.event is not None else ""
+        return ": ".join(filter(None, (obstacle, self.message)))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from tools.operations.console import Console, format_age, format_counts
+from tools.operations.console import format_age, format_counts
 from tools.operations.failure_queue import SAMPLE, Record
 from tools.operations.session import Session
 
@@ -12,29 +12,32 @@ from tools.operations.session import Session
 def show_failures(session: Session) -> None:
     """Print the failure queue's records."""
     sample = session.read_failures(SAMPLE)
-    show_records(session.console, sample.records)
+    show_records(session, sample.records)
     session.console.text(f"Records: {format_counts(Counter(record.reason for record in sample.records))}.")
     for note in sample.notes():
         session.console.text(note)
     session.console.json(sample.counts(sample.records))
 
 
-def show_records(console: Console, records: Sequence[Record]) -> None:
+def show_records(session: Session, records: Sequence[Record]) -> None:
     """Print records as a table, or as one JSON line each."""
+    now, bucket = datetime.now(UTC), session.deployment.settings.source_bucket
     for record in records:
-        console.json(describe_record(record))
-    now = datetime.now(UTC)
-    rows = [(record.reason, name_record(record), format_age(now - record.sent), record.message) for record in records]
-    console.table(("REASON", "KEY", "AGE", "MESSAGE"), rows)
+        session.console.json(describe_record(record, bucket))
+    rows = [
+        (record.reason, name_record(record), format_age(now - record.sent), record.describe(bucket))
+        for record in records
+    ]
+    session.console.table(("REASON", "KEY", "AGE", "MESSAGE"), rows)
 
 
-def describe_record(record: Record) -> dict[str, object]:
-    """Return a record's JSON object."""
+def describe_record(record: Record, bucket: str) -> dict[str, object]:
+    """Return a record's JSON object; ``bucket`` is the pipeline's source."""
     return {
         "reason": record.reason,
         "keys": [address.key for address in record.addresses],
         "etag": record.etag,
-        "message": record.message,
+        "message": record.describe(bucket),
         "sent": record.sent.isoformat(timespec="seconds"),
     }
 

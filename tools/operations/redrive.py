@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from aws.outcomes import ObjectAddress
 from tools.common.progress import Update
 from tools.operations import CONCURRENCY
-from tools.operations.console import Console, announcing_wait, format_counts
+from tools.operations.console import announcing_wait, format_counts
 from tools.operations.deployment import Deployment
 from tools.operations.failure_queue import SAMPLE, FailureQueue, Record, Selection, describe_held
 from tools.operations.failures import describe_record, name_record, show_records
@@ -43,6 +43,8 @@ class RedriveResult:
         skipped: Records that the selection skips, or that are new.
         held_elsewhere: Records that another process is working on, or was when it was killed; they become visible again
             by themselves.
+        is_complete: Whether the run received every record; otherwise, an error or Ctrl-C ended it, and the queue may
+            hold more records than those counted.
 
     """
 
@@ -50,6 +52,7 @@ class RedriveResult:
     failed: list[tuple[Record, str]] = field(default_factory=list)
     skipped: int = 0
     held_elsewhere: int = 0
+    is_complete: bool = False
 
 
 class Redrive:
@@ -105,6 +108,7 @@ class Redrive:
                     pending |= {pool.submit(self._handle_one, record, update) for record in selected}
                     pending = self._collect(pending, wait_for_one=not records or len(pending) >= self._concurrency)
             self.result.held_elsewhere = max(0, self._queue.depth().in_flight - len(self._held))
+            self.result.is_complete = True
         finally:
             self.result.skipped = len(self._held) - len(self.result.failed)
             # Release them only now: the loop would receive them again.
@@ -179,11 +183,11 @@ def show_redrive(session: Session, selection: Selection) -> None:
     bucket = session.deployment.settings.source_bucket
     selected = [record for record in sample.records if selection.matches(record)]
     usable = Counter(record.reason for record in selected if not record.find_obstacle(bucket))
-    show_records(session.console, selected)
+    show_records(session, selected)
     say, skipped = session.console.text, len(sample.records) - len(selected)
     say(f"Would send again: {format_counts(usable)}. Not selected: {skipped:,}.")
     if unusable := len(selected) - usable.total():
-        say(f"The function can't use {unusable:,} more: `{session.deployment.discard_command}` shows them.")
+        say(_describe_unusable(unusable, session.deployment))
     for note in sample.notes():
         say(note)
     if usable:
@@ -200,16 +204,32 @@ def redrive(session: Session, selection: Selection) -> bool:
             work.run(update)
     finally:
         # An error or Ctrl-C may have ended the run: print what was done before.
-        _print_result(session.console, work.result)
+        _print_result(session, work.result)
     return not work.result.failed and not work.result.held_elsewhere
 
 
-def _print_result(console: Console, result: RedriveResult) -> None:
+def _print_result(session: Session, result: RedriveResult) -> None:
+    console, bucket = session.console, session.deployment.settings.source_bucket
     for record, error in result.failed:
-        console.json({**describe_record(record), "error": error})
+        console.json({**describe_record(record, bucket), "error": error})
     console.table(("KEY", "ERROR"), [(name_record(record), error) for record, error in result.failed])
-    counts = {**result.statuses, "failed": len(result.failed)}
-    console.text(f"Sent again: {format_counts(counts)}. Not selected, or new: {result.skipped:,}.")
+    unusable = sum(bool(record.find_obstacle(bucket)) for record, _ in result.failed)
+    sent = {"rejected again" if name == "rejected" else name: count for name, count in result.statuses.items()}
+    sent["failed"] = len(result.failed) - unusable
+    left = f" Not selected, or new: {result.skipped:,}." if result.is_complete else ""
+    console.text(f"Sent again: {format_counts(sent)}.{left}")
+    if unusable:
+        console.text(_describe_unusable(unusable, session.deployment))
     if result.held_elsewhere:
         console.text(describe_held(result.held_elsewhere))
-    console.json({"sent": counts, "left": result.skipped, "elsewhere": result.held_elsewhere})
+    console.json(
+        {
+            "sent": {**result.statuses, "failed": len(result.failed)},
+            "left": result.skipped if result.is_complete else None,
+            "elsewhere": result.held_elsewhere if result.is_complete else None,
+        }
+    )
+
+
+def _describe_unusable(count: int, deployment: Deployment) -> str:
+    return f"Not sent, because the function can't use them: {count:,}. `{deployment.discard_command}` shows them."
