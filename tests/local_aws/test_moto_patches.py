@@ -105,6 +105,14 @@ def test_a_log_groups_key_may_change(account: Account) -> None:
         logs.disassociate_kms_key(logGroupName="missing")
 
 
+def test_a_log_group_keeps_its_class(account: Account) -> None:
+    logs, prefix = account.client("logs"), account.unique("group")
+    logs.create_log_group(logGroupName=f"{prefix}-1")
+    logs.create_log_group(logGroupName=f"{prefix}-2", logGroupClass="INFREQUENT_ACCESS")
+    groups = logs.describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]
+    assert [group["logGroupClass"] for group in groups] == ["STANDARD", "INFREQUENT_ACCESS"]
+
+
 def test_a_functions_event_configuration_is_replaced(account: Account) -> None:
     name = account.function("")
     client = account.client("lambda")

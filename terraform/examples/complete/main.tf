@@ -1,4 +1,4 @@
-# Every option of the module, each with a value other than its default.
+# Every option of the module that needs nothing from outside the example, almost all with a value other than the default.
 
 module "image_resize" {
   source = "../.."
@@ -23,15 +23,19 @@ module "image_resize" {
 
   function = {
     # Without reserved_concurrent_executions: 100 of the account's quota must stay unreserved, and a new account has only 10.
+    # Without layers and code_signing_config_arn, which must exist in the account.
     memory_size            = 3008
     timeout                = 180
     ephemeral_storage_size = 1024
     tracing                = true
+    environment_variables  = { OTEL_SERVICE_NAME = "resize" }
     vpc                    = { subnet_ids = [aws_subnet.this.id], security_group_ids = [aws_security_group.function.id] }
   }
 
   asynchronous       = { maximum_retry_attempts = 1, maximum_event_age_in_seconds = 3600 }
   log_retention_days = 90
+  log_group          = { name = "/images/resize-complete", class = "STANDARD" } # INFREQUENT_ACCESS would exclude monitoring,
+  log_levels         = { application = "INFO", system = "INFO" }                # and so would WARN.
 
   kms_key_arns = {
     source_bucket      = aws_kms_key.this.arn
@@ -56,7 +60,7 @@ module "image_resize" {
     }
   }
 
-  role = { path = "/images/", permissions_boundary_arn = aws_iam_policy.boundary.arn }
+  role = { path = "/images/", permissions_boundary_arn = aws_iam_policy.boundary.arn, force_detach_policies = true }
   tags = { team = "images", service = "resize" }
 }
 
@@ -81,7 +85,7 @@ resource "aws_iam_policy" "boundary" {
           "arn:${local.partition}:s3:::${var.bucket_prefix}-*",
           "arn:${local.partition}:lambda:*:${local.account_id}:function:resize-*",
           "arn:${local.partition}:sqs:*:${local.account_id}:resize-*",
-          "arn:${local.partition}:logs:*:${local.account_id}:log-group:/aws/lambda/resize-*",
+          "arn:${local.partition}:logs:*:${local.account_id}:log-group:/images/resize-*",
         ]
       },
       {

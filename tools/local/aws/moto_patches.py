@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import moto.awslambda.models
+import moto.logs.models
 import moto.logs.responses
 import moto.s3.models
 import moto.sqs.models
@@ -16,6 +17,7 @@ from moto.s3.exceptions import MissingBucket
 BaseModel: Any = MotoModel
 LambdaBackend: Any = moto.awslambda.models.LambdaBackend
 LambdaFunction: Any = moto.awslambda.models.LambdaFunction
+LogGroup: Any = moto.logs.models.LogGroup
 LogsResponse: Any = moto.logs.responses.LogsResponse
 Queue: Any = moto.sqs.models.Queue
 
@@ -127,6 +129,24 @@ def update_log_group_keys() -> None:
         return ""
 
     LogsResponse.associate_kms_key = LogsResponse.disassociate_kms_key = associate_kms_key
+
+
+def keep_log_group_classes() -> None:
+    """Keep the class of a log group. moto drops it, so a second plan would replace a group that has one."""
+    create, describe = LogsResponse.create_log_group, LogGroup.to_describe_dict
+
+    def create_log_group(response: Any) -> str:
+        answer: str = create(response)
+        group = response.logs_backend.groups[response._get_param("logGroupName")]
+        group.log_group_class = response._get_param("logGroupClass") or group.log_group_class
+        return answer
+
+    def to_describe_dict(group: Any) -> dict[str, Any]:
+        return {**describe(group), "logGroupClass": group.log_group_class}
+
+    LogsResponse.create_log_group = create_log_group
+    LogGroup.log_group_class = "STANDARD"
+    LogGroup.to_describe_dict = to_describe_dict
 
 
 def keep_queue_policies() -> None:

@@ -133,6 +133,7 @@ class Server:
         moto_patches.keep_function_settings()
         moto_patches.load_code_from_s3()
         moto_patches.update_log_group_keys()
+        moto_patches.keep_log_group_classes()
         moto_patches.keep_queue_policies()
         moto_patches.serialize_message_deletions()
         s3_patches.list_versions_without_bodies()
