@@ -234,8 +234,11 @@ def preview(
     var_file: str = "",
     output: str = str(LOCAL / "preview.html"),
     heic: bool = False,
-) -> None:
-    """Show outputs of photos, their quality and cost on a page: `invoke preview PHOTO ... [--compare ...]`."""
+) -> bool:
+    """Show outputs of photos, their quality and cost on a page: `invoke preview PHOTO ... [--compare ...]`.
+
+    Exits with 1 if every photo is rejected.
+    """
     check_output(Path(output))
     if heic:
         read_heic()
@@ -249,6 +252,7 @@ def preview(
     print(previewing.format_text(report))
     beside = f" and {folder_beside(Path(output))}/" if report.is_index else ""
     print(f"\nSaved to {output}{beside}: open the page in a browser")
+    return bool(report.photos)
 
 
 @task(

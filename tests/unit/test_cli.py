@@ -16,7 +16,7 @@ from invoke.exceptions import Exit
 from packaging.utils import canonicalize_name
 
 import tasks
-from tools.common.cli import REQUIREMENTS_OF, readable_errors, require
+from tools.common.cli import REQUIREMENTS_OF, find_invoke, readable_errors, require
 from tools.common.errors import ToolError
 from tools.common.paths import REQUIREMENTS, ROOT
 
@@ -119,7 +119,7 @@ def test_a_signal_that_nohup_ignores_stays_ignored() -> None:
         (["preview", "missing.jpg"], "Error: Cannot read missing.jpg: No such file or directory"),
         (["preview", "a.jpg", "--output", "docs"], "Error: Cannot write docs: it is a folder: choose another --output"),
         (["demo", "--output", "README.md"], "Error: Cannot write README.md/report.html: File exists: choose another"),
-        (["preview", "docs"], "Error: Cannot read docs: Is a directory"),
+        (["preview", "docs"], "Error: Cannot read docs: Is a directory: give its files, as in docs/*"),
         (["preview", "--compare", "quality", "missing.jpg"], "Error: Cannot compare 'quality': use --compare quality="),
     ],
 )
@@ -128,6 +128,36 @@ def test_wrong_input_is_answered_by_one_line(arguments: list[str], message: str)
     assert result.returncode == 2
     assert message in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_preview_of_rejected_photos_only_answers_no(tmp_path: Path) -> None:
+    (tmp_path / "empty.jpg").touch()
+    result = run("preview", str(tmp_path / "empty.jpg"), "--output", str(tmp_path / "page.html"))
+    assert (result.returncode, result.stderr) == (1, "")
+    assert "empty.jpg is rejected: " in result.stdout
+    assert (tmp_path / "page.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("started", "on_path", "pasted"),
+    [
+        (".venv/bin/invoke", "", ".venv/bin/invoke"),
+        ("{}/.venv/bin/invoke", "", ".venv/bin/invoke"),
+        ("{}/.venv/bin/invoke", ".venv/bin", "invoke"),
+        ("/elsewhere/bin/invoke", ".venv/bin", "/elsewhere/bin/invoke"),
+        ("/lib/invoke/__main__.py", "", "invoke"),
+    ],
+)
+def test_a_command_to_paste_starts_like_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: str, on_path: str, pasted: str
+) -> None:
+    program = tmp_path / ".venv" / "bin" / "invoke"
+    program.parent.mkdir(parents=True)
+    program.touch(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path / on_path))
+    monkeypatch.setattr(sys, "argv", [started.format(tmp_path)])
+    assert find_invoke() == pasted
 
 
 ENDLESS = """

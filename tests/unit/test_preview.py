@@ -736,7 +736,10 @@ def test_the_settings_to_write_change_only_the_chosen_options(tmp_path: Path, na
     recommendations = recommend(report.photos)
     text = write_settings(report, recommendations)
     assert report.settings_file == (str(path) if name else "terraform/terraform.tfvars")
-    assert introduce_settings(report).startswith(f"To choose this, set in {report.settings_file}")
+    wanted = (
+        f"replace `renditions` in {path} by:" if name else "set in terraform/terraform.tfvars or your module block:"
+    )
+    assert introduce_settings(report) == f"To choose this, {wanted}"
     assert text in run.format_text(report)
     assert escape(text) in render_page(report)
     written = var_file(tmp_path, f"{{{text}}}" if name.endswith(".json") else text, f"new-{name or 'x.tfvars'}")
@@ -763,18 +766,29 @@ def test_nothing_is_to_be_written_if_the_current_setting_is_kept() -> None:
     assert 'class="copyable"' not in render_page(replace(report, photos=kept))
 
 
-@pytest.mark.parametrize(("count", "words"), [(3, "a0.jpg a1.jpg a2.jpg"), (4, "PHOTO ...")])
+@pytest.mark.parametrize(
+    ("count", "introduction", "words"),
+    [
+        (3, "Try lower:", "'my env/bin/invoke' preview a0.jpg a1.jpg a2.jpg --var-file"),
+        (4, "Try lower with the same photos:", "--var-file"),
+    ],
+)
 def test_the_next_command_names_a_few_photos(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, words: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, introduction: str, words: str
 ) -> None:
+    monkeypatch.setattr(sys, "argv", ["my env/bin/invoke"])
     monkeypatch.chdir(tmp_path)
     photos = [Path(f"a{number}.jpg") for number in range(count)]
     for photo in photos:
         photo.write_bytes(encode(picture(64, 48)))
     var_file(tmp_path, 'metadata = "none"\n')
     report = run.preview(photos, tmp_path / "preview.html", var_file=Path("x.tfvars"), compare=["quality=60"])
-    wanted = f"\ninvoke preview {words} --var-file x.tfvars --compare quality=40,50\n"
-    assert wanted in run.format_text(report) + "\n"
+    command = f"{words} x.tfvars --compare quality=40,50"
+    sentence = f"Quality 60 is the lowest that was tried. {introduction}"
+    assert f"\n{sentence}\n{command}\n" in run.format_text(report) + "\n"
+    page = render_page(report)
+    assert sentence in page
+    assert f"<code>{escape(command)}</code>" in page
 
 
 # --- the page
@@ -926,7 +940,10 @@ def test_an_unreadable_photo_stops_the_preview_before_rendering(
 ) -> None:
     monkeypatch.setattr(run, "render_photo", None)
     (tmp_path / "a.jpg").write_bytes(encode(NOISY))
-    for wrong, message in ((tmp_path, "Is a directory"), (tmp_path / "b.jpg", "No such file or directory")):
+    for wrong, message in (
+        (tmp_path, rf"Is a directory: give its files, as in {tmp_path}/\*"),
+        (tmp_path / "b.jpg", "No such file or directory"),
+    ):
         with pytest.raises(ToolError, match=rf"^Cannot read .*: {message}$"):
             run.preview([tmp_path / "a.jpg", wrong], tmp_path / "page.html")
     with pytest.raises(ToolError, match=r"^No photo given: use `invoke preview photo\.jpg`$"):

@@ -3,6 +3,8 @@
 import contextlib
 import importlib.util
 import os
+import shlex
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -38,6 +40,33 @@ def note(line: str) -> None:
 def escape(text: str) -> str:
     """Escape characters that a terminal would interpret or hide; a file's name or an object's key may contain any."""
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+def find_invoke() -> str:
+    """Return Invoke's path for a command that the user pastes: as the user started it, or its name if on ``PATH``."""
+    started = Path(sys.argv[0])
+    if started.name not in {"invoke", "inv"}:
+        return "invoke"
+    if os.path.realpath(shutil.which(started.name) or "") == os.path.realpath(started):
+        return started.name
+    return str(started.relative_to(Path.cwd()) if started.is_relative_to(Path.cwd()) else started)
+
+
+def read_photo(photo: Path, count: int = -1) -> bytes:
+    """Return up to ``count`` bytes of a file that the user named; all by default.
+
+    Raises:
+        ToolError: It can't be read.
+
+    """
+    try:
+        with photo.open("rb") as file:
+            return file.read(count)
+    except IsADirectoryError as error:
+        files = f"{shlex.quote(str(photo))}/*"
+        raise ToolError(f"Cannot read {photo}: {error.strerror}: give its files, as in {files}") from None
+    except OSError as error:
+        raise ToolError(f"Cannot read {photo}: {error.strerror}") from None
 
 
 def require(*packages: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from tools.common.cli import Say, save
+from tools.common.cli import Say, read_photo, save
 from tools.common.errors import ToolError
 from tools.common.local_stack import Stack
 from tools.common.table import Table
@@ -147,10 +147,7 @@ def _read_uploads(photos: Sequence[Path]) -> Iterator[Upload]:
         if key in seen:
             raise ToolError(f"Two photos would have the key {key}: rename one of them")
         seen.add(key)
-        try:
-            yield Upload(key, photo.read_bytes())
-        except OSError as error:
-            raise ToolError(f"Cannot read {photo}: {error.strerror}") from None
+        yield Upload(key, read_photo(photo))
 
 
 def _await_results(stack: Stack, uploads: Sequence[Upload], began: Mapping[str, int]) -> list[Result]:

@@ -29,13 +29,24 @@ def write_settings(report: Report, recommendations: Sequence[Recommendation]) ->
 
 def introduce_settings(report: Report) -> str:
     """Return a sentence that says where to write these settings."""
+    if report.sets_renditions:
+        # Terraform refuses a second `renditions` in a file.
+        return f"To choose this, replace `renditions` in {report.settings_file} by:"
     or_module = "" if _is_json(report) else " or your module block"
     return f"To choose this, set in {report.settings_file}{or_module}:"
 
 
+def introduce_command(report: Report, further: Further) -> str:
+    """Return a sentence that says why to try further qualities."""
+    photos = "" if report.command else " with the same photos"
+    return f"{further.sentence} Try {further.direction}{photos}:"
+
+
 def write_command(report: Report, further: Further) -> str:
-    """Return the command that tries further qualities."""
-    return shlex.join([*report.command, *(word for value in further.compare for word in ("--compare", value))])
+    """Return the command that tries further qualities; of many photos, only its options."""
+    return shlex.join(
+        [*report.command, *report.options, *(word for value in further.compare for word in ("--compare", value))]
+    )
 
 
 def _is_json(report: Report) -> bool:

@@ -133,8 +133,10 @@ class Report:
         photos: The files with outputs.
         rejections: The other files.
         hint: Suggests a further option; may be empty.
-        command: The words of the command that made the page, without the comparison.
+        command: The words of the command that made the page, without its options; empty for many photos.
+        options: The words of its options, without the comparison.
         settings_file: The file to write a recommended setting to.
+        sets_renditions: Whether that file has the variable ``renditions``.
         renditions: The module's variable, as that file has it.
         index: The address of the page that links to this one; empty without such a page.
 
@@ -147,7 +149,9 @@ class Report:
     rejections: Sequence[Rejection]
     hint: str = ""
     command: Sequence[str] = ()
+    options: Sequence[str] = ()
     settings_file: str = ""
+    sets_renditions: bool = False
     renditions: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     index: str = ""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from tools.preview.choice import introduce_settings, write_command, write_settings
+from tools.preview.choice import introduce_command, introduce_settings, write_command, write_settings
 from tools.preview.model import Output, Photo, Rendered, Report
 from tools.preview.recommendation import ENOUGH, RULE, capitalize, format_ssim, recommend
 from tools.preview.rows import Row
@@ -76,6 +76,7 @@ def render_page(report: Report) -> str:
             recommendations=recommendations,
             settings=write_settings(report, recommendations),
             introduction=introduce_settings(report),
+            further=partial(introduce_command, report),
             command=partial(write_command, report),
             entries=_list_entries(report.photos, chosen) if report.is_index else [],
             link_worst=link_worst,

@@ -40,7 +40,7 @@ class Further:
     def sentence(self) -> str:
         """The reason to try them."""
         extreme = "lowest" if self.direction == "lower" else "highest"
-        return f"Quality {self.quality} is the {extreme} that was tried. Try {self.direction}:"
+        return f"Quality {self.quality} is the {extreme} that was tried."
 
 
 @dataclass(frozen=True)

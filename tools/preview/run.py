@@ -1,18 +1,20 @@
 """`invoke preview`: render photos into a page and a table."""
 
 import os
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from aws.settings import Settings
 from errors import Reason
 from imaging.formats import heif
+from tools.common.cli import find_invoke, read_photo
 from tools.common.errors import ToolError
 from tools.common.paths import ROOT, TERRAFORM
 from tools.common.progress import show_progress
 from tools.common.table import Table
 from tools.preview import notes, tfvars
-from tools.preview.choice import introduce_settings, write_command, write_settings
+from tools.preview.choice import introduce_command, introduce_settings, write_command, write_settings
 from tools.preview.model import Output, Report
 from tools.preview.pages import Pages, check_overwriting
 from tools.preview.recommendation import Recommendation, format_ssim, recommend
@@ -61,7 +63,9 @@ def preview(
         photos=[],
         rejections=[],
         hint="" if comparison != Comparison() else HINT,
-        command=_command(photos, var_file),
+        command=[find_invoke(), "preview", *map(str, photos)] if len(photos) <= MOST_NAMED else [],
+        options=_write_options(var_file),
+        sets_renditions=settings_file is not None,
         settings_file=_show(settings_file or (files[-1] if files else TERRAFORM / "terraform.tfvars")),
         renditions=renditions,
     )
@@ -69,7 +73,7 @@ def preview(
     pages, rejected = Pages(report, output, images), []
     with show_progress("Rendering", len(photos)) as update:
         for path in photos:
-            photo, found = render_photo(_name(path), _read(path), settings, comparison)
+            photo, found = render_photo(_name(path), read_photo(path), settings, comparison)
             if photo:
                 pages.add(photo)
             rejected += found
@@ -89,7 +93,7 @@ def format_text(report: Report) -> str:
     if settings := write_settings(report, recommendations):
         parts += [f"\n{introduce_settings(report)}", settings]
     for further in dict.fromkeys(one.further for one in recommendations if one.further):
-        parts += [f"\n{further.sentence}", write_command(report, further)]
+        parts += [f"\n{introduce_command(report, further)}", write_command(report, further)]
     return "\n".join(parts)
 
 
@@ -139,17 +143,9 @@ def _cells(output: Output) -> tuple[str, ...]:
 
 def _check_readable(photos: Sequence[Path]) -> None:
     if not photos:
-        raise ToolError("No photo given: use `invoke preview photo.jpg`")
+        raise ToolError(f"No photo given: use `{shlex.join([find_invoke(), 'preview', 'photo.jpg'])}`")
     for photo in photos:
-        _read(photo, 1)
-
-
-def _read(photo: Path, count: int = -1) -> bytes:
-    try:
-        with photo.open("rb") as file:
-            return file.read(count)
-    except OSError as error:
-        raise ToolError(f"Cannot read {photo}: {error.strerror}") from None
+        read_photo(photo, 1)
 
 
 def _name(photo: Path) -> str:
@@ -157,10 +153,8 @@ def _name(photo: Path) -> str:
     return os.fsencode(photo.name).decode(errors="replace")
 
 
-def _command(photos: Sequence[Path], var_file: Path | None) -> list[str]:
-    names = list(map(str, photos)) if len(photos) <= MOST_NAMED else ["PHOTO", "..."]
-    options = [*(["--var-file", str(var_file)] if var_file else []), *(["--heic"] if heif.IS_BUILT_IN else [])]
-    return ["invoke", "preview", *names, *options]
+def _write_options(var_file: Path | None) -> list[str]:
+    return [*(["--var-file", str(var_file)] if var_file else []), *(["--heic"] if heif.IS_BUILT_IN else [])]
 
 
 def _show(path: Path) -> str:
