@@ -16,6 +16,7 @@ POLICY = ROOT / "docs" / "deployer-policy.json"
 ACCOUNT, REGION = "123456789012", "eu-west-2"
 
 S3_ACTIONS = {
+    "DeleteBucketCors": "PutBucketCORS",
     "DeleteBucketEncryption": "PutEncryptionConfiguration",
     "DeleteBucketLifecycle": "PutLifecycleConfiguration",
     "DeleteBucketOwnershipControls": "PutBucketOwnershipControls",
@@ -31,6 +32,7 @@ S3_ACTIONS = {
     "HeadBucket": "ListBucket",
     "ListObjectVersions": "ListBucketVersions",
     "ListObjectsV2": "ListBucket",
+    "PutBucketCors": "PutBucketCORS",
     "PutBucketEncryption": "PutEncryptionConfiguration",
     "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
     "PutBucketNotificationConfiguration": "PutBucketNotification",
@@ -99,7 +101,7 @@ def list_actions(statements: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]
 def find_needs(requests: Iterable[Mapping[str, Any]]) -> Iterator[Need]:
     """Yield the permissions that Terraform's requests for the module need.
 
-    Leave out requests for the example's own key, topic, network and permissions boundary.
+    Leave out requests for the example's own key, topic, network, permissions boundary and bucket of access logs.
 
     Args:
         requests: Each with its service, operation and parameters.
@@ -114,7 +116,7 @@ def find_needs(requests: Iterable[Mapping[str, Any]]) -> Iterator[Need]:
         if f"{service}:{operation}" not in NO_PERMISSION and service not in OTHER_SERVICES:
             path = role_paths.get(parameters.get("RoleName", ""), "")
             resource = FIND_RESOURCE[service](operation, parameters, path)
-            if not resource.endswith("-boundary"):
+            if not resource.endswith(("-boundary", "-logs")):
                 yield from _find_needs(service, operation, parameters, resource)
 
 

@@ -89,7 +89,12 @@ DEPLOYED_BY_POLICY = {
 }
 """Examples of the whole pipeline, with and without a permissions boundary: what to replace in the deployer's policy."""
 
-REMOVED_LATER = {"tags": {"stage": "test"}, "function": {"reserved_concurrent_executions": 5}, "trigger": "both"}
+REMOVED_LATER = {
+    "tags": {"stage": "test"},
+    "function": {"reserved_concurrent_executions": 5},
+    "trigger": "both",
+    "monitoring": {"alarms": True},
+}
 """Settings that :data:`CHANGE` removes again, because removing takes other permissions than setting."""
 
 CHANGE = {

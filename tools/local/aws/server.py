@@ -267,7 +267,7 @@ class Server:
 
 def _function(arn: str) -> LambdaFunction | None:
     try:
-        return lambda_backends[DEFAULT_ACCOUNT_ID][REGION].get_function(arn)
+        return lambda_backends[DEFAULT_ACCOUNT_ID][arn.split(":")[3]].get_function(arn)
     except UnknownFunctionException:
         return None
 
