@@ -59,6 +59,20 @@ def test_a_report_that_is_not_the_demos_is_not_overwritten(end_with: EndWith, tm
     assert (tmp_path / demo.REPORT).read_text() == "mine"
 
 
+def test_results_overwrite_no_file_but_earlier_results(
+    end_with: EndWith, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end_with(lambda: None)
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.jpg", "resized-a.jpg"):
+        Path(name).write_text("text")
+    demo.demo([Path("a.jpg")], Path("new"), lambda _: None)
+    demo.demo([Path("a.jpg")], Path("new"), lambda _: None)
+    Path("resized-a.jpg").write_text("mine")
+    with pytest.raises(ToolError, match=r"^Cannot write resized-a\.jpg: it exists and is not a result of the demo: "):
+        demo.demo([Path("a.jpg")], Path(), lambda _: None)
+
+
 def test_results_that_cannot_be_saved_are_one_line(end_with: EndWith, tmp_path: Path) -> None:
     end_with(lambda: None)
     (tmp_path / "file").touch()

@@ -72,12 +72,13 @@ def demo(photos: Sequence[Path], directory: Path, say: Say, *, heic: bool = Fals
         heic: Whether the function reads HEIC.
 
     Raises:
-        ToolError: A program is missing, a photo can't be read, or a result can't be written; or the report would
-            overwrite a file that is no report. Nothing is left running.
+        ToolError: A program is missing, a photo can't be read, or a result can't be written or would overwrite
+            another file than an earlier result. Nothing is left running.
 
     """
     uploads = list(_read_uploads(photos) if photos else demo_uploads())
     check_overwriting(directory / REPORT, photos)
+    _check_results(uploads, directory)
     with temporary_stack(say, heic=heic, target=RESIZING) as stack:
         results = run_through(stack, uploads, say)
         say(f"{make_table(results).text()}\n")
@@ -148,6 +149,19 @@ def _read_uploads(photos: Sequence[Path]) -> Iterator[Upload]:
             raise ToolError(f"Two photos would have the key {key}: rename one of them")
         seen.add(key)
         yield Upload(key, read_photo(photo))
+
+
+def _check_results(uploads: Sequence[Upload], directory: Path) -> None:
+    """Check that results overwrite no other file; a folder with a report has earlier results."""
+    if (directory / REPORT).exists():
+        return
+    for upload in uploads:
+        for path in (directory / upload.key, directory / RENDITION.output_key(upload.key)):
+            # With --output=., an upload is saved over its own file.
+            if path.is_file() and path.read_bytes() != upload.body:
+                raise ToolError(
+                    f"Cannot write {path}: it exists and is not a result of the demo: choose another --output"
+                )
 
 
 def _await_results(stack: Stack, uploads: Sequence[Upload], began: Mapping[str, int]) -> list[Result]:

@@ -83,10 +83,7 @@ def check_overwriting(output: Path, inputs: Iterable[Path]) -> None:
         raise ToolError(f"Cannot write {output}: it is one of the inputs: choose another --output")
     for path in (output, *sorted(folder_beside(output).glob("photo-*.html"))):
         if path.exists() and not _is_page(path):
-            raise ToolError(
-                f"Cannot write {path}: it exists and is not a page of the preview: "
-                "choose another --output, or delete the file"
-            )
+            raise ToolError(f"Cannot write {path}: it exists and is not a page of the preview: choose another --output")
 
 
 def _is_page(path: Path) -> bool:
