@@ -47,6 +47,7 @@ SENDING = {
     "yes": "Do it; otherwise only show what would be done.",
     "concurrency": "The most invocations in flight.",
 }
+REASON_HELP = "Only records with this reason, such as too_large or RetriesExhausted."
 UNDELIVERED_HELP = "Use the queue of events that EventBridge could not deliver, not the failure queue."
 HEIC_HELP = "Read HEIC too, with pillow-heif; its licences: README.md, HEIC."
 
@@ -323,21 +324,27 @@ def logs(
         show_log(session, since, follow=follow)
 
 
-@task(help={**OPERATED, "undelivered": UNDELIVERED_HELP})
+@task(help={**OPERATED, "reason": REASON_HELP, "undelivered": UNDELIVERED_HELP})
 def failures(
-    _: Context, undelivered: bool = False, function: str = "", local: bool = False, json: bool = False
+    _: Context,
+    reason: Annotated[str, one_of(*REASONS)] = "",
+    undelivered: bool = False,
+    function: str = "",
+    local: bool = False,
+    json: bool = False,
 ) -> bool:
     """Show the failure queue's records, and leave them there.
 
     Exits with 0, also if there are records.
     """
     from tools.operations.deployment import Target
+    from tools.operations.failure_queue import Selection
     from tools.operations.failures import show_failures
     from tools.operations.session import open_session
 
     target = Target(function, local=local, undelivered=undelivered)
     with open_session("read the failure queue", target, as_json=json) as session:
-        show_failures(session)
+        show_failures(session, Selection(reason))
     return True
 
 
@@ -345,7 +352,7 @@ def failures(
     help={
         **OPERATED,
         **SENDING,
-        "reason": "Only records with this reason, such as too_large or RetriesExhausted.",
+        "reason": REASON_HELP,
         "prefix": "Only records about keys with this prefix.",
         "undelivered": UNDELIVERED_HELP,
     }

@@ -124,7 +124,7 @@ def test_a_redrive_sends_events_from_the_queue_of_undelivered_events(pipeline: P
     sqs.delete_queue(QueueUrl=url)
     result = console.run("failures", undelivered=True)
     assert result.code == 2
-    assert "NonExistentQueue" in result.error
+    assert "This pipeline has no queue of undelivered events" in result.error
 
 
 def test_a_backfill_estimates_then_resizes_existing_uploads_up_to_max_objects(

@@ -172,6 +172,16 @@ def test_every_state_of_aws_is_parsed(s3control: tuple[Any, Stubber], state: str
     assert found.has_ended == (state in {"Complete", "Cancelled", "Failed"})
 
 
+def test_an_unknown_job_is_one_error(s3control: tuple[Any, Stubber]) -> None:
+    stubbed, stubber = s3control
+    stubber.add_client_error("describe_job", "NotFoundException", "The specified job does not exist")
+    # boto3 itself refuses an ID of a wrong length.
+    for made, job_id in ((stubbed, JOB_ID), (client("s3control"), "JOB")):
+        said = f"^No job {job_id}: give the ID that `invoke backfill --job --yes` printed$"
+        with pytest.raises(ToolError, match=said):
+            status(made, ACCOUNT, job_id)
+
+
 def test_a_job_s_failure_reasons_are_sentences(s3control: tuple[Any, Stubber]) -> None:
     real, stubber = s3control
     reasons = [{"FailureCode": "Denied", "FailureReason": "Cannot read it."}, {"FailureReason": "So."}, {}]

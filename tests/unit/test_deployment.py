@@ -5,9 +5,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, NoRegionError
 from botocore.stub import Stubber
 
 from aws.settings import Filter
@@ -15,7 +16,9 @@ from imaging.limits import Limits
 from renditions import MetadataPolicy, Rendition
 from tools.common import aws
 from tools.common.errors import ToolError
+from tools.common.local_stack import Stack
 from tools.operations.deployment import Deployment, Target, find
+from tools.operations.failure_queue import FailureQueue
 from tools.operations.permissions import PERMISSIONS, explain_errors, statements
 from tools.operations.session import open_session
 
@@ -132,6 +135,21 @@ def test_a_wrong_name_is_answered_with_the_right_ones(
         find(Target("mine"))
 
 
+@pytest.fixture
+def local_stack(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """A local AWS without a function."""
+    stack = Mock(function_name="Lambda-image")
+    stack.aws.client = deployment.client
+    monkeypatch.setattr(Stack, "running", lambda: stack)
+    return stack
+
+
+@pytest.mark.usefixtures("local_stack")
+def test_a_wrong_name_on_the_local_aws_is_answered_without_advice_about_regions() -> None:
+    with pytest.raises(ToolError, match=r"^No function nope on the local AWS: leave out --function for Lambda-image$"):
+        find(Target("nope", local=True))
+
+
 def test_a_wrong_name_is_one_line_without_the_permission_to_list(described: Stubber) -> None:
     described.add_client_error("get_function_configuration", "ResourceNotFoundException", "so")
     described.add_client_error("list_functions", "AccessDeniedException", "not you")
@@ -164,6 +182,27 @@ def test_missing_credentials_or_region_are_named_with_the_fix(
         monkeypatch.setenv(name, value)
     with pytest.raises(ToolError, match=said), open_session("audit", Target()):
         pytest.fail("was found")
+
+
+@pytest.mark.usefixtures("local_stack")
+@pytest.mark.parametrize(("function", "offers_local"), [("", True), ("images", False)])
+def test_a_missing_region_names_the_local_aws_if_it_is_up(
+    monkeypatch: pytest.MonkeyPatch, function: str, offers_local: bool
+) -> None:
+    monkeypatch.setattr(aws, "client", Mock(side_effect=NoRegionError))
+    with (
+        pytest.raises(ToolError, match=r"^No region: set AWS_REGION") as caught,
+        open_session("audit", Target(function)),
+    ):
+        pytest.fail("was found")
+    assert ("or use --local" in str(caught.value)) == offers_local
+
+
+def test_a_pipeline_without_a_queue_of_undelivered_events_says_so(deployment: Deployment) -> None:
+    other = deployment.with_undelivered()
+    said = 'This pipeline has no queue of undelivered events: only trigger = "eventbridge" has one'
+    with pytest.raises(ToolError, match=said), explain_errors(other, "audit"):
+        FailureQueue(other).depth()
 
 
 BUCKETS = ["arn:aws:s3:::resized", "arn:aws:s3:::uploads"]

@@ -52,7 +52,7 @@ def for_people(session: Session) -> Session:
 
 def test_failures_are_shown_and_stay(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(2):
-        show_failures(session)
+        show_failures(session, Selection())
         *records, summary = lines(capsys)
         assert [(one["keys"], one["reason"], one["message"]) for one in records] == [
             ([key], "corrupt", "it is cut off") for key in ("a.jpg", "b/[red].jpg", "c.jpg")
@@ -61,7 +61,7 @@ def test_failures_are_shown_and_stay(session: Session, capsys: pytest.CaptureFix
 
 
 def test_people_see_failures_as_a_table(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
-    show_failures(for_people(session))
+    show_failures(for_people(session), Selection())
     heading, *rows, summary = capsys.readouterr().out.splitlines()
     assert heading.split() == ["REASON", "KEY", "AGE", "MESSAGE"]
     assert [row.split()[:2] for row in rows] == [["corrupt", key] for key in ("a.jpg", "b/[red].jpg", "c.jpg")]
@@ -81,8 +81,14 @@ def test_a_message_that_the_function_cannot_use_says_why(
     for body in bodies:
         deployment.client("sqs", None).send_message(QueueUrl=deployment.settings.failure_queue_url, MessageBody=body)
     session = Session(deployment, Console(as_json=True))
-    for show in (show_failures, lambda session: redriving.show_redrive(session, Selection())):
-        show(session)
+    for reason in ("", "not_understood"):
+        show_failures(session, Selection(reason))
+        shown, summary = (found := lines(capsys))[:-1], found[-1]
+        expected = [one for one in bodies.values() if one == (reason or one)]
+        assert sorted(one["reason"] for one in shown) == sorted(expected)
+        assert (sum(summary["reasons"].values()), summary["sample"]) == (len(expected), len(bodies))
+    for show in (show_failures, redriving.show_redrive):
+        show(session, Selection())
         *records, _ = lines(capsys)
         assert sorted(one["reason"] for one in records) == sorted(bodies.values())
         assert {one["message"].partition("{")[0] for one in records} == {
@@ -271,7 +277,7 @@ def test_the_runbook_documents_every_field_of_the_json_lines(
     session.deployment.client("iam", None).create_role(RoleName="images-jobs", AssumeRolePolicyDocument="{}")
     job = JobStatus("job", "Complete", 1, 1, 0, (), "resized", "manifest.json")
     monkeypatch.setattr(batch_job, "status", lambda *_: job)
-    show_failures(session)
+    show_failures(session, Selection())
     for confirmed in (False, True):
         auditing.audit(session, Scope(grace_seconds=0), redrive=True, confirmed=confirmed)
         backfill(session, Request(job=confirmed), confirmed=confirmed)
@@ -322,6 +328,24 @@ def test_an_interrupted_command_says_what_it_did(
         {"sent": {"failed": 1}},
     ]
     assert said.err == "Waiting for the invocations in flight\n"
+
+
+def test_an_audit_of_a_wrong_folder_says_that_there_is_no_upload(
+    session: Session, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert auditing.audit(for_people(session), Scope("nope/"), redrive=False)
+    assert capsys.readouterr().out == "No upload under nope/, and no output\n"
+
+
+def test_a_redrive_of_an_audit_says_why_it_sends_no_failed_upload(
+    session: Session, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Function, "process", lambda *_: Reply(("written",)))
+    assert auditing.audit(for_people(session), Scope(grace_seconds=0), redrive=True, confirmed=True)
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "Sent: 1 written",
+        "Not sent, because they failed: 1. `invoke failures` shows why.",
+    ]
 
 
 def test_people_see_an_audit_as_a_table(session: Session, capsys: pytest.CaptureFixture[str]) -> None:

@@ -133,3 +133,12 @@ class Stack:
         """Yield the events of the function's log, oldest first."""
         pages = self.client("logs").get_paginator("filter_log_events").paginate(logGroupName=self.log_group)
         yield from (event for page in pages for event in page["events"])
+
+
+def is_local_aws_up() -> bool:
+    """Return whether ``invoke up`` left a local AWS running."""
+    try:
+        Stack.running()
+    except ToolError:
+        return False
+    return True

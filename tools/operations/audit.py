@@ -279,12 +279,20 @@ def audit(session: Session, scope: Scope, *, redrive: bool, confirmed: bool = Fa
         total = sum(comparison.tally[kind] for kind in REPORTED)
         session.console.table(("WHAT", "UPLOAD", "OUTPUT", "WHY"), rows, total)
         counts = {kind.value: comparison.tally[kind] for kind in Kind}
-        session.console.text(f"Outputs: {format_counts(counts)}")
+        session.console.text(
+            f"Outputs: {format_counts(counts)}"
+            if comparison.tally
+            else f"No upload under {scope.folder or comparison.settings.source_bucket}, and no output"
+        )
         session.console.json({"outputs": counts})
         if not redrive:
             return comparison.agrees
+        failed = comparison.tally[Kind.FAILED]
         if confirmed:
-            return session.send(to_send)
+            is_good = session.send(to_send)
+            if failed:
+                session.console.text(f"Not sent, because they failed: {failed:,}. `invoke failures` shows why.")
+            return is_good
         session.console.text(f"Uploads to send: {to_send.count:,}.")
         if to_send.count:
             session.console.text("Nothing was sent. Run again with --yes to send.")

@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote_plus
 
+from botocore.exceptions import ClientError, ParamValidationError
+
 from tools.common.errors import ToolError
+
+NO_JOB = {"NoSuchJob", "NotFoundException"}
+"""S3's error codes for an ID without a job."""
 
 TERMINAL = frozenset({"Complete", "Cancelled", "Failed"})
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-job-status.html"""
@@ -183,8 +188,19 @@ def create(s3control: Any, job: Job) -> str:
 
 
 def status(s3control: Any, account_id: str, job_id: str) -> JobStatus:
-    """Return a job's status."""
-    return JobStatus.of(s3control.describe_job(AccountId=account_id, JobId=job_id)["Job"])
+    """Return a job's status.
+
+    Raises:
+        ToolError: There is no such job.
+
+    """
+    try:
+        return JobStatus.of(s3control.describe_job(AccountId=account_id, JobId=job_id)["Job"])
+    except (ClientError, ParamValidationError) as error:
+        # boto3 refuses an ID of a wrong length.
+        if isinstance(error, ClientError) and error.response["Error"]["Code"] not in NO_JOB:
+            raise
+        raise ToolError(f"No job {job_id}: give the ID that `invoke backfill --job --yes` printed") from error
 
 
 def follow(s3control: Any, account_id: str, job_id: str, wait: Callable[[], None]) -> Iterator[JobStatus]:

@@ -83,8 +83,12 @@ class Deployment:
     @property
     def discard_command(self) -> str:
         """The command that shows unusable messages of the failure queue in use."""
-        is_undelivered = self.settings.failure_queue_url.endswith(UNDELIVERED_SUFFIX)
-        return "invoke discard --undelivered" if is_undelivered else "invoke discard"
+        return "invoke discard --undelivered" if self.is_for_undelivered else "invoke discard"
+
+    @property
+    def is_for_undelivered(self) -> bool:
+        """Whether the failure queue in use is the queue of events that EventBridge could not deliver."""
+        return self.settings.failure_queue_url.endswith(UNDELIVERED_SUFFIX)
 
     def with_undelivered(self) -> "Deployment":
         """Return a copy whose failure queue is the queue of events that EventBridge could not deliver."""
@@ -121,6 +125,9 @@ def find(target: Target) -> Deployment:
         described = client("lambda", None).get_function_configuration(FunctionName=name)
     except ClientError as error:
         if error.response["Error"]["Code"] in {"ResourceNotFoundException", "404"}:
+            if target.local:
+                default = Stack.running().function_name
+                raise ToolError(f"No function {name} on the local AWS: leave out --function for {default}") from error
             raise ToolError(_describe_absence(client("lambda", None), name)) from error
         # The account is not known yet.
         resource = f"arn:aws:lambda:*:*:function:{name}"

@@ -5,18 +5,19 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from tools.operations.console import format_age, format_counts
-from tools.operations.failure_queue import SAMPLE, Record
+from tools.operations.failure_queue import SAMPLE, Record, Selection
 from tools.operations.session import Session
 
 
-def show_failures(session: Session) -> None:
-    """Print the failure queue's records."""
+def show_failures(session: Session, selection: Selection) -> None:
+    """Print the failure queue's records that the selection is for."""
     sample = session.read_failures(SAMPLE)
-    show_records(session, sample.records)
-    session.console.text(f"Records: {format_counts(Counter(record.reason for record in sample.records))}.")
+    records = [record for record in sample.records if selection.matches(record)]
+    show_records(session, records)
+    session.console.text(f"Records: {format_counts(Counter(record.reason for record in records))}.")
     for note in sample.notes():
         session.console.text(note)
-    session.console.json(sample.counts(sample.records))
+    session.console.json(sample.counts(records))
 
 
 def show_records(session: Session, records: Sequence[Record]) -> None:

@@ -41,13 +41,8 @@ PERMISSIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
 """IAM actions and their resources, formatted with the deployment, by boto3's name of the request."""
 
 
-QUEUE_ADVICE = '`terraform apply` creates it; only trigger = "eventbridge" has a queue of undelivered events'
-MISSING = {
-    "AWS.SimpleQueueService.NonExistentQueue": QUEUE_ADVICE,
-    "QueueDoesNotExist": QUEUE_ADVICE,
-    "NoSuchBucket": "`terraform apply` creates it",
-}
-"""What to do about a missing queue or bucket, by error code."""
+NO_QUEUE = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
+"""SQS's error codes for a missing queue."""
 
 
 def statements(deployment: Deployment, operation: str) -> list[dict[str, object]]:
@@ -76,7 +71,12 @@ def explain_errors(deployment: Deployment, doing: str) -> Iterator[None]:
             yield
     except ClientError as error:
         operation, code = error.operation_name, error.response["Error"]["Code"]
-        if code in MISSING:
+        if code in NO_QUEUE and deployment.is_for_undelivered:
+            raise ToolError(
+                'This pipeline has no queue of undelivered events: only trigger = "eventbridge" has one. '
+                "Leave out --undelivered"
+            ) from error
+        if code in NO_QUEUE | {"NoSuchBucket"}:
             message = error.response["Error"].get("Message", "").rstrip(".")
-            raise ToolError(f"Cannot {doing}: {operation}: {code}: {message}: {MISSING[code]}") from error
+            raise ToolError(f"Cannot {doing}: {operation}: {code}: {message}: `terraform apply` creates it") from error
         raise refusal(error, f"{doing}: {operation}", statements(deployment, operation)) from error

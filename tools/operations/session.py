@@ -4,7 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from botocore.exceptions import NoRegionError
+
 from tools.common.aws import explain_no_answer
+from tools.common.errors import ToolError
+from tools.common.local_stack import is_local_aws_up
 from tools.operations import CONCURRENCY
 from tools.operations.console import Console, format_counts
 from tools.operations.database import UploadSet
@@ -75,6 +79,13 @@ def open_session(
     """
     console = Console(as_json=as_json)
     with explain_no_answer("AWS", doing), console.progress("Finding the function"):
-        deployment = find(target)
+        try:
+            deployment = find(target)
+        except NoRegionError as error:
+            if target.function or not is_local_aws_up():
+                raise
+            raise ToolError(
+                "No region: set AWS_REGION to the pipeline's region, or use --local for the local AWS of `invoke up`"
+            ) from error
     with explain_errors(deployment, doing):
         yield Session(deployment, console, concurrency)
