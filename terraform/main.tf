@@ -7,6 +7,11 @@ module "source_bucket" {
   kms_key_arn   = var.kms_key_arns.source_bucket
   force_destroy = var.force_destroy
   tags          = var.tags
+
+  policy_statements = var.source_bucket_options.policy_statements
+  lifecycle_rules   = var.source_bucket_options.lifecycle_rules
+  cors_rules        = var.source_bucket_options.cors_rules
+  logging           = var.source_bucket_options.logging
 }
 
 module "destination_bucket" {
@@ -16,6 +21,11 @@ module "destination_bucket" {
   kms_key_arn   = var.kms_key_arns.destination_bucket
   force_destroy = var.force_destroy
   tags          = var.tags
+
+  policy_statements = var.destination_bucket_options.policy_statements
+  lifecycle_rules   = var.destination_bucket_options.lifecycle_rules
+  cors_rules        = var.destination_bucket_options.cors_rules
+  logging           = var.destination_bucket_options.logging
 }
 
 module "function" {
@@ -50,7 +60,15 @@ module "notification" {
 
   bucket              = module.source_bucket.name
   lambda_notification = module.function.lambda_notification
-  eventbridge         = var.trigger != "s3"
+  eventbridge         = var.trigger != "s3" || var.source_bucket_options.eventbridge
+}
+
+module "destination_notification" {
+  source = "./modules/notification"
+  count  = var.destination_bucket_options.eventbridge ? 1 : 0
+
+  bucket      = module.destination_bucket.name
+  eventbridge = true
 }
 
 module "monitoring" {
@@ -58,15 +76,19 @@ module "monitoring" {
   count  = var.monitoring.enabled ? 1 : 0
 
   function_name          = module.function.function_name
-  log_group              = module.function.log_group
+  log_group_name         = module.function.log_group_name
   failure_queue_name     = module.function.failure_queue_name
   undelivered_queue_name = module.function.undelivered_queue_name
   architecture           = module.function.architecture
   memory_size            = module.function.memory_size
   timeout                = module.function.timeout
+  region                 = module.function.region
 
-  alarm_topic_arn = var.monitoring.alarm_topic_arn
-  runbook         = var.monitoring.runbook
-  thresholds      = var.monitoring.thresholds
-  tags            = var.tags
+  metrics          = var.monitoring.metrics
+  alarms           = var.monitoring.alarms
+  alarm_topic_arns = var.monitoring.alarm_topic_arns
+  dashboard        = var.monitoring.dashboard
+  runbook          = var.monitoring.runbook
+  thresholds       = var.monitoring.thresholds
+  tags             = var.tags
 }

@@ -1,13 +1,28 @@
 # Names, ARNs and URLs for users of the pipeline.
 
+output "alarm_arns" {
+  description = "ARNs of the alarms, by their headings in the runbook; empty if there are none."
+  value       = merge(module.monitoring[*].alarm_arns...)
+}
+
 output "batch_operations_role_arn" {
   description = "ARN of the role for S3 Batch Operations jobs; null unless batch_operations is true."
   value       = module.function.batch_operations_role_arn
 }
 
-output "destination_bucket" {
+output "destination_bucket_name" {
   description = "Name of the bucket that holds the resized images."
   value       = module.destination_bucket.name
+}
+
+output "destination_bucket_arn" {
+  description = "ARN of the destination bucket."
+  value       = module.destination_bucket.arn
+}
+
+output "destination_bucket_regional_domain_name" {
+  description = "Domain name of the destination bucket in its region, as an origin of CloudFront."
+  value       = module.destination_bucket.bucket_regional_domain_name
 }
 
 output "failure_queue_arn" {
@@ -30,9 +45,9 @@ output "function_name" {
   value       = module.function.function_name
 }
 
-output "log_group" {
+output "log_group_name" {
   description = "Name of the function's log group."
-  value       = module.function.log_group
+  value       = module.function.log_group_name
 }
 
 output "role_arn" {
@@ -50,10 +65,20 @@ output "role_policy_json" {
   value       = module.function.role_policy_json
 }
 
-output "source_bucket" {
+output "source_bucket_name" {
   description = "Name of the bucket to upload to. Terraform returns it once the trigger is in place."
   value       = module.source_bucket.name
   depends_on  = [module.function, module.notification]
+}
+
+output "source_bucket_arn" {
+  description = "ARN of the source bucket."
+  value       = module.source_bucket.arn
+}
+
+output "source_bucket_regional_domain_name" {
+  description = "Domain name of the source bucket in its region, as an origin of CloudFront."
+  value       = module.source_bucket.bucket_regional_domain_name
 }
 
 output "undelivered_queue_arn" {

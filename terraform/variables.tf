@@ -29,6 +29,43 @@ variable "destination_bucket" {
   }
 }
 
+variable "destination_bucket_options" {
+  type = object({
+    eventbridge = optional(bool, false)
+    policy_statements = optional(list(object({
+      sid        = string
+      effect     = optional(string, "Allow")
+      principals = map(list(string))
+      actions    = list(string)
+      resources  = optional(list(string), ["/*"])
+      conditions = optional(map(map(list(string))), {})
+    })), [])
+    lifecycle_rules = optional(list(object({
+      id              = string
+      prefix          = optional(string, "")
+      expiration_days = optional(number)
+      transitions = optional(list(object({
+        days          = number
+        storage_class = string
+      })), [])
+    })), [])
+    cors_rules = optional(list(object({
+      allowed_origins = list(string)
+      allowed_methods = list(string)
+      allowed_headers = optional(list(string), [])
+      expose_headers  = optional(list(string), [])
+      max_age_seconds = optional(number)
+    })), [])
+    logging = optional(object({
+      target_bucket = string
+      target_prefix = optional(string, "")
+    }))
+  })
+  description = "Additions to the destination bucket, as in source_bucket_options. policy_statements may refer to a distribution that refers to the bucket."
+  default     = {}
+  nullable    = false
+}
+
 variable "filters" {
   type = list(object({
     prefix = optional(string, "")
@@ -91,8 +128,8 @@ variable "log_group" {
   nullable    = false
 
   validation {
-    condition     = var.log_group.class != "INFREQUENT_ACCESS" || !var.monitoring.enabled
-    error_message = "log_group.class INFREQUENT_ACCESS has no metric filters, which monitoring needs: use STANDARD, or set monitoring = { enabled = false }."
+    condition     = var.log_group.class != "INFREQUENT_ACCESS" || !var.monitoring.enabled || !var.monitoring.metrics
+    error_message = "log_group.class INFREQUENT_ACCESS has no metric filters, which monitoring needs: use STANDARD, or set monitoring = { metrics = false }."
   }
 }
 
@@ -106,8 +143,8 @@ variable "log_levels" {
   nullable    = false
 
   validation {
-    condition     = !contains(values(var.log_levels), "WARN") || !var.monitoring.enabled
-    error_message = "The level WARN hides lines that monitoring counts, so its alarms would be wrong: use INFO, or set monitoring = { enabled = false }."
+    condition     = !contains(values(var.log_levels), "WARN") || !var.monitoring.enabled || !var.monitoring.metrics
+    error_message = "The level WARN hides lines that monitoring counts, so its alarms would be wrong: use INFO, or set monitoring = { metrics = false }."
   }
 }
 
@@ -140,9 +177,12 @@ variable "mirror_deletes" {
 
 variable "monitoring" {
   type = object({
-    enabled         = optional(bool, true)
-    alarm_topic_arn = optional(string)
-    runbook         = optional(string, "docs/runbook.md")
+    enabled          = optional(bool, true)
+    metrics          = optional(bool, true)
+    alarms           = optional(bool)
+    alarm_topic_arns = optional(list(string), [])
+    dashboard        = optional(bool, false)
+    runbook          = optional(string, "docs/runbook.md")
     thresholds = optional(object({
       errors            = optional(number, 3)
       throttled_minutes = optional(number, 30)
@@ -152,7 +192,7 @@ variable "monitoring" {
       rejected_uploads  = optional(number, 20)
     }), {})
   })
-  description = "Metrics from the function's log, alarms and a dashboard, at US$ 6 to 8 a month: 2.70 for 9 metrics, 0.30 for each rejection reason that occurs, 0.80 for the alarms, 3 for the dashboard. An account's first 10 metrics, 10 alarms and 3 dashboards are free. enabled: false creates none of them. alarm_topic_arn: the SNS topic to notify of alarms; null notifies no one. runbook: its path or URL; each alarm links to its own heading there. thresholds: when alarms go off, as in modules/monitoring."
+  description = "Metrics from the function's log, alarms and a dashboard. enabled: false creates none of them. metrics: US$ 2.70 a month for 9 metrics, 0.30 for each rejection reason that occurs. alarms: US$ 0.80; null creates them if alarm_topic_arns has a topic. alarm_topic_arns: the SNS topics to notify of alarms. dashboard: US$ 3. An account's first 10 metrics, 10 alarms and 3 dashboards are free. runbook: its path or URL; each alarm links to its own heading there. thresholds: when alarms go off, as in modules/monitoring."
   default     = {}
   nullable    = false
 }
@@ -216,6 +256,48 @@ variable "source_bucket" {
   type        = string
   description = "Name of the bucket to create for the uploads."
   nullable    = false
+}
+
+variable "source_bucket_options" {
+  type = object({
+    eventbridge = optional(bool, false)
+    policy_statements = optional(list(object({
+      sid        = string
+      effect     = optional(string, "Allow")
+      principals = map(list(string))
+      actions    = list(string)
+      resources  = optional(list(string), ["/*"])
+      conditions = optional(map(map(list(string))), {})
+    })), [])
+    lifecycle_rules = optional(list(object({
+      id              = string
+      prefix          = optional(string, "")
+      expiration_days = optional(number)
+      transitions = optional(list(object({
+        days          = number
+        storage_class = string
+      })), [])
+    })), [])
+    cors_rules = optional(list(object({
+      allowed_origins = list(string)
+      allowed_methods = list(string)
+      allowed_headers = optional(list(string), [])
+      expose_headers  = optional(list(string), [])
+      max_age_seconds = optional(number)
+    })), [])
+    logging = optional(object({
+      target_bucket = string
+      target_prefix = optional(string, "")
+    }))
+  })
+  description = "Additions to the source bucket. eventbridge: whether the bucket sends its events to EventBridge for rules of yours, whatever the trigger. As in modules/bucket: policy_statements for its policy, lifecycle_rules beside the module's own, cors_rules for requests from browsers, logging for an access log."
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for one in [var.source_bucket_options.logging, var.destination_bucket_options.logging] : one == null || try(one.target_bucket != var.source_bucket, false)])
+    error_message = "logging.target_bucket must not be source_bucket: each log file would be an upload to resize. Use another bucket for access logs."
+  }
 }
 
 variable "tags" {

@@ -65,6 +65,11 @@ run "bucket" {
     )
     error_message = "Lifecycle rules must delete incomplete uploads and old versions."
   }
+
+  assert {
+    condition     = length(aws_s3_bucket_cors_configuration.this) + length(aws_s3_bucket_logging.this) == 0
+    error_message = "Without rules, no website may call the bucket; without a target, S3 must write no access log."
+  }
 }
 
 run "own_key_and_longest_name" {
@@ -86,6 +91,74 @@ run "own_key_and_longest_name" {
       && one(aws_s3_bucket_server_side_encryption_configuration.this.rule).bucket_key_enabled
     )
     error_message = "The key must encrypt objects, with one request to KMS for many of them."
+  }
+}
+
+run "additions" {
+  command = plan
+
+  module {
+    source = "./modules/bucket"
+  }
+
+  variables {
+    name = "a-bucket"
+    policy_statements = [
+      { sid = "OneMayRead", principals = { Service = ["cloudfront.amazonaws.com"] }, actions = ["s3:GetObject"], conditions = { StringEquals = { "aws:SourceArn" = ["arn:aws:cloudfront::123456789012:distribution/E1"] } } },
+      { sid = "NobodyDeletes", effect = "Deny", principals = { AWS = ["*"] }, actions = ["s3:DeleteObject", "s3:DeleteBucket"], resources = ["", "/a/*"] },
+    ]
+    lifecycle_rules = [
+      { id = "expire", prefix = "a/", expiration_days = 365, transitions = [{ days = 30, storage_class = "STANDARD_IA" }, { days = 90, storage_class = "GLACIER" }] },
+      { id = "cool", transitions = [{ days = 0, storage_class = "GLACIER_IR" }] },
+    ]
+    cors_rules = [{ allowed_origins = ["https://www.example.com"], allowed_methods = ["PUT"], allowed_headers = ["*"], expose_headers = ["ETag"], max_age_seconds = 3000 }]
+    logging    = { target_bucket = "logs", target_prefix = "a/" }
+  }
+
+  assert {
+    condition = jsonencode(slice(jsondecode(aws_s3_bucket_policy.this.policy).Statement, 1, 3)) == jsonencode([
+      {
+        Sid       = "OneMayRead"
+        Effect    = "Allow"
+        Principal = { Service = ["cloudfront.amazonaws.com"] }
+        Action    = ["s3:GetObject"]
+        Resource  = ["arn:aws:s3:::a-bucket/*"]
+        Condition = { StringEquals = { "aws:SourceArn" = ["arn:aws:cloudfront::123456789012:distribution/E1"] } }
+      },
+      {
+        Sid       = "NobodyDeletes"
+        Effect    = "Deny"
+        Principal = { AWS = ["*"] }
+        Action    = ["s3:DeleteObject", "s3:DeleteBucket"]
+        Resource  = ["arn:aws:s3:::a-bucket", "arn:aws:s3:::a-bucket/a/*"]
+      },
+    ])
+    error_message = "The policy must have the statements after the module's own."
+  }
+
+  assert {
+    condition = jsonencode([
+      for one in aws_s3_bucket_lifecycle_configuration.this.rule : [
+        one.id, one.status, one.filter[0].prefix, one.expiration[*].days, [for move in one.transition : "${move.days} ${move.storage_class}"],
+      ] if one.id != "tidy"
+      ]) == jsonencode([
+      ["expire", "Enabled", "a/", [365], ["30 STANDARD_IA", "90 GLACIER"]],
+      ["cool", "Enabled", "", [], ["0 GLACIER_IR"]],
+    ]) && length(aws_s3_bucket_lifecycle_configuration.this.rule) == 3
+    error_message = "The lifecycle rules must be beside the module's own."
+  }
+
+  assert {
+    condition = jsonencode([
+      for one in aws_s3_bucket_cors_configuration.this[0].cors_rule :
+      [one.allowed_origins, one.allowed_methods, one.allowed_headers, one.expose_headers, one.max_age_seconds]
+    ]) == jsonencode([[["https://www.example.com"], ["PUT"], ["*"], ["ETag"], 3000]])
+    error_message = "The CORS rule must be as given."
+  }
+
+  assert {
+    condition     = aws_s3_bucket_logging.this[0].target_bucket == "logs" && aws_s3_bucket_logging.this[0].target_prefix == "a/"
+    error_message = "The access log must go where it was sent."
   }
 }
 

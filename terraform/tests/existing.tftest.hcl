@@ -46,7 +46,7 @@ run "nothing_is_created_beside_what_exists" {
       && output.role_arn == "arn:aws:iam::123456789012:role/platform/resize"
       && output.role_name == "resize"
       && aws_lambda_function.this.logging_config[0].log_group == "/platform/resize"
-      && output.log_group == "/platform/resize"
+      && output.log_group_name == "/platform/resize"
     )
     error_message = "The function must use the existing role and log group."
   }
@@ -85,7 +85,7 @@ run "the_root_passes_everything_on" {
   assert {
     condition = (
       output.role_arn == "arn:aws:iam::123456789012:role/resize"
-      && output.log_group == "/platform/resize"
+      && output.log_group_name == "/platform/resize"
       && strcontains(output.role_policy_json, "log-group:/platform/resize:*")
     )
     error_message = "The root must pass on role and log_group, and return the policy."

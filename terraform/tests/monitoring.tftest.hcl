@@ -7,16 +7,72 @@ mock_provider "aws" {
 variables {
   # For modules/monitoring.
   function_name      = "Lambda-image"
-  log_group          = "/aws/lambda/Lambda-image"
+  log_group_name     = "/aws/lambda/Lambda-image"
   failure_queue_name = "Lambda-image-failures"
   architecture       = "arm64"
   memory_size        = 1769
   timeout            = 120
+  region             = "eu-west-2"
 
   # For the root module.
   source_bucket      = "src-bucket-image-in"
   destination_bucket = "dest-bucket-image-out"
   package            = { path = "./tests/package/function.zip" }
+}
+
+run "unless_asked" {
+  command = plan
+
+  module {
+    source = "./modules/monitoring"
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.this) + length(aws_cloudwatch_metric_alarm.rejected_rate) + length(aws_cloudwatch_dashboard.this) == 0
+    error_message = "Without a topic there must be no alarm, and unless asked no dashboard."
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_log_metric_filter.this) == 10 && length(output.alarm_arns) == 0
+    error_message = "By default there must be metrics, whose past nobody can make later."
+  }
+}
+
+run "without_metrics" {
+  command = plan
+
+  module {
+    source = "./modules/monitoring"
+  }
+
+  variables {
+    metrics          = false
+    alarm_topic_arns = ["arn:aws:sns:eu-west-2:123456789012:alarms"]
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_log_metric_filter.this) == 0 && !contains(keys(output.alarm_arns), "rejected-rate") && length(output.alarm_arns) == 6
+    error_message = "Without metrics there must be only the alarms on metrics of AWS."
+  }
+}
+
+run "without_alarms" {
+  command = plan
+
+  module {
+    source = "./modules/monitoring"
+  }
+
+  variables {
+    alarms           = false
+    alarm_topic_arns = ["arn:aws:sns:eu-west-2:123456789012:alarms"]
+    dashboard        = true
+  }
+
+  assert {
+    condition     = length(output.alarm_arns) == 0 && !contains(jsondecode(aws_cloudwatch_dashboard.this[0].dashboard_body).widgets[*].type, "alarm")
+    error_message = "A dashboard without alarms must have no list of alarms, which CloudWatch would reject."
+  }
 }
 
 run "plan" {
@@ -26,9 +82,14 @@ run "plan" {
     source = "./modules/monitoring"
   }
 
+  variables {
+    alarms    = true
+    dashboard = true
+  }
+
   assert {
     condition = alltrue([
-      for alarm in concat(values(aws_cloudwatch_metric_alarm.this), [aws_cloudwatch_metric_alarm.rejected_rate]) :
+      for alarm in concat(values(aws_cloudwatch_metric_alarm.this), aws_cloudwatch_metric_alarm.rejected_rate) :
       length(alarm.alarm_actions) + length(alarm.ok_actions) == 0
     ])
     error_message = "Without a topic, alarms must notify no one."
@@ -55,14 +116,14 @@ run "plan" {
 
   assert {
     condition = alltrue([
-      for one in concat(values(aws_cloudwatch_metric_alarm.this), [aws_cloudwatch_metric_alarm.rejected_rate]) :
+      for one in concat(values(aws_cloudwatch_metric_alarm.this), aws_cloudwatch_metric_alarm.rejected_rate) :
       one.comparison_operator == "GreaterThanOrEqualToThreshold" && one.treat_missing_data == "notBreaching"
-    ]) && aws_cloudwatch_metric_alarm.rejected_rate.threshold == 10
+    ]) && aws_cloudwatch_metric_alarm.rejected_rate[0].threshold == 10
     error_message = "Alarms must go off at their thresholds, and not for lack of data."
   }
 
   assert {
-    condition     = aws_cloudwatch_dashboard.this.dashboard_name == "Lambda-image" && toset(keys(output.alarm_arns)) == toset(["failure-age", "function-errors", "loop", "near-timeout", "records-lost", "rejected-rate", "throttles"])
+    condition     = aws_cloudwatch_dashboard.this[0].dashboard_name == "Lambda-image" && toset(keys(output.alarm_arns)) == toset(["failure-age", "function-errors", "loop", "near-timeout", "records-lost", "rejected-rate", "throttles"])
     error_message = "The dashboard's name and the outputs must be as documented."
   }
 }
@@ -75,7 +136,8 @@ run "with_all" {
   }
 
   variables {
-    alarm_topic_arn        = "arn:aws:sns:eu-west-2:123456789012:alarms"
+    alarm_topic_arns       = ["arn:aws:sns:eu-west-2:123456789012:alarms", "arn:aws:sns:eu-west-2:123456789012:on-call"]
+    dashboard              = true
     undelivered_queue_name = "Lambda-image-undelivered"
     runbook                = "https://wiki.example.com/images"
     tags                   = { team = "images" }
@@ -84,13 +146,13 @@ run "with_all" {
 
   assert {
     condition = alltrue([
-      for alarm in concat(values(aws_cloudwatch_metric_alarm.this), [aws_cloudwatch_metric_alarm.rejected_rate]) : (
-        alarm.alarm_actions == toset(["arn:aws:sns:eu-west-2:123456789012:alarms"])
-        && alarm.ok_actions == toset(["arn:aws:sns:eu-west-2:123456789012:alarms"])
+      for alarm in concat(values(aws_cloudwatch_metric_alarm.this), aws_cloudwatch_metric_alarm.rejected_rate) : (
+        alarm.alarm_actions == toset(["arn:aws:sns:eu-west-2:123456789012:alarms", "arn:aws:sns:eu-west-2:123456789012:on-call"])
+        && alarm.ok_actions == toset(["arn:aws:sns:eu-west-2:123456789012:alarms", "arn:aws:sns:eu-west-2:123456789012:on-call"])
         && alarm.tags == tomap({ team = "images" })
       )
     ])
-    error_message = "Every alarm must notify the topic when it goes off and when it recovers."
+    error_message = "Every alarm must notify each topic when it goes off and when it recovers."
   }
 
   assert {
@@ -116,14 +178,14 @@ run "with_all" {
 
   assert {
     condition = alltrue([
-      for one in concat(values(aws_cloudwatch_metric_alarm.this), [aws_cloudwatch_metric_alarm.rejected_rate]) :
+      for one in concat(values(aws_cloudwatch_metric_alarm.this), aws_cloudwatch_metric_alarm.rejected_rate) :
       one.comparison_operator == "GreaterThanOrEqualToThreshold" && one.treat_missing_data == "notBreaching"
-    ]) && aws_cloudwatch_metric_alarm.rejected_rate.threshold == 100
+    ]) && aws_cloudwatch_metric_alarm.rejected_rate[0].threshold == 100
     error_message = "Alarms must go off at their thresholds, and not for lack of data."
   }
 
   assert {
-    condition     = strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "Lambda-image-undelivered") && strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "https://wiki.example.com/images")
+    condition     = strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "Lambda-image-undelivered") && strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "https://wiki.example.com/images")
     error_message = "The dashboard must show both queues and the runbook's address."
   }
 }
@@ -135,15 +197,15 @@ run "of_the_pipeline" {
     name       = "thumbnails"
     trigger    = "eventbridge"
     function   = { memory_size = 3008, timeout = 60 }
-    monitoring = { runbook = "runbook.md", thresholds = { timeout_percent = 50 } }
+    monitoring = { alarm_topic_arns = ["arn:aws:sns:eu-west-2:123456789012:alarms"], runbook = "runbook.md", thresholds = { timeout_percent = 50 } }
   }
 
   assert {
     condition = (
       module.monitoring[0].namespace == "ImageResize/thumbnails"
-      && toset(keys(module.monitoring[0].alarm_arns)) == toset(["failure-age", "function-errors", "loop", "near-timeout", "records-lost", "rejected-rate", "throttles", "undelivered", "undelivered-lost"])
+      && toset(keys(output.alarm_arns)) == toset(["failure-age", "function-errors", "loop", "near-timeout", "records-lost", "rejected-rate", "throttles", "undelivered", "undelivered-lost"])
     )
-    error_message = "By default the pipeline must have every alarm, including the one for EventBridge."
+    error_message = "With a topic, the pipeline must have every alarm, including the one for EventBridge."
   }
 
   assert {
@@ -166,7 +228,7 @@ run "off" {
   }
 
   assert {
-    condition     = length(module.monitoring) == 0
+    condition     = length(module.monitoring) == 0 && length(output.alarm_arns) == 0
     error_message = "enabled = false must turn all of it off."
   }
 }

@@ -15,10 +15,10 @@ run "defaults" {
 
   assert {
     condition = (
-      output.source_bucket == "src-bucket-image-in"
-      && output.destination_bucket == "dest-bucket-image-out"
+      output.source_bucket_name == "src-bucket-image-in"
+      && output.destination_bucket_name == "dest-bucket-image-out"
       && output.function_name == "Lambda-image"
-      && output.log_group == "/aws/lambda/Lambda-image"
+      && output.log_group_name == "/aws/lambda/Lambda-image"
       && output.failure_queue_url == "https://sqs.eu-west-2.amazonaws.com/123456789012/Lambda-image-failures"
       && output.role_arn == "arn:aws:iam::123456789012:role/Lambda-image-role"
       && output.role_name == "Lambda-image-role"
@@ -51,7 +51,7 @@ run "another_name_with_every_switch" {
   }
 
   assert {
-    condition     = output.function_name == "thumbnails" && output.log_group == "/aws/lambda/thumbnails"
+    condition     = output.function_name == "thumbnails" && output.log_group_name == "/aws/lambda/thumbnails"
     error_message = "Every name must follow var.name."
   }
 }

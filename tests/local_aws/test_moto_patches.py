@@ -182,3 +182,21 @@ def test_concurrent_deletions_delete_both_messages(monkeypatch: pytest.MonkeyPat
     with ThreadPoolExecutor() as pool:
         queue.delete_message(first)
     assert queue.messages == []
+
+
+def test_a_distribution_keeps_its_access_control_and_gets_no_other_settings(account: Account) -> None:
+    origin = {"Id": "images", "DomainName": "images.s3.eu-west-2.amazonaws.com", "OriginAccessControlId": "ABC"}
+    behaviour = {"TargetOriginId": "images", "ViewerProtocolPolicy": "https-only", "CachePolicyId": "658327ea"}
+    config = {
+        "CallerReference": "one",
+        "Origins": {"Quantity": 1, "Items": [origin]},
+        "DefaultCacheBehavior": behaviour,
+        "ViewerCertificate": {"CloudFrontDefaultCertificate": True},
+        "Comment": "",
+        "Enabled": False,
+    }
+    client = account.client("cloudfront")
+    made = client.create_distribution(DistributionConfig=config)
+    kept = made["Distribution"]["DistributionConfig"]
+    assert {name: kept[name] for name in config} == config
+    client.delete_distribution(Id=made["Distribution"]["Id"], IfMatch=made["ETag"])

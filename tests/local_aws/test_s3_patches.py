@@ -1,6 +1,7 @@
 """The patches of moto's S3."""
 
 import io
+import json
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -193,3 +194,26 @@ def test_an_archived_object_has_a_head_but_no_body(account: Account, storage_cla
     name = account.function(PROBE, allow=[{"Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}])
     found = [account.probe(name, call, Bucket=bucket, Key="x") for call in ("get_object", "head_object")]
     assert found == ["InvalidObjectState", "allowed"]
+
+
+def test_access_logs_need_the_permission_of_their_bucket(account: Account) -> None:
+    source, target = account.bucket(), account.bucket()
+    s3 = account.client("s3")
+    logging = {"LoggingEnabled": {"TargetBucket": target, "TargetPrefix": "logs/"}}
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": f"arn:aws:s3:::{target}/*"}
+    statements = [
+        deny | {"Condition": {"Bool": {"aws:SecureTransport": "false"}}},
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": ["logging.s3.amazonaws.com"]},
+            "Action": ["s3:PutObject"],
+            "Resource": [f"arn:aws:s3:::{target}/*"],
+            "Condition": {"ArnEquals": {"aws:SourceArn": [f"arn:aws:s3:::{source}"]}},
+        },
+    ]
+    s3.put_bucket_policy(Bucket=target, Policy=json.dumps({"Statement": statements}))
+    assert call_for_error(s3.put_bucket_logging, Bucket=target, BucketLoggingStatus=logging) == (
+        "InvalidTargetBucketForLogging"
+    )
+    s3.put_bucket_logging(Bucket=source, BucketLoggingStatus=logging)
+    assert s3.get_bucket_logging(Bucket=source)["LoggingEnabled"]["TargetBucket"] == target

@@ -116,7 +116,7 @@ def find_needs(requests: Iterable[Mapping[str, Any]]) -> Iterator[Need]:
         if f"{service}:{operation}" not in NO_PERMISSION and service not in OTHER_SERVICES:
             path = role_paths.get(parameters.get("RoleName", ""), "")
             resource = FIND_RESOURCE[service](operation, parameters, path)
-            if not resource.endswith(("-boundary", "-logs")):
+            if not resource.removesuffix("/*").endswith(("-boundary", "-logs")):
                 yield from _find_needs(service, operation, parameters, resource)
 
 

@@ -60,7 +60,7 @@ module "notification" {
 module "monitoring" {
   source                 = "../../modules/monitoring"
   function_name          = module.image_resize.function_name
-  log_group              = module.image_resize.log_group
+  log_group_name         = module.image_resize.log_group_name
   failure_queue_name     = module.image_resize.failure_queue_name
   undelivered_queue_name = module.image_resize.undelivered_queue_name
   architecture           = module.image_resize.architecture
@@ -89,15 +89,16 @@ DEPLOYED_BY_POLICY = {
 }
 """Examples of the whole pipeline, with and without a permissions boundary: what to replace in the deployer's policy."""
 
-REMOVED_LATER = {
+MONITORING = {"monitoring": {"alarms": True, "dashboard": True}}
+
+REMOVED_LATER = MONITORING | {
     "tags": {"stage": "test"},
     "function": {"reserved_concurrent_executions": 5},
     "trigger": "both",
-    "monitoring": {"alarms": True},
 }
 """Settings that :data:`CHANGE` removes again, because removing takes other permissions than setting."""
 
-CHANGE = {
+CHANGE = MONITORING | {
     "tags": {"owner": "images"},
     "function": {"memory_size": 2048},
     "log_retention_days": 0,
@@ -246,6 +247,67 @@ def test_the_complete_example_resizes_only_matching_uploads(examples: Examples) 
         "logos/logo.png",
         "logos/logo.png.jpg",
     }
+
+
+def test_the_complete_example_adds_to_what_a_bucket_has_once(examples: Examples) -> None:
+    s3 = examples["complete"].aws.client("s3")
+    found = {}
+    for bucket in ("complete-in", "complete-out"):
+        policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
+        rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+        (cors,) = s3.get_bucket_cors(Bucket=bucket)["CORSRules"]
+        log = s3.get_bucket_logging(Bucket=bucket)["LoggingEnabled"]
+        assert "EventBridgeConfiguration" in s3.get_bucket_notification_configuration(Bucket=bucket)
+        found[bucket] = (
+            [one["Sid"] for one in policy["Statement"]],
+            [one["ID"] for one in rules],
+            cors["AllowedMethods"],
+            (log["TargetBucket"], log["TargetPrefix"]),
+        )
+    assert found == {
+        "complete-in": (["OnlyOverTls", "TheAccountMayList"], ["tidy", "archive"], ["PUT"], ("complete-logs", "in/")),
+        "complete-out": (
+            ["OnlyOverTls", "TheAccountMayRead"],
+            ["tidy", "expire"],
+            ["GET", "HEAD"],
+            ("complete-logs", "out/"),
+        ),
+    }
+
+
+def test_the_complete_example_has_every_alarm_on_its_dashboard_and_notifies_its_topic(examples: Examples) -> None:
+    example = examples["complete"]
+    client = example.aws.client("cloudwatch")
+    alarms = client.describe_alarms(AlarmNamePrefix="resize-complete-")["MetricAlarms"]
+    dashboard = json.loads(client.get_dashboard(DashboardName="resize-complete")["DashboardBody"])
+    (shown,) = [widget["properties"]["alarms"] for widget in dashboard["widgets"] if widget["type"] == "alarm"]
+    assert sorted(shown) == sorted(alarm["AlarmArn"] for alarm in alarms) == sorted(example["alarm_arns"].values())
+    assert {topic.rpartition(":")[2] for alarm in alarms for topic in alarm["AlarmActions"]} == {
+        "resize-complete-alarms"
+    }
+
+
+def test_the_distribution_may_read_and_its_statement_is_beside_the_modules_own(examples: Examples) -> None:
+    example = examples["cloudfront"]
+    example.upload("cloudfront-in", "cake.jpg", encode(picture(1000, 500)))
+    output = example.wait_for_object("cloudfront-out", "thumb-cake.jpg.webp")
+    assert output["CacheControl"] == "max-age=300, s-maxage=3600"
+    # CloudFront's statement is beside the module's own, for this distribution and the bucket's objects alone.
+    policy = json.loads(example.aws.client("s3").get_bucket_policy(Bucket="cloudfront-out")["Policy"])
+    tls, cloudfront = policy["Statement"]
+    assert tls["Sid"] == "OnlyOverTls"
+    assert cloudfront == {
+        "Sid": "CloudFrontMayRead",
+        "Effect": "Allow",
+        "Principal": {"Service": ["cloudfront.amazonaws.com"]},
+        "Action": ["s3:GetObject"],
+        "Resource": ["arn:aws:s3:::cloudfront-out/*"],
+        "Condition": {"StringEquals": {"aws:SourceArn": [example.outputs["distribution_arn"]]}},
+    }
+    (distribution,) = example.aws.client("cloudfront").list_distributions()["DistributionList"]["Items"]
+    (origin,) = distribution["Origins"]["Items"]
+    assert origin["DomainName"] == "cloudfront-out.s3.eu-west-2.amazonaws.com"
+    assert origin["OriginAccessControlId"]
 
 
 def test_existing_buckets_keep_their_earlier_notification(examples: Examples) -> None:

@@ -30,7 +30,7 @@ SETTINGS = {
     NOTIFICATION: {"bucket": '"bucket"'},
     MONITORING: {
         "function_name": '"Lambda-image"',
-        "log_group": '"/aws/lambda/Lambda-image"',
+        "log_group_name": '"/aws/lambda/Lambda-image"',
         "failure_queue_name": '"Lambda-image-failures"',
         "architecture": '"arm64"',
         "memory_size": "1769",
@@ -51,6 +51,19 @@ ROLE = "arn:aws:iam::123456789012:role/resize"
 KEY_ARN = "must be the ARN of a key, arn:aws:kms:REGION:ACCOUNT:key/ID, not of an alias: IAM policies identify a key by"
 ALL_THREE = "package.s3 needs package.sha256, package.runtime and package.architecture: paste what"
 
+
+def statement(
+    others: str = "", *, sid: str = "A", principals: str = '{ Service = ["a.com"] }', actions: str = '["s3:GetObject"]'
+) -> str:
+    """Return one of ``policy_statements``."""
+    return f'{{ sid = "{sid}", principals = {principals}, actions = {actions}, {others} }}'
+
+
+def transition(days: str, storage_class: str, others: str = "") -> str:
+    """Return one of ``lifecycle_rules``."""
+    return f'{{ id = "a", transitions = [{{ days = {days}, storage_class = "{storage_class}" }}], {others} }}'
+
+
 REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
     ROOT: [
         ("destination_bucket", "itself be an upload to resize, in an endless and costly", ['"src-bucket-image-in"']),
@@ -64,6 +77,14 @@ REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
             "The level WARN hides lines that monitoring counts, so its alarms would be",
             ['{ application = "WARN" }', '{ system = "WARN" }'],
         ),
+        *(
+            (
+                f"{bucket}_bucket_options",
+                "must not be source_bucket: each log file would be an upload",
+                ['{ logging = { target_bucket = "src-bucket-image-in" } }'],
+            )
+            for bucket in ("source", "destination")
+        ),
     ],
     BUCKET: [
         ("name", "3 to 63 lower-case letters, digits, dots and hyphens", ['"ab"', f'"{64 * "a"}"', '"a-bucket."']),
@@ -75,6 +96,66 @@ REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
             ['"xn--bucket"', '"a-bucket--x-s3"', '"a-123456789012-eu-west-2-an"'],
         ),
         ("kms_key_arn", f"kms_key_arn {KEY_ARN}", ['"alias/a"']),
+        *(
+            ("policy_statements", message, [f"[{one}]" for one in wrong])
+            for message, wrong in (
+                (
+                    'must be letters and digits, such as "CloudFrontMayRead"',
+                    (statement(sid="May read"), statement(sid="")),
+                ),
+                ('"OnlyOverTls" is the module\'s own: rename one of OnlyOverTls.', (statement(sid="OnlyOverTls"),)),
+                ("must be unique, and", (f"{statement()}, {statement()}",)),
+                ("Each effect in policy_statements must be Allow or Deny.", (statement('effect = "allow"'),)),
+                (
+                    "must have the keys AWS, Service, Federated or CanonicalUser",
+                    (statement(principals='{ "*" = ["*"] }'), statement(principals="{}")),
+                ),
+                (
+                    'needs actions that begin with "s3:", such as "s3:GetObject".',
+                    (statement(actions='["GetObject"]'), statement(actions="[]")),
+                ),
+                (
+                    "must begin with a slash or be empty: it is added to the bucket's",
+                    (statement('resources = ["arn:aws:s3:::bucket/*"]'), statement("resources = []")),
+                ),
+                ("allows everyone, which the bucket's public access", (statement(principals='{ AWS = ["*"] }'),)),
+            )
+        ),
+        *(
+            ("lifecycle_rules", message, [f"[{one}]" for one in wrong])
+            for message, wrong in (
+                (
+                    'must be unique, and "tidy" is the module\'s own rule: rename one of',
+                    (
+                        '{ id = "tidy", expiration_days = 1 }',
+                        '{ id = "a", expiration_days = 1 }, { id = "a", expiration_days = 2 }',
+                    ),
+                ),
+                ("Each of lifecycle_rules needs expiration_days or transitions.", ('{ id = "a" }',)),
+                (
+                    "expiration_days must be a whole number from 1, and the days of each transition",
+                    (
+                        '{ id = "a", expiration_days = 0 }',
+                        '{ id = "a", expiration_days = 1.5 }',
+                        transition("-1", "GLACIER"),
+                        transition("0.5", "GLACIER"),
+                        transition("9", "GLACIER", "expiration_days = 9"),
+                    ),
+                ),
+                (
+                    "must be STANDARD_IA or ONEZONE_IA, both after at least 30 days",
+                    (transition("29", "STANDARD_IA"), transition("29", "ONEZONE_IA"), transition("30", "STANDARD")),
+                ),
+            )
+        ),
+        *(
+            ("cors_rules", message, [f"[{{ allowed_origins = {origins}, allowed_methods = {methods} }}]"])
+            for message, origins, methods in (
+                ("out of GET, HEAD, PUT, POST and DELETE; S3", '["*"]', '["OPTIONS"]'),
+                ("out of GET, HEAD, PUT, POST and DELETE; S3", '["*"]', "[]"),
+                ('needs allowed_origins, such as "https://www.example.com".', "[]", '["GET"]'),
+            )
+        ),
     ],
     FUNCTION: [
         ("name", "name must be 1 to 59 letters, digits", ['""', '"has spaces"', f'"{60 * "a"}"']),
@@ -296,14 +377,14 @@ REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
     ],
     MONITORING: [
         (
-            "alarm_topic_arn",
-            "must be the ARN of a standard SNS topic, arn:aws:sns:REGION",
-            ['"arn:aws:sqs:eu-west-2:1:a"'],
+            "alarm_topic_arns",
+            "must be at most 5 ARNs of standard SNS topics, arn:aws:sns:REGION",
+            ['["arn:aws:sqs:eu-west-2:1:a"]', '[for i in range(6) : "arn:aws:sns:eu-west-2:123456789012:a${i}"]'],
         ),
         ("architecture", "architecture must be arm64 or x86_64: use the output", ['"aarch64"']),
         ("failure_queue_name", "failure_queue_name must be the queue's name, not its URL", ['"https://sqs/q"']),
         ("function_name", "function_name must be the function's name, not its ARN: use", ['"arn:aws:lambda:a"']),
-        ("log_group", "log_group must be the log group's name, not its ARN: use the output", ['"arn:aws:logs:a"']),
+        ("log_group_name", "log_group_name must be the log group's name, not its ARN: use", ['"arn:aws:logs:a"']),
         ("runbook", 'without spaces and without "#": each alarm adds its own heading.', ['""', '"runbook.md#top"']),
         ("undelivered_queue_name", "undelivered_queue_name must be the queue's name, not", ['""', '"arn:aws:sqs:a"']),
         ("thresholds", "thresholds.errors must be a whole number of failed invocations from 1.", ["{ errors = 0 }"]),
@@ -339,6 +420,7 @@ TOGETHER: list[tuple[str, dict[str, str], str]] = [
             ('[{}, { prefix = "a/" }]', '{"prefix":"","suffix":""} and {"prefix":"a/","suffix":""}'),
         )
     ),
+    (BUCKET, {"logging": '{ target_bucket = "bucket" }'}, "logging.target_bucket must differ from the bucket itself"),
     (
         NOTIFICATION,
         {
@@ -461,6 +543,12 @@ TOGETHER: list[tuple[str, dict[str, str], str]] = [
         FUNCTION,
         {"package": f'{{ {IN_S3}, {SHA256}, runtime = "python3.14", {ARM64} }}'},
         'is for python3.14, which version 5 of the provider hashicorp/aws does not know: require ">= 6.21" and run',
+    ),
+    (MONITORING, {"dashboard": "true"}, "dashboard = true needs region: use the output region of modules/function."),
+    (
+        MONITORING,
+        {"dashboard": "true", "metrics": "false"},
+        "dashboard = true needs metrics = true: most of its widgets",
     ),
     *(
         (

@@ -41,10 +41,13 @@ mock_provider "aws" {
 
 variables {
   function_name      = "Lambda-image"
-  log_group          = "/aws/lambda/Lambda-image"
+  log_group_name     = "/aws/lambda/Lambda-image"
   failure_queue_name = "Lambda-image-failures"
   memory_size        = 1769
   timeout            = 120
+  alarms             = true
+  region             = "eu-west-2"
+  dashboard          = true
 }
 
 run "smallest" {

@@ -43,6 +43,10 @@ mock_provider "aws" {
   mock_data "aws_vpc_endpoint_service" {
     defaults = { availability_zones = ["eu-west-2a"] }
   }
+  mock_resource "aws_cloudfront_distribution" {
+    defaults        = { arn = "arn:aws:cloudfront::123456789012:distribution/E1A2B3" }
+    override_during = plan
+  }
   mock_resource "aws_kms_key" {
     defaults        = { arn = "arn:aws:kms:eu-west-2:123456789012:key/00000000-0000-0000-0000-000000000000" }
     override_during = plan

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -234,9 +234,15 @@ def _apply(aws: LocalAws, terraform: Terraform, var_file: Path | None, say: Say,
     with _terraform_log() as log:
         terraform.apply(*([var_file.resolve()] if var_file else []), target=target, show=log)
     # With a target, Terraform leaves out outputs that depend on other parts too.
-    output = VARIABLES | terraform.output()
-    names = (field.name for field in fields(Stack) if field.name != "aws")
-    return Stack(aws=aws, **{name: str(output[name]) for name in names})
+    output: dict[str, Any] = {f"{name}_name": value for name, value in VARIABLES.items()} | terraform.output()
+    return Stack(
+        aws=aws,
+        source_bucket=output["source_bucket_name"],
+        destination_bucket=output["destination_bucket_name"],
+        function_name=output["function_name"],
+        failure_queue_url=output["failure_queue_url"],
+        log_group=output["log_group_name"],
+    )
 
 
 @contextlib.contextmanager

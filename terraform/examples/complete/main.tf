@@ -9,6 +9,22 @@ module "image_resize" {
   destination_bucket = "${var.bucket_prefix}-out"
   force_destroy      = true
 
+  source_bucket_options = {
+    eventbridge       = true # As with this trigger anyway.
+    policy_statements = [{ sid = "TheAccountMayList", principals = { AWS = ["arn:${local.partition}:iam::${local.account_id}:root"] }, actions = ["s3:ListBucket"], resources = [""] }]
+    lifecycle_rules   = [{ id = "archive", prefix = "photos/", transitions = [{ days = 30, storage_class = "STANDARD_IA" }] }]
+    cors_rules        = [{ allowed_origins = ["https://www.example.com"], allowed_methods = ["PUT"], allowed_headers = ["*"], expose_headers = ["ETag"], max_age_seconds = 3000 }]
+    logging           = { target_bucket = module.access_logs.name, target_prefix = "in/" }
+  }
+
+  destination_bucket_options = {
+    eventbridge       = true
+    policy_statements = [{ sid = "TheAccountMayRead", principals = { AWS = ["arn:${local.partition}:iam::${local.account_id}:root"] }, actions = ["s3:GetObject"], resources = ["/half/*", "/tile/*"] }]
+    lifecycle_rules   = [{ id = "expire", expiration_days = 365 }]
+    cors_rules        = [{ allowed_origins = ["https://www.example.com"], allowed_methods = ["GET", "HEAD"] }]
+    logging           = { target_bucket = module.access_logs.name, target_prefix = "out/" }
+  }
+
   trigger = "eventbridge"
   filters = [{ prefix = "photos/", suffix = ".jpg" }, { prefix = "logos/", suffix = ".png" }]
 
@@ -46,9 +62,12 @@ module "image_resize" {
   }
 
   monitoring = {
-    enabled         = true # The default: false would ignore the other options.
-    alarm_topic_arn = aws_sns_topic.alarms.arn
-    runbook         = "https://wiki.example.com/images/runbook"
+    enabled          = true # As metrics, the default: false would ignore other options.
+    metrics          = true
+    alarms           = true
+    alarm_topic_arns = [aws_sns_topic.alarms.arn]
+    dashboard        = true
+    runbook          = "https://wiki.example.com/images/runbook"
 
     thresholds = {
       errors            = 5
@@ -62,6 +81,22 @@ module "image_resize" {
 
   role = { path = "/images/", permissions_boundary_arn = aws_iam_policy.boundary.arn, force_detach_policies = true }
   tags = { team = "images", service = "resize" }
+}
+
+# S3 writes the access logs of both buckets here. Its own logs would be an endless loop.
+module "access_logs" {
+  source = "../../modules/bucket"
+
+  name          = "${var.bucket_prefix}-logs"
+  force_destroy = true
+
+  policy_statements = [{
+    sid        = "AccessLogs"
+    principals = { Service = ["logging.s3.amazonaws.com"] }
+    actions    = ["s3:PutObject"]
+    conditions = { ArnEquals = { "aws:SourceArn" = [module.image_resize.source_bucket_arn, module.image_resize.destination_bucket_arn] } }
+  }]
+  lifecycle_rules = [{ id = "expire", expiration_days = 90 }]
 }
 
 # Alarms go to this topic: subscribe to it.

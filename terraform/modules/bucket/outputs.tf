@@ -5,6 +5,12 @@ output "arn" {
   value       = aws_s3_bucket.this.arn
 }
 
+# Without depends_on: a distribution needs this name, and the policy needs the distribution's ARN.
+output "bucket_regional_domain_name" {
+  description = "Domain name of the bucket in its region, as an origin of CloudFront."
+  value       = aws_s3_bucket.this.bucket_regional_domain_name
+}
+
 output "name" {
   description = "Name of the bucket. Terraform returns it once the bucket is private, encrypted and versioned."
   value       = aws_s3_bucket.this.bucket

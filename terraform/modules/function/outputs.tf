@@ -46,7 +46,7 @@ output "lambda_notification" {
   depends_on = [aws_lambda_permission.source_bucket]
 }
 
-output "log_group" {
+output "log_group_name" {
   description = "Name of the function's log group."
   value       = local.log_group
 
@@ -57,6 +57,11 @@ output "log_group" {
 output "memory_size" {
   description = "The function's memory in MiB."
   value       = aws_lambda_function.this.memory_size
+}
+
+output "region" {
+  description = "The function's region."
+  value       = split(":", aws_lambda_function.this.arn)[3]
 }
 
 output "role_arn" {

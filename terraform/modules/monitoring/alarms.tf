@@ -1,6 +1,9 @@
 # Alarms. Each needs somebody to act: the runbook says how, under the alarm's name.
 
 locals {
+  # An alarm that notifies no one only costs money.
+  has_alarms = var.alarms == null ? length(var.alarm_topic_arns) > 0 : var.alarms
+
   function_dimensions = { FunctionName = var.function_name }
 
   alarms = {
@@ -107,7 +110,7 @@ locals {
         periods    = 1
       }
     } : name => alarm
-    if !startswith(name, "undelivered") || var.undelivered_queue_name != null
+    if local.has_alarms && (!startswith(name, "undelivered") || var.undelivered_queue_name != null)
   }
 
   # Zero below a minimum of uploads: one broken file out of three means nothing.
@@ -129,12 +132,14 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   comparison_operator = "GreaterThanOrEqualToThreshold"
   threshold           = each.value.threshold
   treat_missing_data  = "notBreaching"
-  alarm_actions       = var.alarm_topic_arn[*]
-  ok_actions          = var.alarm_topic_arn[*]
+  alarm_actions       = var.alarm_topic_arns
+  ok_actions          = var.alarm_topic_arns
   tags                = var.tags
 }
 
 resource "aws_cloudwatch_metric_alarm" "rejected_rate" {
+  count = local.has_alarms && var.metrics ? 1 : 0
+
   alarm_name          = "${var.function_name}-rejected-rate"
   alarm_description   = "${var.thresholds.rejected_percent} % or more of an hour's uploads were rejected, out of ${var.thresholds.rejected_uploads} or more. ${var.runbook}#rejected-rate"
   evaluation_periods  = 1
@@ -142,8 +147,8 @@ resource "aws_cloudwatch_metric_alarm" "rejected_rate" {
   comparison_operator = "GreaterThanOrEqualToThreshold"
   threshold           = var.thresholds.rejected_percent
   treat_missing_data  = "notBreaching"
-  alarm_actions       = var.alarm_topic_arn[*]
-  ok_actions          = var.alarm_topic_arn[*]
+  alarm_actions       = var.alarm_topic_arns
+  ok_actions          = var.alarm_topic_arns
   tags                = var.tags
 
   metric_query {

@@ -27,9 +27,6 @@ locals {
   cost_total   = { id = "total", label = "US$", expression = "SUM([${join(", ", local.cost_parts[*].id)}])" }
   cost_title   = "estimated US$ (list prices of ${local.prices_of}, ${local.prices_as_known_on})"
 
-  # From an ARN and not from a data source, which Terraform could read only during the apply with depends_on on this module.
-  region = split(":", aws_cloudwatch_metric_alarm.rejected_rate.arn)[3]
-
   from_zero = { left = { min = 0 }, right = { min = 0 } }
 
   rows = [
@@ -142,6 +139,8 @@ locals {
 }
 
 resource "aws_cloudwatch_dashboard" "this" {
+  count = var.dashboard ? 1 : 0
+
   dashboard_name = var.function_name
 
   dashboard_body = jsonencode({
@@ -151,24 +150,24 @@ resource "aws_cloudwatch_dashboard" "this" {
 
     widgets = concat(
       [
-        {
-          type   = "alarm"
-          x      = 0
-          y      = 0
-          width  = 16
-          height = 3
-          properties = {
-            title  = "Alarms"
-            alarms = concat(values(aws_cloudwatch_metric_alarm.this)[*].arn, [aws_cloudwatch_metric_alarm.rejected_rate.arn])
-          }
-        },
+        # CloudWatch rejects a list of no alarms.
+        for alarms in [concat(values(aws_cloudwatch_metric_alarm.this), aws_cloudwatch_metric_alarm.rejected_rate)[*].arn] : {
+          type       = "alarm"
+          x          = 0
+          y          = 0
+          width      = 16
+          height     = 3
+          properties = { title = "Alarms", alarms = alarms }
+        } if local.has_alarms
+      ],
+      [
         {
           type       = "text"
-          x          = 16
+          x          = local.has_alarms ? 16 : 0
           y          = 0
-          width      = 8
+          width      = local.has_alarms ? 8 : 24
           height     = 3
-          properties = { markdown = "**${var.function_name}** in ${local.region}\n\nWhat to do about an alarm: ${var.runbook}" }
+          properties = { markdown = "**${var.function_name}** in ${var.region}\n\nWhat to do about an alarm: ${var.runbook}" }
         },
       ],
       flatten([
@@ -180,7 +179,7 @@ resource "aws_cloudwatch_dashboard" "this" {
             width  = 24 / length(row)
             height = 6
             properties = merge(
-              { region = local.region, view = "timeSeries", stacked = false, period = 300, yAxis = local.from_zero },
+              { region = var.region, view = "timeSeries", stacked = false, period = 300, yAxis = local.from_zero },
               properties,
             )
           }

@@ -29,10 +29,10 @@ locals {
 }
 
 resource "aws_cloudwatch_log_metric_filter" "this" {
-  for_each = local.metrics
+  for_each = { for name, metric in local.metrics : name => metric if var.metrics }
 
   name           = each.key
-  log_group_name = var.log_group
+  log_group_name = var.log_group_name
   pattern        = each.value.pattern
 
   # No default value: CloudWatch allows none beside dimensions, and a metric without data costs nothing.

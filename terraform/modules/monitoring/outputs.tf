@@ -4,7 +4,7 @@ output "alarm_arns" {
   description = "ARNs of the alarms, by their headings in the runbook."
   value = merge(
     { for name, alarm in aws_cloudwatch_metric_alarm.this : name => alarm.arn },
-    { rejected-rate = aws_cloudwatch_metric_alarm.rejected_rate.arn },
+    { for alarm in aws_cloudwatch_metric_alarm.rejected_rate : "rejected-rate" => alarm.arn },
   )
 }
 

@@ -1,14 +1,21 @@
 # What to monitor, whom to notify, and when. modules/function has an output for each value that describes the function.
 
-variable "alarm_topic_arn" {
-  type        = string
-  description = "ARN of the SNS topic to notify when an alarm goes off and when it recovers; null notifies no one: alarms then only show in the console. If your own KMS key encrypts the topic, the key's policy must allow cloudwatch.amazonaws.com to use it."
-  default     = null
+variable "alarm_topic_arns" {
+  type        = list(string)
+  description = "ARNs of the SNS topics to notify when an alarm goes off and when it recovers. If your own KMS key encrypts a topic, the key's policy must allow cloudwatch.amazonaws.com to use it."
+  default     = []
+  nullable    = false
 
   validation {
-    condition     = var.alarm_topic_arn == null || can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$", var.alarm_topic_arn))
-    error_message = "alarm_topic_arn must be the ARN of a standard SNS topic, arn:aws:sns:REGION:ACCOUNT:NAME, or null."
+    condition     = length(var.alarm_topic_arns) <= 5 && alltrue([for one in var.alarm_topic_arns : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$", one))])
+    error_message = "alarm_topic_arns must be at most 5 ARNs of standard SNS topics, arn:aws:sns:REGION:ACCOUNT:NAME."
   }
+}
+
+variable "alarms" {
+  type        = bool
+  description = "Whether to create the alarms; null creates them if alarm_topic_arns has a topic. Alarms without a topic only show in the console."
+  default     = null
 }
 
 variable "architecture" {
@@ -19,6 +26,23 @@ variable "architecture" {
   validation {
     condition     = contains(["arm64", "x86_64"], var.architecture)
     error_message = "architecture must be arm64 or x86_64: use the output architecture of modules/function."
+  }
+}
+
+variable "dashboard" {
+  type        = bool
+  description = "Whether to create the dashboard. It shows the metrics of the log."
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = !var.dashboard || var.metrics
+    error_message = "dashboard = true needs metrics = true: most of its widgets would stay empty."
+  }
+
+  validation {
+    condition     = !var.dashboard || var.region != null
+    error_message = "dashboard = true needs region: use the output region of modules/function."
   }
 }
 
@@ -44,14 +68,14 @@ variable "function_name" {
   }
 }
 
-variable "log_group" {
+variable "log_group_name" {
   type        = string
   description = "Name of the function's log group, which the metrics come from."
   nullable    = false
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9_/.#-]{1,512}$", var.log_group))
-    error_message = "log_group must be the log group's name, not its ARN: use the output log_group of modules/function."
+    condition     = can(regex("^[A-Za-z0-9_/.#-]{1,512}$", var.log_group_name))
+    error_message = "log_group_name must be the log group's name, not its ARN: use the output log_group_name of modules/function."
   }
 }
 
@@ -59,6 +83,19 @@ variable "memory_size" {
   type        = number
   description = "The function's memory in MiB, which determines the price of its time."
   nullable    = false
+}
+
+variable "metrics" {
+  type        = bool
+  description = "Whether to make metrics of the function's log. The alarm rejected-rate and the dashboard need them."
+  default     = true
+  nullable    = false
+}
+
+variable "region" {
+  type        = string
+  description = "The function's region; only the dashboard needs it."
+  default     = null
 }
 
 variable "runbook" {

@@ -1,9 +1,11 @@
 """Patches of moto 5.2.5 where it differs from AWS, except in S3; each says what would go wrong without it."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import moto.awslambda.models
+import moto.cloudfront.models
 import moto.logs.models
 import moto.logs.responses
 import moto.s3.models
@@ -15,6 +17,7 @@ from moto.s3.exceptions import MissingBucket
 
 # Any, because they are patched.
 BaseModel: Any = MotoModel
+DistributionConfig: Any = moto.cloudfront.models.DistributionConfig
 LambdaBackend: Any = moto.awslambda.models.LambdaBackend
 LambdaFunction: Any = moto.awslambda.models.LambdaFunction
 LogGroup: Any = moto.logs.models.LogGroup
@@ -169,3 +172,15 @@ def serialize_message_deletions() -> None:
             delete(queue, receipt_handle)
 
     Queue.delete_message = delete_message
+
+
+def keep_distribution_settings() -> None:
+    """Keep settings of a distribution as they were sent. moto drops some, so a second plan would set them again."""
+    create = DistributionConfig.__init__
+
+    def init(made: Any, config: dict[str, Any]) -> None:
+        sent = deepcopy(config)
+        create(made, config)
+        vars(made).update({name: sent[name] for name in ("DefaultCacheBehavior", "Origins", "ViewerCertificate")})
+
+    DistributionConfig.__init__ = init

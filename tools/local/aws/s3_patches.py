@@ -1,5 +1,6 @@
 """Patches of moto 5.2.5 where it differs from S3; each says what would go wrong without it."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote_plus
@@ -12,7 +13,10 @@ from moto.core.responses import ActionResult
 from moto.s3.exceptions import MissingKey, PreconditionFailed, S3AccessDeniedError, S3ClientError
 from werkzeug.datastructures import Headers
 
+from tools.local.aws.policy import Service, permits
+
 # Any, because they are patched.
+FakeBucket: Any = moto.s3.models.FakeBucket
 FakeDeleteMarker: Any = moto.s3.models.FakeDeleteMarker
 FakeKey: Any = moto.s3.models.FakeKey
 RegexConverter: Any = moto.moto_server.utilities.RegexConverter
@@ -231,3 +235,14 @@ def limit_metadata() -> None:
     S3Response.put_object = check_size(S3Response.put_object)
     S3Response.copy_object = check_size(S3Response.copy_object)
     S3Backend.create_multipart_upload = check_size(S3Backend.create_multipart_upload)
+
+
+def check_log_delivery() -> None:
+    """Check the policy of a bucket for access logs. moto fails at the principal ``*``, and reads no lists."""
+
+    def log_permissions_enabled_policy(bucket: Any, target_bucket: Any, target_prefix: str | None) -> bool:
+        service = Service("logging.s3.amazonaws.com", bucket.arn, bucket.account_id)
+        statements = json.loads(target_bucket.policy or '{"Statement": []}')["Statement"]
+        return permits(statements, service, "s3:PutObject", f"{target_bucket.arn}/{target_prefix or ''}*")
+
+    FakeBucket._log_permissions_enabled_policy = log_permissions_enabled_policy

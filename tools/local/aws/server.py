@@ -136,6 +136,7 @@ class Server:
         moto_patches.keep_log_group_classes()
         moto_patches.keep_queue_policies()
         moto_patches.serialize_message_deletions()
+        moto_patches.keep_distribution_settings()
         s3_patches.list_versions_without_bodies()
         s3_patches.list_versions_encoded()
         s3_patches.route_keys_with_line_feeds()
@@ -147,6 +148,7 @@ class Server:
         s3_patches.require_customer_keys()
         s3_patches.drop_composite_checksums()
         s3_patches.limit_metadata()
+        s3_patches.check_log_delivery()
 
     def _notify(self, arn: str, event: bytes) -> None:
         bucket_arn = json.loads(event)["Records"][0]["s3"]["bucket"]["arn"]
