@@ -128,6 +128,17 @@ resource "aws_lambda_function" "this" {
       error_message = "With one bucket, the function could resize its own outputs in an endless and costly loop (${join("; ", local.looping_outputs)}): set source_bucket.prefix or each filter to one folder, such as \"uploads/\", and destination_bucket.prefix to another, such as \"resized/\"."
     }
 
+    # As validations of source_bucket, these would hide its other errors if trigger has an error of its own.
+    precondition {
+      condition     = var.source_bucket.account_id == null || var.trigger == "s3"
+      error_message = "With source_bucket.account_id, trigger must be \"s3\": S3 sends a bucket's events to EventBridge only in the account that owns the bucket."
+    }
+
+    precondition {
+      condition     = var.source_bucket.account_id == null || !var.batch_operations
+      error_message = "With source_bucket.account_id, batch_operations must be false: the job that \"invoke backfill\" creates lists only a bucket of its own account. For existing objects, run \"invoke audit --redrive --yes\"."
+    }
+
     precondition {
       condition     = local.environment_bytes <= 4096
       error_message = "The function's settings take ${local.environment_bytes} bytes, and Lambda allows 4096 for all environment variables: use fewer renditions, shorter keys, or fewer function.environment_variables."

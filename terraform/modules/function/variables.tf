@@ -503,16 +503,6 @@ variable "source_bucket" {
     condition     = var.source_bucket.account_id == null || can(regex("^[0-9]{12}$", var.source_bucket.account_id))
     error_message = "source_bucket.account_id must be the 12 digits of the account that owns the bucket, as a string; leave it out for the function's own account."
   }
-
-  validation {
-    condition     = var.source_bucket.account_id == null || var.trigger == "s3"
-    error_message = "With source_bucket.account_id, trigger must be \"s3\": S3 sends a bucket's events to EventBridge only in the account that owns the bucket."
-  }
-
-  validation {
-    condition     = var.source_bucket.account_id == null || !var.batch_operations
-    error_message = "With source_bucket.account_id, batch_operations must be false: the job that \"invoke backfill\" creates lists only a bucket of its own account. For existing objects, run \"invoke audit --redrive --yes\"."
-  }
 }
 
 variable "tags" {
