@@ -106,4 +106,4 @@ def test_a_job_makes_missing_outputs(
 def test_the_status_of_an_unknown_job_is_a_one_line_error(console: Console) -> None:
     result = console.run("backfill", status="no-such-job")
     assert result.code == 2
-    assert result.error.startswith("Error: Cannot backfill: DescribeJob: NotFoundException: ")
+    assert result.error == "Error: No job no-such-job: give the ID that `invoke backfill --job --yes` printed"
