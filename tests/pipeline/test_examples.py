@@ -84,6 +84,7 @@ DEPLOYED_BY_POLICY = {
         "policy/NAME": "policy/images/NAME",
         "policy/BOUNDARY": "policy/resize-complete-boundary",
         "key/KEY": "key/*",
+        "log-group:/aws/lambda/NAME": "log-group:/images/NAME",
     },
     "many-renditions": {"ARTIFACTS": ARTIFACTS},
 }
