@@ -281,7 +281,10 @@ def test_a_missing_bucket_is_reported_before_the_build(publisher: Publisher) -> 
         ({"AWS_ACCESS_KEY_ID": ""}, r"^No credentials for AWS: Unable to locate credentials: sign in with `aws sso"),
         ({"AWS_SECRET_ACCESS_KEY": ""}, r"^No credentials for AWS: Partial credentials found in env, .*: sign in"),
         (NO_NETWORK, r"^Cannot reach S3: .*127\.0\.0\.1:9.*: check the network, and AWS_REGION$"),
-        ({"AWS_PROFILE": "nobody"}, r"^Cannot publish to s3://artifacts/: The config profile \(nobody\) could not be"),
+        (
+            {"AWS_PROFILE": "nobody"},
+            r"^No credentials for AWS: The config profile \(nobody\) could not be found: sign in",
+        ),
     ],
 )
 def test_errors_of_credentials_and_network_say_what_to_do(

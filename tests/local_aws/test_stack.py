@@ -23,8 +23,11 @@ from tools.local import stack as stacks
 from tools.local.aws import local_aws, stop
 
 IN_FOLDER = f"""
+import signal
 import sys
 from pathlib import Path
+# A shell ignores SIGINT for a background task, such as a test run in CI.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path[:0] = [{str(ROOT)!r}, {str(FUNCTION)!r}]
 from tools.common import cli, local_stack
 from tools.local import stack
