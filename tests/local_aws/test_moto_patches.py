@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 import urllib3
 from botocore.exceptions import ClientError
-from moto.core.base_backend import BaseBackend
-from moto.ec2.models.vpcs import VPCBackend
 from moto.sqs.models import Message, Queue, sqs_backends
 
 from tests.local_aws.conftest import Account, make_zip
@@ -202,15 +200,3 @@ def test_a_distribution_keeps_its_access_control_and_gets_no_other_settings(acco
     kept = made["Distribution"]["DistributionConfig"]
     assert {name: kept[name] for name in config} == config
     client.delete_distribution(Id=made["Distribution"]["Id"], IfMatch=made["ETag"])
-
-
-def test_endpoint_services_are_complete_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    collect = VPCBackend._collect_default_endpoint_services
-    monkeypatch.setattr(VPCBackend, "_collect_default_endpoint_services", staticmethod(collect))
-    moto_patches.list_all_endpoint_services()
-    with monkeypatch.context() as broken:
-        broken.setattr(BaseBackend, "default_vpc_endpoint_service_factory", None)
-        with pytest.raises(TypeError):
-            VPCBackend._collect_default_endpoint_services("123456789012", "eu-central-1")
-    services = VPCBackend._collect_default_endpoint_services("123456789012", "eu-central-1")
-    assert "com.amazonaws.eu-central-1.xray" in {service["ServiceName"] for service in services}

@@ -40,9 +40,6 @@ mock_provider "aws" {
   mock_data "aws_partition" {
     defaults = { partition = "aws" }
   }
-  mock_data "aws_vpc_endpoint_service" {
-    defaults = { availability_zones = ["eu-west-2a"] }
-  }
   mock_resource "aws_cloudfront_distribution" {
     defaults        = { arn = "arn:aws:cloudfront::123456789012:distribution/E1A2B3" }
     override_during = plan

@@ -11,17 +11,9 @@ resource "aws_default_security_group" "this" {
   vpc_id = aws_vpc.this.id
 }
 
-# Not every zone of a region has Lambda and these endpoints.
-data "aws_vpc_endpoint_service" "this" {
-  for_each = toset(["lambda", "logs", "sqs", "xray"])
-
-  service = each.key
-}
-
 resource "aws_subnet" "this" {
-  vpc_id            = aws_vpc.this.id
-  cidr_block        = aws_vpc.this.cidr_block
-  availability_zone = sort(setintersection(values(data.aws_vpc_endpoint_service.this)[*].availability_zones...))[0]
+  vpc_id     = aws_vpc.this.id
+  cidr_block = aws_vpc.this.cidr_block
 }
 
 resource "aws_route_table" "this" {

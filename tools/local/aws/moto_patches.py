@@ -12,8 +12,6 @@ import moto.s3.models
 import moto.sqs.models
 from moto.awslambda.exceptions import InvalidParameterValueException
 from moto.core.common_models import BaseModel as MotoModel
-from moto.ec2.models.vpcs import DEFAULT_VPC_ENDPOINT_SERVICES
-from moto.ec2.models.vpcs import VPCBackend as MotoVpcBackend
 from moto.logs.exceptions import ResourceNotFoundException
 from moto.s3.exceptions import MissingBucket
 
@@ -25,7 +23,6 @@ LambdaFunction: Any = moto.awslambda.models.LambdaFunction
 LogGroup: Any = moto.logs.models.LogGroup
 LogsResponse: Any = moto.logs.responses.LogsResponse
 Queue: Any = moto.sqs.models.Queue
-VpcBackend: Any = MotoVpcBackend
 
 Invoke = Callable[[Any, bytes, str, dict[str, str]], bytes]
 """Takes a function, an event, the type of invocation and the headers of the response; returns the reply."""
@@ -187,18 +184,3 @@ def keep_distribution_settings() -> None:
         vars(made).update({name: sent[name] for name in ("DefaultCacheBehavior", "Origins", "ViewerCertificate")})
 
     DistributionConfig.__init__ = init
-
-
-def list_all_endpoint_services() -> None:
-    """Forget a region's VPC endpoint services if listing them fails. moto keeps the part that it had so far."""
-    collect = VpcBackend._collect_default_endpoint_services
-
-    def collect_all(account_id: str, region: str) -> list[dict[str, str]]:
-        try:
-            services: list[dict[str, str]] = collect(account_id, region)
-        except BaseException:
-            DEFAULT_VPC_ENDPOINT_SERVICES.pop(region, None)
-            raise
-        return services
-
-    VpcBackend._collect_default_endpoint_services = staticmethod(collect_all)
