@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from tools.common.progress import show_progress
 from tools.operations.console import MAX_ROWS, Console, format_age, format_counts
 
 KEYS = {
@@ -84,7 +85,7 @@ def test_json_lines_never_go_to_the_progress_bar_s_terminal(
         monkeypatch.setattr(sys, "stderr", terminal)
         monkeypatch.setenv("TERM", "xterm")
         console = Console(as_json=True)
-        with console.progress("Comparing"):
+        with show_progress("Comparing"):
             console.json({"key": "cake.jpg"})
     assert capsys.readouterr().out == '{"key": "cake.jpg"}\n'
 

@@ -16,6 +16,7 @@ from aws.destination import MARKER
 from aws.settings import Settings
 from renditions import Rendition
 from tools.common.errors import ToolError
+from tools.common.progress import show_progress
 from tools.operations import GRACE_SECONDS
 from tools.operations.console import MAX_ROWS, format_counts
 from tools.operations.database import Expected, sorted_outputs, upload_set
@@ -269,7 +270,7 @@ def audit(session: Session, scope: Scope, *, redrive: bool, confirmed: bool = Fa
     comparison = start_audit(session, scope)
     with upload_set() as to_send:
         shown: list[Finding] = []
-        for finding in find_with_progress(session, comparison):
+        for finding in find_with_progress(comparison):
             session.console.json(_to_json(finding))
             if len(shown) < MAX_ROWS:
                 shown.append(finding)
@@ -317,10 +318,10 @@ def start_audit(session: Session, scope: Scope) -> Audit:
     return Audit(deployment.settings, s3, deployment.reserved_prefix, before, scope.folder, scope.deep, known)
 
 
-def find_with_progress(session: Session, comparison: Audit) -> Iterator[Finding]:
+def find_with_progress(comparison: Audit) -> Iterator[Finding]:
     """Run an audit behind a progress bar."""
     listed = compared = 0
-    with session.console.progress("Listing uploads") as update:
+    with show_progress("Listing uploads") as update:
 
         def advance(more_listed: int, more_compared: int) -> None:
             nonlocal listed, compared

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from tools.common.errors import ToolError
 from tools.common.pricing import PRICES_AS_KNOWN_ON, REGION
+from tools.common.progress import show_progress
 from tools.operations import MAX_OBJECTS, batch_job
 from tools.operations.audit import TO_SEND, Scope, find_with_progress, start_audit
 from tools.operations.batch_job import CsvManifest, GeneratedManifest, Job
@@ -85,7 +86,7 @@ def follow(session: Session, job_id: str) -> bool:
     deployment, console = session.deployment, session.console
     client = deployment.client("s3control", None)
     try:
-        with console.progress("Waiting for S3") as update:
+        with show_progress("Waiting for S3") as update:
             for status in batch_job.follow(client, deployment.account_id, job_id, lambda: time.sleep(POLL_SECONDS)):
                 update(description=status.state, completed=status.succeeded + status.failed, total=status.total or None)
     except KeyboardInterrupt:
@@ -114,11 +115,11 @@ def follow(session: Session, job_id: str) -> bool:
 def _find_uploads(session: Session, request: Request) -> Iterator[Listed]:
     if request.missing:
         audit = start_audit(session, Scope(request.prefix, grace_seconds=0))
-        found = find_with_progress(session, audit)
+        found = find_with_progress(audit)
         yield from (finding.source for finding in found if finding.kind in TO_SEND and finding.source)
         return
     deployment = session.deployment
-    with session.console.progress("Listing uploads") as update:
+    with show_progress("Listing uploads") as update:
         for upload in uploads(deployment.client("s3", None), deployment.settings, request.prefix):
             update(advance=1)
             yield upload
@@ -207,7 +208,7 @@ def _manifest(session: Session, chosen: UploadSet, request: Request) -> CsvManif
         return GeneratedManifest(settings.source_bucket, max(request.prefix, one.prefix, key=len), one.suffix)
     s3: Any = deployment.client("s3", None)
     key = f"{deployment.reserved_prefix}manifests/{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}.csv"
-    with session.console.progress("Uploading the manifest"), tempfile.TemporaryFile() as file:
+    with show_progress("Uploading the manifest"), tempfile.TemporaryFile() as file:
         file.writelines(batch_job.manifest_lines(settings.source_bucket, chosen.keys()))
         file.seek(0)
         return batch_job.upload_manifest(s3, settings.destination_bucket, key, file)

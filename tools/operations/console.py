@@ -11,7 +11,6 @@ import rich.console
 from rich.table import Table
 
 from tools.common.cli import escape
-from tools.common.progress import show_progress
 
 MAX_ROWS = 100
 """Rows that a table shows at most; ``--json`` prints all."""
@@ -39,8 +38,6 @@ class Console:
         if not self._out.is_terminal:
             # Programs such as grep expect each row on one line.
             self._out.width = 32_768
-
-    progress = staticmethod(show_progress)
 
     def json(self, value: dict[str, Any]) -> None:
         """Print a JSON line; without ``--json``, nothing."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from tools.common.progress import show_progress
 from tools.operations.console import Console
 from tools.operations.failure_queue import SAMPLE, FailureQueue, Record, describe_held
 from tools.operations.function import Reply
@@ -47,7 +48,7 @@ def discard(session: Session) -> bool:
         print_before_deletion,
     )
     try:
-        with console.progress(HANDLING, depth.visible) as update:
+        with show_progress(HANDLING, depth.visible) as update:
             work.run(update)
     finally:
         # An error or Ctrl-C may have ended the run: print what was done before.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from aws.outcomes import ObjectAddress
-from tools.common.progress import Update
+from tools.common.progress import Update, show_progress
 from tools.operations import CONCURRENCY
 from tools.operations.console import announcing_wait, format_counts
 from tools.operations.deployment import Deployment
@@ -200,7 +200,7 @@ def redrive(session: Session, selection: Selection) -> bool:
     depth = FailureQueue(session.deployment).depth()
     work = Redrive(session.deployment, selection.matches, session.concurrency)
     try:
-        with session.console.progress(HANDLING, depth.visible) as update:
+        with show_progress(HANDLING, depth.visible) as update:
             work.run(update)
     finally:
         # An error or Ctrl-C may have ended the run: print what was done before.

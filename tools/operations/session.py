@@ -9,6 +9,7 @@ from botocore.exceptions import NoRegionError
 from tools.common.aws import explain_no_answer
 from tools.common.errors import ToolError
 from tools.common.local_stack import is_local_aws_up
+from tools.common.progress import show_progress
 from tools.operations import CONCURRENCY
 from tools.operations.console import Console, format_counts
 from tools.operations.database import UploadSet
@@ -37,7 +38,7 @@ class Session:
         """Read about ``limit`` records of the failure queue, and leave them there."""
         queue = FailureQueue(self.deployment)
         depth = queue.depth()
-        with self.console.progress("Reading the failure queue", depth.visible) as update:
+        with show_progress("Reading the failure queue", depth.visible) as update:
             return Sample(queue.sample(limit, lambda read: update(advance=read)), depth)
 
     def send(self, uploads: UploadSet) -> bool:
@@ -49,7 +50,7 @@ class Session:
         """
         function, sent = Function(self.deployment, self.concurrency), Sent()
         try:
-            with self.console.progress("Sending", uploads.count) as update:
+            with show_progress("Sending", uploads.count) as update:
                 function.process_all(uploads.keys(), sent, lambda: update(advance=1))
         finally:
             for key, error in sent.failed.items():
@@ -78,7 +79,7 @@ def open_session(
 
     """
     console = Console(as_json=as_json)
-    with explain_no_answer("AWS", doing), console.progress("Finding the function"):
+    with explain_no_answer("AWS", doing), show_progress("Finding the function"):
         try:
             deployment = find(target)
         except NoRegionError as error:
