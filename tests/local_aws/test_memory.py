@@ -44,14 +44,14 @@ def test_a_listing_of_versions_copies_no_bodies(fresh: Account) -> None:
 def test_deleted_logs_free_their_memory(fresh: Account) -> None:
     logs = fresh.client("logs")
     stream = {"logGroupName": "group", "logStreamName": "stream"}
-    for number in range(72):
-        if number == 8:
-            # By now, the process has the memory that one request takes.
+    for number in range(264):
+        if number == 24:
+            # By now, the process has the memory that requests take: each thread's heap, and its fragments.
             before = peak(fresh)
         logs.create_log_group(logGroupName="group")
         logs.create_log_stream(**stream)
         lines = [{"timestamp": int(time.time() * 1000), "message": "x" * 250_000}] * 4
         logs.put_log_events(**stream, logEvents=lines)
         logs.delete_log_group(logGroupName="group")
-    # All of them would be 64 MB.
-    assert peak(fresh) - before < 24 * MIB
+    # All of them would be 240 MB; the heaps grow by up to 40 MB, depending on how the threads take turns.
+    assert peak(fresh) - before < 96 * MIB
