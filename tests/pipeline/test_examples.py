@@ -90,6 +90,9 @@ DEPLOYED_BY_POLICY = {
 }
 """Examples of the whole pipeline, with and without a permissions boundary: what to replace in the deployer's policy."""
 
+VARIABLES = {"complete": {"availability_zone": "eu-west-2a"}}
+"""Variables of examples, beside the prefix of their buckets."""
+
 MONITORING = {"monitoring": {"alarms": True, "dashboard": True}}
 
 REMOVED_LATER = MONITORING | {
@@ -175,7 +178,7 @@ def put_package(aws: LocalAws, package: Package) -> dict[str, Any]:
 
 
 def copy_example(name: str, folder: Path, aws: LocalAws, settings: dict[str, Any]) -> Terraform:
-    """Copy an example with the module, and set its bucket prefix and the module's ``settings``."""
+    """Copy an example with the module, and set its variables and the module's ``settings``."""
     copy = folder / "terraform"
     copy_code(TERRAFORM, copy, "tests")
     root = copy / "examples" / name
@@ -184,7 +187,7 @@ def copy_example(name: str, folder: Path, aws: LocalAws, settings: dict[str, Any
         (root / "main.tf").write_text(DEPENDENT)
     shutil.copy(TERRAFORM / ".terraform.lock.hcl", root)
     shutil.copy(PROVIDER, root)
-    (root / "terraform.tfvars.json").write_text(json.dumps({"bucket_prefix": name}))
+    (root / "terraform.tfvars.json").write_text(json.dumps({"bucket_prefix": name, **VARIABLES.get(name, {})}))
     write_settings(root, settings)
     return Terraform(root, environment={**aws.environment(), "TF_APPEND_USER_AGENT": f"root/{name}"})
 

@@ -12,8 +12,9 @@ resource "aws_default_security_group" "this" {
 }
 
 resource "aws_subnet" "this" {
-  vpc_id     = aws_vpc.this.id
-  cidr_block = aws_vpc.this.cidr_block
+  vpc_id            = aws_vpc.this.id
+  cidr_block        = aws_vpc.this.cidr_block
+  availability_zone = var.availability_zone
 }
 
 resource "aws_route_table" "this" {
