@@ -91,9 +91,10 @@ run "asked_for" {
       && aws_iam_role.jobs[0].permissions_boundary == null
       && aws_iam_policy.jobs[0].name == "Lambda-image-jobs"
       && aws_iam_role_policy_attachment.jobs[0].role == aws_iam_role.jobs[0].id
+      && aws_iam_role_policy_attachment.jobs[0].policy_arn == "arn:aws:iam::123456789012:policy/Lambda-image-jobs"
       && aws_iam_role.jobs[0].tags == tomap({ team = "images" })
       && aws_iam_policy.jobs[0].tags == tomap({ team = "images" })
-      && output.batch_operations_role_arn == aws_iam_role.jobs[0].arn
+      && output.batch_operations_role_arn == "arn:aws:iam::123456789012:role/Lambda-image-jobs"
     )
     error_message = "Names must follow the pipeline's name, and the output must return the role's ARN."
   }

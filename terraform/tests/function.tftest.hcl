@@ -139,7 +139,8 @@ run "plan" {
 
   assert {
     condition = (
-      aws_lambda_function_event_invoke_config.this.maximum_retry_attempts == 2
+      aws_lambda_function_event_invoke_config.this.function_name == aws_lambda_function.this.id
+      && aws_lambda_function_event_invoke_config.this.maximum_retry_attempts == 2
       && aws_lambda_function_event_invoke_config.this.maximum_event_age_in_seconds == 21600
       && aws_lambda_function_event_invoke_config.this.destination_config[0].on_failure[0].destination == "arn:aws:sqs:eu-west-2:123456789012:Lambda-image-failures"
     )
@@ -150,6 +151,7 @@ run "plan" {
     condition = (
       aws_lambda_permission.source_bucket[0].principal == "s3.amazonaws.com"
       && aws_lambda_permission.source_bucket[0].action == "lambda:InvokeFunction"
+      && aws_lambda_permission.source_bucket[0].function_name == aws_lambda_function.this.id
       && aws_lambda_permission.source_bucket[0].source_arn == "arn:aws:s3:::src-bucket-image-in"
       && aws_lambda_permission.source_bucket[0].source_account == "123456789012"
     )
@@ -160,13 +162,17 @@ run "plan" {
     condition = (
       aws_sqs_queue.failures.message_retention_seconds == 1209600
       && aws_sqs_queue.failures.sqs_managed_sse_enabled
-      && jsondecode(aws_sqs_queue_policy.failures.policy).Statement[0] == {
-        Sid       = "OnlyOverTls"
-        Effect    = "Deny"
-        Principal = "*"
-        Action    = "sqs:*"
-        Resource  = "arn:aws:sqs:eu-west-2:123456789012:Lambda-image-failures"
-        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      && aws_sqs_queue_policy.failures.queue_url == "https://sqs.eu-west-2.amazonaws.com/123456789012/Lambda-image-failures"
+      && jsondecode(aws_sqs_queue_policy.failures.policy) == {
+        Version = "2012-10-17"
+        Statement = [{
+          Sid       = "OnlyOverTls"
+          Effect    = "Deny"
+          Principal = "*"
+          Action    = "sqs:*"
+          Resource  = "arn:aws:sqs:eu-west-2:123456789012:Lambda-image-failures"
+          Condition = { Bool = { "aws:SecureTransport" = "false" } }
+        }]
       }
     )
     error_message = "The failure queue must keep messages for 14 days, encrypted, and accept only TLS."

@@ -45,7 +45,7 @@ run "another_name_with_every_switch" {
   assert {
     condition = (
       jsonencode(module.function.lambda_notification[0].events) == jsonencode(["s3:ObjectCreated:*", "s3:ObjectRestore:Completed", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"])
-      && output.batch_operations_role_arn == "arn:aws:iam::123456789012:role/Lambda-image-role"
+      && output.batch_operations_role_arn == "arn:aws:iam::123456789012:role/Lambda-image-jobs"
     )
     error_message = "The root module must pass the options on, and return the ARN of the jobs' role."
   }
@@ -69,7 +69,7 @@ run "triggered_by_eventbridge_with_own_keys" {
   }
 
   assert {
-    condition     = output.undelivered_queue_url != null && output.undelivered_queue_arn != null
+    condition     = output.undelivered_queue_url == "https://sqs.eu-west-2.amazonaws.com/123456789012/Lambda-image-undelivered" && output.undelivered_queue_arn == "arn:aws:sqs:eu-west-2:123456789012:Lambda-image-undelivered"
     error_message = "The outputs must name the queue of undelivered events."
   }
 }

@@ -87,7 +87,8 @@ run "eventbridge" {
     condition = (
       aws_cloudwatch_event_rule.uploads[0].name == "Lambda-image"
       && aws_cloudwatch_event_target.function[0].arn == "arn:aws:lambda:eu-west-2:123456789012:function:Lambda-image"
-      && length(aws_cloudwatch_event_target.function[0].dead_letter_config) == 1
+      && aws_cloudwatch_event_target.function[0].rule == aws_cloudwatch_event_rule.uploads[0].id
+      && aws_cloudwatch_event_target.function[0].dead_letter_config[0].arn == "arn:aws:sqs:eu-west-2:123456789012:Lambda-image-undelivered"
     )
     error_message = "The rule must invoke the function, and send undeliverable events to a queue."
   }
@@ -96,6 +97,7 @@ run "eventbridge" {
     condition = (
       aws_lambda_permission.eventbridge[0].principal == "events.amazonaws.com"
       && aws_lambda_permission.eventbridge[0].action == "lambda:InvokeFunction"
+      && aws_lambda_permission.eventbridge[0].function_name == aws_lambda_function.this.id
       && aws_lambda_permission.eventbridge[0].source_arn == "arn:aws:events:eu-west-2:123456789012:rule/Lambda-image"
       && length(aws_lambda_permission.source_bucket) == 0
       && length(output.lambda_notification) == 0
@@ -108,8 +110,10 @@ run "eventbridge" {
       aws_sqs_queue.undelivered[0].name == "Lambda-image-undelivered"
       && aws_sqs_queue.undelivered[0].message_retention_seconds == 1209600
       && aws_sqs_queue.undelivered[0].sqs_managed_sse_enabled
-      && output.undelivered_queue_arn == aws_sqs_queue.undelivered[0].arn
-      && output.undelivered_queue_url == aws_sqs_queue.undelivered[0].url
+      && aws_sqs_queue_policy.undelivered[0].queue_url == "https://sqs.eu-west-2.amazonaws.com/123456789012/Lambda-image-undelivered"
+      && output.undelivered_queue_arn == "arn:aws:sqs:eu-west-2:123456789012:Lambda-image-undelivered"
+      && output.undelivered_queue_name == "Lambda-image-undelivered"
+      && output.undelivered_queue_url == "https://sqs.eu-west-2.amazonaws.com/123456789012/Lambda-image-undelivered"
     )
     error_message = "The queue must keep events for 14 days, encrypted."
   }
@@ -123,7 +127,7 @@ run "eventbridge" {
           Effect    = "Deny"
           Principal = "*"
           Action    = "sqs:*"
-          Resource  = aws_sqs_queue.undelivered[0].arn
+          Resource  = "arn:aws:sqs:eu-west-2:123456789012:Lambda-image-undelivered"
           Condition = { Bool = { "aws:SecureTransport" = "false" } }
         },
         {
@@ -131,7 +135,7 @@ run "eventbridge" {
           Effect    = "Allow"
           Principal = { Service = "events.amazonaws.com" }
           Action    = "sqs:SendMessage"
-          Resource  = aws_sqs_queue.undelivered[0].arn
+          Resource  = "arn:aws:sqs:eu-west-2:123456789012:Lambda-image-undelivered"
           Condition = { ArnEquals = { "aws:SourceArn" = "arn:aws:events:eu-west-2:123456789012:rule/Lambda-image" } }
         },
       ]
