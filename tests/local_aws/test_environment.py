@@ -25,9 +25,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
 
     def run(code: str, timeout: int = 20) -> Reply:
         (tmp_path / "function.py").write_text(code)
-        spec = FunctionSpec("arn:f", "f", tmp_path, "function.handler", 128, timeout, "role", "group", ())
+        spec = FunctionSpec("arn:f", "$LATEST", "f", tmp_path, "function.handler", 128, timeout, "role", "group", ())
         opened.append(Environment(spec, runtime, {}, watchdog))
-        return opened[-1].invoke(b'{"x": "\xc3\xa9"}', "request")
+        return opened[-1].invoke(b'{"x": "\xc3\xa9"}', "request", "arn:f")
 
     yield run
     for one in opened:

@@ -256,7 +256,7 @@ def test_a_throttled_event_that_gets_too_old_has_a_record(
 
 def test_an_event_can_be_throttled_until_it_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asynchronous, "LONGEST_THROTTLE_SECONDS", 1e-6)
-    busy = FunctionSpec("arn", "name", Path(), "handler", 128, 3, "role", "group", (), reserved=1)
+    busy = FunctionSpec("arn", "$LATEST", "name", Path(), "handler", 128, 3, "role", "group", (), reserved=1)
     # Half an hour of throttling, and then the event is too old.
     usual, over = EventInvokeConfig(on_failure="queue"), EventInvokeConfig(max_age=0, on_failure="queue")
     configs = itertools.chain(itertools.repeat(usual, 2000), [over])

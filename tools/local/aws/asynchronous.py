@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 from tools.local.aws.environment import FunctionSpec
 from tools.local.aws.pool import Pool, ReservedError, TooManyInvocationsError
+from tools.local.aws.versions import unqualify
 
 THROTTLE_SECONDS, LONGEST_THROTTLE_SECONDS = 0.05, 1
 """The first and the longest wait of a throttled event; on AWS these are a second and five minutes."""
@@ -100,7 +101,7 @@ class AsynchronousQueue:
         return event.request_id
 
     def backlog(self, arn: str) -> int:
-        """Count the events of a function that have not ended: queued, in flight, or to be retried."""
+        """Count the events of a function and its aliases that have not ended: queued, in flight, or to be retried."""
         with self._changed:
             return self._open[arn]
 
@@ -117,7 +118,7 @@ class AsynchronousQueue:
 
     def _schedule(self, event: Event, due: float) -> None:
         with self._changed:
-            self._open[event.arn] += 1
+            self._open[unqualify(event.arn)] += 1
             heapq.heappush(self._due, (due, next(self._order), event))
             self._changed.notify()
 
@@ -133,7 +134,7 @@ class AsynchronousQueue:
             finally:
                 # If the event is to be retried, `_schedule` has counted it once more.
                 with self._changed:
-                    self._open[event.arn] -= 1
+                    self._open[unqualify(event.arn)] -= 1
 
     def _next(self) -> Event | None:
         """Wait for an event that is due; returns None after :meth:`close`."""
@@ -184,7 +185,7 @@ class AsynchronousQueue:
             "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "requestContext": {
                 "requestId": event.request_id,
-                "functionArn": f"{event.arn}:$LATEST",
+                "functionArn": f"{event.arn}:$LATEST" if event.arn == spec.arn else event.arn,
                 "condition": condition,
                 "approximateInvokeCount": event.attempts,
             },
@@ -193,7 +194,7 @@ class AsynchronousQueue:
         if event.reply is not None:
             record["responseContext"] = {
                 "statusCode": 200,
-                "executedVersion": "$LATEST",
+                "executedVersion": spec.version,
                 "functionError": "Unhandled",
             }
             record["responsePayload"] = json.loads(event.reply)

@@ -36,6 +36,9 @@ class FunctionSpec:
     """Everything that decides how a function runs. Other code, settings or another role need another environment.
 
     Attributes:
+        arn: Its ARN, without a version or an alias.
+        version: Its version, or ``$LATEST``.
+        invoked_arn: The ARN by which this invocation names it. An environment serves all of them.
         code: The folder of its unpacked zip.
         memory_size: In MiB. A function with more resident memory is killed.
         timeout: In seconds.
@@ -45,6 +48,7 @@ class FunctionSpec:
     """
 
     arn: str
+    version: str
     name: str
     code: Path
     handler: str
@@ -54,6 +58,7 @@ class FunctionSpec:
     log_group: str
     variables: tuple[tuple[str, str], ...]
     reserved: int | None = field(default=None, compare=False)
+    invoked_arn: str = field(default="", compare=False)
 
 
 class LogLine(NamedTuple):
@@ -111,7 +116,7 @@ class Environment:
 
     def __init__(self, spec: FunctionSpec, runtime: Runtime, variables: Mapping[str, str], watchdog: Watchdog) -> None:
         self.spec = spec
-        self.log_stream = f"{time.strftime('%Y/%m/%d')}/[$LATEST]{uuid.uuid4().hex}"
+        self.log_stream = f"{time.strftime('%Y/%m/%d')}/[{spec.version}]{uuid.uuid4().hex}"
         self._watchdog = watchdog
         self._api = RuntimeApi()
         self._log: list[LogLine] = []
@@ -131,11 +136,11 @@ class Environment:
         os.close(output)
         watchdog.watch(self._process.pid)
 
-    def invoke(self, payload: bytes, request_id: str) -> Reply:
+    def invoke(self, payload: bytes, request_id: str, invoked_arn: str) -> Reply:
         """Run the function once; never two at a time."""
         started = time.monotonic()
-        self._log = [LogLine.now(f"START RequestId: {request_id} Version: $LATEST")]
-        self._api.offer(payload, request_id, self.spec.arn, time.time() + self.spec.timeout)
+        self._log = [LogLine.now(f"START RequestId: {request_id} Version: {self.spec.version}")]
+        self._api.offer(payload, request_id, invoked_arn, time.time() + self.spec.timeout)
         failure = self._await_result(started + self.spec.timeout)
         self._read_output()
         if self._unfinished_line:
@@ -222,7 +227,7 @@ def _environment(spec: FunctionSpec, log_stream: str, variables: Mapping[str, st
         "_HANDLER": spec.handler,
         "AWS_EXECUTION_ENV": "AWS_Lambda_python",
         "AWS_LAMBDA_FUNCTION_NAME": spec.name,
-        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_size),
         "AWS_LAMBDA_FUNCTION_TIMEOUT": str(spec.timeout),
         "AWS_LAMBDA_LOG_GROUP_NAME": spec.log_group,

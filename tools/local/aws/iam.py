@@ -73,8 +73,11 @@ class AccessControl:
             result: PermissionResult = check_trust(statement, action, resource, principal, values)
             return result
 
+        def determine_resource(response: Any) -> str:
+            return control._function_arn(response.path, response.querystring.get("Qualifier", []))
+
         IAMPolicyStatement.is_action_permitted = is_action_permitted
-        LambdaResponse._determine_resource = lambda response: control._function_arn(response.path)
+        LambdaResponse._determine_resource = determine_resource
 
     def is_administrator(self, authorization: str) -> bool:
         """Whether a request with this Authorization header is the administrator's."""
@@ -188,12 +191,13 @@ class AccessControl:
             for key_action in use.actions
         )
 
-    def _function_arn(self, path: str) -> str:
+    def _function_arn(self, path: str, qualifier: list[str]) -> str:
         """Return the ARN of the function in a request to Lambda; moto checks the permission for all functions."""
         found = re.search(r"/functions/([^/]+)", unquote(path))
         if found is None:
             return "*"
-        return f"arn:aws:lambda:{self._region}:{self._account_id}:function:{found[1].rpartition(':')[2]}"
+        parts = [found[1].rpartition("function:")[2], *qualifier]
+        return f"arn:aws:lambda:{self._region}:{self._account_id}:function:{':'.join(parts)}"
 
     def _role(self, caller: Any) -> Any:
         return iam_backends[self._account_id]["aws"].get_role(caller._owner_role_name)

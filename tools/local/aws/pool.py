@@ -94,7 +94,7 @@ class Pool:
         except StoppingError:
             return Reply.of_platform("ServiceException", "the local AWS is being stopped")
         else:
-            return self._invoke(environment, payload, request_id)
+            return self._invoke(environment, payload, request_id, spec.invoked_arn)
         finally:
             self._slots.release()
 
@@ -117,8 +117,8 @@ class Pool:
             # The thread that waits for its reply closes it.
             environment.kill()
 
-    def _invoke(self, environment: Environment, payload: bytes, request_id: str) -> Reply:
-        reply = environment.invoke(payload, request_id)
+    def _invoke(self, environment: Environment, payload: bytes, request_id: str, invoked_arn: str) -> Reply:
+        reply = environment.invoke(payload, request_id, invoked_arn)
         self._log(environment.spec, environment.log_stream, reply.log)
         if reply.broken:
             self._drop(environment)
@@ -129,8 +129,9 @@ class Pool:
     def _take(self, spec: FunctionSpec) -> Environment:
         with self._lock:
             fitting = next((environment for environment in self._idle if environment.spec == spec), None)
-            # An earlier version of this function never runs again. Another function may have to make room.
-            stale = [one for one in self._idle if one.spec.arn == spec.arn and one.spec != spec]
+            # Earlier settings of this version never run again. Another function may have to make room.
+            same = [one for one in self._idle if (one.spec.arn, one.spec.version) == (spec.arn, spec.version)]
+            stale = [one for one in same if one.spec != spec]
             if fitting is None and len(self._idle) - len(stale) + len(self._busy) >= self._concurrency:
                 stale += [one for one in self._idle if one not in stale][:1]
             taken = [fitting] if fitting else []

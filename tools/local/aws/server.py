@@ -26,7 +26,7 @@ from moto.sqs.models import sqs_backends
 from werkzeug.serving import make_server
 
 from tools.common.local_stack import local_client
-from tools.local.aws import eventbridge, moto_patches, s3_patches
+from tools.local.aws import eventbridge, moto_patches, s3_patches, versions
 from tools.local.aws.asynchronous import THROTTLE_SECONDS, AsynchronousQueue, EventInvokeConfig
 from tools.local.aws.batch_operations import BatchOperations, keys_of
 from tools.local.aws.batch_run import JobServices
@@ -132,6 +132,7 @@ class Server:
         moto_patches.run_functions(self._invoke)
         moto_patches.keep_function_settings()
         moto_patches.load_code_from_s3()
+        versions.separate_qualifiers()
         moto_patches.update_log_group_keys()
         moto_patches.keep_log_group_classes()
         moto_patches.keep_queue_policies()
@@ -203,13 +204,19 @@ class Server:
         function = _function(arn)
         return (self._spec(function), _event_invoke_config(function)) if function else None
 
-    def _spec(self, function: LambdaFunction) -> FunctionSpec:
+    def _spec(self, invoked: LambdaFunction) -> FunctionSpec:
+        function = versions.choose_version(invoked)
         logging_config = function.get_configuration()["LoggingConfig"]
         variables = dict(function.environment_vars) | {"AWS_LAMBDA_LOG_FORMAT": logging_config["LogFormat"]}
         if logging_config["LogFormat"] == "JSON":
             variables["AWS_LAMBDA_LOG_LEVEL"] = logging_config.get("ApplicationLogLevel", "INFO")
+        arn = versions.unqualify(invoked.function_arn)
+        # Versions share the function's concurrency.
+        reserved = lambda_backends[function.account_id][function.region].get_function(arn).reserved_concurrency
         return FunctionSpec(
-            arn=function.function_arn,
+            arn=arn,
+            version=str(function.version),
+            invoked_arn=invoked.function_arn,
             name=function.function_name,
             code=self._unpack(function),
             handler=str(function.handler),
@@ -218,7 +225,7 @@ class Server:
             role=function.role,
             log_group=logging_config["LogGroup"],
             variables=tuple(sorted(variables.items())),
-            reserved=None if function.reserved_concurrency is None else int(function.reserved_concurrency),
+            reserved=None if reserved is None else int(reserved),
         )
 
     def _unpack(self, function: LambdaFunction) -> Path:
