@@ -72,6 +72,26 @@ def test_a_deployment_is_read_from_its_function(described: Stubber) -> None:
     assert found.log_group == LOG_GROUP
 
 
+@pytest.mark.parametrize(("name", "asked"), [("", ["Lambda-image", "Lambda-image:live"]), ("mine:live", ["mine:live"])])
+def test_an_alias_is_found_and_its_version_decides(described: Stubber, name: str, asked: list[str]) -> None:
+    latest, live = VARIABLES | {"ALIAS": "live", "SOURCE_BUCKET": "newer"}, VARIABLES | {"ALIAS": "older"}
+    for function in asked:
+        qualified = function.endswith(":live")
+        answer = configuration(Variables=live if qualified else latest)
+        answer["FunctionArn"] += ":live" if qualified else ""
+        described.add_response("get_function_configuration", answer, {"FunctionName": function})
+    found = find(Target(name))
+    assert (found.function_name, found.function_arn, found.target_arn) == ("images", ARN, f"{ARN}:live")
+    assert (found.reserved_prefix, found.settings.source_bucket) == ("batch-operations/images/", "uploads")
+
+
+def test_an_alias_is_what_a_denied_request_is_about(deployment: Deployment) -> None:
+    other = replace(deployment, function_arn=ARN, qualifier="live")
+    resources = {name: [one["Resource"] for one in statements(other, name)] for name in PERMISSIONS}
+    assert resources["Invoke"] == [f"{ARN}:live"]
+    assert resources["GetFunctionConfiguration"] == [[ARN, f"{ARN}:live"]]
+
+
 @pytest.mark.parametrize(
     ("environment", "said"),
     [

@@ -191,7 +191,7 @@ def _create(session: Session, chosen: UploadSet, role: str, request: Request) ->
     job = Job(
         description=f"{deployment.function_name}: {chosen.count} objects, {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
         account_id=deployment.account_id,
-        function_arn=deployment.function_arn,
+        function_arn=deployment.target_arn,
         role_arn=role,
         bucket=deployment.settings.destination_bucket,
         folder=deployment.reserved_prefix,

@@ -19,6 +19,9 @@ DEFAULT_FUNCTION = "Lambda-image"
 VARIABLES = {"SOURCE_BUCKET", "DESTINATION_BUCKET", "FAILURE_QUEUE_URL", "RENDITIONS"}
 """Environment variables of every pipeline's function."""
 
+ALIAS = "ALIAS"
+"""Environment variable that names the alias that triggers invoke. Without an alias, it is not set."""
+
 UNDELIVERED_SUFFIX = "-undelivered"
 """End of the name of the queue of events that EventBridge could not deliver."""
 
@@ -36,6 +39,7 @@ class Deployment:
     Attributes:
         client: Makes clients for the pipeline's account and region.
         function_arn: The function's ARN, which also names the account and the region.
+        qualifier: The alias or the version to invoke, whose settings these are; empty for neither.
         memory_mib: The function's memory.
         architecture: The function's architecture, ``arm64`` or ``x86_64``.
         settings: The function's settings.
@@ -49,10 +53,16 @@ class Deployment:
     architecture: str
     settings: Settings
     log_group: str
+    qualifier: str = ""
 
     @property
     def function_name(self) -> str:
         return self.function_arn.rpartition(":")[2]
+
+    @property
+    def target_arn(self) -> str:
+        """ARN to invoke: that of the alias or version, if there is one."""
+        return f"{self.function_arn}:{self.qualifier}" if self.qualifier else self.function_arn
 
     @property
     def partition(self) -> str:
@@ -101,7 +111,7 @@ class Target:
     """Which deployment a command is for.
 
     Attributes:
-        function: The function's name; if empty, the module's default or the local stack's.
+        function: The function's name, or NAME:ALIAS; if empty, the module's default or the local stack's.
         local: Whether it is on the local AWS of ``invoke up``.
         undelivered: Whether to use the queue of events that EventBridge could not deliver as the failure queue.
 
@@ -121,18 +131,13 @@ def find(target: Target) -> Deployment:
     """
     client = Stack.running().aws.client if target.local else aws.client
     name = target.function or (Stack.running().function_name if target.local else DEFAULT_FUNCTION)
-    try:
-        described = client("lambda", None).get_function_configuration(FunctionName=name)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in {"ResourceNotFoundException", "404"}:
-            if target.local:
-                default = Stack.running().function_name
-                raise ToolError(f"No function {name} on the local AWS: leave out --function for {default}") from error
-            raise ToolError(_describe_absence(client("lambda", None), name)) from error
-        # The account is not known yet.
-        resource = f"arn:aws:lambda:*:*:function:{name}"
-        statement = {"Effect": "Allow", "Action": "lambda:GetFunctionConfiguration", "Resource": resource}
-        raise aws.refusal(error, f"read the configuration of {name}", [statement]) from error
+    described = _describe(client, name, local=target.local)
+    alias = described.get("Environment", {}).get("Variables", {}).get(ALIAS, "")
+    qualifier = name.rpartition("function:")[2].partition(":")[2]
+    if alias and not qualifier:
+        # Triggers invoke the version that the alias names, which may have other settings.
+        name, qualifier = f"{name}:{alias}", alias
+        described = _describe(client, name, local=target.local)
     variables = described.get("Environment", {})
     if "Error" in variables:
         reason = variables["Error"].get("Message", "no reason given")
@@ -146,13 +151,31 @@ def find(target: Target) -> Deployment:
         raise ToolError(f"{name} is not an image resizer of this version: {error}") from error
     deployment = Deployment(
         client,
-        described["FunctionArn"],
+        described["FunctionArn"].removesuffix(f":{qualifier}"),
         described["MemorySize"],
         described["Architectures"][0],
         settings,
         described["LoggingConfig"]["LogGroup"],
+        qualifier,
     )
     return deployment.with_undelivered() if target.undelivered else deployment
+
+
+def _describe(client: MakeClient, name: str, *, local: bool) -> dict[str, Any]:
+    """Return the configuration of a function, or of a version of it."""
+    try:
+        described: dict[str, Any] = client("lambda", None).get_function_configuration(FunctionName=name)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"ResourceNotFoundException", "404"}:
+            if local:
+                default = Stack.running().function_name
+                raise ToolError(f"No function {name} on the local AWS: leave out --function for {default}") from error
+            raise ToolError(_describe_absence(client("lambda", None), name)) from error
+        # The account is not known yet.
+        resource = f"arn:aws:lambda:*:*:function:{name}"
+        statement = {"Effect": "Allow", "Action": "lambda:GetFunctionConfiguration", "Resource": resource}
+        raise aws.refusal(error, f"read the configuration of {name}", [statement]) from error
+    return described
 
 
 def _describe_absence(functions: Any, name: str) -> str:

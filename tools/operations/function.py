@@ -107,7 +107,7 @@ class Function:
     def invoke(self, event: Mapping[str, object]) -> Reply:
         """Send an event."""
         try:
-            response = self._client.invoke(FunctionName=self.deployment.function_arn, Payload=json.dumps(event))
+            response = self._client.invoke(FunctionName=self.deployment.target_arn, Payload=json.dumps(event))
         except ReadTimeoutError:
             return Reply(error="no reply within the function's timeout")
         except HTTPClientError as error:

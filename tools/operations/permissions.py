@@ -9,7 +9,7 @@ from tools.common.aws import explain_no_answer, refusal
 from tools.common.errors import ToolError
 from tools.operations.deployment import Deployment
 
-FUNCTION = ("{0.function_arn}",)
+FUNCTION = ("{0.function_arn}", "{0.target_arn}")
 QUEUE = ("{0.failure_queue_arn}",)
 LOG = ("{0.log_group_arn}:*",)
 SOURCE = "arn:{0.partition}:s3:::{0.settings.source_bucket}"
@@ -22,7 +22,7 @@ ROLE = ("arn:{0.partition}:iam::{0.account_id}:role/*{0.function_name}-jobs",)
 
 PERMISSIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "GetFunctionConfiguration": {"lambda:GetFunctionConfiguration": FUNCTION},
-    "Invoke": {"lambda:InvokeFunction": FUNCTION},
+    "Invoke": {"lambda:InvokeFunction": ("{0.target_arn}",)},
     "FilterLogEvents": {"logs:FilterLogEvents": LOG},
     "ListObjectsV2": {"s3:ListBucket": (SOURCE, DESTINATION)},
     "HeadObject": {"s3:GetObject": OUTPUTS},

@@ -52,7 +52,7 @@ def send(deployment: Deployment, event: bytes) -> Answer:
     """
     client = invocation_client(deployment)
     try:
-        response = client.invoke(FunctionName=deployment.function_arn, Payload=event, LogType="Tail")
+        response = client.invoke(FunctionName=deployment.target_arn, Payload=event, LogType="Tail")
     except ReadTimeoutError:
         name, timeout = deployment.function_name, deployment.settings.timeout_seconds
         raise ToolError(
