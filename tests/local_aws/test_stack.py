@@ -100,6 +100,16 @@ def test_up_does_not_move_a_local_aws_to_another_port() -> None:
         stacks.up(say, port=4567)
 
 
+@pytest.mark.usefixtures("folder")
+def test_up_refuses_a_misspelt_setting(tmp_path: Path) -> None:
+    settings = tmp_path / "x.tfvars"
+    settings.write_text("renditions = { small = { scal = 0.1 } }\n")
+    with pytest.raises(
+        ToolError, match=r"renditions\.small\.scal is not a setting of the module: did you mean scale\?$"
+    ):
+        stacks.up(say, var_file=settings)
+
+
 @pytest.fixture
 def earlier(folder: Path) -> Iterator[LocalAws]:
     """The local AWS of an earlier `up`, whose Terraform was killed while it deployed again."""

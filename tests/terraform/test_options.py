@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tests import hcl
+from tools.common import schema
 from tools.common.hcl import literals
 from tools.common.paths import TERRAFORM
 from tools.common.terraform import Terraform
-from tools.preview import schema
 
 FILE = TERRAFORM / "tests" / "options.tftest.hcl"
 

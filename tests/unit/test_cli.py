@@ -112,7 +112,7 @@ def test_a_signal_that_nohup_ignores_stays_ignored() -> None:
             "Error: No event nonsense: give a path, or one of batch-operations-1, batch-operations-2, eventbridge, ",
         ),
         (["build", "--python", "3.11"], "use 3.12, 3.13 or 3.14"),
-        (["up", "--var-file", "missing.tfvars"], "Error: No settings file at missing.tfvars"),
+        (["up", "--var-file", "missing.tfvars"], "Error: Cannot read missing.tfvars: No such file or directory: give"),
         (["up", "--port", "80000000"], "Error: --port is '80000000': use a whole number from 1 to 65,535"),
         (["bild"], "Error: No task 'bild': did you mean build?"),
         (["preview"], "Error: No photo given: use `invoke preview photo.jpg`"),

@@ -30,11 +30,11 @@ from renditions import MetadataPolicy, Rendition
 from tests import pngs
 from tests.hcl import parse
 from tests.images import HEIC_PICTURE, corners, encode, load, picture
-from tools.common import hcl, pricing
+from tools.common import hcl, pricing, tfvars
 from tools.common.cli import save
 from tools.common.errors import ToolError
 from tools.common.paths import TERRAFORM
-from tools.preview import pages, pipeline, rejections, run, tfvars
+from tools.preview import pages, pipeline, rejections, run
 from tools.preview.choice import introduce_settings, write_command, write_settings
 from tools.preview.display import LONGEST_SIDE, Picture
 from tools.preview.model import Cost, Output, Photo, Rejection, Rendered, Report, Step
@@ -190,8 +190,9 @@ def test_every_setting_of_the_module_is_known(tmp_path: Path) -> None:
 
 
 def test_a_missing_or_unreadable_settings_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ToolError, match=r"^No settings file at .*missing\.tfvars: give the path"):
-        tfvars.find_files(tmp_path / "missing.tfvars")
+    missing = r"^Cannot read .*missing\.tfvars: No such file or directory: give the path"
+    with pytest.raises(ToolError, match=missing):
+        tfvars.read_settings(tfvars.find_files(tmp_path / "missing.tfvars"))
     (tmp_path / "x.tfvars").write_bytes(b"\xff")
     with pytest.raises(ToolError, match=r"x\.tfvars is not a \.tfvars file: it has other bytes than"):
         tfvars.read_settings([tmp_path / "x.tfvars"])

@@ -15,7 +15,7 @@ from typing import Any
 from renditions import Rendition
 from tools.build import LOCAL_RUNTIME, Target, build
 from tools.build.package import MANIFEST
-from tools.common import local_stack
+from tools.common import local_stack, tfvars
 from tools.common.cli import Say, require
 from tools.common.errors import ToolError, make_write_error
 from tools.common.local_stack import LocalAws, Stack
@@ -86,8 +86,9 @@ def up(say: Say, *, port: int = 0, var_file: Path | None = None, heic: bool = Fa
             changing it. Nothing new is left running.
 
     """
-    if var_file is not None and not var_file.is_file():
-        raise ToolError(f"No settings file at {var_file}: give the path of a .tfvars file")
+    if var_file is not None:
+        # Terraform would only warn about a misspelt variable, and drop a misspelt option silently.
+        tfvars.read_variables(var_file)
     with _only_task("up"):
         running = _find_running()
         if running and (DEPLOYMENT / "root" / STATE_LOCK).exists():

@@ -8,12 +8,13 @@ from pathlib import Path
 from aws.settings import Settings
 from errors import Reason
 from imaging.formats import heif
+from tools.common import tfvars
 from tools.common.cli import find_invoke, read_photo
 from tools.common.errors import ToolError
 from tools.common.paths import ROOT, TERRAFORM
 from tools.common.progress import show_progress
 from tools.common.table import Table
-from tools.preview import notes, tfvars
+from tools.preview import notes
 from tools.preview.choice import introduce_command, introduce_settings, write_command, write_settings
 from tools.preview.model import Output, Report
 from tools.preview.pages import Pages, check_overwriting

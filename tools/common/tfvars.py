@@ -9,10 +9,9 @@ from typing import Any
 
 from aws.settings import Settings
 from errors import SettingsError
-from tools.common import hcl
+from tools.common import hcl, schema
 from tools.common.errors import ToolError
 from tools.common.paths import TERRAFORM
-from tools.preview import schema
 
 DEFAULTS: Mapping[str, Any] = {
     "function": {"memory_size": 1769, "timeout": 120},
@@ -32,12 +31,7 @@ def find_files(chosen: Path | None, root: Path = TERRAFORM) -> list[Path]:
         chosen: For ``-var-file``.
         root: The folder where Terraform would run.
 
-    Raises:
-        ToolError: ``chosen`` does not exist.
-
     """
-    if chosen is not None and not chosen.is_file():
-        raise ToolError(f"No settings file at {chosen}: give the path of a .tfvars file")
     own = [root / name for name in ("terraform.tfvars", "terraform.tfvars.json") if (root / name).is_file()]
     automatic = sorted([*root.glob("*.auto.tfvars"), *root.glob("*.auto.tfvars.json")])
     return [*own, *automatic, *([chosen] if chosen is not None else [])]
@@ -55,7 +49,7 @@ def read_settings(files: Sequence[Path]) -> Settings:
     """
     chosen = {**DEFAULTS}
     for path in files:
-        chosen |= _read_variables(path)
+        chosen |= read_variables(path)
     function = {**DEFAULTS["function"], **dict(_non_null(chosen["function"], "function"))}
     environment = {
         **dict.fromkeys(("SOURCE_BUCKET", "DESTINATION_BUCKET", "FAILURE_QUEUE_URL"), ""),
@@ -80,17 +74,22 @@ def read_renditions(files: Sequence[Path]) -> tuple[Path | None, Mapping[str, An
     """
     found: tuple[Path | None, Mapping[str, Any]] = None, DEFAULTS["renditions"]
     for path in files:
-        if (value := _read_variables(path).get("renditions")) is not None:
+        if (value := read_variables(path).get("renditions")) is not None:
             found = path, value
     return found
 
 
-def _read_variables(path: Path) -> dict[str, Any]:
-    """Read the variables that a file sets to another value than null, which is Terraform's word for the default."""
+def read_variables(path: Path) -> dict[str, Any]:
+    """Read the variables that a file sets to another value than null, which is Terraform's word for the default.
+
+    Raises:
+        ToolError: The file can't be read, contains an expression, or has a setting that the module does not have.
+
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise ToolError(f"Cannot read {path}: {error.strerror}") from None
+        raise ToolError(f"Cannot read {path}: {error.strerror}: give the path of a .tfvars file") from None
     except UnicodeDecodeError:
         raise ToolError(f"{path} is not a .tfvars file: it has other bytes than text in UTF-8") from None
     found = _read_json(text, path) if path.suffix == ".json" else hcl.literals(text, str(path))
