@@ -158,7 +158,7 @@ def test_missing_frames_are_a_fault() -> None:
 def found(tmp_path_factory: pytest.TempPathFactory) -> Report:
     """Measure two tiny rows with the contestants that need nothing installed; sharp is missing."""
     folder = tmp_path_factory.mktemp("bench")
-    own = [peers.python_peer(name, "Pillow") for name in ("ours", "classic", "parts")]
+    own = [peers.python_peer(name, "Pillow") for name in ("ours", "usual", "parts")]
     everyone = (*own, peers.Peer("sharp", missing="not installed: it needs node and npm"))
     (three,), (gif,) = choose("jpeg-three", quick=False), choose("gif-flat", quick=False)
     rows = [replace(three, size=(800, 600)), shrink(gif)]
@@ -168,7 +168,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Report:
 
 def test_every_contestant_runs_every_round_and_its_outputs_are_judged(found: Report) -> None:
     three, gif = found.rows
-    assert set(three.measured) == {"ours", "classic", "parts"}
+    assert set(three.measured) == {"ours", "usual", "parts"}
     for one in three.measured.values():
         assert len(one.cpu) == 2
         assert min(one.cpu) > 0
@@ -176,7 +176,7 @@ def test_every_contestant_runs_every_round_and_its_outputs_are_judged(found: Rep
         assert len(one.sizes) == 3
         assert not one.quality.fault
     assert not gif.measured["ours"].quality.fault
-    assert gif.measured["classic"].quality.fault == "has 1 of 30 frames"
+    assert gif.measured["usual"].quality.fault == "has 1 of 30 frames"
     assert gif.absent["parts"] == "only for several renditions"
 
 
@@ -194,7 +194,7 @@ def test_the_worst_output_counts() -> None:
 def test_the_tables_show_missing_contestants_and_faulty_outputs(found: Report) -> None:
     cpu, _, details = found.tables()
     assert {row[cpu.columns.index("/ sharp")] for row in cpu.rows} == {"not installed"}
-    assert cpu.rows[1][cpu.columns.index("/ classic")].endswith(" wrong")
+    assert cpu.rows[1][cpu.columns.index("/ usual")].endswith(" wrong")
     assert "wrong: has 1 of 30 frames" in details.text()
     assert str(found.peers[-1]) == "sharp: not installed: it needs node and npm"
 
@@ -256,7 +256,7 @@ def test_the_plot_shows_complete_rows_and_draws_faulty_outputs_hollow(found: Rep
 def test_a_failing_contestant_says_why(tmp_path: Path) -> None:
     (tmp_path / "source").write_bytes(b"no image")
     job = Job(str(tmp_path / "source"), str(tmp_path), (Wanted("JPEG", 1, 1, 0.5),))
-    with measure.Worker.started(peers.python_peer("classic", ""), job) as worker:
+    with measure.Worker.started(peers.python_peer("usual", ""), job) as worker:
         for _ in range(2):
             with pytest.raises(measure.FailedError, match="cannot identify image file"):
                 worker.run()
@@ -296,21 +296,21 @@ def make_measured(cpu: float, psnr: float = 40.0, size: int = 100) -> Measured:
 
 def test_figures_and_missed_targets() -> None:
     row = RowResult(
-        "row", "Row", 1000, {"ours": make_measured(1), "classic": make_measured(4, psnr=42, size=200)}, {}, {}
+        "row", "Row", 1000, {"ours": make_measured(1), "usual": make_measured(4, psnr=42, size=200)}, {}, {}
     )
     figures = row.figures()
-    names = ["CPU / classic", "memory / classic", "bytes / classic", "bytes / source", "PSNR, dB"]
-    names += ["PSNR below classic, dB", "SSIM below classic"]
+    names = ["CPU / usual", "memory / usual", "bytes / usual", "bytes / source", "PSNR, dB"]
+    names += ["PSNR below usual, dB", "SSIM below usual"]
     assert [figures[name] for name in names] == pytest.approx([0.25, 0.5, 0.5, 0.1, 40, 2, 0.02])
-    targets = {"CPU / classic": 0.2, "CPU / sharp": 0.2, "memory / classic": 0.5, "PSNR, dB": 41, "bytes / source": 1}
+    targets = {"CPU / usual": 0.2, "CPU / sharp": 0.2, "memory / usual": 0.5, "PSNR, dB": 41, "bytes / source": 1}
     assert list(replace(row, targets=targets).missed_targets()) == [
-        ("CPU / classic", 0.2, 0.25),
+        ("CPU / usual", 0.2, 0.25),
         ("PSNR, dB", 41, 40),
     ]
 
 
 def test_every_target_is_a_figure() -> None:
-    everyone = {peer: make_measured(1) for peer in ("ours", "classic", "sharp", "limit", "parts")}
+    everyone = {peer: make_measured(1) for peer in ("ours", "usual", "sharp", "limit", "parts")}
     figures = RowResult("row", "Row", 1000, everyone, {}, {}).figures()
     assert {name for row in ROWS for name in row.targets} <= figures.keys()
 

@@ -51,7 +51,7 @@ def find_peers(cache: Path, say: Callable[[str], None]) -> tuple[Peer, ...]:
     pillow = f"Pillow {PIL.__version__}, libjpeg-turbo {features.version('libjpeg_turbo')}"
     return (
         python_peer(OURS, pillow, environment=DEPLOYED),
-        python_peer("classic", pillow),
+        python_peer("usual", pillow),
         _find_sharp(cache / "sharp", say),
         _find_pyvips(),
         _find_limit(),

@@ -1,4 +1,4 @@
-"""Draw the CPU of each contestant relative to the classic handler's as SVG, for light and dark pages."""
+"""Draw the CPU of each contestant relative to the usual handler's as SVG, for light and dark pages."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ SHAPES = {
     "pyvips": ("#12a594", "M0 -7l7 7l-7 7l-7 -7z"),
     "limit": ("#b07d00", "M-6 5h12l-6 -11z"),
 }
-"""Colour and path of each contestant; the paths differ so that colours need not be told apart."""
+"""Colour and path of each contestant. The paths differ for readers who can't tell the colours apart."""
 
 TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 STYLE = """
@@ -29,7 +29,7 @@ line { stroke: #d0d7de } .one { stroke: #57606a; stroke-width: 2 }
 
 
 def draw(results: Sequence[RowResult]) -> str:
-    """Draw the rows that the classic handler did in full. A contestant with a faulty output is hollow."""
+    """Draw the rows that the usual handler did in full. A contestant with a faulty output is hollow."""
     rows = [row for row in results if _ratios(row)]
     ratios = [ratio for row in rows for ratio in _ratios(row).values()]
     low, high = math.log(min([*ratios, 0.5]) / 1.2), math.log(max([*ratios, 1.0]) * 1.2)
@@ -40,7 +40,7 @@ def draw(results: Sequence[RowResult]) -> str:
 
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {bottom + BOTTOM}" role="img">',
-        "<title>CPU seconds relative to the classic handler's, logarithmic; less is better</title>",
+        "<title>CPU seconds relative to the usual handler's, logarithmic; less is better</title>",
         f"<style>{STYLE}</style>",
         *_legend(),
     ]
@@ -60,14 +60,14 @@ def draw(results: Sequence[RowResult]) -> str:
 
 
 def _ratios(row: RowResult) -> dict[str, float]:
-    classic = row.measured.get("classic")
-    if classic is None or classic.quality.is_partial:
+    usual = row.measured.get("usual")
+    if usual is None or usual.quality.is_partial:
         return {}
-    return {name: row.measured[name].median / classic.median for name in SHAPES if name in row.measured}
+    return {name: row.measured[name].median / usual.median for name in SHAPES if name in row.measured}
 
 
 def _legend() -> Iterator[str]:
-    yield f'<text x="{LEFT}" y="20">CPU by the classic handler\'s (1), logarithmic; less is better</text>'
+    yield f'<text x="{LEFT}" y="20">CPU relative to the usual handler\'s (1), logarithmic; less is better</text>'
     for number, name in enumerate(SHAPES):
         x = LEFT + 8 + 110 * number
         yield _shape(name, x, 42, name, hollow=False)

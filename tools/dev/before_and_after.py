@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageDraw, ImageFile, ImageFilter, ImageFont, ImageOps
 
 from errors import RejectedError
-from tools.benchmarks.contestants import classic, ours
+from tools.benchmarks.contestants import ours, usual
 from tools.benchmarks.job import Job, Wanted
 from tools.common.paths import ROOT
 from tools.imaging.pictures import cake, encode, make_turned_exif
@@ -89,7 +89,7 @@ def _cells(upload: Upload) -> Iterator[tuple[list[Image.Image], str, str]]:
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = False
     yield source, "", FAINT
-    for prepare, caption, colour in ((classic.prepare, upload.usual, RED), (ours.prepare, upload.ours, GREEN)):
+    for prepare, caption, colour in ((usual.prepare, upload.usual, RED), (ours.prepare, upload.ours, GREEN)):
         try:
             yield _frames(resize(prepare, upload), 2), caption, colour
         except RejectedError as error:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from tools.benchmarks.contestants.classic import options
+from tools.benchmarks.contestants.usual import options
 from tools.benchmarks.job import Job, Wanted
 
 
