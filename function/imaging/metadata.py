@@ -41,8 +41,8 @@ RESOLUTION, RESOLUTION_UNIT = (ExifTags.Base.XResolution, ExifTags.Base.YResolut
 NO_UNIT, INCH, CENTIMETRE = 1, 2, 3
 """Tags of a TIFF, and the values of ResolutionUnit (TIFF 6.0, section 8)."""
 
-USUAL, MOST_DENSE, NEARLY = 72, 65535, 0.01
-"""Pixels per inch if only the aspect ratio is known, the most that a JPEG can store, and the tolerance for squares."""
+DEFAULT_DENSITY, MAX_DENSITY, SQUARE_TOLERANCE = 72, 65535, 0.01
+"""Pixels per inch if only the aspect ratio is known, the most that a JPEG can store, and how close to 1 is square."""
 
 AVIF_EXIF = re.compile(rb"(infe\x02.{3}.{4}|infe\x03.{3}.{6})Exif", re.DOTALL)
 """The entry of an AVIF item that holds EXIF (ISO/IEC 14496-12, 8.11.6)."""
@@ -128,10 +128,10 @@ def read_resolution(image: Any) -> tuple[float, float] | None:
     numbers = [float(number) for number in values if isinstance(number, Real)]
     if len(numbers) != 2 or not min(numbers) > 0:
         return None
-    factor = USUAL / min(numbers) if unit == NO_UNIT else 2.54 if unit == CENTIMETRE else 1
+    factor = DEFAULT_DENSITY / min(numbers) if unit == NO_UNIT else 2.54 if unit == CENTIMETRE else 1
     across, down = (factor * number for number in numbers)
-    is_square = abs(across / down - 1) < NEARLY
-    return None if is_square or min(across, down) < 1 or max(across, down) > MOST_DENSE else (across, down)
+    is_square = abs(across / down - 1) < SQUARE_TOLERANCE
+    return None if is_square or min(across, down) < 1 or max(across, down) > MAX_DENSITY else (across, down)
 
 
 def hide_exif(avif: bytes) -> bytes:

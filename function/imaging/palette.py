@@ -28,7 +28,7 @@ class Fidelity(NamedTuple):
 
 
 FAITHFUL = Fidelity(40, 16)
-"""The error of a palette is invisible from here on."""
+"""A palette at least as similar as this has no visible error."""
 
 TOLERABLE = Fidelity(30, 16)
 """Enough if the output would be larger without a palette: about the fidelity of the source's own palette."""
@@ -51,10 +51,10 @@ PALETTES, PALETTE_PIXELS = 8, 1 << 15
 GAIN = Fidelity(1, 8)
 """The improvement that justifies another palette."""
 
-NEARLY = 3
+ALPHA_TOLERANCE = 3
 """Alpha this close to opaque or transparent is rounded to it."""
 
-SEEN = [0] * 128 + [255] * 128
+BINARY_ALPHA = [0] * 128 + [255] * 128
 """Maps alpha to a GIF's: opaque or transparent."""
 
 CELL = 0xFC
@@ -75,7 +75,7 @@ class Palette:
     transparent: int | None
 
     def apply(self, image: Image.Image) -> "IndexedImage":
-        """Map ``image`` (L, LA, RGB or RGBA) to the palette, without dithering: its noise would flicker."""
+        """Map ``image`` (L, LA, RGB or RGBA) to the palette, without dithering, whose noise would flicker."""
         colours = self.colours[:-3] if self.transparent is not None else self.colours
         # Pillow rounds each pixel down before it compares it to the entries, so white could become grey. Of equal
         # entries, such as those that fill up the palette, it takes the first.
@@ -119,18 +119,18 @@ def to_visible(image: Image.Image) -> Image.Image:
     if image.mode not in {"LA", "RGBA"}:
         return image.convert("RGBA")
     shown = Image.new("RGBA", image.size)
-    mask = image.getchannel("A").point(SEEN)
+    mask = image.getchannel("A").point(BINARY_ALPHA)
     shown.paste(image.convert("RGB"), mask=mask)
     return shown
 
 
 def has_transparent_pixels(image: Image.Image) -> bool:
     """Tell whether a GIF of ``image`` needs a transparent entry."""
-    return image.mode in {"LA", "RGBA"} and image.getchannel("A").point(SEEN).getextrema()[0] == 0
+    return image.mode in {"LA", "RGBA"} and image.getchannel("A").point(BINARY_ALPHA).getextrema()[0] == 0
 
 
 def quantize(image: Image.Image, colours: int = 256) -> Image.Image:
-    """Convert ``image`` (L, LA, RGB or RGBA) to a palette, without dithering: its noise does not compress."""
+    """Convert ``image`` (L, LA, RGB or RGBA) to a palette, without dithering, whose noise does not compress."""
     if image.mode == "LA":
         greys = [(level,) * 3 for level in range(256)]
         quantized = _quantize_pairs(image.getchannel("L"), image.getchannel("A"), greys, colours)
@@ -146,7 +146,9 @@ def quantize(image: Image.Image, colours: int = 256) -> Image.Image:
             quantized = image.quantize(colours, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     levels = bytearray(quantized.getpalette("RGBA") or [])
     # An entry is the mean of its pixels, so pixels of an edge would make the whole opaque area translucent.
-    levels[3::4] = bytes(255 if alpha >= 255 - NEARLY else 0 if alpha <= NEARLY else alpha for alpha in levels[3::4])
+    levels[3::4] = bytes(
+        255 if alpha >= 255 - ALPHA_TOLERANCE else 0 if alpha <= ALPHA_TOLERANCE else alpha for alpha in levels[3::4]
+    )
     quantized.putpalette(levels, "RGBA")
     return quantized
 

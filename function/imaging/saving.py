@@ -71,7 +71,7 @@ def save_no_larger(job: Job, write: Callable[[int], bytes], *, per_octave: float
     Args:
         job: The output to write.
         write: Writes it at a quality.
-        per_octave: How much less quality halves the bytes, until it is measured.
+        per_octave: The decrease in quality that halves the bytes, until it is measured.
         container_bytes: Bytes of a still beside its pixels and metadata.
 
     """

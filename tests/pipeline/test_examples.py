@@ -88,7 +88,7 @@ DEPLOYED_BY_POLICY = {
     },
     "many-renditions": {"ARTIFACTS": ARTIFACTS},
 }
-"""Examples of the whole pipeline, with and without a permissions boundary: what to replace in the deployer's policy."""
+"""Replacements in the deployer's policy, by example: one with a permissions boundary, and one without."""
 
 VARIABLES = {"complete": {"availability_zone": "eu-west-2a"}}
 """Variables of examples, beside the prefix of their buckets."""
@@ -100,7 +100,7 @@ REMOVED_LATER = MONITORING | {
     "function": {"reserved_concurrent_executions": 5},
     "trigger": "both",
 }
-"""Settings that :data:`CHANGE` removes again, because removing takes other permissions than setting."""
+"""Settings that :data:`CHANGE` removes again, because to remove them needs other permissions than to set them."""
 
 CHANGE = MONITORING | {
     "tags": {"owner": "images"},

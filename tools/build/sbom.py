@@ -27,7 +27,7 @@ LIBRARY = re.compile(r"[\w.-]+\.libs/(\w+)-[0-9a-f]{8}\.so[.\d]*")
 """A shared library as auditwheel names it: the library's name, and a digest."""
 
 FILES = {"littlecms2": "liblcms2", "openjpeg": "libopenjp2"}
-"""File names of libraries in Pillow's own SBOM that have another name there."""
+"""Name in Pillow's own SBOM to file name, of each library whose names differ."""
 
 BUNDLED = re.compile(
     r"^Name: (?P<name>.+)\nLicense: (?P<licence>.+)\nFiles: .*\n.*\n +Source code: (?P<source>.+/v?(?P<version>.+))$",
@@ -135,7 +135,7 @@ def _add_components(made: Bom, package: Component, sbom: Bom, paths: list[str]) 
         gone |= alone
     there = {ref: part for ref, part in parts.items() if ref not in gone} | {itself: package}
     for ref, part in there.items():
-        # The scope says that Pillow can be built without it.
+        # The scope "optional" means that Pillow can be built without the part, not that the zip lacks it.
         part.scope = None
         if part is not package:
             package.components.add(part)

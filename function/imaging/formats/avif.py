@@ -20,7 +20,7 @@ AUXILIARY_SHARE = 4
 """An image may come with its alpha, a thumbnail and a gain map. This part of all items' pixels counts as decoded."""
 
 QUALITY_PER_OCTAVE = 20.0
-"""How much less quality halves the bytes."""
+"""The decrease in quality that halves the bytes."""
 
 CONTAINER_BYTES = 300
 

@@ -71,7 +71,7 @@ def is_run_length(source: bytes) -> bool:
 
 
 def find_layout(source: bytes) -> Layout | None:
-    """Return a layout that Pillow does not read correctly; None for any other."""
+    """Return how to read a layout that Pillow reads wrongly or not at all; None if Pillow reads it correctly."""
     if not source.startswith(b"BM") or len(source) < HEADER.size:
         return None
     _, _, length, _, _, _, bits, compression, red, green, blue, alpha = HEADER.unpack_from(source)

@@ -14,10 +14,10 @@ from imaging.records import DecodingCost, Encoder, EncodingCost, Format, Frame, 
 from imaging.saving import choose_quality, estimate_jpeg_quality, save, save_no_larger
 
 UNREADABLE = b"MM\0+"
-"""The signature of a big-endian BigTIFF. Pillow reads tags from other directories than libtiff reads pixels from."""
+"""The signature of a big-endian BigTIFF: Pillow would read tags from one directory, and libtiff pixels from another."""
 
 QUALITY_PER_OCTAVE = 30.0
-"""How much less quality of pages of JPEGs halves the bytes."""
+"""The decrease in quality that halves the bytes, if the pages have JPEG compression."""
 
 CONTAINER_BYTES = 900
 
@@ -26,13 +26,13 @@ COMPRESSIONS = frozenset({"raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "
 mode."""
 
 PREDICTABLE = frozenset({"tiff_lzw", "tiff_adobe_deflate", "zstd"})
-"""Compressions that can store differences to the pixel on the left, which in photos repeat more than the pixels do."""
+"""Compressions with a predictor, which stores each pixel's difference to the one on its left: photos get smaller."""
 
 DIFFERENCES = 2
-"""The predictor that stores those differences."""
+"""The value of the tag Predictor for such differences."""
 
 XMP_TAG = 700
-"""(XMP specification, part 3, 3.3)"""
+"""The tag that holds XMP (XMP specification, part 3, 3.3)."""
 
 
 def inspect(source: bytes) -> Header:
@@ -91,14 +91,14 @@ def _encode(job: Job) -> bytes:
 
 
 def _save_pages(job: Job, page_quality: int) -> bytes:
-    """Save the pages; pages of JPEGs in this quality, or in their own if that is lower."""
+    """Save the pages: those with JPEG compression in ``page_quality``, or in their own quality if that is lower."""
     images = []
     for frame in job.frames:
         options = _make_page_options(job, frame, page_quality)
-        # As RGB a JPEG would have twice the bytes.
+        # A JPEG of RGB pixels has twice the bytes of one of YCbCr.
         is_converted = frame.image.mode == "RGB" and "quality" in options
         image = frame.image.convert("YCbCr") if is_converted else frame.image
-        # Pages may differ in everything, so each brings its own options.
+        # Pages may differ in mode, profile, resolution and compression, so each has its own options.
         image.encoderinfo = options
         images.append(image)
     return save(job, images, {})

@@ -21,7 +21,7 @@ EXIF = b"Exif\0\0"
 """Some writers begin an ``EXIF`` chunk as a JPEG's segment begins."""
 
 QUALITY_PER_OCTAVE = 35.0
-"""How much less quality halves the bytes."""
+"""The decrease in quality that halves the bytes."""
 
 CONTAINER_BYTES = 20
 
