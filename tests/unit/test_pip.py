@@ -68,6 +68,7 @@ def test_a_configuration_file_does_not_redirect_an_installation(index: Path, mon
     elsewhere = index.parent / "elsewhere"
     (index / "pip.conf").write_text(
         f"[global]\nno-index = true\nfind-links = {index}\nconstraint = {index / 'constraints.txt'}\n"
+        f"requirement = {index / 'missing'}\n"
         f"[install]\nuser = true\ndry-run = true\nroot = {elsewhere}\nprefix = {elsewhere}\ntarget = {elsewhere}\n"
     )
     monkeypatch.setenv("PIP_CONFIG_FILE", str(index / "pip.conf"))

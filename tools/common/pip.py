@@ -75,8 +75,9 @@ def run(*arguments: str, configuration: str = "", pass_fds: Iterable[int] = ()) 
 
     """
     environment = {name: value for name, value in os.environ.items() if _is_kept(name)}
-    # A configuration file can have a constraint. This file, which is empty, takes its place.
-    environment["PIP_CONSTRAINT"] = os.devnull
+    # A configuration file can name files with constraints and further packages. This file, which is empty, takes their
+    # place.
+    environment |= dict.fromkeys(("PIP_CONSTRAINT", "PIP_REQUIREMENT"), os.devnull)
     if configuration:
         environment["PIP_CONFIG_FILE"] = configuration
     pip = subprocess.run(
