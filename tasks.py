@@ -45,7 +45,7 @@ OPERATED = {
 }
 SENDING = {
     "yes": "Do it; otherwise only show what would be done.",
-    "concurrency": "The most invocations in flight.",
+    "concurrency": f"The most invocations in flight (default: {CONCURRENCY}).",
 }
 REASON_HELP = "Only records with this reason, such as too_large or RetriesExhausted."
 UNDELIVERED_HELP = "Use the queue of events that EventBridge could not deliver, not the failure queue."
@@ -65,8 +65,8 @@ def read_heic() -> None:
 
 @task(
     help={
-        "python": "Python version of the Lambda runtime: 3.12, 3.13 or 3.14.",
-        "arch": "Processor: arm64 (cheaper) or x86_64.",
+        "python": "Python version of the Lambda runtime: 3.12, 3.13 (the default) or 3.14.",
+        "arch": "Processor: arm64 (the default, and cheaper) or x86_64.",
         "heic": HEIC_HELP,
     }
 )
@@ -148,7 +148,7 @@ def soak(
 @task(
     help={
         "only": "One row, such as jpeg-12mp.",
-        "rounds": "Runs of each contestant after a warm-up.",
+        "rounds": "Runs of each contestant after a warm-up (default: 9).",
         "quick": "Use small images, to try the benchmark itself.",
         "write": "Renew docs/benchmarks.md and its plot.",
         "cold": "Only the cold start: its CPU in total and by import.",
@@ -370,7 +370,7 @@ def redrive(
 ) -> bool:
     """Send the failure queue's records to the function again, with --yes, and delete each one that succeeds.
 
-    With --yes, exits with 1 if a record failed again or another process holds records.
+    With --yes, exits with 1 if a record failed again, the function can't use a message, or another process holds some.
     """
     from tools.operations import redrive as redriving
     from tools.operations.deployment import Target
@@ -416,7 +416,7 @@ def discard(
         **SENDING,
         "prefix": "Only this folder of the source bucket.",
         "deep": "Also read each output's metadata, with one request each.",
-        "grace": "Seconds from an upload until its output counts as missing.",
+        "grace": f"Seconds from an upload until its output counts as missing (default: {GRACE_SECONDS}).",
         "redrive": "Have the function process the uploads of missing and stale outputs, with --yes.",
     }
 )
@@ -452,7 +452,7 @@ def audit(
         "prefix": "Only keys with this prefix.",
         "missing": "Only uploads whose output is missing or stale; the prefix is then a folder.",
         "job": "Use S3 Batch Operations for few uploads, too.",
-        "max-objects": "The most uploads.",
+        "max-objects": f"The most uploads (default: {MAX_OBJECTS:,}).",
         "status": "Follow the job with this id, and show its failed tasks.",
     }
 )

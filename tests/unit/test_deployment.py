@@ -220,7 +220,7 @@ def test_a_missing_region_names_the_local_aws_if_it_is_up(
 
 def test_a_pipeline_without_a_queue_of_undelivered_events_says_so(deployment: Deployment) -> None:
     other = deployment.with_undelivered()
-    said = 'This pipeline has no queue of undelivered events: only trigger = "eventbridge" has one'
+    said = 'This pipeline has no queue of undelivered events: only trigger = "eventbridge" or "both" has one'
     with pytest.raises(ToolError, match=said), explain_errors(other, "audit"):
         FailureQueue(other).depth()
 

@@ -89,4 +89,4 @@ class Target:
         if not for_aws and self.python not in LOCAL_PYTHONS:
             raise ToolError(f"The local AWS does not run Python {self.python!r}: use {' or '.join(LOCAL_PYTHONS)}")
         if for_aws and (reason := AWS_PYTHONS.get(self.python, "this project was not tested on it")):
-            raise ToolError(f"AWS can't run the function on Python {self.python!r}: {reason}: use 3.12, 3.13 or 3.14")
+            raise ToolError(f"Cannot build for Python {self.python!r}: {reason}: use 3.12, 3.13 or 3.14")

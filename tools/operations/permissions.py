@@ -73,7 +73,7 @@ def explain_errors(deployment: Deployment, doing: str) -> Iterator[None]:
         operation, code = error.operation_name, error.response["Error"]["Code"]
         if code in NO_QUEUE and deployment.is_for_undelivered:
             raise ToolError(
-                'This pipeline has no queue of undelivered events: only trigger = "eventbridge" has one. '
+                'This pipeline has no queue of undelivered events: only trigger = "eventbridge" or "both" has one. '
                 "Leave out --undelivered"
             ) from error
         if code in NO_QUEUE | {"NoSuchBucket"}:
