@@ -212,10 +212,10 @@ def test_only_a_working_python_of_the_target_s_version_is_used(
 @pytest.mark.parametrize(
     ("target", "for_aws", "message"),
     [
-        (Target("3.11"), True, r"^AWS .*'3\.11': its Lambda runtime has glibc 2\.26.*: use 3\.12, 3\.13 or 3\.14$"),
-        (Target("3.9"), True, r"^AWS .*'3\.9': .*: use 3\.12, 3\.13 or 3\.14$"),
-        (Target("3.15"), True, r"^AWS .*'3\.15': .*: use 3\.12, 3\.13 or 3\.14$"),
-        (Target("latest"), True, r"^AWS .*'latest': .*: use 3\.12, 3\.13 or 3\.14$"),
+        (Target("3.11"), True, r"^Cannot .*'3\.11': its Lambda runtime has glibc 2\.26.*: use 3\.12, 3\.13 or 3\.14$"),
+        (Target("3.9"), True, r"^Cannot .*'3\.9': .*: use 3\.12, 3\.13 or 3\.14$"),
+        (Target("3.15"), True, r"^Cannot .*'3\.15': .*: use 3\.12, 3\.13 or 3\.14$"),
+        (Target("latest"), True, r"^Cannot .*'latest': .*: use 3\.12, 3\.13 or 3\.14$"),
         (Target("3.10"), False, r"^The local AWS does not run Python '3\.10': use 3\.11 or 3\.12 or 3\.13 or 3\.14$"),
         (Target("3.13", "mips"), True, "^No architecture 'mips': use arm64 or x86_64$"),
     ],
