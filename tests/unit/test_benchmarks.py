@@ -187,8 +187,8 @@ def test_the_worst_output_counts() -> None:
     good, bad = (encode(picture(32, 24), quality=quality) for quality in (95, 5))
     last = encode(picture(320, 240), "WEBP", quality=95)
     small = encode(picture(16, 12), quality=95)
-    assert measure._worst_quality(judge, row, [bad, small, last]).psnr == judge.judge(bad, row.outputs[0]).psnr
-    assert measure._worst_quality(judge, row, [good, b"", last]).fault.startswith("does not decode")
+    assert measure._find_worst_quality(judge, row, [bad, small, last]).psnr == judge.judge(bad, row.outputs[0]).psnr
+    assert measure._find_worst_quality(judge, row, [good, b"", last]).fault.startswith("does not decode")
 
 
 def test_the_tables_show_missing_contestants_and_faulty_outputs(found: Report) -> None:
@@ -339,4 +339,4 @@ def test_contestants_that_are_not_installed_are_missing(tmp_path: Path, monkeypa
 def test_a_machine_without_cpuinfo_has_a_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(run, "CPUINFO", tmp_path / "missing")
     monkeypatch.setattr(platform, "processor", lambda: "")
-    assert " cores of an unknown processor, " in run._machine()
+    assert " cores of an unknown processor, " in run._describe_machine()

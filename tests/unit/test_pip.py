@@ -88,7 +88,7 @@ def test_a_python_without_pip_uses_uv_or_says_what_to_do(
         # This stands for: uv tool run --quiet --python PYTHON pip ARGUMENTS
         uv = programs / "uv"
         uv.write_text(
-            f'#!/bin/sh\nshift 6\nPATH={shlex.quote(os.environ["PATH"])} exec {shlex.join(pip._program())} "$@"\n'
+            f'#!/bin/sh\nshift 6\nPATH={shlex.quote(os.environ["PATH"])} exec {shlex.join(pip._find_program())} "$@"\n'
         )
         uv.chmod(0o755)
     monkeypatch.setenv("PATH", str(programs))

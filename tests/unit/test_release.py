@@ -102,7 +102,7 @@ def test_a_tag_of_another_commit_is_named(released: Path, monkeypatch: pytest.Mo
     (clone / "more").touch()
     repository.commit(clone)
     monkeypatch.setattr(release, "ROOT", clone)
-    assert list(release._commit("1.0.0")) == [
+    assert list(release._check_commit("1.0.0")) == [
         "v1.0.0 is another commit's tag: run `git checkout v1.0.0`, or take another version"
     ]
 
@@ -115,7 +115,7 @@ def test_a_changelog_without_the_version_is_named(
 ) -> None:
     (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n\n## {heading}\n\n{DATED}\n")
     monkeypatch.setattr(release, "ROOT", tmp_path)
-    (line,) = release._changelog("1.0.0")
+    (line,) = release._check_changelog("1.0.0")
     assert line.startswith(f"CHANGELOG.md begins with '{heading}': make that '1.0.0, ' and the date")
 
 
@@ -129,10 +129,10 @@ def test_a_folder_that_is_not_a_clone_is_refused(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(release, "ROOT", tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     with pytest.raises(ToolError, match=r" is not a clone with a commit: git says: fatal: not a git repository"):
-        release._git("status")
+        release._run_git("status")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToolError, match=r"^No git on PATH: install it$"):
-        release._git("status")
+        release._run_git("status")
 
 
 @pytest.mark.network

@@ -38,7 +38,7 @@ def chosen() -> dict[str, Wheel]:
 
 @pytest.fixture(scope="module")
 def text(package: Package, chosen: dict[str, Wheel]) -> str:
-    return sbom.bill(package, ORIGIN, chosen)
+    return sbom.make_sbom(package, ORIGIN, chosen)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_the_commit_gives_the_time_and_the_zip_the_serial_number(
     package: Package, chosen: dict[str, Wheel], text: str
 ) -> None:
     assert json.loads(text)["metadata"]["timestamp"] == "2026-01-31T00:00:00+00:00"
-    other = sbom.bill(package, sbom.Origin("1.0.0", "f" * 40, ORIGIN.time), chosen)
+    other = sbom.make_sbom(package, sbom.Origin("1.0.0", "f" * 40, ORIGIN.time), chosen)
     assert json.loads(other)["serialNumber"] != json.loads(text)["serialNumber"]
 
 
@@ -127,7 +127,7 @@ from tools.build import sbom
 from tools.build import Package
 from tools.build.wheels import Wheel
 origin = sbom.Origin("1.0.0", {ORIGIN.commit!r}, datetime.datetime(2026, 1, 31, tzinfo=datetime.UTC))
-sys.stdout.write(sbom.bill({package!r}, origin, {chosen!r}))
+sys.stdout.write(sbom.make_sbom({package!r}, origin, {chosen!r}))
 """
     for seed in ("1", "2"):
         made = subprocess.run(

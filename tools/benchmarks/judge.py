@@ -39,7 +39,7 @@ class Judge:
     """
 
     def __init__(self, source: bytes) -> None:
-        self._frames = _upright_frames(source)
+        self._frames = _read_upright_frames(source)
         self._references: dict[tuple[int, int], list[Pixels]] = {}
 
     def judge(self, body: bytes, wanted: Wanted) -> Quality:
@@ -47,7 +47,7 @@ class Judge:
         try:
             with Image.open(io.BytesIO(body)) as image:
                 written = str(image.format)
-            frames = _upright_frames(body)
+            frames = _read_upright_frames(body)
         except (OSError, SyntaxError, ValueError) as error:
             return Quality(None, None, f"does not decode: {error}")
         size = frames[0].size
@@ -56,7 +56,7 @@ class Judge:
         # Half of an odd side may be rounded down.
         if abs(size[0] - wanted.width) > 1 or abs(size[1] - wanted.height) > 1:
             return Quality(None, None, f"is {size[0]} x {size[1]}, not {wanted.width} x {wanted.height}")
-        references = self._reference(size)
+        references = self._make_reference(size)
         shown = [pixels(frame) for frame in frames]
         pairs = list(zip(shown, references, strict=False))
         decibels = psnr(pairs)
@@ -66,7 +66,7 @@ class Judge:
             return Quality(decibels, similarity, fault, is_partial=len(shown) < len(references))
         return Quality(decibels, similarity, "does not show its source" if decibels < NO_PICTURE else "")
 
-    def _reference(self, size: tuple[int, int]) -> list[Pixels]:
+    def _make_reference(self, size: tuple[int, int]) -> list[Pixels]:
         if size not in self._references:
             self._references[size] = [resize_exactly(frame, size) for frame in self._frames]
         return self._references[size]
@@ -81,7 +81,7 @@ def resize_exactly(image: Image.Image, size: tuple[int, int]) -> Pixels:
     return np.clip(np.dstack(resized), 0, 255)
 
 
-def _upright_frames(body: bytes) -> list[Image.Image]:
+def _read_upright_frames(body: bytes) -> list[Image.Image]:
     frames = []
     with Image.open(io.BytesIO(body)) as image:
         for index in range(getattr(image, "n_frames", 1)):

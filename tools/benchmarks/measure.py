@@ -118,7 +118,7 @@ class Bench:
         with contextlib.ExitStack() as stack:
             entries: dict[str, Entry] = {}
             for peer in self.peers:
-                if reason := peer.missing or _exclusion(row, peer):
+                if reason := peer.missing or _explain_exclusion(row, peer):
                     absent[peer.name] = reason
                     continue
                 try:
@@ -132,7 +132,7 @@ class Bench:
                 cpu[name],
                 entry.peak,
                 tuple(map(len, entry.bodies)),
-                _worst_quality(judge, row, entry.bodies),
+                _find_worst_quality(judge, row, entry.bodies),
                 entry.note,
             )
             for name, entry in entries.items()
@@ -159,7 +159,7 @@ class Bench:
         return Entry(worker, round(worker.run()["peak"]), _read_outputs(job), note)
 
 
-def _exclusion(row: Row, peer: Peer) -> str:
+def _explain_exclusion(row: Row, peer: Peer) -> str:
     """Return why a contestant has no part in a row, or an empty string."""
     if f"CPU / {peer.name}" in row.targets:
         return ""
@@ -181,7 +181,7 @@ def _read_outputs(job: Job) -> tuple[bytes, ...]:
     return tuple((Path(job.directory) / str(number)).read_bytes() for number in range(len(job.outputs)))
 
 
-def _worst_quality(judge: Judge, row: Row, bodies: Sequence[bytes]) -> Quality:
+def _find_worst_quality(judge: Judge, row: Row, bodies: Sequence[bytes]) -> Quality:
     """Return the quality of the output furthest from the reference; one with a fault comes first."""
     found = [judge.judge(body, wanted) for body, wanted in zip(bodies, row.outputs, strict=True)]
     return min(found, key=lambda quality: (not quality.fault, quality.psnr or 0))

@@ -30,8 +30,8 @@ line { stroke: #d0d7de } .one { stroke: #57606a; stroke-width: 2 }
 
 def draw(results: Sequence[RowResult]) -> str:
     """Draw the rows that the usual handler did in full. A contestant with a faulty output is hollow."""
-    rows = [row for row in results if _ratios(row)]
-    ratios = [ratio for row in rows for ratio in _ratios(row).values()]
+    rows = [row for row in results if _compute_ratios(row)]
+    ratios = [ratio for row in rows for ratio in _compute_ratios(row).values()]
     low, high = math.log(min([*ratios, 0.5]) / 1.2), math.log(max([*ratios, 1.0]) * 1.2)
     bottom = TOP + STEP * len(rows)
 
@@ -42,7 +42,7 @@ def draw(results: Sequence[RowResult]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {bottom + BOTTOM}" role="img">',
         "<title>CPU seconds relative to the usual handler's, logarithmic; less is better</title>",
         f"<style>{STYLE}</style>",
-        *_legend(),
+        *_draw_legend(),
     ]
     for tick in TICKS:
         if low <= math.log(tick) <= high:
@@ -53,28 +53,28 @@ def draw(results: Sequence[RowResult]) -> str:
         y = TOP + STEP * number + STEP // 2
         lines.append(f'<text class="row" x="{LEFT - 14}" y="{y + 4:.1f}">{escape(row.title)}</text>')
         # Ours is the last, and so on top.
-        for name, ratio in reversed(_ratios(row).items()):
+        for name, ratio in reversed(_compute_ratios(row).items()):
             hollow = bool(row.measured[name].quality.fault)
-            lines.append(_shape(name, x(ratio), y, f"{name}: {ratio:.2f}", hollow=hollow))
+            lines.append(_draw_shape(name, x(ratio), y, f"{name}: {ratio:.2f}", hollow=hollow))
     return "\n".join([*lines, "</svg>", ""])
 
 
-def _ratios(row: RowResult) -> dict[str, float]:
+def _compute_ratios(row: RowResult) -> dict[str, float]:
     usual = row.measured.get("usual")
     if usual is None or usual.quality.is_partial:
         return {}
     return {name: row.measured[name].median / usual.median for name in SHAPES if name in row.measured}
 
 
-def _legend() -> Iterator[str]:
+def _draw_legend() -> Iterator[str]:
     yield f'<text x="{LEFT}" y="20">CPU relative to the usual handler\'s (1), logarithmic; less is better</text>'
     for number, name in enumerate(SHAPES):
         x = LEFT + 8 + 110 * number
-        yield _shape(name, x, 42, name, hollow=False)
+        yield _draw_shape(name, x, 42, name, hollow=False)
         yield f'<text x="{x + 14}" y="46">{name}</text>'
 
 
-def _shape(name: str, x: float, y: float, label: str, *, hollow: bool) -> str:
+def _draw_shape(name: str, x: float, y: float, label: str, *, hollow: bool) -> str:
     colour, path = SHAPES[name]
     paint = f'fill="none" stroke="{colour}" stroke-width="2"' if hollow else f'fill="{colour}"'
     return f'<path d="{path}" transform="translate({x:.1f} {y:.1f})" {paint}><title>{escape(label)}</title></path>'

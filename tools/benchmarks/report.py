@@ -40,7 +40,7 @@ class Report:
 
     def tables(self) -> list[Table]:
         """Return all tables, the most important first."""
-        found = [self._cpu(), self._missed_targets(), self._details()]
+        found = [self._tabulate_cpu(), self._tabulate_missed_targets(), self._tabulate_details()]
         return [*found, *self.cold.tables()] if self.cold else found
 
     def as_json(self) -> str:
@@ -58,17 +58,17 @@ class Report:
         sections = [f"{prose}{mark}", measured, peers, *(table.markdown() for table in self.tables())]
         document.write_text("\n\n".join(sections) + "\n")
 
-    def _cpu(self) -> Table:
+    def _tabulate_cpu(self) -> Table:
         others = [peer for peer in self.peers if peer.name != OURS]
         rows = []
         for row in self.rows:
             ours = row.measured.get(OURS)
             own = f"{ours.median * 1000:.1f}" if ours else row.absent[OURS]
-            rows.append((row.title, own, *(_ratio(row, peer) for peer in others)))
+            rows.append((row.title, own, *(_format_ratio(row, peer) for peer in others)))
         columns = ("image", "ours, ms", *(f"/ {peer.name}" for peer in others))
         return Table("CPU seconds of ours, by each peer's", columns, tuple(rows))
 
-    def _missed_targets(self) -> Table:
+    def _tabulate_missed_targets(self) -> Table:
         rows = [
             (row.title, name, f"{'>=' if name in FLOORS else '<='} {bound:g}", f"{figure:.3f}")
             for row in self.rows
@@ -76,7 +76,7 @@ class Report:
         ]
         return Table("Missed targets", ("image", "figure", "target", "measured"), tuple(rows), words=2)
 
-    def _details(self) -> Table:
+    def _tabulate_details(self) -> Table:
         columns = (
             "image",
             "who",
@@ -89,7 +89,7 @@ class Report:
             "PSNR, dB",
             "SSIM",
         )
-        rows = [_details(row, name, one) for row in self.rows for name, one in row.measured.items()]
+        rows = [_make_row(row, name, one) for row in self.rows for name, one in row.measured.items()]
         rows += [
             (row.title, name, reason, *("-",) * 7)
             for row in self.rows
@@ -99,7 +99,7 @@ class Report:
         return Table("Measurements of each contestant", columns, tuple(rows), words=3)
 
 
-def _ratio(row: RowResult, peer: Peer) -> str:
+def _format_ratio(row: RowResult, peer: Peer) -> str:
     ratio = row.ratio(peer.name)
     if ratio is None:
         if peer.missing:
@@ -108,7 +108,7 @@ def _ratio(row: RowResult, peer: Peer) -> str:
     return f"{ratio}{' wrong' if row.measured[peer.name].quality.fault else ''}"
 
 
-def _details(row: RowResult, name: str, one: Measured) -> tuple[str, ...]:
+def _make_row(row: RowResult, name: str, one: Measured) -> tuple[str, ...]:
     quality = one.quality
     wrong = f"wrong: {quality.fault}" if quality.fault else ""
     return (

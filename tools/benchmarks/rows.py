@@ -97,11 +97,11 @@ class Row:
         return Wanted(self.format, width, height, scale)
 
 
-def _photo(subject: str, mode: str = "RGB") -> Draw:
+def _choose_photo(subject: str, mode: str = "RGB") -> Draw:
     return lambda photograph, size: [photograph(subject, size).convert(mode)]
 
 
-def _chart_in_palette(photograph: Photographer, size: Size) -> list[Image.Image]:
+def _draw_chart_in_palette(photograph: Photographer, size: Size) -> list[Image.Image]:
     return [image.quantize(256) for image in drawings.chart(photograph, size)]
 
 
@@ -124,7 +124,7 @@ AVIF = {"CPU / usual": 0.6, "CPU / sharp": 0.15, "SSIM below usual": 0.003}
 TIFF = {"CPU / usual": 0.4, "CPU / sharp": 1.0, "bytes / usual": 1.01}
 TIFF_LZW = {"CPU / usual": 0.78, "CPU / sharp": 0.9, "bytes / usual": 1.01}
 
-COFFEE, ASTRONAUT, CHELSEA = map(_photo, ("coffee", "astronaut", "chelsea"))
+COFFEE, ASTRONAUT, CHELSEA = map(_choose_photo, ("coffee", "astronaut", "chelsea"))
 
 ROWS = (
     Row("jpeg-2mp", "JPEG, 2 MP", "JPEG", (1632, 1224), COFFEE, JPEG),
@@ -133,7 +133,7 @@ ROWS = (
     Row("jpeg-48mp", "JPEG, 48 MP", "JPEG", (8000, 6000), COFFEE, JPEG),
     Row("jpeg-odd", "JPEG, odd sides", "JPEG", (4001, 2999), CHELSEA, JPEG),
     Row("jpeg-444", "JPEG, 4:4:4", "JPEG", LARGE, ASTRONAUT, JPEG | {"CPU / usual": 0.3}, subsampling="4:4:4"),
-    Row("jpeg-grey", "JPEG, grey", "JPEG", LARGE, _photo("astronaut", "L"), JPEG | {"CPU / usual": 0.42}),
+    Row("jpeg-grey", "JPEG, grey", "JPEG", LARGE, _choose_photo("astronaut", "L"), JPEG | {"CPU / usual": 0.42}),
     Row(
         "jpeg-progressive",
         "JPEG, progressive",
@@ -148,7 +148,7 @@ ROWS = (
     Row("png-photo", "PNG, photo", "PNG", MEDIUM, COFFEE, PNG, at_equal_bytes=True),
     Row("png-rgba", "PNG, transparent photo", "PNG", MEDIUM, drawings.cut_out, PNG, at_equal_bytes=True),
     Row("png-flat", "PNG, flat graphics", "PNG", MEDIUM, drawings.chart, FLAT),
-    Row("png-palette", "PNG, palette", "PNG", MEDIUM, _chart_in_palette, FLAT, has_palette=True),
+    Row("png-palette", "PNG, palette", "PNG", MEDIUM, _draw_chart_in_palette, FLAT, has_palette=True),
     Row("webp", "WebP", "WEBP", MEDIUM, CHELSEA, WEBP, {"quality": 85}),
     Row("avif", "AVIF", "AVIF", MEDIUM, ASTRONAUT, AVIF, {"quality": 80, "speed": 8}),
     Row("gif-photo", "GIF, 30 frames, photo", "GIF", SMALL, drawings.pan, {"CPU / sharp": 0.15, "PSNR, dB": 35}),

@@ -41,7 +41,7 @@ def run(only: str, rounds: int, say: Callable[[str], None], *, quick: bool, writ
     peers = find_peers(FOLDER, say)
     found = Report(
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
-        machine=_machine(),
+        machine=_describe_machine(),
         rounds=rounds,
         is_quick=quick,
         peers=peers,
@@ -68,7 +68,7 @@ def run_cold(only: str, rounds: int, say: Callable[[str], None], *, quick: bool,
     return cold.measure(FOLDER / "cold", rounds, say)
 
 
-def _machine() -> str:
+def _describe_machine() -> str:
     # Linux alone has the file, and on arm64 it has no name.
     processor = re.search(r"model name\s*: (.+)", CPUINFO.read_text()) if CPUINFO.exists() else None
     name = processor[1] if processor else platform.processor() or "an unknown processor"

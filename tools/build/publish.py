@@ -134,7 +134,7 @@ def publish(place: Place, say: Say, *, python: str = "", heic: bool = False, loc
     with tempfile.TemporaryDirectory(prefix="publish-") as scratch, _readable_errors(place):
         s3: Any = Stack.running().client("s3") if local else client("s3")
         # Before the build: a missing bucket is found out sooner.
-        region = _region(s3, place.bucket)
+        region = _find_region(s3, place.bucket)
         if local:
             packages = [_build_for_this_machine(Path(scratch), say, heic=heic)]
         else:
@@ -164,7 +164,7 @@ def _build_for_this_machine(folder: Path, say: Say, *, heic: bool) -> Package:
     return replace(build(Target.of_this_machine(), folder, for_aws=False, heic=heic), runtime=LOCAL_RUNTIME)
 
 
-def _region(s3: Any, bucket: str) -> str:
+def _find_region(s3: Any, bucket: str) -> str:
     """Return the bucket's region, which S3 includes even in a refusal."""
     try:
         response = s3.head_bucket(Bucket=bucket)

@@ -52,7 +52,7 @@ class Origin:
     time: datetime
 
 
-def bill(package: Package, origin: Origin, wheels: Mapping[str, Wheel]) -> str:
+def make_sbom(package: Package, origin: Origin, wheels: Mapping[str, Wheel]) -> str:
     """Return a zip's SBOM as JSON; the same zip and commit give the same bytes.
 
     Args:
@@ -67,7 +67,7 @@ def bill(package: Package, origin: Origin, wheels: Mapping[str, Wheel]) -> str:
         version=origin.version,
         type=ComponentType.APPLICATION,
         bom_ref=f"image-resize@{origin.version}",
-        hashes=[_sha256(digest)],
+        hashes=[_make_hash(digest)],
         licenses=[LicenseFactory().make_from_string("Apache-2.0")],
         properties=[
             Property(name="image-resize:commit", value=origin.commit),
@@ -80,12 +80,12 @@ def bill(package: Package, origin: Origin, wheels: Mapping[str, Wheel]) -> str:
         metadata=BomMetaData(component=function, timestamp=origin.time),
     )
     with zipfile.ZipFile(package.path) as archive:
-        packages = [_add(made, archive, folder, wheels) for folder in _folders(archive)]
+        packages = [_add(made, archive, folder, wheels) for folder in _find_folders(archive)]
     made.register_dependency(function, packages)
     return JsonV1Dot6(made).output_as_string(indent=2) + "\n"
 
 
-def _folders(archive: zipfile.ZipFile) -> list[str]:
+def _find_folders(archive: zipfile.ZipFile) -> list[str]:
     """Return each package's ``.dist-info`` folder."""
     return sorted({name.partition("/")[0] for name in archive.namelist() if ".dist-info/" in name})
 
@@ -101,18 +101,18 @@ def _add(made: Bom, archive: zipfile.ZipFile, folder: str, wheels: Mapping[str, 
         type=ComponentType.LIBRARY,
         bom_ref=str(purl),
         purl=purl,
-        hashes=[_sha256(wheels[name].sha256)],
+        hashes=[_make_hash(wheels[name].sha256)],
         licenses=[LicenseFactory().make_from_string(metadata["License-Expression"] or metadata["License"])],
-        components=[*_read_bundled(archive, folder), *_libraries(archive, name)],
+        components=[*_read_bundled(archive, folder), *_find_libraries(archive, name)],
     )
     made.components.add(package)
     made.register_dependency(package, package.components)
-    for sbom in _sboms(archive, folder):
+    for sbom in _read_sboms(archive, folder):
         _add_components(made, package, sbom, archive.namelist())
     return package
 
 
-def _sboms(archive: zipfile.ZipFile, folder: str) -> Iterator[Bom]:
+def _read_sboms(archive: zipfile.ZipFile, folder: str) -> Iterator[Bom]:
     """Yield the SBOMs in a wheel (PEP 770)."""
     # A decorator adds this method; mypy does not see it.
     read: Callable[[Any], Bom] = Bom.from_json  # type: ignore[attr-defined]
@@ -131,7 +131,7 @@ def _add_components(made: Bom, package: Component, sbom: Bom, paths: list[str]) 
     needs = {str(one.ref): {str(needed.ref) for needed in one.dependencies} for one in sbom.dependencies}
     itself = str(sbom.metadata.component and sbom.metadata.component.bom_ref)
     gone = {ref for ref, part in parts.items() if not _is_there(part, paths)}
-    while alone := {ref for ref in parts.keys() - gone if (users := _users(ref, needs)) and users <= gone}:
+    while alone := {ref for ref in parts.keys() - gone if (users := _find_users(ref, needs)) and users <= gone}:
         gone |= alone
     there = {ref: part for ref, part in parts.items() if ref not in gone} | {itself: package}
     for ref, part in there.items():
@@ -142,7 +142,7 @@ def _add_components(made: Bom, package: Component, sbom: Bom, paths: list[str]) 
         made.register_dependency(part, [there[needed] for needed in sorted(needs.get(ref, set()) & there.keys())])
 
 
-def _users(ref: str, needs: Mapping[str, set[str]]) -> set[str]:
+def _find_users(ref: str, needs: Mapping[str, set[str]]) -> set[str]:
     return {user for user, needed in needs.items() if ref in needed}
 
 
@@ -173,13 +173,13 @@ def _read_bundled(archive: zipfile.ZipFile, folder: str) -> Iterator[Component]:
         )
 
 
-def _libraries(archive: zipfile.ZipFile, name: str) -> Iterator[Component]:
+def _find_libraries(archive: zipfile.ZipFile, name: str) -> Iterator[Component]:
     """Yield a package's shared libraries as files; no SBOM names all of them."""
     for path in archive.namelist():
         if path.startswith(f"{name}.libs/"):
             digest = hashlib.sha256(archive.read(path)).hexdigest()
-            yield Component(name=path, type=ComponentType.FILE, bom_ref=path, hashes=[_sha256(digest)])
+            yield Component(name=path, type=ComponentType.FILE, bom_ref=path, hashes=[_make_hash(digest)])
 
 
-def _sha256(digest: str) -> HashType:
+def _make_hash(digest: str) -> HashType:
     return HashType(alg=HashAlgorithm.SHA_256, content=digest)

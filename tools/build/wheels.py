@@ -66,7 +66,7 @@ def resolve(target: Target, requirements: Path) -> dict[str, Wheel]:
         return {
             name: Wheel(wheel.name, hashlib.sha256(wheel.read_bytes()).hexdigest())
             for wheel in _download(target, requirements, Path(folder))
-            for name in _versions(wheel)
+            for name in _read_versions(wheel)
         }
 
 
@@ -87,7 +87,7 @@ def install(target: Target, requirements: Path, tree: Path) -> dict[str, str]:
         name = path.relative_to(tree).as_posix()
         if RECORD.fullmatch(name) or UNUSED.match(name):
             path.unlink()
-    packages = _versions(tree)
+    packages = _read_versions(tree)
     _check_versions(packages, requirements)
     _check_tags(target, requirements, tree)
     _check_machine_code(target, tree)
@@ -106,7 +106,7 @@ def _download(target: Target, requirements: Path, folder: Path) -> list[Path]:
     )
 
 
-def _versions(path: Path) -> dict[str, str]:
+def _read_versions(path: Path) -> dict[str, str]:
     """Return version by package, in a folder or in a wheel."""
     packages = importlib.metadata.distributions(path=[str(path)])
     return dict(sorted((package.name, package.version) for package in packages))
@@ -141,7 +141,7 @@ def _check_tags(target: Target, requirements: Path, tree: Path) -> None:
 def _check_machine_code(target: Target, tree: Path) -> None:
     """Reject machine code for another target, whatever the wheel's tags say."""
     magic, offset, machine = HEADERS[target.system, target.architecture]
-    for path in _binaries(tree):
+    for path in _find_binaries(tree):
         with path.open("rb") as file:
             header = file.read(20)
         if not (header.startswith(magic) and header.startswith(machine, offset)):
@@ -158,7 +158,7 @@ def _remove_unneeded_libraries(tree: Path) -> None:
     auditwheel gives each library a unique name with a digest, and the files that load it contain that name.
     """
     unneeded = {path.name.encode(): path for path in tree.glob("*.libs/*")}
-    needed = [path for path in _binaries(tree) if path.name.encode() not in unneeded]
+    needed = [path for path in _find_binaries(tree) if path.name.encode() not in unneeded]
     while needed:
         body = needed.pop().read_bytes()
         needed.extend(unneeded.pop(name) for name in list(unneeded) if name in body)
@@ -168,7 +168,7 @@ def _remove_unneeded_libraries(tree: Path) -> None:
 
 def _check_libraries(tree: Path) -> None:
     """Require each library that machine code loads, because the zip of another platform can't be run here."""
-    binaries = _binaries(tree)
+    binaries = _find_binaries(tree)
     present = AMAZON_LINUX | {path.name for path in binaries}
     for path in binaries:
         if missing := sorted(set(find_needed_libraries(path.read_bytes())) - present):
@@ -177,5 +177,5 @@ def _check_libraries(tree: Path) -> None:
             )
 
 
-def _binaries(tree: Path) -> list[Path]:
+def _find_binaries(tree: Path) -> list[Path]:
     return [path for path in files(tree) if ".so" in path.suffixes]

@@ -46,7 +46,7 @@ def literals(text: str, origin: str) -> dict[str, Any]:
     values = {}
     for name, value in hcl2.serialize(tree, serialization_options=OPTIONS).items():
         try:
-            values[name] = _literal(value)
+            values[name] = _read_literal(value)
         except _NotLiteralError as error:
             raise ToolError(f"{origin}: {name} has the expression `{error}`: write its value") from None
     return values
@@ -72,12 +72,15 @@ def write_key(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z_][\w-]*", name, re.ASCII) else write_literal(name)
 
 
-def _literal(value: Any) -> Any:
+def _read_literal(value: Any) -> Any:
     match value:
         case dict():
-            return {_literal(key) if key.startswith(('"', "$")) else key: _literal(one) for key, one in value.items()}
+            return {
+                _read_literal(key) if key.startswith(('"', "$")) else key: _read_literal(one)
+                for key, one in value.items()
+            }
         case list():
-            return [_literal(one) for one in value]
+            return [_read_literal(one) for one in value]
         case float() if value.is_integer():
             return int(value)
         case str() if value.startswith('"') and not re.search(r"[$%]\{", ESCAPE.sub("", value)):

@@ -40,7 +40,7 @@ def virtual_environment(name: str, requirements: Path, *options: str) -> Path:
             venv.create(unfinished, symlinks=True)
             with tempfile.TemporaryDirectory() as wheels:
                 fetched = pip.fetch("wheel", requirements, Path(wheels), *options, pass_fds=[lock])
-                pip.install(fetched, _packages(unfinished), pass_fds=[lock])
+                pip.install(fetched, _find_packages(unfinished), pass_fds=[lock])
             unfinished.rename(folder)
     return folder / "bin" / "python"
 
@@ -52,10 +52,10 @@ def add_to_path(name: str, requirements: Path) -> None:
         ToolError: The packages can't be fetched, or ``.local/`` can't be written.
 
     """
-    sys.path.append(str(_packages(virtual_environment(name, requirements).parents[1])))
+    sys.path.append(str(_find_packages(virtual_environment(name, requirements).parents[1])))
 
 
-def _packages(environment: Path) -> Path:
+def _find_packages(environment: Path) -> Path:
     return environment / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
 
 

@@ -81,7 +81,7 @@ def run(*arguments: str, configuration: str = "", pass_fds: Iterable[int] = ()) 
     if configuration:
         environment["PIP_CONFIG_FILE"] = configuration
     pip = subprocess.run(
-        [*_program(), *arguments],
+        [*_find_program(), *arguments],
         env=environment,
         capture_output=True,
         text=True,
@@ -104,7 +104,7 @@ def _is_kept(name: str) -> bool:
     return not name.startswith("PYTHON")
 
 
-def _program() -> list[str]:
+def _find_program() -> list[str]:
     """Return this Python's pip; without it, the pip that uv fetches, because `uv venv` installs none."""
     if importlib.util.find_spec("pip"):
         # Without -P, pip would import a module of the current folder in place of its own.

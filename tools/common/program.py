@@ -112,7 +112,7 @@ class TaskProgram(Program):
         self.tasks = ParseResult()
         topic = self.args.help.value
         if isinstance(topic, str) and topic not in self.parser.contexts:
-            raise _wrong(f"No task {topic!r}: {self._suggest_task(topic)}")
+            raise _make_error(f"No task {topic!r}: {self._suggest_task(topic)}")
         # Completion hands over an unfinished command after "--".
         if topic or self.args.complete.value:
             return
@@ -125,19 +125,21 @@ class TaskProgram(Program):
     @readable_errors("")
     def parse_cleanup(self) -> None:
         if isinstance(self.args.list.value, str):
-            raise _wrong(f"--list takes no value, but got {self.args.list.value!r}")
+            raise _make_error(f"--list takes no value, but got {self.args.list.value!r}")
         if self.args["list-format"].value not in {"flat", "nested", "json"}:
-            raise _wrong(f"--list-format is {self.args['list-format'].value!r}: use flat, nested or json")
+            raise _make_error(f"--list-format is {self.args['list-format'].value!r}: use flat, nested or json")
         for name in WITHOUT_EFFECT:
             if self.args[name].value:
-                raise _wrong(f"--{name} has no effect on these tasks: leave it out")
+                raise _make_error(f"--{name} has no effect on these tasks: leave it out")
         super().parse_cleanup()
 
     def print_task_help(self, name: str) -> None:
         arguments = self.parser.contexts[name].args.values()
-        words = "".join(f" {_placeholder(argument)}" for argument in arguments if argument.positional)
+        words = "".join(f" {_format_placeholder(argument)}" for argument in arguments if argument.positional)
         print(f"Usage: invoke {name} [options]{words}\n\n{inspect.getdoc(self.collection[name])}\n\nOptions:\n")
-        self.print_columns([*((_usage(one), one.help) for one in arguments), (", ".join(HELP), "Show this help.")])
+        self.print_columns(
+            [*((_format_usage(one), one.help) for one in arguments), (", ".join(HELP), "Show this help.")]
+        )
         print(EXIT_CODES)
 
     def _parse_task(self, words: deque[str]) -> ParserContext:
@@ -157,17 +159,19 @@ class TaskProgram(Program):
                 break
             else:
                 advice = self._suggest_task(word) if may_be_option else f"run `invoke {context.name} --help`"
-                raise _wrong(f"{context.name} takes no {word!r}: {advice}")
+                raise _make_error(f"{context.name} takes no {word!r}: {advice}")
         if missing := context.missing_positional_args:
-            raise _wrong(f"{context.name} needs {_placeholder(missing[0])}: run `invoke {context.name} --help`")
+            raise _make_error(
+                f"{context.name} needs {_format_placeholder(missing[0])}: run `invoke {context.name} --help`"
+            )
         return context
 
     def _start_task(self, name: str) -> ParserContext:
         if _is_option(name):
             flags = list(self.initial_context.flags)
-            raise _wrong(f"No option {name}: {_suggest(name, flags) or 'run `invoke --help`'}")
+            raise _make_error(f"No option {name}: {_suggest(name, flags) or 'run `invoke --help`'}")
         if name not in self.parser.contexts:
-            raise _wrong(f"No task {name!r}: {self._suggest_task(name)}")
+            raise _make_error(f"No task {name!r}: {self._suggest_task(name)}")
         context: ParserContext = copy.deepcopy(self.parser.contexts[name])
         return context
 
@@ -178,24 +182,24 @@ class TaskProgram(Program):
             raise Exit
         see_help = f"run `invoke {context.name} --help`"
         if name not in context.flags:
-            raise _wrong(f"{context.name} has no option {name}: {_suggest(name, context.flags) or see_help}")
+            raise _make_error(f"{context.name} has no option {name}: {_suggest(name, context.flags) or see_help}")
         argument = context.flags[name]
         if not argument.takes_value:
             if has_value:
-                raise _wrong(f"{name} takes no value, but got {value!r}")
+                raise _make_error(f"{name} takes no value, but got {value!r}")
             argument.value = True
             return
         if not has_value:
             if not words or words[0] in HELP or words[0].startswith("--"):
                 if not argument.optional:
-                    raise _wrong(f"{name} needs a value: {see_help}")
+                    raise _make_error(f"{name} needs a value: {see_help}")
                 argument.set_value(True, cast=False)
                 return
             value = words.popleft()
         try:
             argument.value = value
         except ValueError as error:
-            raise _wrong(f"{name} is {value!r}: {error}") from None
+            raise _make_error(f"{name} is {value!r}: {error}") from None
 
     def _suggest_task(self, name: str) -> str:
         return _suggest(name, self.parser.contexts) or "run `invoke --list` for all tasks"
@@ -211,19 +215,19 @@ def _suggest(word: str, known: Iterable[str]) -> str:
     return f"did you mean {near[0]}?" if near else ""
 
 
-def _wrong(message: str) -> Exit:
+def _make_error(message: str) -> Exit:
     return Exit(f"Error: {message}", code=2)
 
 
-def _placeholder(argument: Argument) -> str:
+def _format_placeholder(argument: Argument) -> str:
     name = argument.names[0].upper()
     return f"[{name} ...]" if argument.kind is list else name
 
 
-def _usage(argument: Argument) -> str:
+def _format_usage(argument: Argument) -> str:
     name = f"--{argument.names[0]}"
     if argument.positional and argument.kind is list:
-        return _placeholder(argument)
+        return _format_placeholder(argument)
     if not argument.takes_value:
         return name
     value = "=VALUE"

@@ -19,7 +19,7 @@ class Table:
         """Align the columns for a terminal."""
         lines = [tuple(map(escape, row)) for row in (map(str.upper, self.columns), *self.rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join([self.heading, *("  ".join(self._align(line, widths)).rstrip() for line in lines)])
+        return "\n".join([self.heading, *("  ".join(self._align_cells(line, widths)).rstrip() for line in lines)])
 
     def markdown(self) -> str:
         """Return a section of a document."""
@@ -27,6 +27,6 @@ class Table:
         lines = [f"| {' | '.join(line)} |" for line in (self.columns, rule, *self.rows)]
         return "\n".join([f"## {self.heading}", "", *lines])
 
-    def _align(self, line: Sequence[str], widths: Sequence[int]) -> Iterable[str]:
+    def _align_cells(self, line: Sequence[str], widths: Sequence[int]) -> Iterable[str]:
         for index, (cell, width) in enumerate(zip(line, widths, strict=True)):
             yield cell.ljust(width) if index < self.words else cell.rjust(width)

@@ -47,9 +47,9 @@ class Terraform:
         self, directory: Path, *, environment: Mapping[str, str] | None = None, stop_seconds: float = STOP_SECONDS
     ) -> None:
         self.directory = directory
-        self._environment = _environment(environment or {})
+        self._environment = _make_environment(environment or {})
         self._stop_seconds = stop_seconds
-        self._program = _program()
+        self._program = _find_program()
 
     def init(self, *options: str) -> None:
         """Install the provider from a mirror in /opt, if one has it, or as Terraform's CLI configuration says."""
@@ -145,7 +145,7 @@ def copy_code(folder: Path, copy: Path, *without: str) -> None:
     shutil.copytree(folder, copy, ignore=left_out, dirs_exist_ok=True)
 
 
-def _program() -> str:
+def _find_program() -> str:
     name = next((name for name in PROGRAMS if shutil.which(name)), "terraform")
     product, oldest = PROGRAMS[name]
     install = f"install {product} {oldest} or newer"
@@ -154,22 +154,22 @@ def _program() -> str:
         raise ToolError(f"No terraform or tofu on PATH: {install}, developer.hashicorp.com/terraform")
     try:
         answer = subprocess.run(
-            [program, "version", "-json"], capture_output=True, text=True, check=True, env=_environment({})
+            [program, "version", "-json"], capture_output=True, text=True, check=True, env=_make_environment({})
         ).stdout
         # OpenTofu has this name, too.
         version: str = json.loads(answer)["terraform_version"]
     except (OSError, subprocess.CalledProcessError, ValueError, KeyError):
         raise ToolError(f"{program} does not run: {install}") from None
-    if _numbers(version) < _numbers(oldest):
+    if _parse_version(version) < _parse_version(oldest):
         raise ToolError(f"{product} {version} is too old: {install}")
     return program
 
 
-def _numbers(version: str) -> list[int]:
+def _parse_version(version: str) -> list[int]:
     return [int(part) for part in version.split(".")[:2]]
 
 
-def _environment(own: Mapping[str, str]) -> dict[str, str]:
+def _make_environment(own: Mapping[str, str]) -> dict[str, str]:
     """Return this process's variables with ``own``, and without those that lead to another AWS."""
     inherited = dict(os.environ)
     if any(name.startswith("AWS_") for name in own):
@@ -181,16 +181,18 @@ def _environment(own: Mapping[str, str]) -> dict[str, str]:
 def _condense(text: str) -> str:
     """Return Terraform's errors on one line, without the code that they quote."""
     reports = re.split(r"^(?=Error: |Warning: )", text, flags=re.MULTILINE)
-    errors = [_error(report) for report in reports if report.startswith("Error: ")]
-    return "; ".join(dict.fromkeys(errors)) or _one_line(text)
+    errors = [_condense_error(report) for report in reports if report.startswith("Error: ")]
+    return "; ".join(dict.fromkeys(errors)) or _join_lines(text)
 
 
-def _error(report: str) -> str:
+def _condense_error(report: str) -> str:
     """Return an error's headline and explanation; indented paragraphs are code."""
-    paragraphs = [_one_line(part) for part in report.removeprefix("Error: ").split("\n\n") if not part.startswith(" ")]
+    paragraphs = [
+        _join_lines(part) for part in report.removeprefix("Error: ").split("\n\n") if not part.startswith(" ")
+    ]
     headline, *details = [part for part in paragraphs if part and not part.startswith("This was checked by")]
     return f"{headline}: {' '.join(details)}" if details else headline
 
 
-def _one_line(text: str) -> str:
+def _join_lines(text: str) -> str:
     return " ".join(text.split())

@@ -50,7 +50,7 @@ def read_settings(files: Sequence[Path]) -> Settings:
     chosen = {**DEFAULTS}
     for path in files:
         chosen |= read_variables(path)
-    function = {**DEFAULTS["function"], **dict(_non_null(chosen["function"], "function"))}
+    function = {**DEFAULTS["function"], **dict(_drop_nulls(chosen["function"], "function"))}
     environment = {
         **dict.fromkeys(("SOURCE_BUCKET", "DESTINATION_BUCKET", "FAILURE_QUEUE_URL"), ""),
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function["memory_size"]),
@@ -94,7 +94,7 @@ def read_variables(path: Path) -> dict[str, Any]:
         raise ToolError(f"{path} is not a .tfvars file: it has other bytes than text in UTF-8") from None
     found = _read_json(text, path) if path.suffix == ".json" else hcl.literals(text, str(path))
     # In JSON, Terraform ignores "//" as a comment.
-    variables = {name: value for name, value in _non_null(found, str(path)) if name != "//"}
+    variables = {name: value for name, value in _drop_nulls(found, str(path)) if name != "//"}
     if unknown := next(schema.find_unknown(variables), ""):
         raise ToolError(f"{path}: {unknown}")
     return variables
@@ -115,7 +115,7 @@ def _make_object(path: Path, pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]
     return dict(pairs)
 
 
-def _non_null(value: object, name: str) -> Iterator[tuple[str, Any]]:
+def _drop_nulls(value: object, name: str) -> Iterator[tuple[str, Any]]:
     """Yield the values of an object that are not null."""
     if not isinstance(value, dict):
         raise ToolError(f"{name} must be an object, not {value!r}")

@@ -39,7 +39,7 @@ class Upload(NamedTuple):
 
 def draw() -> Image.Image:
     """Give the uploads to both handlers and draw what they return."""
-    rows = list(_uploads())
+    rows = list(_make_uploads())
     sheet = Image.new("RGB", (WIDTH, HEADER + ROW * len(rows)), PAPER)
     pen = ImageDraw.Draw(sheet)
     for left, name in COLUMNS.items():
@@ -49,7 +49,7 @@ def draw() -> Image.Image:
         pen.line((MARGIN, top, WIDTH - MARGIN, top), LINE, 2)
         pen.text((MARGIN, top + 28), upload.title, INK, ImageFont.load_default(34))
         pen.text((MARGIN, top + 76), upload.details, FAINT, ImageFont.load_default(26))
-        for left, (frames, caption, colour) in zip(COLUMNS, _cells(upload), strict=True):
+        for left, (frames, caption, colour) in zip(COLUMNS, _draw_cells(upload), strict=True):
             bottom = top + 28
             for place, frame in enumerate(frames):
                 x, y = left + place % 2 * (frame.width + 6), top + 28 + place // 2 * (frame.height + 6)
@@ -60,16 +60,16 @@ def draw() -> Image.Image:
     return sheet.point([min(255, 4 * round(level / 4)) for level in range(256)] * 3)
 
 
-def _uploads() -> Iterator[Upload]:
+def _make_uploads() -> Iterator[Upload]:
     """Draw the sources. Outputs have at most 160 x 120 pixels, frames of the animation 80 x 60."""
     fine = {"quality": 95, "subsampling": "4:4:4"}
     phone = encode(cake(180, 240).rotate(90, expand=True), "JPEG", **fine, exif=make_turned_exif())
     yield Upload("A phone, held upright", "JPEG, orientation in EXIF", phone, "lies on its side", "upright")
-    profile = _wide_gamut()
-    photo = ImageCms.profileToProfile(_balloons(320, 240), ImageCms.createProfile("sRGB"), profile)
+    profile = _make_wide_gamut()
+    photo = ImageCms.profileToProfile(_draw_balloons(320, 240), ImageCms.createProfile("sRGB"), profile)
     wide = encode(cast(Image.Image, photo), "JPEG", **fine, icc_profile=profile.tobytes())
     yield Upload("A photo from an editor", "JPEG, wide-gamut profile", wide, "no profile: dull colours", "profile kept")
-    logo = encode(_logo(240).quantize(8), "PNG")
+    logo = encode(_draw_logo(240).quantize(8), "PNG")
     yield Upload("A logo", "PNG, palette", logo, "picks pixels: broken lines", "averages: whole lines")
     candle, *others = [cake(160, 120, flame) for flame in (-8, 0, 8, 16)]
     animation = encode(candle, "GIF", save_all=True, append_images=others, duration=120, loop=0)
@@ -80,18 +80,18 @@ def _uploads() -> Iterator[Upload]:
     yield Upload("An interrupted upload", "JPEG, its end is missing", whole[: len(whole) * 5 // 8])
 
 
-def _cells(upload: Upload) -> Iterator[tuple[list[Image.Image], str, str]]:
+def _draw_cells(upload: Upload) -> Iterator[tuple[list[Image.Image], str, str]]:
     """Return the frames, the caption and its colour for each column."""
     # A browser shows the part of a truncated file that arrived.
     ImageFile.LOAD_TRUNCATED_IMAGES = True
     try:
-        source = _frames(upload.body, 2 * upload.scale)
+        source = _read_frames(upload.body, 2 * upload.scale)
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = False
     yield source, "", FAINT
     for prepare, caption, colour in ((usual.prepare, upload.usual, RED), (ours.prepare, upload.ours, GREEN)):
         try:
-            yield _frames(resize(prepare, upload), 2), caption, colour
+            yield _read_frames(resize(prepare, upload), 2), caption, colour
         except RejectedError as error:
             yield [], f"writes nothing, and records why: {error}", colour
         except Exception as error:  # noqa: BLE001 - the usual handler's answer is what it raises
@@ -107,7 +107,7 @@ def resize(prepare: Callable[[Job, bytes], Callable[[], list[bytes]]], upload: U
     return body
 
 
-def _frames(body: bytes, zoom: float) -> list[Image.Image]:
+def _read_frames(body: bytes, zoom: float) -> list[Image.Image]:
     """Return every frame as a browser shows it, upright and in sRGB."""
     frames = []
     with Image.open(io.BytesIO(body)) as source:
@@ -123,7 +123,7 @@ def _frames(body: bytes, zoom: float) -> list[Image.Image]:
     return frames
 
 
-def _wide_gamut() -> ImageCms.ImageCmsProfile:
+def _make_wide_gamut() -> ImageCms.ImageCmsProfile:
     """Make a profile, which Pillow can't do, by replacing the primaries of its sRGB profile."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     for number in range(*struct.unpack_from(">I", profile, 128)):
@@ -133,7 +133,7 @@ def _wide_gamut() -> ImageCms.ImageCmsProfile:
     return ImageCms.ImageCmsProfile(io.BytesIO(profile))
 
 
-def _balloons(width: int, height: int) -> Image.Image:
+def _draw_balloons(width: int, height: int) -> Image.Image:
     """Draw balloons of saturated colours before a sky, all within sRGB."""
     image = ImageOps.colorize(Image.linear_gradient("L").resize((width, height)), "#2882eb", "#aad7fa")
     pen = ImageDraw.Draw(image)
@@ -144,7 +144,7 @@ def _balloons(width: int, height: int) -> Image.Image:
     return image.filter(ImageFilter.GaussianBlur(0.8))
 
 
-def _logo(side: int) -> Image.Image:
+def _draw_logo(side: int) -> Image.Image:
     """Draw thin rays and rings."""
     image = Image.new("RGB", (side, side), "white")
     pen, middle = ImageDraw.Draw(image), side / 2

@@ -75,19 +75,21 @@ def objections(root: Path = ROOT) -> list[str]:
     for group, path in LOCKS.items():
         name = path.relative_to(ROOT)
         text = (root / name).read_text() if (root / name).exists() else ""
-        found += [f"{name} {what}: run `invoke lock`" for what in _differences(_requirements(groups, group), text)]
+        found += [
+            f"{name} {what}: run `invoke lock`" for what in _find_differences(_read_requirements(groups, group), text)
+        ]
     return found
 
 
-def _requirements(groups: Mapping[str, Any], group: str) -> list[Requirement]:
+def _read_requirements(groups: Mapping[str, Any], group: str) -> list[Requirement]:
     """Return the requirements of a group and of the groups that it includes."""
     found = []
     for entry in groups[group]:
-        found += [Requirement(entry)] if isinstance(entry, str) else _requirements(groups, entry["include-group"])
+        found += [Requirement(entry)] if isinstance(entry, str) else _read_requirements(groups, entry["include-group"])
     return found
 
 
-def _differences(wanted: list[Requirement], text: str) -> Iterator[str]:
+def _find_differences(wanted: list[Requirement], text: str) -> Iterator[str]:
     versions: dict[str, list[str]] = {}
     named: set[str] = set()
     for entry in re.split(r"^(?=[^\s#])", text, flags=re.MULTILINE)[1:]:

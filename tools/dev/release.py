@@ -31,7 +31,13 @@ def objections(version: str) -> list[str]:
     """
     if not re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}", version):
         raise ToolError(f"{version!r} is not a version: give one such as 1.0.0")
-    return [*_changelog(version), *_references(version), *lock.objections(), *_vulnerabilities(), *_commit(version)]
+    return [
+        *_check_changelog(version),
+        *_check_references(version),
+        *lock.objections(),
+        *_check_vulnerabilities(),
+        *_check_commit(version),
+    ]
 
 
 def make(version: str, directory: Path, say: Say, *, heic: bool = False) -> list[Path]:
@@ -47,7 +53,7 @@ def make(version: str, directory: Path, say: Say, *, heic: bool = False) -> list
         ToolError: A package can't be built, or the directory can't be written to or has other files.
 
     """
-    commit, time = _git("show", "--no-patch", "--format=%H %cI", "HEAD").split()
+    commit, time = _run_git("show", "--no-patch", "--format=%H %cI", "HEAD").split()
     origin = sbom.Origin(version, commit, datetime.fromisoformat(time))
     with tempfile.TemporaryDirectory(prefix="release-") as scratch:
         made = Path(scratch) / "made"
@@ -57,7 +63,7 @@ def make(version: str, directory: Path, say: Say, *, heic: bool = False) -> list
                 Target(architecture=package.architecture), lock.LOCKS["heic" if heic else "function"]
             )
             archive = made / file_name(package)
-            archive.with_suffix(".cdx.json").write_text(sbom.bill(package, origin, chosen))
+            archive.with_suffix(".cdx.json").write_text(sbom.make_sbom(package, origin, chosen))
             package.path.rename(archive)
         sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(made.iterdir())]
         (made / CHECKSUMS).write_text("".join(sums))
@@ -78,7 +84,7 @@ def _move(made: Path, directory: Path) -> list[Path]:
     return [directory / name for name in names]
 
 
-def _changelog(version: str) -> Iterator[str]:
+def _check_changelog(version: str) -> Iterator[str]:
     text = (ROOT / "CHANGELOG.md").read_text()
     found = re.search(r"^## (.*)$", text, re.MULTILINE)
     heading = found[1] if found else "nothing"
@@ -86,14 +92,14 @@ def _changelog(version: str) -> Iterator[str]:
         yield f"CHANGELOG.md begins with {heading!r}: make that '{version}, ' and the date, such as 2026-01-31"
 
 
-def _references(version: str) -> Iterator[str]:
-    for name in _git("ls-files", "*.md").splitlines():
+def _check_references(version: str) -> Iterator[str]:
+    for name in _run_git("ls-files", "*.md").splitlines():
         found = set(re.findall(r"\?ref=(v\d[\w.]*)", (ROOT / name).read_text()))
         if others := sorted(found - {f"v{version}"}):
             yield f"{name} refers to {' and '.join(others)}: write ?ref=v{version} there"
 
 
-def _vulnerabilities() -> Iterator[str]:
+def _check_vulnerabilities() -> Iterator[str]:
     """Look at the packages in the zips only: no release fixes a tool's own dependency."""
     try:
         yield from vulnerabilities.find(("function", "heic"))
@@ -101,19 +107,19 @@ def _vulnerabilities() -> Iterator[str]:
         yield str(error)
 
 
-def _commit(version: str) -> Iterator[str]:
+def _check_commit(version: str) -> Iterator[str]:
     tag = f"v{version}"
-    if lines := _git("status", "--porcelain").splitlines():
+    if lines := _run_git("status", "--porcelain").splitlines():
         others = f" and {len(lines) - 1} more" if lines[1:] else ""
         yield f"Not committed: {lines[0][3:]}{others}: run `git status`, and commit"
-    if tag not in _git("tag", "--points-at", "HEAD").split():
-        if _git("tag", "--list", tag):
+    if tag not in _run_git("tag", "--points-at", "HEAD").split():
+        if _run_git("tag", "--list", tag):
             yield f"{tag} is another commit's tag: run `git checkout {tag}`, or take another version"
         else:
             yield f"This commit has no tag {tag}: once all else is in order, run `git tag -a {tag} -m {tag}`"
 
 
-def _git(*arguments: str) -> str:
+def _run_git(*arguments: str) -> str:
     try:
         done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
     except FileNotFoundError:

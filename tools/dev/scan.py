@@ -109,8 +109,8 @@ def scan(folder: Path) -> Scan:
         # checkov sees a called module only with its caller's settings: the root's own defaults need a copy that
         # no example calls.
         shutil.copytree(copy / "all", copy / "root", ignore=shutil.ignore_patterns("examples"))
-        results = _checkov(python, copy)
-    return Scan(len(_findings(results["passed_checks"])), _findings(results["failed_checks"]), skips)
+        results = _run_checkov(python, copy)
+    return Scan(len(_read_findings(results["passed_checks"])), _read_findings(results["failed_checks"]), skips)
 
 
 def _take_skips_out(folder: Path) -> Iterator[Skip]:
@@ -125,7 +125,7 @@ def _take_skips_out(folder: Path) -> Iterator[Skip]:
         path.write_text("\n".join(lines) + "\n")
 
 
-def _checkov(python: Path, folder: Path) -> dict[str, list[dict[str, Any]]]:
+def _run_checkov(python: Path, folder: Path) -> dict[str, list[dict[str, Any]]]:
     """Run checkov and return its results by outcome.
 
     Raises:
@@ -146,19 +146,19 @@ def _checkov(python: Path, folder: Path) -> dict[str, list[dict[str, Any]]]:
         raise ToolError(f"checkov could not scan all of it: {complaint}")
     results: dict[str, list[Any]] = json.loads(checkov.stdout).get("results", {})
     if unread := results.get("parsing_errors"):
-        names = ", ".join(sorted({_original(Path(name).relative_to(folder)) for name in unread}))
+        names = ", ".join(sorted({_find_original(Path(name).relative_to(folder)) for name in unread}))
         raise ToolError(f"checkov cannot read {names}: it knows less of HCL than Terraform, so write it more simply")
     if not results:
         raise ToolError("checkov found nothing to check: scan a folder with Terraform code")
     return results
 
 
-def _findings(results: list[dict[str, Any]]) -> list[Finding]:
+def _read_findings(results: list[dict[str, Any]]) -> list[Finding]:
     """Return each resource's result once, through however many modules and instances checkov reached it."""
     return sorted(
         {
             Finding(
-                file=_original(Path(result["file_path"].removeprefix("/"))),
+                file=_find_original(Path(result["file_path"].removeprefix("/"))),
                 first_line=result["file_line_range"][0],
                 last_line=result["file_line_range"][1],
                 # The end of the address, without modules and without the instance's key.
@@ -171,6 +171,6 @@ def _findings(results: list[dict[str, Any]]) -> list[Finding]:
     )
 
 
-def _original(copied: Path) -> str:
+def _find_original(copied: Path) -> str:
     """Return the name of a file in the scanned folder, from its path in the copy."""
     return str(Path(*copied.parts[1:]))

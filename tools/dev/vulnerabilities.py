@@ -22,22 +22,22 @@ def find(groups: Iterable[str] = LOCKS) -> list[str]:
 
     """
     lines = [
-        f"{package['name']} {package['version']} has {found['id']}: {_advice(package['name'], found['fix_versions'])}"
+        f"{package['name']} {package['version']} has {found['id']}: {_advise(package['name'], found['fix_versions'])}"
         # One file at a time: pip-audit refuses two versions of a package.
         for group in groups
-        for package in _packages(LOCKS[group])
+        for package in _read_packages(LOCKS[group])
         for found in package["vulns"]
     ]
     return list(dict.fromkeys(lines))
 
 
-def _advice(name: str, fixes: list[str]) -> str:
+def _advise(name: str, fixes: list[str]) -> str:
     if not fixes:
         return "no version fixes it yet"
     return f"raise any pin to {fixes[0]}, and run `invoke lock --package {name}`"
 
 
-def _packages(path: Path) -> list[dict[str, Any]]:
+def _read_packages(path: Path) -> list[dict[str, Any]]:
     command = [*PIP_AUDIT, f"--requirement={path}"]
     try:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -49,11 +49,11 @@ def ssim(one: Pixels, other: Pixels) -> float:
     """
     height, width = (side - len(WINDOW) + 1 for side in one.shape)
     strips = [slice(top, min(top + STRIP, height) + len(WINDOW) - 1) for top in range(0, height, STRIP)]
-    total = sum(float(_similarity(one[strip], other[strip]).sum(dtype=np.float64)) for strip in strips)
+    total = sum(float(_compute_similarity(one[strip], other[strip]).sum(dtype=np.float64)) for strip in strips)
     return total / float(height * width)
 
 
-def _similarity(one: Pixels, other: Pixels) -> Pixels:
+def _compute_similarity(one: Pixels, other: Pixels) -> Pixels:
     mean_one, mean_other = _blur(one), _blur(other)
     variance_one = _blur(one * one) - mean_one**2
     variance_other = _blur(other * other) - mean_other**2

@@ -21,7 +21,7 @@ def demo_uploads() -> Iterator[Upload]:
     photo = cake(1600, 1200)
     yield Upload("cake.jpg", encode(photo, "JPEG", quality=90))
     yield Upload("phone/held upright.jpg", encode(photo.rotate(90, expand=True), "JPEG", exif=make_turned_exif()))
-    yield Upload("logo.png", encode(_logo(500), "PNG"))
+    yield Upload("logo.png", encode(_draw_logo(500), "PNG"))
     candle = [cake(300, 225, flame) for flame in (0, 3, 6, 3)]
     yield Upload(
         "party/candle.gif",
@@ -44,7 +44,7 @@ def make_turned_exif() -> Image.Exif:
     return exif
 
 
-def _logo(side: int) -> Image.Image:
+def _draw_logo(side: int) -> Image.Image:
     logo = Image.new("RGBA", (side, side), (0, 0, 0, 0))
     draw = ImageDraw.Draw(logo)
     draw.ellipse((0, 0, side - 1, side - 1), fill=(226, 88, 62, 255))

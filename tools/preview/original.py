@@ -80,7 +80,7 @@ class Original:
             name=variant,
             key=rendition.output_key(self.name),
             format=format_name(written),
-            quality=self._quality(written, rendition),
+            quality=self._describe_quality(written, rendition),
             byte_count=len(output.body),
             picture=as_is if written in BROWSERS_SHOW else encode_stand_in(output.body, shown, written),
             ssim=similarity.ssim if similarity else None,
@@ -102,7 +102,7 @@ class Original:
         image_format = format_name(self.picture.header.format.name)
         return Photo(self.name, image_format, width, height, len(self.body), renditions, cost, steps)
 
-    def _quality(self, written: str, rendition: Rendition) -> str:
+    def _describe_quality(self, written: str, rendition: Rendition) -> str:
         if written == self.picture.format == "WEBP" and not self.picture.header.is_lossy:
             return "lossless"
         frames = self.scaled[rendition.name]

@@ -68,7 +68,7 @@ def render_page(report: Report) -> str:
         )
 
     return (
-        _environment()
+        _make_environment()
         .get_template("page.html")
         .render(
             report=report,
@@ -120,54 +120,54 @@ def _make_entry(photo: Photo, outputs: Sequence[Output]) -> Entry:
 
 def content_security_policy(style: str, script: str) -> str:
     """Return a content security policy that allows only images inside the page, this style and this script."""
-    allowed = {"img-src": "data:", "style-src": _hash(style), "script-src": _hash(script)}
+    allowed = {"img-src": "data:", "style-src": _compute_hash(style), "script-src": _compute_hash(script)}
     rest = {"default-src": "'none'", "base-uri": "'none'", "form-action": "'none'"}
     return "; ".join(f"{what} {where}" for what, where in (rest | allowed).items())
 
 
-def _hash(text: str) -> str:
+def _compute_hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 @cache
-def _environment() -> Environment:
+def _make_environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.filters |= {
         "capitalize_first": capitalize,
-        "data": lambda picture: _data_url(picture.media_type, picture.body),
+        "data": lambda picture: _make_data_url(picture.media_type, picture.body),
         "decibels": lambda value: "-" if value is None else f"{value:.0f}",
-        "download": lambda body: _data_url("application/octet-stream", body),
-        "dollars": lambda value: f"US$ {_two_digits(value)}",
-        "relative": _relative,
-        "rough": _two_digits,
-        "size": _size,
+        "download": lambda body: _make_data_url("application/octet-stream", body),
+        "dollars": lambda value: f"US$ {_format_two_digits(value)}",
+        "relative": _make_relative,
+        "rough": _format_two_digits,
+        "size": _format_size,
         "ssim": format_ssim,
         "thousands": lambda value: f"{value:,}",
-        "title": _title,
+        "title": _make_title,
     }
     return environment
 
 
-def _data_url(media_type: str, body: bytes) -> str:
+def _make_data_url(media_type: str, body: bytes) -> str:
     return f"data:{media_type};base64,{base64.b64encode(body).decode()}"
 
 
-def _title(output: Output) -> str:
+def _make_title(output: Output) -> str:
     """Return the variant's name; for the current setting also the format and quality."""
     if output.name != CURRENT:
         return output.name
     return f"{f'{output.format} {output.quality}'.strip()}, {output.name}"
 
 
-def _size(count: int) -> str:
+def _format_size(count: int) -> str:
     if count < 1000:
         return f"{count} bytes"
-    return f"{_two_digits(count / 1e3)} KB" if count < 1e6 else f"{count / 1e6:.1f} MB"
+    return f"{_format_two_digits(count / 1e3)} KB" if count < 1e6 else f"{count / 1e6:.1f} MB"
 
 
-def _relative(share: float) -> str:
+def _make_relative(share: float) -> str:
     percent = 100 * (share - 1)
     if round(percent) == 0:
         return "same"
@@ -176,7 +176,7 @@ def _relative(share: float) -> str:
     return f"{'+' if percent > 0 else '−'}{digits} %"  # noqa: RUF001
 
 
-def _two_digits(value: float) -> str:
+def _format_two_digits(value: float) -> str:
     """Format a measured figure with two significant digits."""
     if value <= 0:
         return "0"

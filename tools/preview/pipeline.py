@@ -59,11 +59,11 @@ def make_report(
     )
     pages = Pages(report, output, image_count=2 * len(written))
     for one in written:
-        pages.add(_photo(one, rendition))
+        pages.add(_make_photo(one, rendition))
     return pages.finish(rejections)
 
 
-def _photo(one: Written, rendition: Rendition) -> Photo:
+def _make_photo(one: Written, rendition: Rendition) -> Photo:
     original = Original.load(one.key, one.source, [rendition])
     width, height = decode_output(one.output, rendition)[0].image.size
     media_type = ENCODERS[written_format(original.picture, rendition)].media_type

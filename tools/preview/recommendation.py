@@ -93,7 +93,7 @@ def _recommend(rendition: str, photos: Sequence[Photo], index: int) -> Recommend
     further = _look_further(chosen, candidates, options)
     if chosen is None:
         return Recommendation(rendition, rows, "", [*_name_best(candidates), *remarks], further=further)
-    reasons = _reasons(chosen, candidates, has_losers=len(candidates) < len(rows))
+    reasons = _explain(chosen, candidates, has_losers=len(candidates) < len(rows))
     return Recommendation(rendition, rows, chosen.name, [*reasons, *remarks], options[chosen.name], further)
 
 
@@ -119,7 +119,7 @@ def _look_further(
     return Further(direction, last, compare)
 
 
-def _reasons(chosen: Row, candidates: Sequence[Row], *, has_losers: bool) -> Iterator[str]:
+def _explain(chosen: Row, candidates: Sequence[Row], *, has_losers: bool) -> Iterator[str]:
     beginning = f"Choose {chosen.title}"
     if chosen.is_current:
         beginning = ", ".join(["Keep the current setting", *chosen.title.split(", ")[:-1]])

@@ -59,7 +59,7 @@ def preview(
     check_overwriting(output, [*photos, *files])
     report = Report(
         title=f"Preview of {_name(photos[0]) if len(photos) == 1 else f'{len(photos)} photos'}",
-        origin=_origin(settings, files),
+        origin=_describe_origin(settings, files),
         how=[SIMILARITY, notes.CPU, notes.explain_million(settings), notes.BYTES],
         photos=[],
         rejections=[],
@@ -101,7 +101,7 @@ def format_text(report: Report) -> str:
 def _list_outputs(report: Report) -> Table:
     columns = ("photo", "rendition", "variant", "format", "quality", "pixels", "bytes", "SSIM", "CPU, ms", "US$/M")
     rows = tuple(
-        (photo.name, rendered.name, *_cells(output), "; ".join(output.losses))
+        (photo.name, rendered.name, *_format_cells(output), "; ".join(output.losses))
         for photo in report.photos
         for rendered in photo.renditions
         for output in rendered.outputs
@@ -130,7 +130,7 @@ def _summarize(title: str, recommendations: Iterable[Recommendation]) -> Table:
     return Table(title, (*columns, heading), rows, words=3)
 
 
-def _cells(output: Output) -> tuple[str, ...]:
+def _format_cells(output: Output) -> tuple[str, ...]:
     return (
         output.name,
         output.format,
@@ -162,7 +162,7 @@ def _show(path: Path) -> str:
     return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
 
 
-def _origin(settings: Settings, files: Sequence[Path]) -> str:
+def _describe_origin(settings: Settings, files: Sequence[Path]) -> str:
     names = ", ".join(map(_show, files))
     memory = settings.limits.memory_bytes >> 20
     whose = f"the settings of {names}" if files else "the module's default settings"

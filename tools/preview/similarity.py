@@ -27,12 +27,12 @@ def compare(source: Sequence[Frame], output: Sequence[Frame]) -> Similarity:
     if [frame.image.size for frame in source] != [frame.image.size for frame in output]:
         return Similarity(None, None)
     chosen = range(0, len(source), -(-len(source) // MOST_FRAMES))
-    pairs = [(_pixels(source[index]), _pixels(output[index])) for index in chosen]
+    pairs = [(_to_pixels(source[index]), _to_pixels(output[index])) for index in chosen]
     decibels = psnr(pairs)
     if min(min(frame.image.size) for frame in source) < len(WINDOW):
         return Similarity(None, decibels)
     return Similarity(sum(ssim(luma(one), luma(other)) for one, other in pairs) / len(pairs), decibels)
 
 
-def _pixels(frame: Frame) -> Pixels:
+def _to_pixels(frame: Frame) -> Pixels:
     return pixels(frame.image.convert("RGBA"))

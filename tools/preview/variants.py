@@ -68,10 +68,10 @@ class Comparison:
         """Return the variants of a rendition by name, the current setting first."""
         made = {CURRENT: rendition}
         if self.qualities or self.formats:
-            made |= {name: one for name, one in self._others(rendition) if one != rendition}
+            made |= {name: one for name, one in self._find_others(rendition) if one != rendition}
         return made
 
-    def _others(self, rendition: Rendition) -> Iterator[tuple[str, Rendition]]:
+    def _find_others(self, rendition: Rendition) -> Iterator[tuple[str, Rendition]]:
         for image_format, quality in itertools.product(self.formats or (None,), self.qualities or (None,)):
             # For the sentence "Choose quality 75" or "Choose WebP 75".
             name, other = "quality", rendition
