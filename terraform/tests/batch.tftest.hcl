@@ -91,6 +91,7 @@ run "asked_for" {
       && aws_iam_role.jobs[0].permissions_boundary == null
       && aws_iam_policy.jobs[0].name == "Lambda-image-jobs"
       && aws_iam_role_policy_attachment.jobs[0].role == aws_iam_role.jobs[0].id
+      && aws_iam_role_policy_attachment.this[0].policy_arn == "arn:aws:iam::123456789012:policy/Lambda-image-policy"
       && aws_iam_role_policy_attachment.jobs[0].policy_arn == "arn:aws:iam::123456789012:policy/Lambda-image-jobs"
       && aws_iam_role.jobs[0].tags == tomap({ team = "images" })
       && aws_iam_policy.jobs[0].tags == tomap({ team = "images" })

@@ -33,8 +33,11 @@ run "bucket" {
   }
 
   assert {
-    condition     = one(aws_s3_bucket_server_side_encryption_configuration.this.rule).apply_server_side_encryption_by_default[0].sse_algorithm == "AES256"
-    error_message = "Objects must be encrypted."
+    condition = (
+      one(aws_s3_bucket_server_side_encryption_configuration.this.rule).apply_server_side_encryption_by_default[0].sse_algorithm == "AES256"
+      && !one(aws_s3_bucket_server_side_encryption_configuration.this.rule).bucket_key_enabled
+    )
+    error_message = "Objects must be encrypted with S3's own keys, which no bucket key replaces."
   }
 
   assert {
@@ -61,9 +64,10 @@ run "bucket" {
     condition = (
       one(aws_s3_bucket_lifecycle_configuration.this.rule).abort_incomplete_multipart_upload[0].days_after_initiation == 7
       && one(aws_s3_bucket_lifecycle_configuration.this.rule).noncurrent_version_expiration[0].noncurrent_days == 30
+      && one(aws_s3_bucket_lifecycle_configuration.this.rule).expiration[0].expired_object_delete_marker
       && one(aws_s3_bucket_lifecycle_configuration.this.rule).status == "Enabled"
     )
-    error_message = "Lifecycle rules must delete incomplete uploads and old versions."
+    error_message = "Lifecycle rules must delete incomplete uploads, old versions, and delete markers without versions."
   }
 
   assert {

@@ -31,6 +31,11 @@ run "defaults" {
     condition     = jsonencode(module.function.lambda_notification[0].events) == jsonencode(["s3:ObjectCreated:*", "s3:ObjectRestore:Completed"])
     error_message = "By default the pipeline must ignore deletions."
   }
+
+  assert {
+    condition     = module.function.region == "eu-west-2" && module.function.failure_queue_name == "Lambda-image-failures" && module.function.undelivered_queue_name == null
+    error_message = "The function's outputs must be as described."
+  }
 }
 
 run "another_name_with_every_switch" {

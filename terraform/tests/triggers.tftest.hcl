@@ -88,9 +88,10 @@ run "eventbridge" {
       aws_cloudwatch_event_rule.uploads[0].name == "Lambda-image"
       && aws_cloudwatch_event_target.function[0].arn == "arn:aws:lambda:eu-west-2:123456789012:function:Lambda-image"
       && aws_cloudwatch_event_target.function[0].rule == aws_cloudwatch_event_rule.uploads[0].id
+      && aws_lambda_function_event_invoke_config.this.destination_config[0].on_failure[0].destination == "arn:aws:sqs:eu-west-2:123456789012:Lambda-image-failures"
       && aws_cloudwatch_event_target.function[0].dead_letter_config[0].arn == "arn:aws:sqs:eu-west-2:123456789012:Lambda-image-undelivered"
     )
-    error_message = "The rule must invoke the function, and send undeliverable events to a queue."
+    error_message = "The rule must invoke the function, and send undeliverable events to a queue; Lambda sends failed events to another."
   }
 
   assert {
@@ -110,12 +111,13 @@ run "eventbridge" {
       aws_sqs_queue.undelivered[0].name == "Lambda-image-undelivered"
       && aws_sqs_queue.undelivered[0].message_retention_seconds == 1209600
       && aws_sqs_queue.undelivered[0].sqs_managed_sse_enabled
+      && aws_sqs_queue_policy.failures.queue_url == "https://sqs.eu-west-2.amazonaws.com/123456789012/Lambda-image-failures"
       && aws_sqs_queue_policy.undelivered[0].queue_url == "https://sqs.eu-west-2.amazonaws.com/123456789012/Lambda-image-undelivered"
       && output.undelivered_queue_arn == "arn:aws:sqs:eu-west-2:123456789012:Lambda-image-undelivered"
       && output.undelivered_queue_name == "Lambda-image-undelivered"
       && output.undelivered_queue_url == "https://sqs.eu-west-2.amazonaws.com/123456789012/Lambda-image-undelivered"
     )
-    error_message = "The queue must keep events for 14 days, encrypted."
+    error_message = "The queue must keep events for 14 days, encrypted, and each policy must be for its own queue."
   }
 
   assert {

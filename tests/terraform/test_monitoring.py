@@ -12,7 +12,6 @@ import pytest
 from tests.log_lines import COMMON, collect_lines
 from tests.terraform.cloudwatch import evaluate, find_selectors, matches, publish
 from tests.terraform.dashboards import Account
-from tests.terraform.modules import declarations
 from tests.unit.test_logs import find_words, read_fields, read_messages, read_section
 from tools.common import pricing
 from tools.common.paths import TERRAFORM
@@ -372,9 +371,3 @@ def test_the_readme_counts_the_billed_metrics_and_alarms(plans: dict[str, Planne
     # AWS bills an alarm on an expression by the metrics in it.
     watched = [max(1, len(alarm["metric_query"]) - 1) for alarm in plans["smallest"].alarms]
     assert counts == {"metrics": str(len(paid)), "alarms": str(sum(watched))}
-
-
-def test_the_root_module_has_every_threshold() -> None:
-    root = declarations(TERRAFORM, "variable")["monitoring"]["type"]
-    module = declarations(MODULE, "variable")["thresholds"]["type"]
-    assert "".join(module.split()) in "".join(root.split())

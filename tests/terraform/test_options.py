@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests import hcl
+from tests.terraform.modules import declarations
 from tools.common import schema
 from tools.common.hcl import literals
 from tools.common.paths import TERRAFORM
@@ -89,6 +90,37 @@ def find_options(kind: schema.Type, path: str = "") -> Iterator[str]:
     else:
         for name, inner in kind.items():
             yield from find_options(inner, f"{path}{name}.")
+
+
+ROOT = declarations(TERRAFORM, "variable")
+FUNCTION, BUCKET, MONITORING = (
+    declarations(TERRAFORM / "modules" / name, "variable") for name in ("function", "bucket", "monitoring")
+)
+SAME = sorted(ROOT.keys() & FUNCTION.keys() - {"source_bucket", "destination_bucket"})
+
+
+@pytest.mark.parametrize(
+    ("variable", "types"),
+    [
+        *((name, [FUNCTION[name]["type"]]) for name in SAME),
+        *(
+            (
+                f"{bucket}_bucket_options",
+                [BUCKET[name]["type"] for name in ("policy_statements", "lifecycle_rules", "cors_rules", "logging")],
+            )
+            for bucket in ("source", "destination")
+        ),
+        ("monitoring", [MONITORING["thresholds"]["type"]]),
+    ],
+)
+def test_the_root_has_the_types_of_its_modules(variable: str, types: list[str]) -> None:
+    root = "".join(ROOT[variable]["type"].split())
+    assert [kind for kind in types if "".join(kind.split()) not in root] == []
+
+
+@pytest.mark.parametrize("name", [name for name in SAME if name != "package"])
+def test_the_root_has_the_defaults_of_the_function(name: str) -> None:
+    assert ROOT[name]["default"] == FUNCTION[name]["default"]
 
 
 def test_no_option_is_left_out() -> None:

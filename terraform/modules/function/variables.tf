@@ -162,11 +162,11 @@ variable "function" {
 
 variable "kms_key_arns" {
   type = object({
+    source_bucket      = optional(string)
+    destination_bucket = optional(string)
     environment        = optional(string)
     log_group          = optional(string)
     queues             = optional(string)
-    source_bucket      = optional(string)
-    destination_bucket = optional(string)
   })
   description = "ARNs of the customer-managed KMS keys that encrypt the function's environment variables, its log group and its queues; null uses AWS's own encryption. The buckets' keys belong in source_bucket and destination_bucket. The policy of the log group's key must allow CloudWatch Logs to use it. With EventBridge as a trigger, the policy of the queues' key must allow EventBridge to use it."
   default     = {}
