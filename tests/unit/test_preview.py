@@ -768,18 +768,20 @@ def test_nothing_is_to_be_written_if_the_current_setting_is_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "introduction", "words"),
+    ("names", "introduction", "words"),
     [
-        (3, "Try lower:", "'my env/bin/invoke' preview a0.jpg a1.jpg a2.jpg --var-file"),
-        (4, "Try lower with the same photos:", "--var-file"),
+        (["a b.jpg", "c.jpg", "d.jpg"], "Try lower:", "'my env/bin/invoke' preview 'a b.jpg' c.jpg d.jpg --var-file"),
+        (["a.jpg", "b.jpg", "c.jpg", "d.jpg"], "Try lower with the same photos:", "--var-file"),
+        (["a\x1b[31m.jpg"], "Try lower with the same photos:", "--var-file"),
+        (["--help"], "Try lower with the same photos:", "--var-file"),
     ],
 )
-def test_the_next_command_names_a_few_photos(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, introduction: str, words: str
+def test_the_next_command_names_photos_if_it_can_be_pasted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str], introduction: str, words: str
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["my env/bin/invoke"])
     monkeypatch.chdir(tmp_path)
-    photos = [Path(f"a{number}.jpg") for number in range(count)]
+    photos = list(map(Path, names))
     for photo in photos:
         photo.write_bytes(encode(picture(64, 48)))
     var_file(tmp_path, 'metadata = "none"\n')

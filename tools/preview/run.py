@@ -64,7 +64,7 @@ def preview(
         photos=[],
         rejections=[],
         hint="" if comparison != Comparison() else HINT,
-        command=[find_invoke(), "preview", *map(str, photos)] if len(photos) <= MOST_NAMED else [],
+        command=[find_invoke(), "preview", *map(str, photos)] if _can_be_pasted(photos) else [],
         options=_write_options(var_file),
         sets_renditions=settings_file is not None,
         settings_file=_show(settings_file or (files[-1] if files else TERRAFORM / "terraform.tfvars")),
@@ -80,6 +80,12 @@ def preview(
             rejected += found
             update(advance=1)
     return pages.finish(rejected)
+
+
+def _can_be_pasted(photos: Sequence[Path]) -> bool:
+    """Tell whether a command can name the photos: few, none like an option, none that would control the terminal."""
+    names = [str(photo) for photo in photos]
+    return len(names) <= MOST_NAMED and all(name.isprintable() and not name.startswith("-") for name in names)
 
 
 def format_text(report: Report) -> str:
