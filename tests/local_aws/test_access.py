@@ -112,6 +112,23 @@ def test_a_bucket_policy_is_evaluated_too(
     assert account.probe(function, "get_object", Bucket=bucket, Key="there") == result
 
 
+@pytest.mark.parametrize("operator", ["ArnNotEquals", "ArnNotLike", "StringNotEquals", "StringNotLike"])
+@pytest.mark.parametrize(("is_excepted", "result"), [(True, "allowed"), (False, "AccessDenied")])
+def test_a_bucket_policy_denies_everyone_but_a_role(
+    account: Account, operator: str, *, is_excepted: bool, result: str
+) -> None:
+    bucket = account.bucket()
+    about = {"Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    function = account.function(PROBE, allow=[about])
+    role = account.client("iam").get_role(RoleName=function)["Role"]["Arn"]
+    excepted = ["arn:aws:iam::123456789012:role/other", *([role] if is_excepted else [])]
+    statement = {"Effect": "Deny", "Principal": "*", "Condition": {operator: {"aws:PrincipalArn": excepted}}, **about}
+    account.client("s3").put_bucket_policy(
+        Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    )
+    assert account.probe(function, "put_object", Bucket=bucket, Key="new") == result
+
+
 def test_anonymous_requests_are_denied(account: Account) -> None:
     bucket = account.bucket()
     connection = http.client.HTTPConnection(urlsplit(account.aws.endpoint).netloc)

@@ -156,10 +156,10 @@ class AccessControl:
         bucket = s3_backends[self._account_id]["aws"].buckets.get(resource.rpartition(":::")[2].partition("/")[0])
         if bucket is not None and bucket.policy:
             documents.append(json.loads(bucket.policy))
-        arns = {caller.arn}
-        if isinstance(caller, AssumedRoleAccessKey):
-            arns.add(self._role(caller).arn)
-        may = _allow(documents, action, resource, callers=frozenset(arns))
+        # Conditions see an assumed role as the role.
+        principal = self._role(caller).arn if isinstance(caller, AssumedRoleAccessKey) else caller.arn
+        context = {"aws:principalarn": principal}
+        may = _allow(documents, action, resource, callers=frozenset({caller.arn, principal}), context=context)
         if not may or not self._is_within_boundary(caller, action, resource):
             raise S3AccessDeniedError
 

@@ -135,9 +135,15 @@ def conditions_met(conditions: dict[str, dict[str, Any]], context: Mapping[str, 
     """
     known = {"aws:securetransport": "true", **context}
     return all(
-        operator in OPERATORS
-        and key.lower() in known
-        and any(OPERATORS[operator](str(one), known[key.lower()]) for one in as_list(value))
+        key.lower() in known and _is_met(operator, as_list(value), known[key.lower()])
         for operator, keys in conditions.items()
         for key, value in keys.items()
     )
+
+
+def _is_met(operator: str, wanted: list[Any], value: str) -> bool:
+    """Whether a value meets a condition; an unknown operator is never met."""
+    positive = operator.replace("NotEquals", "Equals").replace("NotLike", "Like")
+    if positive not in OPERATORS:
+        return False
+    return any(OPERATORS[positive](str(one), value) for one in wanted) == (positive == operator)
