@@ -115,7 +115,7 @@ resource "aws_lambda_function" "this" {
     # Preconditions instead of validations, because these use locals.
     precondition {
       condition     = length(local.colliding_renditions) == 0
-      error_message = "Two renditions could write the same key (${join("; ", local.colliding_renditions)}); for example \"a\" and \"a-b\" could both write a-b-cake.jpg. Make the text before {name} in their keys differ from its first letter."
+      error_message = "Two renditions could write the same key (${join("; ", local.colliding_renditions)}). Use one pattern for all keys, such as \"{rendition}/{dir}{name}\", or make the text before {name} in their keys differ from its first letter."
     }
 
     precondition {
