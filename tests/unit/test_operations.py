@@ -344,7 +344,7 @@ def test_a_redrive_of_an_audit_says_why_it_sends_no_failed_upload(
     assert auditing.audit(for_people(session), Scope(grace_seconds=0), redrive=True, confirmed=True)
     assert capsys.readouterr().out.splitlines()[-2:] == [
         "Sent: 1 written",
-        "Not sent, because they failed: 1. `invoke failures` shows why.",
+        "Outputs of failed uploads, not sent: 1. `invoke failures` shows why.",
     ]
 
 

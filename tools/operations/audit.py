@@ -292,7 +292,7 @@ def audit(session: Session, scope: Scope, *, redrive: bool, confirmed: bool = Fa
         if confirmed:
             is_good = session.send(to_send)
             if failed:
-                session.console.text(f"Not sent, because they failed: {failed:,}. `invoke failures` shows why.")
+                session.console.text(f"Outputs of failed uploads, not sent: {failed:,}. `invoke failures` shows why.")
             return is_good
         session.console.text(f"Uploads to send: {to_send.count:,}.")
         if to_send.count:
