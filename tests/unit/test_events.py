@@ -1,6 +1,7 @@
 """Envelopes: the objects that an event names, and the reply that its sender expects."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,10 @@ import pytest
 
 from aws.events import Envelope, Messages, Results, Tasks, parse
 from aws.outcomes import EventType, Failure, ObjectAddress, ObjectEvent, Outcome, Rejection, Status
+from aws.settings import Filter
 from errors import EventError, IncompleteError, Reason, UnsettledError
+from tests.unit.conftest import SETTINGS
+from tools.operations.send import read_event
 
 EVENTS = Path(__file__).parents[2] / "events"
 CAKE = ObjectAddress("src-bucket-image-in", "cake.jpg")
@@ -56,6 +60,20 @@ def make_rejected(address: ObjectAddress) -> Outcome:
 def message(body: object, identity: str = "1") -> dict[str, Any]:
     text = body if isinstance(body, str) else json.dumps(body)
     return {"messageId": identity, "eventSource": "aws:sqs", "body": text}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_sample_is_sent_about_the_function_s_own_bucket_and_prefix(name: str) -> None:
+    filters = (Filter("logos/", ".png"), Filter("photos/", ".jpg"))
+    event = read_event(name, replace(SETTINGS, source_bucket="acme-uploads", filters=filters))
+    expected = tuple(ObjectAddress("acme-uploads", f"photos/{one.key}") for one in find_addresses(load(name)))
+    assert find_addresses(json.loads(event)) == expected
+
+
+def test_a_file_of_the_user_s_is_sent_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "put.json"
+    file.write_bytes((EVENTS / "put.json").read_bytes())
+    assert read_event(str(file), SETTINGS) == file.read_bytes()
 
 
 def test_every_envelope_has_a_sample() -> None:

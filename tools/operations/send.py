@@ -2,15 +2,24 @@
 
 import base64
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote_plus
 
 from botocore.exceptions import ReadTimeoutError
 
+from aws.settings import Settings
 from tools.common.errors import ToolError
 from tools.common.paths import EVENTS
 from tools.operations.deployment import Deployment
 from tools.operations.function import invocation_client
+
+SAMPLE_BUCKET = b"src-bucket-image-in"
+"""The bucket that the events of ``events/`` are about."""
+
+KEY_START = re.compile(rb'(?<=[Kk]ey)(\\*": *\\*")')
+"""What stands before a key in an event, also in JSON within its strings."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +38,11 @@ class Answer:
     failed: bool
 
 
-def read_event(name: str) -> bytes:
+def read_event(name: str, settings: Settings) -> bytes:
     """Read a file of ``events/``, with or without its folder and extension, or any other path.
+
+    An event about the sample bucket becomes one about the function's source bucket, with keys under its prefix. The
+    prefix is encoded as in S3's notifications. Other events stay as they are.
 
     Raises:
         ToolError: There is no such file.
@@ -38,9 +50,18 @@ def read_event(name: str) -> bytes:
     """
     for path in (Path(name), EVENTS / name, EVENTS / f"{name}.json"):
         if path.is_file():
-            return path.read_bytes()
+            event = path.read_bytes()
+            is_sample = path.resolve().parent == EVENTS and SAMPLE_BUCKET in event
+            return _address(event, settings) if is_sample else event
     known = ", ".join(sorted(path.stem for path in EVENTS.glob("*.json")))
     raise ToolError(f"No event {name}: give a path, or one of {known}")
+
+
+def _address(event: bytes, settings: Settings) -> bytes:
+    # The samples' keys end in .jpg.
+    prefix = next((one.prefix for one in settings.filters if ".jpg".endswith(one.suffix)), "")
+    event = event.replace(SAMPLE_BUCKET, settings.source_bucket.encode())
+    return KEY_START.sub(rb"\g<1>" + quote_plus(prefix, safe="/").encode(), event)
 
 
 def send(deployment: Deployment, event: bytes) -> Answer:
