@@ -146,6 +146,14 @@ def test_source_and_destination_may_be_one_bucket() -> None:
     ]
 
 
+@pytest.mark.parametrize("folder", ["photoz/", "images/photos/", "old/"])
+def test_a_misspelt_folder_is_not_all_clear(folder: str) -> None:
+    settings = replace(SETTINGS, filters=(Filter("photos/", ""),))
+    assert Run([], [], settings, "photos/2026/").audit.agrees
+    with pytest.raises(ToolError, match=f"handles no key under '{folder}'"):
+        Run([], [list_object(f"{folder}resized-cake.jpg")], settings, folder)
+
+
 def test_an_audit_ignores_recent_uploads(deployment: Deployment) -> None:
     hour = timedelta(hours=1)
     earliest = datetime.now(UTC) - hour

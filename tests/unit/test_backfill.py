@@ -145,6 +145,14 @@ def test_people_see_how_to_confirm(work: Work) -> None:
     assert out.endswith("Nothing was sent. Run again with --yes to send.\n")
 
 
+@pytest.mark.parametrize("is_for_missing", [True, False])
+def test_a_misspelt_prefix_is_not_zero_objects(work: Work, *, is_for_missing: bool) -> None:
+    work.change(filters=(Filter("a/", ""),))
+    with pytest.raises(ToolError, match="handles no key under 'A/'"):
+        work.backfill(Request("A/", missing=is_for_missing))
+    assert work.lines() == []
+
+
 def test_few_uploads_are_sent_to_the_function(work: Work) -> None:
     assert work.backfill(Request("a/"))
     assert sorted(work.sent) == ["a/cake é.jpg", "a/tart.jpg"]

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from aws.settings import Settings
+from tools.common.errors import ToolError
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,20 @@ class Listed:
 
 
 def uploads(s3: Any, settings: Settings, prefix: str) -> Iterator[Listed]:
-    """List the source bucket's objects below a prefix that the filters select."""
+    """List the source bucket's objects below a prefix that the filters select.
+
+    Raises:
+        ToolError: No filter selects a key with this prefix.
+
+    """
     prefixes = (one.prefix for one in settings.filters)
-    overlapping = (one for one in prefixes if one.startswith(prefix) or prefix.startswith(one))
+    overlapping = [one for one in prefixes if one.startswith(prefix) or prefix.startswith(one)]
+    if not overlapping:
+        handled = " and ".join(f"{one.prefix}*{one.suffix}" for one in settings.filters)
+        raise ToolError(
+            f"The function handles no key under {prefix!r}, only {handled} of {settings.source_bucket}: "
+            "give --prefix as the uploads' keys begin"
+        )
     for narrower in _without_overlaps(max(prefix, one, key=len) for one in overlapping):
         for found in _list(s3, settings.source_bucket, narrower):
             if settings.is_upload(found.key):
