@@ -197,6 +197,24 @@ def scan(_: Context) -> None:
     say(f"{found.passed} checks pass, {len(found.skips)} are skipped with a reason")
 
 
+@task(help={"only": "Only mutations whose file, old or new text contains this."})
+def mutate(_: Context, only: str = "") -> None:
+    """Try each mutation of tests/terraform/mutations.toml in a copy of terraform/: list those that no test notices."""
+    from tools.dev import mutate as mutating
+
+    mutations = mutating.read(only)
+    note(f"Mutations to try, one at a time: {len(mutations)}")
+    survivors = 0
+    for number, (mutation, survived) in enumerate(mutating.find_survivors(mutations), 1):
+        note(f"{number} {mutation}")
+        if survived:
+            survivors += 1
+            print(mutation)
+    if survivors:
+        raise Exit("Error: no test notices the mutations above: test what they break, or delete the code", code=1)
+    say("Tests notice every mutation")
+
+
 @task(
     positional=["files"],
     iterable=["files"],

@@ -4,12 +4,15 @@ import json
 import os
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from tests import hcl
+from tests.terraform.modules import MODULES
 from tools.common.errors import ToolError
 from tools.common.paths import TERRAFORM
 from tools.common.terraform import Terraform
@@ -644,6 +647,30 @@ def refusals(module_copy: Path) -> dict[str, str]:
 )
 def test_a_plan_refuses_a_wrong_setting_and_names_the_fix(refusals: dict[str, str], number: int, message: str) -> None:
     assert message in refusals[f"{number}.tftest.hcl"]
+
+
+def find_messages(block: hcl.Block, text: str) -> Iterator[str]:
+    """Yield the message of each condition in a block, as far as it is the same for every value."""
+    for inner in block.blocks:
+        if inner.kind in {"validation", "precondition"}:
+            message = text[inner.arguments["error_message"]].strip('"')
+            # Before the first or behind the last value in the message, whichever is longer.
+            parts = [message.partition("${")[0], message.rpartition("}")[2] if "${" in message else ""]
+            yield max(parts, key=len).replace(r"\"", '"')
+        yield from find_messages(inner, text)
+
+
+MESSAGES = [
+    message
+    for module in MODULES
+    for path in sorted(module.glob("*.tf"))
+    for message in find_messages(hcl.parse(path.read_text(), path.name), path.read_text())
+]
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+def test_every_message_of_a_refusal_has_a_case(refusals: dict[str, str], message: str) -> None:
+    assert any(message in found for found in refusals.values())
 
 
 def test_the_module_is_formatted_and_valid_without_a_package(module_copy: Path) -> None:

@@ -73,6 +73,12 @@ def test_the_first_signal_stops_a_task_and_says_so(number: signal.Signals, capfd
         ),
         ("pictures", "tools.dev.before_and_after.draw", {}, "Resizing the six uploads twice\n"),
         (
+            "mutate",
+            "tools.dev.mutate.find_survivors",
+            {"only": "var.kms_key_arns.log_group ->"},
+            "Mutations to try, one at a time: 1\n",
+        ),
+        (
             "release",
             "tools.dev.release.objections",
             {"version": "1.0.0"},
