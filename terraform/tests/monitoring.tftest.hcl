@@ -115,6 +115,19 @@ run "plan" {
   }
 
   assert {
+    # Expression, whether it is the alarm's value, namespace, metric, statistic, period.
+    condition = jsonencode({
+      for one in aws_cloudwatch_metric_alarm.rejected_rate[0].metric_query :
+      one.id => [one.expression, one.return_data, [for metric in one.metric : [metric.namespace, metric.metric_name, metric.stat, metric.period]]]
+      }) == jsonencode({
+      rate     = ["IF(seen >= 20, 100 * FILL(rejected, 0) / seen, 0)", true, []]
+      rejected = [null, null, [["ImageResize/Lambda-image", "Rejected", "Sum", 3600]]]
+      seen     = [null, null, [["ImageResize/Lambda-image", "Seen", "Sum", 3600]]]
+    })
+    error_message = "The rate must compare an hour's rejected uploads with all uploads that the function saw."
+  }
+
+  assert {
     condition = alltrue([
       for one in concat(values(aws_cloudwatch_metric_alarm.this), aws_cloudwatch_metric_alarm.rejected_rate) :
       one.comparison_operator == "GreaterThanOrEqualToThreshold" && one.treat_missing_data == "notBreaching"
