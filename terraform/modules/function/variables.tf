@@ -442,7 +442,7 @@ variable "role" {
     permissions_boundary_arn = optional(string)
     force_detach_policies    = optional(bool, false)
   })
-  description = "The function's role, and the role of batch_operations. create: false uses your own role for the function, with arn; attach the output role_policy_json to it. path and permissions_boundary_arn: of the roles that the module creates, and of their policies. force_detach_policies: whether terraform destroy detaches policies that others attached to these roles; otherwise it fails."
+  description = "The function's role, and the role of batch_operations. create: false uses your own role for the function, with arn; attach the output role_policy_json to it. path and permissions_boundary_arn: of the roles that the module creates, and of their policies. The boundary must allow all that the roles may do, also sqs:SendMessage. force_detach_policies: whether terraform destroy detaches policies that others attached to these roles; otherwise it fails."
   default     = {}
   nullable    = false
 
