@@ -309,8 +309,9 @@ def send(_: Context, event: str, function: str = "") -> None:
     from tools.operations.deployment import Target
     from tools.operations.session import open_session
 
+    path = sending.find_event(event)
     with open_session("send the event", Target(function, local=not function)) as session:
-        payload = sending.read_event(event, session.deployment.settings)
+        payload = sending.read_event(path, session.deployment.settings)
         answer = sending.send(session.deployment, payload)
     print(answer.log, end="")
     print(answer.reply)

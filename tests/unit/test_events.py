@@ -13,7 +13,7 @@ from aws.outcomes import EventType, Failure, ObjectAddress, ObjectEvent, Outcome
 from aws.settings import Filter
 from errors import EventError, IncompleteError, Reason, UnsettledError
 from tests.unit.conftest import SETTINGS
-from tools.operations.send import read_event
+from tools.operations.send import find_event, read_event
 
 EVENTS = Path(__file__).parents[2] / "events"
 CAKE = ObjectAddress("src-bucket-image-in", "cake.jpg")
@@ -65,7 +65,7 @@ def message(body: object, identity: str = "1") -> dict[str, Any]:
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_sample_is_sent_about_the_function_s_own_bucket_and_prefix(name: str) -> None:
     filters = (Filter("logos/", ".png"), Filter("photos/", ".jpg"))
-    event = read_event(name, replace(SETTINGS, source_bucket="acme-uploads", filters=filters))
+    event = read_event(find_event(name), replace(SETTINGS, source_bucket="acme-uploads", filters=filters))
     expected = tuple(ObjectAddress("acme-uploads", f"photos/{one.key}") for one in find_addresses(load(name)))
     assert find_addresses(json.loads(event)) == expected
 
@@ -73,7 +73,7 @@ def test_a_sample_is_sent_about_the_function_s_own_bucket_and_prefix(name: str) 
 def test_a_file_of_the_user_s_is_sent_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "put.json"
     file.write_bytes((EVENTS / "put.json").read_bytes())
-    assert read_event(str(file), SETTINGS) == file.read_bytes()
+    assert read_event(find_event(str(file)), SETTINGS) == file.read_bytes()
 
 
 def test_every_envelope_has_a_sample() -> None:

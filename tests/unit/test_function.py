@@ -121,7 +121,7 @@ def test_an_event_whose_reply_is_lost_is_not_sent_again(
 
 def test_an_answer_has_the_reply_and_the_end_of_the_log(invoked: tuple[Function, Stubber]) -> None:
     function, stubber = invoked
-    event = sending.read_event("put", function.deployment.settings)
+    event = sending.read_event(sending.find_event("put"), function.deployment.settings)
     log = base64.b64encode("START\nfête\n".encode()).decode()
     response = payload({"errorMessage": "é"}) | {"FunctionError": "Unhandled", "LogResult": log}
     stubber.add_response("invoke", response, {"FunctionName": ARN, "Payload": event, "LogType": "Tail"})

@@ -38,11 +38,8 @@ class Answer:
     failed: bool
 
 
-def read_event(name: str, settings: Settings) -> bytes:
-    """Read a file of ``events/``, with or without its folder and extension, or any other path.
-
-    An event about the sample bucket becomes one about the function's source bucket, with keys under its prefix. The
-    prefix is encoded as in S3's notifications. Other events stay as they are.
+def find_event(name: str) -> Path:
+    """Return the path of a file of ``events/``, with or without its folder and extension, or of any other file.
 
     Raises:
         ToolError: There is no such file.
@@ -50,11 +47,21 @@ def read_event(name: str, settings: Settings) -> bytes:
     """
     for path in (Path(name), EVENTS / name, EVENTS / f"{name}.json"):
         if path.is_file():
-            event = path.read_bytes()
-            is_sample = path.resolve().parent == EVENTS and SAMPLE_BUCKET in event
-            return _address(event, settings) if is_sample else event
+            return path
     known = ", ".join(sorted(path.stem for path in EVENTS.glob("*.json")))
     raise ToolError(f"No event {name}: give a path, or one of {known}")
+
+
+def read_event(path: Path, settings: Settings) -> bytes:
+    """Read an event.
+
+    If it is one of ``events/`` about the sample bucket, make it one about the function's source bucket, with keys under
+    its prefix. The prefix is encoded as in S3's notifications. Other events stay as they are.
+
+    """
+    event = path.read_bytes()
+    is_sample = path.resolve().parent == EVENTS and SAMPLE_BUCKET in event
+    return _address(event, settings) if is_sample else event
 
 
 def _address(event: bytes, settings: Settings) -> bytes:
