@@ -201,6 +201,18 @@ run "with_all" {
     condition     = strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "Lambda-image-undelivered") && strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "https://wiki.example.com/images")
     error_message = "The dashboard must show both queues and the runbook's address."
   }
+
+  assert {
+    condition = jsonencode({
+      for one in jsondecode(aws_cloudwatch_dashboard.this[0].dashboard_body).widgets :
+      one.properties.title => [for metric in one.properties.metrics : metric[3]]
+      if contains(["Messages in the queues", "Age of the oldest message, s"], try(one.properties.title, ""))
+      }) == jsonencode({
+      "Age of the oldest message, s" = ["Lambda-image-failures", "Lambda-image-undelivered"]
+      "Messages in the queues"       = ["Lambda-image-failures", "Lambda-image-undelivered"]
+    })
+    error_message = "Both graphs of queues must show both queues."
+  }
 }
 
 run "of_the_pipeline" {
