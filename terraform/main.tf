@@ -45,6 +45,7 @@ module "function" {
   max_pixels     = var.max_pixels
 
   function           = var.function
+  alias              = var.alias
   asynchronous       = var.asynchronous
   log_group          = var.log_group
   log_levels         = var.log_levels

@@ -5,6 +5,11 @@ output "alarm_arns" {
   value       = merge(module.monitoring[*].alarm_arns...)
 }
 
+output "alias_arn" {
+  description = "ARN of the alias; null without one."
+  value       = module.function.alias_arn
+}
+
 output "batch_operations_role_arn" {
   description = "ARN of the role for S3 Batch Operations jobs; null unless batch_operations is true."
   value       = module.function.batch_operations_role_arn
@@ -45,6 +50,11 @@ output "function_name" {
   value       = module.function.function_name
 }
 
+output "function_version" {
+  description = "The version that the last apply published, to which a later rollback can return; null without an alias."
+  value       = module.function.function_version
+}
+
 output "log_group_name" {
   description = "Name of the function's log group."
   value       = module.function.log_group_name
@@ -79,6 +89,11 @@ output "source_bucket_arn" {
 output "source_bucket_regional_domain_name" {
   description = "Domain name of the source bucket in its region, as an origin of CloudFront."
   value       = module.source_bucket.bucket_regional_domain_name
+}
+
+output "target_arn" {
+  description = "ARN that senders of events invoke: that of the alias if it receives events, otherwise that of the function."
+  value       = module.function.target_arn
 }
 
 output "undelivered_queue_arn" {

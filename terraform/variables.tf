@@ -1,6 +1,17 @@
 # Settings of a deployment. Only the two bucket names are required: they are unique across all of AWS.
 # The modules validate the values that they receive; this file validates only what concerns several modules.
 
+variable "alias" {
+  type = object({
+    name            = string
+    version         = optional(string)
+    weights         = optional(map(number), {})
+    receives_events = optional(bool, true)
+  })
+  description = "An alias of the function, such as { name = \"live\" }: each apply that changes the code or the settings publishes a version, and triggers invoke the alias instead of the function. version: the version that the alias invokes, such as \"12\", for a rollback; null means the one that the apply publishes. weights: a second version and its share of the invocations, such as { \"12\" = 0.9 }. receives_events: false makes triggers invoke the function itself; apply this before you remove or rename the alias. null makes no alias."
+  default     = null
+}
+
 variable "asynchronous" {
   type = object({
     maximum_retry_attempts       = optional(number, 2)

@@ -59,7 +59,7 @@ run "asked_for" {
           Sid      = "CallTheFunction"
           Effect   = "Allow"
           Action   = "lambda:InvokeFunction"
-          Resource = "arn:aws:lambda:eu-west-2:123456789012:function:Lambda-image"
+          Resource = ["arn:aws:lambda:eu-west-2:123456789012:function:Lambda-image"]
         },
         {
           Sid      = "ListUploads"
@@ -122,7 +122,7 @@ run "with_prefixes_and_a_key" {
 
   assert {
     condition = jsonencode([for one in jsondecode(aws_iam_policy.jobs[0].policy).Statement : one.Resource]) == jsonencode([
-      "arn:aws:lambda:eu-west-2:123456789012:function:Lambda-image",
+      ["arn:aws:lambda:eu-west-2:123456789012:function:Lambda-image"],
       "arn:aws-cn:s3:::one",
       "arn:aws-cn:s3:::one/batch-operations/Lambda-image/*",
       "arn:aws-cn:s3:::one/batch-operations/Lambda-image/*",

@@ -64,6 +64,8 @@ run "everything" {
       code_signing_config_arn        = "arn:aws:lambda:eu-west-2:123456789012:code-signing-config:csc-0f6c334abcdea4d8b"
       vpc                            = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"], replace_security_groups_on_destroy = true }
     }
+    # receives_events: with false, the plan would have nothing that the defaults lack.
+    alias              = { name = "options-alias", version = "12", weights = { "13" = 0.25 }, receives_events = true }
     asynchronous       = { maximum_retry_attempts = 1, maximum_event_age_in_seconds = 3600 }
     role               = { path = "/images/", permissions_boundary_arn = "arn:aws:iam::123456789012:policy/bounds", force_detach_policies = true }
     log_group          = { name = "/options/resize" }

@@ -133,8 +133,8 @@ def handler(event, context):
 def test_a_role_that_may_invoke_a_function_may_not_invoke_its_alias(account: Account) -> None:
     name = make_alias(account)
     arn = account.client("lambda").get_alias(FunctionName=name, Name="live")["AliasArn"]
-    requests = [{"FunctionName": name}, {"FunctionName": arn}, {"FunctionName": name} | LIVE]
-    for resource, answers in ((arn.removesuffix(":live"), [True, False, False]), (arn, [False, True, True])):
+    qualified = ({"FunctionName": arn}, {"FunctionName": name} | LIVE, {"FunctionName": arn} | LIVE)
+    for resource, function, alias in ((arn.removesuffix(":live"), True, False), (arn, False, True)):
         probe = account.function(PROBE, allow=[{"Action": "lambda:InvokeFunction", "Resource": resource}])
-        found = [account.invoke(probe, request)["Reply"] for request in requests]
-        assert [answer == "allowed" for answer in found] == answers
+        answers = [account.invoke(probe, request)["Reply"] for request in ({"FunctionName": name}, *qualified)]
+        assert [answer == "allowed" for answer in answers] == [function, alias, alias, alias]

@@ -10,6 +10,7 @@ from moto.iam.access_control import PermissionResult
 
 from tools.common.paths import ROOT
 from tools.local.aws.policy import as_list, decide
+from tools.local.aws.versions import qualify
 
 POLICY = ROOT / "docs" / "deployer-policy.json"
 
@@ -168,7 +169,8 @@ def _find_iam(operation: str, parameters: Mapping[str, Any], role_path: str) -> 
 
 def _find_lambda(_operation: str, parameters: Mapping[str, Any], _role_path: str) -> str:
     name = parameters.get("Resource") or parameters["FunctionName"]
-    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name.rpartition(':')[2]}"
+    qualifiers = [parameters["Qualifier"]] if "Qualifier" in parameters else []
+    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{qualify(name, qualifiers)}"
 
 
 def _find_sqs(_operation: str, parameters: Mapping[str, Any], _role_path: str) -> str:

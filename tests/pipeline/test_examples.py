@@ -7,6 +7,7 @@ import json
 import shutil
 import zipfile
 from collections.abc import Iterator
+from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +16,20 @@ from typing import Any
 import pytest
 
 from tests import faults
+from tests.faults import Fault
 from tests.images import UPRIGHT_CORNERS, corners, encode, load, picture
 from tests.pipeline import deployer
 from tests.pipeline.conftest import delete_versions, wait_for
 from tools.build import Package, Target, build
+from tools.common import aws
 from tools.common.errors import ToolError
 from tools.common.local_stack import LocalAws
 from tools.common.paths import TERRAFORM
 from tools.common.terraform import Terraform, copy_code
 from tools.local.aws import local_aws
 from tools.local.stack import PROVIDER
+from tools.operations import deployment as deployments
+from tools.operations.function import Function
 
 EXAMPLES = sorted(path.name for path in (TERRAFORM / "examples").iterdir())
 
@@ -45,6 +50,7 @@ module "image_resize" {
   name               = "dependent-${substr(sha1(terraform_data.upstream.id), 0, 6)}"
   package            = { path = "function.zip" }
   trigger            = "both"
+  alias              = { name = "live" }
   source_bucket      = { name = aws_s3_bucket.this["uploads"].bucket }
   destination_bucket = { name = aws_s3_bucket.this["images"].bucket }
   depends_on         = [terraform_data.upstream]
@@ -71,7 +77,7 @@ module "monitoring" {
 
 output "pipeline" { value = module.image_resize }
 """
-"""A root whose pipeline has a name that is known only after the apply, and waits for another resource."""
+"""A root whose pipeline has a name that is known only after the apply, an alias, and waits for another resource."""
 
 ROOTS = [*EXAMPLES, "dependent"]
 
@@ -99,6 +105,7 @@ REMOVED_LATER = MONITORING | {
     "tags": {"stage": "test"},
     "function": {"reserved_concurrent_executions": 5},
     "trigger": "both",
+    "alias": {"name": "live"},
 }
 """Settings that :data:`CHANGE` removes again, because to remove them needs other permissions than to set them."""
 
@@ -396,9 +403,12 @@ def test_an_apply_deploys_a_package_in_s3_only_if_its_digest_matches(examples: E
     write_settings(terraform.directory, settings | {"package": newer})
     with pytest.raises(ToolError, match=r"The deployed zip is not the one that package\.sha256 names"):
         terraform.run("apply", "-auto-approve", "-input=false")
+    # No event reaches the wrong code.
+    functions = examples["many-renditions"].aws.client("lambda")
+    assert functions.get_alias(FunctionName="resize-many-renditions", Name="live")["FunctionVersion"] == "1"
     sha256 = base64.b64encode(hashlib.sha256(zip_file.getvalue()).digest()).decode()
     write_settings(terraform.directory, settings | {"package": newer | {"sha256": sha256}})
-    assert "1 changed" in terraform.run("apply", "-auto-approve", "-input=false")
+    assert "2 changed" in terraform.run("apply", "-auto-approve", "-input=false")
 
 
 def test_kms_keys_encrypt_outputs_and_records(examples: Examples) -> None:
@@ -438,12 +448,70 @@ def test_a_replaced_function_keeps_its_triggers_and_its_failure_queue(examples: 
     replaced = "-replace=module.image_resize.aws_lambda_function.this"
     example.terraform.run("apply", "-auto-approve", "-input=false", replaced)
     client, function = example.aws.client("lambda"), example["function_name"]
-    policy = json.loads(client.get_policy(FunctionName=function)["Policy"])
-    assert {one["Sid"] for one in policy["Statement"]} == {"SourceBucketMayInvoke", "EventBridgeMayInvoke"}
-    destination = client.get_function_event_invoke_config(FunctionName=function)["DestinationConfig"]
-    assert destination["OnFailure"]["Destination"] == example["failure_queue_arn"]
+    for named in ({"FunctionName": function}, {"FunctionName": function, "Qualifier": "live"}):
+        policy = json.loads(client.get_policy(**named)["Policy"])
+        assert {one["Sid"] for one in policy["Statement"]} == {"SourceBucketMayInvoke", "EventBridgeMayInvoke"}
+        destination = client.get_function_event_invoke_config(**named)["DestinationConfig"]
+        assert destination["OnFailure"]["Destination"] == example["failure_queue_arn"]
+    (target,) = example.aws.client("events").list_targets_by_rule(Rule=function)["Targets"]
+    assert target["Arn"] == example["target_arn"] == example["alias_arn"]
     example.upload("dependent-uploads", "cake.jpg", encode(picture()))
     example.wait_for_object("dependent-images", "resized-cake.jpg")
+
+
+def apply_settings(example: Example, **settings: Any) -> None:
+    """Change settings of an example's module, and upload images until that is applied; wait for the output of each."""
+    root, keys = example.terraform.directory, list[str]()
+    write_settings(root, read_settings(root) | settings)
+    with ThreadPoolExecutor(1) as pool:
+        applying = pool.submit(example.terraform.run, "apply", "-auto-approve", "-input=false")
+        while not applying.done():
+            keys.append(f"{len(example.list_keys('alias-in'))}.jpg")
+            example.upload("alias-in", keys[-1], encode(picture()))
+            futures.wait([applying], timeout=0.2)
+        applying.result()
+    for key in keys:
+        example.wait_for_object("alias-out", f"resized-{key}")
+
+
+def resize(example: Example, key: str) -> tuple[int, int]:
+    """Upload an image of 400 x 200 pixels, and return the size of its output."""
+    example.upload("alias-in", key, encode(picture(400, 200)))
+    size: tuple[int, int] = example.wait_for_object("alias-out", f"resized-{key}")["Image"].size
+    return size
+
+
+def fail(example: Example, key: str) -> tuple[str, str]:
+    """Upload an image that can't be read; return the alias and the version of the record of its event."""
+    faults.inject(example.aws, Fault("GET", "alias-in", key, status=403, code="AccessDenied", times=3))
+    example.upload("alias-in", key, encode(picture()))
+    record = example.take_message(example["failure_queue_url"])
+    qualifier = record["requestContext"]["functionArn"].rpartition(":")[2]
+    return qualifier, record["responseContext"]["executedVersion"]
+
+
+def test_an_alias_rolls_back_and_a_stack_that_gains_or_leaves_it_loses_no_event(
+    examples: Examples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example = examples["alias"]
+    assert resize(example, "first.jpg") == (200, 100)
+    assert fail(example, "first-failed.jpg") == ("live", "1")
+    apply_settings(example, renditions={"resized": {"scale": 0.25}})
+    assert resize(example, "second.jpg") == (100, 50)
+    apply_settings(example, alias={"name": "live", "version": "1"})
+    assert resize(example, "rolled-back.jpg") == (200, 100)
+    # Operators invoke the version that the alias names, and audit with its settings.
+    monkeypatch.setattr(aws, "client", example.aws.client)
+    deployment = deployments.find(deployments.Target(example["function_name"]))
+    assert deployment.settings.renditions[0].scale == 0.5
+    assert Function(deployment).process("second.jpg").statuses == ("written",)
+    assert example.wait_for_object("alias-out", "resized-second.jpg")["Image"].size == (200, 100)
+    apply_settings(example, alias={"name": "live", "receives_events": False})
+    apply_settings(example, alias=None)
+    assert (resize(example, "left.jpg"), fail(example, "left-failed.jpg")) == ((100, 50), ("$LATEST", "$LATEST"))
+    apply_settings(example, alias={"name": "live"})
+    assert resize(example, "gained.jpg") == (100, 50)
+    assert fail(example, "gained-failed.jpg")[0] == "live"
 
 
 @pytest.mark.parametrize("name", ROOTS)

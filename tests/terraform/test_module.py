@@ -195,6 +195,24 @@ REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
             "package.runtime and package.architecture must match package.s3.key: paste all",
             [f'{{ s3 = {{ bucket = "artifacts", key = "{X86_64_KEY}" }}, {DESCRIPTION} }}'],
         ),
+        (
+            "alias",
+            "alias.name must be 1 to 128 letters, digits, hyphens and underscores, and not only",
+            ['{ name = "12" }', '{ name = "a b" }', '{ name = "" }', "{ name = null }"],
+        ),
+        (
+            "alias",
+            "alias.version must be the number of a published version, such as",
+            ['{ name = "live", version = "$LATEST" }', '{ name = "live", version = "01" }'],
+        ),
+        (
+            "alias",
+            "alias.weights must have at most one entry, the number of a version and its share",
+            [
+                f'{{ name = "live", weights = {{ {weights} }} }}'
+                for weights in ('"12" = 0.1, "13" = 0.1', '"12" = 1.1', '"12" = -0.1', '"$LATEST" = 0.1', '"12" = null')
+            ],
+        ),
         ("trigger", "trigger must be s3, eventbridge or both.", ['"sns"']),
         (
             "filters",
@@ -423,6 +441,11 @@ TOGETHER: list[tuple[str, dict[str, str], str]] = [
             ),
             ('[{}, { prefix = "a/" }]', '{"prefix":"","suffix":""} and {"prefix":"a/","suffix":""}'),
         )
+    ),
+    (
+        FUNCTION,
+        {"alias": '{ name = "live", version = "12", weights = { "12" = 0.1 } }'},
+        "alias.weights names version 12, which the alias already invokes: name another version there",
     ),
     (BUCKET, {"logging": '{ target_bucket = "bucket" }'}, "logging.target_bucket must differ from the bucket itself"),
     (
@@ -711,6 +734,15 @@ def needs(module_copy: Path) -> dict[str, set[str]]:
         # Events may arrive only once failed events have a destination. S3 tests the permission.
         ("function.aws_lambda_permission.source_bucket", "function.aws_lambda_function_event_invoke_config.this"),
         ("notification.aws_s3_bucket_notification.this", "function.aws_lambda_permission.source_bucket"),
+        (
+            "function.aws_lambda_permission.source_bucket_alias",
+            "function.aws_lambda_function_event_invoke_config.alias",
+        ),
+        ("notification.aws_s3_bucket_notification.this", "function.aws_lambda_permission.source_bucket_alias"),
+        ("function.aws_cloudwatch_event_target.function", "function.aws_lambda_permission.eventbridge_alias"),
+        ("function.aws_cloudwatch_event_target.function", "function.aws_lambda_function_event_invoke_config.alias"),
+        # A version with the wrong code never receives events.
+        ("function.aws_lambda_alias.this", "function.data.aws_lambda_function.deployed"),
         # IAM and CloudWatch Logs reject a name that is taken. SQS would return another pipeline's queue.
         *(
             (f"function.{resource}", f"function.{unique}")

@@ -48,6 +48,7 @@ module "image_resize" {
     vpc                    = { subnet_ids = [aws_subnet.this.id], security_group_ids = [aws_security_group.function.id] }
   }
 
+  alias              = { name = "live" }
   asynchronous       = { maximum_retry_attempts = 1, maximum_event_age_in_seconds = 3600 }
   log_retention_days = 90
   log_group          = { name = "/images/resize-complete", class = "STANDARD" } # INFREQUENT_ACCESS would exclude monitoring,

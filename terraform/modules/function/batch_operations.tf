@@ -14,10 +14,11 @@ locals {
   # https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-iam-role-policies.html
   jobs_statements = [
     {
-      Sid      = "CallTheFunction"
-      Effect   = "Allow"
-      Action   = "lambda:InvokeFunction"
-      Resource = aws_lambda_function.this.arn
+      Sid    = "CallTheFunction"
+      Effect = "Allow"
+      Action = "lambda:InvokeFunction"
+      # Also the function itself, which jobs that were created before the alias call.
+      Resource = concat([aws_lambda_function.this.arn], aws_lambda_alias.this[*].arn)
     },
     {
       # S3 needs this permission to generate a manifest: it lists the bucket as for an inventory.

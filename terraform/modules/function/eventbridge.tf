@@ -42,7 +42,7 @@ resource "aws_cloudwatch_event_target" "function" {
   # EventBridge deletes the target with the rule, whose ID equals its name.
   rule      = aws_cloudwatch_event_rule.uploads[0].id
   target_id = "function"
-  arn       = aws_lambda_function.this.arn
+  arn       = local.target_arn
 
   dead_letter_config {
     arn = aws_sqs_queue.undelivered[0].arn
@@ -52,7 +52,9 @@ resource "aws_cloudwatch_event_target" "function" {
   # destination.
   depends_on = [
     aws_lambda_function_event_invoke_config.this,
+    aws_lambda_function_event_invoke_config.alias,
     aws_lambda_permission.eventbridge,
+    aws_lambda_permission.eventbridge_alias,
     aws_sqs_queue_policy.undelivered,
   ]
 }

@@ -30,7 +30,7 @@ locals {
   lambda_notification = [
     for i, filter in local.filters : {
       id                  = "${var.name}-${i}"
-      lambda_function_arn = aws_lambda_function.this.arn
+      lambda_function_arn = local.target_arn
       # All kinds of ObjectCreated: the CLI and the SDKs upload more than 8 MB in parts, and a copy is an upload, too. An
       # archived object is readable only once it is restored. A lifecycle rule's deletions are not among ObjectRemoved:
       # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html

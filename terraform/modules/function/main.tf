@@ -38,6 +38,8 @@ locals {
       FILTERS        = local.filters == [{ prefix = "", suffix = "" }] ? null : jsonencode([for one in local.filters : [one.prefix, one.suffix]])
       MAX_PIXELS     = var.max_pixels == null ? null : tostring(var.max_pixels)
       MIRROR_DELETES = var.mirror_deletes ? "true" : null
+      # The function ignores it: the operator's commands find the alias by it.
+      ALIAS = try(var.alias.receives_events, false) ? var.alias.name : null
     },
   )
 
@@ -72,6 +74,7 @@ resource "aws_lambda_function" "this" {
   runtime                        = local.manifest.runtime
   architectures                  = [local.manifest.architecture]
   handler                        = local.manifest.handler
+  publish                        = var.alias != null
   memory_size                    = var.function.memory_size
   timeout                        = var.function.timeout
   reserved_concurrent_executions = var.function.reserved_concurrent_executions == null ? -1 : var.function.reserved_concurrent_executions

@@ -1,5 +1,10 @@
 # Names, ARNs and URLs, and the values that modules/notification and modules/monitoring need.
 
+output "alias_arn" {
+  description = "ARN of the alias; null without one."
+  value       = one(aws_lambda_alias.this[*].arn)
+}
+
 output "architecture" {
   description = "The function's architecture, arm64 or x86_64."
   value       = one(aws_lambda_function.this.architectures)
@@ -38,12 +43,17 @@ output "function_name" {
   value       = aws_lambda_function.this.function_name
 }
 
+output "function_version" {
+  description = "The version that the last apply published, to which a later rollback can return; null without an alias."
+  value       = var.alias == null ? null : aws_lambda_function.this.version
+}
+
 output "lambda_notification" {
   description = "What the source bucket's notification configuration must contain: one object for each filter, with the arguments of a lambda_function block of aws_s3_bucket_notification. Empty if trigger is \"eventbridge\"."
   value       = local.lambda_notification
 
   # S3 tests the permission when it saves the notification configuration, so the permission must exist first.
-  depends_on = [aws_lambda_permission.source_bucket]
+  depends_on = [aws_lambda_permission.source_bucket, aws_lambda_permission.source_bucket_alias]
 }
 
 output "log_group_name" {
@@ -85,6 +95,14 @@ output "source_bucket_policy_json" {
     Version   = "2012-10-17"
     Statement = [for one in slice(local.statements, 0, 2) : merge(one, { Principal = { AWS = local.role_arn } })]
   })
+}
+
+output "target_arn" {
+  description = "ARN that senders of events invoke: that of the alias if it receives events, otherwise that of the function."
+  value       = local.target_arn
+
+  # No event may arrive before failed events have a destination.
+  depends_on = [aws_lambda_function_event_invoke_config.this, aws_lambda_function_event_invoke_config.alias]
 }
 
 output "timeout" {

@@ -1,5 +1,39 @@
 # Settings of the function. Validations reject wrong values in the plan, and say what to do.
 
+variable "alias" {
+  type = object({
+    name            = string
+    version         = optional(string)
+    weights         = optional(map(number), {})
+    receives_events = optional(bool, true)
+  })
+  description = "An alias of the function, such as { name = \"live\" }: each apply that changes the code or the settings publishes a version, and triggers invoke the alias instead of the function. version: the version that the alias invokes, such as \"12\", for a rollback; null means the one that the apply publishes. weights: a second version and its share of the invocations, such as { \"12\" = 0.9 }. receives_events: false makes triggers invoke the function itself; apply this before you remove or rename the alias. null makes no alias."
+  default     = null
+
+  validation {
+    # https://docs.aws.amazon.com/lambda/latest/api/API_CreateAlias.html
+    condition     = var.alias == null || try(can(regex("^[A-Za-z0-9_-]{1,128}$", var.alias.name)) && !can(regex("^[0-9]+$", var.alias.name)), false)
+    error_message = "alias.name must be 1 to 128 letters, digits, hyphens and underscores, and not only digits, such as \"live\"."
+  }
+
+  validation {
+    condition     = try(var.alias.version, null) == null || can(regex("^[1-9][0-9]*$", var.alias.version))
+    error_message = "alias.version must be the number of a published version, such as \"12\": the output function_version had it after an earlier apply. Leave it out for the version that the apply publishes."
+  }
+
+  validation {
+    # https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html
+    condition = alltrue([
+      length(try(var.alias.weights, {})) <= 1,
+      alltrue([
+        for version, weight in try(var.alias.weights, {}) :
+        can(regex("^[1-9][0-9]*$", version)) && try(weight >= 0 && weight <= 1, false)
+      ]),
+    ])
+    error_message = "alias.weights must have at most one entry, the number of a version and its share from 0 to 1, such as { \"12\" = 0.9 }: Lambda splits invocations between two versions at most."
+  }
+}
+
 variable "asynchronous" {
   type = object({
     maximum_retry_attempts       = optional(number, 2)

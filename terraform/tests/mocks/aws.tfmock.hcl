@@ -45,6 +45,13 @@ mock_resource "aws_lambda_function" {
   }
 }
 
+mock_resource "aws_lambda_alias" {
+  override_during = plan
+  defaults = {
+    arn = "arn:aws:lambda:eu-west-2:123456789012:function:Lambda-image:live"
+  }
+}
+
 mock_resource "aws_cloudwatch_event_rule" {
   override_during = plan
   defaults = {

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote
 
 import moto.awslambda.responses
 from moto.core import authorization
@@ -19,6 +18,7 @@ from moto.sts.models import sts_backends
 
 from tools.local.aws.kms import key_use
 from tools.local.aws.policy import as_list, decide, trusts
+from tools.local.aws.versions import qualify
 
 # Any, because they are patched.
 ActionAuthenticatorMixin: Any = authorization.ActionAuthenticatorMixin
@@ -74,7 +74,9 @@ class AccessControl:
             return result
 
         def determine_resource(response: Any) -> str:
-            return control._function_arn(response.path, response.querystring.get("Qualifier", []))
+            # moto checks the permission for all functions.
+            found = re.search(r"/functions/([^/]+)", response.path)
+            return control._function_arn(qualify(found[1], response.querystring.get("Qualifier", []))) if found else "*"
 
         IAMPolicyStatement.is_action_permitted = is_action_permitted
         LambdaResponse._determine_resource = determine_resource
@@ -191,13 +193,8 @@ class AccessControl:
             for key_action in use.actions
         )
 
-    def _function_arn(self, path: str, qualifier: list[str]) -> str:
-        """Return the ARN of the function in a request to Lambda; moto checks the permission for all functions."""
-        found = re.search(r"/functions/([^/]+)", unquote(path))
-        if found is None:
-            return "*"
-        parts = [found[1].rpartition("function:")[2], *qualifier]
-        return f"arn:aws:lambda:{self._region}:{self._account_id}:function:{':'.join(parts)}"
+    def _function_arn(self, name: str) -> str:
+        return f"arn:aws:lambda:{self._region}:{self._account_id}:function:{name}"
 
     def _role(self, caller: Any) -> Any:
         return iam_backends[self._account_id]["aws"].get_role(caller._owner_role_name)

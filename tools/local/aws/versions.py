@@ -3,8 +3,9 @@
 import copy
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 import moto.awslambda.models
 import moto.awslambda.responses
@@ -66,6 +67,12 @@ def separate_qualifiers() -> None:
         setattr(LambdaResponse, name, _qualify_name(getattr(LambdaResponse, name)))
 
 
+def qualify(name: str, qualifiers: Sequence[str]) -> str:
+    """Return a function's name with its version or alias, from the path and the query of a request."""
+    name = unquote(name).rpartition("function:")[2]
+    return name if ":" in name else ":".join([name, *qualifiers])
+
+
 def unqualify(arn: str) -> str:
     """Return a function's ARN without a version or an alias."""
     return ":".join(arn.split(":")[:7])
@@ -94,8 +101,8 @@ def _qualify_name(answer: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Move the qualifier from a request's query to the function's name, where moto reads it."""
 
     def answer_qualified(response: Any) -> Any:
-        for qualifier in response.querystring.pop("Qualifier", []):
-            response.path = re.sub("(?<=/functions/)[^/]+", rf"\g<0>:{qualifier}", response.path)
+        qualifiers = response.querystring.pop("Qualifier", [])
+        response.path = re.sub("(?<=/functions/)[^/]+", lambda name: qualify(name[0], qualifiers), response.path)
         return answer(response)
 
     return answer_qualified
