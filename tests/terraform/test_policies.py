@@ -66,7 +66,8 @@ run "policies" {
     source = "./examples/NAME"
   }
   variables {
-    bucket_prefix = "images"
+    bucket_prefix     = "images"
+    availability_zone = "eu-west-2a"
   }
 }
 """
