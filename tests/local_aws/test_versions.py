@@ -70,6 +70,8 @@ def test_a_permission_is_for_one_alias_or_for_the_function(account: Account) -> 
     arn = client.get_alias(FunctionName=name, Name="live")["AliasArn"]
     source = {"StatementId": "s3", "SourceArn": f"arn:aws:s3:::{bucket}", **PERMISSION}
     client.add_permission(FunctionName=name, **source)
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        client.get_policy(FunctionName=name, Qualifier="1")
     with pytest.raises(ClientError, match="Unable to validate the following destination configurations"):
         notify(account, bucket, arn)
     client.add_permission(FunctionName=name, Qualifier="live", **source)
