@@ -81,14 +81,6 @@ REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
             "The level WARN hides lines that monitoring counts, so its alarms would be",
             ['{ application = "WARN" }', '{ system = "WARN" }'],
         ),
-        *(
-            (
-                f"{bucket}_bucket_options",
-                "must not be source_bucket: each log file would be an upload",
-                ['{ logging = { target_bucket = "src-bucket-image-in" } }'],
-            )
-            for bucket in ("source", "destination")
-        ),
     ],
     BUCKET: [
         ("name", "3 to 63 lower-case letters, digits, dots and hyphens", ['"ab"', f'"{64 * "a"}"', '"a-bucket."']),
@@ -446,6 +438,14 @@ TOGETHER: list[tuple[str, dict[str, str], str]] = [
         FUNCTION,
         {"alias": '{ name = "live", version = "12", weights = { "12" = 0.1 } }'},
         "alias.weights names version 12, which the alias already invokes: name another version there",
+    ),
+    *(
+        (
+            ROOT,
+            {f"{bucket}_bucket_options": '{ logging = { target_bucket = "src-bucket-image-in" } }'},
+            "must not be source_bucket: each log file would be an upload",
+        )
+        for bucket in ("source", "destination")
     ),
     (BUCKET, {"logging": '{ target_bucket = "bucket" }'}, "logging.target_bucket must differ from the bucket itself"),
     (
