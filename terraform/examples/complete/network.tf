@@ -44,7 +44,6 @@ resource "aws_vpc_endpoint" "interfaces" {
 }
 
 resource "aws_security_group" "function" {
-  # checkov:skip=CKV2_AWS_5:The function has this group. checkov does not follow it into a module with many options.
   name        = "resize-complete-function"
   description = "The function, which only makes outbound calls."
   vpc_id      = aws_vpc.this.id
