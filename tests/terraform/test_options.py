@@ -124,4 +124,4 @@ def test_the_root_has_the_defaults_of_the_function(name: str) -> None:
 
 
 def test_no_option_is_left_out() -> None:
-    assert {row["option"] for row in ROWS} == set(find_options(schema._read_types()))
+    assert {row["option"] for row in ROWS} == set(find_options(schema.read_types()))

@@ -20,7 +20,7 @@ ELEMENT = "*"
 
 def find_unknown(settings: Mapping[str, Any]) -> Iterator[str]:
     """Yield a sentence for each variable or option that the module does not have; it names the nearest one."""
-    yield from _find_unknown(settings, _read_types(), "")
+    yield from _find_unknown(settings, read_types(), "")
 
 
 def _find_unknown(value: object, kind: Type, path: str) -> Iterator[str]:
@@ -44,7 +44,7 @@ def _suggest(name: str, known: Collection[str]) -> str:
 
 
 @cache
-def _read_types() -> dict[str, Type]:
+def read_types() -> dict[str, Type]:
     """Read the type of each variable of the module."""
     blocks = hcl2.loads((TERRAFORM / "variables.tf").read_text())["variable"]
     types = {name.strip('"'): block["type"] for variable in blocks for name, block in variable.items()}
