@@ -169,9 +169,7 @@ def test_a_misspelt_setting_is_refused_with_the_nearest_one(tmp_path: Path, text
 
 
 def test_an_unknown_setting_that_resembles_none_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(
-        ToolError, match=r"x\.tfvars: region is not a setting of the module: use alias, .*, trigger"
-    ):
+    with pytest.raises(ToolError, match=r"x\.tfvars: region is not a setting of the module: use alias, .*, trigger"):
         tfvars.read_settings([var_file(tmp_path, 'region = "eu-west-1"\n')])
 
 
