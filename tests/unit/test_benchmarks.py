@@ -23,6 +23,7 @@ from tools.benchmarks.photos import Size, enlarge
 from tools.benchmarks.report import Report
 from tools.benchmarks.results import Measured, RowResult, take_turns
 from tools.benchmarks.rows import ROWS, Row, choose
+from tools.common import locked
 from tools.common.errors import ToolError
 from tools.common.paths import ROOT
 from tools.common.table import Table
@@ -328,12 +329,43 @@ def test_our_allocator_settings_are_the_modules() -> None:
 def test_contestants_that_are_not_installed_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(peers, "_output", lambda *_: "")
+
+    def refuse(*_: object) -> Path:
+        raise ToolError("Cannot fetch the packages of thumbor.txt")
+
+    monkeypatch.setattr(locked, "virtual_environment", refuse)
     missing = {peer.name: peer.missing for peer in peers.find_peers(tmp_path, pytest.fail) if peer.missing}
     assert missing == {
         "sharp": "not installed: it needs node and npm",
         "pyvips": "not installed: pip install -r tools/requirements/judges.txt",
+        "thumbor": "not installed: Cannot fetch the packages of thumbor.txt",
         "limit": "not installed: apt-get install libjpeg-turbo-progs",
     }
+
+
+def test_every_npm_package_is_pinned_with_its_digest() -> None:
+    package, lock = (json.loads(path.read_text()) for path in peers.SHARP_PACKAGES)
+    root = lock["packages"].pop("")
+    assert root["dependencies"] == package["dependencies"]
+    for one in lock["packages"].values():
+        assert one["integrity"].startswith("sha512-")
+        # An address would choose the registry for everyone.
+        assert "resolved" not in one
+
+
+@pytest.mark.parametrize(
+    ("name", "contestant", "reason"),
+    [
+        ("tiff-raw", "thumbor", "writes PNG"),
+        ("jpeg-444", "thumbor", "writes 4:2:0"),
+        ("jpeg-12mp", "thumbor", ""),
+        ("jpeg-12mp", "limit", ""),
+        ("png-photo", "limit", "djpeg and cjpeg cannot do this"),
+    ],
+)
+def test_a_contestant_takes_part_where_it_does_equal_work(name: str, contestant: str, reason: str) -> None:
+    (row,) = choose(name, quick=False)
+    assert measure._explain_exclusion(row, peers.Peer(contestant)) == reason
 
 
 def test_a_machine_without_cpuinfo_has_a_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

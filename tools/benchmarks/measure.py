@@ -163,6 +163,10 @@ def _explain_exclusion(row: Row, peer: Peer) -> str:
     """Return why a contestant has no part in a row, or an empty string."""
     if f"CPU / {peer.name}" in row.targets:
         return ""
+    if peer.name == "thumbor":
+        if row.format == "TIFF":
+            return "writes PNG"
+        return "writes 4:2:0" if row.subsampling != "4:2:0" else ""
     return {"limit": "djpeg and cjpeg cannot do this", "parts": "only for several renditions"}.get(peer.name, "")
 
 

@@ -13,9 +13,14 @@ import PIL
 from PIL import features
 
 from tools.benchmarks.job import OURS
+from tools.common import locked
+from tools.common.errors import ToolError
 from tools.common.paths import FUNCTION, ROOT
 
-SHARP_WORKER = Path(__file__).parent / "contestants" / "sharp.js"
+HERE = Path(__file__).parent
+SHARP_WORKER = HERE / "contestants" / "sharp.js"
+SHARP_PACKAGES = (HERE / "sharp" / "package.json", HERE / "sharp" / "package-lock.json")
+THUMBOR_PACKAGES = HERE / "thumbor.txt"
 
 DEPLOYED = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "268435456"}
 """The allocator's settings in the Terraform module."""
@@ -47,23 +52,29 @@ class Peer:
 
 
 def find_peers(cache: Path, say: Callable[[str], None]) -> tuple[Peer, ...]:
-    """Find all contestants, and install sharp below ``cache`` if it is not there yet."""
+    """Find all contestants; install sharp below ``cache`` and thumbor below ``.local/``, unless an earlier call did."""
     pillow = f"Pillow {PIL.__version__}, libjpeg-turbo {features.version('libjpeg_turbo')}"
     return (
         python_peer(OURS, pillow, environment=DEPLOYED),
         python_peer("usual", pillow),
-        _find_sharp(cache / "sharp", say),
+        _find_sharp(cache, say),
         _find_pyvips(),
+        _find_thumbor(),
         _find_limit(),
         python_peer("parts", pillow, environment=DEPLOYED),
     )
 
 
 def python_peer(
-    name: str, version: str, *, module: str = "", environment: Mapping[str, str] = MappingProxyType({})
+    name: str,
+    version: str,
+    *,
+    module: str = "",
+    python: str = sys.executable,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Peer:
     """Return a contestant whose worker is Python's, from a module of ``contestants``."""
-    command = (sys.executable, "-m", "tools.benchmarks.worker", module or name)
+    command = (python, "-m", "tools.benchmarks.worker", module or name)
     path = os.pathsep.join((str(ROOT), str(FUNCTION)))
     return Peer(name, version, command=command, environment={"PYTHONPATH": path, **ONE_THREAD, **environment})
 
@@ -75,14 +86,18 @@ def _find_limit() -> Peer:
     return python_peer("limit", f"djpeg and cjpeg of {version.strip().split(' (')[0]}")
 
 
-def _find_sharp(folder: Path, say: Callable[[str], None]) -> Peer:
+def _find_sharp(cache: Path, say: Callable[[str], None]) -> Peer:
     if not (shutil.which("node") and shutil.which("npm")):
         return Peer("sharp", missing="not installed: it needs node and npm")
+    folder = cache / f"sharp-{locked.version(SHARP_PACKAGES[-1])}"
     modules = folder / "node_modules"
-    if not (modules / "sharp").exists():
+    # npm writes this file last.
+    if not (modules / ".package-lock.json").exists():
         say("Installing sharp")
         folder.mkdir(parents=True, exist_ok=True)
-        npm = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder), "sharp@latest"]
+        for path in SHARP_PACKAGES:
+            shutil.copy(path, folder)
+        npm = ["npm", "ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(folder)]
         if subprocess.run(npm, capture_output=True, check=False).returncode:
             return Peer("sharp", missing="not installed: npm failed to install it")
     environment = {"NODE_PATH": str(modules), **ONE_THREAD}
@@ -102,6 +117,19 @@ def _find_pyvips() -> Peer:
     if not version:
         return Peer("pyvips", missing="not installed: pip install -r tools/requirements/judges.txt")
     return python_peer("pyvips", version, module="libvips")
+
+
+def _find_thumbor() -> Peer:
+    try:
+        # These have no wheels.
+        python = str(locked.virtual_environment("thumbor", THUMBOR_PACKAGES, "--no-binary", "derpconf,jpegiptc"))
+    except ToolError as error:
+        return Peer("thumbor", missing=f"not installed: {error}")
+    script = "import PIL, thumbor; print(f'thumbor {thumbor.__version__}, Pillow {PIL.__version__}')"
+    version = _output([python, "-c", script], {})
+    if not version:
+        return Peer("thumbor", missing="not installed: it does not start")
+    return python_peer("thumbor", version, python=python)
 
 
 def _output(command: list[str], environment: Mapping[str, str]) -> str:

@@ -13,6 +13,7 @@ SHAPES = {
     OURS: ("#e5484d", "M-6 0a6 6 0 1 0 12 0a6 6 0 1 0 -12 0z"),
     "sharp": ("#3b82f6", "M-5 -5h10v10h-10z"),
     "pyvips": ("#12a594", "M0 -7l7 7l-7 7l-7 -7z"),
+    "thumbor": ("#8e4ec6", "M-6 -6l12 0l-6 11z"),
     "limit": ("#b07d00", "M-6 5h12l-6 -11z"),
 }
 """Colour and path of each contestant. The paths differ for readers who can't tell the colours apart."""

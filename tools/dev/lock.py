@@ -23,6 +23,7 @@ LOCKS = {
     "heic": FUNCTION / "requirements-heic.txt",
     "runtime": ROOT / "tools" / "local" / "aws" / "runtime.txt",
     "scan": ROOT / "tools" / "dev" / "scan.txt",
+    "thumbor": ROOT / "tools" / "benchmarks" / "thumbor.txt",
 }
 """Lock file by dependency group; each holds for all supported Pythons and platforms."""
 
