@@ -3,16 +3,20 @@
 Every failed request raises ``BotoCoreError`` or ``ClientError``; a retry may succeed.
 """
 
+import contextlib
+import functools
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from aws.source import Identity
 from errors import Reason, RejectedError
+from imaging import memory
 from renditions import MetadataPolicy, Rendition
 
 if TYPE_CHECKING:
@@ -30,6 +34,10 @@ MAX_METADATA_BYTES = 2048
 
 MARKER = "resized-by"
 """Name of the user metadata entry that marks outputs: its value is the digest of the settings that made them."""
+
+CONCURRENT_PUTS = 4
+"""Outputs of one source that are written at once. botocore opens up to 10 connections, and the function processes two
+sources at once."""
 
 logger = logging.getLogger(__name__)
 
@@ -74,17 +82,25 @@ class Destination:
         )
 
     def put(self, keys: Sequence[str], outputs: "Sequence[Output]", source: "GetObjectOutputTypeDef") -> None:
-        """Write the outputs of one source."""
+        """Write the outputs of one source, several at once; no request is in flight afterwards.
+
+        If requests fail, no further one starts, and the error of the first rendition among them is raised.
+        """
         identity = Identity.of(source)
-        for key, rendition, output in zip(keys, self.renditions, outputs, strict=True):
-            self.s3.put_object(
-                Bucket=self.bucket,
-                Key=key,
-                Body=output.body,
-                ContentType=output.content_type,
-                Metadata=_make_metadata(key, source["Metadata"], rendition.digest(self.metadata), identity),
-                **_make_headers(key, rendition, source),
-            )
+        _run_concurrently(
+            [
+                functools.partial(
+                    self.s3.put_object,
+                    Bucket=self.bucket,
+                    Key=key,
+                    Body=output.body,
+                    ContentType=output.content_type,
+                    Metadata=_make_metadata(key, source["Metadata"], rendition.digest(self.metadata), identity),
+                    **_make_headers(key, rendition, source),
+                )
+                for key, rendition, output in zip(keys, self.renditions, outputs, strict=True)
+            ]
+        )
 
     def has_outputs_of(self, source_key: str, identity: Identity) -> bool:
         """Tell whether every output exists and was made from this state of the source."""
@@ -114,6 +130,39 @@ class Destination:
                 return False
             raise
         return True
+
+
+def _run_concurrently(actions: Sequence[Callable[[], object]]) -> None:
+    """Run actions in this thread and up to ``CONCURRENT_PUTS - 1`` others, and wait until all have ended."""
+    pending = enumerate(actions)
+    errors: dict[int, BaseException] = {}
+
+    def work() -> None:
+        # The threads share the iterator, so each action goes to one of them.
+        for index, action in pending:
+            try:
+                action()
+            except BaseException as error:  # noqa: BLE001 - raised below, in the caller's thread
+                errors[index] = error
+            if errors:
+                return
+
+    threads = [Thread(target=work) for _ in range(min(CONCURRENT_PUTS, len(actions)) - 1)]
+    with memory.small_stacks():
+        for thread in threads:
+            # Without memory for its stack, the threads that did start do its share.
+            with contextlib.suppress(RuntimeError):
+                thread.start()
+    work()
+    for thread in threads:
+        if thread.ident is not None:
+            thread.join()
+    try:
+        if errors:
+            raise errors[min(errors)]
+    finally:
+        # Otherwise the error's traceback holds this frame, whose variable holds the error: a cycle, with all outputs.
+        errors.clear()
 
 
 def _make_headers(key: str, rendition: Rendition, source: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,12 +5,18 @@ import ctypes
 import errno
 import resource
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
 
 CODE_BYTES = 40 << 20
 """Memory that Lambda counts and ``RLIMIT_DATA`` does not: 20 MiB for pages of programs and libraries, 16 MiB for the
 daemon that runs beside the function with tracing, and a reserve."""
+
+SMALL_STACK = 256 << 10
+"""The stack of a thread that only sends requests: an eighth of it was enough for a put over TLS."""
+
+_stack_size = threading.Lock()
 
 _c = ctypes.CDLL(None)
 # Deployments never run on macOS, but previews and the local AWS do.
@@ -55,6 +61,18 @@ def has_run_out() -> bool:
     system call comes between the failure and the exception.
     """
     return bool(_errno_location()[0] == errno.ENOMEM)
+
+
+@contextlib.contextmanager
+def small_stacks() -> Iterator[None]:
+    """Give threads that are started meanwhile a small stack: ``RLIMIT_DATA`` counts all 8 MiB of a usual one."""
+    # The size applies to the process. Without the lock, two calls could restore each other's.
+    with _stack_size:
+        usual = threading.stack_size(SMALL_STACK)
+        try:
+            yield
+        finally:
+            threading.stack_size(usual)
 
 
 @contextlib.contextmanager

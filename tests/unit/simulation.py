@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
@@ -214,7 +214,7 @@ class CarelessClient(Client):
 
 
 class Invocation:
-    """One reconciliation of one object, in its own thread, which runs only while :meth:`step` waits for it.
+    """One reconciliation of one object, in its own threads, which run only while :meth:`step` waits for them.
 
     Attributes:
         event: The event that it handles.
@@ -227,39 +227,57 @@ class Invocation:
         self.event = event
         self.ended = False
         self.failed = False
+        self._chance = store.chance or Random(0)  # noqa: S311 - no secret
         self._crashing = False
         self._error: Exception | None = None
-        # Each side waits by acquiring its lock, which the other side releases.
-        self._go, self._stopped = threading.Lock(), threading.Lock()
-        self._go.acquire()
-        self._stopped.acquire()
+        self._changed = threading.Condition()
+        self._running_threads = 0
+        # Each lock is that of a thread which waits before a call.
+        self._waiting: list[threading.Lock] = []
         api: Any = client(store, self._pause)
         self._api = api
         self._reconciler = Reconciler(api, settings)
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        InvocationThread(target=self._run, invocation=self).start()
+        self._await_calls()
 
     def step(self) -> None:
-        """Make the pending call, and run up to the next call."""
-        self._go.release()
-        self._stopped.acquire()
+        """Make any of the pending calls, and run up to the next ones."""
+        with self._changed:
+            lock = self._waiting.pop(self._chance.randrange(len(self._waiting)))
+            self._running_threads += 1
+        lock.release()
+        self._await_calls()
         if self._error:
             raise self._error
 
     def crash(self) -> None:
-        """End the invocation before its pending call."""
+        """End the invocation before its pending calls."""
         self._crashing = True
-        while not self.ended:
+        while self._waiting:
             self.step()
 
+    def count(self, change: int) -> None:
+        """Add to the number of threads that run: neither waiting before a call nor for another thread."""
+        with self._changed:
+            self._running_threads += change
+            self._changed.notify_all()
+
+    def _await_calls(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._running_threads)
+
     def _pause(self) -> None:
-        self._stopped.release()
-        self._go.acquire()
+        lock = threading.Lock()
+        lock.acquire()
+        with self._changed:
+            self._waiting.append(lock)
+        self.count(-1)
+        lock.acquire()
         if self._crashing:
             raise CrashError
 
     def _run(self) -> None:
-        self._go.acquire()
+        self._pause()
         try:
             outcome = self._reconciler.reconcile(self.event.address, lambda: math.inf, [self.event])
             if outcome.rejection:
@@ -270,4 +288,35 @@ class Invocation:
             self._error = error
         finally:
             self.ended = True
-            self._stopped.release()
+
+
+class InvocationThread(threading.Thread):
+    """A thread of an invocation, by default of the one that starts it. It counts itself while it runs."""
+
+    def __init__(self, target: Callable[[], object], invocation: Invocation | None = None) -> None:
+        super().__init__(target=target, daemon=True)
+        starter = threading.current_thread()
+        self._invocation: Invocation = invocation or cast(InvocationThread, starter)._invocation
+        self._end = threading.Lock()
+        self._is_awaited = self._has_ended = False
+
+    def start(self) -> None:
+        self._invocation.count(1)
+        super().start()
+
+    def run(self) -> None:
+        try:
+            super().run()
+        finally:
+            with self._end:
+                self._has_ended = True
+                # The thread that waits for this one runs now in its place.
+                if not self._is_awaited:
+                    self._invocation.count(-1)
+
+    def join(self, timeout: float | None = None) -> None:
+        with self._end:
+            self._is_awaited = not self._has_ended
+            if self._is_awaited:
+                self._invocation.count(-1)
+        super().join(timeout)

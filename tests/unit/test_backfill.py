@@ -33,10 +33,10 @@ def test_an_estimate_equals_a_calculation_by_hand() -> None:
     # A thousand JPEGs of 2 MB, which are 5 megapixels each, on one processor, with two outputs of half a MB each.
     one = Estimate(1000, 2_000_000_000, 2, 1769, "arm64", by_job=False)
     assert one.megapixels == 5000
-    # 21.708 ms for its pixels, four requests of 30 ms, 3 MB at 75 MB/s.
-    assert one.function_seconds == pytest.approx(1000 * (0.0217083333 + 0.120 + 0.040))
-    # 182 ms of 1.7275390625 GiB and one invocation; a GET, a HEAD and two PUTs.
-    lambda_dollars, s3_dollars = 0.182 * 1.7275390625 * 0.0000133334 + 0.0000002, 2 * 0.0000004 + 2 * 0.000005
+    # 21.708 ms for its pixels, three waits of 30 ms (both PUTs at once), 3 MB at 75 MB/s.
+    assert one.function_seconds == pytest.approx(1000 * (0.0217083333 + 0.090 + 0.040))
+    # 152 ms of 1.7275390625 GiB and one invocation; a GET, a HEAD and two PUTs.
+    lambda_dollars, s3_dollars = 0.152 * 1.7275390625 * 0.0000133334 + 0.0000002, 2 * 0.0000004 + 2 * 0.000005
     assert one.job_dollars == 0
     assert one.dollars == pytest.approx(1000 * (lambda_dollars + s3_dollars))
     by_job = replace(one, by_job=True)

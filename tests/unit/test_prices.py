@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from aws.destination import CONCURRENT_PUTS
 from aws.outcomes import ObjectAddress
 from aws.reconcile import Reconciler
 from aws.settings import Settings
@@ -48,6 +49,12 @@ IMAGE = Workload(cpu=0.1, gets=2, puts=1, moved=7_500_000)
 )
 def test_cpu_is_slower_below_one_vcpu_and_no_faster_above(mib: int, seconds: float) -> None:
     assert IMAGE.seconds(mib) == pytest.approx(seconds)
+
+
+def test_one_function_waits_once_for_up_to_four_puts() -> None:
+    assert pricing.PUTS_AT_ONCE == CONCURRENT_PUTS == 4
+    seconds = [replace(IMAGE, puts=puts).seconds(1769) for puts in (1, 4, 5)]
+    assert seconds == pytest.approx([0.29, 0.29, 0.32])
 
 
 @pytest.mark.parametrize(

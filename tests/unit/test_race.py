@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from aws import reconcile
+from aws import destination, reconcile
 from aws.destination import Destination
 from aws.outcomes import ObjectEvent
 from aws.settings import Settings
@@ -33,6 +33,7 @@ from tests.unit.simulation import (
     Clock,
     ForgetfulClient,
     Invocation,
+    InvocationThread,
     State,
     Store,
 )
@@ -247,6 +248,7 @@ class CarelessRace(DeletionRace):
 def no_pillow() -> Iterator[None]:
     with (
         patch.object(reconcile, "render", render_names),
+        patch.object(destination, "Thread", InvocationThread),
         patch.object(reconcile, "datetime", clock),
         patch.object(reconcile.logger, "disabled", new=True),
     ):
@@ -277,8 +279,16 @@ def has_same_etag(one: Identity, other: Any) -> bool:
         (Race, patch.object(reconcile, "PROPAGATION", timedelta(0))),
         (DeletionRace, patch.object(Destination, "has_outputs_of", return_value=True)),
         (Race, patch.object(Identity, "__eq__", has_same_etag)),
+        (Race, patch.object(InvocationThread, "join")),
     ],
-    ids=["no check after writing", "no check after removing", "no wait for S3", "no check of outputs", "ETag alone"],
+    ids=[
+        "no check after writing",
+        "no check after removing",
+        "no wait for S3",
+        "no check of outputs",
+        "ETag alone",
+        "no wait for puts",
+    ],
 )
 def test_a_broken_implementation_is_found(race: type[Race], change: contextlib.AbstractContextManager[object]) -> None:
     with change, pytest.raises(AssertionError):

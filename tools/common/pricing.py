@@ -29,6 +29,9 @@ NETWORK_BYTES_PER_SECOND = 75e6
 OUR_GETS = 2
 """Our requests for a source: a GET, and a HEAD that checks for a newer upload after the outputs are written."""
 
+PUTS_AT_ONCE = 4
+"""``CONCURRENT_PUTS`` of the function, whose module needs botocore."""
+
 
 @dataclass(frozen=True)
 class Workload:
@@ -50,7 +53,8 @@ class Workload:
     def seconds(self, mib: int) -> float:
         """Return the billed seconds; one thread uses at most one vCPU."""
         share = min(1.0, mib * MIB / ONE_PROCESSOR_BYTES)
-        waiting = (self.gets + self.puts) * REQUEST_SECONDS + self.moved / NETWORK_BYTES_PER_SECOND
+        rounds = self.gets + math.ceil(self.puts / PUTS_AT_ONCE)
+        waiting = rounds * REQUEST_SECONDS + self.moved / NETWORK_BYTES_PER_SECOND
         return self.cpu / share + waiting
 
     @property
