@@ -1,6 +1,7 @@
 """Each example is applied, resizes an upload, has an empty second plan, and can be destroyed."""
 
 import base64
+import contextlib
 import hashlib
 import io
 import json
@@ -25,7 +26,7 @@ from tools.common import aws
 from tools.common.errors import ToolError
 from tools.common.local_stack import LocalAws
 from tools.common.paths import TERRAFORM
-from tools.common.terraform import Terraform, copy_code
+from tools.common.terraform import Terraform, copy_code, start_provider
 from tools.local.aws import local_aws
 from tools.local.stack import PROVIDER
 from tools.operations import deployment as deployments
@@ -184,8 +185,8 @@ def put_package(aws: LocalAws, package: Package) -> dict[str, Any]:
     }
 
 
-def copy_example(name: str, folder: Path, aws: LocalAws, settings: dict[str, Any]) -> Terraform:
-    """Copy an example with the module, and set its variables and the module's ``settings``."""
+def copy_example(name: str, folder: Path, settings: dict[str, Any]) -> Path:
+    """Copy an example with the module, set its variables and the module's ``settings``, and return its folder."""
     copy = folder / "terraform"
     copy_code(TERRAFORM, copy, "tests")
     root = copy / "examples" / name
@@ -196,7 +197,16 @@ def copy_example(name: str, folder: Path, aws: LocalAws, settings: dict[str, Any
     shutil.copy(PROVIDER, root)
     (root / "terraform.tfvars.json").write_text(json.dumps({"bucket_prefix": name, **VARIABLES.get(name, {})}))
     write_settings(root, settings)
-    return Terraform(root, environment={**aws.environment(), "TF_APPEND_USER_AGENT": f"root/{name}"})
+    return root
+
+
+@contextlib.contextmanager
+def initialise(root: Path, aws: LocalAws) -> Iterator[Terraform]:
+    """Yield Terraform in the folder of an example, with a provider for all its commands."""
+    environment = aws.environment() | {"TF_APPEND_USER_AGENT": f"root/{root.name}"}
+    Terraform(root, environment=environment).init()
+    with start_provider(root, environment) as provider:
+        yield Terraform(root, environment=environment | provider)
 
 
 def write_settings(root: Path, settings: dict[str, Any]) -> None:
@@ -213,23 +223,27 @@ def read_settings(root: Path) -> dict[str, Any]:
 def examples(module_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Examples]:
     del module_copy  # The fixture skips the test if Terraform is missing.
     package = build(Target.of_this_machine(), tmp_path_factory.mktemp("package"), for_aws=False)
-    with local_aws(retry_delays=(0.1, 0.1)) as aws, ThreadPoolExecutor(len(ROOTS)) as pool:
+    with (
+        local_aws(retry_delays=(0.1, 0.1)) as aws,
+        contextlib.ExitStack() as providers,
+        ThreadPoolExecutor(len(ROOTS)) as pool,
+    ):
         settings: dict[str, dict[str, Any]] = {name: {"package": {"path": str(package.path)}} for name in ROOTS}
         settings["many-renditions"] = REMOVED_LATER | {"package": put_package(aws, package)}
-        roots = {name: copy_example(name, tmp_path_factory.mktemp(name), aws, settings[name]) for name in ROOTS}
         for name in DEPLOYED_BY_POLICY:
             faults.record(aws, f"root/{name}")
 
-        def apply(terraform: Terraform) -> Example:
-            terraform.init()
+        def apply(name: str) -> Example:
+            root = copy_example(name, tmp_path_factory.mktemp(name), settings[name])
+            terraform = providers.enter_context(initialise(root, aws))
             terraform.run("apply", "-auto-approve", "-input=false")
             return Example(aws, terraform, terraform.output())
 
-        applied = Examples({name: pool.submit(apply, terraform) for name, terraform in roots.items()})
+        applied = Examples({name: pool.submit(apply, name) for name in ROOTS})
         yield applied
         for bucket in aws.client("s3").list_buckets()["Buckets"]:
             delete_versions(aws.client("s3"), bucket["Name"])
-        for output in pool.map(lambda terraform: terraform.run("destroy", "-auto-approve"), roots.values()):
+        for output in pool.map(lambda name: applied[name].terraform.run("destroy", "-auto-approve"), ROOTS):
             assert "Destroy complete!" in output
         assert [bucket["Name"] for bucket in aws.client("s3").list_buckets()["Buckets"]] == [ARTIFACTS]
         assert aws.client("lambda").list_functions()["Functions"] == []
@@ -427,12 +441,12 @@ def test_a_second_pipeline_with_the_same_name_fails_and_does_not_damage_the_firs
     examples: Examples, tmp_path: Path
 ) -> None:
     first = examples["eventbridge"]
-    second = copy_example("eventbridge", tmp_path, first.aws, read_settings(first.terraform.directory))
-    (second.directory / "terraform.tfvars.json").write_text(json.dumps({"bucket_prefix": "second"}))
-    second.init()
-    with pytest.raises(ToolError, match="Role with name resize-eventbridge-role already exists"):
-        second.run("apply", "-auto-approve", "-input=false")
-    assert "Destroy complete!" in second.run("destroy", "-auto-approve")
+    root = copy_example("eventbridge", tmp_path, read_settings(first.terraform.directory))
+    (root / "terraform.tfvars.json").write_text(json.dumps({"bucket_prefix": "second"}))
+    with initialise(root, first.aws) as second:
+        with pytest.raises(ToolError, match="Role with name resize-eventbridge-role already exists"):
+            second.run("apply", "-auto-approve", "-input=false")
+        assert "Destroy complete!" in second.run("destroy", "-auto-approve")
     # The second pipeline's destroy didn't delete the first one's queues and rule.
     first.upload("eventbridge-uploads", "photos/still.jpg", encode(picture()))
     first.wait_for_object("eventbridge-assets", "photos/resized-still.jpg")

@@ -4,7 +4,7 @@ import contextlib
 import json
 import re
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,13 +63,14 @@ def blocks(document: Path) -> Iterator[Block]:
         yield Block(document, text.count("\n", 0, found.start()) + 1, textwrap.dedent(found[2]))
 
 
-def plan(all_blocks: Iterable[Block], module: Path, folder: Path) -> dict[Block, str]:
+def plan(all_blocks: Iterable[Block], module: Path, folder: Path, provider: Mapping[str, str]) -> dict[Block, str]:
     """Plan all blocks with a single ``init``, and return the problem of each; an empty string if it has none.
 
     Args:
         all_blocks: From any documents.
         module: A copy of ``terraform/``.
         folder: An empty folder for all configurations.
+        provider: The variable with which Terraform uses a provider that is running.
 
     Raises:
         AssertionError: A block is not HCL.
@@ -85,7 +86,7 @@ def plan(all_blocks: Iterable[Block], module: Path, folder: Path) -> dict[Block,
         (folder / "blocks" / block.name).mkdir(parents=True)
         (folder / "blocks" / block.name / "main.tf").write_text(_make_configuration(block))
         (folder / "tests" / f"{block.name}.tftest.hcl").write_text(_make_test(block))
-    messages = _read_messages(Terraform(folder))
+    messages = _read_messages(Terraform(folder, environment=provider))
     return {block: _find_problem(block, messages) for block in all_blocks}
 
 

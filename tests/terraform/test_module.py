@@ -644,7 +644,7 @@ PLANS = plans()
 
 
 @pytest.fixture(scope="module")
-def refusals(module_copy: Path) -> dict[str, str]:
+def refusals(module_copy: Path, provider: dict[str, str]) -> dict[str, str]:
     """Return all error messages of each plan, by its test file."""
     folder = module_copy / "tests" / "wrong"
     folder.mkdir()
@@ -654,7 +654,8 @@ def refusals(module_copy: Path) -> dict[str, str]:
     # One file per plan: Terraform skips the runs after a failed one in the same file.
     for number, plan in enumerate(PLANS):
         (folder / f"{number}.tftest.hcl").write_text(plan.test())
-    terraform, options, lines = Terraform(module_copy), ("-test-directory=tests/wrong",), list[str]()
+    terraform, options = Terraform(module_copy, environment=provider), ("-test-directory=tests/wrong",)
+    lines: list[str] = []
     terraform.init(*options)
     with pytest.raises(ToolError):
         terraform.run("test", "-json", *options, show=lines.append)
@@ -696,9 +697,9 @@ def test_every_message_of_a_refusal_has_a_case(refusals: dict[str, str], message
     assert any(message in found for found in refusals.values())
 
 
-def test_the_module_is_formatted_and_valid_without_a_package(module_copy: Path) -> None:
+def test_the_module_is_formatted_and_valid_without_a_package(module_copy: Path, provider: dict[str, str]) -> None:
     assert Terraform(TERRAFORM).run("fmt", "-check", "-diff", "-recursive") == ""
-    assert "The configuration is valid." in Terraform(module_copy).run("validate")
+    assert "The configuration is valid." in Terraform(module_copy, environment=provider).run("validate")
 
 
 def test_the_lock_file_matches_the_installed_provider(module_copy: Path) -> None:
@@ -706,16 +707,17 @@ def test_the_lock_file_matches_the_installed_provider(module_copy: Path) -> None
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in (TERRAFORM / "tests").glob("*.tftest.hcl")))
-def test_the_modules_own_tests_pass(module_copy: Path, name: str) -> None:
-    assert "0 failed." in Terraform(module_copy).run("test", f"-filter=tests/{name}")
+def test_the_modules_own_tests_pass(module_copy: Path, provider: dict[str, str], name: str) -> None:
+    assert "0 failed." in Terraform(module_copy, environment=provider).run("test", f"-filter=tests/{name}")
 
 
 @pytest.fixture(scope="module")
-def needs(module_copy: Path) -> dict[str, set[str]]:
+def needs(module_copy: Path, provider: dict[str, str]) -> dict[str, set[str]]:
     """Return, for each resource and output, what Terraform creates before it and destroys after it."""
     direct: dict[str, set[str]] = {}
     node = r'"\[root\] (?:module\.)?(.+?)(?: \(expand\))?"'
-    for later, earlier in re.findall(f"{node} -> {node}", Terraform(module_copy).run("graph", "-type=apply")):
+    graph = Terraform(module_copy, environment=provider).run("graph", "-type=apply")
+    for later, earlier in re.findall(f"{node} -> {node}", graph):
         direct.setdefault(later, set()).add(earlier)
 
     @cache

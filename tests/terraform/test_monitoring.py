@@ -131,11 +131,12 @@ class Planned:
 
 
 @pytest.fixture(scope="module")
-def plans(module_copy: Path) -> dict[str, Planned]:
+def plans(module_copy: Path, provider: dict[str, str]) -> dict[str, Planned]:
     folder = module_copy / "tests" / "monitored"
     folder.mkdir()
     (folder / "monitored.tftest.hcl").write_text(TEST)
-    terraform, options, lines = Terraform(module_copy), ("-test-directory=tests/monitored",), list[str]()
+    terraform, options = Terraform(module_copy, environment=provider), ("-test-directory=tests/monitored",)
+    lines: list[str] = []
     terraform.init(*options)
     terraform.run("test", "-json", "-verbose", *options, show=lines.append)
     messages = [json.loads(line) for line in lines]

@@ -10,7 +10,7 @@ from invoke.exceptions import Exit
 import tasks
 from tools.common.errors import ToolError
 from tools.common.paths import TERRAFORM
-from tools.common.terraform import Terraform
+from tools.common.terraform import Terraform, start_provider
 from tools.dev import mutate
 from tools.dev.mutate import Mutation
 
@@ -100,8 +100,8 @@ def test_tests_that_fail_without_a_mutation_are_an_error(repository: Path) -> No
         list(mutate.find_survivors([Mutation("main.tf", 'value = "a"', 'value = "b"')]))
 
 
-def test_terraform_uses_the_provider_that_the_task_starts_and_stops(module_copy: Path, tmp_path: Path) -> None:
-    with mutate._start_provider(tmp_path) as environment:
+def test_terraform_uses_a_provider_that_runs(module_copy: Path) -> None:
+    with start_provider(module_copy) as environment:
         assert "is valid" in Terraform(module_copy, environment=environment).run("validate")
     with pytest.raises(ToolError, match="Reattachment process not found"):
         Terraform(module_copy, environment=environment).run("validate")

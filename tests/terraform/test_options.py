@@ -38,10 +38,11 @@ RUNS = read_runs()
 
 
 @pytest.fixture(scope="module")
-def plans(module_copy: Path) -> dict[str, dict[str, Any]]:
+def plans(module_copy: Path, provider: dict[str, str]) -> dict[str, dict[str, Any]]:
     """Return the planned attributes of each resource, by run and address without quotation marks."""
     lines: list[str] = []
-    Terraform(module_copy).run("test", "-json", "-verbose", f"-filter=tests/{FILE.name}", show=lines.append)
+    terraform = Terraform(module_copy, environment=provider)
+    terraform.run("test", "-json", "-verbose", f"-filter=tests/{FILE.name}", show=lines.append)
     plans = {one["@testrun"]: one["test_plan"] for one in map(json.loads, lines) if one["type"] == "test_plan"}
     return {
         run: {one["address"].replace('"', ""): one["change"]["after"] for one in plan["resource_changes"]}

@@ -76,7 +76,9 @@ EXAMPLES = sorted(path.name for path in (TERRAFORM / "examples").iterdir())
 
 
 @pytest.fixture(scope="module")
-def planned(module_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
+def planned(
+    module_copy: Path, provider: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, list[dict[str, Any]]]:
     """Terraform's messages about each example. `complete` sets every option of the module."""
     folder = tmp_path_factory.mktemp("policies") / "a" / "b"
     shutil.copytree(module_copy, folder / "terraform", symlinks=True)
@@ -87,7 +89,8 @@ def planned(module_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
     tests.mkdir()
     for name in EXAMPLES:
         (tests / f"{name}.tftest.hcl").write_text(MOCKS + RUN.replace("NAME", name))
-    terraform, options, lines = Terraform(folder / "terraform"), ("-test-directory=tests/policies",), list[str]()
+    terraform = Terraform(folder / "terraform", environment=provider)
+    options, lines = ("-test-directory=tests/policies",), list[str]()
     terraform.init(*options)
     # The test of each example says why it has no plan.
     with contextlib.suppress(ToolError):

@@ -75,8 +75,8 @@ def test_an_input_accepts_null_only_if_null_is_its_default(module: Path) -> None
 
 
 @pytest.fixture(scope="module")
-def wrong(module_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[Block, str]:
-    return plan(BLOCKS, module_copy, tmp_path_factory.mktemp("documents"))
+def wrong(module_copy: Path, provider: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[Block, str]:
+    return plan(BLOCKS, module_copy, tmp_path_factory.mktemp("documents"), provider)
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=str)

@@ -18,7 +18,7 @@ from queue import SimpleQueue
 
 from tools.common.errors import ToolError
 from tools.common.paths import ROOT, TERRAFORM
-from tools.common.terraform import PROVIDER, Terraform, copy_code
+from tools.common.terraform import Terraform, copy_code, start_provider
 
 TABLE = ROOT / "tests" / "terraform" / "mutations.toml"
 
@@ -136,19 +136,12 @@ def _copy(folder: Path, environment: Mapping[str, str]) -> Path:
 
 @contextlib.contextmanager
 def _start_provider(scratch: Path) -> Iterator[dict[str, str]]:
-    """Run one provider for all tests, and yield the variable that names it. Otherwise each plan starts its own.
-
-    https://developer.hashicorp.com/terraform/plugin/debugging
-    """
+    """Run one provider for all tests."""
     copy_code(TERRAFORM, scratch / "provider")
-    Terraform(scratch / "provider").init()
-    (program,) = (scratch / "provider" / ".terraform").glob(f"providers/*/{PROVIDER}/*/*/terraform-provider-aws*")
-    with subprocess.Popen([program, "-debug"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        try:
-            lines = (re.search(r"(TF_REATTACH_PROVIDERS)='(.*)'", line) for line in process.stdout or ())
-            yield {found[1]: found[2] for found in [next(filter(None, lines))]}
-        finally:
-            process.terminate()
+    terraform = Terraform(scratch / "provider")
+    terraform.init()
+    with start_provider(terraform.directory) as environment:
+        yield environment
 
 
 def _survives(mutation: Mutation | None, folder: Path, environment: Mapping[str, str]) -> bool:
