@@ -42,7 +42,6 @@ def test_other_tests_are_not_measured(monkeypatch: pytest.MonkeyPatch, own_cover
 def test_each_file_runs_on_one_worker(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """Otherwise every worker deploys a pipeline: pytest 9.2 and pytest-xdist 3.8 ignore the groups without a word."""
     monkeypatch.setattr(checks, "SUITES", {"terraform": FEW})
-    monkeypatch.setenv("PYTEST_XDIST_AUTO_NUM_WORKERS", "2")
     monkeypatch.setenv("PYTEST_ADDOPTS", "-v")
     checks.test(terraform=True)
     workers = re.findall(rf"\[(gw\d)] .+ {FEW[0]}::", capfd.readouterr().out)

@@ -48,7 +48,9 @@ def test(**chosen: bool) -> None:
     """
     suites = [suite for suite in SUITES if chosen[suite]] or list(SUITES)
     require("xdist", "pytest_cov", *(package for suite in suites for package in PACKAGES.get(suite, ())))
-    options = ["-n", "auto", "--dist", "loadgroup", "--no-loadscope-reorder"]
+    # One more than the processors, because Terraform waits for SQS for most of the time that examples take.
+    workers = (os.cpu_count() or 1) + 1
+    options = ["-n", str(workers), "--dist", "loadgroup", "--no-loadscope-reorder"]
     if {"unit", "judges"} <= set(suites):
         options.append("--cov=function")
     if suites == ["unit"]:
