@@ -147,11 +147,10 @@ def soak(
 
 @task(
     help={
-        "only": "One row, such as jpeg-12mp.",
+        "only": "One row, such as jpeg-12mp; or curves (bytes and quality), cold (the start's CPU), or latency.",
         "rounds": "Runs of each contestant after a warm-up (default: 9).",
         "quick": "Use small images, to try the benchmark itself.",
-        "write": "Renew docs/benchmarks.md and its plot.",
-        "cold": "Only the cold start: its CPU in total and by import.",
+        "write": "Renew docs/benchmarks.md, its figures, and the table of README.md.",
     }
 )
 def bench(
@@ -160,17 +159,13 @@ def bench(
     rounds: Annotated[int, whole_number(1, 1_000)] = 9,
     quick: bool = False,
     write: bool = False,
-    cold: bool = False,
 ) -> None:
-    """Measure the renderer against other resizers: CPU, memory, bytes and fidelity; and its cold start."""
+    """Measure the renderer against other resizers: CPU, memory, bytes and quality; its start and its latency."""
     from tools.benchmarks import run as benchmarking
 
-    if cold:
-        parts = [table.text() for table in benchmarking.run_cold(only, rounds, say, quick=quick, write=write).tables()]
-    else:
-        report = benchmarking.run(only, rounds, say, quick=quick, write=write)
-        parts = [table.text() for table in report.tables()]
-        parts += ["\n".join(map(str, report.peers)), f"The plot and the JSON are in {benchmarking.FOLDER}"]
+    report = benchmarking.run(only, rounds, say, quick=quick, write=write)
+    parts = [table.text() for table in report.tables()]
+    parts += ["\n".join(map(str, report.peers)), f"The figures and the JSON are in {benchmarking.FOLDER}"]
     print("\n" + "\n\n".join(parts))
 
 

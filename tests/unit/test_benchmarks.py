@@ -3,9 +3,11 @@
 import io
 import itertools
 import json
+import os
 import platform
 import re
-import xml.etree.ElementTree as ET
+import signal
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import pytest
 from PIL import Image
 
 from tests.images import encode, picture
-from tools.benchmarks import measure, peers, plot, report, run
+from tools.benchmarks import measure, peers, report, run
 from tools.benchmarks.cold import Cold
 from tools.benchmarks.job import Job, Wanted
 from tools.benchmarks.judge import Judge, Quality, resize_exactly
@@ -171,8 +173,9 @@ def test_every_contestant_runs_every_round_and_its_outputs_are_judged(found: Rep
     three, gif = found.rows
     assert set(three.measured) == {"ours", "usual", "parts"}
     for one in three.measured.values():
-        assert len(one.cpu) == 2
-        assert min(one.cpu) > 0
+        for seconds in (one.cpu, one.busy):
+            assert len(seconds) == 2
+            assert min(seconds) > 0
         assert one.peak_bytes > 0
         assert len(one.sizes) == 3
         assert not one.quality.fault
@@ -193,7 +196,7 @@ def test_the_worst_output_counts() -> None:
 
 
 def test_the_tables_show_missing_contestants_and_faulty_outputs(found: Report) -> None:
-    cpu, _, details = found.tables()
+    cpu, *_, details = found.tables()
     assert {row[cpu.columns.index("/ sharp")] for row in cpu.rows} == {"not installed"}
     assert cpu.rows[1][cpu.columns.index("/ usual")].endswith(" wrong")
     assert "wrong: has 1 of 30 frames" in details.text()
@@ -222,7 +225,8 @@ def test_a_table_is_aligned_and_is_also_markdown() -> None:
 def test_the_document_gets_all_tables_and_keeps_its_prose(found: Report, tmp_path: Path) -> None:
     cold = Cold({"ours": (1.0,), "plain": (2.0,)}, (), ())
     whole = replace(found, cold=cold)
-    assert [table.heading.split()[0] for table in whole.tables()[3:]] == ["Cold", "Imports", "The"]
+    headings = [table.heading.split()[0] for table in whole.tables()]
+    assert headings == ["CPU", "Formats", "Missed", "Measurements", "Cold"]
     document = tmp_path / "document.md"
     document.write_text(f"prose\n\n{report.MARK}\n\nolder figures\n")
     whole.write(document)
@@ -238,20 +242,6 @@ def test_the_json_has_every_round_target_and_figure(found: Report) -> None:
     assert len(three["measured"]["ours"]["cpu"]) == 2
     assert three["targets"] == {"CPU / parts": 1.3}
     assert three["figures"]["CPU / parts"] > 0
-
-
-def test_the_plot_shows_complete_rows_and_draws_faulty_outputs_hollow(found: Report) -> None:
-    drawing = ET.fromstring(plot.draw(found.rows))  # noqa: S314 - ours
-    texts = [element.text for element in drawing.iter("{http://www.w3.org/2000/svg}text")]
-    three, gif = found.rows
-    assert three.title in texts
-    assert gif.title not in texts
-    ET.fromstring(plot.draw([]))  # noqa: S314 - ours
-    assert "prefers-color-scheme: dark" in plot.draw(found.rows)
-    assert 'fill="none"' not in plot.draw(found.rows)
-    ours = replace(three.measured["ours"], quality=Quality(None, None, "is wrong"))
-    wrong = replace(three, measured={**three.measured, "ours": ours})
-    assert 'fill="none"' in plot.draw([wrong])
 
 
 def test_a_failing_contestant_says_why(tmp_path: Path) -> None:
@@ -277,8 +267,12 @@ def test_rows_have_unique_names_and_targets() -> None:
 
 
 def test_an_unknown_row_is_one_line() -> None:
-    with pytest.raises(ToolError, match=r"^No row jpeg-13mp: use one of jpeg-2mp, .*tiff-lzw$"):
+    with pytest.raises(ToolError, match=r"^No row jpeg-13mp: use one of jpeg-2mp, .*tiff-lzw, curves, cold, latency$"):
         choose("jpeg-13mp", quick=False)
+
+
+def test_a_part_has_no_rows() -> None:
+    assert choose("curves", quick=False) == []
 
 
 def test_a_quick_run_has_small_images() -> None:
@@ -292,12 +286,12 @@ def test_write_needs_all_rows() -> None:
 
 
 def make_measured(cpu: float, psnr: float = 40.0, size: int = 100) -> Measured:
-    return Measured((cpu, 2 * cpu), 10 * size, (size,), Quality(psnr, psnr / 100))
+    return Measured((cpu, 2 * cpu), (cpu, 3 * cpu), 10 * size, (size,), Quality(psnr, psnr / 100))
 
 
 def test_figures_and_missed_targets() -> None:
     row = RowResult(
-        "row", "Row", 1000, {"ours": make_measured(1), "usual": make_measured(4, psnr=42, size=200)}, {}, {}
+        "row", "Row", 1000, 1, {"ours": make_measured(1), "usual": make_measured(4, psnr=42, size=200)}, {}, {}
     )
     figures = row.figures()
     names = ["CPU / usual", "memory / usual", "bytes / usual", "bytes / source", "PSNR, dB"]
@@ -310,9 +304,30 @@ def test_figures_and_missed_targets() -> None:
     ]
 
 
+def test_a_ratio_is_of_the_rounds_alone_and_its_spread_of_all_rounds() -> None:
+    ours = Measured((1, 2, 1), (3, 1, 1), 1, (1,), Quality(40, 1))
+    other = Measured((4, 4, 4), (4, 8, 4), 1, (1,), Quality(40, 1))
+    assert str(ours.ratio(other)) == "0.25 (0.12-0.75)"
+
+
+def test_neighbours_are_busy_for_the_length_of_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Popen(subprocess.Popen[bytes]):
+        def __init__(self, command: list[str]) -> None:
+            super().__init__(command)
+            started.append(self)
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    monkeypatch.setattr(subprocess, "Popen", Popen)
+    with measure.busy_neighbours():
+        assert [process.poll() for process in started] == [None, None]
+    assert [process.returncode for process in started] == [-signal.SIGKILL, -signal.SIGKILL]
+
+
 def test_every_target_is_a_figure() -> None:
     everyone = {peer: make_measured(1) for peer in ("ours", "usual", "sharp", "limit", "parts")}
-    figures = RowResult("row", "Row", 1000, everyone, {}, {}).figures()
+    figures = RowResult("row", "Row", 1000, 1, everyone, {}, {}).figures()
     assert {name for row in ROWS for name in row.targets} <= figures.keys()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.benchmarks import cold, run
+from tools.benchmarks import cold
 from tools.benchmarks.cold import Cold, Import
 from tools.common.errors import ToolError
 
@@ -63,9 +63,3 @@ def test_imports_of_the_runtime_client_are_not_measured(runtime: Path) -> None:
 def test_a_handler_that_does_not_start_is_reported_in_one_line(runtime: Path) -> None:
     with pytest.raises(ToolError, match=r"^The handler other\.handler does not start: ModuleNotFoundError: .*'other'$"):
         cold.Handler(runtime, "other.handler").start(Path(sys.executable))
-
-
-def test_cold_rejects_the_options_of_rows_and_documents() -> None:
-    for only, quick, write in (("webp", False, False), ("", True, False), ("", False, True)):
-        with pytest.raises(ToolError, match=r"^--cold has no rows"):
-            run.run_cold(only, 1, print, quick=quick, write=write)

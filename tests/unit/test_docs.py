@@ -25,7 +25,11 @@ DOCUMENTS = {
 
 FOLDERS = ("docs", "events", "function", "terraform", "tests", "tools")
 
-MAKERS = {"docs/before-and-after.png": "invoke pictures", "docs/benchmarks.svg": "invoke bench --write"}
+MAKERS = {
+    "docs/before-and-after.png": "invoke pictures",
+    "docs/benchmarks-cpu.svg": "invoke bench --write",
+    "docs/benchmarks-quality.svg": "invoke bench --write",
+}
 """Each picture and the task that makes it."""
 
 PROGRAMS = {"aws", "git", "invoke", "pip", "pre-commit", "python3", "terraform"}

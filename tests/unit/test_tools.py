@@ -19,6 +19,8 @@ EXCEPTIONS = {
     "local/demo.py": {"preview", "imaging"},
     # A cold start is measured in Lambda's own runtime, which the local AWS fetches.
     "benchmarks/cold.py": {"local"},
+    # Latency is measured on the local AWS.
+    "benchmarks/latency.py": {"local"},
 }
 
 

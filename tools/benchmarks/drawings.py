@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from PIL import Image, ImageDraw, ImageFont
 
 from tools.benchmarks.photos import Photographer, Size
+from tools.common.paths import ROOT
 
 FRAMES = 30
+TEXT = [line for line in (ROOT / "LICENSE").read_text().splitlines() if line]
+"""A text that never changes."""
 COLOURS = ("#2563eb", "#f59e0b", "#10b981", "#ef4444", "#8b5cf6", "#0f172a")
 
 
@@ -37,6 +40,24 @@ def chart(_: Photographer, size: Size) -> Iterator[Image.Image]:
         draw.pieslice(pie, start, max(end, start + 1) if slice_ < 5 else 360, fill=colour)
         start = end
     yield image.reduce(2)
+
+
+def screenshot(_: Photographer, size: Size) -> Iterator[Image.Image]:
+    """Draw an editor's window, with twice as many pixels as points: a dark list, and lines of text in colours."""
+    width, height = size
+    image = Image.new("RGB", size, "#f8fafc")
+    draw = ImageDraw.Draw(image)
+    line = height / 40
+    font = ImageFont.load_default(line * 0.65)
+    draw.rectangle((0, 0, width, 2 * line), fill="#e2e8f0")
+    draw.rectangle((0, 2 * line, width // 5, height), fill="#0f172a")
+    for number, text in enumerate(TEXT[:36]):
+        top = (3 + number) * line
+        draw.text((line, top), text.strip()[:24], font=font, fill="#cbd5e1")
+        draw.text((width // 5 + line, top), f"{number + 1}", font=font, fill="#94a3b8")
+        indent = (4 + number % 5) * line
+        draw.text((width // 5 + indent, top), text.strip(), font=font, fill=COLOURS[number % len(COLOURS)])
+    yield image
 
 
 def cut_out(photograph: Photographer, size: Size) -> Iterator[Image.Image]:

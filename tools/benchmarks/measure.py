@@ -2,9 +2,11 @@
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +22,15 @@ from tools.common.paths import ROOT
 
 EQUAL = 1.01
 """An output of equal bytes may be larger by this factor."""
+
+
+NEIGHBOUR = """
+import os, sys, zlib
+data = bytes(range(256)) * 2**16
+while os.getppid() == int(sys.argv[1]):
+    zlib.compress(data, 1)
+"""
+"""Keeps a core, its caches and the memory busy until its parent ends."""
 
 
 class FailedError(ToolError):
@@ -76,6 +87,16 @@ class Worker:
         return self.run()["cpu"]
 
 
+@contextlib.contextmanager
+def busy_neighbours() -> Iterator[None]:
+    """Keep all cores but one busy for the length of a block, as other functions do on a shared machine."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(max(1, (os.cpu_count() or 1) - 1)):
+            process = stack.enter_context(subprocess.Popen([sys.executable, "-c", NEIGHBOUR, str(os.getpid())]))
+            stack.callback(process.kill)
+        yield
+
+
 @dataclass(frozen=True)
 class Entry:
     """A contestant of a row after its warm-up."""
@@ -94,7 +115,7 @@ class Bench:
         folder: For inputs and outputs.
         photograph: Returns photographs.
         peers: This function is first, because others are matched to it.
-        rounds: Runs of each contestant after the warm-up.
+        rounds: Runs of each contestant after the warm-up, and as many with the other cores busy.
 
     """
 
@@ -125,11 +146,15 @@ class Bench:
                     entries[peer.name] = self._warm_up(stack, row, peer, source, entries.get(OURS))
                 except FailedError as error:
                     absent[peer.name] = f"failed: {error}"
-            cpu = take_turns({name: entry.worker.measure_cpu for name, entry in entries.items()}, self.rounds)
+            runs = {name: entry.worker.measure_cpu for name, entry in entries.items()}
+            cpu = take_turns(runs, self.rounds)
+            with busy_neighbours():
+                busy = take_turns(runs, self.rounds)
         judge = Judge(source.read_bytes())
         measured = {
             name: Measured(
                 cpu[name],
+                busy[name],
                 entry.peak,
                 tuple(map(len, entry.bodies)),
                 _find_worst_quality(judge, row, entry.bodies),
@@ -137,12 +162,10 @@ class Bench:
             )
             for name, entry in entries.items()
         }
-        return RowResult(row.name, row.title, source.stat().st_size, measured, absent, row.targets)
+        return RowResult(row.name, row.title, source.stat().st_size, math.prod(row.size), measured, absent, row.targets)
 
     def _warm_up(self, stack: contextlib.ExitStack, row: Row, peer: Peer, source: Path, ours: Entry | None) -> Entry:
-        directory = self.folder / "runs" / row.name / peer.name
-        shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir(parents=True)
+        directory = make_directory(self.folder / "runs" / row.name / peer.name)
         job = Job(
             source=str(source),
             directory=str(directory),
@@ -156,7 +179,7 @@ class Bench:
             job = _match_bytes(peer, job, sum(map(len, ours.bodies)))
             note = f"deflate level {job.deflate_level}"
         worker = stack.enter_context(Worker.started(peer, job))
-        return Entry(worker, round(worker.run()["peak"]), _read_outputs(job), note)
+        return Entry(worker, round(worker.run()["peak"]), read_outputs(job), note)
 
 
 def _explain_exclusion(row: Row, peer: Peer) -> str:
@@ -176,12 +199,20 @@ def _match_bytes(peer: Peer, job: Job, limit: int) -> Job:
         tried = replace(job, deflate_level=level)
         with Worker.started(peer, tried) as worker:
             worker.run()
-        if sum(map(len, _read_outputs(tried))) <= EQUAL * limit:
+        if sum(map(len, read_outputs(tried))) <= EQUAL * limit:
             break
     return tried
 
 
-def _read_outputs(job: Job) -> tuple[bytes, ...]:
+def make_directory(path: Path) -> Path:
+    """Make an empty directory for a job."""
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True)
+    return path
+
+
+def read_outputs(job: Job) -> tuple[bytes, ...]:
+    """Return what the first run of a job wrote."""
     return tuple((Path(job.directory) / str(number)).read_bytes() for number in range(len(job.outputs)))
 
 

@@ -7,12 +7,17 @@ from pathlib import Path
 
 from imaging.limits import MIB
 from tools.benchmarks import cold as cold_start
+from tools.benchmarks import equal, figures
+from tools.benchmarks import latency as on_upload
 from tools.benchmarks.job import OURS
 from tools.benchmarks.peers import Peer
 from tools.benchmarks.results import FLOORS, Measured, RowResult
 from tools.common.table import Table
 
 MARK = "<!-- `invoke bench --write` writes everything below this line. -->"
+
+LOSSLESS = ("png-", "gif-", "tiff-")
+"""The names of rows begin like this if their format has no quality."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,9 @@ class Report:
         is_quick: Whether the images were small.
         peers: Includes missing ones.
         rows: In order.
+        curves: Bytes and quality of each encoder, if they were measured.
         cold: The cold start, if it was measured.
+        latency: From uploads to outputs, if it was measured.
 
     """
 
@@ -36,12 +43,22 @@ class Report:
     is_quick: bool
     peers: tuple[Peer, ...]
     rows: tuple[RowResult, ...]
+    curves: tuple[equal.Curve, ...] = ()
     cold: cold_start.Cold | None = None
+    latency: on_upload.Latency | None = None
 
     def tables(self) -> list[Table]:
         """Return all tables, the most important first."""
-        found = [self._tabulate_cpu(), self._tabulate_missed_targets(), self._tabulate_details()]
-        return [*found, *self.cold.tables()] if self.cold else found
+        found = [self._tabulate_cpu(), *equal.tabulate(self.curves), self._tabulate_lossless()]
+        found += [self._tabulate_missed_targets(), self._tabulate_details()]
+        found += self.latency.tables() if self.latency else []
+        found += self.cold.tables() if self.cold else []
+        return [table for table in found if table.rows]
+
+    def figures(self) -> dict[str, str]:
+        """Return every figure that was measured, as SVG by the end of its file's name."""
+        found = {"cpu": figures.draw_growth(self.rows), "quality": figures.draw_quality(self.curves)}
+        return {name: drawing for name, drawing in found.items() if drawing}
 
     def as_json(self) -> str:
         """Return all measurements, targets and figures."""
@@ -67,6 +84,16 @@ class Report:
             rows.append((row.title, own, *(_format_ratio(row, peer) for peer in others)))
         columns = ("image", "ours, ms", *(f"/ {peer.name}" for peer in others))
         return Table("CPU seconds of ours, by each peer's", columns, tuple(rows))
+
+    def _tabulate_lossless(self) -> Table:
+        others = [peer.name for peer in self.peers if peer.name not in {OURS, "limit", "parts"}]
+        rows = [
+            (row.title, *(_format_bytes(row, peer) for peer in others))
+            for row in self.rows
+            if row.name.startswith(LOSSLESS)
+        ]
+        heading = "Formats without a quality: bytes of ours by each peer's, and PSNR less each peer's"
+        return Table(heading, ("image", *(f"/ {peer}" for peer in others)), tuple(rows))
 
     def _tabulate_missed_targets(self) -> Table:
         rows = [
@@ -106,6 +133,14 @@ def _format_ratio(row: RowResult, peer: Peer) -> str:
             return "not installed"
         return "failed" if row.absent.get(peer.name, "").startswith("failed") else "-"
     return f"{ratio}{' wrong' if row.measured[peer.name].quality.fault else ''}"
+
+
+def _format_bytes(row: RowResult, peer: str) -> str:
+    figures_ = row.figures()
+    below = figures_.get(f"PSNR below {peer}, dB")
+    if below is None or row.measured[peer].quality.fault:
+        return "-"
+    return f"{figures_[f'bytes / {peer}']:.2f}, {-below:+.1f} dB"
 
 
 def _make_row(row: RowResult, name: str, one: Measured) -> tuple[str, ...]:

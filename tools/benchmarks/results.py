@@ -12,36 +12,8 @@ FLOORS = frozenset({"PSNR, dB"})
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One contestant in one row.
-
-    Attributes:
-        cpu: Seconds of every round.
-        peak_bytes: Peak memory in addition to the source and the idle process.
-        sizes: Bytes of each output.
-        quality: Of the worst output.
-        note: An option that was chosen for this contestant.
-
-    """
-
-    cpu: tuple[float, ...]
-    peak_bytes: int
-    sizes: tuple[int, ...]
-    quality: Quality
-    note: str = ""
-
-    @property
-    def median(self) -> float:
-        return statistics.median(self.cpu)
-
-    @property
-    def bytes(self) -> int:
-        return sum(self.sizes)
-
-
-@dataclass(frozen=True)
 class Ratio:
-    """A quotient of CPU times: the median, the lowest and the highest of the rounds."""
+    """A quotient of CPU times: the median, and the spread."""
 
     median: float
     lowest: float
@@ -58,6 +30,41 @@ class Ratio:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """One contestant in one row.
+
+    Attributes:
+        cpu: Seconds of every round on the machine as it is.
+        busy: Seconds of every round with the other cores busy.
+        peak_bytes: Peak memory in addition to the source and the idle process.
+        sizes: Bytes of each output.
+        quality: Of the worst output.
+        note: An option that was chosen for this contestant.
+
+    """
+
+    cpu: tuple[float, ...]
+    busy: tuple[float, ...]
+    peak_bytes: int
+    sizes: tuple[int, ...]
+    quality: Quality
+    note: str = ""
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.cpu)
+
+    @property
+    def bytes(self) -> int:
+        return sum(self.sizes)
+
+    def ratio(self, other: "Measured") -> Ratio:
+        """Divide CPU: the median of the rounds on the machine as it is, the lowest and the highest of all rounds."""
+        alone, busy = Ratio.of(self.cpu, other.cpu), Ratio.of(self.busy, other.busy)
+        return Ratio(alone.median, min(alone.lowest, busy.lowest), max(alone.highest, busy.highest))
+
+
+@dataclass(frozen=True)
 class RowResult:
     """One row.
 
@@ -65,6 +72,7 @@ class RowResult:
         name: Of the row.
         title: For the tables.
         source_bytes: Of the source.
+        pixels: Of the source.
         measured: By contestant.
         absent: The reason, by contestant that has no measurement.
         targets: Bounds by the names of :meth:`figures`.
@@ -74,6 +82,7 @@ class RowResult:
     name: str
     title: str
     source_bytes: int
+    pixels: int
     measured: Mapping[str, Measured]
     absent: Mapping[str, str]
     targets: Mapping[str, float]
@@ -81,7 +90,7 @@ class RowResult:
     def ratio(self, peer: str) -> Ratio | None:
         """Divide the CPU of this function by the peer's."""
         ours, other = self.measured.get(OURS), self.measured.get(peer)
-        return Ratio.of(ours.cpu, other.cpu) if ours and other else None
+        return ours.ratio(other) if ours and other else None
 
     def figures(self) -> dict[str, float]:
         """Return every figure that was measured and can have a target."""
@@ -94,7 +103,7 @@ class RowResult:
         }
         for peer, other in self.measured.items():
             found |= {
-                f"CPU / {peer}": Ratio.of(ours.cpu, other.cpu).median,
+                f"CPU / {peer}": ours.ratio(other).median,
                 f"memory / {peer}": ours.peak_bytes / max(1, other.peak_bytes),
                 f"bytes / {peer}": ours.bytes / other.bytes,
             }

@@ -17,6 +17,9 @@ from tools.imaging.pictures import encode, make_turned_exif
 QUICK_DIVISOR = 4
 """Divides both sides in a quick run."""
 
+PARTS = ("curves", "cold", "latency")
+"""The parts of the benchmark without rows, for ``--only``."""
+
 PREDICTOR, HORIZONTAL = 317, 2
 """Editors write LZW with horizontal differencing, which makes it smaller (TIFF 6.0, section 14)."""
 
@@ -159,14 +162,14 @@ ROWS = (
 
 
 def choose(only: str, *, quick: bool) -> Sequence[Row]:
-    """Return the row with that name, or all; with small images in a quick run.
+    """Return the row with that name, none for the name of a part, or all; with small images in a quick run.
 
     Raises:
-        ToolError: No row has that name.
+        ToolError: No row or part has that name.
 
     """
     rows = [row for row in ROWS if only in {"", row.name}]
-    if not rows:
-        raise ToolError(f"No row {only}: use one of {', '.join(row.name for row in ROWS)}")
+    if not rows and only not in PARTS:
+        raise ToolError(f"No row {only}: use one of {', '.join((*(row.name for row in ROWS), *PARTS))}")
     divisor = QUICK_DIVISOR if quick else 1
     return [replace(row, size=(row.size[0] // divisor, row.size[1] // divisor)) for row in rows]

@@ -1,4 +1,4 @@
-"""`invoke bench`: measure, and write the tables, the plot and the JSON."""
+"""`invoke bench`: measure, and write the tables, the figures and the JSON."""
 
 import datetime
 import os
@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.benchmarks import cold, plot
+from tools.benchmarks import cold, curves, latency, summary
 from tools.benchmarks.measure import Bench
 from tools.benchmarks.peers import find_peers
-from tools.benchmarks.photos import photographer
+from tools.benchmarks.photos import Photographer, photographer
 from tools.benchmarks.report import Report
 from tools.benchmarks.rows import choose
 from tools.common.errors import ToolError
@@ -22,50 +22,53 @@ CPUINFO = Path("/proc/cpuinfo")
 
 
 def run(only: str, rounds: int, say: Callable[[str], None], *, quick: bool, write: bool) -> Report:
-    """Measure one row or all.
+    """Measure one row, one part, or all rows and the curves; with ``write`` every part.
 
     Args:
-        only: A row's name; empty for all.
+        only: The name of a row or a part; empty for all.
         rounds: Runs of each contestant after the warm-up.
         say: Shows progress.
         quick: Use small images.
-        write: Renew the document too.
+        write: Renew the document, its figures and the README's table, too.
 
     Raises:
-        ToolError: The options contradict each other, no row has that name, or the photographs can't be downloaded.
+        ToolError: The options contradict each other, nothing has that name, the photographs can't be downloaded, or a
+            handler can't be downloaded, built, deployed or started.
 
     """
     if write and (only or quick):
         raise ToolError("--write needs all rows with full images: leave out --only and --quick")
     rows = choose(only, quick=quick)
-    peers = find_peers(FOLDER, say)
+    has_curves = only in {"", "curves"}
+    peers = find_peers(FOLDER, say) if rows or has_curves else ()
+    photograph = photographer(FOLDER / "photos")
     found = Report(
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         machine=_describe_machine(),
         rounds=rounds,
         is_quick=quick,
         peers=peers,
-        rows=Bench(FOLDER, photographer(FOLDER / "photos"), peers, rounds).measure_all(rows, say),
-        cold=cold.measure(FOLDER / "cold", rounds, say) if write else None,
+        rows=Bench(FOLDER, photograph, peers, rounds).measure_all(rows, say),
+        curves=curves.measure(FOLDER, photograph, peers, say, quick=quick) if has_curves else (),
+        cold=cold.measure(FOLDER / "cold", rounds, say) if write or only == "cold" else None,
+        latency=_measure_latency(photograph, say, quick=quick) if write or only == "latency" else None,
     )
+    FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / "results.json").write_text(found.as_json())
-    (FOLDER / "plot.svg").write_text(plot.draw(found.rows))
+    for name, figure in found.figures().items():
+        (FOLDER / f"{name}.svg").write_text(figure)
+        if write:
+            DOCUMENT.with_name(f"benchmarks-{name}.svg").write_text(figure)
     if write:
         found.write(DOCUMENT)
-        DOCUMENT.with_suffix(".svg").write_text(plot.draw(found.rows))
+        summary.write(ROOT / "README.md", summary.summarize(found.rows, found.curves))
     return found
 
 
-def run_cold(only: str, rounds: int, say: Callable[[str], None], *, quick: bool, write: bool) -> cold.Cold:
-    """Measure the cold start alone.
-
-    Raises:
-        ToolError: The options contradict each other, or a handler can't be downloaded, built or started.
-
-    """
-    if only or quick or write:
-        raise ToolError("--cold has no rows and is part of --write: leave out --only, --quick and --write")
-    return cold.measure(FOLDER / "cold", rounds, say)
+def _measure_latency(photograph: Photographer, say: Callable[[str], None], *, quick: bool) -> latency.Latency:
+    (row,) = choose("jpeg-12mp", quick=quick)
+    source = row.source(FOLDER / "inputs", photograph)
+    return latency.measure(source, FOLDER / "latency", say, latency.QUICK_UPLOADS if quick else latency.UPLOADS)
 
 
 def _describe_machine() -> str:

@@ -19,7 +19,7 @@ REQUIREMENTS_OF = {
     **dict.fromkeys(("audit", "backfill", "discard", "failures", "logs", "publish", "redrive", "send"), ("operate",)),
     **dict.fromkeys(("clean", "demo", "down", "up"), ("local",)),
     "preview": ("preview",),
-    "test": ("dev", "judges"),
+    **dict.fromkeys(("bench", "test"), ("dev", "judges")),
 }
 """Task to the files in tools/requirements/ that have its packages; all other tasks need dev.txt."""
 

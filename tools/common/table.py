@@ -23,9 +23,12 @@ class Table:
 
     def markdown(self) -> str:
         """Return a section of a document."""
+        return f"## {self.heading}\n\n{self.grid()}"
+
+    def grid(self) -> str:
+        """Return the table of a document, without a heading."""
         rule = tuple("---" if index < self.words else "---:" for index in range(len(self.columns)))
-        lines = [f"| {' | '.join(line)} |" for line in (self.columns, rule, *self.rows)]
-        return "\n".join([f"## {self.heading}", "", *lines])
+        return "\n".join(f"| {' | '.join(line)} |" for line in (self.columns, rule, *self.rows))
 
     def _align_cells(self, line: Sequence[str], widths: Sequence[int]) -> Iterable[str]:
         for index, (cell, width) in enumerate(zip(line, widths, strict=True)):

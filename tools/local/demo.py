@@ -17,7 +17,7 @@ from tools.common.errors import ToolError
 from tools.common.local_stack import Stack
 from tools.common.table import Table
 from tools.imaging.pictures import Upload, demo_uploads
-from tools.local.stack import RENDITION, temporary_stack
+from tools.local.stack import RENDITION, RESIZING, temporary_stack
 from tools.preview import pipeline
 from tools.preview.model import Rejection, Report, Step
 from tools.preview.page import render_page
@@ -26,9 +26,6 @@ from tools.preview.pipeline import Written
 from tools.preview.rejections import find_advice
 
 REPORT = "report.html"
-
-RESIZING = "module.notification"
-"""The part of the module that resizes. For the rest, such as lifecycle rules, the provider would wait 30 s longer."""
 
 PATIENCE = 120
 """Seconds until the demo stops waiting; the function's timeout and retries end earlier."""

@@ -42,6 +42,9 @@ VARIABLES = {
 RENDITION = Rendition("resized", scale=0.5)
 """The module's default rendition."""
 
+RESIZING = "module.notification"
+"""The part of the module that resizes. For the rest, such as lifecycle rules, the provider would wait 30 s longer."""
+
 
 @contextlib.contextmanager
 def temporary_stack(
