@@ -24,6 +24,11 @@ filter makes a PNG 1.5 times as large, because flat areas beside edges are no lo
 REDUCING_GAP = 3.0
 """An image that is this many times larger than its output is first shrunk by a whole number: much less work."""
 
+CASCADE_GAP, CASCADE_GAP_WITH_ALPHA = 1.95, 3.0
+"""A rendition is made from a larger one, instead of from the source, if that has this many pixels for one of it. Photos
+then differ by 50 dB or more from the direct way, and text by 41 dB. The first number is a half, however its sides are
+rounded."""
+
 SHARP_GAP = 1.5
 """An image that the decoder shrank needs this many pixels for one of the output to be resized with ``FILTER``. With
 fewer, ``FILTER`` would only blur it, since shrinking was a filter already."""
@@ -76,10 +81,11 @@ def _scale_all(frame: Frame, placements: Sequence[Placement]) -> list[Image.Imag
     """Scale the frame for each placement, from the smallest image of the whole frame that is large enough."""
     scaled: dict[int, Frame] = {}
     wholes = [frame]
+    gap = CASCADE_GAP_WITH_ALPHA if frame.image.mode in WITH_ALPHA else CASCADE_GAP
     for index in sorted(range(len(placements)), key=lambda index: -math.prod(placements[index].size)):
         placement = placements[index]
-        source = next((whole for whole in reversed(wholes) if _compute_excess(whole, placement) >= REDUCING_GAP), frame)
-        scaled[index] = _scale(source, placement)
+        source = next((whole for whole in reversed(wholes) if _compute_excess(whole, placement) >= gap), frame)
+        scaled[index] = _scale(source, placement, is_rendition=source is not frame)
         if _is_whole(frame, placement):
             wholes.append(scaled[index])
     return [scaled[index].image for index in range(len(placements))]
@@ -108,7 +114,7 @@ def _swap_sides(placement: Placement) -> Placement:
     return Placement((top, left, bottom, right), (placement.size[1], placement.size[0]))
 
 
-def _scale(frame: Frame, placement: Placement) -> Frame:
+def _scale(frame: Frame, placement: Placement, *, is_rendition: bool) -> Frame:
     """Scale the placed part of the frame; the extent of the result states how exactly it fills its size."""
     image, is_whole = frame.image, _is_whole(frame, placement)
     is_halved = frame.full_size == (2 * frame.extent[0], 2 * frame.extent[1])
@@ -118,8 +124,9 @@ def _scale(frame: Frame, placement: Placement) -> Frame:
         return frame if frame.extent != frame.full_size else replace(frame, image=image.copy())
     halves = is_whole and frame.extent == (2 * placement.size[0], 2 * placement.size[1])
     is_icon = image.mode in WITH_ALPHA and math.prod(image.size) <= ICON_PIXELS
-    if halves and image.mode not in WIDE and not is_icon:
-        # Means of four pixels, as a JPEG's decoder makes them, cost a fraction of a wider filter.
+    if halves and image.mode not in WIDE and not is_icon and not is_rendition:
+        # Means of four pixels, as a JPEG's decoder makes them, cost a fraction of a wider filter. A rendition has fewer
+        # pixels, so the wider filter costs little.
         return replace(frame, image=image.reduce(2), extent=placement.size)
     is_shrunk = frame.extent != frame.full_size
     is_sharp = image.mode in WITH_ALPHA or (is_shrunk and _compute_excess(frame, placement) < SHARP_GAP)
