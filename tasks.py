@@ -81,8 +81,8 @@ def build(_: Context, python: str = "3.13", arch: str = "arm64", heic: bool = Fa
     say(f"{package.path} ({package.size:,} bytes, Python {python}, {arch}{', with HEIC' if heic else ''})")
     if provider := building.PROVIDERS.get(python):
         say(f"It needs Terraform's AWS provider {provider} or newer: run `terraform init -upgrade` before you apply")
-    if not package.has_byte_code:
-        say(f"No byte code: cold starts take two thirds more CPU. Put python{python} on PATH and build again")
+    if package.warning:
+        say(package.warning)
 
 
 @task(

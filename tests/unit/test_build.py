@@ -172,11 +172,8 @@ def test_two_folders_umasks_time_zones_and_environments_give_the_same_bytes(tmp_
 def test_any_target_is_built_on_any_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: Target, core: str, machine: bytes
 ) -> None:
-    # Hide a Python of the target's version.
-    program = tmp_path / target.runtime
-    program.write_text("#!/bin/sh\nexit 127\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    # Hide other Pythons of this machine.
+    monkeypatch.setattr(interpreter, "_list_candidates", lambda _: [sys.executable])
     package = build(target, tmp_path / "dist")
     bodies = entries(package)
     binaries = {Path(name).name: body for name, body in bodies.items() if ".so" in Path(name).suffixes}
@@ -187,26 +184,41 @@ def test_any_target_is_built_on_any_machine(
     assert {name.decode() for name in needed} == {name for name in binaries if name.startswith("lib")}
     assert any(name.endswith(".pyc") for name in bodies) == (target.python == HERE.python)
     assert package.has_byte_code == (target.python == HERE.python)
+    assert (f"`uv python install {target.python}`" in package.warning) == (not package.has_byte_code)
+
+
+def make_program(path: Path, script: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
 
 
 @pytest.mark.parametrize(
     ("reply", "found"),
     [
-        (f"echo cpython-{NOT_HERE.version_tag} final", True),
-        (f"echo cpython-{NOT_HERE.version_tag} candidate", False),
-        (f"echo cpython-{HERE.version_tag} final", False),
+        (f"echo cpython-{NOT_HERE.version_tag} final $0", True),
+        (f"echo cpython-{NOT_HERE.version_tag} candidate $0", False),
+        (f"echo cpython-{HERE.version_tag} final $0", False),
         ("exit 127", False),
+        # A shim of pyenv.
+        (f'[ "$PYENV_VERSION" = {NOT_HERE.python} ] && echo cpython-{NOT_HERE.version_tag} final $0', True),
     ],
 )
 def test_only_a_working_python_of_the_target_s_version_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reply: str, found: bool
 ) -> None:
-    program = tmp_path / NOT_HERE.runtime
-    program.write_text(f"#!/bin/sh\n{reply}\n")
-    program.chmod(0o755)
+    program = make_program(tmp_path / NOT_HERE.runtime, reply)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert interpreter.find(NOT_HERE) == (str(program) if found else None)
     assert interpreter.find(HERE) == sys.executable
+
+
+def test_a_python_that_uv_installed_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "path").mkdir()
+    program = make_program(tmp_path / "python", f"echo cpython-{NOT_HERE.version_tag} final $0")
+    make_program(tmp_path / "path" / "uv", f'[ "$1 $2 $5" = "python find {NOT_HERE.python}" ] && echo {program}')
+    monkeypatch.setenv("PATH", str(tmp_path / "path"))
+    assert interpreter.find(NOT_HERE) == str(program)
 
 
 @pytest.mark.parametrize(

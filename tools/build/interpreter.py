@@ -1,8 +1,10 @@
 """Finds a Python of the target's version, which compiles the function and tests the zip."""
 
+import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tools.build.target import Target
@@ -18,9 +20,9 @@ ISOLATED = ("-I", "-S")
 
 
 def find(target: Target) -> str | None:
-    """Return this Python or the one on PATH, if it runs and has the target's version."""
-    candidates = (sys.executable, shutil.which(target.runtime))
-    return next((python for python in candidates if python and _is_of(target, python)), None)
+    """Return this Python, the one on PATH or uv's, if it runs and has the target's version."""
+    found = (_identify(target, python) for python in _list_candidates(target))
+    return next(filter(None, found), None)
 
 
 def compile_all(python: str, tree: Path) -> None:
@@ -48,14 +50,32 @@ def try_out(python: str, unpacked: Path) -> None:
     _run(python, *ISOLATED, str(SMOKE_TEST), str(unpacked))
 
 
-def _is_of(target: Target, python: str) -> bool:
-    """Whether a Python runs and is a final release of the target's version: pre-releases may change the byte code."""
-    question = "import sys; print(sys.implementation.cache_tag, sys.version_info.releaselevel)"
+def _list_candidates(target: Target) -> Iterator[str]:
+    yield sys.executable
+    if on_path := shutil.which(target.runtime):
+        yield on_path
+    # uv keeps its Pythons in a folder of its own.
+    yield _ask("uv", "python", "find", "--no-project", "--no-python-downloads", target.python)
+
+
+def _identify(target: Target, python: str) -> str | None:
+    """Return the program of a Python, if it is a final release of the version: pre-releases may change the byte code.
+
+    On PATH may be a shim of pyenv, which runs no version that ``PYENV_VERSION`` or a file does not select.
+    """
+    question = "import sys; print(sys.implementation.cache_tag, sys.version_info.releaselevel, sys.executable)"
+    start = f"cpython-{target.version_tag} final "
+    answer = _ask(python, *ISOLATED, "-c", question, environment={"PYENV_VERSION": target.python})
+    return answer.removeprefix(start) if answer.startswith(start) else None
+
+
+def _ask(*command: str, environment: Mapping[str, str] | None = None) -> str:
+    """Return what a program prints; nothing if it fails or is missing."""
+    variables = os.environ | (environment or {})
     try:
-        answer = subprocess.run([python, *ISOLATED, "-c", question], capture_output=True, text=True, check=False)
-    except OSError:
-        return False
-    return answer.stdout.split() == [f"cpython-{target.version_tag}", "final"]
+        return subprocess.run(command, env=variables, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
 
 
 def _run(*command: str) -> None:

@@ -154,8 +154,8 @@ def build_all(folder: Path, say: Say, *, python: str = Target.python, heic: bool
         target = Target(python, architecture)
         say(f"Building for {target.runtime} on {architecture}{', with HEIC' if heic else ''}")
         packages.append(build(target, folder / architecture, heic=heic))
-    if not packages[0].has_byte_code:
-        say(f"No byte code: cold starts take two thirds more CPU. Put python{python} on PATH and run this again")
+    if packages[0].warning:
+        say(packages[0].warning)
     return packages
 
 
