@@ -164,9 +164,9 @@ def bench(
     from tools.benchmarks import run as benchmarking
 
     report = benchmarking.run(only, rounds, say, quick=quick, write=write)
-    parts = [table.text() for table in report.tables()]
-    parts += ["\n".join(map(str, report.peers)), f"The figures and the JSON are in {benchmarking.FOLDER}"]
-    print("\n" + "\n\n".join(parts))
+    parts = [*(table.text() for table in report.tables()), "\n".join(map(str, report.peers))]
+    parts.append(f"The figures and the JSON are in {benchmarking.FOLDER}")
+    print("\n" + "\n\n".join(filter(None, parts)))
 
 
 @task
