@@ -61,6 +61,13 @@ class Picture:
         metadata: EXIF, XMP and orientation; complete once the first frame is read.
         lost: Sentences about losses in the outputs and repairs of the file, each once; complete once all frames are
             read.
+        channels: How many values a stored pixel has.
+        has_few_colours: Whether the source stores its pixels in fewer than eight bits, or as entries of a palette;
+            known once all frames are read.
+        shows_few_colours: Whether a still has no more colours than a palette could; known once all frames are read.
+        subsampling: A JPEG's chroma subsampling as Pillow numbers it: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0; -1 is
+            unknown.
+        gamma: The gamma of a PNG without a profile; None if it is sRGB's, or not stated.
         loop: How often an animation repeats: 0 forever, None if the file does not state it.
         has_default_image: Whether an APNG's first frame is only for viewers that cannot animate.
         is_progressive: Whether it is a JPEG whose scans refine each other.
@@ -91,6 +98,10 @@ class Picture:
         self.has_default_image = bool(self._image.info.get("default_image"))
         self.is_progressive = bool(self._image.info.get("progressive"))
         self.colour_chunks = self._read_colour_chunks()
+        self.channels = len(self._image.getbands())
+        self.has_few_colours = self.shows_few_colours = False
+        self.subsampling = self._read_subsampling()
+        self.gamma = self._read_gamma()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -105,11 +116,6 @@ class Picture:
         return self.size
 
     @property
-    def channels(self) -> int:
-        """How many values a stored pixel has."""
-        return len(self._image.getbands())
-
-    @property
     def has_colour_key(self) -> bool:
         """Whether one colour, or some entries of a palette, are transparent."""
         return "transparency" in self._image.info
@@ -118,31 +124,6 @@ class Picture:
     def is_animated(self) -> bool:
         """Whether the frames are shown one after another, rather than being pages."""
         return self.frame_count > 1 and self.header.format.holds_animation
-
-    @property
-    def has_few_colours(self) -> bool:
-        """Whether the source stores its pixels in fewer than eight bits, or as entries of a palette."""
-        return self.header.is_indexed or self._image.mode in {"1", "P"}
-
-    @property
-    def shows_few_colours(self) -> bool:
-        """Whether a still, once it is read, has no more colours than a palette could."""
-        # Pillow cannot count colours of 16 bits.
-        return self._image.mode != "I;16" and self._image.getcolors(256) is not None
-
-    @property
-    def subsampling(self) -> int:
-        """A JPEG's chroma subsampling as Pillow numbers it: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0; -1 is unknown."""
-        if self.header.format.name != "JPEG":
-            return -1
-        with decoding():
-            return JpegImagePlugin.get_sampling(self._image)
-
-    @property
-    def gamma(self) -> float | None:
-        """The gamma of a PNG without a profile; None if it is sRGB's, or not stated."""
-        gamma = self._image.info.get("gamma") if b"gAMA" in self.colour_chunks else None
-        return gamma if gamma and abs(gamma - SRGB_GAMMA) > 0.01 else None
 
     def shrink_on_load(self, divisor: int) -> None:
         """Let a JPEG's decoder divide both sides by 1, 2, 4 or 8, rounding up: far less work."""
@@ -156,7 +137,7 @@ class Picture:
             self.lost.append(sentence)
 
     def frames(self) -> Iterator[Frame]:
-        """Yield each frame as it is displayed, in order.
+        """Yield each frame as it is displayed, in order; then free the decoded pixels.
 
         Raises:
             RejectedError: CORRUPT or TOO_LARGE. After it the picture is finished: a second read would succeed silently,
@@ -168,6 +149,11 @@ class Picture:
             yield from self._compose(layers(self.header.readable))
         else:
             yield from self._read_frames()
+            # Pillow cannot count colours of 16 bits.
+            can_count = self.frame_count == 1 and not self._image.mode.startswith("I;16")
+            self.shows_few_colours = can_count and self._image.getcolors(256) is not None
+        self.has_few_colours = self.header.is_indexed or self._image.mode in {"1", "P"}
+        self._image = None
 
     def _compose(self, layers: Iterator[Layer]) -> Iterator[Frame]:
         """Yield each frame of a GIF or an APNG, composed as browsers do.
@@ -322,6 +308,16 @@ class Picture:
             depth = self._image.info["bit_depth"]
         is_reduced = self._image.mode in {"L", "LA", "RGB", "RGBA", "CMYK"} or self.has_colour_key or self.is_animated
         return f"{depth} bits a channel were reduced to 8" if depth > 8 and is_reduced else ""
+
+    def _read_subsampling(self) -> int:
+        if self.header.format.name != "JPEG":
+            return -1
+        with decoding():
+            return JpegImagePlugin.get_sampling(self._image)
+
+    def _read_gamma(self) -> float | None:
+        gamma = self._image.info.get("gamma") if b"gAMA" in self.colour_chunks else None
+        return gamma if gamma and abs(gamma - SRGB_GAMMA) > 0.01 else None
 
     def _read_colour_chunks(self) -> dict[bytes, bytes]:
         info = self._image.info

@@ -49,10 +49,11 @@ def predict(picture: Picture, renditions: Sequence[Rendition], encoders: Sequenc
     pixels = sum(count * math.prod(decoded[kind]) for kind, count in kinds.items())
     decoding = max(_predict_frame_bytes(picture, mode, math.prod(size)) for (mode, _), size in decoded.items())
     shrunk = math.prod(picture.size) / math.prod(picture.full_size)
-    encoding = held = 0
+    encoding = resizing = held = 0
     for rendition, encoder in zip(renditions, encoders, strict=True):
         outputs = {size: _count_output_pixels(rendition, encoder, size) for _, size in kinds}
         encoding = max(encoding, encoder.cost.bytes_for(max(outputs.values()), picture.frame_count))
+        resizing = max(resizing, *(_predict_resizing_bytes(picture, rendition, encoder, size) for _, size in kinds))
         # All frames are resized before the first is encoded.
         held += PIXEL_BYTES * sum(count * outputs[size] for (_, size), count in kinds.items())
     if picture.size != picture.full_size and any(
@@ -61,8 +62,10 @@ def predict(picture: Picture, renditions: Sequence[Rendition], encoders: Sequenc
     ):
         # The image that the decoder shrank becomes the output without another copy.
         decoding = 0
-    peak_bytes = SOURCE_COPIES * len(header.source) + shrunk * decoding + held
-    return Demand(pixels, _predict_time(picture, pixels), round(peak_bytes + max(header.coefficient_bytes, encoding)))
+    # The decoder's image is freed before the first output is encoded, and coefficients before the first is resized.
+    reading = shrunk * decoding + max(header.coefficient_bytes, resizing)
+    peak_bytes = SOURCE_COPIES * len(header.source) + held + max(reading, encoding)
+    return Demand(pixels, _predict_time(picture, pixels), round(peak_bytes))
 
 
 def _predict_time(picture: Picture, pixels: int) -> float:
@@ -89,6 +92,16 @@ def _predict_frame_bytes(picture: Picture, mode: str, pixels: int) -> int:
         premultiplied = PIXEL_BYTES
     layered = LAYERED_BYTES if picture.is_animated and picture.header.format.layers else 0
     return (stored + converted + premultiplied + layered + picture.header.format.cost.pixel_bytes) * pixels
+
+
+def _predict_resizing_bytes(picture: Picture, rendition: Rendition, encoder: Encoder, size: tuple[int, int]) -> int:
+    """Return the memory of what a filter makes between its two passes: as wide as the output, as high as the source."""
+    stored = size if picture.size == picture.full_size else picture.size
+    upright, turned = _compute_output_sizes(rendition, encoder, size)
+    if upright == stored or (2 * upright[0], 2 * upright[1]) == stored:
+        # A copy, or means of four pixels.
+        return 0
+    return PIXEL_BYTES * max(upright[0], turned[1]) * stored[1]
 
 
 def _count_output_pixels(rendition: Rendition, encoder: Encoder, size: tuple[int, int]) -> int:

@@ -4,17 +4,21 @@ import os
 import resource
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from unittest.mock import Mock
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from errors import RejectedError
 from imaging import memory
+from imaging.formats import ENCODERS
 from imaging.limits import Limits
+from imaging.records import Job
 from imaging.render import render
 from renditions import Rendition
 from tests.images import encode, lzma_bomb, picture
@@ -106,6 +110,39 @@ def test_an_avif_is_encoded_in_no_more_memory_than_predicted(is_animated: bool) 
     measured = subprocess.run(command, input=small + source, capture_output=True, check=True, env=environment).stdout
     used, predicted = map(int, measured.split())
     assert 0 < used <= predicted
+
+
+@pytest.mark.parametrize("options", [HALF, WHOLE])
+def test_a_webp_is_rendered_in_no_more_memory_than_predicted(options: dict[str, Any]) -> None:
+    """Its decoder takes more than any other, and is freed before the output is encoded."""
+    source, small = encode(draw_photo(), "WEBP"), encode(picture(16, 16), "WEBP")
+    command = [sys.executable, "-c", MEASURE, str(FUNCTION), repr(options), str(len(small))]
+    environment = os.environ | DEPLOYED
+    measured = subprocess.run(command, input=small + source, capture_output=True, check=True, env=environment).stdout
+    used, predicted = map(int, measured.split())
+    assert 0 < used <= predicted
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF"])
+def test_decoded_pixels_are_freed_before_an_output_is_encoded(
+    monkeypatch: pytest.MonkeyPatch, image_format: str
+) -> None:
+    found: list[weakref.ref[ImageFile.ImageFile]] = []
+    load, webp = ImageFile.ImageFile.load, ENCODERS["WEBP"]
+
+    def record(self: ImageFile.ImageFile) -> Any:
+        found.append(weakref.ref(self))
+        return load(self)
+
+    def check(job: Job) -> bytes:
+        assert found
+        assert [reference() for reference in found] == [None] * len(found)
+        return webp.encode(job)
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", record)
+    monkeypatch.setitem(ENCODERS, "WEBP", replace(webp, encode=check))
+    renditions = [Rendition("large", width=90, format="webp"), Rendition("small", width=32, format="webp")]
+    assert render(encode(picture(), image_format), renditions, limits=Limits(1769 << 20)).outputs
 
 
 def draw_square(image_format: str, side: int, **options: object) -> bytes:

@@ -65,7 +65,7 @@ FORMAT = Format(
         largest_side=65535,
         most_milliseconds=MOST_MILLISECONDS,
         quality=0,
-        cost=EncodingCost(pixel_bytes=14, pixel_nanoseconds=300, frame_nanoseconds=2_500_000),
+        cost=EncodingCost(pixel_bytes=23, pixel_nanoseconds=300, frame_nanoseconds=2_500_000),
         encode=_encode,
         check=gif_blocks.check_whole,
     ),

@@ -120,7 +120,7 @@ FORMAT = Format(
     decoders=("WEBP",),
     recognises=re.compile(rb"RIFF.{4}WEBP", re.DOTALL).match,
     written_as="WEBP",
-    cost=DecodingCost(pixel_bytes=10, pixel_nanoseconds=20),
+    cost=DecodingCost(pixel_bytes=12, pixel_nanoseconds=20),
     inspect=inspect,
     encoder=Encoder(
         media_type="image/webp",
@@ -129,7 +129,7 @@ FORMAT = Format(
         largest_side=16383,
         most_milliseconds=MOST_MILLISECONDS,
         quality=80,
-        cost=EncodingCost(pixel_bytes=14, pixel_nanoseconds=270),
+        cost=EncodingCost(pixel_bytes=17, pixel_nanoseconds=270),
         encode=_encode,
         check=check_whole,
     ),
