@@ -106,7 +106,7 @@ def count_plays(job: Job) -> int | None:
     return loop
 
 
-def save_smallest(job: Job, options: Options, full_options: Callable[[], Options] = dict) -> bytes:
+def save_smallest(job: Job, options: Options, save_full: Callable[[], bytes]) -> bytes:
     """Save a still in full colour, or in a palette if that is smaller and its error is not visible.
 
     If the output would be larger than a source of few colours, its palette may be as rough as the source's.
@@ -114,7 +114,7 @@ def save_smallest(job: Job, options: Options, full_options: Callable[[], Options
     Args:
         job: The output to write, of one image.
         options: Options of the encoder.
-        full_options: Returns further options for full colour.
+        save_full: Saves it in full colour.
 
     """
     (image,) = job.images
@@ -124,7 +124,7 @@ def save_smallest(job: Job, options: Options, full_options: Callable[[], Options
     best = _save_in_palette(job, options, palette.FAITHFUL) if picture.has_few_colours else None
     if best is not None and not job.is_larger_than_source(best) and math.prod(image.size) > PALETTE_PAYS:
         return best
-    full = save(job, [image], options | full_options())
+    full = save_full()
     best = min(best or full, full, key=len)
     if job.is_larger_than_source(best):
         bound = palette.TOLERABLE if picture.has_few_colours or picture.shows_few_colours else palette.FAITHFUL

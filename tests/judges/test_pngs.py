@@ -3,6 +3,7 @@
 import struct
 import zlib
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import ImageCms
@@ -49,6 +50,13 @@ def _compare(got: Samples, wanted: Samples) -> None:
 def palette(depth: int) -> bytes:
     colours = np.random.default_rng(depth).integers(0, 256, 3 << depth)
     return chunk(b"PLTE", colours.astype(np.uint8).tobytes())
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_libpng_reads_every_pixel_of_a_noisy_photo(channels: int) -> None:
+    noise = np.random.default_rng(0).integers(100, 140, (300, 200, channels), np.uint8)
+    source = bytes(imagecodecs.png_encode(noise))
+    assert np.array_equal(imagecodecs.png_decode(output_body(source, scale=1)).reshape(noise.shape), noise)
 
 
 @pytest.mark.parametrize(("colour_type", "depth"), CELLS)

@@ -85,6 +85,7 @@ SOURCES: dict[str, Callable[[], bytes]] = {
     "key.png": lambda: encode(draw_16_bit(24), "PNG", transparency=7),
     "gamma.png": lambda: GAMMA,
     "alpha.png": lambda: encode(draw_transparent("RGB"), "PNG"),
+    "noisy.png": lambda: encode(Image.effect_noise((128, 128), 9), "PNG"),
     "animated.png": lambda: frames("PNG", "RGB", duration=50),
     "animated.gif": lambda: frames("GIF", "RGB", duration=50, comment=b"unseen"),
     "animated.webp": lambda: frames("WEBP", "RGB", duration=50),

@@ -2,6 +2,7 @@
 
 import math
 import re
+from functools import partial
 from typing import Any
 
 from PIL import BmpImagePlugin  # noqa: F401 - registers its format
@@ -39,7 +40,8 @@ def _encode(job: Job) -> bytes:
     has_alpha = job.images[0].mode == "RGBA"
     has_few = job.picture.has_few_colours and not has_alpha
     options = {"dpi": job.frames[0].resolution}
-    body = save_smallest(job, options) if has_few else save(job, job.images, options)
+    save_full = partial(save, job, job.images, options)
+    body = save_smallest(job, options, save_full) if has_few else save_full()
     icc = job.frames[0].icc
     return bmp_header.add_v5_header(body, icc, has_alpha=has_alpha) if icc or has_alpha else body
 

@@ -13,7 +13,7 @@ from PIL import Image, PngImagePlugin
 from errors import MalformedError, Reason, RejectedError
 from imaging import palette
 from imaging.colour import to_common_mode
-from imaging.formats import png_chunks, tiff_directories
+from imaging.formats import png_chunks, png_writer, tiff_directories
 from imaging.palette import stack
 from imaging.pillow import decoding, proving
 from imaging.records import DecodingCost, Encoder, EncodingCost, Format, Frame, Header, Job, Options, Sample
@@ -33,6 +33,9 @@ bytes. For drawings, the second makes fewer bytes in about the same time."""
 
 SPARSE, DENSE = 0.05, 0.35
 """Bytes for each value of a pixel: a PNG with fewer than the first is a drawing, with more than the second a photo."""
+
+SAMPLE_ROWS = 16
+"""The least rows of each of four strips that are compressed to choose between options."""
 
 MOST_MILLISECONDS = 65_535_000
 """The longest time of a frame: 16 bits of seconds."""
@@ -109,7 +112,7 @@ def _encode(job: Job) -> bytes:
     options["pnginfo"] = chunks
     if len(job.frames) == 1:
         (image,) = job.images
-        return save_smallest(job, options, lambda: _choose_deflation(job, image))
+        return save_smallest(job, options, lambda: _save_full(job, image, options))
     images = to_common_mode(job.images)
     # The first frame may be a picture for viewers that cannot animate.
     has_default = job.picture.has_default_image
@@ -139,6 +142,14 @@ def _encode_indexed(job: Job, images: Sequence[Image.Image], options: Options) -
     return save(job, painted, options)
 
 
+def _save_full(job: Job, image: Image.Image, options: Options) -> bytes:
+    """Save a still in full colour."""
+    deflation = _choose_deflation(job, image)
+    if deflation is RUNS and _count_average_bytes(image) < _count_sample_bytes(image, RUNS):
+        return png_writer.enlarge(save(job, [image.crop((0, 0, 1, 1))], options), image)
+    return save(job, [image], options | deflation)
+
+
 def _choose_deflation(job: Job, image: Image.Image) -> Options:
     """Return the options that compress full colour best. Noise has no repeats, so searching it for them is useless."""
     picture = job.picture
@@ -150,13 +161,24 @@ def _choose_deflation(job: Job, image: Image.Image) -> Options:
     return RUNS if density >= DENSE else REPEATS
 
 
-def _count_sample_bytes(image: Image.Image, options: Options) -> int:
-    """Return the bytes that a few rows from four places of the image take."""
-    height = max(1, image.height // 64)
+def _choose_sample(image: Image.Image) -> list[tuple[int, int]]:
+    """Return the first row, and the row below the last, of each of four strips of an image."""
+    height = max(SAMPLE_ROWS, image.height // 64)
     tops = (image.height * (2 * place + 1) // 8 for place in range(4))
+    return [(top, min(top + height, image.height)) for top in tops]
+
+
+def _count_sample_bytes(image: Image.Image, options: Options) -> int:
+    """Return the bytes that Pillow makes of the sample."""
     target = io.BytesIO()
-    stack([image.crop((0, top, image.width, top + height)) for top in tops]).save(target, "PNG", **options)
+    sample = stack([image.crop((0, top, image.width, bottom)) for top, bottom in _choose_sample(image)])
+    sample.save(target, "PNG", **options)
     return len(target.getvalue())
+
+
+def _count_average_bytes(image: Image.Image) -> int:
+    """Return the bytes of the sample with a single filter."""
+    return sum(map(len, png_writer.deflate(image, _choose_sample(image))))
 
 
 def _sample(body: bytes, image: Image.Image) -> Sample | None:

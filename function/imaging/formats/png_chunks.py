@@ -199,7 +199,7 @@ def repair_checksum(png: bytes) -> bytes | None:
     inflated = _inflate(stream, wanted)
     if not inflated.is_whole or inflated.byte_count != wanted:
         return None
-    whole = _make_chunk(b"IDAT", stream[: inflated.end] + inflated.adler.to_bytes(4, "big"))
+    whole = make_chunk(b"IDAT", stream[: inflated.end] + inflated.adler.to_bytes(4, "big"))
     return b"".join([view[: pixels[0].start], whole, view[pixels[-1].end :]])
 
 
@@ -256,8 +256,8 @@ def _make_layer(png: bytes, control: bytes | None, colours: list[memoryview], pa
     _, width, height, left, top, numerator, denominator, disposal, blending = CONTROL.unpack(control)
     if not (0 < width <= canvas[0] - left and 0 < height <= canvas[1] - top):
         raise MalformedError("a frame reaches over the edge")
-    header = _make_chunk(b"IHDR", struct.pack(">II", width, height) + png[SIZE.stop : HEADER.stop])
-    source = b"".join([SIGNATURE, header, *colours, _make_chunk(b"IDAT", b"".join(parts)), _make_chunk(b"IEND", b"")])
+    header = make_chunk(b"IHDR", struct.pack(">II", width, height) + png[SIZE.stop : HEADER.stop])
+    source = b"".join([SIGNATURE, header, *colours, make_chunk(b"IDAT", b"".join(parts)), make_chunk(b"IEND", b"")])
     milliseconds = 1000 * numerator / (denominator or 100)
     return Layer(source, left, top, DISPOSALS.get(disposal, Disposal.KEEP), blending == 1, milliseconds)
 
@@ -363,14 +363,15 @@ def _convert_key(png: bytes, chunk: Chunk) -> bytes:
     """
     data, depth, colour_type = png[chunk.start + 8 : chunk.end - 4], png[DEPTH], png[COLOUR_TYPE]
     if colour_type not in {GREY, COLOUR} or depth > 8:
-        return _make_chunk(b"tRNS", data)
+        return make_chunk(b"tRNS", data)
     highest, levels = (1 << depth) - 1, data[1 : 6 if colour_type == COLOUR else 2 : 2]
     if max(levels) > highest:
         return b""
-    return _make_chunk(b"tRNS", b"".join(struct.pack(">H", 255 * level // highest) for level in levels))
+    return make_chunk(b"tRNS", b"".join(struct.pack(">H", 255 * level // highest) for level in levels))
 
 
-def _make_chunk(kind: bytes, data: bytes) -> bytes:
+def make_chunk(kind: bytes, data: bytes) -> bytes:
+    """Return a chunk with its length and its checksum."""
     return struct.pack(">I", len(data)) + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
 
 

@@ -1,0 +1,76 @@
+"""PNGs of noisy photos: one filter for all rows, if that takes fewer bytes; the pixels and the metadata are kept."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from imaging.formats.png import RUNS
+from imaging.formats.png_chunks import walk_chunks
+from imaging.formats.png_writer import AVERAGE, STRIP_ROWS, enlarge
+from tests.images import encode, load, picture
+from tests.unit.rendering import output_body
+
+SIDES = (1, 2, STRIP_ROWS - 1, STRIP_ROWS, STRIP_ROWS + 1, 2 * STRIP_ROWS)
+CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def draw_noise(width: int, height: int, mode: str = "RGB") -> Image.Image:
+    """Return a smooth picture with the noise of a camera."""
+    noise = np.random.default_rng(0).normal(0, 12, (height, width, CHANNELS[mode]))
+    smooth = np.add.outer(np.linspace(0, 99, height), np.linspace(0, 99, width))[..., np.newaxis]
+    samples = (smooth + noise).clip(0, 255).astype(np.uint8)
+    return Image.frombytes(mode, (width, height), samples.tobytes())
+
+
+def read_filters(png: bytes) -> set[bytes]:
+    """Return the filters of the rows of a PNG in full colour."""
+    stream = b"".join(png[one.start + 8 : one.end - 4] for one in walk_chunks(png) if one.kind == b"IDAT")
+    filtered, height = zlib.decompress(stream), struct.unpack(">I", png[20:24])[0]
+    return {filtered[start : start + 1] for start in range(0, len(filtered), len(filtered) // height)}
+
+
+@pytest.mark.parametrize("mode", CHANNELS)
+@pytest.mark.parametrize("height", SIDES)
+def test_every_pixel_is_kept(mode: str, height: int) -> None:
+    for width in SIDES[:3]:
+        image = draw_noise(width, height, mode)
+        with Image.open(io.BytesIO(enlarge(encode(image.crop((0, 0, 1, 1)), "PNG"), image))) as written:
+            assert (written.mode, written.size, written.tobytes()) == (mode, image.size, image.tobytes())
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_a_noisy_photo_has_one_filter_which_takes_fewer_bytes(mode: str) -> None:
+    image = draw_noise(300, 200, mode)
+    output = output_body(encode(image, "PNG"), scale=1)
+    assert read_filters(output) == {AVERAGE}
+    assert len(output) < len(encode(image, "PNG", **RUNS))
+    assert load(output).tobytes() == image.tobytes()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(encode(picture(300, 200), "PNG"), id="drawing"),
+        # Every row repeats the one above, so another filter leaves nothing.
+        pytest.param(encode(draw_noise(320, 1).resize((320, 240)), "JPEG"), id="stripes"),
+    ],
+)
+def test_other_images_have_the_filters_that_pillow_chooses(source: bytes) -> None:
+    assert read_filters(output_body(source, "png", scale=1)) != {AVERAGE}
+
+
+def test_metadata_is_beside_the_pixels_of_a_noisy_photo() -> None:
+    exif = Image.Exif()
+    exif[33432] = "Somebody"
+    source = encode(draw_noise(300, 200), "PNG", dpi=(300, 150), exif=exif, icc_profile=PROFILE)
+    output = output_body(source, scale=1)
+    assert read_filters(output) == {AVERAGE}
+    with Image.open(io.BytesIO(output)) as written:
+        assert written.info["dpi"] == pytest.approx((300, 150), abs=0.1)
+        assert written.info["icc_profile"] == PROFILE
+        assert written.getexif()[33432] == "Somebody"
