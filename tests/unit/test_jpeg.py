@@ -11,8 +11,8 @@ from PIL import Image, ImageCms
 
 from errors import Reason
 from imaging.formats import jpeg_segments
-from tests.images import encode, picture, segment
-from tests.unit.rendering import output_image, rejection, render_one
+from tests.images import encode, load, picture, segment
+from tests.unit.rendering import output_body, output_image, rejection, render_one
 
 END_MISSING = "the end marker is missing and was added"
 NOISE = Image.fromarray(
@@ -157,3 +157,10 @@ def test_all_scans_of_every_encoder_are_found() -> None:
 def test_a_truncated_table_is_ignored() -> None:
     whole = b"\xff\xdb\0\x43\1" + bytes(range(64))
     assert jpeg_segments.read_tables(b"\xff\xd8" + whole + b"\xff\xdb\0\x43\2" + bytes(9)) == {1: list(range(64))}
+
+
+def test_noise_is_written_although_its_optimised_coding_would_not_fit_into_pillows_buffer() -> None:
+    noise = Image.frombytes("RGB", (400, 300), np.random.default_rng(2).bytes(400 * 300 * 3))
+    body = output_body(encode(noise, "PNG"), "jpeg", scale=1, quality=94)
+    assert len(body) > noise.width * noise.height
+    assert np.abs(np.asarray(load(body), dtype=int) - np.asarray(noise)).mean() < 64

@@ -260,7 +260,7 @@ def test_an_output_equals_the_functions_byte_for_byte() -> None:
         assert output.picture == Picture(wanted.body, "image/jpeg", 160, 120)
         assert output.byte_count == len(wanted.body)
         assert output.key == "resized-a.jpg"
-    assert [output.quality for output in rendered.outputs] == ["80", "50"]
+    assert [output.quality for output in rendered.outputs] == ["75", "50"]
     assert (photo.format, photo.width, photo.height, photo.byte_count) == ("JPEG", 320, 240, len(body))
 
 
@@ -649,8 +649,8 @@ def test_a_format_without_quality_is_one_variant() -> None:
 
 
 def test_a_variant_with_the_current_settings_bytes_shares_its_row() -> None:
-    (recommendation,) = recommend([made(encode(NOISY, quality=95), compare=("quality=70,80",))])
-    assert [row.title for row in recommendation.rows] == ["quality 70", "JPEG 80, current setting"]
+    (recommendation,) = recommend([made(encode(NOISY, quality=95), compare=("quality=70,75",))])
+    assert [row.title for row in recommendation.rows] == ["quality 70", "JPEG 75, current setting"]
 
 
 @pytest.mark.parametrize(
@@ -692,7 +692,7 @@ def test_a_larger_variant_without_quality_does_not_end_the_search() -> None:
     (recommendation,) = recommend([made(encode(NOISY, quality=95), compare=("quality=1,2", "format=png"))])
     further = recommendation.further
     assert further
-    assert (recommendation.chosen, further.direction, further.compare) == ("PNG", "higher", ("quality=85,90",))
+    assert (recommendation.chosen, further.direction, further.compare) == ("PNG", "higher", ("quality=80,85",))
 
 
 def test_the_qualities_to_try_next_are_of_the_chosen_format() -> None:

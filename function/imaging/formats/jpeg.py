@@ -1,5 +1,6 @@
 """JPEG: its record, how it is inspected, repaired, written and proven."""
 
+import functools
 import io
 import math
 import re
@@ -12,7 +13,7 @@ from PIL import (
     MpoImagePlugin,  # noqa: F401 - registers its format
 )
 
-from errors import MalformedError
+from errors import MalformedError, RejectedError
 from imaging.formats import jpeg_segments, tiff_directories
 from imaging.palette import stack
 from imaging.pillow import proving
@@ -32,6 +33,33 @@ COEFFICIENT_BYTES = 2
 
 DIVISOR, ROW_HEIGHT, SAMPLED_ROWS = 8, 16, 8
 """A large JPEG is decoded at an eighth of its size, and about eight rows of 16 pixels are compared."""
+
+
+UNSCALED_QUALITY = 50
+"""The quality at which libjpeg uses quantisation tables as they are; higher ones make the steps smaller."""
+
+FULL_CHROMA = frozenset({0, 1})
+"""4:4:4 and 4:2:2, as Pillow numbers them."""
+
+
+@functools.cache
+def make_tables(*, is_chroma_halved: bool) -> list[list[int]]:
+    """Return the quantisation tables of Y, Cb and Cr for ``UNSCALED_QUALITY``, row by row.
+
+    They were fitted to SSIMULACRA2: docs/images.md has the results. Compared with libjpeg's tables (ITU-T T.81, K.1),
+    the steps grow less with the frequency.
+
+    Args:
+        is_chroma_halved: Whether the image has chroma in half its height and width: 4:2:0.
+
+    """
+    luma, chroma = (1.0, 1.0) if is_chroma_halved else (0.87, 1.2)
+    frequencies = [math.hypot(row, column) for row in range(8) for column in range(8)]
+    return [
+        [round(luma * (7.2 + 34.5 * (1 - math.exp(-frequency / 4)))) for frequency in frequencies],
+        [round(chroma * (6.1 + 7.2 * frequency**1.1)) for frequency in frequencies],
+        [round(chroma * (10.5 + 16 * (1 - math.exp(-frequency / 2.6)))) for frequency in frequencies],
+    ]
 
 
 def inspect(source: bytes) -> Header:
@@ -85,10 +113,25 @@ def _repair(source: bytes, digest: Callable[[bytes], bytes]) -> tuple[bytes, str
 
 
 def _encode(job: Job) -> bytes:
-    options = {"quality": choose_quality(job), "subsampling": job.picture.subsampling, **job.colour}
-    body = save(job, job.images, options)
-    # Optimised Huffman tables save a twentieth of the bytes, and take some time.
-    return save(job, job.images, {**options, "optimize": True}) if job.is_larger_than_source(body) else body
+    quality, tables = _choose_steps(job)
+    options = {"quality": quality, "qtables": tables, "subsampling": job.picture.subsampling, **job.colour}
+    try:
+        return save(job, job.images, {**options, "optimize": True})
+    except RejectedError:
+        # Pillow allots optimised Huffman coding about one byte a pixel, which noise in high quality exceeds.
+        return save(job, job.images, options)
+
+
+def _choose_steps(job: Job) -> tuple[int, list[list[int]]]:
+    """Return the quality, and the quantisation tables that it scales."""
+    quality, (frame,) = choose_quality(job), job.frames
+    is_resized = sorted(frame.image.size) != sorted(job.picture.full_size)
+    if job.rendition.quality is None and quality < job.usual_quality and not is_resized:
+        # Other steps than the source's would only add errors to its own.
+        return UNSCALED_QUALITY, [list(table) for table in frame.quantization.values()]
+    if frame.image.mode != "RGB":
+        return quality, make_tables(is_chroma_halved=False)[:1]
+    return quality, make_tables(is_chroma_halved=job.picture.subsampling not in FULL_CHROMA)
 
 
 def _check(body: bytes) -> None:
@@ -134,8 +177,8 @@ FORMAT = Format(
         has_resolution=True,
         largest_side=65500,
         most_milliseconds=0,
-        quality=80,
-        cost=EncodingCost(pixel_bytes=5, pixel_nanoseconds=4),
+        quality=75,
+        cost=EncodingCost(pixel_bytes=7, pixel_nanoseconds=8),
         encode=_encode,
         check=_check,
         sample=_sample,
