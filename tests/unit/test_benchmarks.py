@@ -3,11 +3,8 @@
 import io
 import itertools
 import json
-import os
 import platform
 import re
-import signal
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +20,7 @@ from tools.benchmarks.judge import Judge, Quality, resize_exactly
 from tools.benchmarks.measure import Bench
 from tools.benchmarks.photos import Size, enlarge
 from tools.benchmarks.report import Report
-from tools.benchmarks.results import Measured, RowResult, take_turns
+from tools.benchmarks.results import Measured, Ratio, RowResult, take_turns
 from tools.benchmarks.rows import ROWS, Row, choose
 from tools.common import locked
 from tools.common.errors import ToolError
@@ -173,9 +170,8 @@ def test_every_contestant_runs_every_round_and_its_outputs_are_judged(found: Rep
     three, gif = found.rows
     assert set(three.measured) == {"ours", "usual", "parts"}
     for one in three.measured.values():
-        for seconds in (one.cpu, one.busy):
-            assert len(seconds) == 2
-            assert min(seconds) > 0
+        assert len(one.cpu) == 2
+        assert min(one.cpu) > 0
         assert one.peak_bytes > 0
         assert len(one.sizes) == 3
         assert not one.quality.fault
@@ -286,7 +282,7 @@ def test_write_needs_all_rows() -> None:
 
 
 def make_measured(cpu: float, psnr: float = 40.0, size: int = 100) -> Measured:
-    return Measured((cpu, 2 * cpu), (cpu, 3 * cpu), 10 * size, (size,), Quality(psnr, psnr / 100))
+    return Measured((cpu, 2 * cpu), 10 * size, (size,), Quality(psnr, psnr / 100))
 
 
 def test_figures_and_missed_targets() -> None:
@@ -304,25 +300,10 @@ def test_figures_and_missed_targets() -> None:
     ]
 
 
-def test_a_ratio_is_of_the_rounds_alone_and_its_spread_of_all_rounds() -> None:
-    ours = Measured((1, 2, 1), (3, 1, 1), 1, (1,), Quality(40, 1))
-    other = Measured((4, 4, 4), (4, 8, 4), 1, (1,), Quality(40, 1))
-    assert str(ours.ratio(other)) == "0.25 (0.12-0.75)"
-
-
-def test_neighbours_are_busy_for_the_length_of_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[subprocess.Popen[bytes]] = []
-
-    class Popen(subprocess.Popen[bytes]):
-        def __init__(self, command: list[str]) -> None:
-            super().__init__(command)
-            started.append(self)
-
-    monkeypatch.setattr(os, "cpu_count", lambda: 3)
-    monkeypatch.setattr(subprocess, "Popen", Popen)
-    with measure.busy_neighbours():
-        assert [process.poll() for process in started] == [None, None]
-    assert [process.returncode for process in started] == [-signal.SIGKILL, -signal.SIGKILL]
+def test_the_spread_of_a_ratio_is_the_margin_or_further_rounds() -> None:
+    assert str(Ratio.of((1, 2, 1), (4, 4, 4))) == "0.25 (0.19-0.50)"
+    assert str(Ratio.of((4, 2, 4), (4, 4, 4))) == "1.00 (0.50-1.30)"
+    assert str(Ratio.of((1,), (1,))) == "1.00 (0.77-1.30)"
 
 
 def test_every_target_is_a_figure() -> None:

@@ -35,7 +35,7 @@ def test_the_handlers_imports_are_medians_with_the_slowest_first() -> None:
 
 def test_the_tables_compare_starts_round_by_round_and_list_imports_and_zips() -> None:
     starts, imports, zips = COLD.tables()
-    assert starts.rows[0] == ("ours", "200", "200", "300", "0.60 (0.50-0.80)")
+    assert starts.rows[0] == ("ours", "200", "200", "300", "0.60 (0.46-0.80)")
     assert starts.rows[2] == ("plain", "400", "250", "500", "1")
     assert imports.rows == (("botocore.config", "1.0", "100.0"),)
     assert zips.rows == COLD.zips

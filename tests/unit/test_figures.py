@@ -71,8 +71,8 @@ def test_the_quality_figure_has_a_panel_for_each_kind_and_format_and_a_dot_for_e
 def test_the_cpu_figure_has_the_rows_that_differ_in_size_only() -> None:
     def make(name: str, pixels: int, cpu: float) -> RowResult:
         measured = {
-            "ours": Measured((cpu,), (cpu,), 1, (1,), Quality(40, 1)),
-            "parts": Measured((1,), (1,), 1, (1,), Quality(40, 1)),
+            "ours": Measured((cpu,), 1, (1,), Quality(40, 1)),
+            "parts": Measured((1,), 1, (1,), Quality(40, 1)),
         }
         return RowResult(name, name, 1, pixels, measured, {}, {})
 

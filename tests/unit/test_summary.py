@@ -11,9 +11,9 @@ from tools.common.paths import ROOT
 
 def make_row(name: str, title: str, sharp: Quality) -> RowResult:
     measured = {
-        "ours": Measured((1,), (1,), 1, (110,), Quality(40, 1)),
-        "usual": Measured((4,), (2,), 1, (100,), Quality(45, 1)),
-        "sharp": Measured((2,), (2,), 1, (100,), sharp),
+        "ours": Measured((1,), 1, (110,), Quality(40, 1)),
+        "usual": Measured((4,), 1, (100,), Quality(45, 1)),
+        "sharp": Measured((2,), 1, (100,), sharp),
     }
     return RowResult(name, title, 1000, 100, measured, {}, {})
 
@@ -38,8 +38,8 @@ def test_bytes_and_quality_are_at_equal_terms_where_a_format_has_a_quality(tmp_p
         "quality - sharp",
     )
     assert table.rows == (
-        ("JPEG", "0.25 (0.25-0.50)", "0.50 (0.50-0.50)", "1.00", "0.50", "+0.0", "+10.0"),
-        ("PNG, photo", "0.25 (0.25-0.50)", "wrong", "1.10", "", "-5.0 dB", ""),
+        ("JPEG", "0.25 (0.19-0.33)", "0.50 (0.38-0.65)", "1.00", "0.50", "+0.0", "+10.0"),
+        ("PNG, photo", "0.25 (0.19-0.33)", "wrong", "1.10", "", "-5.0 dB", ""),
     )
     document = tmp_path / "README.md"
     document.write_text(f"before\n\n{summary.BEGIN}\n\n| older |\n\n{summary.END}\n\nafter\n")

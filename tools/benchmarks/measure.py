@@ -6,7 +6,6 @@ import math
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,15 +21,6 @@ from tools.common.paths import ROOT
 
 EQUAL = 1.01
 """An output of equal bytes may be larger by this factor."""
-
-
-NEIGHBOUR = """
-import os, sys, zlib
-data = bytes(range(256)) * 2**16
-while os.getppid() == int(sys.argv[1]):
-    zlib.compress(data, 1)
-"""
-"""Keeps a core, its caches and the memory busy until its parent ends."""
 
 
 class FailedError(ToolError):
@@ -87,16 +77,6 @@ class Worker:
         return self.run()["cpu"]
 
 
-@contextlib.contextmanager
-def busy_neighbours() -> Iterator[None]:
-    """Keep all cores but one busy for the length of a block, as other functions do on a shared machine."""
-    with contextlib.ExitStack() as stack:
-        for _ in range(max(1, (os.cpu_count() or 1) - 1)):
-            process = stack.enter_context(subprocess.Popen([sys.executable, "-c", NEIGHBOUR, str(os.getpid())]))
-            stack.callback(process.kill)
-        yield
-
-
 @dataclass(frozen=True)
 class Entry:
     """A contestant of a row after its warm-up."""
@@ -115,7 +95,7 @@ class Bench:
         folder: For inputs and outputs.
         photograph: Returns photographs.
         peers: This function is first, because others are matched to it.
-        rounds: Runs of each contestant after the warm-up, and as many with the other cores busy.
+        rounds: Runs of each contestant after the warm-up.
 
     """
 
@@ -146,15 +126,11 @@ class Bench:
                     entries[peer.name] = self._warm_up(stack, row, peer, source, entries.get(OURS))
                 except FailedError as error:
                     absent[peer.name] = f"failed: {error}"
-            runs = {name: entry.worker.measure_cpu for name, entry in entries.items()}
-            cpu = take_turns(runs, self.rounds)
-            with busy_neighbours():
-                busy = take_turns(runs, self.rounds)
+            cpu = take_turns({name: entry.worker.measure_cpu for name, entry in entries.items()}, self.rounds)
         judge = Judge(source.read_bytes())
         measured = {
             name: Measured(
                 cpu[name],
-                busy[name],
                 entry.peak,
                 tuple(map(len, entry.bodies)),
                 _find_worst_quality(judge, row, entry.bodies),

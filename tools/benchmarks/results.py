@@ -7,13 +7,19 @@ from dataclasses import dataclass
 from tools.benchmarks.job import OURS
 from tools.benchmarks.judge import Quality
 
+MARGIN = 1.3
+"""The factor that medians may move from one machine to another of its kind: docs/benchmarks.md has the evidence."""
+
 FLOORS = frozenset({"PSNR, dB"})
 """Figures whose bound is a minimum."""
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """A quotient of CPU times: the median, and the spread."""
+    """A quotient of CPU times: the median of the rounds, and the bounds in which another machine's median is expected.
+
+    Each bound is :data:`MARGIN` away from the median, or where the furthest round is, if that is further.
+    """
 
     median: float
     lowest: float
@@ -23,7 +29,8 @@ class Ratio:
     def of(cls, one: Sequence[float], other: Sequence[float]) -> "Ratio":
         """Divide round by round, because both contestants then had the same machine."""
         ratios = [mine / yours for mine, yours in zip(one, other, strict=True)]
-        return cls(statistics.median(ratios), min(ratios), max(ratios))
+        median = statistics.median(ratios)
+        return cls(median, min(*ratios, median / MARGIN), max(*ratios, median * MARGIN))
 
     def __str__(self) -> str:
         return f"{self.median:.2f} ({self.lowest:.2f}-{self.highest:.2f})"
@@ -34,8 +41,7 @@ class Measured:
     """One contestant in one row.
 
     Attributes:
-        cpu: Seconds of every round on the machine as it is.
-        busy: Seconds of every round with the other cores busy.
+        cpu: Seconds of every round.
         peak_bytes: Peak memory in addition to the source and the idle process.
         sizes: Bytes of each output.
         quality: Of the worst output.
@@ -44,7 +50,6 @@ class Measured:
     """
 
     cpu: tuple[float, ...]
-    busy: tuple[float, ...]
     peak_bytes: int
     sizes: tuple[int, ...]
     quality: Quality
@@ -57,11 +62,6 @@ class Measured:
     @property
     def bytes(self) -> int:
         return sum(self.sizes)
-
-    def ratio(self, other: "Measured") -> Ratio:
-        """Divide CPU: the median of the rounds on the machine as it is, the lowest and the highest of all rounds."""
-        alone, busy = Ratio.of(self.cpu, other.cpu), Ratio.of(self.busy, other.busy)
-        return Ratio(alone.median, min(alone.lowest, busy.lowest), max(alone.highest, busy.highest))
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class RowResult:
     def ratio(self, peer: str) -> Ratio | None:
         """Divide the CPU of this function by the peer's."""
         ours, other = self.measured.get(OURS), self.measured.get(peer)
-        return ours.ratio(other) if ours and other else None
+        return Ratio.of(ours.cpu, other.cpu) if ours and other else None
 
     def figures(self) -> dict[str, float]:
         """Return every figure that was measured and can have a target."""
@@ -103,7 +103,7 @@ class RowResult:
         }
         for peer, other in self.measured.items():
             found |= {
-                f"CPU / {peer}": ours.ratio(other).median,
+                f"CPU / {peer}": Ratio.of(ours.cpu, other.cpu).median,
                 f"memory / {peer}": ours.peak_bytes / max(1, other.peak_bytes),
                 f"bytes / {peer}": ours.bytes / other.bytes,
             }
