@@ -21,13 +21,15 @@ MEMORY_LEVEL = 9
 def deflate(image: Image.Image, strips: Iterable[tuple[int, int]]) -> Iterator[bytes]:
     """Filter and deflate rows of a still of eight bits a channel, and yield the stream in parts.
 
+    What is left of noise repeats nothing, so to look for repeats would only take time.
+
     Args:
         image: The still.
         strips: The first row of each strip of rows, and the row below its last.
 
     """
     row_bytes = image.width * len(image.getbands())
-    deflater = zlib.compressobj(memLevel=MEMORY_LEVEL, strategy=zlib.Z_RLE)
+    deflater = zlib.compressobj(memLevel=MEMORY_LEVEL, strategy=zlib.Z_HUFFMAN_ONLY)
     for top, bottom in strips:
         filtered = _filter(image, top, bottom).tobytes()
         rows = (AVERAGE + filtered[start : start + row_bytes] for start in range(0, len(filtered), row_bytes))
