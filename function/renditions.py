@@ -79,6 +79,7 @@ class Rendition:
         background: The colour behind transparent pixels in a format without transparency, such as ``#ffffff``.
         cache_control: The output's Cache-Control header; None copies the source's.
         storage_class: The output's storage class; None is S3's default.
+        ssimulacra2: The score to reach instead of a quality, 30 to 90, in JPEG, WebP and AVIF.
 
     """
 
@@ -93,6 +94,7 @@ class Rendition:
     background: str = "#ffffff"
     cache_control: str | None = None
     storage_class: str | None = None
+    ssimulacra2: float | None = None
 
     def __post_init__(self) -> None:
         for problem in self._find_problems():
@@ -197,6 +199,11 @@ class Rendition:
             yield f".format is {self.format!r}: use {', '.join(EXTENSIONS)}, or null for the source's own"
         if self.quality is not None and (not _is_integer(self.quality) or not 1 <= self.quality <= 100):
             yield f".quality is {self.quality!r}: it must be a whole number from 1 to 100"
+        if self.ssimulacra2 is not None:
+            if not _is_number(self.ssimulacra2) or not 30 <= self.ssimulacra2 <= 90:
+                yield f".ssimulacra2 is {self.ssimulacra2!r}: it must be a number from 30 to 90"
+            if self.quality is not None:
+                yield " has both quality and ssimulacra2: set one of them"
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", str(self.background)):
             yield f".background is {self.background!r}: use a colour such as #ffffff"
         if self.cache_control is not None and not re.fullmatch(r"[ -~]+", self.cache_control):

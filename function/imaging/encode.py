@@ -41,7 +41,11 @@ def encode(
     """
     kept = picture.metadata.select(policy, frames[0].image.size)
     encoder = ENCODERS[image_format]
+    if not encoder.quality_of_score_70:
+        rendition = replace(rendition, ssimulacra2=None)
     if frames[0].resolution and not encoder.has_resolution:
         across, down = frames[0].resolution
         picture.note_loss(f"the resolution of {across:.0f} x {down:.0f} was left out: {image_format} has none")
-    return encoder.encode(Job(picture, frames, image_format, rendition, kept, encoder.quality))
+    return encoder.encode(
+        Job(picture, frames, image_format, rendition, kept, encoder.quality, encoder.quality_of_score_70)
+    )

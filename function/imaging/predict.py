@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from imaging import visual_quality
 from imaging.decode import RESIZABLE, Picture
 from imaging.limits import SOURCE_COPIES
 from imaging.records import Encoder
@@ -52,7 +53,11 @@ def predict(picture: Picture, renditions: Sequence[Rendition], encoders: Sequenc
     encoding = resizing = held = 0
     for rendition, encoder in zip(renditions, encoders, strict=True):
         outputs = {size: _count_output_pixels(rendition, encoder, size) for _, size in kinds}
-        encoding = max(encoding, encoder.cost.bytes_for(max(outputs.values()), picture.frame_count))
+        most_pixels = max(outputs.values())
+        needed = encoder.cost.bytes_for(most_pixels, picture.frame_count)
+        if rendition.ssimulacra2 is not None and encoder.quality_of_score_70:
+            needed += visual_quality.bytes_for(most_pixels)
+        encoding = max(encoding, needed)
         resizing = max(resizing, *(_predict_resizing_bytes(picture, rendition, encoder, size) for _, size in kinds))
         # All frames are resized before the first is encoded.
         held += PIXEL_BYTES * sum(count * outputs[size] for (_, size), count in kinds.items())

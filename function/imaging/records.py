@@ -13,6 +13,10 @@ Options = dict[str, Any]
 """Arguments of Pillow's encoders."""
 
 
+Write = Callable[[Sequence[Image.Image], int], bytes]
+"""Encodes images at a quality."""
+
+
 def _leave(image: Any, _: "Header") -> Any:
     return image
 
@@ -70,6 +74,7 @@ class Encoder:
         largest_side: The most pixels on a side that can be written and read; infinite if memory ends first.
         most_milliseconds: The longest duration of a frame; 0 if the format holds no animation.
         quality: The usual quality, on the encoder's own scale; 0 if the encoder has no quality.
+        quality_of_score_70: The quality at which the SSIMULACRA2 of the average image is 70; 0 if none is searched for.
         cost: The cost of encoding.
         encode: Writes the output.
         check: Raises ``MalformedError`` unless an output is exactly one whole file; Pillow alone would not notice.
@@ -86,6 +91,7 @@ class Encoder:
     cost: EncodingCost
     encode: Callable[["Job"], bytes]
     check: Callable[[bytes], object]
+    quality_of_score_70: int = 0
     sample: Callable[[bytes, Image.Image], "Sample | None"] = lambda _, __: None
 
 
@@ -266,6 +272,7 @@ class Job:
         format: Pillow's name of the format to write.
         kept: The encoder's options for the metadata that is kept.
         usual_quality: The format's usual quality.
+        quality_of_score_70: The encoder's.
 
     """
 
@@ -275,6 +282,7 @@ class Job:
     rendition: Rendition
     kept: Options
     usual_quality: int
+    quality_of_score_70: int
 
     @property
     def images(self) -> list[Image.Image]:

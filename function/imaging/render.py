@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from errors import Reason, RejectedError
-from imaging import proof
+from imaging import proof, visual_quality
 from imaging.decode import Picture
 from imaging.encode import encode, writable_frames, written_format
 from imaging.formats import ENCODERS, inspect
@@ -106,11 +106,15 @@ def _render(
     outputs = []
     for frames, rendition, image_format in zip(resized, renditions, formats, strict=True):
         pixels = sum(math.prod(frame.image.size) for frame in frames)
-        clock.check(f"encoding as {image_format}", ENCODERS[image_format].cost.nanoseconds_for(pixels, len(frames)))
+        encoder = ENCODERS[image_format]
+        nanoseconds = encoder.cost.nanoseconds_for(pixels, len(frames))
+        if rendition.ssimulacra2 is not None and encoder.quality_of_score_70:
+            nanoseconds += visual_quality.nanoseconds_for(math.prod(frames[0].image.size), nanoseconds)
+        clock.check(f"encoding as {image_format}", nanoseconds)
         writable = writable_frames(picture, frames, image_format, rendition)
         body = encode(picture, writable, image_format, rendition, metadata)
         proof.check(body, image_format, [frame.image for frame in writable])
-        outputs.append(Output(body, ENCODERS[image_format].media_type, *frames[0].image.size))
+        outputs.append(Output(body, encoder.media_type, *frames[0].image.size))
     return Rendered(outputs, "; ".join(picture.lost), demand.pixels)
 
 

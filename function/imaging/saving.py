@@ -8,7 +8,8 @@ from PIL import Image
 
 from imaging import palette
 from imaging.pillow import encoding
-from imaging.records import Job, Options
+from imaging.records import Job, Options, Write
+from imaging.visual_quality import reach_score
 
 AIMED_SHARE = 0.96
 """The share of the source's bytes to aim at, because an estimated quality is slightly wrong."""
@@ -62,21 +63,24 @@ def estimate_jpeg_quality(quantization: Mapping[int, Sequence[int]]) -> int:
     return min(100, max(1, round(solved)))
 
 
-def save_no_larger(job: Job, write: Callable[[int], bytes], *, per_octave: float, container_bytes: int) -> bytes:
+def save_no_larger(job: Job, write: Write, *, per_octave: float, container_bytes: int) -> bytes:
     """Write at the job's quality, or at a lower one if the output would be larger than a source of the same format.
 
     A WebP or AVIF does not state the quality it was written with, and encoders differ. So the quality is searched for:
-    it is nearly proportional to the logarithm of the size. A quality that the rendition asks for is kept.
+    it is nearly proportional to the logarithm of the size. A quality or a score that the rendition asks for
+    is kept.
 
     Args:
         job: The output to write.
-        write: Writes it at a quality.
+        write: Writes images at a quality.
         per_octave: The decrease in quality that halves the bytes, until it is measured.
         container_bytes: Bytes of a still beside its pixels and metadata.
 
     """
+    if job.rendition.ssimulacra2 is not None:
+        return reach_score(job, write)
     tried = choose_quality(job)
-    body = write(tried)
+    body = write(job.images, tried)
     aside = container_bytes + sum(len(data) for data in job.colour.values() if data)
     target = AIMED_SHARE * len(job.picture.header.source) - aside
     if job.rendition.quality is not None or target <= 0:
@@ -86,7 +90,7 @@ def save_no_larger(job: Job, write: Callable[[int], bytes], *, per_octave: float
             break
         step = math.ceil(per_octave * math.log2((len(body) - aside) / target))
         lower = max(LEAST_QUALITY, tried - step)
-        smaller = write(lower)
+        smaller = write(job.images, lower)
         gained = math.log2((len(body) - aside) / max(1, len(smaller) - aside))
         per_octave = min(MOST_PER_OCTAVE, (tried - lower) / gained) if gained > 0 else MOST_PER_OCTAVE
         tried, body = lower, min(body, smaller, key=len)

@@ -373,6 +373,14 @@ REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
                     "Each quality in renditions must be a whole number from 1 to 100",
                     ("width = 1, quality = 0", "width = 1, quality = 101"),
                 ),
+                (
+                    "Each ssimulacra2 in renditions must be a number from 30 to 90",
+                    ("width = 1, ssimulacra2 = 29.9", "width = 1, ssimulacra2 = 90.1"),
+                ),
+                (
+                    "Each rendition may set quality or ssimulacra2, not both.",
+                    ("width = 1, quality = 80, ssimulacra2 = 70",),
+                ),
                 ("Each background in renditions must be a colour such as", ('width = 1, background = "red"',)),
                 ("Each cache_control in renditions must be printable ASCII", ('width = 1, cache_control = "é"',)),
                 (

@@ -115,6 +115,10 @@ def test_a_cover_is_centred_and_never_enlarged(sides: tuple[int, int, int, int])
         ({"width": 1, "fit": "cover"}, r"r\.fit is cover, which needs both"),
         ({"scale": 1, "format": "gif"}, r"r\.format is 'gif': use jpeg, png, webp, avif"),
         ({"scale": 1, "quality": 0}, r"r\.quality is 0"),
+        ({"scale": 1, "ssimulacra2": 29.9}, r"r\.ssimulacra2 is 29.9: it must be a number from 30 to 90"),
+        ({"scale": 1, "ssimulacra2": 91}, r"r\.ssimulacra2 is 91"),
+        ({"scale": 1, "ssimulacra2": "70"}, r"r\.ssimulacra2 is '70'"),
+        ({"scale": 1, "ssimulacra2": 70, "quality": 80}, r"r has both quality and ssimulacra2: set one of them"),
         ({"scale": 1, "background": "red"}, r"r\.background is 'red': use a colour such as #ffffff"),
         ({"scale": 1, "storage_class": "GLACIER"}, r"r\.storage_class is 'GLACIER': use one of STANDARD"),
         ({"scale": 1, "key": "{dir}a-{name}/b"}, r"r\.key is .*text after \{name\} must not contain one"),
@@ -149,6 +153,7 @@ def test_null_is_the_default() -> None:
 def test_settings_that_differ_have_different_digests() -> None:
     renditions = [Rendition("r", scale=scale, quality=quality) for scale in (0.5, 1) for quality in (None, 80)]
     assert len({one.digest(metadata) for one in renditions for metadata in ("none", "all")}) == 8
+    assert Rendition("r", scale=1, ssimulacra2=70).digest("all") != Rendition("r", scale=1).digest("all")
     parsed = Rendition.parse("r", json.loads('{"scale": 0.5}'))
     assert renditions[0].digest("none") == parsed.digest("none")
 

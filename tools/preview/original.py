@@ -110,4 +110,4 @@ class Original:
             # Pages of JPEGs have a quality each.
             return "" if any(frame.quantization for frame in frames) else "lossless"
         usual = ENCODERS[written].quality
-        return str(choose_quality(Job(self.picture, frames, written, rendition, {}, usual))) if usual else ""
+        return str(choose_quality(Job(self.picture, frames, written, rendition, {}, usual, 0))) if usual else ""

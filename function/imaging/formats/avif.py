@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 
 from PIL import AvifImagePlugin, Image, ImageFilter  # noqa: F401 - the first registers its format
 
@@ -62,6 +63,7 @@ def inspect(source: bytes) -> Header:
 def _encode(job: Job) -> bytes:
     images = [_bleed(image) for image in to_common_mode(job.images)]
     memory.require(LEAST_ENCODER_BYTES + COST.bytes_for(math.prod(images[0].size), len(images)))
+    job = replace(job, frames=[replace(frame, image=image) for frame, image in zip(job.frames, images, strict=True)])
     # Each thread needs a stack, and threads are not faster on one processor.
     options = {"speed": 8, "max_threads": 1, **job.colour}
     count = None
@@ -71,7 +73,7 @@ def _encode(job: Job) -> bytes:
         options |= {"duration": round_durations(job, MOST_MILLISECONDS), "range": "limited"}
     body = save_no_larger(
         job,
-        lambda tried: save(job, images, {"quality": tried, **options}),
+        lambda images, tried: save(job, images, {"quality": tried, **options}),
         per_octave=QUALITY_PER_OCTAVE,
         container_bytes=CONTAINER_BYTES,
     )
@@ -106,6 +108,7 @@ FORMAT = Format(
         largest_side=32768,
         most_milliseconds=MOST_MILLISECONDS,
         quality=75,
+        quality_of_score_70=51,
         cost=COST,
         encode=_encode,
         check=avif_boxes.check_whole,

@@ -4,7 +4,7 @@ import functools
 import io
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from PIL import (
@@ -19,6 +19,7 @@ from imaging.palette import stack
 from imaging.pillow import proving
 from imaging.records import DecodingCost, Encoder, EncodingCost, Format, Header, Job, Sample
 from imaging.saving import choose_quality, save
+from imaging.visual_quality import reach_score
 
 SEGMENT_NANOSECONDS, STRAY_NANOSECONDS, VALUE_NANOSECONDS, COPY_NANOSECONDS = 4_000, 600, 300, 0.4
 """The time to open a JPEG: for each segment, byte between segments, byte that is parsed, and byte that is copied."""
@@ -113,13 +114,18 @@ def _repair(source: bytes, digest: Callable[[bytes], bytes]) -> tuple[bytes, str
 
 
 def _encode(job: Job) -> bytes:
-    quality, tables = _choose_steps(job)
+    if job.rendition.ssimulacra2 is not None:
+        return reach_score(job, lambda images, quality: _write(job, images, quality, _make_tables(job)))
+    return _write(job, job.images, *_choose_steps(job))
+
+
+def _write(job: Job, images: Sequence[Image.Image], quality: int, tables: list[list[int]]) -> bytes:
     options = {"quality": quality, "qtables": tables, "subsampling": job.picture.subsampling, **job.colour}
     try:
-        return save(job, job.images, {**options, "optimize": True})
+        return save(job, images, {**options, "optimize": True})
     except RejectedError:
         # Pillow allots optimised Huffman coding about one byte a pixel, which noise in high quality exceeds.
-        return save(job, job.images, options)
+        return save(job, images, options)
 
 
 def _choose_steps(job: Job) -> tuple[int, list[list[int]]]:
@@ -129,9 +135,13 @@ def _choose_steps(job: Job) -> tuple[int, list[list[int]]]:
     if job.rendition.quality is None and quality < job.usual_quality and not is_resized:
         # Other steps than the source's would only add errors to its own.
         return UNSCALED_QUALITY, [list(table) for table in frame.quantization.values()]
-    if frame.image.mode != "RGB":
-        return quality, make_tables(is_chroma_halved=False)[:1]
-    return quality, make_tables(is_chroma_halved=job.picture.subsampling not in FULL_CHROMA)
+    return quality, _make_tables(job)
+
+
+def _make_tables(job: Job) -> list[list[int]]:
+    if job.images[0].mode != "RGB":
+        return make_tables(is_chroma_halved=False)[:1]
+    return make_tables(is_chroma_halved=job.picture.subsampling not in FULL_CHROMA)
 
 
 def _check(body: bytes) -> None:
@@ -178,6 +188,7 @@ FORMAT = Format(
         largest_side=65500,
         most_milliseconds=0,
         quality=75,
+        quality_of_score_70=45,
         cost=EncodingCost(pixel_bytes=7, pixel_nanoseconds=8),
         encode=_encode,
         check=_check,

@@ -81,7 +81,7 @@ def _encode(job: Job) -> bytes:
     if any(frame.compression == "jpeg" for frame in job.frames):
         body = save_no_larger(
             job,
-            lambda tried: _save_pages(job, tried),
+            lambda _, tried: _save_pages(job, tried),
             per_octave=QUALITY_PER_OCTAVE,
             container_bytes=CONTAINER_BYTES,
         )

@@ -90,7 +90,7 @@ def _encode(job: Job) -> bytes:
     else:
         body = save_no_larger(
             job,
-            lambda tried: save(job, job.images, {"quality": tried, **options}),
+            lambda images, tried: save(job, images, {"quality": tried, **options}),
             per_octave=QUALITY_PER_OCTAVE,
             container_bytes=CONTAINER_BYTES,
         )
@@ -129,6 +129,7 @@ FORMAT = Format(
         largest_side=16383,
         most_milliseconds=MOST_MILLISECONDS,
         quality=80,
+        quality_of_score_70=62,
         cost=EncodingCost(pixel_bytes=17, pixel_nanoseconds=270),
         encode=_encode,
         check=check_whole,

@@ -386,12 +386,13 @@ variable "renditions" {
     fit           = optional(string, "inside")
     format        = optional(string)
     quality       = optional(number)
+    ssimulacra2   = optional(number)
     key           = optional(string, "{dir}{rendition}-{name}")
     background    = optional(string, "#ffffff")
     cache_control = optional(string)
     storage_class = optional(string)
   }))
-  description = "The outputs to make from every image, by name. Size: scale (output side / source side), or width, height or both in pixels with fit \"inside\" or \"cover\". Other options: format (jpeg, png, webp or avif; null keeps the source's), quality, key, background, cache_control and storage_class."
+  description = "The outputs to make from every image, by name. Size: scale (output side / source side), or width, height or both in pixels with fit \"inside\" or \"cover\". Other options: format (jpeg, png, webp or avif; null keeps the source's), quality or ssimulacra2 (the score to reach, 30 to 90), key, background, cache_control and storage_class."
   default     = { resized = { scale = 0.5 } }
   nullable    = false
 
@@ -445,6 +446,16 @@ variable "renditions" {
   validation {
     condition     = alltrue([for one in values(var.renditions) : one.quality == null || try(one.quality >= 1 && one.quality <= 100 && floor(one.quality) == one.quality, false) if one != null])
     error_message = "Each quality in renditions must be a whole number from 1 to 100, or null for the format's default."
+  }
+
+  validation {
+    condition     = alltrue([for one in values(var.renditions) : one.ssimulacra2 == null || try(one.ssimulacra2 >= 30 && one.ssimulacra2 <= 90, false) if one != null])
+    error_message = "Each ssimulacra2 in renditions must be a number from 30 to 90, or null."
+  }
+
+  validation {
+    condition     = alltrue([for one in values(var.renditions) : one.quality == null || one.ssimulacra2 == null if one != null])
+    error_message = "Each rendition may set quality or ssimulacra2, not both."
   }
 
   validation {
