@@ -9,7 +9,7 @@ from tests.judges.chromium import Chromium
 from tests.unit.rendering import output_body
 
 COLOURS = [(200, 40, 90), (20, 160, 220), (250, 250, 250), (5, 5, 5)]
-CODER = 8
+CODER = 12
 """The largest difference that the codec may cause in a flat colour, of 255."""
 
 
