@@ -44,6 +44,12 @@ def test_every_pixel_is_kept(mode: str, coding: Coding) -> None:
             assert (written.mode, written.size, written.tobytes()) == (mode, image.size, image.tobytes())
 
 
+def test_no_chunk_of_pixels_is_empty() -> None:
+    image = draw_noise(1, 9 * STRIP_ROWS)
+    png = enlarge(encode(image.crop((0, 0, 1, 1)), "PNG"), image, NOISY)
+    assert all(one.end - one.start > 12 for one in walk_chunks(png) if one.kind == b"IDAT")
+
+
 def write_text(background: Image.Image) -> Image.Image:
     image = background.resize((300, 300))
     for row in range(0, 300, 12):

@@ -12,8 +12,8 @@ from imaging.formats.png_chunks import SIGNATURE, make_chunk, walk_chunks
 NONE, AVERAGE = b"\0", b"\3"
 """Filters: the second predicts a byte as the mean of those to the left and above (PNG specification, 9.2)."""
 
-STRIP_ROWS = 128
-"""How many rows are filtered at once."""
+STRIP_ROWS = 32
+"""How many rows are filtered at once: the proof decodes more, and so sees where strips meet."""
 
 MEMORY_LEVEL = 9
 """Of zlib's memory for symbols: the most, as Pillow sets it. Blocks are larger, and their tables fewer."""
@@ -78,7 +78,7 @@ def enlarge(pixel: bytes, image: Image.Image, coding: Coding) -> bytes:
         if chunk.kind == b"IHDR":
             parts.append(make_chunk(b"IHDR", struct.pack(">2I", *image.size) + data[8:]))
         elif chunk.kind == b"IDAT":
-            parts += [make_chunk(b"IDAT", part) for part in deflate(image, strips, coding)]
+            parts += [make_chunk(b"IDAT", part) for part in deflate(image, strips, coding) if part]
         else:
             parts.append(pixel[chunk.start : chunk.end])
     return b"".join(parts)
