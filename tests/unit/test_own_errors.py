@@ -24,12 +24,15 @@ from PIL import Image, ImageCms
 
 from aws import clients
 from errors import IncompleteError
+from imaging.formats import jpeg
 from tests.images import encode, picture
 from tests.pngs import chunk
 from tests.unit.conftest import REGION, SESSION
 from tools.common.paths import FUNCTION
 
-RENDITIONS = '{"half": {"scale": 0.5}, "icon": {"width": 16, "height": 16, "fit": "cover", "format": "jpeg"}}'
+RENDITIONS = (
+    '{"half": {"scale": 0.5}, "icon": {"width": 16, "height": 16, "fit": "cover", "format": "jpeg", "ssimulacra2": 70}}'
+)
 
 
 class InjectedError(
@@ -125,6 +128,7 @@ class Pipeline:
         # Empty the caches of earlier events, so that every function runs.
         self.handler.reconciler = replace(self.handler.reconciler)
         self.handler.get_sqs.cache_clear()
+        jpeg.make_tables.cache_clear()
         return self.handler.lambda_handler({"Records": [record]}, Context())
 
     def is_recorded(self) -> bool:
