@@ -103,8 +103,8 @@ def _predict_resizing_bytes(picture: Picture, rendition: Rendition, encoder: Enc
     """Return the memory of what a filter makes between its two passes: as wide as the output, as high as the source."""
     stored = size if picture.size == picture.full_size else picture.size
     upright, turned = _compute_output_sizes(rendition, encoder, size)
-    if upright == stored or (2 * upright[0], 2 * upright[1]) == stored:
-        # A copy, or means of four pixels.
+    is_averaged = (2 * upright[0], 2 * upright[1]) == stored and (stored != size or not encoder.is_lossy)
+    if upright == stored or is_averaged:
         return 0
     return PIXEL_BYTES * max(upright[0], turned[1]) * stored[1]
 

@@ -121,12 +121,13 @@ def _render(
 def _resize_all(picture: Picture, renditions: Sequence[Rendition], encoders: Sequence[Encoder]) -> list[list[Frame]]:
     """Decode each frame once, and resize it for every rendition."""
     resized: list[list[Frame]] = [[] for _ in renditions]
+    lossy = [encoder.is_lossy for encoder in encoders]
     for frame in picture.frames():
         size = frame.displayed_size
         placements = _place_all(size, renditions, encoders)
         if not resized[0]:
             _note_limits(picture, size, renditions, placements)
-        for frames, made in zip(resized, resize(frame, placements), strict=True):
+        for frames, made in zip(resized, resize(frame, placements, lossy), strict=True):
             frames.append(made)
     return resized
 

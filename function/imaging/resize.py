@@ -66,10 +66,17 @@ def _can_divide(divisor: int, size: tuple[int, int], placement: Placement) -> bo
     return all(-(-side // divisor) + 0.5 >= side * scale for side in size)
 
 
-def resize(frame: Frame, placements: Sequence[Placement]) -> list[Frame]:
-    """Return the frame resized for each placement, and turned upright."""
+def resize(frame: Frame, placements: Sequence[Placement], lossy: Sequence[bool]) -> list[Frame]:
+    """Return the frame resized for each placement, and turned upright.
+
+    Args:
+        frame: As decoded.
+        placements: The size and part of each output.
+        lossy: Whether each output is encoded with loss.
+
+    """
     swaps = frame.swaps_sides
-    images = _scale_all(frame, [_swap_sides(placement) if swaps else placement for placement in placements])
+    images = _scale_all(frame, [_swap_sides(placement) if swaps else placement for placement in placements], lossy)
     if frame.transpose is not None:
         images = [image.transpose(frame.transpose) for image in images]
     if swaps and frame.resolution:
@@ -77,7 +84,7 @@ def resize(frame: Frame, placements: Sequence[Placement]) -> list[Frame]:
     return [replace(frame, image=image, full_size=image.size, extent=image.size, transpose=None) for image in images]
 
 
-def _scale_all(frame: Frame, placements: Sequence[Placement]) -> list[Image.Image]:
+def _scale_all(frame: Frame, placements: Sequence[Placement], lossy: Sequence[bool]) -> list[Image.Image]:
     """Scale the frame for each placement, from the smallest image of the whole frame that is large enough."""
     scaled: dict[int, Frame] = {}
     wholes = [frame]
@@ -85,7 +92,8 @@ def _scale_all(frame: Frame, placements: Sequence[Placement]) -> list[Image.Imag
     for index in sorted(range(len(placements)), key=lambda index: -math.prod(placements[index].size)):
         placement = placements[index]
         source = next((whole for whole in reversed(wholes) if _compute_excess(whole, placement) >= gap), frame)
-        scaled[index] = _scale(source, placement, is_rendition=source is not frame)
+        may_average = source is frame and (not lossy[index] or frame.extent != frame.full_size)
+        scaled[index] = _scale(source, placement, may_average=may_average)
         if _is_whole(frame, placement):
             wholes.append(scaled[index])
     return [scaled[index].image for index in range(len(placements))]
@@ -114,7 +122,7 @@ def _swap_sides(placement: Placement) -> Placement:
     return Placement((top, left, bottom, right), (placement.size[1], placement.size[0]))
 
 
-def _scale(frame: Frame, placement: Placement, *, is_rendition: bool) -> Frame:
+def _scale(frame: Frame, placement: Placement, *, may_average: bool) -> Frame:
     """Scale the placed part of the frame; the extent of the result states how exactly it fills its size."""
     image, is_whole = frame.image, _is_whole(frame, placement)
     is_halved = frame.full_size == (2 * frame.extent[0], 2 * frame.extent[1])
@@ -124,9 +132,9 @@ def _scale(frame: Frame, placement: Placement, *, is_rendition: bool) -> Frame:
         return frame if frame.extent != frame.full_size else replace(frame, image=image.copy())
     halves = is_whole and frame.extent == (2 * placement.size[0], 2 * placement.size[1])
     is_icon = image.mode in WITH_ALPHA and math.prod(image.size) <= ICON_PIXELS
-    if halves and image.mode not in WIDE and not is_icon and not is_rendition:
-        # Means of four pixels, as a JPEG's decoder makes them, cost a fraction of a wider filter. A rendition has fewer
-        # pixels, so the wider filter costs little.
+    if may_average and halves and image.mode not in WIDE and not is_icon:
+        # Means of four pixels, as a JPEG's decoder makes them, cost a fraction of a wider filter. docs/images.md
+        # compares both.
         return replace(frame, image=image.reduce(2), extent=placement.size)
     is_shrunk = frame.extent != frame.full_size
     is_sharp = image.mode in WITH_ALPHA or (is_shrunk and _compute_excess(frame, placement) < SHARP_GAP)
