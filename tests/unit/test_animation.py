@@ -56,10 +56,10 @@ EXACT, LOSSY = 6, 16
 def are_near(
     got: Sequence[tuple[Colour, Colour]], want: Sequence[tuple[Colour, Colour]], tolerance: int = EXACT
 ) -> bool:
-    """Tell whether the colours agree within the tolerance; fully transparent colours are equal."""
+    """Tell whether the colours agree within the tolerance; transparent ones, of alpha 0 or 1, are equal."""
     pairs = list(zip(itertools.chain(*got), itertools.chain(*want), strict=True))
     return all(
-        max(abs(one - other) for one, other in zip(this, that, strict=True)) <= tolerance or this[3] == that[3] == 0
+        max(abs(one - other) for one, other in zip(this, that, strict=True)) <= tolerance or max(this[3], that[3]) <= 1
         for this, that in pairs
     )
 
