@@ -236,7 +236,7 @@ def demo(_: Context, files: list[str], output: str = str(LOCAL / "demo"), heic: 
     help={
         "files": "Photos.",
         "var-file": "A .tfvars file with other settings of the module.",
-        "compare": "Variants to try: quality=60,75,85 or format=webp,avif. Give it twice for both.",
+        "compare": "Variants to try: quality=60,75,85, ssimulacra2=70 or format=webp,avif. Give it twice for two.",
         "output": "The page (default: .local/preview.html). Many photos also fill a folder beside it.",
         "heic": HEIC_HELP,
     },

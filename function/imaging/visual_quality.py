@@ -34,8 +34,8 @@ LEAST_CHANCE = 0.1
 MOST_TRIALS, MOST_ENCODES = 5, 3
 """How often a sample is encoded at most, and then the whole image. Two or three times, and then once, are usual."""
 
-LEAST_SIDE = PADDED
-"""A narrower image is written at the quality of the first trial: SSIMULACRA2 hardly scores it."""
+LEAST_SIDE, LONGEST_STRIP = PADDED, 3000
+"""A narrower image is repeated to this side before it is scored. If it is longer, it has no score."""
 
 LEAST_QUALITY, MOST_QUALITY = 10, 95
 """The range of the search. Above it, files grow much, and look the same."""
@@ -253,7 +253,7 @@ class Tiles:
         if "A" in grid.getbands():
             grid = Image.alpha_composite(Image.new("RGBA", grid.size, "grey"), grid.convert("RGBA"))
         if not self.boxes:
-            return grid
+            return _repeat(grid)
         stack = Image.new(grid.mode, (TILE, TILE * len(self.boxes)))
         for index in range(len(self.boxes)):
             left, top = index % ACROSS * PADDED + MARGIN, index // ACROSS * PADDED + MARGIN
@@ -298,9 +298,26 @@ def _choose(chances: Sequence[float]) -> list[int]:
     return [ascending[bisect.bisect(sums, step)] for step in steps]
 
 
+def _has_score(image: Image.Image) -> bool:
+    return min(image.size) >= LEAST_SIDE or max(image.size) <= LONGEST_STRIP
+
+
+def _repeat(image: Image.Image) -> Image.Image:
+    """Mirror a narrow image beside itself, until it has LEAST_SIDE."""
+    while min(image.size) < LEAST_SIDE:
+        is_tall = image.width < image.height
+        flip = Image.Transpose.FLIP_LEFT_RIGHT if is_tall else Image.Transpose.FLIP_TOP_BOTTOM
+        end = (image.width, 0) if is_tall else (0, image.height)
+        repeated = Image.new(image.mode, (image.width + end[0], image.height + end[1]))
+        repeated.paste(image)
+        repeated.paste(image.transpose(flip), end)
+        image = repeated
+    return image
+
+
 def compare(wanted: Image.Image, shown: Image.Image) -> float | None:
     """Return about the SSIMULACRA2 of an image of the size of the one that was wanted; None if that is too narrow."""
-    if min(wanted.size) < LEAST_SIDE:
+    if not _has_score(wanted):
         return None
     tiles = choose_tiles(wanted)
     reference, other = (tiles.stack(tiles.cut(image)) for image in (wanted, shown))
@@ -326,7 +343,7 @@ def reach_score(job: Job, write: Write) -> bytes:
     """
     target, image = job.rendition.ssimulacra2 or 0, job.images[0]
     quality = _limit(job.quality_of_score_70 + (target - 70) / SCORE_PER_QUALITY)
-    if min(image.size) < LEAST_SIDE:
+    if not _has_score(image):
         return write(job.images, quality)
     tiles = choose_tiles(image)
     sample = tiles.cut(image)

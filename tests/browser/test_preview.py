@@ -97,9 +97,9 @@ def find_centre(element: Locator) -> tuple[float, float]:
 def test_any_two_images_can_be_selected(opened: Opened) -> None:
     tab = opened(viewport=DESKTOP)
     shown = find_rendition(tab)
-    names = ["scaled source", "JPEG 80, current setting", "quality 60", "quality 90"]
+    names = ["scaled source", "JPEG 75, current setting", "quality 60", "quality 90"]
     figures = dict(zip(names, shown.locator("figure img").all(), strict=True))
-    for side, name in (("left", "quality 90"), ("right", "scaled source"), ("right", "JPEG 80, current setting")):
+    for side, name in (("left", "quality 90"), ("right", "scaled source"), ("right", "JPEG 75, current setting")):
         shown.get_by_label(side.capitalize(), exact=True).select_option(name)
         image = shown.locator(f".canvas .{side}")
         expect(image).to_have_attribute("src", figures[name].get_attribute("src") or "")
@@ -239,11 +239,11 @@ def test_200_photos_have_a_small_index_and_load_when_opened(opened: Opened, inde
 
     row = tab.locator(".recommendation tbody tr", has_text="JPEG 30")
     expect(row).to_contain_text("transparency was replaced by the background (photo 0.jpg)")
-    name, ssim = row.get_by_role("link").inner_text(), row.locator("td:nth-child(3)").inner_text()
+    name, score = row.get_by_role("link").inner_text(), row.locator("td:nth-child(3)").inner_text()
     row.get_by_role("link").click()
     expect(tab.get_by_role("heading", level=1)).to_have_text(name)
     expect(tab.locator(".tag-right")).to_have_text("JPEG 30")
-    expect(tab.locator("figure", has_text="JPEG 30")).to_contain_text(f"SSIM {ssim}")
+    expect(tab.locator("figure", has_text="JPEG 30")).to_contain_text(f"score {score}")
     assert [url for url in requests if not url.startswith("data:")] == [tab.url.partition("#")[0]]
     tab.get_by_role("link", name="All photos").click()
     expect(photos).to_have_count(200)
@@ -266,7 +266,7 @@ def test_the_deciding_column_is_visible_on_a_phone(opened: Opened, width: int) -
 
 
 def expect_deciding_column(tab: Page, width: int) -> None:
-    for heading in tab.locator("th").filter(has_text="SSIM").all():
+    for heading in tab.locator("th").filter(has_text="Score").all():
         box = heading.bounding_box()
         assert box
         assert box["x"] + box["width"] <= width

@@ -229,8 +229,43 @@ def test_variants_combine_qualities_and_formats_without_the_current_setting() ->
     assert list(NOTHING_ELSE.variants(web)) == [CURRENT]
 
 
+def test_a_score_replaces_the_quality_and_a_quality_the_score() -> None:
+    web = Rendition("web", width=9, quality=75)
+    scored = Rendition("web", width=9, ssimulacra2=70)
+    assert Comparison.parse(["ssimulacra2=80,70"]).variants(web) == {
+        CURRENT: web,
+        "quality for a score of 70": scored,
+        "quality for a score of 80": Rendition("web", width=9, ssimulacra2=80),
+    }
+    assert Comparison.parse(["quality=75"]).variants(scored) == {CURRENT: scored, "quality 75": web}
+    assert list(Comparison.parse(["ssimulacra2=70", "format=webp,png"]).variants(web)) == [
+        CURRENT,
+        "WebP for a score of 70",
+        "PNG",
+    ]
+
+
+def test_the_current_setting_shows_its_score(tmp_path: Path) -> None:
+    photo = made(encode(NOISY), tmp_path, "renditions = { r = { scale = 1, ssimulacra2 = 62.5 } }\n")
+    (output,) = photo.renditions[0].outputs
+    assert output.quality == "for a score of 62.5"
+    assert output.score == pytest.approx(62.5, abs=3)
+
+
 @pytest.mark.parametrize(
-    "wanted", ["quality", "quality=", "quality=0", "quality=101", "quality=x", "format=gif", "size=3", "75"]
+    "wanted",
+    [
+        "quality",
+        "quality=",
+        "quality=0",
+        "quality=101",
+        "quality=x",
+        "ssimulacra2=29",
+        "ssimulacra2=91",
+        "format=gif",
+        "size=3",
+        "75",
+    ],
 )
 def test_an_invalid_comparison_is_rejected(wanted: str) -> None:
     with pytest.raises(ToolError, match=r"^Cannot compare '.+': use --compare quality=60,75,85 with"):
@@ -283,7 +318,7 @@ def test_a_source_is_upright_scaled_and_cropped_like_the_output(tmp_path: Path) 
     assert tile.source.note == ""
     output = load(tile.outputs[0].picture.body)
     assert np.abs(np.asarray(shown.convert("RGB"), int) - np.asarray(output, int)).mean() < 3
-    assert (tile.outputs[0].ssim or 0) > 0.98
+    assert (tile.outputs[0].score or 0) > 85
 
 
 def test_a_large_source_is_shrunk_with_a_note(tmp_path: Path) -> None:
@@ -308,8 +343,8 @@ def test_an_animation_stays_animated_and_its_frames_are_compared(image_format: s
     (rendered,) = made(encode(frames[0], image_format, **options)).renditions
     with Image.open(io.BytesIO(rendered.source.body)) as source:
         assert (source.format, source.n_frames, source.info["loop"]) == ("WEBP", 4, 0)  # type: ignore[attr-defined]
-    # Mismatched frames would have a far lower SSIM.
-    assert (rendered.outputs[0].ssim or 0) > 0.9
+    # Mismatched frames would have a far lower score.
+    assert (rendered.outputs[0].score or 0) > 55
 
 
 def test_a_format_that_browsers_do_not_show_becomes_a_png_with_a_note() -> None:
@@ -329,12 +364,12 @@ def test_sources_of_every_mode_resemble_their_outputs(mode: str) -> None:
     container = "PNG" if mode in {"LA", "RGBA", "I;16"} else "TIFF"
     photo = made(encode(image, container), compare=("format=jpeg,png,webp,avif",))
     for output in photo.renditions[0].outputs:
-        assert (output.ssim or 0) > 0.97, output
+        assert (output.score or 0) > 70, output
 
 
-def test_an_output_smaller_than_the_window_has_no_ssim() -> None:
-    (rendered,) = made(encode(picture(16, 16), "PNG")).renditions
-    assert rendered.outputs[0].ssim is None
+def test_a_long_ribbon_has_no_score() -> None:
+    (rendered,) = made(encode(picture(2, 7000), "PNG")).renditions
+    assert rendered.outputs[0].score is None
     assert rendered.outputs[0].psnr is not None
 
 
@@ -450,10 +485,10 @@ def test_less_memory_means_slower_cpu(tmp_path: Path) -> None:
 # --- the recommendation
 
 
-def output(name: str, byte_count: int, ssim: float | None, *losses: str) -> Output:
+def output(name: str, byte_count: int, score: float | None, *losses: str) -> Output:
     shown = Picture(name.encode(), "image/jpeg", 4, 3)
     quality = name.rsplit(maxsplit=1)[-1] if name != CURRENT else "80"
-    return Output(name, "resized-a.jpg", "JPEG", quality, byte_count, shown, ssim, 40.0, Cost(50, 10), losses)
+    return Output(name, "resized-a.jpg", "JPEG", quality, byte_count, shown, score, 40.0, Cost(50, 10), losses)
 
 
 def photo_of(*outputs: Output, name: str = "a.jpg") -> Photo:
@@ -463,18 +498,18 @@ def photo_of(*outputs: Output, name: str = "a.jpg") -> Photo:
 
 
 def test_the_smallest_acceptable_variant_is_recommended() -> None:
-    easy = [output(CURRENT, 300, 0.99), output("quality 60", 100, 0.97), output("quality 75", 200, 0.98)]
-    hard = [output(CURRENT, 300, 0.96), output("quality 60", 100, 0.949), output("quality 75", 200, 0.95)]
+    easy = [output(CURRENT, 300, 90), output("quality 60", 100, 80), output("quality 75", 200, 85)]
+    hard = [output(CURRENT, 300, 75), output("quality 60", 100, 69.5), output("quality 75", 200, 70)]
     (recommendation,) = recommend([photo_of(*easy), photo_of(*hard, name="hard.jpg")])
     assert recommendation.chosen == "quality 75"
-    assert [(row.name, row.byte_count, row.ssim) for row in recommendation.rows] == [
-        ("quality 60", 200, 0.949),
-        ("quality 75", 400, 0.95),
-        (CURRENT, 600, 0.96),
+    assert [(row.name, row.byte_count, row.score) for row in recommendation.rows] == [
+        ("quality 60", 200, 69.5),
+        ("quality 75", 400, 70),
+        (CURRENT, 600, 75),
     ]
     assert " ".join(recommendation.sentences) == (
-        "Choose quality 75: it has the fewest bytes of the variants with an SSIM of at least 0.95 in every photo; its "
-        "lowest is 0.950, for hard.jpg. It takes 33 % fewer bytes than the current setting, which has an SSIM of 0.960."
+        "Choose quality 75: it has the fewest bytes of the variants with a score of at least 70 in every photo; its "
+        "lowest is 70.0, for hard.jpg. It takes 33 % fewer bytes than the current setting, which has a score of 75.0."
     )
     # 200 bytes on average, a million times.
     assert recommendation.rows[1].keeping == pytest.approx(0.2 * pricing.S3_GB_MONTH)
@@ -571,8 +606,8 @@ def test_a_loss_in_one_photo_rules_a_variant_out_for_all() -> None:
 
 
 def test_no_variant_is_recommended_if_each_loses_something_else() -> None:
-    one = [output(CURRENT, 300, 0.99, "x is lost: JPEG has none"), output("quality 60", 100, 0.97)]
-    other = [output(CURRENT, 300, 0.99), output("quality 60", 100, 0.97, "y is lost")]
+    one = [output(CURRENT, 300, 90, "x is lost: JPEG has none"), output("quality 60", 100, 80)]
+    other = [output(CURRENT, 300, 90), output("quality 60", 100, 80, "y is lost")]
     (recommendation,) = recommend([photo_of(*one), photo_of(*other, name="b.jpg")])
     assert recommendation.chosen == ""
     assert recommendation.sentences == [
@@ -584,33 +619,33 @@ def test_no_variant_is_recommended_if_each_loses_something_else() -> None:
 
 def test_a_loss_that_only_names_another_format_is_the_same_loss() -> None:
     one = [
-        output(CURRENT, 300, 0.99, "x is lost: WEBP has none"),
-        output("quality 60", 100, 0.97, "x is lost: AVIF has none"),
+        output(CURRENT, 300, 90, "x is lost: WEBP has none"),
+        output("quality 60", 100, 80, "x is lost: AVIF has none"),
     ]
     (recommendation,) = recommend([photo_of(*one)])
     assert recommendation.chosen == "quality 60"
 
 
 def test_a_larger_variant_is_recommended_with_the_reason() -> None:
-    outputs = [output(CURRENT, 100, 0.9), output("quality 90", 245, 0.97)]
+    outputs = [output(CURRENT, 100, 45), output("quality 90", 245, 80)]
     (recommendation,) = recommend([photo_of(*outputs)])
     assert recommendation.sentences[1] == (
-        "It takes 2.5 times the bytes of the current setting, which has an SSIM of 0.900, below 0.95."
+        "It takes 2.5 times the bytes of the current setting, which has a score of 45.0, below 70."
     )
 
 
 def test_the_current_setting_is_kept_if_it_is_the_smallest_acceptable_one() -> None:
-    (recommendation,) = recommend([photo_of(output(CURRENT, 300, 0.951), output("quality 60", 100, 0.9))])
+    (recommendation,) = recommend([photo_of(output(CURRENT, 300, 70.5), output("quality 60", 100, 45))])
     assert recommendation.chosen == CURRENT
     assert recommendation.sentences[0].startswith("Keep the current setting, JPEG 80: it has the fewest bytes")
     assert len(recommendation.sentences) == 1
 
 
 def test_without_an_acceptable_variant_the_best_is_named_but_not_chosen() -> None:
-    (recommendation,) = recommend([photo_of(output(CURRENT, 300, 0.9499), output("quality 60", 100, 0.9))])
+    (recommendation,) = recommend([photo_of(output(CURRENT, 300, 69.95), output("quality 60", 100, 45))])
     assert recommendation.chosen == ""
     assert recommendation.sentences[0] == (
-        "No variant has an SSIM of 0.95 in every photo. The best is JPEG 80, current setting, with 0.949 in a.jpg."
+        "No variant has a score of 70 in every photo. The best is JPEG 80, current setting, with 69.9 in a.jpg."
     )
 
 
@@ -656,17 +691,17 @@ def test_a_variant_with_the_current_settings_bytes_shares_its_row() -> None:
 @pytest.mark.parametrize(
     ("rows", "direction", "compare"),
     [
-        ({"quality 60": 0.97, CURRENT: 0.99}, "lower", ("quality=40,50",)),
-        ({"quality 15": 0.97, CURRENT: 0.99}, "lower", ("quality=5",)),
-        ({"quality 60": 0.94, CURRENT: 0.949}, "higher", ("quality=85,90",)),
-        ({"quality 95": 0.949, CURRENT: 0.94}, "higher", ("quality=100",)),
+        ({"quality 60": 80, CURRENT: 90}, "lower", ("quality=40,50",)),
+        ({"quality 15": 80, CURRENT: 90}, "lower", ("quality=5",)),
+        ({"quality 60": 65, CURRENT: 69.5}, "higher", ("quality=85,90",)),
+        ({"quality 95": 69.5, CURRENT: 65}, "higher", ("quality=100",)),
     ],
 )
 def test_the_qualities_to_try_next_are_beyond_the_last(
     rows: dict[str, float], direction: str, compare: tuple[str, ...]
 ) -> None:
     (recommendation,) = recommend(
-        [photo_of(*(output(name, 100 + i, ssim) for i, (name, ssim) in enumerate(rows.items())))]
+        [photo_of(*(output(name, 100 + i, score) for i, (name, score) in enumerate(rows.items())))]
     )
     further = recommendation.further
     assert further
@@ -678,32 +713,34 @@ def test_the_qualities_to_try_next_are_beyond_the_last(
 @pytest.mark.parametrize(
     "rows",
     [
-        {"quality 60": 0.94, "quality 75": 0.96, CURRENT: 0.99},
-        {"quality 1": 0.97, CURRENT: 0.99},
-        {"quality 100": 0.949, CURRENT: 0.94},
+        {"quality 60": 65, "quality 75": 75, CURRENT: 90},
+        {"quality 1": 80, CURRENT: 90},
+        {"quality 100": 69.5, CURRENT: 65},
     ],
 )
 def test_nothing_is_tried_next_if_it_cannot_be_better(rows: dict[str, float]) -> None:
-    photo = photo_of(*(output(name, 100 + i, ssim) for i, (name, ssim) in enumerate(rows.items())))
+    photo = photo_of(*(output(name, 100 + i, score) for i, (name, score) in enumerate(rows.items())))
     assert recommend([photo])[0].further is None
 
 
-def test_a_larger_variant_without_quality_does_not_end_the_search() -> None:
-    (recommendation,) = recommend([made(encode(NOISY, quality=95), compare=("quality=1,2", "format=png"))])
+def test_a_larger_variant_without_quality_does_not_end_the_search(tmp_path: Path) -> None:
+    low = "renditions = { low = { scale = 0.5, quality = 5 } }\n"
+    photo = made(encode(NOISY, quality=95), tmp_path, low, compare=("quality=1,2", "format=png"))
+    (recommendation,) = recommend([photo])
     further = recommendation.further
     assert further
-    assert (recommendation.chosen, further.direction, further.compare) == ("PNG", "higher", ("quality=80,85",))
+    assert (recommendation.chosen, further.direction, further.compare) == ("PNG", "higher", ("quality=10,15",))
 
 
 def test_the_qualities_to_try_next_are_of_the_chosen_format() -> None:
-    photo = made(encode(picture(), quality=95), compare=("quality=60,75", "format=webp"))
+    photo = made(encode(picture(), quality=95), compare=("quality=75,90", "format=webp"))
     further = recommend([photo])[0].further
     assert further
-    assert (further.direction, further.compare) == ("lower", ("quality=40,50", "format=webp"))
+    assert (further.direction, further.compare) == ("lower", ("quality=55,65", "format=webp"))
 
 
 def test_without_a_comparison_there_is_no_recommendation() -> None:
-    assert recommend([photo_of(output(CURRENT, 300, 0.99))]) == []
+    assert recommend([photo_of(output(CURRENT, 300, 90))]) == []
     assert recommend([]) == []
 
 
@@ -720,7 +757,9 @@ max_pixels = 1000000
 """
 
 
-@pytest.mark.parametrize("compare", [["quality=60"], ["format=webp"], ["quality=60", "format=webp"]])
+@pytest.mark.parametrize(
+    "compare", [["quality=60"], ["format=webp"], ["quality=85", "format=webp"], ["ssimulacra2=75"]]
+)
 @pytest.mark.parametrize("name", ["x.tfvars", "x.tfvars.json", ""])
 def test_the_settings_to_write_change_only_the_chosen_options(tmp_path: Path, name: str, compare: list[str]) -> None:
     body = Image.blend(picture(), NOISY, 0.1)
@@ -760,7 +799,7 @@ def test_one_rendition_is_one_line_that_terraform_accepts(tmp_path: Path) -> Non
 
 def test_nothing_is_to_be_written_if_the_current_setting_is_kept() -> None:
     report = make_report("a.jpg")
-    kept = [photo_of(output(CURRENT, 300, 0.951), output("quality 60", 100, 0.9))]
+    kept = [photo_of(output(CURRENT, 300, 70.5), output("quality 60", 100, 45))]
     assert write_settings(report, recommend(kept)) == ""
     assert 'class="copyable"' not in render_page(replace(report, photos=kept))
 
@@ -815,7 +854,7 @@ def report_of(*photos: Photo) -> Report:
 
 
 def make_report(*names: str) -> Report:
-    outputs = [output(CURRENT, 300, 0.99), output("quality 60", 100, 0.97)]
+    outputs = [output(CURRENT, 300, 90), output("quality 60", 100, 80)]
     photos = [photo_of(*outputs, name=name) for name in names]
     rejected = [Rejection(HOSTILE, 5, "not_an_image", f"it is no image: {HOSTILE}", "Nothing.")]
     return replace(report_of(*photos), title=HOSTILE, origin=HOSTILE, how=[HOSTILE], rejections=rejected)
@@ -881,7 +920,7 @@ def test_a_page_is_deterministic() -> None:
 def test_the_page_has_the_recommendation_and_shows_it_first() -> None:
     html = render_page(make_report("a.jpg"))
     assert "Choose quality 60: it has the fewest bytes" in html
-    assert "The recommended variant has the fewest bytes among the others with an SSIM of at least 0.95" in html
+    assert "The recommended variant has the fewest bytes among the others with a score of at least 70" in html
     assert [given["data-right"] for _, given in Elements(html).found if "data-right" in given] == ["2"]
 
 
@@ -893,7 +932,7 @@ def test_the_page_of_a_pipeline_has_losses_and_no_price(tmp_path: Path) -> None:
     html = render_page(pipeline.make_report([written], [], rendition, "o", tmp_path / "report.html"))
     losses = "the chunk tEXt was ignored; transparency was replaced by the background"
     assert f'<span class="losses">{losses}</span>' in html
-    assert not re.search(r"US\$|A million|CPU, ms|SSIM</th>", html)
+    assert not re.search(r"US\$|A million|CPU, ms|Score</th>", html)
 
 
 def test_the_page_has_the_timeline_if_there_is_one() -> None:
@@ -914,7 +953,7 @@ def test_a_preview_renders_files(tmp_path: Path) -> None:
     found = run.preview([tmp_path / "a.jpg", tmp_path / "b.txt"], tmp_path / "preview.html", compare=["quality=60"])
     text = run.format_text(found)
     assert re.search(
-        r"^a\.jpg +resized +quality 60 +JPEG +60 +160 x 120 +[\d,]+ +0\.\d{3} +\d+ +\d+\.\d$", text, re.MULTILINE
+        r"^a\.jpg +resized +quality 60 +JPEG +60 +160 x 120 +[\d,]+ +\d+\.\d +\d+ +\d+\.\d$", text, re.MULTILINE
     )
     assert "\nb.txt is rejected: not_an_image: the content is not a JPEG" in text
     assert not found.hint
@@ -1024,7 +1063,7 @@ def test_an_index_of_uploads_needs_no_figures(tmp_path: Path) -> None:
     written = [Written(f"{name}.jpg", body, body, "", [Step("uploaded", 0)]) for name in "abc"]
     report = pipeline.make_report(written, [], Rendition("resized", scale=1), "origin", tmp_path / "report.html")
     assert "report-files/photo-003.html#image-1-1-1" in render_page(report)
-    assert "Lowest SSIM" not in render_page(report)
+    assert "Lowest score" not in render_page(report)
     assert "<span>uploaded</span>" in (tmp_path / "report-files" / "photo-003.html").read_text()
 
 

@@ -49,7 +49,7 @@ def test_formats_without_a_search_ignore_it(source: bytes) -> None:
     assert output_body(source, ssimulacra2=40) == output_body(source)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (95, 400), (1200, 1000), (95, 9000), (9000, 96)])
+@pytest.mark.parametrize("size", [(1, 1), (95, 400), (1200, 1000), (95, 9000), (9000, 96), (3000, 1)])
 def test_any_size_has_a_quality(size: tuple[int, int]) -> None:
     source = encode(picture(*size), "PNG")
     assert output_body(source, "jpeg", scale=1, ssimulacra2=70)
@@ -83,7 +83,7 @@ def test_a_sparse_image_is_sampled_where_it_has_detail() -> None:
     assert sum(detailed) == pytest.approx(12 / (24 * 18), rel=0.4)
 
 
-@pytest.mark.parametrize("size", [SIZE, (1200, 1000)])
+@pytest.mark.parametrize("size", [SIZE, (1200, 1000), (1, 1), (5, 2000)])
 def test_an_identical_image_has_the_highest_score(size: tuple[int, int]) -> None:
     photo = PHOTO.resize(size)
     assert visual_quality.compare(photo, photo) == pytest.approx(100, abs=0.05)

@@ -23,7 +23,7 @@ class Output:
         key: In the destination bucket.
         quality: On the format's own scale, or ``lossless``; empty if the format has none.
         picture: The output, or a stand-in if browsers do not show its format.
-        ssim: Against the scaled source. None if they can't be compared.
+        score: Against the scaled source. None if they can't be compared.
         psnr: Likewise, in decibels.
         cost: None if it was not measured.
         losses: A sentence for each property of the source that the output lacks.
@@ -36,7 +36,7 @@ class Output:
     quality: str
     byte_count: int
     picture: Picture
-    ssim: float | None
+    score: float | None
     psnr: float | None
     cost: Cost | None
     losses: Sequence[str] = ()

@@ -5,7 +5,7 @@ from tools.common.pricing import PRICES_AS_KNOWN_ON, REGION
 from tools.preview.price import ARCHITECTURE, MOST_RUNS
 
 NOT_MEASURED = (
-    "This page has no SSIM, PSNR or cost: `invoke preview` measures them. Here, the first uploads start the function, "
+    "This page has no score, PSNR or cost: `invoke preview` measures them. Here, the first uploads start the function, "
     "and all share this machine's processors."
 )
 

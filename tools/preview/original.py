@@ -83,7 +83,7 @@ class Original:
             quality=self._describe_quality(written, rendition),
             byte_count=len(output.body),
             picture=as_is if written in BROWSERS_SHOW else encode_stand_in(output.body, shown, written),
-            ssim=similarity.ssim if similarity else None,
+            score=similarity.score if similarity else None,
             psnr=similarity.psnr if similarity else None,
             cost=cost,
             losses=find_losses(self.picture, frames, writable, written, made.lost),
@@ -106,6 +106,8 @@ class Original:
         if written == self.picture.format == "WEBP" and not self.picture.header.is_lossy:
             return "lossless"
         frames = self.scaled[rendition.name]
+        if rendition.ssimulacra2 is not None and ENCODERS[written].quality_of_score_70:
+            return f"for a score of {rendition.ssimulacra2:g}"
         if written == "TIFF":
             # Pages of JPEGs have a quality each.
             return "" if any(frame.quantization for frame in frames) else "lossless"

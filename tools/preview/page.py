@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from tools.preview.choice import introduce_command, introduce_settings, write_command, write_settings
 from tools.preview.model import Output, Photo, Rendered, Report
-from tools.preview.recommendation import ENOUGH, RULE, capitalize, format_ssim, recommend
+from tools.preview.recommendation import ENOUGH, RULE, capitalize, format_score, recommend
 from tools.preview.rows import Row
 from tools.preview.variants import CURRENT
 
@@ -28,9 +28,9 @@ class Entry:
     """A photo in an index, with its recommended outputs; without a recommendation, with the current ones.
 
     Attributes:
-        link: To the output with the lowest SSIM.
+        link: To the output with the lowest score.
         byte_count: Of the outputs.
-        ssim: The lowest. None if no output has one.
+        score: The lowest. None if no output has one.
         losses: Of the outputs, joined by semicolons.
 
     """
@@ -38,7 +38,7 @@ class Entry:
     photo: Photo
     link: str
     byte_count: int
-    ssim: float | None
+    score: float | None
     losses: str
 
 
@@ -57,14 +57,14 @@ def render_page(report: Report) -> str:
         return 1 + rendered.outputs.index(_choose(rendered, chosen))
 
     def link_worst(rendition: str, row: Row) -> str:
-        """Return a link to the output with the row's lowest SSIM."""
+        """Return a link to the output with the row's lowest score."""
         return next(
             _make_link(photo, number, index, output)
             for number, photo in enumerate(report.photos, 1)
             for index, rendered in enumerate(photo.renditions, 1)
             if (photo.name, rendered.name) == (row.worst, rendition)
             and (output := rendered.find(row.name))
-            and output.ssim == row.ssim
+            and output.score == row.score
         )
 
     return (
@@ -102,18 +102,18 @@ def _make_link(photo: Photo, number: int, index: int, output: Output) -> str:
 
 
 def _list_entries(photos: Sequence[Photo], chosen: Mapping[str, str]) -> list[Entry]:
-    """List the photos that have pages of their own, in ascending order of SSIM."""
+    """List the photos that have pages of their own, in ascending order of the score."""
     entries = [_make_entry(photo, [_choose(rendered, chosen) for rendered in photo.renditions]) for photo in photos]
-    return sorted(entries, key=lambda entry: math.inf if entry.ssim is None else entry.ssim)
+    return sorted(entries, key=lambda entry: math.inf if entry.score is None else entry.score)
 
 
 def _make_entry(photo: Photo, outputs: Sequence[Output]) -> Entry:
-    index, lowest = min(enumerate(outputs, 1), key=lambda item: math.inf if item[1].ssim is None else item[1].ssim)
+    index, lowest = min(enumerate(outputs, 1), key=lambda item: math.inf if item[1].score is None else item[1].score)
     return Entry(
         photo,
         _make_link(photo, 1, index, lowest),
         sum(output.byte_count for output in outputs),
-        lowest.ssim,
+        lowest.score,
         "; ".join(dict.fromkeys(sentence for output in outputs for sentence in output.losses)),
     )
 
@@ -143,7 +143,7 @@ def _make_environment() -> Environment:
         "relative": _make_relative,
         "rough": _format_two_digits,
         "size": _format_size,
-        "ssim": format_ssim,
+        "score": format_score,
         "thousands": lambda value: f"{value:,}",
         "title": _make_title,
     }

@@ -7,16 +7,17 @@ from dataclasses import dataclass, field
 from tools.preview.model import Photo
 from tools.preview.rows import Row, make_rows, summarize
 
-ENOUGH = 0.95
-"""The lowest acceptable SSIM, by rule of thumb."""
+ENOUGH = 70
+"""The lowest acceptable SSIMULACRA2: high quality, in the words of its authors."""
 
 LOWER, HIGHER = (-20, -10), (5, 10)
 """Steps from the last quality that was tried to those to try next."""
 
 RULE = (
     "A variant that loses something that another variant keeps, such as frames or transparency, is never recommended. "
-    f"The recommended variant has the fewest bytes among the others with an SSIM of at least {ENOUGH} in every photo. "
-    "SSIM measures how similar an output is to its photo scaled to the same size: 1 means identical. "
+    f"The recommended variant has the fewest bytes among the others with a score of at least {ENOUGH} in every photo. "
+    "The score is SSIMULACRA2, about as the function computes it for the option ssimulacra2: 100 is identical to the "
+    "photo scaled to the same size, 90 looks identical, 70 is high quality, 50 medium. "
     f"{ENOUGH} is a rule of thumb: wipe at 2:1 over skin, text and sky before you choose."
 )
 
@@ -85,7 +86,7 @@ def _recommend(rendition: str, photos: Sequence[Photo], index: int) -> Recommend
     counting = [photo for photo in photos if not photo.renditions[index].is_unaffected]
     rows = make_rows(counting or photos, index)
     candidates = [row for row in rows if not row.avoidable]
-    chosen = next((row for row in candidates if row.ssim is not None and row.ssim >= ENOUGH), None)
+    chosen = next((row for row in candidates if row.score is not None and row.score >= ENOUGH), None)
     remarks = [*_explain_losses(rows), *_explain_exclusions(photos, index)]
     if not counting:
         return Recommendation(rendition, rows, "", remarks)
@@ -105,8 +106,8 @@ def _look_further(
     if chosen is None or chosen.quality is None:
         # Larger variants than the chosen one, such as a PNG, do not matter.
         smaller = candidates[: candidates.index(chosen)] if chosen else candidates
-        known = [row for row in smaller if row.quality is not None and row.ssim is not None]
-        best = max(known, key=lambda row: row.ssim or 0, default=None)
+        known = [row for row in smaller if row.quality is not None and row.score is not None]
+        best = max(known, key=lambda row: row.score or 0, default=None)
     if best is None or best.quality is None:
         return None
     image_format = options[best.name].get("format")
@@ -125,34 +126,34 @@ def _explain(chosen: Row, candidates: Sequence[Row], *, has_losers: bool) -> Ite
         beginning = ", ".join(["Keep the current setting", *chosen.title.split(", ")[:-1]])
     condition = "that lose the least and have" if has_losers else "with"
     yield (
-        f"{beginning}: it has the fewest bytes of the variants {condition} an SSIM of at least {ENOUGH} in every "
-        f"photo; its lowest is {format_ssim(chosen.ssim)}, for {chosen.worst}."
+        f"{beginning}: it has the fewest bytes of the variants {condition} a score of at least {ENOUGH} in every "
+        f"photo; its lowest is {format_score(chosen.score)}, for {chosen.worst}."
     )
     larger = next((row for row in candidates if row.byte_count > chosen.byte_count), None)
     if not chosen.is_current:
         current = next((row for row in candidates if row.is_current), None)
         of_current = ""
-        if current and current.ssim is not None and (current is larger or current.ssim < ENOUGH):
-            below = f", below {ENOUGH}" if current.ssim < ENOUGH else ""
-            of_current = f", which has an SSIM of {format_ssim(current.ssim)}{below}"
+        if current and current.score is not None and (current is larger or current.score < ENOUGH):
+            below = f", below {ENOUGH}" if current.score < ENOUGH else ""
+            of_current = f", which has a score of {format_score(current.score)}{below}"
         yield f"It takes {_compare(chosen.share)} the current setting{of_current}."
     if larger and not larger.is_current:
         more = _compare(larger.byte_count / chosen.byte_count)
-        yield f"{capitalize(larger.title)} takes {more} that, for an SSIM of {format_ssim(larger.ssim)}."
+        yield f"{capitalize(larger.title)} takes {more} that, for a score of {format_score(larger.score)}."
 
 
 def _name_best(candidates: Sequence[Row]) -> Iterator[str]:
     if not candidates:
         yield "No variant is recommended: each loses something that another one keeps."
         return
-    known = [row for row in candidates if row.ssim is not None]
+    known = [row for row in candidates if row.score is not None]
     if not known:
-        yield "SSIM cannot compare these outputs: choose by eye."
+        yield "No score can compare these outputs: choose by eye."
         return
-    best = max(known, key=lambda row: row.ssim or 0)
+    best = max(known, key=lambda row: row.score or 0)
     yield (
-        f"No variant has an SSIM of {ENOUGH} in every photo. "
-        f"The best is {best.title}, with {format_ssim(best.ssim)} in {best.worst}."
+        f"No variant has a score of {ENOUGH} in every photo. "
+        f"The best is {best.title}, with {format_score(best.score)} in {best.worst}."
     )
     yield "Wipe over that photo at 2:1: if it looks right, choose that variant."
 
@@ -181,9 +182,9 @@ def _explain_exclusions(photos: Sequence[Photo], index: int) -> Iterator[str]:
             yield f"{capitalize(variant)} does not count: it was rejected for {summarize(lacking)}."
 
 
-def format_ssim(ssim: float | None) -> str:
-    """Format an SSIM with three digits, rounded down so that 0.9499 does not look acceptable."""
-    return "-" if ssim is None else f"{math.floor(1000 * ssim) / 1000:.3f}"
+def format_score(score: float | None) -> str:
+    """Format a score with one decimal, rounded down so that 69.99 does not look acceptable."""
+    return "-" if score is None else f"{math.floor(10 * score) / 10:.1f}"
 
 
 def capitalize(text: str) -> str:

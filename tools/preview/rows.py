@@ -22,7 +22,7 @@ class Row:
         quality: None if the photos have different qualities, or none.
         byte_count: Of all outputs.
         share: Of the bytes with the current setting.
-        ssim: The lowest of all photos. None if no photo has one.
+        score: The lowest of all photos. None if no photo has one.
         worst: The photo with the lowest.
         milliseconds: The mean.
         dollars: For a million.
@@ -37,7 +37,7 @@ class Row:
     quality: int | None
     byte_count: int
     share: float
-    ssim: float | None
+    score: float | None
     worst: str
     milliseconds: float
     dollars: float
@@ -118,8 +118,8 @@ def _join_losses(losses: Losses, photos: Sequence[Photo]) -> str:
 
 def _make_row(name: str, photos: Sequence[Photo], outputs: Sequence[Output], current: Sequence[Output]) -> Row:
     total = sum(one.byte_count for one in outputs)
-    known = [(one.ssim, photo.name) for one, photo in zip(outputs, photos, strict=True) if one.ssim is not None]
-    ssim, worst = min(known, default=(None, ""))
+    known = [(one.score, photo.name) for one, photo in zip(outputs, photos, strict=True) if one.score is not None]
+    score, worst = min(known, default=(None, ""))
     described = {f"{one.format} {one.quality}".strip() for one in outputs}
     title = f"{described.pop()}, {name}" if name == CURRENT and len(described) == 1 else name
     costs = [one.cost for one in outputs if one.cost]
@@ -131,7 +131,7 @@ def _make_row(name: str, photos: Sequence[Photo], outputs: Sequence[Output], cur
         quality=int(quality) if quality.isdigit() else None,
         byte_count=total,
         share=total / sum(one.byte_count for one in current),
-        ssim=ssim,
+        score=score,
         worst=worst,
         milliseconds=statistics.mean(cost.milliseconds for cost in costs),
         dollars=statistics.mean(cost.dollars for cost in costs),

@@ -18,7 +18,7 @@ from tools.preview import notes
 from tools.preview.choice import introduce_command, introduce_settings, write_command, write_settings
 from tools.preview.model import Output, Report
 from tools.preview.pages import Pages, check_overwriting
-from tools.preview.recommendation import Recommendation, format_ssim, recommend
+from tools.preview.recommendation import Recommendation, format_score, recommend
 from tools.preview.render import render_photo
 from tools.preview.similarity import MOST_FRAMES
 from tools.preview.variants import Comparison
@@ -29,9 +29,9 @@ MOST_NAMED = 3
 """Photos that a command names."""
 
 SIMILARITY = (
-    "SSIM and PSNR compare each output with the scaled source: the photo, decoded in full and scaled to the output's "
-    "size in one step with a bicubic filter. SSIM covers the luma; for an animation it is the mean of up to "
-    f"{MOST_FRAMES} frames."
+    "The score and PSNR compare each output with the scaled source: the photo, decoded in full and scaled to the "
+    "output's size in one step with a bicubic filter. The score of a large image is that of 81 tiles, and of an "
+    f"animation the mean of up to {MOST_FRAMES} frames."
 )
 
 
@@ -105,7 +105,7 @@ def format_text(report: Report) -> str:
 
 
 def _list_outputs(report: Report) -> Table:
-    columns = ("photo", "rendition", "variant", "format", "quality", "pixels", "bytes", "SSIM", "CPU, ms", "US$/M")
+    columns = ("photo", "rendition", "variant", "format", "quality", "pixels", "bytes", "score", "CPU, ms", "US$/M")
     rows = tuple(
         (photo.name, rendered.name, *_format_cells(output), "; ".join(output.losses))
         for photo in report.photos
@@ -117,13 +117,13 @@ def _list_outputs(report: Report) -> Table:
 
 
 def _summarize(title: str, recommendations: Iterable[Recommendation]) -> Table:
-    columns = ("rendition", "variant", "lowest in", "lowest SSIM", "bytes", "CPU, ms", "US$/M")
+    columns = ("rendition", "variant", "lowest in", "lowest score", "bytes", "CPU, ms", "US$/M")
     rows = tuple(
         (
             one.rendition,
             row.title,
             row.worst or "-",
-            format_ssim(row.ssim),
+            format_score(row.score),
             f"{row.byte_count:,}",
             f"{row.milliseconds:.0f}",
             f"{row.dollars:.1f}",
@@ -143,7 +143,7 @@ def _format_cells(output: Output) -> tuple[str, ...]:
         output.quality or "-",
         f"{output.picture.width} x {output.picture.height}",
         f"{output.byte_count:,}",
-        format_ssim(output.ssim),
+        format_score(output.score),
         *((f"{output.cost.milliseconds:.0f}", f"{output.cost.dollars:.1f}") if output.cost else ("-", "-")),
     )
 

@@ -33,15 +33,17 @@ class Comparison:
     Attributes:
         qualities: 1 to 100, ascending.
         formats: Of EXTENSIONS, in the order given.
+        scores: Values of ``ssimulacra2``, 30 to 90, ascending.
 
     """
 
     qualities: tuple[int, ...] = ()
     formats: tuple[str, ...] = ()
+    scores: tuple[int, ...] = ()
 
     @classmethod
     def parse(cls, wanted: Iterable[str]) -> "Comparison":
-        """Parse options such as ``quality=60,75`` and ``format=webp,avif``.
+        """Parse options such as ``quality=60,75``, ``ssimulacra2=70`` and ``format=webp,avif``.
 
         Raises:
             ToolError: An option has another name or value.
@@ -51,32 +53,46 @@ class Comparison:
         for one in wanted:
             name, _, values = one.partition("=")
             found.setdefault(name, []).extend(value.strip() or one for value in values.split(","))
-        qualities, formats = found.pop("quality", []), found.pop("format", [])
+        qualities, scores, formats = (found.pop(name, []) for name in ("quality", "ssimulacra2", "format"))
         wrong = [
             *found,
-            *(one for one in qualities if not (one.isascii() and one.isdigit() and 1 <= int(one) <= 100)),
+            *(one for one in qualities if not _is_between(one, 1, 100)),
+            *(one for one in scores if not _is_between(one, 30, 90)),
             *(one for one in formats if one not in EXTENSIONS),
         ]
         if wrong:
             raise ToolError(
                 f"Cannot compare {wrong[0]!r}: use --compare quality=60,75,85 with whole numbers from 1 to 100, "
-                f"or --compare format=webp,avif with some of {', '.join(EXTENSIONS)}, or both"
+                "--compare ssimulacra2=60,70,80 with whole numbers from 30 to 90, "
+                f"or --compare format=webp,avif with some of {', '.join(EXTENSIONS)}, or several of these"
             )
-        return cls(tuple(sorted({int(one) for one in qualities})), tuple(dict.fromkeys(formats)))
+        return cls(_sort(qualities), tuple(dict.fromkeys(formats)), _sort(scores))
 
     def variants(self, rendition: Rendition) -> dict[str, Rendition]:
         """Return the variants of a rendition by name, the current setting first."""
         made = {CURRENT: rendition}
-        if self.qualities or self.formats:
+        if self.qualities or self.scores or self.formats:
             made |= {name: one for name, one in self._find_others(rendition) if one != rendition}
         return made
 
     def _find_others(self, rendition: Rendition) -> Iterator[tuple[str, Rendition]]:
-        for image_format, quality in itertools.product(self.formats or (None,), self.qualities or (None,)):
+        aims = [(f" {quality}", replace(rendition, quality=quality, ssimulacra2=None)) for quality in self.qualities]
+        aims += [
+            (f" for a score of {score}", replace(rendition, quality=None, ssimulacra2=score)) for score in self.scores
+        ]
+        for image_format, (aim, other) in itertools.product(self.formats or (None,), aims or [("", rendition)]):
             # For the sentence "Choose quality 75" or "Choose WebP 75".
-            name, other = "quality", rendition
-            if image_format is not None:
-                name, other = format_name(image_format.upper()), replace(rendition, format=image_format)
-            if quality is not None and (image_format is None or ENCODERS[image_format.upper()].quality):
-                name, other = f"{name} {quality}", replace(other, quality=quality)
-            yield name, other
+            if image_format is None:
+                yield f"quality{aim}", other
+            elif ENCODERS[image_format.upper()].quality:
+                yield format_name(image_format.upper()) + aim, replace(other, format=image_format)
+            else:
+                yield format_name(image_format.upper()), replace(rendition, format=image_format)
+
+
+def _sort(numbers: Iterable[str]) -> tuple[int, ...]:
+    return tuple(sorted({int(number) for number in numbers}))
+
+
+def _is_between(number: str, least: int, most: int) -> bool:
+    return number.isascii() and number.isdigit() and least <= int(number) <= most
