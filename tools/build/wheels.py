@@ -19,7 +19,7 @@ RECORD = re.compile(r"[^/]+\.dist-info/RECORD")
 
 UNUSED = re.compile(
     r"PIL/_imagingft\."  # draws text, with FreeType, HarfBuzz, Brotli and libpng: a fifth of the zip
-    r"|PIL/_imaging(math|morph)\."  # ImageMath and ImageMorph, which nothing else imports
+    r"|PIL/_imagingmorph\."  # ImageMorph, which nothing else imports
     r"|PIL/_imagingtk\."  # shows images in Tk
     r"|PIL/.*\.pyi$"  # types, for checkers
 )
