@@ -174,7 +174,7 @@ def test_a_jpegs_quality_is_read_from_the_table_of_its_first_component(mode: str
 
 
 @pytest.mark.parametrize(
-    ("mode", "numbers"), [("L", (1,)), ("RGB", (0, 1, 1)), ("RGB", (1, 0, 0)), ("CMYK", (0, 1, 1, 1))]
+    ("mode", "numbers"), [("L", (1,)), ("RGB", (0, 1, 1)), ("RGB", (1, 0, 0)), ("CMYK", (1, 1, 1, 1))]
 )
 def test_a_jpeg_that_keeps_its_size_and_quality_keeps_its_tables(mode: str, numbers: tuple[int, ...]) -> None:
     tables = {number: [70 + number, *range(40, 103)] for number in numbers}
@@ -182,6 +182,15 @@ def test_a_jpeg_that_keeps_its_size_and_quality_keeps_its_tables(mode: str, numb
     kept, own = output_image(source, scale=1).quantization, load(source).quantization  # type: ignore[attr-defined]
     # Pillow writes a second table, equal to the first, if it is given one.
     assert list(kept.values())[: len(tables)] == [own[number] for number in dict.fromkeys(numbers)]
+
+
+def test_no_ink_is_written_with_the_chroma_table_of_a_ycck_jpeg() -> None:
+    source = bytearray(encode_with_tables(picture(mode="CMYK"), {0: [70] * 64, 1: [99] * 64}, (0, 1, 1, 0)))
+    # The transform of Adobe's segment: 2 is YCCK, as Photoshop writes it. Pillow writes CMYK only.
+    source[source.index(b"Adobe") + 11] = 2
+    body = output_image(bytes(source), scale=1)
+    used = {body.quantization[component[3]][0] for component in body.layer}  # type: ignore[attr-defined]
+    assert used == {70}
 
 
 def encode_with_tables(image: Image.Image, tables: dict[int, list[int]], numbers: tuple[int, ...]) -> bytes:

@@ -133,8 +133,10 @@ def _choose_steps(job: Job) -> tuple[int, list[list[int]]]:
     quality, (frame,) = choose_quality(job), job.frames
     is_resized = sorted(frame.image.size) != sorted(job.picture.full_size)
     if job.rendition.quality is None and quality < job.usual_quality and not is_resized:
-        # Other steps than the source's would only add errors to its own.
-        return UNSCALED_QUALITY, [list(table) for table in frame.quantization.values()]
+        # Other steps than the source's would only add errors to its own. Inks have one table: Pillow writes CMYK, and
+        # the chroma table of a YCCK source is too coarse for it.
+        tables = [list(table) for table in frame.quantization.values()]
+        return UNSCALED_QUALITY, tables if frame.image.mode == "RGB" else tables[:1]
     return quality, _make_tables(job)
 
 
