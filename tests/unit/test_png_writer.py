@@ -16,6 +16,7 @@ from tests.images import encode, load, picture
 from tests.unit.rendering import output_body
 
 SIDES = (1, 2, STRIP_ROWS - 1, STRIP_ROWS, STRIP_ROWS + 1, 2 * STRIP_ROWS)
+CODINGS = NOISY, DITHERED
 CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -100,3 +101,20 @@ def test_metadata_is_beside_the_pixels_of_a_noisy_photo() -> None:
         assert written.info["dpi"] == pytest.approx((300, 150), abs=0.1)
         assert written.info["icc_profile"] == PROFILE
         assert written.getexif()[33432] == "Somebody"
+
+
+@pytest.mark.parametrize("height", [9, 30, 63])
+@pytest.mark.parametrize("kind", ["blends", "noise", "text", "blocks"])
+def test_a_low_image_is_coded_in_the_fewest_bytes(kind: str, height: int) -> None:
+    images = {
+        "blends": picture(40, height),
+        "noise": draw_noise(40, height),
+        "text": write_text(draw_noise(1, 300)).crop((0, 0, 40, height)),
+        "blocks": draw_noise(5, -(-height // 8)).resize((40, height), Image.Resampling.BICUBIC),
+    }
+    image = images[kind]
+    options = [{"compress_level": 4, "compress_type": strategy} for strategy in (zlib.Z_RLE, zlib.Z_DEFAULT_STRATEGY)]
+    pixel = encode(image.crop((0, 0, 1, 1)), "PNG")
+    bodies = [encode(image, "PNG", **each) for each in options] + [enlarge(pixel, image, each) for each in CODINGS]
+    two_chunks = 2 * 12
+    assert len(output_body(encode(image, "TIFF"), "png", scale=1)) <= min(map(len, bodies)) + two_chunks

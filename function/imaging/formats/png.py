@@ -5,7 +5,7 @@ import io
 import math
 import re
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from PIL import Image, PngImagePlugin
@@ -42,7 +42,8 @@ SPARSE, DENSE = 0.05, 0.35
 """Bytes for each value of a pixel: a PNG with fewer than the first is a drawing, with more than the second a photo."""
 
 SAMPLE_ROWS = 16
-"""The least rows of each of four strips that are compressed to choose between options."""
+"""The least rows of each of four strips that are compressed to choose between options. Of a lower image, all rows are
+compressed."""
 
 MOST_MILLISECONDS = 65_535_000
 """The longest time of a frame: 16 bits of seconds."""
@@ -174,21 +175,25 @@ def _make_options(coding: Coding) -> Options:
 
 
 def _choose_sample(image: Image.Image) -> list[tuple[int, int]]:
-    """Return the first row, and the row below the last, of each of four strips of an image."""
+    """Return the first row, and the row below the last, of each of up to four strips of an image."""
     height = max(SAMPLE_ROWS, image.height // 64)
-    tops = (image.height * (2 * place + 1) // 8 for place in range(4))
+    tops: Iterable[int] = (image.height * (2 * place + 1) // 8 for place in range(4))
+    if image.height < 4 * height:
+        # Strips that overlap would repeat each other.
+        tops = range(0, image.height, height)
     return [(top, min(top + height, image.height)) for top in tops]
 
 
 def _count_sample_bytes(image: Image.Image, coding: Coding) -> int:
-    """Return the bytes that a sample of an image takes."""
+    """Return the bytes that the pixels of a sample of an image take."""
     strips = _choose_sample(image)
     if coding.filter is not None:
         return sum(map(len, png_writer.deflate(image, strips, coding)))
     target = io.BytesIO()
     sample = stack([image.crop((0, top, image.width, bottom)) for top, bottom in strips])
     sample.save(target, "PNG", **_make_options(coding))
-    return len(target.getvalue())
+    chunks = png_chunks.walk_chunks(target.getvalue())
+    return sum(chunk.end - chunk.start - 12 for chunk in chunks if chunk.kind == b"IDAT")
 
 
 def _sample(body: bytes, image: Image.Image) -> Sample | None:
