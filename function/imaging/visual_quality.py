@@ -43,7 +43,10 @@ LEAST_QUALITY, MOST_QUALITY = 10, 95
 SCORE_PER_QUALITY, LEAST_SLOPE = 0.6, 0.3
 """By how much the score grows with the quality, until it is measured; and the least that a measurement may tell."""
 
-NEAR = 0.8
+MOST_STEP = 20
+"""The largest step of quality, since scores grow faster in low qualities."""
+
+NEAR = 0.5
 """The distance from the target at which a trial ends the search."""
 
 LUMA, RED_GREEN, BLUE = "luma", "red-green", "blue"
@@ -379,7 +382,7 @@ def _search(score: Callable[[int], float], first: int, target: float, most: int)
             break
         near, far = _find_neighbours(scores, target)
         slope = max(LEAST_SLOPE, (scores[far] - scores[near]) / (far - near)) if near != far else SCORE_PER_QUALITY
-        quality = _limit(near + (target - scores[near]) / slope)
+        quality = _limit(near + max(-MOST_STEP, min(MOST_STEP, (target - scores[near]) / slope)))
     return min(scores, key=lambda tried: abs(scores[tried] - target))
 
 
