@@ -334,7 +334,9 @@ def bytes_for(pixels: int) -> int:
 
 def nanoseconds_for(pixels: int, once: float) -> float:
     """Return the most time of a search in an image of this many pixels, which is encoded once in ``once``."""
-    return MOST_TRIALS * (2 * once + SAMPLE_PIXEL_NANOSECONDS * min(pixels, SAMPLE_PIXELS))
+    sampled = min(pixels, SAMPLE_PIXELS)
+    trial = 2 * once * sampled / pixels + SAMPLE_PIXEL_NANOSECONDS * sampled
+    return MOST_TRIALS * trial + (MOST_ENCODES * once if pixels > sampled else 0)
 
 
 def reach_score(job: Job, write: Write) -> bytes:

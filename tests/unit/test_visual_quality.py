@@ -121,3 +121,10 @@ def test_its_memory_and_time_are_predicted() -> None:
     with pytest.raises(RejectedError) as caught:
         render(source, [Rendition("r", **needs, ssimulacra2=70)], limits=small)
     assert caught.value.reason is Reason.TOO_LARGE
+
+
+def test_a_large_image_has_time_for_few_whole_encodings() -> None:
+    once = 10e9
+    needed = visual_quality.nanoseconds_for(100 * visual_quality.SAMPLE_PIXELS, once)
+    assert visual_quality.MOST_ENCODES * once <= needed < (visual_quality.MOST_ENCODES + 1) * once
+    assert visual_quality.nanoseconds_for(visual_quality.SAMPLE_PIXELS, once) >= visual_quality.MOST_TRIALS * once
