@@ -94,7 +94,8 @@ def _scale_all(frame: Frame, placements: Sequence[Placement], lossy: Sequence[bo
         source = next((whole for whole in reversed(wholes) if _compute_excess(whole, placement) >= gap), frame)
         may_average = source is frame and (not lossy[index] or frame.extent != frame.full_size)
         scaled[index] = _scale(source, placement, may_average=may_average)
-        if _is_whole(frame, placement):
+        # A copy of the frame is no smaller, and a half of it would not be averaged.
+        if _is_whole(frame, placement) and scaled[index].image.size != frame.image.size:
             wholes.append(scaled[index])
     return [scaled[index].image for index in range(len(placements))]
 

@@ -55,3 +55,10 @@ def test_the_quarter_of_a_jpeg_is_averaged_from_its_decoders_half() -> None:
     half.load()
     asked = [Rendition(name, scale=scale, quality=95) for name, scale in (("half", 0.5), ("quarter", 0.25))]
     assert find_closest(render_outputs(source, *asked)[1], half) is average
+
+
+def test_a_half_does_not_depend_on_a_whole_beside_it() -> None:
+    source = encode(draw_detail(*SIDES), "PNG")
+    half, whole = Rendition("half", scale=0.5), Rendition("whole", scale=1)
+    (alone,), (_, together) = render_outputs(source, half), render_outputs(source, whole, half)
+    assert np.array_equal(alone, together)
