@@ -16,10 +16,17 @@ from tools.common.terraform import Terraform, copy_code
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+MOST_BYTES_IN_A_NAME = 32
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="let tests that are marked soak take many")
     parser.addoption("--count", type=int, help="how many, in place of each test's own number")
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a file by its parameter: it may contain the time, and the workers must agree on the names of tests."""
+    return argname if isinstance(val, bytes) and len(val) > MOST_BYTES_IN_A_NAME else None
 
 
 @pytest.fixture

@@ -152,6 +152,14 @@ def test_bytes_that_do_not_decode_are_rejected(image_format: str, body: bytes | 
         proof.check(truncated if body is None else body, image_format, [picture(160, 120)])
 
 
+@pytest.mark.parametrize("size", [(side, 3000) for side in range(1, 18)] + [(3000, side) for side in range(1, 18)])
+@pytest.mark.parametrize("image_format", [name for name in STILLS if name != "GIF"])
+def test_a_ribbon_that_shows_a_gradient_is_accepted(image_format: str, size: tuple[int, int]) -> None:
+    gradient = Image.linear_gradient("L")
+    ribbon = (gradient if size[0] < size[1] else gradient.rotate(90)).resize(size).convert("RGB")
+    proof.check(encode(ribbon, image_format), image_format, [ribbon])
+
+
 @pytest.mark.parametrize("size", [(7, 400), (400, 7), (1, 1000)])
 def test_a_black_ribbon_is_rejected(size: tuple[int, int]) -> None:
     with pytest.raises(RejectedError):

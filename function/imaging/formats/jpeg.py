@@ -160,7 +160,8 @@ def _check(body: bytes) -> None:
 def _sample(body: bytes, image: Image.Image) -> Sample | None:
     """Decode all of a large JPEG at an eighth of its size, which proves that every row is there; sample some rows."""
     step = image.height // SAMPLED_ROWS // ROW_HEIGHT * ROW_HEIGHT
-    if step < 2 * ROW_HEIGHT:
+    if step < 2 * ROW_HEIGHT or image.width < DIVISOR:
+        # A decoder shrinks no image to less than a pixel.
         return None
     with proving("JPEG"):
         output = Image.open(io.BytesIO(body), formats=("JPEG",))
