@@ -67,6 +67,9 @@ def predict(picture: Picture, renditions: Sequence[Rendition], encoders: Sequenc
     ):
         # The image that the decoder shrank becomes the output without another copy.
         decoding = 0
+    if header.format.name == "JPEG" and len(renditions) > 1:
+        # Quarters of the image, quarters of these and so on, each for renditions that need no more pixels.
+        resizing += PIXEL_BYTES * math.ceil(shrunk * pixels / 3)
     # The decoder's image is freed before the first output is encoded, and coefficients before the first is resized.
     reading = shrunk * decoding + max(header.coefficient_bytes, resizing)
     peak_bytes = SOURCE_COPIES * len(header.source) + held + max(reading, encoding)

@@ -85,19 +85,37 @@ def resize(frame: Frame, placements: Sequence[Placement], lossy: Sequence[bool])
 
 
 def _scale_all(frame: Frame, placements: Sequence[Placement], lossy: Sequence[bool]) -> list[Image.Image]:
-    """Scale the frame for each placement, from the smallest image of the whole frame that is large enough."""
+    """Scale the frame for each placement, from the smallest image that is large enough."""
     scaled: dict[int, Frame] = {}
-    wholes = [frame]
+    divided = {1: frame}
+    wholes: list[Frame] = []
     gap = CASCADE_GAP_WITH_ALPHA if frame.image.mode in WITH_ALPHA else CASCADE_GAP
     for index in sorted(range(len(placements)), key=lambda index: -math.prod(placements[index].size)):
         placement = placements[index]
-        source = next((whole for whole in reversed(wholes) if _compute_excess(whole, placement) >= gap), frame)
-        may_average = source is frame and (not lossy[index] or frame.extent != frame.full_size)
+        divisor = _choose_further_divisor(frame, placement)
+        if divisor not in divided:
+            divided[divisor] = _divide(frame, divisor)
+        large_enough = [whole for whole in wholes if _compute_excess(whole, placement) >= gap]
+        source = min([divided[divisor], *large_enough[-1:]], key=lambda candidate: math.prod(candidate.image.size))
+        may_average = source is divided[divisor] and (not lossy[index] or source.extent != source.full_size)
         scaled[index] = _scale(source, placement, may_average=may_average)
         # A copy of the frame is no smaller, and a half of it would not be averaged.
         if _is_whole(frame, placement) and scaled[index].image.size != frame.image.size:
             wholes.append(scaled[index])
     return [scaled[index].image for index in range(len(placements))]
+
+
+def _choose_further_divisor(frame: Frame, placement: Placement) -> int:
+    """Return by how much more a JPEG's decoder would have shrunk the frame if there were no other placement."""
+    is_jpeg = bool(frame.quantization) and frame.compression is None
+    so_far = round(frame.full_size[0] / frame.extent[0])
+    return max(1, choose_divisor(frame.full_size, [placement]) // so_far) if is_jpeg else 1
+
+
+def _divide(frame: Frame, divisor: int) -> Frame:
+    """Shrink a frame by a whole number, as a JPEG's decoder does."""
+    extent = (frame.extent[0] / divisor, frame.extent[1] / divisor)
+    return replace(frame, image=frame.image.reduce(divisor), extent=extent)
 
 
 def _is_whole(frame: Frame, placement: Placement) -> bool:
