@@ -6,6 +6,7 @@ Every failed request raises ``BotoCoreError`` or ``ClientError``; a retry may su
 import contextlib
 import functools
 import logging
+import mmap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
@@ -38,6 +39,9 @@ MARKER = "resized-by"
 CONCURRENT_PUTS = 4
 """Outputs of one source that are written at once. botocore opens up to 10 connections, and the function processes two
 sources at once."""
+
+THREAD_BYTES = 1 << 20
+"""More than a thread with a small stack takes to start."""
 
 logger = logging.getLogger(__name__)
 
@@ -150,8 +154,11 @@ def _run_concurrently(actions: Sequence[Callable[[], object]]) -> None:
     threads = [Thread(target=work) for _ in range(min(CONCURRENT_PUTS, len(actions)) - 1)]
     with memory.small_stacks():
         for thread in threads:
-            # Without memory for its stack, the threads that did start do its share.
-            with contextlib.suppress(RuntimeError):
+            # Without memory for it, the threads that did start do its share. Python would wait forever for a thread
+            # whose stack leaves no memory for anything else.
+            # https://github.com/python/cpython/issues/140746
+            with contextlib.suppress(OSError, MemoryError, RuntimeError):
+                mmap.mmap(-1, THREAD_BYTES, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
                 thread.start()
     work()
     for thread in threads:

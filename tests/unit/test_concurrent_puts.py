@@ -121,8 +121,8 @@ def test_no_put_starts_after_failures() -> None:
 
 @pytest.mark.parametrize(
     ("spare", "threads"),
-    [(128 << 10, 0), (4 << 20, CONCURRENT_PUTS - 1)],
-    ids=["too little", "too little for one usual stack"],
+    [(128 << 10, 0), (264 << 10, 0), (4 << 20, CONCURRENT_PUTS - 1)],
+    ids=["too little", "enough for a stack only", "too little for one usual stack"],
 )
 def test_outputs_are_put_near_the_memory_limit_with_the_threads_that_can_start(spare: int, threads: int) -> None:
     command = [sys.executable, "-c", NEAR_THE_LIMIT, str(FUNCTION), str(FUNCTION.parent), str(spare)]
