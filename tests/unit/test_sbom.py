@@ -20,7 +20,7 @@ from tools.dev.lock import LOCKS
 
 ORIGIN = sbom.Origin("1.0.0", "0123456789abcdef0123456789abcdef01234567", datetime(2026, 1, 31, tzinfo=UTC))
 
-MODULES = {"avif", "imaging", "imagingcms", "webp"}
+MODULES = {"avif", "imaging", "imagingcms", "imagingmath", "webp"}
 """Pillow's compiled modules that the function loads."""
 
 pytestmark = pytest.mark.network

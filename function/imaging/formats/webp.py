@@ -131,7 +131,7 @@ FORMAT = Format(
         quality=80,
         quality_of_score_70=62,
         is_lossy=True,
-        cost=EncodingCost(pixel_bytes=17, pixel_nanoseconds=270),
+        cost=EncodingCost(pixel_bytes=19, pixel_nanoseconds=270),
         encode=_encode,
         check=check_whole,
     ),
