@@ -48,12 +48,12 @@ def _average(curves: Sequence[Curve]) -> dict[str, tuple[Dot, ...]]:
 
 
 def draw_growth(results: Sequence[RowResult]) -> str:
-    """Draw the CPU of JPEGs that differ in size only. Returns an empty string without them."""
+    """Draw the CPU of JPEGs that differ in size only. Returns an empty string with fewer than two of them."""
     rows = [row for row in results if row.name in GROWTH]
     lines = {}
     for name in SHAPES:
         measured = [(row.pixels / 1e6, 1000 * row.measured[name].median) for row in rows if name in row.measured]
-        if measured:
+        if len(measured) > 1:
             lines[name] = tuple(Dot(x, y, f"{name}, {x:.0f} MP: {y:.0f} ms") for x, y in measured)
     panel = Panel("JPEG to half its sides", Axis("megapixels of the source"), Axis("CPU, ms"), lines)
     return draw("CPU by megapixels of each contestant", [panel], columns=1, height=380) if lines else ""
