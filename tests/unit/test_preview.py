@@ -947,6 +947,13 @@ def test_the_page_has_the_timeline_if_there_is_one() -> None:
 # --- the task
 
 
+def test_the_text_explains_why_a_searched_quality_misses_its_score(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(encode(NOISY))
+    for compare, is_explained in ((["ssimulacra2=70"], True), (["quality=60"], False)):
+        found = run.preview([tmp_path / "a.jpg"], tmp_path / "preview.html", compare=compare)
+        assert (f"\n{run.SEARCHED}\n" in run.format_text(found)) == is_explained
+
+
 def test_a_preview_renders_files(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(encode(NOISY))
     (tmp_path / "b.txt").write_text("text")

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 from tools.preview.display import Picture
 
+SEARCHED = "for a score of"
+"""Begins the quality of an output whose quality was searched for."""
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -21,7 +24,7 @@ class Output:
     Attributes:
         name: Of the variant, such as ``quality 75``.
         key: In the destination bucket.
-        quality: On the format's own scale, or ``lossless``; empty if the format has none.
+        quality: On the format's own scale, ``lossless`` or ``for a score of`` a number; empty if the format has none.
         picture: The output, or a stand-in if browsers do not show its format.
         score: Against the scaled source. None if they can't be compared.
         psnr: Likewise, in decibels.
@@ -40,6 +43,11 @@ class Output:
     psnr: float | None
     cost: Cost | None
     losses: Sequence[str] = ()
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether the quality was searched for."""
+        return self.quality.startswith(SEARCHED)
 
     @property
     def kind(self) -> str:

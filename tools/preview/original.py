@@ -21,7 +21,7 @@ from tools.preview.display import (
     to_displayable,
 )
 from tools.preview.losses import find_losses
-from tools.preview.model import Cost, Output, Photo, Rendered, Step
+from tools.preview.model import SEARCHED, Cost, Output, Photo, Rendered, Step
 from tools.preview.variants import format_name
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Original:
             return "lossless"
         frames = self.scaled[rendition.name]
         if rendition.ssimulacra2 is not None and ENCODERS[written].quality_of_score_70:
-            return f"for a score of {rendition.ssimulacra2:g}"
+            return f"{SEARCHED} {rendition.ssimulacra2:g}"
         if written == "TIFF":
             # Pages of JPEGs have a quality each.
             return "" if any(frame.quantization for frame in frames) else "lossless"

@@ -34,6 +34,11 @@ SIMILARITY = (
     f"animation the mean of up to {MOST_FRAMES} frames."
 )
 
+SEARCHED = (
+    "A variant for a score reaches it against the resized image, which it encodes. The scores listed here also count "
+    "what resizing changed, so they are lower."
+)
+
 
 def preview(
     photos: Sequence[Path], output: Path, *, var_file: Path | None = None, compare: Iterable[str] = ()
@@ -60,7 +65,7 @@ def preview(
     report = Report(
         title=f"Preview of {_name(photos[0]) if len(photos) == 1 else f'{len(photos)} photos'}",
         origin=_describe_origin(settings, files),
-        how=[SIMILARITY, notes.CPU, notes.explain_million(settings), notes.BYTES],
+        how=[SIMILARITY, SEARCHED, notes.CPU, notes.explain_million(settings), notes.BYTES],
         photos=[],
         rejections=[],
         hint="" if comparison != Comparison() else HINT,
@@ -93,6 +98,8 @@ def format_text(report: Report) -> str:
     recommendations = recommend(report.photos)
     table = _summarize(report.title, recommendations) if report.is_index else _list_outputs(report)
     parts = [table.text()] if table.rows else []
+    if any(output.is_searched for photo in report.photos for one in photo.renditions for output in one.outputs):
+        parts.append(SEARCHED)
     parts += [f"{one.name} is rejected: {one.reason}: {one.message}" for one in report.rejections]
     if any(one.reason == Reason.HEIC_NOT_BUILT_IN for one in report.rejections):
         parts.append("To preview HEIC, run again with --heic.")
