@@ -41,7 +41,7 @@ def encode(
     """
     kept = picture.metadata.select(policy, frames[0].image.size)
     encoder = ENCODERS[image_format]
-    if not encoder.quality_of_score_70:
+    if not encoder.is_lossy:
         rendition = replace(rendition, ssimulacra2=None)
     if frames[0].resolution and not encoder.has_resolution:
         across, down = frames[0].resolution

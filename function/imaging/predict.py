@@ -55,7 +55,7 @@ def predict(picture: Picture, renditions: Sequence[Rendition], encoders: Sequenc
         outputs = {size: _count_output_pixels(rendition, encoder, size) for _, size in kinds}
         most_pixels = max(outputs.values())
         needed = encoder.cost.bytes_for(most_pixels, picture.frame_count)
-        if rendition.ssimulacra2 is not None and encoder.quality_of_score_70:
+        if rendition.ssimulacra2 is not None and encoder.is_lossy:
             needed += visual_quality.bytes_for(most_pixels)
         encoding = max(encoding, needed)
         resizing = max(resizing, *(_predict_resizing_bytes(picture, rendition, encoder, size) for _, size in kinds))

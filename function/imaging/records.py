@@ -75,7 +75,6 @@ class Encoder:
         most_milliseconds: The longest duration of a frame; 0 if the format holds no animation.
         quality: The usual quality, on the encoder's own scale; 0 if the encoder has no quality.
         quality_of_score_70: The quality at which the SSIMULACRA2 of the average image is 70; 0 if none is searched for.
-        is_lossy: Whether its usual output is lossy. Such outputs are halved with a wider filter than lossless ones.
         cost: The cost of encoding.
         encode: Writes the output.
         check: Raises ``MalformedError`` unless an output is exactly one whole file; Pillow alone would not notice.
@@ -89,12 +88,19 @@ class Encoder:
     largest_side: float
     most_milliseconds: int
     quality: int
-    is_lossy: bool = False
     cost: EncodingCost
     encode: Callable[["Job"], bytes]
     check: Callable[[bytes], object]
     quality_of_score_70: int = 0
     sample: Callable[[bytes, Image.Image], "Sample | None"] = lambda _, __: None
+
+    @property
+    def is_lossy(self) -> bool:
+        """Whether its usual output is lossy, so that a quality can be searched for.
+
+        Such outputs are halved with a wider filter than lossless ones.
+        """
+        return self.quality_of_score_70 > 0
 
 
 @dataclass(frozen=True, kw_only=True)

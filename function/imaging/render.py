@@ -108,7 +108,7 @@ def _render(
         pixels = sum(math.prod(frame.image.size) for frame in frames)
         encoder = ENCODERS[image_format]
         nanoseconds = encoder.cost.nanoseconds_for(pixels, len(frames))
-        if rendition.ssimulacra2 is not None and encoder.quality_of_score_70:
+        if rendition.ssimulacra2 is not None and encoder.is_lossy:
             nanoseconds += visual_quality.nanoseconds_for(math.prod(frames[0].image.size), nanoseconds)
         clock.check(f"encoding as {image_format}", nanoseconds)
         writable = writable_frames(picture, frames, image_format, rendition)

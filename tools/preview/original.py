@@ -106,7 +106,7 @@ class Original:
         if written == self.picture.format == "WEBP" and not self.picture.header.is_lossy:
             return "lossless"
         frames = self.scaled[rendition.name]
-        if rendition.ssimulacra2 is not None and ENCODERS[written].quality_of_score_70:
+        if rendition.ssimulacra2 is not None and ENCODERS[written].is_lossy:
             return f"{SEARCHED} {rendition.ssimulacra2:g}"
         if written == "TIFF":
             # Pages of JPEGs have a quality each.

@@ -113,7 +113,6 @@ FORMAT = Format(
         most_milliseconds=MOST_MILLISECONDS,
         quality=75,
         quality_of_score_70=51,
-        is_lossy=True,
         cost=COST,
         encode=_encode,
         check=avif_boxes.check_whole,

@@ -192,7 +192,6 @@ FORMAT = Format(
         most_milliseconds=0,
         quality=75,
         quality_of_score_70=45,
-        is_lossy=True,
         cost=EncodingCost(pixel_bytes=7, pixel_nanoseconds=8),
         encode=_encode,
         check=_check,

@@ -130,7 +130,6 @@ FORMAT = Format(
         most_milliseconds=MOST_MILLISECONDS,
         quality=80,
         quality_of_score_70=62,
-        is_lossy=True,
         cost=EncodingCost(pixel_bytes=19, pixel_nanoseconds=270),
         encode=_encode,
         check=check_whole,
