@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from aws.source import Identity
 from errors import Reason, RejectedError
 from imaging import memory
+from imaging.losses import summarize
 from renditions import MetadataPolicy, Rendition
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ MAX_KEY_BYTES = 1024
 
 MAX_METADATA_BYTES = 2048
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html"""
+
+LOST = "resized-lost"
+"""Name of the user metadata entry that says what the output lacks, as names joined by commas; left out if nothing."""
 
 MARKER = "resized-by"
 """Name of the user metadata entry that marks outputs: its value is the digest of the settings that made them."""
@@ -99,12 +103,21 @@ class Destination:
                     Key=key,
                     Body=output.body,
                     ContentType=output.content_type,
-                    Metadata=_make_metadata(key, source["Metadata"], rendition.digest(self.metadata), identity),
+                    Metadata=_make_metadata(key, source["Metadata"], self._describe(rendition, output, identity)),
                     **_make_headers(key, rendition, source),
                 )
                 for key, rendition, output in zip(keys, self.renditions, outputs, strict=True)
             ]
         )
+
+    def _describe(self, rendition: Rendition, output: "Output", identity: Identity) -> dict[str, str]:
+        """Return the entries that the function adds: what made the output, and what it lacks."""
+        lost = summarize(output.lost)
+        return {
+            MARKER: rendition.digest(self.metadata),
+            **_make_origin(identity),
+            **({LOST: ",".join(lost)} if lost else {}),
+        }
 
     def has_outputs_of(self, source_key: str, identity: Identity) -> bool:
         """Tell whether every output exists and was made from this state of the source."""
@@ -205,13 +218,13 @@ def _make_origin(identity: Identity) -> dict[str, str]:
     }
 
 
-def _make_metadata(key: str, source: Mapping[str, str], digest: str, identity: Identity) -> dict[str, str]:
+def _make_metadata(key: str, source: Mapping[str, str], ours: Mapping[str, str]) -> dict[str, str]:
     """Return an output's user metadata: the function's entries, and all of the source's or none."""
-    ours = {MARKER: digest, **_make_origin(identity)}
-    theirs = {name: value for name, value in source.items() if name not in ours}
-    size = sum(len(name.encode()) + len(value.encode()) for name, value in (ours | theirs).items())
+    # A source that is a copy of an output has its losses, which are not this output's.
+    theirs = {name: value for name, value in source.items() if name not in {LOST, *ours}}
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in {**ours, **theirs}.items())
     # S3 returns values that are not ASCII in an encoding that it does not accept in a PUT.
     if size > MAX_METADATA_BYTES or not all(value.isascii() for value in theirs.values()):
         logger.warning("metadata_dropped", extra={"key": key, "entries": sorted(theirs)})
-        return ours
-    return ours | theirs
+        return dict(ours)
+    return {**ours, **theirs}

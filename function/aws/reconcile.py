@@ -17,6 +17,7 @@ from aws.settings import Settings
 from aws.source import Absence, Identity
 from errors import BrokenOffError, EventError, LateError, Reason, RejectedError, UnsettledError
 from imaging import memory
+from imaging.losses import summarize
 from imaging.render import Output, render
 
 if TYPE_CHECKING:
@@ -229,7 +230,13 @@ class Reconciler:
         """
         outputs = self._render(_read(response, line) if body is None else body, response, seconds_left, line)
         line["outputs"] = [
-            {"key": key, "width": output.width, "height": output.height, "bytes": len(output.body)}
+            {
+                "key": key,
+                "width": output.width,
+                "height": output.height,
+                "bytes": len(output.body),
+                "lost": list(summarize(output.lost)),
+            }
             for key, output in zip(keys, outputs, strict=True)
         ]
         # CloudWatch's metric filters can't aggregate a list.

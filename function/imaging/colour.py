@@ -16,6 +16,11 @@ SRGB_GAMMA = 1 / 2.2
 WIDE = frozenset({"I;16", "I", "F"})
 """Modes of grey with more than eight bits."""
 
+WITH_ALPHA = frozenset({"LA", "RGBA"})
+
+CONVERTED = frozenset({"CMYK", "LAB"})
+"""Modes that formats without them show in sRGB."""
+
 WHITES = {"F": (1, 255, 65535), "I": (255, 65535, 2**31 - 1)}
 """Usual levels of white, for modes whose files don't state the level."""
 
@@ -27,7 +32,7 @@ def to_supported_mode(frame: Frame, modes: Collection[str], background: str) -> 
         return frame
     if image.mode in WIDE:
         return to_supported_mode(replace(frame, image=to_eight_bits(image)), modes, background)
-    if image.mode in {"LA", "RGBA"} and "RGBA" not in modes:
+    if image.mode in WITH_ALPHA and "RGBA" not in modes:
         opaque = Image.new("RGBA", image.size, background)
         opaque.alpha_composite(_to_colour(frame))
         return replace(frame, image=opaque.convert("RGB"), icc=frame.icc if image.mode == "RGBA" else None)
@@ -39,7 +44,7 @@ def to_srgb_gamma(image: Image.Image, gamma: float) -> Image.Image:
     if image.mode in WIDE:
         image = to_eight_bits(image)
     table = [round(255 * (level / 255) ** (SRGB_GAMMA / gamma)) for level in range(256)]
-    unchanged = list(range(256)) if image.mode in {"LA", "RGBA"} else []
+    unchanged = list(range(256)) if image.mode in WITH_ALPHA else []
     return image.point(table * (len(image.getbands()) - bool(unchanged)) + unchanged)
 
 
@@ -87,7 +92,7 @@ def _to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
 
 def has_alpha(images: Sequence[Image.Image]) -> bool:
     """Tell whether any of the images has an alpha channel."""
-    return any(image.mode in {"LA", "RGBA"} for image in images)
+    return any(image.mode in WITH_ALPHA for image in images)
 
 
 def to_common_mode(images: Sequence[Image.Image]) -> list[Image.Image]:

@@ -16,6 +16,7 @@ from errors import MalformedError, Reason, RejectedError
 from imaging.colour import SRGB_GAMMA, to_eight_bits
 from imaging.formats import tiff_directories, tiff_page
 from imaging.layers import Canvas, Layer
+from imaging.losses import Loss, Lost
 from imaging.metadata import Metadata, read_resolution
 from imaging.pillow import decoding, tolerating
 from imaging.records import Frame, Header
@@ -59,8 +60,7 @@ class Picture:
         kinds: How many frames there are of each mode and size, as stored; pages of a TIFF may differ.
         full_size: Width and height of the stored pixels of the first frame, before its decoder shrank them.
         metadata: EXIF, XMP and orientation; complete once the first frame is read.
-        lost: Sentences about losses in the outputs and repairs of the file, each once; complete once all frames are
-            read.
+        lost: What no output keeps, and repairs of the file, each once; complete once all frames are read.
         channels: How many values a stored pixel has.
         has_few_colours: Whether the source stores its pixels in fewer than eight bits, or as entries of a palette;
             known once all frames are read.
@@ -131,10 +131,11 @@ class Picture:
         self._divisor = divisor if self.header.is_lossy else 1
         self._extent = _shrink_on_load(self._image, self._divisor)
 
-    def note_loss(self, sentence: str) -> None:
-        """Add a sentence to what is lost, unless it is empty or known."""
-        if sentence and sentence not in self.lost:
-            self.lost.append(sentence)
+    def note_loss(self, what: Lost, why: str) -> None:
+        """Add to what is lost, unless it is known."""
+        loss = Loss(what, why)
+        if loss not in self.lost:
+            self.lost.append(loss)
 
     def frames(self) -> Iterator[Frame]:
         """Yield each frame as it is displayed, in order; then free the decoded pixels.
@@ -202,7 +203,7 @@ class Picture:
             if index == 0:
                 self.metadata = metadata
             if 0 in self._read_numbers(tiff_directories.EXTRA_SAMPLES):
-                self.note_loss("a channel that is neither colour nor alpha was left out")
+                self.note_loss(Lost.CHANNEL, "a channel that is neither colour nor alpha was left out")
             image = _to_resizable(header.format.correct(self._image, header), header)
             yield self._make_frame(image, metadata, self._image.info.get("duration", 0), dense)
 
@@ -210,9 +211,9 @@ class Picture:
         """Read the current frame's EXIF and XMP, and note losses."""
         if len(self._image.info.get(EXIF_TEXT, "")) > MOST_EXIF_TEXT:
             del self._image.info[EXIF_TEXT]
-            self.note_loss(f"EXIF in a text of more than {MOST_EXIF_TEXT} characters was not read")
+            self.note_loss(Lost.EXIF, f"EXIF in a text of more than {MOST_EXIF_TEXT} characters was not read")
         # Pages of a TIFF may differ in depth.
-        self.note_loss(self._describe_lost_bits())
+        self._note_lost_bits()
         return Metadata.of(self._image)
 
     def _make_frame(
@@ -252,7 +253,7 @@ class Picture:
         if repaired is None:
             raise failure
         body, sentence = repaired
-        self.note_loss(sentence)
+        self.note_loss(Lost.DAMAGE, sentence)
         self._image = _open(replace(self.header, readable=body))
         _shrink_on_load(self._image, self._divisor)
         with decoding():
@@ -293,21 +294,23 @@ class Picture:
         if not icc:
             return None
         if not isinstance(icc, bytes) or icc[36:40] != b"acsp" or int.from_bytes(icc[:4], "big") != len(icc):
-            self.note_loss("the colour profile is damaged and was left out")
+            self.note_loss(Lost.PROFILE, "the colour profile is damaged and was left out")
             return None
         if len(icc) > MAX_PROFILE_BYTES:
-            self.note_loss(f"the colour profile of {len(icc)} bytes was left out: {MAX_PROFILE_BYTES} are allowed")
+            why = f"the colour profile of {len(icc)} bytes was left out: {MAX_PROFILE_BYTES} are allowed"
+            self.note_loss(Lost.PROFILE, why)
             return None
         return icc
 
-    def _describe_lost_bits(self) -> str:
+    def _note_lost_bits(self) -> None:
         depth = self.header.depth
         if self.format == "TIFF":
             depth = max(self._read_numbers(tiff_directories.BITS), default=8)
         elif self.header.format.name == "HEIF":
             depth = self._image.info["bit_depth"]
         is_reduced = self._image.mode in {"L", "LA", "RGB", "RGBA", "CMYK"} or self.has_colour_key or self.is_animated
-        return f"{depth} bits a channel were reduced to 8" if depth > 8 and is_reduced else ""
+        if depth > 8 and is_reduced:
+            self.note_loss(Lost.BITS, f"{depth} bits a channel were reduced to 8")
 
     def _read_subsampling(self) -> int:
         if self.header.format.name != "JPEG":

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from imaging.colour import to_srgb_gamma, to_supported_mode
+from imaging.colour import CONVERTED, WIDE, WITH_ALPHA, to_srgb_gamma, to_supported_mode
 from imaging.decode import Picture
 from imaging.formats import ENCODERS, FORMATS
+from imaging.losses import Loss, Lost
 from imaging.records import Frame, Job
 from renditions import MetadataPolicy, Rendition
 
@@ -15,37 +16,63 @@ def written_format(picture: Picture, rendition: Rendition) -> str:
     return (rendition.format or picture.format).upper()
 
 
-def writable_frames(picture: Picture, frames: Sequence[Frame], image_format: str, rendition: Rendition) -> list[Frame]:
-    """Return the frames that the format can show, in modes that it holds.
+def writable_frames(
+    picture: Picture, frames: Sequence[Frame], image_format: str, rendition: Rendition, lost: list[Loss]
+) -> list[Frame]:
+    """Return the frames that the format can show, in modes that it holds; add to ``lost`` what it can't.
 
     These are all frames of an animation, or all pages of a TIFF, if the format holds them; otherwise the first.
     """
+    # Only an APNG can have a picture for viewers that cannot animate.
+    has_spare = picture.has_default_image and image_format != "PNG"
     if picture.is_animated and FORMATS[image_format].holds_animation:
-        # Only an APNG can have a picture for viewers that cannot animate.
-        shown = frames[1:] if picture.has_default_image and image_format != "PNG" else frames
+        shown = frames[1:] if has_spare else frames
     else:
         shown = frames if image_format == picture.format else frames[:1]
+    if left_out := len(frames) - has_spare - len(shown):
+        kind = "frames" if picture.is_animated else "pages"
+        lost.append(Loss(Lost.FRAMES, f"{left_out} of {len(frames) - has_spare} {kind} were left out"))
     if picture.gamma is not None and image_format != "PNG":
         shown = [replace(frame, image=to_srgb_gamma(frame.image, picture.gamma)) for frame in shown]
-    return [to_supported_mode(frame, ENCODERS[image_format].modes, rendition.background) for frame in shown]
+    modes = ENCODERS[image_format].modes
+    writable = [to_supported_mode(frame, modes, rendition.background) for frame in shown]
+    for before, after in zip(shown, writable, strict=True):
+        _note_conversion(before, after.image.mode, lost)
+    return writable
+
+
+def _note_conversion(frame: Frame, mode: str, lost: list[Loss]) -> None:
+    """Note what a frame loses in another mode."""
+    before = frame.image.mode
+    if before in WIDE and mode not in WIDE:
+        lost.append(Loss(Lost.BITS, f"{16 if before == 'I;16' else 32} bits a channel were reduced to 8"))
+    if before in CONVERTED and before != mode:
+        lost.append(Loss(Lost.COLOUR_SPACE, f"{before} was converted to sRGB"))
+    is_flattened = before in WITH_ALPHA and mode not in WITH_ALPHA
+    if is_flattened and frame.image.getchannel("A").getextrema()[0] != 255:
+        lost.append(Loss(Lost.TRANSPARENCY, "transparency was replaced by the background"))
 
 
 def encode(
-    picture: Picture, frames: Sequence[Frame], image_format: str, rendition: Rendition, policy: MetadataPolicy
+    picture: Picture, frames: Sequence[Frame], rendition: Rendition, policy: MetadataPolicy, lost: list[Loss]
 ) -> bytes:
     """Write ``frames``, which were resized from ``picture`` and are writable, as ``rendition`` asks.
+
+    Add to ``lost`` what the format lacks.
 
     Raises:
         RejectedError: UNFAITHFUL: the encoder fails.
 
     """
+    image_format = written_format(picture, rendition)
     kept = picture.metadata.select(policy, frames[0].image.size)
     encoder = ENCODERS[image_format]
     if not encoder.is_lossy:
         rendition = replace(rendition, ssimulacra2=None)
     if frames[0].resolution and not encoder.has_resolution:
         across, down = frames[0].resolution
-        picture.note_loss(f"the resolution of {across:.0f} x {down:.0f} was left out: {image_format} has none")
+        why = f"the resolution of {across:.0f} x {down:.0f} was left out: {image_format} has none"
+        lost.append(Loss(Lost.RESOLUTION, why))
     return encoder.encode(
-        Job(picture, frames, image_format, rendition, kept, encoder.quality, encoder.quality_of_score_70)
+        Job(picture, frames, image_format, rendition, kept, encoder.quality, encoder.quality_of_score_70, lost)
     )

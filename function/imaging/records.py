@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from PIL import Image
 
 from imaging.layers import Layer
+from imaging.losses import Loss
 from renditions import Rendition
 
 Options = dict[str, Any]
@@ -155,7 +156,7 @@ class Header:
         format: The record of its format.
         source: The file.
         readable: The file as Pillow can read it; ``source`` itself unless something had to be left out.
-        losses: Sentences about what was left out.
+        losses: What no output keeps.
         opening_nanoseconds: The time that Pillow takes to open it: it reads segments, chunks and tags in Python.
         opening_bytes: Memory that opening takes beside the file.
         frame_count: How many frames it has; None if only Pillow knows.
@@ -176,7 +177,7 @@ class Header:
     format: Format
     source: bytes
     readable: bytes
-    losses: tuple[str, ...] = ()
+    losses: tuple[Loss, ...] = ()
     opening_nanoseconds: float = 0
     opening_bytes: int = 0
     frame_count: int | None = None
@@ -281,6 +282,7 @@ class Job:
         kept: The encoder's options for the metadata that is kept.
         usual_quality: The format's usual quality.
         quality_of_score_70: The encoder's.
+        lost: What this output lacks because of its format; encoders append to it.
 
     """
 
@@ -291,6 +293,7 @@ class Job:
     kept: Options
     usual_quality: int
     quality_of_score_70: int
+    lost: list[Loss]
 
     @property
     def images(self) -> list[Image.Image]:

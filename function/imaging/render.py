@@ -10,6 +10,7 @@ from imaging.decode import Picture
 from imaging.encode import encode, writable_frames, written_format
 from imaging.formats import ENCODERS, inspect
 from imaging.limits import Clock, Limits
+from imaging.losses import Loss, Lost, summarize
 from imaging.predict import predict
 from imaging.records import Encoder, Frame, Header
 from imaging.resize import choose_divisor, resize
@@ -25,6 +26,7 @@ class Output:
         content_type: The media type of the body; the key's extension may differ.
         width: In pixels, as displayed.
         height: In pixels, as displayed.
+        lost: What it lacks of its source, and repairs of the source.
 
     """
 
@@ -32,6 +34,7 @@ class Output:
     content_type: str
     width: int
     height: int
+    lost: tuple[Loss, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,14 +43,17 @@ class Rendered:
 
     Attributes:
         outputs: One for each rendition, in the renditions' order.
-        lost: Sentences about losses and repairs, joined by semicolons; empty if there were none.
         pixels: Pixels of the source as stored, all frames together.
 
     """
 
     outputs: list[Output]
-    lost: str
     pixels: int
+
+    @property
+    def lost(self) -> dict[str, str]:
+        """What at least one output lacks, with sentences."""
+        return summarize(loss for output in self.outputs for loss in output.lost)
 
 
 def render(
@@ -96,7 +102,8 @@ def _render(
         limits.check_pixels(demand.pixels)
         limits.check_memory(demand.peak_bytes)
         clock.check(f"decoding this {header.format.name}", demand.nanoseconds)
-        resized = _resize_all(picture, renditions, encoders)
+        lost: list[list[Loss]] = [[] for _ in renditions]
+        resized = _resize_all(picture, renditions, encoders, lost)
     except RejectedError as error:
         if error.reason is Reason.CORRUPT and (description := header.format.describe(header.source)):
             raise RejectedError(
@@ -104,29 +111,31 @@ def _render(
             ) from error
         raise
     outputs = []
-    for frames, rendition, image_format in zip(resized, renditions, formats, strict=True):
+    for frames, rendition, image_format, lacking in zip(resized, renditions, formats, lost, strict=True):
         pixels = sum(math.prod(frame.image.size) for frame in frames)
         encoder = ENCODERS[image_format]
         nanoseconds = encoder.cost.nanoseconds_for(pixels, len(frames))
         if rendition.ssimulacra2 is not None and encoder.is_lossy:
             nanoseconds += visual_quality.nanoseconds_for(math.prod(frames[0].image.size), nanoseconds)
         clock.check(f"encoding as {image_format}", nanoseconds)
-        writable = writable_frames(picture, frames, image_format, rendition)
-        body = encode(picture, writable, image_format, rendition, metadata)
+        writable = writable_frames(picture, frames, image_format, rendition, lacking)
+        body = encode(picture, writable, rendition, metadata, lacking)
         proof.check(body, image_format, [frame.image for frame in writable])
-        outputs.append(Output(body, encoder.media_type, *frames[0].image.size))
-    return Rendered(outputs, "; ".join(picture.lost), demand.pixels)
+        outputs.append(Output(body, encoder.media_type, *frames[0].image.size, (*picture.lost, *lacking)))
+    return Rendered(outputs, demand.pixels)
 
 
-def _resize_all(picture: Picture, renditions: Sequence[Rendition], encoders: Sequence[Encoder]) -> list[list[Frame]]:
-    """Decode each frame once, and resize it for every rendition."""
+def _resize_all(
+    picture: Picture, renditions: Sequence[Rendition], encoders: Sequence[Encoder], lost: Sequence[list[Loss]]
+) -> list[list[Frame]]:
+    """Decode each frame once, and resize it for every rendition. Add to ``lost`` what each rendition lacks."""
     resized: list[list[Frame]] = [[] for _ in renditions]
     lossy = [encoder.is_lossy for encoder in encoders]
     for frame in picture.frames():
         size = frame.displayed_size
         placements = _place_all(size, renditions, encoders)
         if not resized[0]:
-            _note_limits(picture, size, renditions, placements)
+            _note_limits(picture, size, renditions, placements, lost)
         for frames, made in zip(resized, resize(frame, placements, lossy), strict=True):
             frames.append(made)
     return resized
@@ -140,11 +149,16 @@ def _place_all(size: tuple[int, int], renditions: Sequence[Rendition], encoders:
 
 
 def _note_limits(
-    picture: Picture, size: tuple[int, int], renditions: Sequence[Rendition], placements: Sequence[Placement]
+    picture: Picture,
+    size: tuple[int, int],
+    renditions: Sequence[Rendition],
+    placements: Sequence[Placement],
+    lost: Sequence[list[Loss]],
 ) -> None:
     """Note which renditions of an image of this displayed size are smaller than asked for."""
-    for rendition, placement in zip(renditions, placements, strict=True):
+    for rendition, placement, lacking in zip(renditions, placements, lost, strict=True):
         if placement != rendition.place(size):
             image_format = written_format(picture, rendition)
             most = ENCODERS[image_format].largest_side
-            picture.note_loss(f"{rendition.name} was scaled down: {image_format} holds {most} pixels on a side")
+            why = f"{rendition.name} was scaled down: {image_format} holds {most} pixels on a side"
+            lacking.append(Loss(Lost.SIZE, why))

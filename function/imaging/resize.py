@@ -7,15 +7,13 @@ from typing import cast
 
 from PIL import Image
 
-from imaging.colour import WIDE
+from imaging.colour import WIDE, WITH_ALPHA
 from imaging.records import Frame
 from renditions import Placement
 
 FILTER, SHARP_FILTER = Image.Resampling.BICUBIC, Image.Resampling.LANCZOS
 """The second is for images with alpha, since the edges of cut-outs show more, and for images that the decoder shrank to
 nearly their final size."""
-
-WITH_ALPHA = frozenset({"LA", "RGBA"})
 
 ICON_PIXELS = 1 << 16
 """Images with alpha of up to this many pixels may be icons, in which every pixel shows. For larger ones, the sharp

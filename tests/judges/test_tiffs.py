@@ -247,7 +247,7 @@ def test_wrong_coefficients_are_ignored() -> None:
     rendered = render_one(tiff(values, kind))
     difference = libvips.pixels(rendered.outputs[0].body) / 255 - interpret(values, kind)[::2, ::2]
     assert np.abs(difference).max() <= MOST / 255
-    assert rendered.lost == "the YCbCr coefficients are wrong and were ignored"
+    assert rendered.lost == {"damage": "the YCbCr coefficients are wrong and were ignored"}
 
 
 def test_averages_of_large_samples_do_not_overflow() -> None:

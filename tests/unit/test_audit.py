@@ -398,6 +398,19 @@ def test_only_a_deep_audit_compares_the_metadata_of_outputs(
     assert works.audit() == [("stale", output, why) for output in outputs]
 
 
+def test_only_a_deep_audit_reports_what_outputs_lack(works: Works) -> None:
+    without_end = encode(picture(), icc_profile=b"damaged").removesuffix(b"\xff\xd9")
+    works.upload("a/photo.jpg", body=without_end)
+    works.resize("a/photo.jpg")
+    assert works.audit(deep=False) == []
+    made = Audit(works.settings, works.s3, RESERVED, datetime.now(UTC), deep=True)
+    findings = list(made.run(lambda *_: None))
+    assert [(one.kind, one.output, one.why) for one in findings] == [
+        (Kind.LACKING, "a/resized-photo.jpg", "profile, damage")
+    ]
+    assert made.agrees
+
+
 def test_only_a_deep_audit_knows_whether_an_object_is_an_output(works: Works) -> None:
     source = {"Bucket": "resized", "Key": "resized-cake.jpg"}
     works.s3.copy_object(Bucket="resized", Key="resized-copy.jpg", CopySource=source)

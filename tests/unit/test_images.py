@@ -1,4 +1,4 @@
-"""docs/images.md: the table of the largest images agrees with the memory estimate."""
+"""docs/images.md: its tables of the largest images and of losses agree with the code."""
 
 import re
 from collections import Counter
@@ -10,6 +10,7 @@ from PIL import Image
 from imaging.decode import Picture
 from imaging.formats import ENCODERS, inspect
 from imaging.limits import RUNTIME_BYTES
+from imaging.losses import Lost
 from imaging.predict import predict
 from renditions import Rendition
 from tests.images import encode
@@ -73,3 +74,9 @@ def test_the_largest_image_for_each_memory_size_matches_the_estimate(kind: str) 
     rows = {memory: megapixels for (name, memory), megapixels in read_table().items() if name == kind}
     assert rows == {memory: int(((memory << 20) - RUNTIME_BYTES) / per_pixel / 1e6) for memory in rows}
     assert len(rows) == 4
+
+
+def test_every_name_of_a_loss_is_documented() -> None:
+    section = (ROOT / "docs" / "images.md").read_text().partition("\n## What can be lost\n")[2].partition("\n## ")[0]
+    cells = re.findall(r"^\| (`[^|]*) \|", section, re.MULTILINE)
+    assert [name for cell in cells for name in re.findall(r"`(\w+)`", cell)] == [what.value for what in Lost]

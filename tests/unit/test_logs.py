@@ -50,7 +50,7 @@ def test_the_documented_messages_levels_and_fields_match_the_log(lines: list[dic
 
 
 def test_the_documented_fields_and_types_match_the_log(lines: list[dict[str, Any]]) -> None:
-    names = {str: "text", int: "number", float: "number", list: "list"}
+    names = {str: "text", int: "number", float: "number", list: "list", dict: "object"}
     found = {name: names[type(value)] for line in lines for name, value in line.items() if name not in COMMON}
     assert read_fields() == found
 

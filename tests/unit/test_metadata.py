@@ -527,7 +527,7 @@ def test_a_damaged_or_too_large_profile_is_left_out_and_reported(image_format: s
     source = encode(picture(), image_format, icc_profile=profile)
     rendered = render_one(source)
     assert load(rendered.outputs[0].body).info.get("icc_profile") is None
-    assert rendered.lost == lost
+    assert rendered.lost == {"profile": lost}
 
 
 def test_a_large_colour_profile_of_a_png_is_kept() -> None:

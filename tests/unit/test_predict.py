@@ -578,10 +578,10 @@ def test_an_output_is_scaled_down_to_the_largest_side_of_its_format(image_format
     renditions = [Rendition("all", scale=1, format=image_format), Rendition("same", scale=1)]
     rendered = render(encode(Image.new("L", (most, 1)), "PNG"), renditions, limits=LIMITS)
     assert [(output.width, output.height) for output in rendered.outputs] == 2 * [(most, 1)]
-    assert rendered.lost == ""
+    assert not rendered.lost
     rendered = render(encode(Image.new("L", (2 * most, 4)), "PNG"), renditions, limits=LIMITS)
     assert [(output.width, output.height) for output in rendered.outputs] == [(most, 2), (2 * most, 4)]
-    assert rendered.lost == f"all was scaled down: {image_format.upper()} holds {most} pixels on a side"
+    assert rendered.lost == {"size": f"all was scaled down: {image_format.upper()} holds {most} pixels on a side"}
 
 
 def test_an_animation_is_scaled_down_to_the_largest_side_of_its_own_format() -> None:
@@ -591,7 +591,7 @@ def test_an_animation_is_scaled_down_to_the_largest_side_of_its_own_format() -> 
     source[canvas_width : canvas_width + 3] = (20_000 - 1).to_bytes(3, "little")
     rendered = render(bytes(source), [Rendition("all", scale=1)], limits=LIMITS)
     assert (rendered.outputs[0].width, rendered.outputs[0].height) == (16383, 8)
-    assert rendered.lost == "all was scaled down: WEBP holds 16383 pixels on a side"
+    assert rendered.lost == {"size": "all was scaled down: WEBP holds 16383 pixels on a side"}
 
 
 @pytest.mark.usefixtures("undecoded")
@@ -628,4 +628,4 @@ def test_the_largest_side_limits_the_image_as_displayed() -> None:
     wide = encode(Image.new("L", (20000, 100)), "PNG", exif=exif)
     rendered = render(wide, [Rendition("r", width=100, format="webp")], limits=LIMITS)
     assert (rendered.outputs[0].width, rendered.outputs[0].height) == (82, 16383)
-    assert rendered.lost == "r was scaled down: WEBP holds 16383 pixels on a side"
+    assert rendered.lost == {"size": "r was scaled down: WEBP holds 16383 pixels on a side"}

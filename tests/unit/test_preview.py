@@ -928,9 +928,9 @@ def test_the_page_of_a_pipeline_has_losses_and_no_price(tmp_path: Path) -> None:
     source = encode(TRANSPARENT, "PNG")
     rendition = Rendition("resized", scale=0.5, format="jpeg")
     (made_output,) = render(source, [rendition], limits=Limits(1769 << 20)).outputs
-    written = Written("a.png", source, made_output.body, "the chunk tEXt was ignored", [Step("uploaded", 0)])
+    written = Written("a.png", source, made_output.body, made_output.lost, [Step("uploaded", 0)])
     html = render_page(pipeline.make_report([written], [], rendition, "o", tmp_path / "report.html"))
-    losses = "the chunk tEXt was ignored; transparency was replaced by the background"
+    losses = "transparency was replaced by the background"
     assert f'<span class="losses">{losses}</span>' in html
     assert not re.search(r"US\$|A million|CPU, ms|Score</th>", html)
 
@@ -1067,7 +1067,7 @@ def test_black_is_visible_in_a_transparent_thumbnail(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("few_images")
 def test_an_index_of_uploads_needs_no_figures(tmp_path: Path) -> None:
     body = encode(NOISY)
-    written = [Written(f"{name}.jpg", body, body, "", [Step("uploaded", 0)]) for name in "abc"]
+    written = [Written(f"{name}.jpg", body, body, (), [Step("uploaded", 0)]) for name in "abc"]
     report = pipeline.make_report(written, [], Rendition("resized", scale=1), "origin", tmp_path / "report.html")
     assert "report-files/photo-003.html#image-1-1-1" in render_page(report)
     assert "Lowest score" not in render_page(report)

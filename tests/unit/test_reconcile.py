@@ -185,7 +185,7 @@ def test_the_sources_headers_and_metadata_are_copied(pipeline: Pipeline) -> None
         ContentDisposition="inline",
         ContentLanguage="cy",
         ContentType="application/octet-stream",
-        Metadata={"album": "summer", "resized-by": "a copy of an output has this"},
+        Metadata={"album": "summer", "resized-by": "a copy of an output has this", "resized-lost": "bits"},
     )
     pipeline.reconcile()
     output = pipeline.s3.head_object(Bucket=DESTINATION, Key="resized-cake.jpg")
@@ -203,6 +203,20 @@ def test_the_sources_headers_and_metadata_are_copied(pipeline: Pipeline) -> None
         "resized-from-modified": source["LastModified"].isoformat(),
         "resized-from-version": "null",
     }
+
+
+def test_losses_are_logged_and_named_in_the_metadata(pipeline: Pipeline, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "aws.reconcile")
+    pipeline.upload(body=encode(picture(), icc_profile=b"damaged").removesuffix(b"\xff\xd9"))
+    pipeline.reconcile()
+    output = pipeline.s3.head_object(Bucket=DESTINATION, Key="resized-cake.jpg")
+    assert output["Metadata"]["resized-lost"] == "profile,damage"
+    (written,) = [record.__dict__ for record in caplog.records if record.message == "written"]
+    assert written["lost"] == {
+        "profile": "the colour profile is damaged and was left out",
+        "damage": "the end marker is missing and was added",
+    }
+    assert [one["lost"] for one in written["outputs"]] == [["profile", "damage"]]
 
 
 @pytest.fixture

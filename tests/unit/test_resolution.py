@@ -29,7 +29,7 @@ def test_the_resolution_of_pixels_that_are_not_square_is_kept(image_format: str,
 @pytest.mark.parametrize("to", ["webp", "avif"])
 def test_a_format_without_resolution_reports_the_loss(to: str) -> None:
     lost = render_one(encode(picture(), "TIFF", dpi=FAX), to).lost
-    assert lost == f"the resolution of 204 x 98 was left out: {to.upper()} has none"
+    assert lost == {"resolution": f"the resolution of 204 x 98 was left out: {to.upper()} has none"}
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "TIFF", "PNG"])

@@ -33,7 +33,7 @@ def test_thumbnails_and_masks_are_left_out(kind: int) -> None:
 
 def test_the_loss_of_other_channels_is_noted() -> None:
     source = tiff(np.zeros((8, 8, 2), np.uint8), Kind(8, extra=(0,)))
-    assert render_one(source).lost == "a channel that is neither colour nor alpha was left out"
+    assert render_one(source).lost == {"channel": "a channel that is neither colour nor alpha was left out"}
 
 
 def test_samples_beyond_the_range_of_pillow_are_rejected() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from imaging.losses import Loss, Lost
 from tools.common.cli import Say, read_photo, save
 from tools.common.errors import ToolError
 from tools.common.local_stack import Stack
@@ -50,7 +51,7 @@ class Result:
     reason: str = ""
     message: str = ""
     milliseconds: int | None = None
-    lost: str = ""
+    lost: Sequence[Loss] = ()
     steps: Sequence[Step] = ()
 
     @property
@@ -185,7 +186,7 @@ def _make_result(upload: Upload, output: bytes | None, failure: Mapping[str, str
         upload,
         output,
         milliseconds=written.line["milliseconds"],
-        lost=written.line["lost"],
+        lost=tuple(Loss(Lost(what), why) for what, why in written.line["lost"].items()),
         steps=log.steps(written, began),
     )
 

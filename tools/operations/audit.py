@@ -12,7 +12,7 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from aws.destination import MARKER
+from aws.destination import LOST, MARKER
 from aws.settings import Settings
 from renditions import Rendition
 from tools.common.errors import ToolError
@@ -47,6 +47,7 @@ class Kind(enum.StrEnum):
     """What the audit says about a key of the destination bucket."""
 
     GOOD = "good"
+    LACKING = "lacking"
     RECENT = "recent"
     MISSING = "missing"
     STALE = "stale"
@@ -58,7 +59,7 @@ class Kind(enum.StrEnum):
 TO_SEND = (Kind.MISSING, Kind.STALE)
 """Kinds that the function mends when it processes the upload again."""
 
-REPORTED = (*TO_SEND, Kind.FAILED, Kind.ORPHANED)
+REPORTED = (*TO_SEND, Kind.FAILED, Kind.ORPHANED, Kind.LACKING)
 
 
 @dataclass(frozen=True)
@@ -188,10 +189,10 @@ class Audit:
             case (Expected() as expected, None):
                 return self._missing_or_stale(expected, Kind.MISSING, "there is no output")
             case (Expected() as expected, Listed() as output):
-                why = self._why_stale(expected, output)
-                if why:
-                    return self._missing_or_stale(expected, Kind.STALE, why)
-                return Finding(Kind.GOOD, expected.key, expected.source)
+                kind, why = self._judge(expected, output)
+                if kind is Kind.STALE:
+                    return self._missing_or_stale(expected, kind, why)
+                return Finding(kind, expected.key, expected.source, why)
             case (_, Listed() as output) if self._is_orphan(output.key):
                 return Finding(Kind.ORPHANED, output.key, why="it has no upload")
             case (_, output):
@@ -208,15 +209,21 @@ class Audit:
         given_up = self.known.given_up.get(source.key)
         return Finding(kind, expected.key, source, f"{why}: {given_up}" if given_up else why)
 
-    def _why_stale(self, expected: Expected, output: Listed) -> str:
-        """Return why an output does not match its source or the settings; empty if it matches."""
+    def _judge(self, expected: Expected, output: Listed) -> tuple[Kind, str]:
+        """Return GOOD; STALE, and why the output does not match its source or the settings; or LACKING, and what."""
         if output.modified < expected.source.modified:
-            return "older than its source"
+            return Kind.STALE, "older than its source"
         if not self.deep:
-            return ""
+            return Kind.GOOD, ""
         metadata = self._metadata(expected.key)
         if metadata is None:
-            return "deleted since it was listed"
+            return Kind.STALE, "deleted since it was listed"
+        if why := self._why_stale(expected, metadata):
+            return Kind.STALE, why
+        return (Kind.LACKING, metadata[LOST].replace(",", ", ")) if LOST in metadata else (Kind.GOOD, "")
+
+    def _why_stale(self, expected: Expected, metadata: Mapping[str, str]) -> str:
+        """Return why an output with this metadata does not match its source or the settings; empty if it matches."""
         if MARKER not in metadata:
             return "another program's object has its key"
         if metadata[MARKER] != expected.rendition.digest(self.settings.metadata):

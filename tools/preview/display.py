@@ -82,7 +82,7 @@ def scale_source(source: bytes, renditions: Sequence[Rendition]) -> tuple[tuple[
 
 def to_displayable(picture: Decoded, frames: Sequence[Frame], image_format: str, rendition: Rendition) -> list[Frame]:
     """Convert frames of ``picture`` as ``image_format`` would hold them, in colours that browsers show unchanged."""
-    shown = writable_frames(picture, frames, image_format, rendition)
+    shown = writable_frames(picture, frames, image_format, rendition, [])
     if picture.gamma is not None and image_format == "PNG":
         shown = [replace(frame, image=to_srgb_gamma(frame.image, picture.gamma)) for frame in shown]
     return [to_supported_mode(frame, ENCODERS["WEBP"].modes, rendition.background) for frame in shown]

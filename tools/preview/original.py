@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imaging.decode import Picture as Decoded
-from imaging.encode import writable_frames, written_format
+from imaging.encode import written_format
 from imaging.formats import ENCODERS, inspect
 from imaging.records import Frame, Job
 from imaging.render import Rendered as Made
@@ -71,7 +71,6 @@ class Original:
         if frames[0].image.size != (output.width, output.height):
             # The variant's format allows fewer pixels on a side than the current setting's.
             _, (frames,) = scale_source(self.body, [rendition])
-        writable = writable_frames(self.picture, frames, written, rendition)
         similarity = None
         if compare:
             similarity = compare(to_displayable(self.picture, frames, written, rendition), shown)
@@ -86,7 +85,7 @@ class Original:
             score=similarity.score if similarity else None,
             psnr=similarity.psnr if similarity else None,
             cost=cost,
-            losses=find_losses(self.picture, frames, writable, written, made.lost),
+            losses=find_losses(self.picture, written, output.lost),
         )
 
     def scale_for_page(self, rendition: Rendition) -> Picture:
@@ -112,4 +111,4 @@ class Original:
             # Pages of JPEGs have a quality each.
             return "" if any(frame.quantization for frame in frames) else "lossless"
         usual = ENCODERS[written].quality
-        return str(choose_quality(Job(self.picture, frames, written, rendition, {}, usual, 0))) if usual else ""
+        return str(choose_quality(Job(self.picture, frames, written, rendition, {}, usual, 0, []))) if usual else ""

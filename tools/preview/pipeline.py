@@ -6,6 +6,7 @@ from pathlib import Path
 
 from imaging.encode import written_format
 from imaging.formats import ENCODERS
+from imaging.losses import Loss
 from imaging.render import Output, Rendered
 from renditions import Rendition
 from tools.preview import model, notes
@@ -30,7 +31,7 @@ class Written:
     key: str
     source: bytes
     output: bytes
-    lost: str
+    lost: Sequence[Loss]
     steps: Sequence[Step]
 
 
@@ -67,7 +68,7 @@ def _make_photo(one: Written, rendition: Rendition) -> Photo:
     original = Original.load(one.key, one.source, [rendition])
     width, height = decode_output(one.output, rendition)[0].image.size
     media_type = ENCODERS[written_format(original.picture, rendition)].media_type
-    made = Rendered([Output(one.output, media_type, width, height)], one.lost, 0)
+    made = Rendered([Output(one.output, media_type, width, height, tuple(one.lost))], 0)
     output = original.describe_output(CURRENT, rendition, made)
     rendered = model.Rendered(rendition.name, original.scale_for_page(rendition), [output])
     return original.describe_photo([rendered], None, one.steps)

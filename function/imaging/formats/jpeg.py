@@ -15,6 +15,7 @@ from PIL import (
 
 from errors import MalformedError, RejectedError
 from imaging.formats import jpeg_segments, tiff_directories
+from imaging.losses import Loss, Lost
 from imaging.palette import stack
 from imaging.pillow import proving
 from imaging.records import DecodingCost, Encoder, EncodingCost, Format, Header, Job, Sample
@@ -71,7 +72,7 @@ def inspect(source: bytes) -> Header:
 
     """
     found = jpeg_segments.read_structure(source)
-    readable, losses = jpeg_segments.hide_damage(source, found.damaged)
+    readable, damage = jpeg_segments.hide_damage(source, found.damaged)
     opening = (
         SEGMENT_NANOSECONDS * found.segments
         + STRAY_NANOSECONDS * found.stray_bytes
@@ -87,7 +88,7 @@ def inspect(source: bytes) -> Header:
         FORMAT,
         source,
         readable,
-        losses,
+        tuple(Loss(Lost.DAMAGE, why) for why in damage),
         opening_nanoseconds=opening,
         # The other pictures in the file are previews and views of the main one.
         frame_count=1,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from errors import MalformedError
 from imaging.layers import Disposal, Layer
+from imaging.losses import Loss, Lost
 from imaging.part_limit import limit_count
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -129,14 +130,14 @@ class Contents:
 
     Attributes:
         readable: A PNG of the chunks that decide what the image shows, read as browsers read them, and of its metadata.
-        losses: A sentence about each chunk that was left out although it matters.
+        losses: Each chunk that was left out although it matters.
         chunk_count: How many chunks the file has.
         exif: The data of every ``eXIf`` chunk.
 
     """
 
     readable: bytes
-    losses: tuple[str, ...]
+    losses: tuple[Loss, ...]
     chunk_count: int
     exif: tuple[bytes, ...]
 
@@ -158,7 +159,7 @@ def read_contents(png: bytes) -> Contents:
     view, kept = memoryview(png), io.BytesIO()
     kept.write(SIGNATURE)
     seen: set[bytes] = set()
-    losses: list[str] = []
+    losses: list[Loss] = []
     exif: list[bytes] = []
     count, previous = 0, b""
     for chunk in walk_chunks(png):
@@ -171,13 +172,14 @@ def read_contents(png: bytes) -> Contents:
         if not _is_wanted(png, chunk, seen):
             continue
         if not _is_sound(png, chunk):
-            losses.append(f"the chunk {chunk.kind.decode()} is damaged and was ignored")
+            losses.append(Loss(Lost.DAMAGE, f"the chunk {chunk.kind.decode()} is damaged and was ignored"))
             continue
         seen.add(chunk.kind)
         if chunk.kind == b"cICP":
             codes = png[chunk.start + 8 : chunk.end - 4]
             if codes != SRGB_CODES:
-                losses.append(f"the chunk cICP (primaries {codes[0]}, transfer function {codes[1]}) was ignored")
+                why = f"the chunk cICP (primaries {codes[0]}, transfer function {codes[1]}) was ignored"
+                losses.append(Loss(Lost.PROFILE, why))
             continue
         if chunk.kind == b"eXIf":
             exif.append(png[chunk.start + 8 : chunk.end - 4])
