@@ -41,6 +41,12 @@ class Loss:
     why: str
 
 
+NO_CREDENTIALS = (
+    Loss(Lost.CONTENT_CREDENTIALS, "the Content Credentials (C2PA) are valid for the source alone, and were left out"),
+)
+"""What every output loses of a source with a C2PA manifest store."""
+
+
 def summarize(losses: Iterable[Loss]) -> dict[str, str]:
     """Return the sentences of each kind of loss, joined by semicolons, in the order of :class:`Lost`."""
     found: dict[Lost, list[str]] = {what: [] for what in Lost}

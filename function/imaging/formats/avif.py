@@ -10,6 +10,7 @@ from errors import Reason, RejectedError
 from imaging import memory
 from imaging.colour import to_common_mode
 from imaging.formats import avif_boxes, tiff_directories
+from imaging.losses import NO_CREDENTIALS
 from imaging.metadata import hide_exif
 from imaging.records import DecodingCost, Encoder, EncodingCost, Format, Header, Job
 from imaging.saving import count_plays, round_durations, save, save_no_larger
@@ -56,6 +57,7 @@ def inspect(source: bytes) -> Header:
         FORMAT,
         source,
         source,
+        NO_CREDENTIALS if found.has_content_credentials else (),
         opening_nanoseconds=tiff_directories.tag_nanoseconds(found.exif),
         plays=avif_boxes.read_plays(source),
         least_size=found.size,

@@ -22,6 +22,9 @@ CONFIGURATION = 4
 MOST_FOLD = 4
 """Largest sum of the items' sizes, as a multiple of the file's: items may share data."""
 
+CONTENT_CREDENTIALS = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+"""The type of a ``uuid`` box that holds a C2PA manifest store (C2PA 2.1, appendix A)."""
+
 EXIF_OFFSET_BYTES = 4
 """Length of the field at the start of an EXIF item, which is the offset of the TIFF header behind it."""
 
@@ -159,12 +162,14 @@ class Streams:
         size: The largest width and height.
         item_pixels: Pixels of all items: the image, its alpha, its grid cells and its thumbnails.
         exif: The items that may be EXIF.
+        has_content_credentials: Whether a box of the file has a C2PA manifest store.
 
     """
 
     size: tuple[int, int]
     item_pixels: int
     exif: tuple[bytes, ...] = ()
+    has_content_credentials: bool = False
 
 
 def read_streams(data: bytes) -> Streams:
@@ -178,14 +183,18 @@ def read_streams(data: bytes) -> Streams:
     limit = limit_parts()
     width = height = item_pixels = 0
     exif = []
-    for stream, is_item in _find_streams(data, list(walk_boxes(data, 0, len(data), limit)), limit):
+    boxes = list(walk_boxes(data, 0, len(data), limit))
+    for stream, is_item in _find_streams(data, boxes, limit):
         sizes = list(_read_sizes(stream, limit))
         width, height = (max(found, default=0) for found in zip((width, height), *sizes, strict=True))
         if is_item:
             item_pixels += max(map(math.prod, sizes), default=0)
             if tags := _read_exif(stream):
                 exif.append(tags)
-    return Streams((width, height), item_pixels, tuple(exif))
+    has_content_credentials = any(
+        box.kind == b"uuid" and data.startswith(CONTENT_CREDENTIALS, box.start) for box in boxes
+    )
+    return Streams((width, height), item_pixels, tuple(exif), has_content_credentials)
 
 
 def _read_exif(item: memoryview) -> bytes:

@@ -8,6 +8,7 @@ from PIL import GifImagePlugin
 from errors import Reason, RejectedError
 from imaging import palette
 from imaging.formats import gif_blocks, gif_writer
+from imaging.losses import NO_CREDENTIALS
 from imaging.records import DecodingCost, Encoder, EncodingCost, Format, Header, Job
 from imaging.saving import count_plays, round_durations
 
@@ -35,6 +36,7 @@ def inspect(source: bytes) -> Header:
         FORMAT,
         source,
         gif_blocks.remove_unseen(source, found),
+        NO_CREDENTIALS if found.has_content_credentials else (),
         opening_bytes=CANVAS_PIXEL_BYTES * math.prod(found.canvas),
         frame_count=found.frame_count,
         canvas=found.canvas,

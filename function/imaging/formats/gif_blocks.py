@@ -16,6 +16,9 @@ TRAILER, EXTENSION, IMAGE = 0x3B, 0x21, 0x2C
 GRAPHIC_CONTROL, COMMENT = 0xF9, 0xFE
 """Labels of the extension that describes the next image, and of comments."""
 
+CONTENT_CREDENTIALS = b"\xff\x0bC2PA_GIF"
+"""The label and the identifier of an application extension with a C2PA manifest store (C2PA 2.1, appendix A)."""
+
 LEAST_SUB_BLOCK = 64
 """Lowest average size of a large file's sub-blocks. Writers fill all of their 255 bytes."""
 
@@ -69,6 +72,7 @@ class Blocks:
         is_whole: Whether no block is truncated. Only the trailer may be missing.
         unseen: Start and end offsets of comments, incomplete extensions and garbage between blocks.
         end: Offset behind the trailer; beyond the file if it is missing.
+        has_content_credentials: Whether an extension has a C2PA manifest store.
 
     """
 
@@ -78,6 +82,7 @@ class Blocks:
     is_whole: bool
     unseen: tuple[tuple[int, int], ...] = ()
     end: int = 0
+    has_content_credentials: bool = False
 
 
 def read_blocks(data: bytes) -> Blocks:
@@ -90,7 +95,7 @@ def read_blocks(data: bytes) -> Blocks:
     canvas, largest, frames = (_read_u16(data, 6), _read_u16(data, 8)), (0, 0), 0
     unseen: list[tuple[int, int]] = []
     position = _find_first_block(data)
-    image_is_due = False
+    image_is_due = has_content_credentials = False
     for block in _walk_blocks(data):
         if block.end is None:
             return Blocks(canvas, largest, frames, is_whole=False)
@@ -106,8 +111,9 @@ def read_blocks(data: bytes) -> Blocks:
             unseen.append((block.start, block.end))
         else:
             image_is_due |= data[block.start + 1] == GRAPHIC_CONTROL
+            has_content_credentials |= data.startswith(CONTENT_CREDENTIALS, block.start + 1)
     is_whole = position < len(data) or not image_is_due
-    return Blocks(canvas, largest, frames, is_whole, tuple(unseen), position + 1)
+    return Blocks(canvas, largest, frames, is_whole, tuple(unseen), position + 1, has_content_credentials)
 
 
 def _walk_blocks(data: bytes) -> Iterator[_Block]:

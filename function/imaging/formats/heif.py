@@ -2,6 +2,7 @@
 
 from errors import Reason, RejectedError
 from imaging.formats import avif_boxes, tiff_directories
+from imaging.losses import NO_CREDENTIALS
 from imaging.records import DecodingCost, Format, Header
 
 try:
@@ -39,11 +40,13 @@ def inspect(source: bytes) -> Header:
         raise RejectedError(
             Reason.HEIC_NOT_BUILT_IN, "HEIC needs a decoder: run `invoke build --heic` and `terraform apply`"
         )
+    found = avif_boxes.read_streams(source)
     return Header(
         FORMAT,
         source,
         source,
-        opening_nanoseconds=tiff_directories.tag_nanoseconds(avif_boxes.read_streams(source).exif),
+        NO_CREDENTIALS if found.has_content_credentials else (),
+        opening_nanoseconds=tiff_directories.tag_nanoseconds(found.exif),
         # The other pictures in the file are previews and views of the main one.
         frame_count=1,
         is_lossy=True,

@@ -15,7 +15,7 @@ from PIL import (
 
 from errors import MalformedError, RejectedError
 from imaging.formats import jpeg_segments, tiff_directories
-from imaging.losses import Loss, Lost
+from imaging.losses import NO_CREDENTIALS, Loss, Lost
 from imaging.palette import stack
 from imaging.pillow import proving
 from imaging.records import DecodingCost, Encoder, EncodingCost, Format, Header, Job, Sample
@@ -88,7 +88,10 @@ def inspect(source: bytes) -> Header:
         FORMAT,
         source,
         readable,
-        tuple(Loss(Lost.DAMAGE, why) for why in damage),
+        (
+            *(Loss(Lost.DAMAGE, why) for why in damage),
+            *(NO_CREDENTIALS if found.has_content_credentials else ()),
+        ),
         opening_nanoseconds=opening,
         # The other pictures in the file are previews and views of the main one.
         frame_count=1,

@@ -16,7 +16,7 @@ FRAMES = frozenset({*range(0xC0, 0xD0), 0xDE} - {0xC4, 0xC8, 0xCC})
 PROGRESSIVE_FRAMES, LOSSLESS_FRAMES = frozenset({0xC2, 0xC6, 0xCA, 0xCE}), frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 """Frames whose scans each bring some coefficients, and frames without coefficients."""
 
-SCAN, TABLES, APP_1, APP_13 = 0xDA, 0xDB, 0xE1, 0xED
+SCAN, TABLES, APP_1, APP_11, APP_13 = 0xDA, 0xDB, 0xE1, 0xEB, 0xED
 
 BREAKING = {
     0xE0: ("JFIF", re.compile(rb"JFIF.{0,2}\Z", re.DOTALL)),
@@ -31,6 +31,10 @@ VALUES = FRAMES | {TABLES, APP_13}
 """Segments that Pillow parses value by value; ``APP_13`` holds Photoshop's blocks."""
 
 EXIF = b"Exif\0\0"
+
+CONTENT_CREDENTIALS = re.compile(rb"JP.{6}(....jumb|\0\0\0\x01jumb.{8})....jumdc2pa", re.DOTALL)
+"""The start of an ``APP11`` segment with a C2PA manifest store: common identifier, box instance, packet number, and the
+boxes ``jumb`` and ``jumd``, whose type begins with c2pa (C2PA 2.1, appendix A; ISO/IEC 19566-5, D.2)."""
 
 SEGMENT = re.compile(rb"\xff[\xc0-\xc7\xc9-\xcf\xd9-\xef\xfe]")
 """A marker with data, or the end marker. Pillow takes all others for markers without data (ITU-T T.81, table B.1)."""
@@ -83,6 +87,7 @@ class Structure:
         scans: How often every block is decoded. A scan of one component counts as that component's share of the blocks.
         coefficients: Coefficients of all blocks.
         keeps_coefficients: Whether there are several scans. A decoder then holds all coefficients until the last one.
+        has_content_credentials: Whether a segment has a C2PA manifest store.
 
     """
 
@@ -96,6 +101,7 @@ class Structure:
     scans: float
     coefficients: int
     keeps_coefficients: bool
+    has_content_credentials: bool
 
 
 def read_structure(body: bytes) -> Structure:
@@ -145,6 +151,9 @@ def read_structure(body: bytes) -> Structure:
         scans=scans,
         coefficients=coefficients,
         keeps_coefficients=keeps_coefficients,
+        has_content_credentials=any(
+            segment.kind == APP_11 and CONTENT_CREDENTIALS.match(body, segment.start, segment.end) for segment in header
+        ),
     )
 
 

@@ -15,6 +15,7 @@ from imaging import palette
 from imaging.colour import to_common_mode
 from imaging.formats import png_chunks, png_writer, tiff_directories
 from imaging.formats.png_writer import AVERAGE, NONE, Coding
+from imaging.losses import NO_CREDENTIALS
 from imaging.palette import stack
 from imaging.pillow import decoding, proving
 from imaging.records import DecodingCost, Encoder, EncodingCost, Format, Frame, Header, Job, Options, Sample
@@ -73,7 +74,7 @@ def inspect(source: bytes) -> Header:
         FORMAT,
         source,
         contents.readable,
-        contents.losses,
+        (*contents.losses, *(NO_CREDENTIALS if contents.has_content_credentials else ())),
         opening_nanoseconds=CHUNK_NANOSECONDS * contents.chunk_count + tiff_directories.tag_nanoseconds(contents.exif),
         depth=depth,
         is_indexed=source[png_chunks.COLOUR_TYPE] == png_chunks.PALETTE or depth < 8,

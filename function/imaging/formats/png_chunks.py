@@ -70,6 +70,9 @@ SIZES = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"pHYs": 9}
 PROFILE = re.compile(rb"[^\0]{1,79}\0\0")
 """The start of an ``iCCP`` chunk: the name of the profile, and 0 for deflate (PNG specification, 11.3.2.3)."""
 
+CONTENT_CREDENTIALS = b"caBX"
+"""The kind of a chunk that holds a C2PA manifest store (C2PA 2.1, appendix A)."""
+
 TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 """Chunks that hold a keyword and a text (PNG specification, 11.3.3)."""
 
@@ -133,6 +136,7 @@ class Contents:
         losses: Each chunk that was left out although it matters.
         chunk_count: How many chunks the file has.
         exif: The data of every ``eXIf`` chunk.
+        has_content_credentials: Whether a chunk has a C2PA manifest store.
 
     """
 
@@ -140,6 +144,7 @@ class Contents:
     losses: tuple[Loss, ...]
     chunk_count: int
     exif: tuple[bytes, ...]
+    has_content_credentials: bool
 
 
 def read_contents(png: bytes) -> Contents:
@@ -161,7 +166,7 @@ def read_contents(png: bytes) -> Contents:
     seen: set[bytes] = set()
     losses: list[Loss] = []
     exif: list[bytes] = []
-    count, previous = 0, b""
+    count, previous, has_content_credentials = 0, b"", False
     for chunk in walk_chunks(png):
         count += 1
         _check_place(png, chunk, seen, previous)
@@ -170,6 +175,7 @@ def read_contents(png: bytes) -> Contents:
             # Nothing after the pixels is needed.
             break
         if not _is_wanted(png, chunk, seen):
+            has_content_credentials = has_content_credentials or chunk.kind == CONTENT_CREDENTIALS
             continue
         if not _is_sound(png, chunk):
             losses.append(Loss(Lost.DAMAGE, f"the chunk {chunk.kind.decode()} is damaged and was ignored"))
@@ -184,7 +190,7 @@ def read_contents(png: bytes) -> Contents:
         if chunk.kind == b"eXIf":
             exif.append(png[chunk.start + 8 : chunk.end - 4])
         kept.write(_convert_key(png, chunk) if chunk.kind == b"tRNS" else view[chunk.start : chunk.end])
-    return Contents(kept.getvalue(), tuple(losses), count, tuple(exif))
+    return Contents(kept.getvalue(), tuple(losses), count, tuple(exif), has_content_credentials)
 
 
 def repair_checksum(png: bytes) -> bytes | None:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from errors import Reason, RejectedError
 from imaging.formats import tiff_directories, tiff_page
+from imaging.losses import NO_CREDENTIALS
 from imaging.metadata import copy_exif, repair
 from imaging.records import DecodingCost, Encoder, EncodingCost, Format, Frame, Header, Job, Options
 from imaging.saving import choose_quality, estimate_jpeg_quality, save, save_no_larger
@@ -54,6 +55,7 @@ def inspect(source: bytes) -> Header:
         FORMAT,
         source,
         source,
+        NO_CREDENTIALS if any(page.has_content_credentials for page in pages) else (),
         opening_nanoseconds=sum(page.nanoseconds for page in pages),
         # A tile is decoded whole, however small its page is.
         least_size=(

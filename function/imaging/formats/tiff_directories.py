@@ -27,6 +27,9 @@ SUBFILE_TYPE, BITS, PHOTOMETRIC, PLANAR, PREDICTOR, COLOUR_MAP, EXTRA_SAMPLES, S
 )
 """Tags (TIFF 6.0, sections 8, 14, 18 and 19)."""
 
+CONTENT_CREDENTIALS = 52545
+"""The tag that holds a C2PA manifest store (C2PA 2.1, appendix A)."""
+
 SUB_IFDS = 330
 """A tag (TIFF technical note 1)."""
 
@@ -112,6 +115,7 @@ class Page:
         tags: How many entries there are.
         values: The first values of the tags in ``NAMES``.
         is_raw: Whether it belongs to a camera's raw file.
+        has_content_credentials: Whether the directory has a C2PA manifest store.
 
     """
 
@@ -122,6 +126,7 @@ class Page:
     tags: int
     values: Mapping[int, tuple[int, ...]]
     is_raw: bool
+    has_content_credentials: bool
 
     @property
     def nanoseconds(self) -> float:
@@ -258,7 +263,7 @@ def _read_page(body: bytes, layout: _Layout, entries: Sequence[Entry], depth: in
     sizes = {True: 0, False: 0}
     values: dict[int, tuple[int, ...]] = {}
     tags = len(entries)
-    is_raw = False
+    is_raw = has_content_credentials = False
     for entry in entries:
         tag, kind, count, value = entry
         if tag in sides:
@@ -267,6 +272,7 @@ def _read_page(body: bytes, layout: _Layout, entries: Sequence[Entry], depth: in
         size = KIND_BYTES.get(kind, 0) * count
         if len(value) < size <= len(body):
             sizes[kind in PLAIN] += size
+        has_content_credentials |= tag == CONTENT_CREDENTIALS
         if tag in NAMES:
             values[tag] = layout.values(body, entry)
             is_raw = is_raw or (tag == PHOTOMETRIC and not RAW_PHOTOMETRICS.isdisjoint(values[tag]))
@@ -280,7 +286,9 @@ def _read_page(body: bytes, layout: _Layout, entries: Sequence[Entry], depth: in
             sizes = {True: sizes[True] + part.plain_bytes, False: sizes[False] + part.number_bytes}
             # A directory without entries takes time as well.
             tags, is_raw = tags + 1 + part.tags, is_raw or part.is_raw
-    return Page(sides[TILE_WIDTH], sides[TILE_HEIGHT], sizes[True], sizes[False], tags, values, is_raw)
+    return Page(
+        sides[TILE_WIDTH], sides[TILE_HEIGHT], sizes[True], sizes[False], tags, values, is_raw, has_content_credentials
+    )
 
 
 def is_raw(body: bytes, found: Sequence[Page]) -> bool:

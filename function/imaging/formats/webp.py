@@ -10,6 +10,7 @@ from PIL import WebPImagePlugin  # noqa: F401 - registers its format
 from errors import MalformedError
 from imaging.colour import has_alpha
 from imaging.formats import tiff_directories
+from imaging.losses import NO_CREDENTIALS
 from imaging.part_limit import limit_count
 from imaging.records import DecodingCost, Encoder, EncodingCost, Format, Header, Job
 from imaging.saving import choose_quality, count_plays, round_durations, save, save_no_larger
@@ -19,6 +20,9 @@ FRAME, FRAME_HEADER = b"ANMF", 16
 
 EXIF = b"Exif\0\0"
 """Some writers begin an ``EXIF`` chunk as a JPEG's segment begins."""
+
+CONTENT_CREDENTIALS = b"C2PA"
+"""The kind of a chunk that holds a C2PA manifest store (C2PA 2.1, appendix A)."""
 
 QUALITY_PER_OCTAVE = 35.0
 """The decrease in quality that halves the bytes."""
@@ -62,6 +66,7 @@ def inspect(source: bytes) -> Header:
         source,
         opening_nanoseconds=tiff_directories.tag_nanoseconds(exif),
         is_lossy=any(chunk.kind == b"VP8 " for chunk in found),
+        losses=NO_CREDENTIALS if any(chunk.kind == CONTENT_CREDENTIALS for chunk in found) else (),
     )
 
 
