@@ -1,12 +1,13 @@
 """Images that tests create, with content that makes a wrong pixel visible."""
 
 import io
+import struct
 import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
 HEIC_PICTURE = Path(__file__).with_name("picture.heic")
 """``picture(64, 48)``, written by pillow-heif, whose encoder the tests don't install."""
@@ -50,6 +51,18 @@ def encode_oriented(shown: Image.Image, orientation: int, image_format: str, **o
     exif = Image.Exif()
     exif[0x0112] = orientation
     return encode(stored, image_format, exif=exif, **options)
+
+
+def apple_exif(headroom: float, gain: float | None) -> bytes:
+    """Return EXIF, from its TIFF's header on, with Apple's maker note that states a gain map's headroom."""
+    values = {33: headroom} if gain is None else {33: headroom, 48: gain}
+    place = 14 + 2 + 12 * len(values) + 4
+    entries = b"".join(struct.pack(">HHII", tag, 10, 1, place + 8 * index) for index, tag in enumerate(values))
+    rationals = b"".join(struct.pack(">ii", round(1000 * value), 1000) for value in values.values())
+    note = b"Apple iOS\0\0\1MM" + struct.pack(">H", len(values)) + entries + bytes(4) + rationals
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.MakerNote] = note
+    return exif.tobytes().removeprefix(b"Exif\0\0")
 
 
 def lzma_bomb() -> bytes:

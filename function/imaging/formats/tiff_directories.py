@@ -141,14 +141,14 @@ Entry = tuple[int, int, int, bytes]
 
 
 @dataclass(frozen=True)
-class _Layout:
+class Layout:
     """How directories are stored: byte order, and whether offsets have four or eight bytes."""
 
     order: Literal["little", "big"]
     is_big: bool
 
     @classmethod
-    def of(cls, body: bytes) -> "_Layout":
+    def of(cls, body: bytes) -> "Layout":
         return cls("little" if body.startswith(b"II") else "big", body.startswith(BIG))
 
     @property
@@ -199,10 +199,19 @@ class _Layout:
         is_cut_off = end + place_bytes > len(body)
         return list(entries), 0 if is_cut_off else self.number(body[end : end + place_bytes])
 
+    def find(self, body: bytes, place: int, tag: int) -> bytes:
+        """Return the bytes of a tag's values in the directory at this offset; as many as there are, perhaps none."""
+        entries, _ = self.directory(body, place) or ((), 0)
+        for found, kind, count, value in entries:
+            if found == tag:
+                size, start = KIND_BYTES.get(kind, 0) * count, self.number(value)
+                return value[:size] if size <= len(value) else body[start : start + size]
+        return b""
+
 
 def walk_pages(body: bytes) -> Iterator[Page]:
     """Yield each page of ``body``, which begins with a signature, until directories end, leave the file or repeat."""
-    layout = _Layout.of(body)
+    layout = Layout.of(body)
     seen = {0}
     place = layout.first(body)
     while place not in seen:
@@ -247,7 +256,7 @@ def remove_coefficients(body: bytes) -> bytes | None:
 
     libtiff refuses pixels because of wrong coefficients, such as 1/0. Without any it uses the usual ones.
     """
-    layout = _Layout.of(body)
+    layout = Layout.of(body)
     place = layout.first(body)
     entries, _ = layout.directory(body, place) or ((), 0)
     for number, (tag, *_) in enumerate(entries):
@@ -257,7 +266,7 @@ def remove_coefficients(body: bytes) -> bytes | None:
     return None
 
 
-def _read_page(body: bytes, layout: _Layout, entries: Sequence[Entry], depth: int = 0) -> Page:
+def _read_page(body: bytes, layout: Layout, entries: Sequence[Entry], depth: int = 0) -> Page:
     """Describe these entries and the directories that they point to; ignore values that are larger than the file."""
     sides = {TILE_WIDTH: 0, TILE_HEIGHT: 0}
     sizes = {True: 0, False: 0}
