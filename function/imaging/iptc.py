@@ -1,0 +1,166 @@
+"""IPTC IIM and the Photoshop resources that hold it: reads them, writes them, and translates IIM to XMP."""
+
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from imaging import xmp
+
+SIGNATURE, HEADER = b"8BIM", b"Photoshop 3.0\0"
+"""How a resource begins, and how resources in a segment of a JPEG begin (Adobe Photoshop File Formats Specification,
+Image Resource Blocks)."""
+
+IIM, DIGEST, COPYRIGHT_FLAG, URL, RESOLUTION = 0x0404, 0x0425, 0x040A, 0x040B, 0x03ED
+"""Numbers of resources: IPTC, its MD5, whether it is copyrighted, and the URL."""
+
+PATHS = range(2000, 3000)
+"""The numbers of resources of paths and of the clipping path's name. Points are fractions of the image's sides."""
+
+MAX_RECORDS = 10_000
+"""The most resources, and the most data sets."""
+
+MARKER = 0x1C
+"""The first byte of a data set (IPTC-NAA Information Interchange Model 4.2, 1.5)."""
+
+EXTENDED = 0x8000
+"""The bit of a data set's length that says that the other bits are the length of the length."""
+
+CHARSET, UTF_8 = (1, 90), b"\x1b%G"
+"""The data set of the coded character set, and its value for UTF-8 (ISO 2022)."""
+
+VERSIONS = frozenset({CHARSET, (1, 0), (2, 0)})
+"""Data sets that describe the data: character set and versions of the records."""
+
+
+PREVIEWS = frozenset({(2, 200), (2, 201), (2, 202)})
+
+
+class DataSet(NamedTuple):
+    """A property of IIM: the numbers of its record and in the record, and its value."""
+
+    number: tuple[int, int]
+    value: bytes
+
+
+CREDITS = frozenset({(2, 80), (2, 85), (2, 110), (2, 115), (2, 116)})
+"""By-line and its title, credit, source and copyright notice."""
+
+XMP_NAMES: Mapping[tuple[int, int], tuple[xmp.Name, str]] = {
+    (2, 5): ((xmp.DC, "title"), "Alt"),
+    (2, 10): ((xmp.PHOTOSHOP, "Urgency"), ""),
+    (2, 15): ((xmp.PHOTOSHOP, "Category"), ""),
+    (2, 20): ((xmp.PHOTOSHOP, "SupplementalCategories"), "Bag"),
+    (2, 25): ((xmp.DC, "subject"), "Bag"),
+    (2, 40): ((xmp.PHOTOSHOP, "Instructions"), ""),
+    (2, 80): ((xmp.DC, "creator"), "Seq"),
+    (2, 85): ((xmp.PHOTOSHOP, "AuthorsPosition"), ""),
+    (2, 90): ((xmp.PHOTOSHOP, "City"), ""),
+    (2, 92): ((xmp.IPTC_CORE, "Location"), ""),
+    (2, 95): ((xmp.PHOTOSHOP, "State"), ""),
+    (2, 100): ((xmp.IPTC_CORE, "CountryCode"), ""),
+    (2, 101): ((xmp.PHOTOSHOP, "Country"), ""),
+    (2, 103): ((xmp.PHOTOSHOP, "TransmissionReference"), ""),
+    (2, 105): ((xmp.PHOTOSHOP, "Headline"), ""),
+    (2, 110): ((xmp.PHOTOSHOP, "Credit"), ""),
+    (2, 115): ((xmp.PHOTOSHOP, "Source"), ""),
+    (2, 116): ((xmp.DC, "rights"), "Alt"),
+    (2, 120): ((xmp.DC, "description"), "Alt"),
+    (2, 122): ((xmp.PHOTOSHOP, "CaptionWriter"), ""),
+}
+"""The property of XMP for a data set, and its kind of list (IPTC Photo Metadata Standard, IPTC Core, "IIM mapping")."""
+
+
+def read_resources(data: bytes) -> tuple[dict[int, bytes], bool]:
+    """Return the resources by number, up to the first that is damaged, and whether none is.
+
+    The first of each number counts.
+    """
+    found: dict[int, bytes] = {}
+    position = 0
+    for _ in range(MAX_RECORDS):
+        if not data.startswith(SIGNATURE, position) or position + 7 > len(data):
+            break
+        number = int.from_bytes(data[position + 4 : position + 6], "big")
+        # A name of Pascal's kind, padded to an even length.
+        start = position + 6 + (data[position + 6] + 2) // 2 * 2 + 4
+        end = start + int.from_bytes(data[start - 4 : start], "big")
+        if not start <= end <= len(data):
+            break
+        found.setdefault(number, data[start:end])
+        position = end + (end - start) % 2
+    return found, not data[position:].strip(b"\0")
+
+
+def write_resources(resources: Mapping[int, bytes]) -> bytes:
+    """Return the resources, without names."""
+    return b"".join(
+        SIGNATURE + struct.pack(">HHI", number, 0, len(data)) + data + bytes(len(data) % 2)
+        for number, data in resources.items()
+    )
+
+
+def read_iim(data: bytes) -> tuple[list[DataSet], bool]:
+    """Return the data sets, up to the first that is damaged, and whether none is."""
+    found: list[DataSet] = []
+    position = 0
+    for _ in range(MAX_RECORDS):
+        if position + 5 > len(data) or data[position] != MARKER:
+            break
+        length, start = int.from_bytes(data[position + 3 : position + 5], "big"), position + 5
+        if length & EXTENDED:
+            # The specification allows more bytes, but a number of four already exceeds every file.
+            width = min(length & ~EXTENDED, 4)
+            length, start = int.from_bytes(data[start : start + width], "big"), start + width
+        if start + length > len(data):
+            break
+        found.append(DataSet((data[position + 1], data[position + 2]), data[start : start + length]))
+        position = start + length
+    return found, not data[position:].strip(b"\0")
+
+
+def write_iim(data_sets: Iterable[DataSet]) -> bytes:
+    """Return the data sets as IIM."""
+    written = []
+    for (record, number), value in data_sets:
+        size = struct.pack(">H", len(value)) if len(value) < EXTENDED else struct.pack(">HI", EXTENDED | 4, len(value))
+        written.append(bytes([MARKER, record, number]) + size + value)
+    return b"".join(written)
+
+
+def select(data_sets: Sequence[DataSet], *, is_all: bool) -> list[DataSet]:
+    """Return the credits, or all data sets that stay true of a smaller image, with the character set that they need.
+
+    Records from 3 on describe pixels and hold previews, as data sets 2:200 to 2:202 do.
+    """
+    kept = [
+        data_set
+        for data_set in data_sets
+        if data_set.number in CREDITS or (is_all and data_set.number[0] <= 2 and data_set.number not in PREVIEWS)
+    ]
+    if is_all or not kept:
+        return kept if any(data_set.number not in VERSIONS for data_set in kept) else []
+    return [data_set for data_set in data_sets if data_set.number == CHARSET][:1] + kept
+
+
+def to_xmp(data_sets: Sequence[DataSet]) -> tuple[dict[xmp.Name, xmp.Value], bool]:
+    """Return the properties of XMP for these data sets, and whether there are others that XMP has no property for."""
+    charset = next((value for number, value in data_sets if number == CHARSET), b"")
+    texts: dict[tuple[int, int], list[str]] = {}
+    is_whole = True
+    for number, value in data_sets:
+        if number in XMP_NAMES:
+            texts.setdefault(number, []).append(_decode(value, charset))
+        else:
+            is_whole = is_whole and number in VERSIONS
+    properties: dict[xmp.Name, xmp.Value] = {}
+    for number, values in texts.items():
+        name, kind = XMP_NAMES[number]
+        is_whole = is_whole and (len(values) == 1 or kind in {"Bag", "Seq"})
+        properties[name] = xmp.make_list(name, kind, values[:1] if kind == "Alt" else values) if kind else values[0]
+    return properties, not is_whole
+
+
+def _decode(value: bytes, charset: bytes) -> str:
+    """Decode a text: UTF-8 if the character set says so, otherwise Latin-1, which every byte is."""
+    text = xmp.decode_text(value) if charset == UTF_8 else value.decode("latin-1")
+    return text.strip("\0")

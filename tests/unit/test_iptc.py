@@ -1,0 +1,96 @@
+"""IPTC IIM and Photoshop's resources: read up to what is damaged, selected, written and translated to XMP."""
+
+import numpy as np
+import pytest
+
+from imaging import iptc, xmp
+from imaging.iptc import DataSet
+
+UTF_8 = DataSet(iptc.CHARSET, iptc.UTF_8)
+BY_LINE, NOTICE, CITY = DataSet((2, 80), b"A. Baker"), DataSet((2, 116), b"(c) A. Baker"), DataSet((2, 90), b"Berlin")
+LONG = DataSet((2, 120), b"x" * 40_000)
+
+
+def test_data_sets_are_written_and_read_back() -> None:
+    data_sets = [UTF_8, BY_LINE, LONG, CITY]
+    assert iptc.read_iim(iptc.write_iim(data_sets)) == (data_sets, True)
+    assert iptc.read_iim(iptc.write_iim(data_sets) + bytes(3)) == (data_sets, True)
+
+
+def test_resources_are_written_and_read_back() -> None:
+    resources = {iptc.IIM: b"odd", iptc.URL: b"even"}
+    assert iptc.read_resources(iptc.write_resources(resources)) == (resources, True)
+
+
+@pytest.mark.parametrize("padded", [b"\0\0", b"\1a", b"\2ab\0"])
+def test_names_of_resources_are_skipped(padded: bytes) -> None:
+    named = b"8BIM\x04\x04" + padded + b"\0\0\0\4data"
+    second = iptc.write_resources({iptc.URL: b"x"})
+    assert iptc.read_resources(named + second) == ({iptc.IIM: b"data", iptc.URL: b"x"}, True)
+
+
+def test_what_precedes_damage_is_read() -> None:
+    whole = iptc.write_iim([BY_LINE, CITY])
+    assert iptc.read_iim(whole[:-1]) == ([BY_LINE], False)
+    resources = iptc.write_resources({iptc.IIM: whole, iptc.URL: b"xy"})
+    assert iptc.read_resources(resources[:-1]) == ({iptc.IIM: whole}, False)
+
+
+def test_the_first_resource_of_a_number_counts() -> None:
+    both = iptc.write_resources({iptc.IIM: b"ab"}) + iptc.write_resources({iptc.IIM: b"cd"})
+    assert iptc.read_resources(both) == ({iptc.IIM: b"ab"}, True)
+
+
+def test_credits_come_with_their_character_set() -> None:
+    found = [
+        UTF_8,
+        DataSet((2, 0), b"\0\4"),
+        BY_LINE,
+        CITY,
+        DataSet((2, 202), b"a thumbnail"),
+        DataSet((3, 20), b"\0\1"),
+    ]
+    assert iptc.select(found, is_all=False) == [UTF_8, BY_LINE]
+    assert iptc.select(found, is_all=True) == found[:4]
+    assert iptc.select([UTF_8, CITY], is_all=False) == []
+    assert iptc.select([UTF_8], is_all=True) == []
+
+
+@pytest.mark.parametrize(
+    ("charset", "value", "text"),
+    [
+        (iptc.UTF_8, "山田 ©".encode(), "山田 ©"),
+        (iptc.UTF_8, b"\xa9 me", "© me"),
+        (b"", "© Jürgen".encode("latin-1"), "© Jürgen"),
+        (b"", b"plain\0", "plain"),
+    ],
+)
+def test_texts_are_decoded_by_the_character_set(charset: bytes, value: bytes, text: str) -> None:
+    properties, is_partial = iptc.to_xmp([DataSet(iptc.CHARSET, charset), DataSet((2, 110), value)])
+    assert properties == {(xmp.PHOTOSHOP, "Credit"): text}
+    assert not is_partial
+
+
+def test_credits_become_the_standard_properties() -> None:
+    properties, is_partial = iptc.to_xmp([BY_LINE, DataSet((2, 80), b"B. Cook"), NOTICE, DataSet((2, 0), b"\0\4")])
+    assert list(properties) == [(xmp.DC, "creator"), (xmp.DC, "rights")]
+    assert list(xmp.list_texts(properties[xmp.DC, "creator"]))[2:] == ["A. Baker", "B. Cook"]
+    assert b'<rdf:Alt><rdf:li xml:lang="x-default">(c) A. Baker<' in xmp.Packet(properties, {}).to_bytes()
+    assert not is_partial
+
+
+@pytest.mark.parametrize("other", [DataSet((2, 8), b"x"), NOTICE])
+def test_what_xmp_has_no_place_for_is_told(other: DataSet) -> None:
+    assert iptc.to_xmp([NOTICE, other])[1]
+
+
+def test_damaged_blocks_raise_nothing() -> None:
+    chosen = np.random.default_rng(1)
+    whole = iptc.write_resources({iptc.IIM: iptc.write_iim([UTF_8, BY_LINE, LONG, CITY]), iptc.URL: b"https://x"})
+    for _ in range(3000):
+        body = bytearray(whole[: chosen.integers(len(whole))])
+        for _ in range(chosen.integers(5) if body else 0):
+            body[chosen.integers(len(body))] = chosen.choice([0, 0x1C, 0x80, 0xFF, 0x42])
+        resources, _ = iptc.read_resources(bytes(body))
+        for block in (*resources.values(), bytes(body)):
+            iptc.to_xmp(iptc.read_iim(block)[0])
