@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.faults import Fault, await_held, inject
-from tests.local_aws.conftest import Account, await_answer
+from tests.local_aws.conftest import PATIENCE, Account, await_answer
 from tools.common.errors import ToolError
 from tools.common.local_stack import LocalAws, local_client
 from tools.common.paths import ROOT
@@ -178,3 +179,28 @@ def test_the_users_profile_and_proxy_are_ignored(account: Account, monkeypatch: 
     keys = (account.aws.access_key_id, account.aws.secret_access_key)
     client = local_client("sts", account.aws.endpoint, account.aws.region, *keys)
     assert client.get_caller_identity()["Account"] == "123456789012"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts segments")
+def test_the_header_and_body_of_a_reply_arrive_in_one_segment(account: Account) -> None:
+    """The provider's HTTP client may lose a body that arrives later, and repeats a create that was served."""
+    with connect(account.aws) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        reply = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+        # `tcpi_data_segs_in` of struct tcp_info in linux/tcp.h
+        (segments,) = struct.unpack_from("I", connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 160), 152)
+    header, _, body = reply.partition(b"\r\n\r\n")
+    assert b"Content-Length: %d" % len(body) in header
+    assert body
+    assert segments == 1
+
+
+def test_a_client_that_asks_whether_to_continue_is_told_before_it_sends_the_body(account: Account) -> None:
+    with connect(account.aws) as connection:
+        connection.sendall(b"PUT / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n")
+        assert connection.recv(1 << 16).startswith(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def connect(aws: LocalAws) -> socket.socket:
+    address = urlsplit(aws.endpoint)
+    return socket.create_connection((address.hostname, address.port), timeout=PATIENCE)

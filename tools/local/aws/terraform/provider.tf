@@ -13,7 +13,6 @@ provider "aws" {
   skip_metadata_api_check     = true
   skip_region_validation      = true
 
-  # The default of 25 would turn one failing call into a long silence, and 2 fails on a busy machine, where two attempts
-  # in a row have lost their connection.
+  # The default of 25 would turn one failing call into a long silence.
   max_retries = 5
 }
