@@ -13,6 +13,7 @@ from typing import Any
 from PIL import ExifTags, Image, ImageChops, JpegImagePlugin, UnidentifiedImageError
 
 from errors import MalformedError, Reason, RejectedError
+from imaging.change import Blocks
 from imaging.colour import SRGB_GAMMA, to_eight_bits
 from imaging.formats import tiff_directories, tiff_page
 from imaging.layers import Canvas, Layer
@@ -92,7 +93,7 @@ class Picture:
         self.full_size = self.size
         self._divisor = 1
         self._extent: tuple[float, float] | None = None
-        self.metadata = Metadata(1, None, None)
+        self.metadata = Metadata(1, None, Blocks(), 1)
         # Keep copies: Pillow's encoders clear image.info.
         self.loop: int | None = self._image.info.get("loop") if header.plays is None else header.plays
         self.has_default_image = bool(self._image.info.get("default_image"))
@@ -197,9 +198,9 @@ class Picture:
                     self._image._exif = None
                     self._image.seek(page)
             header.format.prepare(self._image, header)
-            dense = self._read_resolution()
+            dense, orientation = self._read_resolution(), self._read_applied_orientation()
             self._load()
-            metadata = self._read_metadata()
+            metadata = self._read_metadata(orientation)
             if index == 0:
                 self.metadata = metadata
             if 0 in self._read_numbers(tiff_directories.EXTRA_SAMPLES):
@@ -207,14 +208,14 @@ class Picture:
             image = _to_resizable(header.format.correct(self._image, header), header)
             yield self._make_frame(image, metadata, self._image.info.get("duration", 0), dense)
 
-    def _read_metadata(self) -> Metadata:
-        """Read the current frame's EXIF and XMP, and note losses."""
+    def _read_metadata(self, applied_orientation: int = 1) -> Metadata:
+        """Read the current frame's metadata, and note losses."""
         if len(self._image.info.get(EXIF_TEXT, "")) > MOST_EXIF_TEXT:
             del self._image.info[EXIF_TEXT]
             self.note_loss(Lost.EXIF, f"EXIF in a text of more than {MOST_EXIF_TEXT} characters was not read")
         # Pages of a TIFF may differ in depth.
         self._note_lost_bits()
-        return Metadata.of(self._image)
+        return Metadata.of(self._image, applied_orientation)
 
     def _make_frame(
         self, image: Image.Image, metadata: Metadata, milliseconds: float, dense: tuple[float, float] | None
@@ -278,8 +279,12 @@ class Picture:
     def _read_resolution(self) -> tuple[float, float] | None:
         """Return the resolution of pixels that are not square; Pillow turns a TIFF upright when it reads it."""
         found = read_resolution(self._image)
-        is_turned = self.format == "TIFF" and max(self._read_numbers(ExifTags.Base.Orientation), default=1) >= 5
-        return (found[1], found[0]) if found and is_turned else found
+        return (found[1], found[0]) if found and self._read_applied_orientation() >= 5 else found
+
+    def _read_applied_orientation(self) -> int:
+        """Return the orientation that Pillow applies when it reads the pixels, as it does with a TIFF; else 1."""
+        orientation = max(self._read_numbers(ExifTags.Base.Orientation), default=1)
+        return orientation if 1 <= orientation <= 8 else 1
 
     def _read_quantization(self) -> dict[int, list[int]]:
         if self.format == "TIFF":

@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from imaging.change import Change
 from imaging.colour import CONVERTED, WIDE, WITH_ALPHA, to_srgb_gamma, to_supported_mode
 from imaging.decode import Picture
 from imaging.formats import ENCODERS, FORMATS
 from imaging.losses import Loss, Lost
-from imaging.records import Frame, Job
+from imaging.records import Encoder, Frame, Job
 from renditions import MetadataPolicy, Rendition
+
+FIRST_SWAPPING = 5
+"""The EXIF orientations from this one on turn width into height."""
 
 
 def written_format(picture: Picture, rendition: Rendition) -> str:
@@ -65,8 +69,9 @@ def encode(
 
     """
     image_format = written_format(picture, rendition)
-    kept = picture.metadata.select(policy, frames[0].image.size)
     encoder = ENCODERS[image_format]
+    kept = picture.metadata.select(policy, _describe_change(picture, frames[0], rendition, encoder), encoder.metadata)
+    lost += kept.losses
     if not encoder.is_lossy:
         rendition = replace(rendition, ssimulacra2=None)
     if frames[0].resolution and not encoder.has_resolution:
@@ -74,5 +79,20 @@ def encode(
         why = f"the resolution of {across:.0f} x {down:.0f} was left out: {image_format} has none"
         lost.append(Loss(Lost.RESOLUTION, why))
     return encoder.encode(
-        Job(picture, frames, image_format, rendition, kept, encoder.quality, encoder.quality_of_score_70, lost)
+        Job(picture, frames, image_format, rendition, kept.blocks, encoder.quality, encoder.quality_of_score_70, lost)
+    )
+
+
+def _describe_change(picture: Picture, frame: Frame, rendition: Rendition, encoder: Encoder) -> Change:
+    """Return how the first frame, resized, shows the source."""
+    orientation, stored = picture.metadata.orientation, picture.metadata.stored_orientation
+    displayed = picture.full_size[::-1] if orientation >= FIRST_SWAPPING else picture.full_size
+    left, top, right, bottom = box = rendition.place(displayed, encoder.largest_side).box
+    size = frame.image.size
+    return Change(
+        size=size,
+        scale=(size[0] / (right - left), size[1] / (bottom - top)),
+        is_moved=stored != 1 or box != (0, 0, *displayed),
+        swaps_sides=stored >= FIRST_SWAPPING,
+        media_type=encoder.media_type,
     )

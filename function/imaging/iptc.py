@@ -1,4 +1,4 @@
-"""IPTC IIM and the Photoshop resources that hold it: reads them, writes them, and translates IIM to XMP."""
+"""IPTC's Information Interchange Model (IIM): reads, selects and writes its data sets, and translates them to XMP."""
 
 import struct
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,18 +6,7 @@ from typing import NamedTuple
 
 from imaging import xmp
 
-SIGNATURE, HEADER = b"8BIM", b"Photoshop 3.0\0"
-"""How a resource begins, and how resources in a segment of a JPEG begin (Adobe Photoshop File Formats Specification,
-Image Resource Blocks)."""
-
-IIM, DIGEST, COPYRIGHT_FLAG, URL, RESOLUTION = 0x0404, 0x0425, 0x040A, 0x040B, 0x03ED
-"""Numbers of resources: IPTC, its MD5, whether it is copyrighted, and the URL."""
-
-PATHS = range(2000, 3000)
-"""The numbers of resources of paths and of the clipping path's name. Points are fractions of the image's sides."""
-
-MAX_RECORDS = 10_000
-"""The most resources, and the most data sets."""
+MAX_DATA_SETS = 10_000
 
 MARKER = 0x1C
 """The first byte of a data set (IPTC-NAA Information Interchange Model 4.2, 1.5)."""
@@ -70,40 +59,11 @@ XMP_NAMES: Mapping[tuple[int, int], tuple[xmp.Name, str]] = {
 """The property of XMP for a data set, and its kind of list (IPTC Photo Metadata Standard, IPTC Core, "IIM mapping")."""
 
 
-def read_resources(data: bytes) -> tuple[dict[int, bytes], bool]:
-    """Return the resources by number, up to the first that is damaged, and whether none is.
-
-    The first of each number counts.
-    """
-    found: dict[int, bytes] = {}
-    position = 0
-    for _ in range(MAX_RECORDS):
-        if not data.startswith(SIGNATURE, position) or position + 7 > len(data):
-            break
-        number = int.from_bytes(data[position + 4 : position + 6], "big")
-        # A name of Pascal's kind, padded to an even length.
-        start = position + 6 + (data[position + 6] + 2) // 2 * 2 + 4
-        end = start + int.from_bytes(data[start - 4 : start], "big")
-        if not start <= end <= len(data):
-            break
-        found.setdefault(number, data[start:end])
-        position = end + (end - start) % 2
-    return found, not data[position:].strip(b"\0")
-
-
-def write_resources(resources: Mapping[int, bytes]) -> bytes:
-    """Return the resources, without names."""
-    return b"".join(
-        SIGNATURE + struct.pack(">HHI", number, 0, len(data)) + data + bytes(len(data) % 2)
-        for number, data in resources.items()
-    )
-
-
-def read_iim(data: bytes) -> tuple[list[DataSet], bool]:
+def read(data: bytes) -> tuple[list[DataSet], bool]:
     """Return the data sets, up to the first that is damaged, and whether none is."""
     found: list[DataSet] = []
     position = 0
-    for _ in range(MAX_RECORDS):
+    for _ in range(MAX_DATA_SETS):
         if position + 5 > len(data) or data[position] != MARKER:
             break
         length, start = int.from_bytes(data[position + 3 : position + 5], "big"), position + 5
@@ -118,7 +78,7 @@ def read_iim(data: bytes) -> tuple[list[DataSet], bool]:
     return found, not data[position:].strip(b"\0")
 
 
-def write_iim(data_sets: Iterable[DataSet]) -> bytes:
+def write(data_sets: Iterable[DataSet]) -> bytes:
     """Return the data sets as IIM."""
     written = []
     for (record, number), value in data_sets:

@@ -1,37 +1,23 @@
-"""Reads a source's EXIF and XMP, even if they are damaged, and selects the entries that an output keeps."""
+"""Reads a source's EXIF, XMP and IPTC, even if they are damaged, and selects what an output keeps."""
 
+import functools
 import re
-from collections.abc import Mapping
+import struct
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from PIL import ExifTags, Image, TiffImagePlugin, TiffTags
+from PIL import ExifTags, Image, TiffTags
 
+from imaging import exif as exif_tags
+from imaging import photoshop
+from imaging.change import Blocks, Capacity, Change
+from imaging.losses import Loss, Lost
 from imaging.pillow import decoding, tolerating
 from renditions import MetadataPolicy
 
-CREDITS = (ExifTags.Base.Artist, ExifTags.Base.Copyright)
-"""The tags that the policy ``copyright`` keeps."""
-
-STRUCTURE = frozenset(
-    {
-        *range(254, 267),  # kind, width, height, depth, compression, photometry
-        *(273, 274, *range(277, 282), 284),  # strips, orientation, samples
-        *(*range(288, 294), 297, 301),  # fax options, page number, transfer function
-        *range(317, 348),  # predictor, palette, tiles, inks, sample formats, JPEG tables
-        *(*range(512, 522), *range(529, 533)),  # old-style JPEG, YCbCr
-        *range(32995, 32999),  # SGI's matte, data type and depth
-        *(700, 34377, 34675),  # XMP, Photoshop's blocks and the colour profile, which are written separately
-    }
-)
-"""Tags of a TIFF that describe its pixels, or that are written separately. A TIFF has them in one IFD with EXIF."""
-
-PARTS: dict[int | None, set[int]] = {
-    None: {ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo},
-    ExifTags.IFD.Exif: {ExifTags.IFD.Interop},
-}
-"""The IFDs that each IFD may contain; None is the main one."""
+if TYPE_CHECKING:
+    from imaging import embedded
 
 XMP_READ_FIRST, NO_XMP = "XML:com.adobe.xmp", "none"
 """The entry of ``Image.info`` in which ``Image.getexif`` looks for XMP before it looks in ``xmp``, which every decoder
@@ -47,69 +33,154 @@ DEFAULT_DENSITY, MAX_DENSITY, SQUARE_TOLERANCE = 72, 65535, 0.01
 AVIF_EXIF = re.compile(rb"(infe\x02.{3}.{4}|infe\x03.{3}.{6})Exif", re.DOTALL)
 """The entry of an AVIF item that holds EXIF (ISO/IEC 14496-12, 8.11.6)."""
 
-MAX_SEGMENT_BYTES = 65533 - 29
-"""Space in one segment of a JPEG after its identifier. The other formats have more."""
+XMP_EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
+"""How the segments of a JPEG begin that hold parts of extended XMP (XMP specification, part 3, 1.1.3.1)."""
+
+PROFILES = {name: f"Raw profile type {name}" for name in ("8bim", "iptc", "xmp")}
+"""The keywords of PNG texts in which ImageMagick and ExifTool write metadata, in hexadecimal digits."""
+
+DIGITS = re.compile("(?:[0-9A-Fa-f]{2})*")
+
+UNREADABLE = b"\xff"
+"""Stands in for a text that can't be read: no parser accepts it, so it is named as lost."""
+
+MOST_PROFILE_TEXT = 1 << 20
+"""The most characters of such a text."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The metadata that an output keeps.
+
+    Attributes:
+        blocks: ``exif`` with its header; ``xmp``; ``iptc``, which is IIM; ``photoshop``, other resources of Photoshop;
+            those that aren't empty.
+        losses: What the policy would keep, and can't be read or written.
+
+    """
+
+    blocks: dict[str, bytes]
+    losses: tuple[Loss, ...] = ()
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """The metadata of a source.
+    """The metadata of a source. XMP and IPTC are parsed when an output needs them: few images have any.
 
     Attributes:
-        orientation: EXIF orientation from 1 to 8; 1 if it is missing or invalid.
+        orientation: EXIF orientation from 1 to 8; 1 if it is missing or invalid, or if Pillow has turned the pixels.
         exif: All entries; None if they can't be read.
-        xmp: The whole packet, if any.
+        blocks: XMP, IPTC and Photoshop's resources.
+        stored_orientation: The orientation, also if Pillow has turned the pixels, as it does with a TIFF.
 
     """
 
     orientation: int
     exif: Image.Exif | None
-    xmp: bytes | None
+    blocks: Blocks
+    stored_orientation: int
 
     @classmethod
-    def of(cls, image: Image.Image) -> "Metadata":
-        """Read the metadata of ``image``."""
-        exif, orientation = None, None
+    def of(cls, image: Any, applied: int = 1) -> "Metadata":
+        """Read the metadata of ``image``, whose pixels Pillow has turned by the orientation ``applied``."""
+        exif, stored = None, None
         _hide_xmp(image)
         with tolerating():
             exif = image.getexif()
-            orientation = exif.get(ExifTags.Base.Orientation)
-        return cls(
-            orientation=orientation if type(orientation) is int and 1 <= orientation <= 8 else 1,
-            exif=exif,
-            xmp=image.info.get("xmp"),
-        )
+            stored = exif.get(ExifTags.Base.Orientation)
+        orientation = stored if type(stored) is int and 1 <= stored <= 8 else 1
+        return cls(orientation, exif, _read_blocks(image, exif), max(orientation, applied))
 
-    def select(self, policy: MetadataPolicy, size: tuple[int, int]) -> dict[str, bytes]:
-        """Return the encoder's options ``exif`` and ``xmp`` for an output of this size, unless they are empty."""
-        options: dict[str, Any] = {}
-        if exif := self._select_exif(policy, size):
-            with tolerating():
-                options["exif"] = exif.tobytes()
-        if policy is MetadataPolicy.ALL and self.xmp:
-            options["xmp"] = _update_xmp(self.xmp, size)
-        return {name: value for name, value in options.items() if value and len(value) <= MAX_SEGMENT_BYTES}
+    @functools.cached_property
+    def _embedded(self) -> "embedded.Embedded":
+        # Few images have any, and its parsers take time to import.
+        from imaging import embedded  # noqa: PLC0415
 
-    def _select_exif(self, policy: MetadataPolicy, size: tuple[int, int]) -> Image.Exif | None:
-        if self.exif is None or policy is MetadataPolicy.NONE:
-            return None
+        return embedded.read(self.blocks)
+
+    def select(self, policy: MetadataPolicy, change: Change, capacity: Capacity) -> Selection:
+        """Select and correct what an output keeps.
+
+        Args:
+            policy: The settings'.
+            change: How the output shows its source.
+            capacity: What its format holds.
+
+        """
+        losses: list[Loss] = []
+        blocks: dict[str, bytes] = {}
+        if policy is MetadataPolicy.NONE:
+            return Selection(blocks)
+        blocks["exif"] = self._select_exif(policy, change, losses)
+        if self.blocks:
+            blocks |= self._embedded.select(policy, change, capacity, losses)
+        fitting = {}
+        for name, block in blocks.items():
+            kind = Lost.IPTC if name == "photoshop" else Lost(name)
+            if kind in capacity.kinds and len(block) <= capacity.most_bytes:
+                fitting[name] = block
+            elif block:
+                why = f"it has {len(block)} bytes" if kind in capacity.kinds else "the format has no place for it"
+                losses.append(Loss(kind, f"the {kind.upper()} was left out: {why}"))
+        return Selection({name: block for name, block in fitting.items() if block}, tuple(losses))
+
+    def _select_exif(self, policy: MetadataPolicy, change: Change, losses: list[Loss]) -> bytes:
+        written = b""
+        if self.exif is None:
+            losses.append(Loss(Lost.EXIF, "the EXIF is damaged and was left out"))
+            return written
         if policy is MetadataPolicy.COPYRIGHT:
-            selected = Image.Exif()
-            for tag in CREDITS:
-                credit = None
-                with tolerating():
-                    credit = self.exif.get(tag)
-                if isinstance(credit, str):
-                    selected[tag] = _to_bytes(credit)
-            return selected
-        selected = copy_exif(self.exif)
-        for tag in STRUCTURE & set(selected):
-            del selected[tag]
-        details = selected.get(ExifTags.IFD.Exif, {})
-        for tag, side in zip((ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight), size, strict=True):
-            if tag in details:
-                details[tag] = side
-        return selected
+            selected, is_whole = exif_tags.select_credits(self.exif)
+            problem = "a credit in the EXIF is damaged and was left out"
+        else:
+            selected, is_whole = exif_tags.correct(self.exif, change)
+            problem = "the georeference was left out: the output is cropped or turned, or it is damaged"
+        if not is_whole:
+            losses.append(Loss(Lost.EXIF, problem))
+        if selected:
+            with tolerating():
+                written = selected.tobytes()
+            if not written:
+                losses.append(Loss(Lost.EXIF, "the EXIF can't be written"))
+        return written
+
+
+def _read_blocks(image: Any, exif: Image.Exif | None) -> Blocks:
+    """Return what ``image`` stores beside EXIF, wherever its format has it."""
+    segments = getattr(image, "applist", ())
+    resources = b"".join(data[len(photoshop.HEADER) :] for _, data in segments if data.startswith(photoshop.HEADER))
+    texts = {name: _read_profile(image.info.get(keyword)) for name, keyword in PROFILES.items()}
+    tags = exif if image.format == "TIFF" else None
+    packet = image.info.get("xmp")
+    return Blocks(
+        packet if isinstance(packet, bytes) else texts["xmp"],
+        tuple(data for _, data in segments if data.startswith(XMP_EXTENSION)),
+        _read_tag(tags, exif_tags.IPTC) or texts["iptc"],
+        resources or _read_tag(tags, exif_tags.PHOTOSHOP) or texts["8bim"],
+    )
+
+
+def _read_profile(text: object) -> bytes:
+    """Return the bytes of a PNG text: lines with the kind of a profile, its length, and its hexadecimal digits."""
+    if not isinstance(text, str):
+        return b""
+    lines = text[:MOST_PROFILE_TEXT].strip().split("\n", 2)
+    digits = "".join(lines[-1].split())
+    is_whole = len(lines) == 3 and len(text) <= MOST_PROFILE_TEXT and DIGITS.fullmatch(digits)
+    return bytes.fromhex(digits) if is_whole else UNREADABLE
+
+
+def _read_tag(exif: Image.Exif | None, tag: int) -> bytes:
+    """Return the bytes of a TIFF's tag, which some writers store as numbers of four bytes."""
+    value: Any = b""
+    with tolerating():
+        value = exif.get(tag, b"") if exif is not None else b""
+    if isinstance(value, bytes):
+        return value
+    numbers = value if isinstance(value, tuple) else (value,)
+    if exif is None or not all(isinstance(number, int) and 0 <= number < 1 << 32 for number in numbers):
+        return b""
+    return struct.pack(f"{exif.endian}{len(numbers)}L", *numbers)
 
 
 def read_resolution(image: Any) -> tuple[float, float] | None:
@@ -164,51 +235,3 @@ def _hide_xmp(image: Image.Image) -> None:
         image.info[XMP_READ_FIRST] = NO_XMP
         # Pillow may have read EXIF when it opened a JPEG.
         image._exif = None
-
-
-def copy_exif(exif: Image.Exif) -> Image.Exif:
-    """Copy the entries that Pillow can write, with every byte of their texts, and without the thumbnail's IFD."""
-    copy = Image.Exif()
-    # Maker notes may depend on the byte order of the EXIF around them.
-    copy.endian = exif.endian
-    for tag, value in _copy_ifd(exif, exif).items():
-        copy[tag] = value
-    return copy
-
-
-def _copy_ifd(exif: Image.Exif, entries: Mapping[int, Any], group: int | None = None) -> dict[int, Any]:
-    """Return the entries of an IFD that Pillow can write. Each is tried alone, so a damaged one spoils no other."""
-    written: dict[int, Any] = {}
-    for tag in entries:
-        is_part = tag in PARTS.get(group, ())
-        if tag in TiffTags.TAGS_V2_GROUPS and not is_part:
-            continue
-        stored = None
-        with tolerating():
-            stored = exif.get_ifd(tag) if is_part else entries[tag]
-        if stored is None:
-            continue
-        value = _copy_ifd(exif, stored, tag) if is_part else _to_bytes(stored)
-        with tolerating():
-            trial = TiffImagePlugin.ImageFileDirectory_v2(group=group)
-            trial[tag] = value
-            trial.tobytes()
-            written[tag] = value
-    return written
-
-
-def _to_bytes(value: Any) -> Any:
-    """Return a text's bytes: Pillow reads one character per byte, but writes question marks for other than ASCII."""
-    return value.encode("latin-1") if isinstance(value, str) and not value.isascii() else value
-
-
-def _update_xmp(xmp: bytes, size: tuple[int, int]) -> bytes:
-    """Set the output's dimensions in XMP, and an orientation that turns nothing."""
-    replacements = {
-        rb"tiff:Orientation": b"1",
-        rb"(?:tiff:ImageWidth|exif:PixelXDimension)": str(size[0]).encode(),
-        rb"(?:tiff:ImageLength|exif:PixelYDimension)": str(size[1]).encode(),
-    }
-    for name, value in replacements.items():
-        xmp = re.sub(rb"(" + name + rb"(?:\s*=\s*[\"']|>)\s*)\d+", rb"\g<1>" + value, xmp)
-    return xmp

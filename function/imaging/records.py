@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from PIL import Image
 
+from imaging.change import Capacity
 from imaging.layers import Layer
 from imaging.losses import Loss
 from renditions import Rendition
@@ -71,6 +72,7 @@ class Encoder:
     Attributes:
         media_type: The outputs' ``Content-Type``.
         modes: Pillow's modes of the frames that it holds; those with alpha and with 16 bits are among them.
+        metadata: What it holds of EXIF, XMP and IPTC.
         has_resolution: Whether it states how many pixels an inch has.
         largest_side: The most pixels on a side that can be written and read; infinite if memory ends first.
         most_milliseconds: The longest duration of a frame; 0 if the format holds no animation.
@@ -85,6 +87,7 @@ class Encoder:
 
     media_type: str
     modes: frozenset[str]
+    metadata: Capacity
     has_resolution: bool
     largest_side: float
     most_milliseconds: int
@@ -279,7 +282,7 @@ class Job:
     Attributes:
         frames: The frames that the format can show, converted to its modes.
         format: Pillow's name of the format to write.
-        kept: The encoder's options for the metadata that is kept.
+        kept: The metadata that is kept: ``exif``, ``xmp``, ``iptc`` and ``photoshop``, as far as there are any.
         usual_quality: The format's usual quality.
         quality_of_score_70: The encoder's.
         lost: What this output lacks because of its format; encoders append to it.
@@ -290,7 +293,7 @@ class Job:
     frames: Sequence[Frame]
     format: str
     rendition: Rendition
-    kept: Options
+    kept: Mapping[str, bytes]
     usual_quality: int
     quality_of_score_70: int
     lost: list[Loss]
@@ -302,7 +305,8 @@ class Job:
     @property
     def colour(self) -> Options:
         """The options that every format with colour profiles and metadata takes."""
-        return {"icc_profile": self.frames[0].icc, "dpi": self.frames[0].resolution, **self.kept}
+        blocks = {name: self.kept.get(name) for name in ("exif", "xmp")}
+        return {"icc_profile": self.frames[0].icc, "dpi": self.frames[0].resolution, **blocks}
 
     def is_larger_than_source(self, body: bytes) -> bool:
         """Whether ``body`` is larger than a source of the same format."""

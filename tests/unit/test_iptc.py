@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from imaging import iptc, xmp
+from imaging import iptc, photoshop, xmp
 from imaging.iptc import DataSet
 
+URL = 0x040B
 UTF_8 = DataSet(iptc.CHARSET, iptc.UTF_8)
 BY_LINE, NOTICE, CITY = DataSet((2, 80), b"A. Baker"), DataSet((2, 116), b"(c) A. Baker"), DataSet((2, 90), b"Berlin")
 LONG = DataSet((2, 120), b"x" * 40_000)
@@ -13,32 +14,32 @@ LONG = DataSet((2, 120), b"x" * 40_000)
 
 def test_data_sets_are_written_and_read_back() -> None:
     data_sets = [UTF_8, BY_LINE, LONG, CITY]
-    assert iptc.read_iim(iptc.write_iim(data_sets)) == (data_sets, True)
-    assert iptc.read_iim(iptc.write_iim(data_sets) + bytes(3)) == (data_sets, True)
+    assert iptc.read(iptc.write(data_sets)) == (data_sets, True)
+    assert iptc.read(iptc.write(data_sets) + bytes(3)) == (data_sets, True)
 
 
 def test_resources_are_written_and_read_back() -> None:
-    resources = {iptc.IIM: b"odd", iptc.URL: b"even"}
-    assert iptc.read_resources(iptc.write_resources(resources)) == (resources, True)
+    resources = {photoshop.IIM: b"odd", URL: b"even"}
+    assert photoshop.read(photoshop.write(resources)) == (resources, True)
 
 
 @pytest.mark.parametrize("padded", [b"\0\0", b"\1a", b"\2ab\0"])
 def test_names_of_resources_are_skipped(padded: bytes) -> None:
     named = b"8BIM\x04\x04" + padded + b"\0\0\0\4data"
-    second = iptc.write_resources({iptc.URL: b"x"})
-    assert iptc.read_resources(named + second) == ({iptc.IIM: b"data", iptc.URL: b"x"}, True)
+    second = photoshop.write({URL: b"x"})
+    assert photoshop.read(named + second) == ({photoshop.IIM: b"data", URL: b"x"}, True)
 
 
 def test_what_precedes_damage_is_read() -> None:
-    whole = iptc.write_iim([BY_LINE, CITY])
-    assert iptc.read_iim(whole[:-1]) == ([BY_LINE], False)
-    resources = iptc.write_resources({iptc.IIM: whole, iptc.URL: b"xy"})
-    assert iptc.read_resources(resources[:-1]) == ({iptc.IIM: whole}, False)
+    whole = iptc.write([BY_LINE, CITY])
+    assert iptc.read(whole[:-1]) == ([BY_LINE], False)
+    resources = photoshop.write({photoshop.IIM: whole, URL: b"xy"})
+    assert photoshop.read(resources[:-1]) == ({photoshop.IIM: whole}, False)
 
 
 def test_the_first_resource_of_a_number_counts() -> None:
-    both = iptc.write_resources({iptc.IIM: b"ab"}) + iptc.write_resources({iptc.IIM: b"cd"})
-    assert iptc.read_resources(both) == ({iptc.IIM: b"ab"}, True)
+    both = photoshop.write({photoshop.IIM: b"ab"}) + photoshop.write({photoshop.IIM: b"cd"})
+    assert photoshop.read(both) == ({photoshop.IIM: b"ab"}, True)
 
 
 def test_credits_come_with_their_character_set() -> None:
@@ -86,11 +87,11 @@ def test_what_xmp_has_no_place_for_is_told(other: DataSet) -> None:
 
 def test_damaged_blocks_raise_nothing() -> None:
     chosen = np.random.default_rng(1)
-    whole = iptc.write_resources({iptc.IIM: iptc.write_iim([UTF_8, BY_LINE, LONG, CITY]), iptc.URL: b"https://x"})
+    whole = photoshop.write({photoshop.IIM: iptc.write([UTF_8, BY_LINE, LONG, CITY]), URL: b"https://x"})
     for _ in range(3000):
         body = bytearray(whole[: chosen.integers(len(whole))])
         for _ in range(chosen.integers(5) if body else 0):
             body[chosen.integers(len(body))] = chosen.choice([0, 0x1C, 0x80, 0xFF, 0x42])
-        resources, _ = iptc.read_resources(bytes(body))
+        resources, _ = photoshop.read(bytes(body))
         for block in (*resources.values(), bytes(body)):
-            iptc.to_xmp(iptc.read_iim(block)[0])
+            iptc.to_xmp(iptc.read(block)[0])

@@ -8,9 +8,10 @@ from PIL import AvifImagePlugin, Image, ImageFilter  # noqa: F401 - the first re
 
 from errors import Reason, RejectedError
 from imaging import memory
+from imaging.change import Capacity
 from imaging.colour import to_common_mode
 from imaging.formats import avif_boxes, tiff_directories
-from imaging.losses import NO_CREDENTIALS
+from imaging.losses import NO_CREDENTIALS, Lost
 from imaging.metadata import hide_exif
 from imaging.records import DecodingCost, Encoder, EncodingCost, Format, Header, Job
 from imaging.saving import count_plays, round_durations, save, save_no_larger
@@ -110,6 +111,7 @@ FORMAT = Format(
     encoder=Encoder(
         media_type="image/avif",
         modes=frozenset({"L", "RGB", "RGBA"}),
+        metadata=Capacity(frozenset({Lost.EXIF, Lost.XMP})),
         has_resolution=False,
         largest_side=32768,
         most_milliseconds=MOST_MILLISECONDS,

@@ -8,6 +8,7 @@ from typing import Any
 from PIL import BmpImagePlugin  # noqa: F401 - registers its format
 
 from errors import MalformedError
+from imaging.change import Capacity
 from imaging.formats import bmp_header
 from imaging.records import DecodingCost, Encoder, EncodingCost, Format, Header, Job
 from imaging.saving import save, save_smallest
@@ -70,6 +71,7 @@ FORMAT = Format(
     encoder=Encoder(
         media_type="image/bmp",
         modes=frozenset({"L", "RGB", "RGBA"}),
+        metadata=Capacity(frozenset()),
         has_resolution=True,
         largest_side=math.inf,
         most_milliseconds=0,

@@ -7,6 +7,7 @@ from PIL import GifImagePlugin
 
 from errors import Reason, RejectedError
 from imaging import palette
+from imaging.change import Capacity
 from imaging.formats import gif_blocks, gif_writer
 from imaging.losses import NO_CREDENTIALS
 from imaging.records import DecodingCost, Encoder, EncodingCost, Format, Header, Job
@@ -63,6 +64,7 @@ FORMAT = Format(
     encoder=Encoder(
         media_type="image/gif",
         modes=frozenset({"L", "LA", "RGB", "RGBA"}),
+        metadata=Capacity(frozenset()),
         has_resolution=False,
         largest_side=65535,
         most_milliseconds=MOST_MILLISECONDS,

@@ -4,7 +4,7 @@ import functools
 import io
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from PIL import (
@@ -14,6 +14,8 @@ from PIL import (
 )
 
 from errors import MalformedError, RejectedError
+from imaging import photoshop
+from imaging.change import Capacity
 from imaging.formats import jpeg_segments, tiff_directories
 from imaging.losses import NO_CREDENTIALS, Loss, Lost
 from imaging.palette import stack
@@ -36,6 +38,8 @@ COEFFICIENT_BYTES = 2
 DIVISOR, ROW_HEIGHT, SAMPLED_ROWS = 8, 16, 8
 """A large JPEG is decoded at an eighth of its size, and about eight rows of 16 pixels are compared."""
 
+MOST_SEGMENT_BYTES = 65533 - 29
+"""Space in one segment after the identifier of XMP, which is the longest one."""
 
 UNSCALED_QUALITY = 50
 """The quality at which libjpeg uses quantisation tables as they are; higher ones make the steps smaller."""
@@ -125,11 +129,19 @@ def _encode(job: Job) -> bytes:
 
 def _write(job: Job, images: Sequence[Image.Image], quality: int, tables: list[list[int]]) -> bytes:
     options = {"quality": quality, "qtables": tables, "subsampling": job.picture.subsampling, **job.colour}
+    options["extra"] = _make_photoshop_segment(job.kept)
     try:
         return save(job, images, {**options, "optimize": True})
     except RejectedError:
         # Pillow allots optimised Huffman coding about one byte a pixel, which noise in high quality exceeds.
         return save(job, images, options)
+
+
+def _make_photoshop_segment(kept: Mapping[str, bytes]) -> bytes | None:
+    """Return a segment with IPTC and Photoshop's other resources; None without any."""
+    own = photoshop.write({photoshop.IIM: kept["iptc"]}) if "iptc" in kept else b""
+    content = own + kept.get("photoshop", b"")
+    return jpeg_segments.make_segment(jpeg_segments.APP_13, photoshop.HEADER + content) if content else None
 
 
 def _choose_steps(job: Job) -> tuple[int, list[list[int]]]:
@@ -191,6 +203,7 @@ FORMAT = Format(
     encoder=Encoder(
         media_type="image/jpeg",
         modes=frozenset({"L", "RGB", "CMYK"}),
+        metadata=Capacity(frozenset({Lost.EXIF, Lost.XMP, Lost.IPTC}), MOST_SEGMENT_BYTES),
         has_resolution=True,
         largest_side=65500,
         most_milliseconds=0,

@@ -240,6 +240,11 @@ def read_tables(body: bytes) -> dict[int, list[int]]:
     return found
 
 
+def make_segment(kind: int, content: bytes) -> bytes:
+    """Return a segment of up to 65533 bytes with its marker and its length."""
+    return struct.pack(">BBH", 0xFF, kind, 2 + len(content)) + content
+
+
 def join_profile(segments: Iterable[bytes]) -> bytes | None:
     """Join the parts of a colour profile as Chromium does; None if a part is missing or repeated.
 

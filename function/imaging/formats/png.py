@@ -12,10 +12,11 @@ from PIL import Image, PngImagePlugin
 
 from errors import MalformedError, Reason, RejectedError
 from imaging import palette
+from imaging.change import Capacity
 from imaging.colour import to_common_mode
 from imaging.formats import png_chunks, png_writer, tiff_directories
 from imaging.formats.png_writer import AVERAGE, NONE, Coding
-from imaging.losses import NO_CREDENTIALS
+from imaging.losses import NO_CREDENTIALS, Lost
 from imaging.palette import stack
 from imaging.pillow import decoding, proving
 from imaging.records import DecodingCost, Encoder, EncodingCost, Format, Frame, Header, Job, Options, Sample
@@ -221,6 +222,7 @@ FORMAT = Format(
     encoder=Encoder(
         media_type="image/png",
         modes=frozenset({"L", "LA", "RGB", "RGBA", "I;16"}),
+        metadata=Capacity(frozenset({Lost.EXIF, Lost.XMP})),
         has_resolution=True,
         largest_side=math.inf,
         most_milliseconds=MOST_MILLISECONDS,

@@ -76,8 +76,11 @@ CONTENT_CREDENTIALS = b"caBX"
 TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 """Chunks that hold a keyword and a text (PNG specification, 11.3.3)."""
 
-TEXTS_READ = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")
-"""The keywords of XMP and EXIF."""
+TEXTS_READ = (
+    b"XML:com.adobe.xmp\0",
+    *(b"Raw profile type " + kind + b"\0" for kind in (b"exif", b"iptc", b"8bim", b"xmp")),
+)
+"""The keywords of XMP, EXIF and IPTC."""
 
 
 @dataclass(frozen=True)

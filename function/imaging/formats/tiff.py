@@ -2,15 +2,17 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from PIL import Image
 
 from errors import Reason, RejectedError
+from imaging import exif as exif_tags
+from imaging.change import Capacity
 from imaging.formats import tiff_directories, tiff_page
-from imaging.losses import NO_CREDENTIALS
-from imaging.metadata import copy_exif, repair
+from imaging.losses import NO_CREDENTIALS, Lost
+from imaging.metadata import repair
 from imaging.records import DecodingCost, Encoder, EncodingCost, Format, Frame, Header, Job, Options
 from imaging.saving import choose_quality, estimate_jpeg_quality, save, save_no_larger
 
@@ -31,9 +33,6 @@ PREDICTABLE = frozenset({"tiff_lzw", "tiff_adobe_deflate", "zstd"})
 
 DIFFERENCES = 2
 """The value of the tag Predictor for such differences."""
-
-XMP_TAG = 700
-"""The tag that holds XMP (XMP specification, part 3, 3.3)."""
 
 
 def inspect(source: bytes) -> Header:
@@ -118,14 +117,15 @@ def _make_page_options(job: Job, frame: Frame, page_quality: int) -> Options:
     return options | {"compression": compression}
 
 
-def _make_tags(kept: Options) -> Image.Exif:
-    """Return the tags that don't describe pixels: EXIF, which is a TIFF's directory, and XMP in one more tag."""
+def _make_tags(kept: Mapping[str, bytes]) -> Image.Exif:
+    """Return the tags that don't describe pixels: EXIF, which is a TIFF's directory, and other metadata in one each."""
     exif = Image.Exif()
     if "exif" in kept:
         exif.load(kept["exif"])
-    tags = copy_exif(exif)
-    if "xmp" in kept:
-        tags[XMP_TAG] = kept["xmp"]
+    tags = exif_tags.copy_exif(exif)
+    for tag, name in ((exif_tags.XMP, "xmp"), (exif_tags.IPTC, "iptc"), (exif_tags.PHOTOSHOP, "photoshop")):
+        if name in kept:
+            tags[tag] = kept[name]
     # Pillow writes pixels in this byte order.
     tags.endian = "<"
     return tags
@@ -146,6 +146,7 @@ FORMAT = Format(
     encoder=Encoder(
         media_type="image/tiff",
         modes=frozenset({"L", "LA", "RGB", "RGBA", "CMYK", "LAB", "I;16", "I", "F"}),
+        metadata=Capacity(frozenset({Lost.EXIF, Lost.XMP, Lost.IPTC})),
         has_resolution=True,
         largest_side=math.inf,
         most_milliseconds=0,

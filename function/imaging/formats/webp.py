@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from PIL import WebPImagePlugin  # noqa: F401 - registers its format
 
 from errors import MalformedError
+from imaging.change import Capacity
 from imaging.colour import has_alpha
 from imaging.formats import tiff_directories
-from imaging.losses import NO_CREDENTIALS
+from imaging.losses import NO_CREDENTIALS, Lost
 from imaging.part_limit import limit_count
 from imaging.records import DecodingCost, Encoder, EncodingCost, Format, Header, Job
 from imaging.saving import choose_quality, count_plays, round_durations, save, save_no_larger
@@ -130,6 +131,7 @@ FORMAT = Format(
     encoder=Encoder(
         media_type="image/webp",
         modes=frozenset({"RGB", "RGBA"}),
+        metadata=Capacity(frozenset({Lost.EXIF, Lost.XMP})),
         has_resolution=False,
         largest_side=16383,
         most_milliseconds=MOST_MILLISECONDS,

@@ -1,0 +1,101 @@
+"""XMP, IPTC and Photoshop's resources of a source: read once, and selected for each output."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from imaging import iptc, photoshop, xmp, xmp_selection
+from imaging.change import Blocks, Capacity, Change
+from imaging.losses import Loss, Lost
+from renditions import MetadataPolicy
+
+OVERHEAD = 64
+"""Bytes that IPTC takes in a JPEG's segment beside its own."""
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """What could be read of the blocks of a source.
+
+    Attributes:
+        packet: The properties of XMP.
+        data_sets: IPTC's.
+        resources: Photoshop's, by number.
+        losses: What could not be read.
+
+    """
+
+    packet: xmp.Packet
+    data_sets: Sequence[iptc.DataSet]
+    resources: Mapping[int, bytes]
+    losses: tuple[Loss, ...]
+
+    def select(
+        self, policy: MetadataPolicy, change: Change, capacity: Capacity, losses: list[Loss]
+    ) -> dict[str, bytes]:
+        """Return the blocks ``xmp``, ``iptc`` and ``photoshop`` of an output; some may be empty.
+
+        IPTC becomes XMP in a format that only has XMP. Add to ``losses`` what XMP has no place for.
+        """
+        is_all = policy is MetadataPolicy.ALL
+        losses += self.losses
+        packet = xmp_selection.correct(self.packet, change) if is_all else xmp_selection.select_credits(self.packet)
+        data_sets = iptc.select(self.data_sets, is_all=is_all)
+        has_whole_iim = data_sets == self.data_sets
+        resources = photoshop.correct(self.resources, change, has_whole_iim=has_whole_iim) if is_all else {}
+        if Lost.IPTC not in capacity.kinds and Lost.XMP in capacity.kinds:
+            packet = _translate(packet, data_sets, losses)
+            data_sets, resources = [], _drop(resources, losses)
+        iim = iptc.write(data_sets)
+        if len(iim) + len(photoshop.write(resources)) > capacity.most_bytes - OVERHEAD:
+            resources = _drop(resources, losses)
+        written, left_out = xmp_selection.fit(packet, capacity.most_bytes)
+        if left_out:
+            losses.append(Loss(Lost.XMP, f"properties of XMP are too long for the format: {', '.join(left_out)}"))
+        return {"xmp": written, "iptc": iim, "photoshop": photoshop.write(resources)}
+
+
+def read(blocks: Blocks) -> Embedded:
+    """Read the blocks, as far as they aren't damaged."""
+    losses: list[Loss] = []
+    packet = xmp.EMPTY
+    if blocks.xmp:
+        packet, problem = xmp_selection.read(blocks.xmp, blocks.extensions)
+        if problem:
+            losses.append(Loss(Lost.XMP, f"the XMP can't be read: {problem}"))
+    # Some writers wrap IPTC in a resource everywhere.
+    is_wrapped = blocks.iptc.startswith(photoshop.SIGNATURE)
+    resources, are_whole = photoshop.read(blocks.iptc if is_wrapped else blocks.photoshop)
+    stored = b"" if is_wrapped else blocks.iptc
+    data_sets, is_whole = iptc.read(stored or resources.get(photoshop.IIM, b""))
+    if not (are_whole and is_whole):
+        losses.append(Loss(Lost.IPTC, "the IPTC is damaged, and was read up to the damage"))
+    return Embedded(packet, data_sets, resources, tuple(losses))
+
+
+def _translate(packet: xmp.Packet, data_sets: Sequence[iptc.DataSet], losses: list[Loss]) -> xmp.Packet:
+    """Add IPTC's data sets to XMP, whose own properties count if both have one."""
+    translated, is_partial = iptc.to_xmp(data_sets)
+    differing = [
+        name
+        for name, value in translated.items()
+        if name in packet.properties and not _repeats(value, packet.properties[name])
+    ]
+    if is_partial:
+        losses.append(Loss(Lost.IPTC, "XMP has no property for some data sets of the IPTC"))
+    if differing:
+        names = ", ".join(name[1] for name in differing)
+        losses.append(Loss(Lost.IPTC, f"the XMP has other values than the IPTC: {names}"))
+    return packet.merge(xmp.Packet(translated, {}))
+
+
+def _repeats(value: xmp.Value, other: xmp.Value) -> bool:
+    """Tell whether each text of IPTC is among those of XMP, or begins one: IPTC limits their length."""
+    texts = "\0".join(("", *(text.strip() for text in xmp.list_texts(other))))
+    return all(f"\0{text.strip()}" in texts for text in xmp.list_texts(value))
+
+
+def _drop(resources: Mapping[int, bytes], losses: list[Loss]) -> dict[int, bytes]:
+    """Return no resources; add to ``losses`` if something of worth is among them."""
+    if any(number in photoshop.RIGHTS or number in photoshop.PATHS for number in resources):
+        losses.append(Loss(Lost.IPTC, "Photoshop's paths and copyright flag were left out: the format has no place"))
+    return {}

@@ -1,0 +1,204 @@
+"""EXIF: copies what Pillow can write, selects the credits, and corrects what a resized image would make false."""
+
+import math
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any
+
+from PIL import ExifTags, Image, TiffImagePlugin, TiffTags
+
+from imaging.change import Change
+from imaging.pillow import tolerating
+
+CREDITS = (ExifTags.Base.Artist, ExifTags.Base.Copyright)
+"""The tags that the policy ``copyright`` keeps."""
+
+IPTC, PHOTOSHOP, XMP = 33723, 34377, 700
+"""Tags of a TIFF (TIFF 6.0, Photoshop's technical note; XMP specification, part 3, 3.3)."""
+
+# Some writers store IPTC as numbers of four bytes, of which Pillow would read the first.
+TiffTags.TAGS_V2[IPTC] = TiffTags.TagInfo(IPTC, "IptcNaaInfo", TiffTags.UNDEFINED, None)
+
+STRUCTURE = frozenset(
+    {
+        *range(254, 267),  # kind, width, height, depth, compression, photometry
+        *(273, 274, *range(277, 282), 284),  # strips, orientation, samples
+        *(*range(288, 294), 297, 301),  # fax options, page number, transfer function
+        *range(317, 348),  # predictor, palette, tiles, inks, sample formats, JPEG tables
+        *(*range(512, 522), *range(529, 533)),  # old-style JPEG, YCbCr
+        *range(32995, 32999),  # SGI's matte, data type and depth
+        *(
+            IPTC,
+            PHOTOSHOP,
+            XMP,
+            34675,
+        ),  # IPTC, Photoshop's resources, XMP and the profile, which are written separately
+        37724,  # Photoshop's layers
+    }
+)
+"""Tags of a TIFF that describe its pixels, or that are written separately. A TIFF has them in one IFD with EXIF."""
+
+PARTS: dict[int | None, set[int]] = {
+    None: {ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo},
+    ExifTags.IFD.Exif: {ExifTags.IFD.Interop},
+}
+"""The IFDs that each IFD may contain; None is the main one."""
+
+RESOLUTION = (ExifTags.Base.XResolution, ExifTags.Base.YResolution)
+FOCAL_PLANE = (ExifTags.Base.FocalPlaneXResolution, ExifTags.Base.FocalPlaneYResolution)
+SIZE = (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)
+RELATED_SIZE = (ExifTags.Interop.RelatedImageWidth, ExifTags.Interop.RelatedImageHeight)
+"""Pairs of tags, across and down (TIFF 6.0, section 8; Exif 2.32, 4.6.5 and 4.6.7)."""
+
+FALSE = frozenset({37122, 37396, 41492})
+"""Tags of the Exif IFD that no longer hold: compressed bits a pixel, and the subject's area and location in pixels."""
+
+PIXEL_SCALE, TIE_POINTS, TRANSFORMATION, GEO_KEYS = 33550, 33922, 34264, 34735
+"""Tags of a GeoTIFF (OGC GeoTIFF 1.1, 7.1 and 7.3)."""
+
+GEOREFERENCE = frozenset({PIXEL_SCALE, TIE_POINTS, TRANSFORMATION, GEO_KEYS, 34736, 34737})
+
+RASTER_TYPE, PIXEL_IS_POINT = 1025, 2
+"""A key of ``GEO_KEYS``, and its value if whole numbers are the centres of pixels rather than their corners."""
+
+
+def select_credits(exif: Image.Exif) -> tuple[Image.Exif, bool]:
+    """Return the credits, and whether all that there are could be read."""
+    selected, is_whole = Image.Exif(), True
+    for tag in CREDITS:
+        credit: Any = b""
+        if tag in exif:
+            with tolerating():
+                credit = exif[tag]
+            if isinstance(credit, str):
+                selected[tag] = _to_bytes(credit)
+            else:
+                is_whole = False
+    return selected, is_whole
+
+
+def correct(exif: Image.Exif, change: Change) -> tuple[Image.Exif, bool]:
+    """Return all tags that are true of the output, and whether it keeps its georeference, if there is one.
+
+    Resolutions are scaled, so that the printed size stays.
+    """
+    selected = copy_exif(exif)
+    for tag in STRUCTURE & set(selected):
+        del selected[tag]
+    details = selected.get(ExifTags.IFD.Exif, {})
+    related = details.get(ExifTags.IFD.Interop, {})
+    for entries, names in ((details, SIZE), (related, RELATED_SIZE)):
+        for tag, side in zip(names, change.size, strict=True):
+            if tag in entries:
+                entries[tag] = side
+    _scale_resolution(selected, RESOLUTION, change)
+    _scale_resolution(details, FOCAL_PLANE, change)
+    for tag in FALSE & set(details):
+        del details[tag]
+    georeference = GEOREFERENCE & set(selected)
+    if not georeference:
+        return selected, True
+    moved = None if change.is_moved else _move_georeference(selected, change)
+    for tag in georeference if moved is None else ():
+        del selected[tag]
+    for tag, values in (moved or {}).items():
+        selected[tag] = values
+    return selected, moved is not None
+
+
+def _scale_resolution(entries: Any, names: tuple[int, int], change: Change) -> None:
+    """Scale two tags of pixels an inch or a centimetre; remove them if one isn't a number."""
+    if not set(names) & set(entries):
+        return
+    scaled = change.scale_resolution(tuple(_to_number(entries.get(name)) for name in names))
+    for name, value in zip(names, scaled or (None, None), strict=True):
+        entries.pop(name, None)
+        if value is not None:
+            entries[name] = TiffImagePlugin.IFDRational(value)
+
+
+def _to_number(value: object) -> float:
+    number = float(value) if isinstance(value, Real) else math.nan
+    return number if math.isfinite(number) else math.nan
+
+
+def _move_georeference(exif: Image.Exif, change: Change) -> dict[int, tuple[float, ...]] | None:
+    """Return the tags that locate pixels on a map, for the output's pixels; None if they are damaged."""
+    across, down = change.scale
+    keys = _read_numbers(exif, GEO_KEYS)
+    # A key, its place, its count and its value are four numbers, after four of the header.
+    raster = next((keys[place + 3] for place in range(4, len(keys) - 3, 4) if keys[place] == RASTER_TYPE), 1)
+    shift = 0.5 if raster == PIXEL_IS_POINT else 0.0
+    moved: dict[int, tuple[float, ...]] = {}
+    if PIXEL_SCALE in exif:
+        scale = _read_numbers(exif, PIXEL_SCALE)
+        if len(scale) != 3:
+            return None
+        moved[PIXEL_SCALE] = (scale[0] / across, scale[1] / down, scale[2])
+    if TIE_POINTS in exif:
+        points = _read_numbers(exif, TIE_POINTS)
+        if not points or len(points) % 6:
+            return None
+        factors = (across, down)
+        moved[TIE_POINTS] = tuple(
+            (value + shift) * factors[place % 6] - shift if place % 6 < 2 else value
+            for place, value in enumerate(points)
+        )
+    if TRANSFORMATION in exif:
+        matrix = _read_numbers(exif, TRANSFORMATION)
+        if len(matrix) != 16:
+            return None
+        moved[TRANSFORMATION] = _move_matrix(matrix, (across, down), shift)
+    return moved
+
+
+def _move_matrix(matrix: tuple[float, ...], scale: tuple[float, float], shift: float) -> tuple[float, ...]:
+    """Return the matrix, row by row, that takes the output's pixels where ``matrix`` takes the source's."""
+    rows = []
+    for row in range(4):
+        first, second, third, last = matrix[4 * row : 4 * row + 4]
+        across, down = first / scale[0], second / scale[1]
+        rows += [across, down, third, last + shift * (across - first + down - second)]
+    return tuple(rows)
+
+
+def _read_numbers(exif: Image.Exif, tag: int) -> tuple[float, ...]:
+    value: Any = exif.get(tag, ())
+    values = value if isinstance(value, tuple) else (value,)
+    return tuple(map(float, values)) if all(isinstance(number, Real) for number in values) else ()
+
+
+def copy_exif(exif: Image.Exif) -> Image.Exif:
+    """Copy the entries that Pillow can write, with every byte of their texts, and without the thumbnail's IFD."""
+    copy = Image.Exif()
+    # Maker notes may depend on the byte order of the EXIF around them.
+    copy.endian = exif.endian
+    for tag, value in _copy_ifd(exif, exif).items():
+        copy[tag] = value
+    return copy
+
+
+def _copy_ifd(exif: Image.Exif, entries: Mapping[int, Any], group: int | None = None) -> dict[int, Any]:
+    """Return the entries of an IFD that Pillow can write. Each is tried alone, so a damaged one spoils no other."""
+    written: dict[int, Any] = {}
+    for tag in entries:
+        is_part = tag in PARTS.get(group, ())
+        if tag in TiffTags.TAGS_V2_GROUPS and not is_part:
+            continue
+        stored = None
+        with tolerating():
+            stored = exif.get_ifd(tag) if is_part else entries[tag]
+        if stored is None:
+            continue
+        value = _copy_ifd(exif, stored, tag) if is_part else _to_bytes(stored)
+        with tolerating():
+            trial = TiffImagePlugin.ImageFileDirectory_v2(group=group)
+            trial[tag] = value
+            trial.tobytes()
+            written[tag] = value
+    return written
+
+
+def _to_bytes(value: Any) -> Any:
+    """Return a text's bytes: Pillow reads one character per byte, but writes question marks for other than ASCII."""
+    return value.encode("latin-1") if isinstance(value, str) and not value.isascii() else value
