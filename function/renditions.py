@@ -34,7 +34,7 @@ DEFAULT_METADATA = "copyright"
 
 
 class MetadataPolicy(enum.StrEnum):
-    """Which EXIF and XMP entries outputs keep. Colour profiles are always kept."""
+    """Which EXIF, XMP and IPTC outputs keep. Colour profiles are always kept."""
 
     NONE = "none"
     COPYRIGHT = "copyright"

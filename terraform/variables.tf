@@ -174,7 +174,7 @@ variable "max_pixels" {
 
 variable "metadata" {
   type        = string
-  description = "Which EXIF and XMP metadata outputs keep: \"none\", \"copyright\" (artist and copyright) or \"all\" (with orientation and dimensions corrected). Outputs always keep colour profiles."
+  description = "Which EXIF, XMP and IPTC metadata outputs keep: \"none\", \"copyright\" (credits, rights, licensor, and whether AI made the image) or \"all\" (corrected where it would no longer be true). Outputs always keep colour profiles."
   default     = "copyright"
   nullable    = false
 }

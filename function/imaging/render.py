@@ -70,7 +70,7 @@ def render(
         source: The encoded image: JPEG, PNG, GIF, WebP, TIFF, BMP, AVIF or HEIC, told by content.
         renditions: At least one.
         limits: The memory and pixels that it may take.
-        metadata: The EXIF and XMP that outputs keep.
+        metadata: The EXIF, XMP and IPTC that outputs keep.
         seconds_left: Asked before each step: how long the invocation may still take.
 
     Raises:
