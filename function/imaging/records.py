@@ -174,6 +174,7 @@ class Header:
         is_lossy: Whether its pixels were stored with an error that looks like noise.
         depth: Bits a channel; 8 if only Pillow knows.
         is_indexed: Whether pixels are stored as entries of a palette, or in fewer than eight bits.
+        xmp: The packet of XMP that Pillow doesn't read.
 
     """
 
@@ -195,6 +196,7 @@ class Header:
     is_lossy: bool = False
     depth: int = 8
     is_indexed: bool = False
+    xmp: bytes = b""
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from PIL import Image, ImageSequence
 
 from errors import Reason
 from imaging import palette
-from imaging.formats import gif_writer
+from imaging.formats import gif_blocks, gif_writer
 from imaging.formats.gif import inspect
 from tests.gifs import BLACK, BLUE, GREEN, RED, frame, gif
 from tests.images import encode, load
-from tests.unit.rendering import output_body, rejection
+from tests.unit.rendering import output_body, rejection, render_one
 
 
 def resize_frames(source: bytes) -> list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
@@ -201,3 +201,25 @@ def test_invisible_blocks_are_removed_before_decoding() -> None:
 @pytest.mark.parametrize("blocks", [b"", b"\x21\xfe\1a\0", b"\x21\0\0\x2crubbish"])
 def test_a_gif_without_a_frame_is_rejected(blocks: bytes) -> None:
     assert rejection(gif([blocks], (8, 8))).reason is Reason.CORRUPT
+
+
+PACKET = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description rdf:about="" xmlns:plus="http://ns.useplus.org/ldf/xmp/1.0/" plus:Version="2.0 \xc3\xa9"/>'
+    b"</rdf:RDF></x:xmpmeta>"
+)
+
+
+def test_xmp_is_kept_beside_the_frames() -> None:
+    frames = [frame((0, 0, 40, 40), colour) for colour in (RED, GREEN)]
+    rendered = render_one(gif_writer.add_xmp(gif(frames, (40, 40)), PACKET))
+    body = rendered.outputs[0].body
+    assert 'plus:Version="2.0 é"' in inspect(body).xmp.decode()
+    assert (len(read_frames(body)), rendered.lost) == (2, {})
+
+
+def test_xmp_without_its_end_is_named_as_lost() -> None:
+    body = gif([frame((0, 0, 40, 40), RED)], (40, 40))
+    block = b"\x21" + gif_blocks.XMP + bytes([len(PACKET) - 1]) + PACKET[:-1] + b"\0"
+    rendered = render_one(body[:-1] + block + body[-1:])
+    assert list(rendered.lost) == ["xmp"]

@@ -2,6 +2,7 @@
 
 import math
 import re
+from typing import Any
 
 from PIL import GifImagePlugin
 
@@ -9,7 +10,7 @@ from errors import Reason, RejectedError
 from imaging import palette
 from imaging.change import Capacity
 from imaging.formats import gif_blocks, gif_writer
-from imaging.losses import NO_CREDENTIALS
+from imaging.losses import NO_CREDENTIALS, Lost
 from imaging.records import DecodingCost, Encoder, EncodingCost, Format, Header, Job
 from imaging.saving import count_plays, round_durations
 
@@ -43,14 +44,20 @@ def inspect(source: bytes) -> Header:
         canvas=found.canvas,
         least_size=found.largest,
         is_indexed=True,
+        xmp=found.xmp,
     )
+
+
+def _set_xmp(image: Any, header: Header) -> None:
+    # Pillow does not read it.
+    image.info["xmp"] = header.xmp
 
 
 def _encode(job: Job) -> bytes:
     frames = palette.to_scene_palettes(job.images)
-    if len(frames) == 1:
-        return gif_writer.write(job.images, frames, (), None)
-    return gif_writer.write(job.images, frames, round_durations(job, MOST_MILLISECONDS), count_plays(job))
+    timing = (round_durations(job, MOST_MILLISECONDS), count_plays(job)) if len(frames) > 1 else ((), None)
+    body = gif_writer.write(job.images, frames, *timing)
+    return gif_writer.add_xmp(body, job.kept["xmp"]) if "xmp" in job.kept else body
 
 
 FORMAT = Format(
@@ -60,11 +67,12 @@ FORMAT = Format(
     written_as="GIF",
     cost=DecodingCost(pixel_bytes=1, pixel_nanoseconds=20),
     inspect=inspect,
+    correct_opened=_set_xmp,
     layers=gif_blocks.read_layers,
     encoder=Encoder(
         media_type="image/gif",
         modes=frozenset({"L", "LA", "RGB", "RGBA"}),
-        metadata=Capacity(frozenset()),
+        metadata=Capacity(frozenset({Lost.XMP})),
         has_resolution=False,
         largest_side=65535,
         most_milliseconds=MOST_MILLISECONDS,

@@ -19,6 +19,10 @@ GRAPHIC_CONTROL, COMMENT = 0xF9, 0xFE
 CONTENT_CREDENTIALS = b"\xff\x0bC2PA_GIF"
 """The label and the identifier of an application extension with a C2PA manifest store (C2PA 2.1, appendix A)."""
 
+XMP, XMP_END = b"\xff\x0bXMP DataXMP", b"\1" + bytes(range(255, -1, -1)) + b"\0"
+"""What stands before and behind the packet in an extension with XMP. Readers that take the packet for sub-blocks jump
+into the end, and from there behind it (XMP specification, part 3, 1.1.2)."""
+
 LEAST_SUB_BLOCK = 64
 """Lowest average size of a large file's sub-blocks. Writers fill all of their 255 bytes."""
 
@@ -73,6 +77,7 @@ class Blocks:
         unseen: Start and end offsets of comments, incomplete extensions and garbage between blocks.
         end: Offset behind the trailer; beyond the file if it is missing.
         has_content_credentials: Whether an extension has a C2PA manifest store.
+        xmp: The first packet of XMP; empty if there is none.
 
     """
 
@@ -83,6 +88,7 @@ class Blocks:
     unseen: tuple[tuple[int, int], ...] = ()
     end: int = 0
     has_content_credentials: bool = False
+    xmp: bytes = b""
 
 
 def read_blocks(data: bytes) -> Blocks:
@@ -94,7 +100,7 @@ def read_blocks(data: bytes) -> Blocks:
     """
     canvas, largest, frames = (_read_u16(data, 6), _read_u16(data, 8)), (0, 0), 0
     unseen: list[tuple[int, int]] = []
-    position = _find_first_block(data)
+    position, packet = _find_first_block(data), b""
     image_is_due = has_content_credentials = False
     for block in _walk_blocks(data):
         if block.end is None:
@@ -112,8 +118,10 @@ def read_blocks(data: bytes) -> Blocks:
         else:
             image_is_due |= data[block.start + 1] == GRAPHIC_CONTROL
             has_content_credentials |= data.startswith(CONTENT_CREDENTIALS, block.start + 1)
+            if data.startswith(XMP, block.start + 1):
+                packet = packet or data[block.data + 1 + data[block.data] : block.end].removesuffix(XMP_END)
     is_whole = position < len(data) or not image_is_due
-    return Blocks(canvas, largest, frames, is_whole, tuple(unseen), position + 1, has_content_credentials)
+    return Blocks(canvas, largest, frames, is_whole, tuple(unseen), position + 1, has_content_credentials, packet)
 
 
 def _walk_blocks(data: bytes) -> Iterator[_Block]:

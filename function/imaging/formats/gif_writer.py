@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from PIL import GifImagePlugin, Image, ImageChops
 
-from imaging.formats.gif_blocks import EXTENSION, GRAPHIC_CONTROL, IMAGE, TRAILER
+from imaging.formats.gif_blocks import EXTENSION, GRAPHIC_CONTROL, IMAGE, TRAILER, XMP, XMP_END
 from imaging.palette import IndexedImage, to_visible
 from imaging.pillow import encoding
 
@@ -64,6 +64,11 @@ def write(
         else:
             shown.paste(frame.shown, mask=changed.point([0] + 255 * [255]))
     return b"".join([*parts, bytes([TRAILER])])
+
+
+def add_xmp(gif: bytes, packet: bytes) -> bytes:
+    """Return a GIF with a packet of XMP, in UTF-8, before its trailer."""
+    return gif[:-1] + bytes([EXTENSION]) + XMP + packet + XMP_END + gif[-1:]
 
 
 def _compute_difference(one: Image.Image, other: Image.Image) -> Image.Image:
