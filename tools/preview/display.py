@@ -57,11 +57,11 @@ class Picture:
         return max(1, SMALLEST_SIDE // max(self.width, self.height))
 
 
-def scale_source(source: bytes, renditions: Sequence[Rendition]) -> tuple[tuple[int, int], list[list[Frame]]]:
+def scale_source(source: bytes, renditions: Sequence[Rendition]) -> tuple[Decoded, tuple[int, int], list[list[Frame]]]:
     """Decode a source in full, and scale it in one step per rendition.
 
     Returns:
-        The displayed size of the first frame in pixels, and for each rendition all frames at its size.
+        The source, the displayed size of its first frame in pixels, and for each rendition all frames at its size.
 
     Raises:
         RejectedError: The source does not decode.
@@ -77,7 +77,7 @@ def scale_source(source: bytes, renditions: Sequence[Rendition]) -> tuple[tuple[
             place = rendition.place(image.size, ENCODERS[written_format(picture, rendition)].largest_side)
             resized = image.resize(place.size, Image.Resampling.BICUBIC, box=place.box)
             frames.append(replace(frame, image=resized, full_size=place.size, extent=place.size, transpose=None))
-    return sizes[0], found
+    return picture, sizes[0], found
 
 
 def to_displayable(picture: Decoded, frames: Sequence[Frame], image_format: str, rendition: Rendition) -> list[Frame]:
@@ -88,12 +88,11 @@ def to_displayable(picture: Decoded, frames: Sequence[Frame], image_format: str,
     return [to_supported_mode(frame, ENCODERS["WEBP"].modes, rendition.background) for frame in shown]
 
 
-def decode_output(body: bytes, rendition: Rendition) -> list[Frame]:
-    """Decode an output into displayable frames."""
+def decode_output(body: bytes) -> tuple[Decoded, list[Frame]]:
+    """Decode an output; return it with its frames."""
     picture = Decoded(inspect(body))
     # Copy, because the decoder reuses the image for the next frame.
-    frames = [replace(frame, image=frame.image.copy()) for frame in picture.frames()]
-    return to_displayable(picture, frames, picture.format, rendition)
+    return picture, [replace(frame, image=frame.image.copy()) for frame in picture.frames()]
 
 
 def encode_source(frames: Sequence[Frame]) -> Picture:

@@ -30,6 +30,7 @@ class Output:
         psnr: Likewise, in decibels.
         cost: None if it was not measured.
         losses: A sentence for each property of the source that the output lacks.
+        properties: What it has, such as ``Display P3``.
 
     """
 
@@ -43,6 +44,7 @@ class Output:
     psnr: float | None
     cost: Cost | None
     losses: Sequence[str] = ()
+    properties: Sequence[str] = ()
 
     @property
     def is_searched(self) -> bool:
@@ -103,6 +105,7 @@ class Photo:
         renditions: In the order of their names.
         cost: Of all renditions together, with the current settings; None if it was not measured.
         steps: The pipeline's timeline; empty without a pipeline.
+        properties: What the file has, such as ``Display P3``.
         page: The address of the photo's own page, relative to the report's; empty if the report's page shows it.
         thumbnail: For an index; None if the report's page shows the photo.
 
@@ -116,6 +119,7 @@ class Photo:
     renditions: Sequence[Rendered]
     cost: Cost | None
     steps: Sequence[Step] = ()
+    properties: Sequence[str] = ()
     page: str = ""
     thumbnail: Picture | None = None
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from imaging.decode import Picture as Decoded
 from imaging.encode import written_format
-from imaging.formats import ENCODERS, inspect
+from imaging.formats import ENCODERS
 from imaging.records import Frame, Job
 from imaging.render import Rendered as Made
 from imaging.saving import choose_quality
@@ -22,6 +22,7 @@ from tools.preview.display import (
 )
 from tools.preview.losses import find_losses
 from tools.preview.model import SEARCHED, Cost, Output, Photo, Rendered, Step
+from tools.preview.properties import list_properties
 from tools.preview.variants import format_name
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Original:
 
     Attributes:
         name: File name or key.
-        picture: The header.
+        picture: The file, whose frames have been read.
         scaled: All frames, by rendition.
 
     """
@@ -56,9 +57,9 @@ class Original:
             RejectedError: The file does not decode.
 
         """
-        displayed_size, frames = scale_source(body, renditions)
+        picture, displayed_size, frames = scale_source(body, renditions)
         names = [rendition.name for rendition in renditions]
-        return cls(name, body, Decoded(inspect(body)), displayed_size, dict(zip(names, frames, strict=True)))
+        return cls(name, body, picture, displayed_size, dict(zip(names, frames, strict=True)))
 
     def describe_output(
         self, variant: str, rendition: Rendition, made: Made, cost: Cost | None = None, compare: Compare | None = None
@@ -66,11 +67,12 @@ class Original:
         """Describe the only output of ``made``; ``compare`` measures its similarity to the scaled source."""
         (output,) = made.outputs
         written = written_format(self.picture, rendition)
-        shown = decode_output(output.body, rendition)
+        decoded, stored = decode_output(output.body)
+        shown = to_displayable(decoded, stored, decoded.format, rendition)
         frames = self.scaled[rendition.name]
         if frames[0].image.size != (output.width, output.height):
             # The variant's format allows fewer pixels on a side than the current setting's.
-            _, (frames,) = scale_source(self.body, [rendition])
+            _, _, (frames,) = scale_source(self.body, [rendition])
         similarity = None
         if compare:
             similarity = compare(to_displayable(self.picture, frames, written, rendition), shown)
@@ -85,6 +87,7 @@ class Original:
             score=similarity.score if similarity else None,
             psnr=similarity.psnr if similarity else None,
             cost=cost,
+            properties=list_properties(decoded, stored),
             losses=find_losses(self.picture, written, output.lost),
         )
 
@@ -99,7 +102,9 @@ class Original:
         """Describe the file with all renditions."""
         width, height = self.displayed_size
         image_format = format_name(self.picture.header.format.name)
-        return Photo(self.name, image_format, width, height, len(self.body), renditions, cost, steps)
+        # All renditions have the same frames.
+        properties = list_properties(self.picture, next(iter(self.scaled.values())))
+        return Photo(self.name, image_format, width, height, len(self.body), renditions, cost, steps, properties)
 
     def _describe_quality(self, written: str, rendition: Rendition) -> str:
         if written == self.picture.format == "WEBP" and not self.picture.header.is_lossy:

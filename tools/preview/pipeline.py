@@ -66,7 +66,7 @@ def make_report(
 
 def _make_photo(one: Written, rendition: Rendition) -> Photo:
     original = Original.load(one.key, one.source, [rendition])
-    width, height = decode_output(one.output, rendition)[0].image.size
+    width, height = decode_output(one.output)[1][0].image.size
     media_type = ENCODERS[written_format(original.picture, rendition)].media_type
     made = Rendered([Output(one.output, media_type, width, height, tuple(one.lost))], 0)
     output = original.describe_output(CURRENT, rendition, made)
