@@ -50,6 +50,12 @@ SENDING = {
 REASON_HELP = "Only records with this reason, such as too_large or RetriesExhausted."
 UNDELIVERED_HELP = "Use the queue of events that EventBridge could not deliver, not the failure queue."
 HEIC_HELP = "Read HEIC too, with pillow-heif; its licences: README.md, HEIC."
+C2PA_HELP = "Include c2pa-python, which signs Content Credentials: docs/images.md, Content Credentials."
+
+
+def list_extras(**chosen: bool) -> list[str]:
+    """Return the optional parts that a task's options choose."""
+    return [name for name, is_chosen in chosen.items() if is_chosen]
 
 
 def read_heic() -> None:
@@ -68,17 +74,19 @@ def read_heic() -> None:
         "python": "Python version of the Lambda runtime: 3.12, 3.13 (the default) or 3.14.",
         "arch": "Processor: arm64 (the default, and cheaper) or x86_64.",
         "heic": HEIC_HELP,
+        "c2pa": C2PA_HELP,
     }
 )
-def build(_: Context, python: str = "3.13", arch: str = "arm64", heic: bool = False) -> None:
+def build(_: Context, python: str = "3.13", arch: str = "arm64", heic: bool = False, c2pa: bool = False) -> None:
     """Build dist/function.zip, which Terraform uploads."""
     from tools import build as building
 
     target = building.Target(python=python, architecture=arch)
     target.check(for_aws=True)
     note(f"Building for {target.runtime} on {arch}")
-    package = building.build(target, DIST, heic=heic)
-    say(f"{package.path} ({package.size:,} bytes, Python {python}, {arch}{', with HEIC' if heic else ''})")
+    extras = list_extras(heic=heic, c2pa=c2pa)
+    package = building.build(target, DIST, extras=extras)
+    say(f"{package.path} ({package.size:,} bytes, Python {python}, {arch}{building.describe_extras(extras)})")
     if provider := building.PROVIDERS.get(python):
         say(f"It needs Terraform's AWS provider {provider} or newer: run `terraform init -upgrade` before you apply")
     if package.warning:
@@ -91,17 +99,25 @@ def build(_: Context, python: str = "3.13", arch: str = "arm64", heic: bool = Fa
         "prefix": "What the keys begin with, taken literally: end it in a slash, as in releases/.",
         "python": "Python version of the Lambda runtime: 3.12, 3.13 (the default) or 3.14.",
         "heic": HEIC_HELP,
+        "c2pa": C2PA_HELP,
         "local": "To a bucket on the local AWS of `invoke up`, and built for this machine only.",
     }
 )
 def publish(
-    _: Context, bucket: str, prefix: str = "", python: str = "", heic: bool = False, local: bool = False
+    _: Context,
+    bucket: str,
+    prefix: str = "",
+    python: str = "",
+    heic: bool = False,
+    c2pa: bool = False,
+    local: bool = False,
 ) -> None:
     """Build for both processors, put the zips into a bucket, and print the `package` of each for Terraform."""
     from tools.build import publish as publishing
 
     place = publishing.Place(bucket, prefix)
-    packages = publishing.publish(place, note, python=python, heic=heic, local=local)
+    extras = list_extras(heic=heic, c2pa=c2pa)
+    packages = publishing.publish(place, note, python=python, extras=extras, local=local)
     print("\n".join(package.hcl() for package in packages), end="")
 
 
@@ -274,13 +290,21 @@ def preview(
         "port": "Port of the local AWS (default: any that is free).",
         "var-file": "A .tfvars file with other settings of the module.",
         "heic": HEIC_HELP,
+        "c2pa": C2PA_HELP,
     }
 )
-def up(_: Context, port: Annotated[int, whole_number(1, 65_535)] = 0, var_file: str = "", heic: bool = False) -> None:
+def up(
+    _: Context,
+    port: Annotated[int, whole_number(1, 65_535)] = 0,
+    var_file: str = "",
+    heic: bool = False,
+    c2pa: bool = False,
+) -> None:
     """Start a local AWS in the background with the pipeline deployed; deploy again where it is up."""
     from tools.local import stack
 
-    running = stack.up(say, port=port, var_file=Path(var_file) if var_file else None, heic=heic)
+    extras = list_extras(heic=heic, c2pa=c2pa)
+    running = stack.up(say, port=port, var_file=Path(var_file) if var_file else None, extras=extras)
     print(stack.how_to_try(running))
 
 
@@ -553,9 +577,10 @@ def snapshot(_: Context, version: str) -> None:
         "version": "The release's version, such as 1.0.0.",
         "artifacts": "Also make the zips, bills of materials and checksums, in this folder (default: dist/release).",
         "heic": HEIC_HELP,
+        "c2pa": C2PA_HELP,
     },
 )
-def release(_: Context, version: str, artifacts: str | bool = "", heic: bool = False) -> None:
+def release(_: Context, version: str, artifacts: str | bool = "", heic: bool = False, c2pa: bool = False) -> None:
     """Check that this clone is a release: changelog, references, lock files, vulnerabilities, commit and tag."""
     from tools.dev import release as releasing
 
@@ -569,7 +594,7 @@ def release(_: Context, version: str, artifacts: str | bool = "", heic: bool = F
     if artifacts:
         # Invoke gives True where the option stands alone.
         folder = Path(artifacts) if isinstance(artifacts, str) else DIST / "release"
-        for path in releasing.make(version, folder, say, heic=heic):
+        for path in releasing.make(version, folder, say, extras=list_extras(heic=heic, c2pa=c2pa)):
             say(str(path))
 
 

@@ -54,7 +54,13 @@ settings = Settings.from_environment(os.environ)
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
     memory.limit(settings.limits.memory_bytes)
 config = _make_client_config(settings.timeout_seconds)
-reconciler = Reconciler(clients.make_s3(config), settings)
+signing = None
+if settings.signing_key:
+    # Few deployments sign, and the library takes time to load.
+    from aws.signing import Signing
+
+    signing = Signing.of(settings.signing_key, config)
+reconciler = Reconciler(clients.make_s3(config), settings, signing)
 
 # Exempt everything allocated so far from later collections.
 gc.freeze()

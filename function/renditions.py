@@ -139,11 +139,17 @@ class Rendition:
         ratio = largest_side / max(placement.size)
         return placement if ratio >= 1 else replace(placement, size=_scale_size(placement.size, ratio))
 
-    def digest(self, metadata: str) -> str:
-        """Return 16 hex digits that stand for all settings of an output, including the metadata policy."""
+    def digest(self, metadata: str, *, is_signed: bool = False) -> str:
+        """Return 16 hex digits that stand for all settings of an output.
+
+        Args:
+            metadata: The metadata policy.
+            is_signed: Whether the output has signed Content Credentials.
+
+        """
         later = {field.name: field.default for field in fields(self) if field.name not in FIRST_OPTIONS}
-        later["metadata"] = DEFAULT_METADATA
-        options = {**asdict(self), "metadata": metadata}
+        later |= {"metadata": DEFAULT_METADATA, "is_signed": False}
+        options = {**asdict(self), "metadata": metadata, "is_signed": is_signed}
         options = {name: value for name, value in options.items() if name not in later or value != later[name]}
         return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:16]
 

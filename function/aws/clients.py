@@ -1,6 +1,6 @@
-"""Clients of S3 and SQS, made with botocore: boto3 would only add import time."""
+"""Clients of AWS's services, made with botocore: boto3 would only add import time."""
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import botocore.session
 from botocore.config import Config
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 
-class TwoServiceLoader(Loader):
-    """botocore's loader without its directory search, which reads about 400 directories to find two services."""
+class FewServicesLoader(Loader):
+    """botocore's loader without its directory search, which reads about 400 directories to find these services."""
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore passes it
         """Return the services that this module uses."""
-        return ["s3", "sqs"]
+        return ["s3", "sqs", "kms", "secretsmanager"]
 
 
 session = botocore.session.get_session()
-session.register_component("data_loader", TwoServiceLoader())
+session.register_component("data_loader", FewServicesLoader())
 
 
 def make_s3(config: Config) -> "S3Client":
@@ -31,3 +31,9 @@ def make_s3(config: Config) -> "S3Client":
 def make_sqs(config: Config) -> "SQSClient":
     """Make a client of SQS. Like every use of the session, this is not thread-safe."""
     return cast("SQSClient", session.create_client("sqs", config=config))
+
+
+def make_for(arn: str, config: Config) -> Any:
+    """Make a client of the service and in the region of an ARN. Like every use of the session, not thread-safe."""
+    _, _, service, region, *_ = arn.split(":")
+    return session.create_client(service, region_name=region, config=config)

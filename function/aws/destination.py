@@ -57,6 +57,7 @@ class Destination:
     Attributes:
         renditions: The settings of the outputs; every source has one output for each.
         metadata: The policy for EXIF and XMP; outputs are marked with it.
+        is_signed: Whether outputs have signed Content Credentials; they are marked with that, too.
 
     """
 
@@ -64,6 +65,7 @@ class Destination:
     bucket: str
     renditions: tuple[Rendition, ...]
     metadata: MetadataPolicy
+    is_signed: bool = False
 
     def output_keys(self, source_key: str) -> tuple[str, ...]:
         """Return the keys of a source's outputs, in the renditions' order.
@@ -114,7 +116,7 @@ class Destination:
         """Return the entries that the function adds: what made the output, and what it lacks."""
         lost = summarize(output.lost)
         return {
-            MARKER: rendition.digest(self.metadata),
+            MARKER: rendition.digest(self.metadata, is_signed=self.is_signed),
             **_make_origin(identity),
             **({LOST: ",".join(lost)} if lost else {}),
         }

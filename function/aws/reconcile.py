@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
+    from aws.signing import Signing
+
 ATTEMPTS = 3
 """How often an object is processed if it changes meanwhile. After that, Lambda retries the event."""
 
@@ -50,19 +52,23 @@ class Reconciler:
     """Writes and removes the outputs of source objects.
 
     Attributes:
+        signing: Makes what signs Content Credentials; None if outputs have none.
         rendering: Held while an image is rendered, because one image may take all of the memory.
 
     """
 
     s3: "S3Client"
     settings: Settings
+    signing: "Signing | None" = None
     rendering: threading.Lock = field(default_factory=threading.Lock)
 
     @cached_property
     def destination(self) -> Destination:
         """The bucket that outputs are written to."""
         settings = self.settings
-        return Destination(self.s3, settings.destination_bucket, settings.renditions, settings.metadata)
+        return Destination(
+            self.s3, settings.destination_bucket, settings.renditions, settings.metadata, is_signed=settings.is_signed
+        )
 
     def reconcile(
         self, address: ObjectAddress, seconds_left: SecondsLeft, events: Sequence[ObjectEvent] = ()
@@ -258,6 +264,7 @@ class Reconciler:
                 self.settings.renditions,
                 limits=limits,
                 metadata=self.settings.metadata,
+                notary=self.signing.notary if self.signing else None,
                 seconds_left=seconds_left,
             )
         except RejectedError as error:

@@ -23,6 +23,22 @@ class Filter:
 
 
 @dataclass(frozen=True)
+class SigningKey:
+    """The key that signs Content Credentials: of KMS, with its certificates; or a secret with both.
+
+    Attributes:
+        kms_key_arn: Of an asymmetric key for signing, ECC_NIST_P256.
+        certificate_chain: The key's certificate and those of its issuers, in PEM.
+        secret_arn: Of a secret of Secrets Manager, with the private key and the certificates in PEM.
+
+    """
+
+    kms_key_arn: str = ""
+    certificate_chain: str = ""
+    secret_arn: str = ""
+
+
+@dataclass(frozen=True)
 class Settings:
     """The settings of a deployment, and the function's memory and timeout.
 
@@ -30,6 +46,7 @@ class Settings:
         filters: An object of the source bucket is an upload if one of them matches its key.
         mirror_deletes: Whether to remove the outputs of a deleted source.
         timeout_seconds: How long an invocation may take. Lambda's own variables don't contain it.
+        signing_key: The key that signs the outputs' Content Credentials; None if outputs have none.
 
     """
 
@@ -42,6 +59,12 @@ class Settings:
     filters: tuple[Filter, ...] = (Filter("", ""),)
     mirror_deletes: bool = False
     timeout_seconds: int = 120
+    signing_key: SigningKey | None = None
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether outputs have signed Content Credentials."""
+        return self.signing_key is not None
 
     def is_upload(self, key: str) -> bool:
         """Tell whether an object of the source bucket is to be resized."""
@@ -75,6 +98,7 @@ class Settings:
             limits=Limits(memory_bytes, _parse_integer("MAX_PIXELS", max_pixels) if max_pixels else None),
             filters=_parse_filters(environment.get("FILTERS", '[["", ""]]')),
             mirror_deletes=_parse_boolean("MIRROR_DELETES", environment.get("MIRROR_DELETES", "false")),
+            signing_key=_parse_signing_key(environment.get("CONTENT_CREDENTIALS")),
             timeout_seconds=_parse_integer("TIMEOUT_SECONDS", environment.get("TIMEOUT_SECONDS", "120")),
         )
 
@@ -113,6 +137,19 @@ def _parse_metadata(text: str) -> MetadataPolicy:
         return MetadataPolicy(text)
     except ValueError:
         raise SettingsError(f"METADATA is {text!r}: use {', '.join(MetadataPolicy)}") from None
+
+
+def _parse_signing_key(text: str | None) -> SigningKey | None:
+    match _parse_json(text or ""):
+        case None if not text:
+            return None
+        case {"kms_key_arn": str(arn), "certificate_chain": str(chain), **rest} if not rest:
+            return SigningKey(kms_key_arn=arn, certificate_chain=chain)
+        case {"secret_arn": str(arn), **rest} if not rest:
+            return SigningKey(secret_arn=arn)
+    raise SettingsError(
+        f"CONTENT_CREDENTIALS must be JSON with kms_key_arn and certificate_chain, or with secret_arn, not {text!r}"
+    )
 
 
 def _parse_renditions(text: str) -> tuple[Rendition, ...]:

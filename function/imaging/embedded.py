@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from imaging import iptc, photoshop, xmp, xmp_selection
 from imaging.change import Blocks, Capacity, Change
-from imaging.losses import Loss, Lost
+from imaging.losses import NO_CREDENTIALS, Loss, Lost
 from renditions import MetadataPolicy
 
 OVERHEAD = 64
@@ -28,6 +28,11 @@ class Embedded:
     data_sets: Sequence[iptc.DataSet]
     resources: Mapping[int, bytes]
     losses: tuple[Loss, ...]
+
+    @property
+    def source_type(self) -> str:
+        """How the image came to be, as a URI of IPTC's list; empty if XMP does not say."""
+        return xmp.read_text(self.packet.properties.get((xmp.IPTC_EXT, "DigitalSourceType"), ""))
 
     def select(
         self, policy: MetadataPolicy, change: Change, capacity: Capacity, losses: list[Loss]
@@ -62,6 +67,9 @@ def read(blocks: Blocks) -> Embedded:
         packet, problem = xmp_selection.read(blocks.xmp, blocks.extensions)
         if problem:
             losses.append(Loss(Lost.XMP, f"the XMP can't be read: {problem}"))
+    if (xmp.DC_TERMS, "provenance") in packet.properties:
+        # The manifest store is elsewhere (C2PA 2.1, 11.5).
+        losses += NO_CREDENTIALS
     # Some writers wrap IPTC in a resource everywhere.
     is_wrapped = blocks.iptc.startswith(photoshop.SIGNATURE)
     resources, are_whole = photoshop.read(blocks.iptc if is_wrapped else blocks.photoshop)

@@ -98,6 +98,11 @@ class Metadata:
 
         return embedded.read(self.blocks)
 
+    @property
+    def source_type(self) -> str:
+        """How the image came to be, such as by AI, as a URI of IPTC's list; empty if XMP does not say."""
+        return self._embedded.source_type if self.blocks.xmp else ""
+
     def select(self, policy: MetadataPolicy, change: Change, capacity: Capacity) -> Selection:
         """Select and correct what an output keeps.
 

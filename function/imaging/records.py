@@ -74,6 +74,7 @@ class Encoder:
         modes: Pillow's modes of the frames that it holds; those with alpha and with 16 bits are among them.
         metadata: What it holds of EXIF, XMP and IPTC.
         has_resolution: Whether it states how many pixels an inch has.
+        has_content_credentials: Whether C2PA defines how it holds a manifest.
         largest_side: The most pixels on a side that can be written and read; infinite if memory ends first.
         most_milliseconds: The longest duration of a frame; 0 if the format holds no animation.
         quality: The usual quality, on the encoder's own scale; 0 if the encoder has no quality.
@@ -97,6 +98,14 @@ class Encoder:
     check: Callable[[bytes], object]
     quality_of_score_70: int = 0
     sample: Callable[[bytes, Image.Image], "Sample | None"] = lambda _, __: None
+    has_content_credentials: bool = True
+
+    def holds_content_credentials(self, frame_count: int) -> bool:
+        """Tell whether a file with this many frames can have a manifest that does not confuse other readers.
+
+        A TIFF of several pages would have it in a directory of its own, which readers take for one more page.
+        """
+        return self.has_content_credentials and (frame_count == 1 or self.most_milliseconds > 0)
 
     @property
     def is_lossy(self) -> bool:
@@ -144,6 +153,11 @@ class Format:
     correct: Callable[[Any, "Header"], Image.Image] = _leave
     repair: Callable[[bytes, Callable[[bytes], bytes]], tuple[bytes, str] | None] = lambda _, __: None
     describe: Callable[[bytes], str] = lambda _: ""
+
+    @property
+    def media_type(self) -> str:
+        """The media type of its files."""
+        return self.encoder.media_type if self.encoder else f"image/{self.name.lower()}"
 
     @property
     def holds_animation(self) -> bool:
@@ -313,6 +327,22 @@ class Job:
     def is_larger_than_source(self, body: bytes) -> bool:
         """Whether ``body`` is larger than a source of the same format."""
         return self.format == self.picture.format and len(body) > len(self.picture.header.source)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where an output comes from, for its Content Credentials.
+
+    Attributes:
+        header: The source.
+        source_type: How the source came to be, as its XMP says; empty if it does not.
+        actions: What was done to the source, by C2PA's names.
+
+    """
+
+    header: Header
+    source_type: str
+    actions: Sequence[str]
 
 
 @dataclass(frozen=True)

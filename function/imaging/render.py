@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from errors import Reason, RejectedError
 from imaging import proof, visual_quality
@@ -10,11 +11,14 @@ from imaging.decode import Picture
 from imaging.encode import encode, writable_frames, written_format
 from imaging.formats import ENCODERS, inspect
 from imaging.limits import Clock, Limits
-from imaging.losses import Loss, Lost, summarize
+from imaging.losses import NO_CREDENTIALS, Loss, Lost, summarize
 from imaging.predict import predict
-from imaging.records import Encoder, Frame, Header
+from imaging.records import Encoder, Frame, Header, Provenance
 from imaging.resize import choose_divisor, resize
 from renditions import MetadataPolicy, Placement, Rendition
+
+if TYPE_CHECKING:
+    from imaging.content_credentials import Notary
 
 
 @dataclass(frozen=True)
@@ -56,12 +60,13 @@ class Rendered:
         return summarize(loss for output in self.outputs for loss in output.lost)
 
 
-def render(
+def render(  # noqa: PLR0913 - most are keywords with a default
     source: bytes,
     renditions: Sequence[Rendition],
     *,
     limits: Limits,
     metadata: MetadataPolicy = MetadataPolicy.COPYRIGHT,
+    notary: "Notary | None" = None,
     seconds_left: Callable[[], float] = lambda: math.inf,
 ) -> Rendered:
     """Make every rendition of an encoded image.
@@ -71,10 +76,12 @@ def render(
         renditions: At least one.
         limits: The memory and pixels that it may take.
         metadata: The EXIF, XMP and IPTC that outputs keep.
+        notary: Signs Content Credentials for outputs; None leaves outputs without.
         seconds_left: Asked before each step: how long the invocation may still take.
 
     Raises:
         RejectedError: The source can't be resized; the exception says why.
+        Exception: The notary can't sign, whatever the source.
 
     """
     try:
@@ -83,15 +90,23 @@ def render(
         header = inspect(source)
         limits.check_source(len(source), header.opening_bytes)
         clock.check("opening the file", header.opening_nanoseconds)
-        return _render(header, renditions, limits, metadata, clock)
+        return _render(header, _Order(renditions, metadata, notary), limits, clock)
     except MemoryError:
         raise RejectedError(Reason.TOO_LARGE, "resizing ran out of memory: raise memory_size") from None
 
 
-def _render(
-    header: Header, renditions: Sequence[Rendition], limits: Limits, metadata: MetadataPolicy, clock: Clock
-) -> Rendered:
+@dataclass(frozen=True)
+class _Order:
+    """What to make of a source."""
+
+    renditions: Sequence[Rendition]
+    metadata: MetadataPolicy
+    notary: "Notary | None"
+
+
+def _render(header: Header, order: _Order, limits: Limits, clock: Clock) -> Rendered:
     """Render a source that may be opened. If it is corrupt, add its format's description to the message."""
+    renditions = order.renditions
     try:
         picture = Picture(header)
         formats = [written_format(picture, rendition) for rendition in renditions]
@@ -119,10 +134,34 @@ def _render(
             nanoseconds += visual_quality.nanoseconds_for(math.prod(frames[0].image.size), nanoseconds)
         clock.check(f"encoding as {image_format}", nanoseconds)
         writable = writable_frames(picture, frames, image_format, rendition, lacking)
-        body = encode(picture, writable, rendition, metadata, lacking)
+        body = encode(picture, writable, rendition, order.metadata, lacking)
+        losses = (*picture.lost, *lacking)
+        if order.notary and encoder.holds_content_credentials(len(writable)):
+            actions = _list_actions(picture, rendition, image_format)
+            provenance = Provenance(header, picture.metadata.source_type, actions)
+            body, has_manifests = order.notary.sign(body, encoder.media_type, provenance)
+            losses = tuple(loss for loss in losses if not has_manifests or loss not in NO_CREDENTIALS)
         proof.check(body, image_format, [frame.image for frame in writable])
-        outputs.append(Output(body, encoder.media_type, *frames[0].image.size, (*picture.lost, *lacking)))
+        outputs.append(Output(body, encoder.media_type, *frames[0].image.size, losses))
     return Rendered(outputs, demand.pixels)
+
+
+def _list_actions(picture: Picture, rendition: Rendition, image_format: str) -> list[str]:
+    """Return what was done to a picture whose frames were read, by C2PA's names."""
+    # From 5, EXIF's orientations swap the sides.
+    size = picture.full_size
+    width, height = size if picture.metadata.orientation < 5 else size[::-1]
+    placement = rendition.place((width, height), ENCODERS[image_format].largest_side)
+    left, top, right, bottom = placement.box
+    actions = []
+    if (left, top, right, bottom) != (0, 0, width, height):
+        actions.append("c2pa.cropped")
+    if placement.size != (right - left, bottom - top):
+        actions.append("c2pa.resized")
+    if not actions or image_format != picture.header.format.name:
+        # An image of the same size is encoded anew, too.
+        actions.append("c2pa.transcoded")
+    return actions
 
 
 def _resize_all(

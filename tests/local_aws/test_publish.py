@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ class Publisher:
     """Publishes packages that were built once."""
 
     account: Account
-    built: list[tuple[Target, bool]] = field(default_factory=list)
+    built: list[tuple[Target, Sequence[str]]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
 
     def __call__(self, bucket: str, prefix: str = "", **options: Any) -> list[Published]:
@@ -74,8 +74,8 @@ def publisher(account: Account, packages: dict[str, Package], monkeypatch: pytes
         monkeypatch.setenv(name, value)
     made = Publisher(account)
 
-    def build_once(target: Target, *_: Path, heic: bool, **__: bool) -> Package:
-        made.built.append((target, heic))
+    def build_once(target: Target, *_: Path, extras: Sequence[str], **__: bool) -> Package:
+        made.built.append((target, extras))
         return packages[target.architecture]
 
     monkeypatch.setattr(publishing, "build", build_once)
@@ -142,8 +142,8 @@ def test_lambda_accepts_a_published_zip(publisher: Publisher) -> None:
 
 
 def test_the_build_has_the_chosen_options(publisher: Publisher) -> None:
-    publisher(publisher.bucket(versioned=False), python="3.12", heic=True)
-    assert publisher.built == [(Target("3.12", "arm64"), True), (Target("3.12", "x86_64"), True)]
+    publisher(publisher.bucket(versioned=False), python="3.12", extras=["heic", "c2pa"])
+    assert publisher.built == [(Target("3.12", name), ["heic", "c2pa"]) for name in ("arm64", "x86_64")]
 
 
 def test_an_interrupted_publication_can_be_repeated(publisher: Publisher) -> None:

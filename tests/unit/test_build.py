@@ -410,3 +410,20 @@ def test_a_full_disk_is_named_with_other_advice_than_a_forbidden_folder(
     monkeypatch.setattr("tempfile.TemporaryDirectory", Mock(side_effect=full))
     with pytest.raises(ToolError, match=r"^Cannot write .*: No space left on device: free some space$"):
         build(Target(), tmp_path)
+
+
+@pytest.mark.network
+def test_a_zip_with_every_extra_works_and_has_no_build_files(tmp_path: Path) -> None:
+    package = build(HERE, tmp_path, for_aws=False, extras=["heic", "c2pa"])
+    assert package.packages.keys() == {"pillow", "pillow_heif", "c2pa-python"}
+    with zipfile.ZipFile(package.path) as archive:
+        found = {name for name in archive.namelist() if name.startswith("c2pa/") and not name.endswith(".pyc")}
+        # Lambda unpacks at most 250 MB.
+        assert sum(entry.file_size for entry in archive.infolist()) < 100_000_000
+    assert found == {"c2pa/__init__.py", "c2pa/c2pa.py", "c2pa/lib.py", "c2pa/libs/libc2pa_c.so"}
+
+
+@pytest.mark.network
+def test_c2pa_is_built_for_another_processor(tmp_path: Path) -> None:
+    other = "x86_64" if HERE.architecture == "arm64" else "arm64"
+    assert build(Target("3.13", other), tmp_path, extras=["c2pa"]).packages.keys() == {"pillow", "c2pa-python"}

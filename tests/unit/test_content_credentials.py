@@ -91,6 +91,7 @@ def test_content_credentials_are_named_as_lost_once(source: bytes) -> None:
         pytest.param(gif(b"\xff\x0bNOT_AGIF\1\0\0"), id="GIF, another application"),
         pytest.param(tiff(52544), id="TIFF, another tag"),
         pytest.param(avif(b"uuid", UUID[::-1] + STORE), id="AVIF, another type"),
+        pytest.param(avif(b"free", UUID + STORE), id="AVIF, another box"),
         pytest.param(avif(b"free", b"\0\0\0\xffuuid" + UUID + STORE), id="AVIF, in another box"),
     ],
 )
@@ -101,3 +102,14 @@ def test_the_same_bytes_elsewhere_are_not_content_credentials(source: bytes) -> 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "AVIF", "BMP"])
 def test_an_ordinary_image_has_no_content_credentials(image_format: str) -> None:
     assert inspect(encode(Image.new("RGB", (8, 8)), image_format)).losses == ()
+
+
+def test_a_reference_to_a_manifest_elsewhere_is_named() -> None:
+    packet = (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description rdf:about="" xmlns:dcterms="http://purl.org/dc/terms/" '
+        'dcterms:{}="https://example.com/manifest"/></rdf:RDF></x:xmpmeta>'
+    )
+    source = encode(picture(), xmp=packet.format("provenance").encode())
+    assert render_one(source).lost.keys() == {"content_credentials"}
+    assert render_one(encode(picture(), xmp=packet.format("source").encode())).lost == {}

@@ -53,7 +53,7 @@ def test_other_containers_get_no_advice_about_heic(brands: bytes) -> None:
 
 @pytest.mark.network
 def test_with_the_decoder_heic_becomes_jpeg(tmp_path: Path) -> None:
-    package = build(Target.of_this_machine(), tmp_path / "dist", for_aws=False, heic=True)
+    package = build(Target.of_this_machine(), tmp_path / "dist", for_aws=False, extras=["heic"])
     assert set(package.packages) == {"pillow", "pillow_heif"}
     unpack(package.path, tmp_path / "unpacked")
 
@@ -68,7 +68,7 @@ def test_with_the_decoder_heic_becomes_jpeg(tmp_path: Path) -> None:
 
 @pytest.mark.network
 def test_the_decoder_is_built_for_the_target(tmp_path: Path) -> None:
-    assert build(Target("3.13", "arm64"), tmp_path, heic=True).architecture == "arm64"
+    assert build(Target("3.13", "arm64"), tmp_path, extras=["heic"]).architecture == "arm64"
 
 
 @pytest.mark.network

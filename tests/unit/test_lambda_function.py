@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from aws.outcomes import EventType, ObjectAddress, ObjectEvent, Outcome, Rejection, Status
-from errors import EventError, IncompleteError, Reason, UnsettledError
+from errors import EventError, IncompleteError, Reason, SettingsError, UnsettledError
 from tests.unit.conftest import ENVIRONMENT
 
 
@@ -59,6 +59,18 @@ class Context:
 
     def get_remaining_time_in_millis(self) -> int:
         return self._left.pop(0) if self._left else 12500
+
+
+def test_a_zip_that_cannot_sign_says_how_to_build_one_that_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As in a zip without c2pa-python.
+    monkeypatch.setitem(sys.modules, "c2pa", None)
+    monkeypatch.delitem(sys.modules, "imaging.content_credentials", raising=False)
+    monkeypatch.delitem(sys.modules, "aws.signing", raising=False)
+    chosen = json.dumps({"secret_arn": "arn:aws:secretsmanager:eu-west-2:123456789012:secret:signer"})
+    for name, value in (ENVIRONMENT | {"CONTENT_CREDENTIALS": chosen}).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=r"^CONTENT_CREDENTIALS is set, .*: run `invoke build --c2pa` and `terra"):
+        importlib.import_module("lambda_function")
 
 
 @pytest.fixture

@@ -244,7 +244,7 @@ def test_an_exception_in_any_function_fails_the_event(pipeline: Pipeline, caplog
     known = find_functions()
     modules = {function.__module__ for function in known.values()}
     # Botocore has already called it, and caches the answer.
-    del known[clients.TwoServiceLoader.list_available_services.__code__]
+    del known[clients.FewServicesLoader.list_available_services.__code__]
     wrong, broken_modules = [], set()
     for key in [*SOURCES, "gone.jpg"]:
         for code in run_through(pipeline, key) & known.keys():

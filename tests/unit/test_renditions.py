@@ -176,6 +176,13 @@ def test_digests_do_not_change(options: dict[str, Any], metadata: str, digest: s
     assert Rendition("r", **options).digest(metadata) == digest
 
 
+def test_signed_outputs_have_another_digest() -> None:
+    rendition = Rendition("r", scale=0.5)
+    assert (
+        rendition.digest("all", is_signed=False) == rendition.digest("all") != rendition.digest("all", is_signed=True)
+    )
+
+
 def test_a_digest_ignores_a_new_option_with_its_default() -> None:
     @dataclass(frozen=True)
     class Newer(Rendition):

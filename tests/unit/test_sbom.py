@@ -28,12 +28,12 @@ pytestmark = pytest.mark.network
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
-    return build(Target(), tmp_path_factory.mktemp("build"), heic=True)
+    return build(Target(), tmp_path_factory.mktemp("build"), extras=["heic", "c2pa"])
 
 
 @pytest.fixture(scope="module")
 def chosen() -> dict[str, Wheel]:
-    return wheels.resolve(Target(), LOCKS["heic"])
+    return wheels.resolve(Target(), LOCKS["heic"]) | wheels.resolve(Target(), LOCKS["c2pa"])
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def text(package: Package, chosen: dict[str, Wheel]) -> str:
 
 @pytest.fixture(scope="module")
 def packages(text: str) -> dict[str, dict[str, Any]]:
-    """The two packages, by name."""
+    """The packages, by name."""
     return {one["name"]: one for one in json.loads(text)["components"]}
 
 
@@ -65,20 +65,25 @@ def test_the_commit_gives_the_time_and_the_zip_the_serial_number(
 
 
 def test_each_package_is_the_locked_wheel(packages: dict[str, dict[str, Any]], package: Package) -> None:
-    lock = LOCKS["heic"].read_text()
+    lock = LOCKS["heic"].read_text() + LOCKS["c2pa"].read_text()
     assert {name: one["version"] for name, one in packages.items()} == package.packages
     for name, one in packages.items():
         (digest,) = one["hashes"]
         assert f"--hash=sha256:{digest['content']}" in lock
-        assert one["purl"].startswith(f"pkg:pypi/{name.replace('_', '-')}@{one['version']}?file_name={name}-")
+        assert one["purl"].startswith(
+            f"pkg:pypi/{name.replace('_', '-')}@{one['version']}?file_name={name.replace('-', '_')}-"
+        )
         assert one["purl"].endswith("_aarch64.whl")
-    licences = {name: one["licenses"][0]["license"]["id"] for name, one in packages.items()}
-    assert licences == {"pillow": "MIT-CMU", "pillow_heif": "BSD-3-Clause"}
+    assert {name: one["licenses"] for name, one in packages.items()} == {
+        "pillow": [{"license": {"id": "MIT-CMU"}}],
+        "pillow_heif": [{"license": {"id": "BSD-3-Clause"}}],
+        "c2pa-python": [{"expression": "MIT OR Apache-2.0"}],
+    }
 
 
 def test_every_shared_library_is_listed_with_its_hash(packages: dict[str, dict[str, Any]], package: Package) -> None:
     with zipfile.ZipFile(package.path) as archive:
-        there = {name for name in archive.namelist() if ".libs/" in name}
+        there = {name for name in archive.namelist() if re.search(r"\.libs/|^c2pa/libs/", name)}
     listed = {name: one for package in packages.values() for name, one in select_parts(package, "file").items()}
     assert listed.keys() == there
     assert all(re.fullmatch("[0-9a-f]{64}", one["hashes"][0]["content"]) for one in listed.values())

@@ -1,8 +1,10 @@
 """Settings: valid values of the environment, and the messages for invalid ones."""
 
+import json
+
 import pytest
 
-from aws.settings import Filter, Settings
+from aws.settings import Filter, Settings, SigningKey
 from errors import SettingsError
 from renditions import DEFAULT_METADATA, MetadataPolicy, Rendition
 from tests.unit.conftest import ENVIRONMENT
@@ -44,6 +46,15 @@ def test_renditions_must_be_a_json_object(renditions: str) -> None:
         ("FILTERS", '[["a/"]]', "FILTERS must be JSON such as"),
         ("FILTERS", "[[1, 2]]", "FILTERS must be JSON such as"),
         ("FILTERS", "photos/", "FILTERS must be JSON such as"),
+        (
+            "CONTENT_CREDENTIALS",
+            "{not json}",
+            "CONTENT_CREDENTIALS must be JSON with kms_key_arn and certificate_chain, or",
+        ),
+        ("CONTENT_CREDENTIALS", "null", "or with secret_arn, not 'null'"),
+        ("CONTENT_CREDENTIALS", '{"kms_key_arn": "arn"}', "CONTENT_CREDENTIALS must be JSON with"),
+        ("CONTENT_CREDENTIALS", '{"secret_arn": "arn", "kms_key_arn": "arn"}', "CONTENT_CREDENTIALS must be JSON with"),
+        ("CONTENT_CREDENTIALS", '{"secret_arn": null}', "CONTENT_CREDENTIALS must be JSON with"),
         ("MIRROR_DELETES", "yes", "MIRROR_DELETES is 'yes': use true or false"),
     ],
 )
@@ -61,7 +72,12 @@ def test_optional_settings_and_their_defaults() -> None:
     assert [settings.is_upload(key) for key in ("uploads/a.jpg", "a.jpg", "uploads/a.png")] == [True, False, False]
     changed = Settings.from_environment(ENVIRONMENT | {"MIRROR_DELETES": "true", "TIMEOUT_SECONDS": "900"})
     assert (changed.mirror_deletes, changed.timeout_seconds) == (True, 900)
+    kms = {"kms_key_arn": "arn:kms", "certificate_chain": "PEM"}
+    for chosen in (kms, {"secret_arn": "arn:secret"}):
+        signed = Settings.from_environment(ENVIRONMENT | {"CONTENT_CREDENTIALS": json.dumps(chosen)})
+        assert (signed.signing_key, signed.is_signed) == (SigningKey(**chosen), True)
     settings = Settings.from_environment(ENVIRONMENT)
+    assert (settings.signing_key, settings.is_signed) == (None, False)
     assert (settings.metadata, settings.limits.max_pixels) == (MetadataPolicy.COPYRIGHT, None)
     assert [settings.is_upload(key) for key in ("a", "b/c.jpg", "b/")] == [True, True, False]
     assert (settings.mirror_deletes, settings.timeout_seconds) == (False, 120)

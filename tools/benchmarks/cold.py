@@ -139,7 +139,7 @@ def measure(folder: Path, rounds: int, say: Callable[[str], None]) -> Cold:
     python = prepare().python
     say("Building for this machine")
     package = build(Target.of_this_machine(), folder, for_aws=False)
-    packages = [package, *build_all(folder, say, heic=False)]
+    packages = [package, *build_all(folder, say, extras=())]
     handlers = _unpack(package, folder)
     say("Measuring the cold start")
     for handler in handlers.values():

@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +13,25 @@ from tools.build.target import LOCAL_RUNTIME, PROVIDERS, Target
 from tools.common.errors import make_write_error
 from tools.common.paths import FUNCTION
 
-__all__ = ["LOCAL_RUNTIME", "PROVIDERS", "Package", "Target", "build"]
+__all__ = ["LOCAL_RUNTIME", "PROVIDERS", "Package", "Target", "build", "describe_extras", "list_requirements"]
+
+EXTRAS = {"heic": "HEIC", "c2pa": "Content Credentials"}
+"""The optional parts of a zip, by the option of ``invoke build``, and what the function can do with each."""
+
+
+def list_requirements(extras: Sequence[str]) -> list[str]:
+    """Return the names of the lock files with the packages of a zip that has these extras."""
+    first = "requirements-heic.txt" if "heic" in extras else "requirements.txt"
+    return [first, *(f"requirements-{extra}.txt" for extra in extras if extra != "heic")]
+
+
+def describe_extras(extras: Sequence[str]) -> str:
+    """Return the end of a sentence about a zip with these extras."""
+    return f", with {' and '.join(EXTRAS[extra] for extra in extras)}" if extras else ""
 
 
 def build(
-    target: Target, directory: Path, *, for_aws: bool = True, heic: bool = False, source: Path = FUNCTION
+    target: Target, directory: Path, *, for_aws: bool = True, extras: Sequence[str] = (), source: Path = FUNCTION
 ) -> Package:
     """Build ``function.zip`` and ``function.json``; an earlier pair stays until the new one is complete.
 
@@ -25,7 +39,7 @@ def build(
         target: The runtime; need not be this machine's.
         directory: For both files; created if it does not exist.
         for_aws: Whether the package must run on AWS, or only on this machine.
-        heic: Whether to include the HEIC decoder, whose licence differs.
+        extras: The optional parts to include, of ``EXTRAS``.
         source: The folder with the function's modules and requirements.
 
     Raises:
@@ -35,8 +49,9 @@ def build(
     target.check(for_aws=for_aws)
     with _scratch(directory) as scratch:
         tree = scratch / "tree"
-        requirements = source / ("requirements-heic.txt" if heic else "requirements.txt")
-        packages = wheels.install(target, requirements, tree)
+        packages: dict[str, str] = {}
+        for requirements in list_requirements(extras):
+            packages |= wheels.install(target, source / requirements, tree)
         for module in source.rglob("*.py"):
             copy = tree / module.relative_to(source)
             copy.parent.mkdir(exist_ok=True)

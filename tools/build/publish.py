@@ -6,14 +6,14 @@ import json
 import re
 import tempfile
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tools.build import LOCAL_RUNTIME, Package, Target, build
+from tools.build import LOCAL_RUNTIME, Package, Target, build, describe_extras
 from tools.common.aws import DENIED, SIGN_IN, client, explain_no_answer, refusal
 from tools.common.cli import Say
 from tools.common.errors import ToolError
@@ -113,14 +113,16 @@ class Published:
         return "\n".join(lines) + "\n"
 
 
-def publish(place: Place, say: Say, *, python: str = "", heic: bool = False, local: bool = False) -> list[Published]:
+def publish(
+    place: Place, say: Say, *, python: str = "", extras: Sequence[str] = (), local: bool = False
+) -> list[Published]:
     """Build the function for both architectures, or for the local AWS, and upload the zips that are not there yet.
 
     Args:
         place: Where to.
         say: Shows progress.
         python: Version of the Lambda runtime; empty for the default.
-        heic: Whether the function reads HEIC.
+        extras: The optional parts of the zips, of ``tools.build.EXTRAS``.
         local: Whether the bucket is on the local AWS of ``invoke up``, which runs this machine's Python only.
 
     Raises:
@@ -136,13 +138,13 @@ def publish(place: Place, say: Say, *, python: str = "", heic: bool = False, loc
         # Before the build: a missing bucket is found out sooner.
         region = _find_region(s3, place.bucket)
         if local:
-            packages = [_build_for_this_machine(Path(scratch), say, heic=heic)]
+            packages = [_build_for_this_machine(Path(scratch), say, extras=extras)]
         else:
-            packages = build_all(Path(scratch), say, python=python or Target.python, heic=heic)
+            packages = build_all(Path(scratch), say, python=python or Target.python, extras=extras)
         return [_upload(s3, place, package, region, say) for package in packages]
 
 
-def build_all(folder: Path, say: Say, *, python: str = Target.python, heic: bool) -> list[Package]:
+def build_all(folder: Path, say: Say, *, python: str = Target.python, extras: Sequence[str]) -> list[Package]:
     """Build the function for both architectures.
 
     Raises:
@@ -152,16 +154,16 @@ def build_all(folder: Path, say: Say, *, python: str = Target.python, heic: bool
     packages = []
     for architecture in ARCHITECTURES:
         target = Target(python, architecture)
-        say(f"Building for {target.runtime} on {architecture}{', with HEIC' if heic else ''}")
-        packages.append(build(target, folder / architecture, heic=heic))
+        say(f"Building for {target.runtime} on {architecture}{describe_extras(extras)}")
+        packages.append(build(target, folder / architecture, extras=extras))
     if packages[0].warning:
         say(packages[0].warning)
     return packages
 
 
-def _build_for_this_machine(folder: Path, say: Say, *, heic: bool) -> Package:
-    say(f"Building for the local AWS{', with HEIC' if heic else ''}")
-    return replace(build(Target.of_this_machine(), folder, for_aws=False, heic=heic), runtime=LOCAL_RUNTIME)
+def _build_for_this_machine(folder: Path, say: Say, *, extras: Sequence[str]) -> Package:
+    say(f"Building for the local AWS{describe_extras(extras)}")
+    return replace(build(Target.of_this_machine(), folder, for_aws=False, extras=extras), runtime=LOCAL_RUNTIME)
 
 
 def _find_region(s3: Any, bucket: str) -> str:

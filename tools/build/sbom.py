@@ -176,7 +176,7 @@ def _read_bundled(archive: zipfile.ZipFile, folder: str) -> Iterator[Component]:
 def _find_libraries(archive: zipfile.ZipFile, name: str) -> Iterator[Component]:
     """Yield a package's shared libraries as files; no SBOM names all of them."""
     for path in archive.namelist():
-        if path.startswith(f"{name}.libs/"):
+        if path.startswith((f"{name}.libs/", f"{name.removesuffix('-python')}/libs/")):
             digest = hashlib.sha256(archive.read(path)).hexdigest()
             yield Component(name=path, type=ComponentType.FILE, bom_ref=path, hashes=[_make_hash(digest)])
 

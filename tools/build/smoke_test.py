@@ -1,5 +1,6 @@
 """Tests an unpacked package; runs in a clean interpreter with the standard library and the package only."""
 
+import importlib.util
 import io
 import sys
 from pathlib import Path
@@ -20,6 +21,9 @@ from renditions import Rendition  # noqa: E402
 for module in (Image, sys.modules["imaging.render"]):
     if not Path(str(module.__file__)).is_relative_to(PACKAGE):
         sys.exit(f"{module.__name__} was imported from {module.__file__}, not from the package")
+
+if importlib.util.find_spec("c2pa"):
+    from imaging import content_credentials  # noqa: F401 - importing it loads the library
 
 profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 for name, expected in (WRITTEN_AS | ({"HEIF": "JPEG"} if heif.IS_BUILT_IN else {})).items():

@@ -22,8 +22,9 @@ UNUSED = re.compile(
     r"|PIL/_imagingmorph\."  # ImageMorph, which nothing else imports
     r"|PIL/_imagingtk\."  # shows images in Tk
     r"|PIL/.*\.pyi$"  # types, for checkers
+    r"|c2pa/build\.py$|c2pa/libs/.*\.(d|rlib)$"  # for builds of c2pa-python
 )
-"""Parts of Pillow that the function never loads; the smoke test runs without them."""
+"""Parts of packages that the function never loads; the smoke test runs without them."""
 
 HEADERS = {
     ("linux", "arm64"): (b"\x7fELF", 18, b"\xb7\0"),
@@ -128,7 +129,7 @@ def _normalize(name: str) -> str:
 def _check_tags(target: Target, requirements: Path, tree: Path) -> None:
     """Reject a wheel whose tags are for another target."""
     abi = f"cp{target.version_tag}"
-    accepted = {f"{abi}-{abi}-{target.platform}", "py3-none-any"}
+    accepted = {f"{abi}-{abi}-{target.platform}", f"py3-none-{target.platform}", "py3-none-any"}
     for wheel in tree.glob("*.dist-info/WHEEL"):
         tags = re.findall(r"^Tag: (\S+)", wheel.read_text(), flags=re.MULTILINE)
         if not accepted.intersection(tags):

@@ -21,11 +21,15 @@ LOCKS = {
     **{group: REQUIREMENTS / f"{group}.txt" for group in INSTALLED},
     "function": FUNCTION / "requirements.txt",
     "heic": FUNCTION / "requirements-heic.txt",
+    "c2pa": FUNCTION / "requirements-c2pa.txt",
     "runtime": ROOT / "tools" / "local" / "aws" / "runtime.txt",
     "scan": ROOT / "tools" / "dev" / "scan.txt",
     "thumbor": ROOT / "tools" / "benchmarks" / "thumbor.txt",
 }
 """Lock file by dependency group; each holds for all supported Pythons and platforms."""
+
+ALONE = frozenset({"c2pa"})
+"""Groups without their dependencies: the function imports only ``c2pa``, which imports nothing else."""
 
 PINNED = re.compile(r"([\w.-]+)(?:\[[^]]+])?==([^\s;\\]+)( ; [^\\\n]+)?((?: \\\n    --hash=sha256:[0-9a-f]{64})+)\n")
 """A package with its version, marker and hashes."""
@@ -53,6 +57,7 @@ def lock(package: str = "") -> None:
             # pip finds a package that is asked for with an extra only if it is locked with the extra.
             "--no-strip-extras",
             *(["--constraint", str(LOCKS["dev"])] if group in INSTALLED[1:] else []),
+            *(["--no-deps"] if group in ALONE else []),
             *("--generate-hashes", "--group", group, "--output-file", str(path)),
         ]
         try:

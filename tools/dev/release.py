@@ -5,15 +5,15 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from tools.build import Target, sbom, wheels
+from tools.build import Target, list_requirements, sbom, wheels
 from tools.build.publish import build_all, file_name
 from tools.common.cli import Say
 from tools.common.errors import ToolError, make_write_error
-from tools.common.paths import ROOT
+from tools.common.paths import FUNCTION, ROOT
 from tools.dev import lock, vulnerabilities
 
 CHECKSUMS = "SHA256SUMS"
@@ -40,14 +40,14 @@ def objections(version: str) -> list[str]:
     ]
 
 
-def make(version: str, directory: Path, say: Say, *, heic: bool = False) -> list[Path]:
+def make(version: str, directory: Path, say: Say, *, extras: Sequence[str] = ()) -> list[Path]:
     """Make a zip and its bill of materials for each processor, and checksums; the same commit gives the same bytes.
 
     Args:
         version: The release's version, such as ``1.0.0``.
         directory: Created if it does not exist.
         say: Shows progress.
-        heic: Whether the function reads HEIC.
+        extras: The optional parts of the zips, of ``tools.build.EXTRAS``.
 
     Raises:
         ToolError: A package can't be built, or the directory can't be written to or has other files.
@@ -58,10 +58,10 @@ def make(version: str, directory: Path, say: Say, *, heic: bool = False) -> list
     with tempfile.TemporaryDirectory(prefix="release-") as scratch:
         made = Path(scratch) / "made"
         made.mkdir()
-        for package in build_all(Path(scratch), say, heic=heic):
-            chosen = wheels.resolve(
-                Target(architecture=package.architecture), lock.LOCKS["heic" if heic else "function"]
-            )
+        for package in build_all(Path(scratch), say, extras=extras):
+            chosen: dict[str, wheels.Wheel] = {}
+            for requirements in list_requirements(extras):
+                chosen |= wheels.resolve(Target(architecture=package.architecture), FUNCTION / requirements)
             archive = made / file_name(package)
             archive.with_suffix(".cdx.json").write_text(sbom.make_sbom(package, origin, chosen))
             package.path.rename(archive)
@@ -102,7 +102,7 @@ def _check_references(version: str) -> Iterator[str]:
 def _check_vulnerabilities() -> Iterator[str]:
     """Look at the packages in the zips only: no release fixes a tool's own dependency."""
     try:
-        yield from vulnerabilities.find(("function", "heic"))
+        yield from vulnerabilities.find(("function", "heic", "c2pa"))
     except ToolError as error:
         yield str(error)
 

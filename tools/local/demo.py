@@ -77,7 +77,7 @@ def demo(photos: Sequence[Path], directory: Path, say: Say, *, heic: bool = Fals
     uploads = list(_read_uploads(photos) if photos else demo_uploads())
     check_overwriting(directory / REPORT, photos)
     _check_results(uploads, directory)
-    with temporary_stack(say, heic=heic, target=RESIZING) as stack:
+    with temporary_stack(say, extras=["heic"] if heic else [], target=RESIZING) as stack:
         results = run_through(stack, uploads, say)
         say(f"{make_table(results).text()}\n")
         for result in results:

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -48,7 +48,7 @@ RESIZING = "module.notification"
 
 @contextlib.contextmanager
 def temporary_stack(
-    say: Say, *, var_file: Path | None = None, heic: bool = False, target: str = "", **options: Any
+    say: Say, *, var_file: Path | None = None, extras: Sequence[str] = (), target: str = "", **options: Any
 ) -> Iterator[Stack]:
     """Deploy the pipeline on a local AWS that ends with the block.
 
@@ -57,7 +57,7 @@ def temporary_stack(
     Args:
         say: Shows progress.
         var_file: A ``.tfvars`` file with other settings of the module.
-        heic: Whether the function reads HEIC.
+        extras: The optional parts of the function's zip, of ``tools.build.EXTRAS``.
         target: The address of the part to deploy, with its dependencies; empty for everything.
         options: Those of :func:`tools.local.aws.local_aws`.
 
@@ -67,7 +67,7 @@ def temporary_stack(
     """
     directory = LOCAL / f"stack-{os.getpid()}"
     try:
-        _prepare(directory, say, heic=heic)
+        _prepare(directory, say, extras=extras)
         say("Starting the local AWS")
         with local_aws.local_aws(**options) as aws:
             yield _apply(aws, _terraform(aws, directory, stop_seconds=0), var_file, say, target)
@@ -75,14 +75,14 @@ def temporary_stack(
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def up(say: Say, *, port: int = 0, var_file: Path | None = None, heic: bool = False) -> Stack:
+def up(say: Say, *, port: int = 0, var_file: Path | None = None, extras: Sequence[str] = ()) -> Stack:
     """Start a local AWS in the background and deploy the pipeline; deploy again if one is up.
 
     Args:
         say: Shows progress.
         port: The port to listen on; 0 for any free port.
         var_file: A ``.tfvars`` file with other settings of the module.
-        heic: Whether the function reads HEIC.
+        extras: The optional parts of the function's zip, of ``tools.build.EXTRAS``.
 
     Raises:
         ToolError: A program is missing, a setting is wrong, the local AWS is up on another port, or another task is
@@ -99,13 +99,13 @@ def up(say: Say, *, port: int = 0, var_file: Path | None = None, heic: bool = Fa
             local_aws.stop(running.aws.pid)
             running = None
         if running is None:
-            return _deploy_anew(say, port=port, var_file=var_file, heic=heic)
+            return _deploy_anew(say, port=port, var_file=var_file, extras=extras)
         if port not in {0, running.aws.port}:
             raise ToolError(
                 f"The local AWS is up on port {running.aws.port}, not {port}: "
                 "leave --port out, or run `invoke down` first"
             )
-        _prepare(DEPLOYMENT, say, heic=heic)
+        _prepare(DEPLOYMENT, say, extras=extras)
         stack = _apply(running.aws, _terraform(running.aws, DEPLOYMENT), var_file, say)
         stack.save()
         return stack
@@ -159,12 +159,12 @@ def _find_running() -> Stack | None:
         return None
 
 
-def _deploy_anew(say: Say, *, port: int, var_file: Path | None, heic: bool) -> Stack:
+def _deploy_anew(say: Say, *, port: int, var_file: Path | None, extras: Sequence[str]) -> Stack:
     """Start a local AWS and deploy to it; an error or an interrupt leaves nothing."""
     # An `up` that was killed may have left a state, which would be of another AWS.
     _remove_files()
     try:
-        _prepare(DEPLOYMENT, say, heic=heic)
+        _prepare(DEPLOYMENT, say, extras=extras)
         say("Starting the local AWS")
         with local_aws.local_aws(port=port, keep=SERVER_LOG) as aws:
             stack = _apply(aws, _terraform(aws, DEPLOYMENT, stop_seconds=0), var_file, say)
@@ -206,7 +206,7 @@ def _only_task(name: str) -> Iterator[None]:
         yield
 
 
-def _prepare(directory: Path, say: Say, *, heic: bool) -> None:
+def _prepare(directory: Path, say: Say, *, extras: Sequence[str]) -> None:
     """Build the function for this machine and make the Terraform root that deploys it in ``directory``.
 
     The root is a copy of the module and a provider configuration. The user's own ``terraform/`` keeps its state and
@@ -217,7 +217,7 @@ def _prepare(directory: Path, say: Say, *, heic: bool) -> None:
     with ThreadPoolExecutor() as pool:
         say("Building the function and fetching Lambda's runtime for it")
         runtime = pool.submit(local_aws.prepare)
-        package = build(Target.of_this_machine(), directory / "package", for_aws=False, heic=heic)
+        package = build(Target.of_this_machine(), directory / "package", for_aws=False, extras=extras)
         package.path.with_name(MANIFEST).write_text(replace(package, runtime=LOCAL_RUNTIME).manifest())
         copy_code(TERRAFORM, directory / "root", "tests", "*.md")
         shutil.copy(PROVIDER, directory / "root")

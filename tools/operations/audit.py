@@ -226,7 +226,7 @@ class Audit:
         """Return why an output with this metadata does not match its source or the settings; empty if it matches."""
         if MARKER not in metadata:
             return "another program's object has its key"
-        if metadata[MARKER] != expected.rendition.digest(self.settings.metadata):
+        if metadata[MARKER] != expected.rendition.digest(self.settings.metadata, is_signed=self.settings.is_signed):
             return "made with other settings"
         made_of = metadata.get("resized-from-etag"), metadata.get("resized-from-modified")
         if made_of != (expected.source.etag.strip('"'), expected.source.modified.isoformat()):

@@ -73,6 +73,7 @@ FORMAT = Format(
         modes=frozenset({"L", "RGB", "RGBA"}),
         metadata=Capacity(frozenset()),
         has_resolution=True,
+        has_content_credentials=False,
         largest_side=math.inf,
         most_milliseconds=0,
         quality=0,

@@ -56,6 +56,7 @@ def inspect(source: bytes) -> Header:
         source,
         NO_CREDENTIALS if any(page.has_content_credentials for page in pages) else (),
         opening_nanoseconds=sum(page.nanoseconds for page in pages),
+        frame_count=len(pages) - 1 if len(pages) > 1 and not pages[-1].is_picture else None,
         # A tile is decoded whole, however small its page is.
         least_size=(
             max((page.tile_width for page in pages), default=0),

@@ -129,6 +129,11 @@ class Page:
     has_content_credentials: bool
 
     @property
+    def is_picture(self) -> bool:
+        """Whether it describes more than a manifest store, which has a directory of its own behind several pages."""
+        return not self.has_content_credentials or self.tags > 1
+
+    @property
     def nanoseconds(self) -> float:
         """The time that Pillow takes to read the tags."""
         return (

@@ -37,6 +37,6 @@ def custom_pipeline(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory
     """Deploy ``SETTINGS``, and the default settings afterwards."""
     var_file = tmp_path_factory.mktemp("settings") / "other.tfvars"
     var_file.write_text(SETTINGS)
-    stacks.up(say, var_file=var_file, heic=True)
+    stacks.up(say, var_file=var_file, extras=["heic"])
     yield pipeline
     stacks.up(say)

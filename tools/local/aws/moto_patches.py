@@ -1,15 +1,20 @@
 """Patches of moto 5.2.5 where it differs from AWS, except in S3; each says what would go wrong without it."""
 
+import base64
+import json
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
 import moto.awslambda.models
 import moto.cloudfront.models
+import moto.kms.responses
 import moto.logs.models
 import moto.logs.responses
 import moto.s3.models
 import moto.sqs.models
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
 from moto.awslambda.exceptions import InvalidParameterValueException
 from moto.core.common_models import BaseModel as MotoModel
 from moto.logs.exceptions import ResourceNotFoundException
@@ -18,6 +23,7 @@ from moto.s3.exceptions import MissingBucket
 # Any, because they are patched.
 BaseModel: Any = MotoModel
 DistributionConfig: Any = moto.cloudfront.models.DistributionConfig
+KmsResponse: Any = moto.kms.responses.KmsResponse
 LambdaBackend: Any = moto.awslambda.models.LambdaBackend
 LambdaFunction: Any = moto.awslambda.models.LambdaFunction
 LogGroup: Any = moto.logs.models.LogGroup
@@ -172,6 +178,21 @@ def serialize_message_deletions() -> None:
             delete(queue, receipt_handle)
 
     Queue.delete_message = delete_message
+
+
+def sign_digests() -> None:
+    """Sign a digest as it is. moto would hash it again, and no signature of it would be valid."""
+    sign = KmsResponse.sign
+
+    def sign_message(response: Any) -> str:
+        if response._get_param("MessageType") != "DIGEST":
+            return str(sign(response))
+        key = response.kms_backend.describe_key(response._get_param("KeyId"))
+        algorithm = ec.ECDSA(utils.Prehashed(hashes.SHA256()))
+        signature = key.private_key.private_key.sign(response._get_param("Message"), algorithm)
+        return json.dumps({"KeyId": key.arn, "Signature": base64.b64encode(signature).decode()})
+
+    KmsResponse.sign = sign_message
 
 
 def keep_distribution_settings() -> None:

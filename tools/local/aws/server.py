@@ -154,6 +154,7 @@ class Server:
         moto_patches.keep_queue_policies()
         moto_patches.serialize_message_deletions()
         moto_patches.keep_distribution_settings()
+        moto_patches.sign_digests()
         s3_patches.list_versions_without_bodies()
         s3_patches.list_versions_encoded()
         s3_patches.route_keys_with_line_feeds()
