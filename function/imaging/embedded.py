@@ -1,5 +1,6 @@
 """XMP, IPTC and Photoshop's resources of a source: read once, and selected for each output."""
 
+import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,9 @@ from renditions import MetadataPolicy
 OVERHEAD = 64
 """Bytes that IPTC takes in a JPEG's segment beside its own."""
 
+MOST_NAMES, MOST_NAME = 5, 40
+"""The most properties in a sentence, and the most characters of each."""
+
 
 @dataclass(frozen=True)
 class Embedded:
@@ -19,6 +23,7 @@ class Embedded:
     Attributes:
         packet: The properties of XMP.
         data_sets: IPTC's.
+        iim: These, as they are stored.
         resources: Photoshop's, by number.
         losses: What could not be read.
 
@@ -26,6 +31,7 @@ class Embedded:
 
     packet: xmp.Packet
     data_sets: Sequence[iptc.DataSet]
+    iim: bytes
     resources: Mapping[int, bytes]
     losses: tuple[Loss, ...]
 
@@ -45,17 +51,17 @@ class Embedded:
         losses += self.losses
         packet = xmp_selection.correct(self.packet, change) if is_all else xmp_selection.select_credits(self.packet)
         data_sets = iptc.select(self.data_sets, is_all=is_all)
-        has_whole_iim = data_sets == self.data_sets
-        resources = photoshop.correct(self.resources, change, has_whole_iim=has_whole_iim) if is_all else {}
+        iim = iptc.write(data_sets)
+        resources = photoshop.correct(self.resources, change, has_whole_iim=iim == self.iim) if is_all else {}
         if Lost.IPTC not in capacity.kinds and Lost.XMP in capacity.kinds:
             packet = _translate(packet, data_sets, losses)
-            data_sets, resources = [], _drop(resources, losses)
-        iim = iptc.write(data_sets)
+            iim, resources = b"", _drop(resources, losses)
         if len(iim) + len(photoshop.write(resources)) > capacity.most_bytes - OVERHEAD:
             resources = _drop(resources, losses)
         written, left_out = xmp_selection.fit(packet, capacity.most_bytes)
         if left_out:
-            losses.append(Loss(Lost.XMP, f"properties of XMP are too long for the format: {', '.join(left_out)}"))
+            names = ", ".join(name[:MOST_NAME] for name in left_out[:MOST_NAMES])
+            losses.append(Loss(Lost.XMP, f"{len(left_out)} properties of XMP are too long for the format: {names}"))
         return {"xmp": written, "iptc": iim, "photoshop": photoshop.write(resources)}
 
 
@@ -73,11 +79,11 @@ def read(blocks: Blocks) -> Embedded:
     # Some writers wrap IPTC in a resource everywhere.
     is_wrapped = blocks.iptc.startswith(photoshop.SIGNATURE)
     resources, are_whole = photoshop.read(blocks.iptc if is_wrapped else blocks.photoshop)
-    stored = b"" if is_wrapped else blocks.iptc
-    data_sets, is_whole = iptc.read(stored or resources.get(photoshop.IIM, b""))
+    iim = (b"" if is_wrapped else blocks.iptc) or resources.get(photoshop.IIM, b"")
+    data_sets, is_whole = iptc.read(iim)
     if not (are_whole and is_whole):
         losses.append(Loss(Lost.IPTC, "the IPTC is damaged, and was read up to the damage"))
-    return Embedded(packet, data_sets, resources, tuple(losses))
+    return Embedded(packet, data_sets, iim, resources, tuple(losses))
 
 
 def _translate(packet: xmp.Packet, data_sets: Sequence[iptc.DataSet], losses: list[Loss]) -> xmp.Packet:
@@ -98,8 +104,11 @@ def _translate(packet: xmp.Packet, data_sets: Sequence[iptc.DataSet], losses: li
 
 def _repeats(value: xmp.Value, other: xmp.Value) -> bool:
     """Tell whether each text of IPTC is among those of XMP, or begins one: IPTC limits their length."""
-    texts = "\0".join(("", *(text.strip() for text in xmp.list_texts(other))))
-    return all(f"\0{text.strip()}" in texts for text in xmp.list_texts(value))
+    texts = sorted(text.strip() for text in xmp.list_texts(other))
+    wanted = [text.strip() for text in xmp.list_texts(value)]
+    # The first text that is not less than a beginning of it.
+    places = [bisect.bisect_left(texts, text) for text in wanted]
+    return all(place < len(texts) and texts[place].startswith(text) for place, text in zip(places, wanted, strict=True))
 
 
 def _drop(resources: Mapping[int, bytes], losses: list[Loss]) -> dict[int, bytes]:

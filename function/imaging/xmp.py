@@ -66,6 +66,9 @@ PREFIXES = {
 }
 """The usual prefixes (ISO 16684-1, 8; IPTC Photo Metadata Standard). Others are written as the source has them."""
 
+SEPARATOR = "\x01"
+"""What expat puts between the URI of a namespace and a name. It refuses URIs with this character."""
+
 SPECIAL = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
 ESCAPES = str.maketrans(SPECIAL)
 """Characters to be escaped: an XML parser would change white space in attributes."""
@@ -150,13 +153,13 @@ class Packet:
         for element in elements:
             uris |= dict.fromkeys(_list_namespaces(element))
         chosen = {uri: PREFIXES[uri] for uri in uris if uri in PREFIXES}
-        taken = {*PREFIXES.values(), "x"}
+        taken, numbers = {*PREFIXES.values(), "x"}, itertools.count(1)
         for uri in uris.keys() - chosen.keys() - {""}:
-            candidates = itertools.chain(
-                [self.prefixes.get(uri, "ns1")], (f"ns{number}" for number in itertools.count(1))
-            )
-            chosen[uri] = next(prefix for prefix in candidates if prefix not in taken)
-            taken.add(chosen[uri])
+            prefix = self.prefixes.get(uri, "ns")
+            while prefix in taken:
+                prefix = f"ns{next(numbers)}"
+            chosen[uri] = prefix
+            taken.add(prefix)
         return {uri: chosen[uri] for uri in uris if uri}
 
 
@@ -176,7 +179,7 @@ def parse(data: bytes) -> Packet:
     if text.count("<") + text.count("=") > MAX_MARKS:
         raise MalformedError("it has too many elements and attributes")
     builder = _Builder()
-    parser = expat.ParserCreate(namespace_separator=" ")
+    parser = expat.ParserCreate(namespace_separator=SEPARATOR)
     parser.buffer_text = True
     parser.StartDoctypeDeclHandler = builder.refuse_doctype
     parser.StartNamespaceDeclHandler = builder.declare
@@ -253,7 +256,7 @@ class _Builder:
 
 def _split(name: str) -> Name:
     """Split what expat joins: a namespace's URI and a name in it."""
-    uri, _, local = name.rpartition(" ")
+    uri, _, local = name.rpartition(SEPARATOR)
     return uri, local
 
 

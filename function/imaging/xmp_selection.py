@@ -71,7 +71,7 @@ WIDTHS, HEIGHTS = (
     frozenset({(xmp.TIFF, "ImageLength"), (xmp.EXIF, "PixelYDimension")}),
 )
 
-NUMBER = re.compile(r"(-?[0-9]{1,12}(?:\.[0-9]{1,12})?)(?:/([0-9]{1,12}))?")
+NUMBER = re.compile(r"(-?[0-9]{1,12}(?:\.[0-9]{1,12})?)(?: ?/ ?([0-9]{1,12}))?")
 """A whole number, a decimal or a fraction."""
 
 RESOLUTIONS = tuple(

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms, ImageSequence, PngImagePlugin, TiffImagePlugin
 
+from imaging import iptc, photoshop
 from imaging.change import Capacity, Change
 from imaging.exif import STRUCTURE
 from imaging.losses import Lost
@@ -521,3 +522,123 @@ def test_a_large_colour_profile_of_a_png_is_kept() -> None:
     profile = large_profile(1 << 21)
     output = body(encode(picture(), icc_profile=profile), MetadataPolicy.NONE, "png")
     assert load(output).info["icc_profile"] == profile
+
+
+@pytest.mark.parametrize("policy", MetadataPolicy)
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        (b"zTXt", b"Raw profile type iptc\0\x01unknown compression"),
+        (b"zTXt", b"Raw profile type 8bim\0\0no zlib"),
+        (b"zTXt", b"Raw profile type xmp\0\0" + zlib.compress(bytes(9 << 20))),
+        (b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(bytes(9 << 20))),
+        (b"iTXt", b"XML:com.adobe.xmp\0\1\1\0\0x"),
+        (b"iTXt", b"XML:com.adobe.xmp\0\0\0x"),
+    ],
+)
+def test_metadata_of_a_png_that_cannot_be_inflated_is_named(kind: bytes, data: bytes, policy: MetadataPolicy) -> None:
+    rendered = render_one(with_chunk(encode(picture(), "PNG"), kind, data), metadata=policy)
+    assert corners(load(rendered.outputs[0].body)) == UPRIGHT_CORNERS
+    assert rendered.lost == {Lost.DAMAGE: f"the chunk {kind.decode()} is damaged and was ignored"}
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_the_first_of_several_packets_in_a_png_counts(last: bool) -> None:
+    first, second = (b"XML:com.adobe.xmp\0\0\0\0\0" + one for one in (XMP % 1, (XMP % 1).replace(b'"me"', b'"other"')))
+    source = with_chunk(with_chunk(encode(picture(), "PNG"), b"iTXt", second, last=last), b"iTXt", first)
+    assert b'"me"' in load(body(source, MetadataPolicy.COPYRIGHT)).info["xmp"]
+
+
+def profile_text(name: str, data: bytes) -> bytes:
+    return f"Raw profile type {name}\0\n{name}\n{len(data):8}\n{data.hex()}\n".encode()
+
+
+@pytest.mark.parametrize("name", ["iptc", "8bim", "xmp"])
+@pytest.mark.parametrize("is_wrapped", [False, True])
+def test_profiles_in_texts_of_a_png_are_read(name: str, is_wrapped: bool) -> None:
+    iim = iptc.write([iptc.DataSet((2, 116), b"me")])
+    wrapped = photoshop.write({photoshop.IIM: iim})
+    data = XMP % 1 if name == "xmp" else wrapped if is_wrapped or name == "8bim" else iim
+    source = with_chunk(encode(picture(), "PNG"), b"tEXt", profile_text(name, data))
+    rendered = render_one(source, "webp")
+    assert b"dc:rights" in load(rendered.outputs[0].body).info["xmp"]
+    assert rendered.lost == {}
+
+
+@pytest.mark.parametrize("data", [b"", b"\niptc\n 5\nno digits", b"\niptc\n 1\n1c0", b"\n" + b" " * (1 << 20)])
+@pytest.mark.parametrize("name", ["iptc", "xmp"])
+def test_a_damaged_profile_in_a_text_of_a_png_is_named(name: str, data: bytes) -> None:
+    source = with_chunk(encode(picture(), "PNG"), b"tEXt", b"Raw profile type " + name.encode() + b"\0" + data)
+    assert render_one(source).lost.keys() == {name}
+    assert render_one(source, metadata=MetadataPolicy.NONE).lost == {}
+
+
+@pytest.mark.parametrize("kind", [BYTE, UNDEFINED, LONG])
+@pytest.mark.parametrize("tag", [33723, 34377])
+def test_iptc_in_a_tiff_is_read_whatever_its_type(tag: int, kind: int) -> None:
+    iim = iptc.write([iptc.DataSet((2, 116), b"me, at some length")])
+    data = iim if tag == 33723 else photoshop.write({photoshop.IIM: iim})
+    data += bytes(-len(data) % 4)
+    source = tiff((tag, kind, len(data) // (4 if kind == LONG else 1), data))
+    assert b"me, at some length" in load(body(source, MetadataPolicy.COPYRIGHT, "webp")).info["xmp"]
+    assert b"me, at some length" in body(source, MetadataPolicy.COPYRIGHT)
+
+
+def with_segments(*segments: tuple[int, bytes]) -> bytes:
+    jpeg = encode(picture())
+    return (
+        jpeg[:2] + b"".join(struct.pack(">BBH", 255, kind, 2 + len(data)) + data for kind, data in segments) + jpeg[2:]
+    )
+
+
+def test_iptc_in_several_segments_is_joined() -> None:
+    resources = photoshop.write({0x03F3: bytes(9), photoshop.IIM: iptc.write([iptc.DataSet((2, 116), b"me" * 20)])})
+    parts = [(0xED, photoshop.HEADER + resources[start : start + 40]) for start in range(0, len(resources), 40)]
+    output = body(with_segments(*parts), MetadataPolicy.COPYRIGHT)
+    assert output.count(photoshop.HEADER + b"8BIM\x04\x04\0\0") == 1
+    assert b"me" * 20 in output
+
+
+def test_what_exceeds_a_segment_is_named() -> None:
+    sets = [iptc.DataSet((2, 120), b"x" * 60_000), iptc.DataSet((2, 116), b"me")]
+    source = tiff((33723, UNDEFINED, len(data := iptc.write([*sets, sets[0]])), data))
+    whole, credit = (
+        render_one(source, "jpeg", metadata=policy) for policy in (MetadataPolicy.ALL, MetadataPolicy.COPYRIGHT)
+    )
+    assert whole.lost.keys() == {Lost.IPTC}
+    assert credit.lost == {}
+    assert b"me" in credit.outputs[0].body
+    large = (XMP % 1).replace(b'dc:rights="me"', b'dc:rights="me" dc:source="%s"' % (b"x" * 66_000))
+    rendered = render_one(encode(picture(), "WEBP", xmp=large), "jpeg", metadata=MetadataPolicy.ALL)
+    assert "source" in rendered.lost[Lost.XMP]
+    assert b'dc:rights="me"' in load(rendered.outputs[0].body).info["xmp"]
+
+
+@pytest.mark.parametrize("to", [None, "png"])
+@pytest.mark.parametrize("policy", MetadataPolicy)
+def test_damaged_iptc_and_xmp_do_not_fail_the_image(to: str | None, policy: MetadataPolicy) -> None:
+    damaged = photoshop.HEADER + photoshop.write({photoshop.IIM: b"\x1c\2\x74\0\x08somebody\x1c\2\x50\xff\xff"})
+    source = with_segments((0xED, damaged), (0xE1, b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta"))
+    rendered = render_one(source, to, metadata=policy)
+    assert corners(load(rendered.outputs[0].body)) == UPRIGHT_CORNERS
+    assert rendered.lost.keys() == (set() if policy is MetadataPolicy.NONE else {Lost.IPTC, Lost.XMP})
+    assert (b"somebody" in rendered.outputs[0].body) == (policy is not MetadataPolicy.NONE)
+
+
+def test_xmp_that_differs_from_iptc_stays_and_is_named() -> None:
+    iim = [iptc.DataSet((2, 116), b"others"), iptc.DataSet((2, 110), b"An agency")]
+    resources = photoshop.HEADER + photoshop.write({photoshop.IIM: iptc.write(iim)})
+    source = with_segments((0xED, resources), (0xE1, b"http://ns.adobe.com/xap/1.0/\0" + XMP % 1))
+    rendered = render_one(source, "png")
+    packet = load(rendered.outputs[0].body).info["xmp"]
+    assert b'dc:rights="me"' in packet
+    assert b'photoshop:Credit="An agency"' in packet
+    assert rendered.lost == {Lost.IPTC: "the XMP has other values than the IPTC: rights"}
+    same = source.replace(b"others", b"m     ")
+    assert render_one(same, "png").lost == {}
+
+
+@pytest.mark.parametrize("name", ["Artist", "Copyright"])
+def test_a_credit_that_cannot_be_read_is_named(name: str) -> None:
+    source = encode(picture(), exif=exif(number(ExifTags.Base[name], 7)))
+    assert render_one(source).lost.keys() == {Lost.EXIF}

@@ -56,7 +56,7 @@ a fraction of 16-bit numbers, and Pillow adds up the times of equal frames. Shor
 milliseconds."""
 
 # Pillow refuses an image whose colour profile or XMP has more than a megabyte, although the image is good.
-PngImagePlugin.MAX_TEXT_CHUNK = 8 << 20
+PngImagePlugin.MAX_TEXT_CHUNK = png_chunks.MOST_TEXT_BYTES
 
 
 def inspect(source: bytes) -> Header:

@@ -1,5 +1,6 @@
 """The chunks of a PNG, read without decoding a pixel: those that matter, the frames of an APNG, and the first rows."""
 
+import contextlib
 import io
 import itertools
 import re
@@ -80,7 +81,10 @@ TEXTS_READ = (
     b"XML:com.adobe.xmp\0",
     *(b"Raw profile type " + kind + b"\0" for kind in (b"exif", b"iptc", b"8bim", b"xmp")),
 )
-"""The keywords of XMP, EXIF and IPTC."""
+"""The keywords of XMP, EXIF and IPTC. The first text of each counts."""
+
+MOST_TEXT_BYTES = 8 << 20
+"""The longest text, inflated. Pillow refuses an image with a longer one."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +187,7 @@ def read_contents(png: bytes) -> Contents:
         if not _is_sound(png, chunk):
             losses.append(Loss(Lost.DAMAGE, f"the chunk {chunk.kind.decode()} is damaged and was ignored"))
             continue
-        seen.add(chunk.kind)
+        seen.add(_find_keyword(png, chunk) or chunk.kind)
         if chunk.kind == b"cICP":
             codes = png[chunk.start + 8 : chunk.end - 4]
             if codes != SRGB_CODES:
@@ -338,11 +342,18 @@ def _is_wanted(png: bytes, chunk: Chunk, seen: set[bytes]) -> bool:
     if not chunk.kind[0] & ANCILLARY or chunk.kind in ANIMATION:
         return True
     if chunk.kind in TEXTS:
-        return png.startswith(TEXTS_READ, chunk.start + 8)
+        keyword = _find_keyword(png, chunk)
+        return keyword is not None and keyword not in seen
     if chunk.kind == b"tRNS" and png[COLOUR_TYPE] == PALETTE and b"PLTE" not in seen:
         return False
     is_in_place = chunk.kind == b"eXIf" or (chunk.kind in PIXELS and b"IDAT" not in seen)
     return is_in_place and chunk.kind not in seen
+
+
+def _find_keyword(png: bytes, chunk: Chunk) -> bytes | None:
+    """Return the keyword of a text that is read."""
+    keywords = TEXTS_READ if chunk.kind in TEXTS else ()
+    return next((keyword for keyword in keywords if png.startswith(keyword, chunk.start + 8)), None)
 
 
 def _is_sound(png: bytes, chunk: Chunk) -> bool:
@@ -350,16 +361,38 @@ def _is_sound(png: bytes, chunk: Chunk) -> bool:
     if chunk.kind != b"PLTE" and (not chunk.kind[0] & ANCILLARY or chunk.kind in ANIMATION):
         return True
     size = chunk.end - chunk.start - 12
-    least, most = 0, size
+    least, most, is_formed = 0, size, True
     if chunk.kind in SIZES:
         least = most = SIZES[chunk.kind]
     elif chunk.kind == b"PLTE":
         least = 3
     elif chunk.kind == b"tRNS":
         least, most = {GREY: (2, size), COLOUR: (6, size)}.get(png[COLOUR_TYPE], (1, 256))
-    elif chunk.kind == b"iCCP" and not PROFILE.match(png, chunk.start + 8, chunk.end - 4):
-        return False
-    return least <= size <= most and _has_checksum(png, chunk)
+    elif chunk.kind == b"iCCP":
+        is_formed = PROFILE.match(png, chunk.start + 8, chunk.end - 4) is not None
+    elif chunk.kind in TEXTS:
+        is_formed = _is_text_sound(chunk.kind, png[chunk.start + 8 : chunk.end - 4])
+    return is_formed and least <= size <= most and _has_checksum(png, chunk)
+
+
+def _is_text_sound(kind: bytes, data: bytes) -> bool:
+    """Tell whether Pillow reads a text: it refuses an image for one that is compressed in another way, or too long."""
+    _, _, rest = data.partition(b"\0")
+    if kind == b"zTXt":
+        return rest.startswith(b"\0") and _inflates(rest[1:])
+    if kind == b"iTXt":
+        # Whether it is compressed, and the method; then its language and its translated keyword.
+        *_, text = parts = rest[2:].split(b"\0", 2)
+        is_plain = rest.startswith(b"\0")
+        return len(parts) == 3 and (is_plain or (rest[1:2] == b"\0" and _inflates(text)))
+    return True
+
+
+def _inflates(stream: bytes) -> bool:
+    inflating = zlib.decompressobj()
+    with contextlib.suppress(zlib.error):
+        inflating.decompress(stream, MOST_TEXT_BYTES)
+    return inflating.eof
 
 
 def _has_checksum(png: bytes, chunk: Chunk) -> bool:
