@@ -13,6 +13,7 @@ from typing import Any
 from PIL import ExifTags, Image, ImageChops, JpegImagePlugin, UnidentifiedImageError
 
 from errors import MalformedError, Reason, RejectedError
+from imaging import lower_bytes
 from imaging.change import Blocks
 from imaging.colour import SRGB_GAMMA, to_eight_bits
 from imaging.formats import tiff_directories, tiff_page
@@ -73,6 +74,7 @@ class Picture:
         has_default_image: Whether an APNG's first frame is only for viewers that cannot animate.
         is_progressive: Whether it is a JPEG whose scans refine each other.
         colour_chunks: The ``gAMA`` and ``cHRM`` chunks of a PNG without a profile, for another PNG.
+        keeps_lower_bytes: Whether frames get the lower bytes of colours of 16 bits, which takes a second decoding.
 
     """
 
@@ -88,9 +90,12 @@ class Picture:
         self.lost = list(header.losses)
         self._image: Any = _open(header)
         self._pages: Sequence[int] = range(self._count_frames())
+        self._has_deep_page = self._has_lower_bytes()
         self.kinds = self._count_kinds()
         self.frame_count = len(self._pages)
         self.full_size = self.size
+        self.keeps_lower_bytes = False
+        self._lower: Any = None
         self._divisor = 1
         self._extent: tuple[float, float] | None = None
         self.metadata = Metadata(1, None, Blocks(), 1)
@@ -132,6 +137,10 @@ class Picture:
         self._divisor = divisor if self.header.is_lossy else 1
         self._extent = _shrink_on_load(self._image, self._divisor)
 
+    def keep_lower_bytes(self) -> None:
+        """Read both bytes of colours of 16 bits, if there are any."""
+        self.keeps_lower_bytes = self._has_deep_page and not self.is_animated
+
     def note_loss(self, what: Lost, why: str) -> None:
         """Add to what is lost, unless it is known."""
         loss = Loss(what, why)
@@ -155,7 +164,7 @@ class Picture:
             can_count = self.frame_count == 1 and not self._image.mode.startswith("I;16")
             self.shows_few_colours = can_count and self._image.getcolors(256) is not None
         self.has_few_colours = self.header.is_indexed or self._image.mode in {"1", "P"}
-        self._image = None
+        self._image = self._lower = None
 
     def _compose(self, layers: Iterator[Layer]) -> Iterator[Frame]:
         """Yield each frame of a GIF or an APNG, composed as browsers do.
@@ -199,6 +208,7 @@ class Picture:
                     self._image.seek(page)
             header.format.prepare(self._image, header)
             dense, orientation = self._read_resolution(), self._read_applied_orientation()
+            has_low = self.keeps_lower_bytes and self._has_lower_bytes()
             self._load()
             metadata = self._read_metadata(orientation)
             if index == 0:
@@ -206,15 +216,42 @@ class Picture:
             if 0 in self._read_numbers(tiff_directories.EXTRA_SAMPLES):
                 self.note_loss(Lost.CHANNEL, "a channel that is neither colour nor alpha was left out")
             image = _to_resizable(header.format.correct(self._image, header), header)
-            yield self._make_frame(image, metadata, self._image.info.get("duration", 0), dense)
+            frame = self._make_frame(image, metadata, self._image.info.get("duration", 0), dense)
+            yield self._add_lower_bytes(frame, page) if has_low else frame
+
+    def _has_lower_bytes(self) -> bool:
+        """Tell whether the current page, which is not yet decoded, has lower bytes that can be read."""
+        if self._image.mode == "I;16":
+            return self.has_colour_key
+        # Separate planes of a TIFF are always read by Pillow's own raw modes.
+        return lower_bytes.has_lower_bytes(self._image) and 2 not in self._read_numbers(tiff_directories.PLANAR)
+
+    def _add_lower_bytes(self, frame: Frame, page: int) -> Frame:
+        """Return the frame of the current page with lower bytes, unless these only repeat the upper ones."""
+        if self._image.mode == "I;16":
+            low = Image.frombytes("L", self._image.size, self._image.tobytes()[::2])
+        else:
+            # Pages are read in order, so that each directory is read once.
+            self._lower = self._lower or _open(self.header)
+            self._lower._exif = None
+            with decoding():
+                self._lower.seek(page)
+            self.header.format.prepare(self._lower, self.header)
+            low = lower_bytes.read(self._lower, decoding())
+        if low.mode == "LA":
+            # Pillow reads grey with alpha of 16 bits as colour.
+            self._lower = None
+            frame = replace(frame, image=Image.merge("LA", [frame.image.getchannel(name) for name in "RA"]))
+        elif low.mode != frame.image.mode:
+            # The colour key became alpha, which is 0 or 255: as 16 bits it is 0 or 65535.
+            low.putalpha(frame.image.getchannel("A"))
+        return replace(frame, depth=8) if lower_bytes.repeats(low, frame.image) else replace(frame, low=low)
 
     def _read_metadata(self, applied_orientation: int = 1) -> Metadata:
         """Read the current frame's metadata, and note losses."""
         if len(self._image.info.get(EXIF_TEXT, "")) > MOST_EXIF_TEXT:
             del self._image.info[EXIF_TEXT]
             self.note_loss(Lost.EXIF, f"EXIF in a text of more than {MOST_EXIF_TEXT} characters was not read")
-        # Pages of a TIFF may differ in depth.
-        self._note_lost_bits()
         return Metadata.of(self._image, applied_orientation)
 
     def _make_frame(
@@ -231,6 +268,7 @@ class Picture:
             predictor=max(self._read_numbers(tiff_directories.PREDICTOR), default=1),
             quantization=self._read_quantization(),
             resolution=dense,
+            depth=self._read_depth(),
         )
 
     def _load(self) -> None:
@@ -255,7 +293,8 @@ class Picture:
             raise failure
         body, sentence = repaired
         self.note_loss(Lost.DAMAGE, sentence)
-        self._image = _open(replace(self.header, readable=body))
+        self.header = replace(self.header, readable=body)
+        self._image = _open(self.header)
         _shrink_on_load(self._image, self._divisor)
         with decoding():
             self._image.load()
@@ -307,15 +346,14 @@ class Picture:
             return None
         return icc
 
-    def _note_lost_bits(self) -> None:
-        depth = self.header.depth
+    def _read_depth(self) -> int:
+        """Return the bits a channel of the current page: pages of a TIFF may differ."""
         if self.format == "TIFF":
-            depth = max(self._read_numbers(tiff_directories.BITS), default=8)
-        elif self.header.format.name == "HEIF":
-            depth = self._image.info["bit_depth"]
-        is_reduced = self._image.mode in {"L", "LA", "RGB", "RGBA", "CMYK"} or self.has_colour_key or self.is_animated
-        if depth > 8 and is_reduced:
-            self.note_loss(Lost.BITS, f"{depth} bits a channel were reduced to 8")
+            return max(self._read_numbers(tiff_directories.BITS), default=8)
+        if self.header.format.name == "HEIF":
+            depth: int = self._image.info["bit_depth"]
+            return depth
+        return self.header.depth
 
     def _read_subsampling(self) -> int:
         if self.header.format.name != "JPEG":
@@ -352,6 +390,7 @@ class Picture:
             with decoding():
                 self._image.seek(page)
             kinds[page] = self._image.mode, self._image.size
+            self._has_deep_page = self._has_deep_page or self._has_lower_bytes()
             if tiff_page.is_picture(self._image):
                 pictures.append(page)
         # If all pages are thumbnails or masks, treat them as pictures.
@@ -395,22 +434,11 @@ def _shrink_on_load(image: Any, divisor: int) -> tuple[float, float] | None:
     return None if drafted is None else drafted[1][2:]
 
 
-def _read_low_bytes(header: Header) -> Image.Image:
-    """Return the lower bytes of a PNG's 16-bit colours: Pillow keeps the upper ones."""
-    opened: Any = _open(header)
-    with decoding():
-        # This raw mode keeps the second byte of each value.
-        opened.tile = [tile._replace(args="RGB;16L") for tile in opened.tile]
-        opened.load()
-    low: Image.Image = opened
-    return low
-
-
 def _to_resizable(image: Image.Image, header: Header) -> Image.Image:
     """Convert ``image`` to pixels that can be averaged: no palette, no colour key, no single bits."""
     has_key = "transparency" in image.info
     if header.format.name == "PNG" and header.depth == 16 and isinstance(image.info.get("transparency"), tuple):
-        return _apply_key(image, _read_low_bytes(header), image.info["transparency"])
+        return _apply_key(image, lower_bytes.read(_open(header), decoding()), image.info["transparency"])
     if image.mode.startswith("I;16"):
         # Pillow's encoders write the other byte orders wrongly, and its direct conversions clip at 255.
         return _apply_grey_key(image) if has_key else image if image.mode == "I;16" else _convert(image, "I", "I;16")

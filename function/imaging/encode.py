@@ -41,15 +41,15 @@ def writable_frames(
     modes = ENCODERS[image_format].modes
     writable = [to_supported_mode(frame, modes, rendition.background) for frame in shown]
     for before, after in zip(shown, writable, strict=True):
-        _note_conversion(before, after.image.mode, lost)
+        _note_conversion(before, after, lost)
     return writable
 
 
-def _note_conversion(frame: Frame, mode: str, lost: list[Loss]) -> None:
-    """Note what a frame loses in another mode."""
-    before = frame.image.mode
-    if before in WIDE and mode not in WIDE:
-        lost.append(Loss(Lost.BITS, f"{16 if before == 'I;16' else 32} bits a channel were reduced to 8"))
+def _note_conversion(frame: Frame, written: Frame, lost: list[Loss]) -> None:
+    """Note what a frame loses as it is written."""
+    before, mode = frame.image.mode, written.image.mode
+    if frame.depth > 8 and written.low is None and mode not in WIDE:
+        lost.append(Loss(Lost.BITS, f"{frame.depth} bits a channel were reduced to 8"))
     if before in CONVERTED and before != mode:
         lost.append(Loss(Lost.COLOUR_SPACE, f"{before} was converted to sRGB"))
     is_flattened = before in WITH_ALPHA and mode not in WITH_ALPHA

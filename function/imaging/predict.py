@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from imaging import visual_quality
+from imaging import lower_bytes, visual_quality
 from imaging.decode import RESIZABLE, Picture
 from imaging.limits import SOURCE_COPIES
 from imaging.records import Encoder
@@ -18,6 +18,11 @@ LAYERED_BYTES = 12
 
 SIDE_NANOSECONDS = 300
 """The time for each row and each column beside their pixels, which counts in an image that is one pixel wide."""
+
+
+DEEP_NANOSECONDS, DEEP_ENCODING_BYTES = 60, 24
+"""The time for each source pixel whose lower bytes are kept, and the memory for each output pixel to encode: these have
+up to 8 bytes, in the output and in two copies."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +59,16 @@ def predict(picture: Picture, renditions: Sequence[Rendition], encoders: Sequenc
     for rendition, encoder in zip(renditions, encoders, strict=True):
         outputs = {size: _count_output_pixels(rendition, encoder, size) for _, size in kinds}
         most_pixels = max(outputs.values())
+        is_deep = picture.keeps_lower_bytes and encoder.holds_lower_bytes
         needed = encoder.cost.bytes_for(most_pixels, picture.frame_count)
+        if is_deep:
+            needed = DEEP_ENCODING_BYTES * most_pixels
         if rendition.ssimulacra2 is not None and encoder.is_lossy:
             needed += visual_quality.bytes_for(most_pixels)
         encoding = max(encoding, needed)
         resizing = max(resizing, *(_predict_resizing_bytes(picture, rendition, encoder, size) for _, size in kinds))
         # All frames are resized before the first is encoded.
-        held += PIXEL_BYTES * sum(count * outputs[size] for (_, size), count in kinds.items())
+        held += PIXEL_BYTES * (1 + is_deep) * sum(count * outputs[size] for (_, size), count in kinds.items())
     if picture.size != picture.full_size and any(
         picture.size in _compute_output_sizes(rendition, encoder, picture.full_size)
         for rendition, encoder in zip(renditions, encoders, strict=True)
@@ -80,10 +88,12 @@ def _predict_time(picture: Picture, pixels: int) -> float:
     """Return the time to decode and resize all frames."""
     header, cost = picture.header, picture.header.format.cost
     per_pixel = cost.pixel_nanoseconds if header.pixel_nanoseconds is None else header.pixel_nanoseconds
+    if picture.keeps_lower_bytes:
+        per_pixel += DEEP_NANOSECONDS
     sides = sum(count * sum(size) for (_, size), count in picture.kinds.items())
     once = (
         per_pixel * max(pixels, header.least_pixels)
-        + cost.frame_nanoseconds * picture.frame_count
+        + cost.frame_nanoseconds * picture.frame_count * (1 + picture.keeps_lower_bytes)
         + SIDE_NANOSECONDS * sides
         + header.other_nanoseconds
     )
@@ -94,18 +104,21 @@ def _predict_frame_bytes(picture: Picture, mode: str, pixels: int) -> int:
     """Return the memory of a frame until it is resized."""
     stored = STORED_BYTES.get(mode, PIXEL_BYTES)
     converted = premultiplied = 0
+    lower = PIXEL_BYTES if picture.keeps_lower_bytes else 0
     if picture.has_colour_key or mode not in RESIZABLE:
         converted = stored if mode == "1" else PIXEL_BYTES
     if picture.has_colour_key or mode in {"LA", "RGBA", "PA"}:
         premultiplied = PIXEL_BYTES
     layered = LAYERED_BYTES if picture.is_animated and picture.header.format.layers else 0
-    return (stored + converted + premultiplied + layered + picture.header.format.cost.pixel_bytes) * pixels
+    return (stored + lower + converted + premultiplied + layered + picture.header.format.cost.pixel_bytes) * pixels
 
 
 def _predict_resizing_bytes(picture: Picture, rendition: Rendition, encoder: Encoder, size: tuple[int, int]) -> int:
     """Return the memory of what a filter makes between its two passes: as wide as the output, as high as the source."""
     stored = size if picture.size == picture.full_size else picture.size
     upright, turned = _compute_output_sizes(rendition, encoder, size)
+    if picture.keeps_lower_bytes and encoder.holds_lower_bytes:
+        return max(lower_bytes.count_bytes(stored, side) for side in (upright[1], turned[0]))
     is_averaged = (2 * upright[0], 2 * upright[1]) == stored and (stored != size or not encoder.is_lossy)
     if upright == stored or is_averaged:
         return 0

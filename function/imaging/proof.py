@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from PIL import Image, ImageChops
 
 from errors import MalformedError, Reason, RejectedError
+from imaging import lower_bytes
 from imaging.colour import to_eight_bits
 from imaging.formats import ENCODERS, FORMATS
 from imaging.palette import to_visible
@@ -36,13 +37,16 @@ MEAN = (1 / 3, 1 / 3, 1 / 3, 0)
 """The mean of red, green and blue, as a matrix of ``Image.convert``."""
 
 
-def check(body: bytes, image_format: str, images: Sequence[Image.Image]) -> None:
+def check(
+    body: bytes, image_format: str, images: Sequence[Image.Image], lows: Sequence[Image.Image | None] = ()
+) -> None:
     """Decode an output and compare it with the images that were encoded.
 
     Args:
         body: The encoded output.
         image_format: Pillow's name of what it should be.
         images: All frames as they were encoded. An animation may show equal neighbours as one.
+        lows: The lower bytes of each frame that has 16 bits a channel, whose ``images`` are the upper ones.
 
     Raises:
         RejectedError: UNFAITHFUL: the encoder failed without an error.
@@ -58,11 +62,28 @@ def check(body: bytes, image_format: str, images: Sequence[Image.Image]) -> None
         _check_size(sample.size, images[0].size)
         cells = _count_cells(sample.expected)
         _check_order([_to_cells(sample.shown, cells)], [_to_cells(sample.expected, cells)], MAX_DIFFERENCE)
+        _check_lower_bytes(sample.part, image_format, [low and low.crop((0, 0, *sample.expected.size)) for low in lows])
         return
     with proving(image_format):
         output = Image.open(io.BytesIO(body), formats=(image_format,))
         frame_count = getattr(output, "n_frames", 1)
     _compare(output, frame_count, images)
+    _check_lower_bytes(body, image_format, lows)
+
+
+def _check_lower_bytes(body: bytes, image_format: str, lows: Sequence[Image.Image | None]) -> None:
+    """Refuse an output whose lower bytes differ: they are written without loss."""
+    if not any(lows):
+        return
+    with proving(image_format):
+        output = Image.open(io.BytesIO(body), formats=(image_format,))
+    for index, wanted in enumerate(lows):
+        if wanted is not None:
+            with proving(image_format):
+                output.seek(index)
+            if not lower_bytes.has_lower_bytes(output):
+                raise RejectedError(Reason.UNFAITHFUL, "the output has 8 bits a channel in place of 16")
+            _check_equal(lower_bytes.read(output, proving(image_format)), wanted)
 
 
 def _compare(output: Image.Image, frame_count: int, images: Sequence[Image.Image]) -> None:
@@ -112,7 +133,7 @@ def _check_equal(output: Image.Image, wanted: Image.Image) -> None:
     for top in range(0, wanted.height, EXACT_ROWS):
         box = 0, top, wanted.width, min(top + EXACT_ROWS, wanted.height)
         if output.mode != wanted.mode or output.crop(box).tobytes() != wanted.crop(box).tobytes():
-            raise RejectedError(Reason.UNFAITHFUL, "the output differs from its image, whose values have 32 bits")
+            raise RejectedError(Reason.UNFAITHFUL, "the output differs from its image, whose values have 16 or 32 bits")
 
 
 def _check_size(size: tuple[int, int], wanted: tuple[int, int]) -> None:

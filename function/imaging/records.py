@@ -83,6 +83,7 @@ class Encoder:
         encode: Writes the output.
         check: Raises ``MalformedError`` unless an output is exactly one whole file; Pillow alone would not notice.
         sample: Decodes the part of a large still that the proof compares; None if the proof compares the whole.
+        holds_lower_bytes: Whether it can be written with 16 bits a channel of colours.
 
     """
 
@@ -98,6 +99,7 @@ class Encoder:
     check: Callable[[bytes], object]
     quality_of_score_70: int = 0
     sample: Callable[[bytes, Image.Image], "Sample | None"] = lambda _, __: None
+    holds_lower_bytes: bool = False
     has_content_credentials: bool = True
 
     def holds_content_credentials(self, frame_count: int) -> bool:
@@ -230,6 +232,9 @@ class Frame:
         quantization: The quantisation tables of a JPEG, or of a TIFF page of JPEGs, the first component's first; empty
             for other formats, or without loss.
         resolution: Pixels an inch, across and down as they are stored; None if these are equal, or not stated.
+        depth: Bits a channel of the source; 8 if its samples hold no more information.
+        low: The lower bytes of samples of 16 bits, whose upper bytes ``image`` has; None if there are none, or no
+            output can hold them. Size and mode are those of ``image``.
 
     """
 
@@ -243,6 +248,8 @@ class Frame:
     predictor: int
     quantization: Mapping[int, Sequence[int]]
     resolution: tuple[float, float] | None
+    depth: int
+    low: Image.Image | None = None
 
     @property
     def swaps_sides(self) -> bool:
@@ -353,9 +360,11 @@ class Sample:
         size: Width and height of the whole, as encoded.
         shown: The decoded part, at any scale.
         expected: The pixels that were encoded there.
+        part: A file of that part, if the format can hold lower bytes.
 
     """
 
     size: tuple[int, int]
     shown: Image.Image
     expected: Image.Image
+    part: bytes = b""

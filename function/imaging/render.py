@@ -113,6 +113,8 @@ def _render(header: Header, order: _Order, limits: Limits, clock: Clock) -> Rend
         encoders = [ENCODERS[image_format] for image_format in formats]
         size = picture.displayed_size
         picture.shrink_on_load(choose_divisor(size, _place_all(size, renditions, encoders)))
+        if any(encoder.holds_lower_bytes for encoder in encoders):
+            picture.keep_lower_bytes()
         demand = predict(picture, renditions, encoders)
         limits.check_pixels(demand.pixels)
         limits.check_memory(demand.peak_bytes)
@@ -130,6 +132,8 @@ def _render(header: Header, order: _Order, limits: Limits, clock: Clock) -> Rend
         pixels = sum(math.prod(frame.image.size) for frame in frames)
         encoder = ENCODERS[image_format]
         nanoseconds = encoder.cost.nanoseconds_for(pixels, len(frames))
+        if frames[0].low:
+            nanoseconds *= 2
         if rendition.ssimulacra2 is not None and encoder.is_lossy:
             nanoseconds += visual_quality.nanoseconds_for(math.prod(frames[0].image.size), nanoseconds)
         clock.check(f"encoding as {image_format}", nanoseconds)
@@ -141,7 +145,7 @@ def _render(header: Header, order: _Order, limits: Limits, clock: Clock) -> Rend
             provenance = Provenance(header, picture.metadata.source_type, actions)
             body, has_manifests = order.notary.sign(body, encoder.media_type, provenance)
             losses = tuple(loss for loss in losses if not has_manifests or loss not in NO_CREDENTIALS)
-        proof.check(body, image_format, [frame.image for frame in writable])
+        proof.check(body, image_format, [frame.image for frame in writable], [frame.low for frame in writable])
         outputs.append(Output(body, encoder.media_type, *frames[0].image.size, losses))
     return Rendered(outputs, demand.pixels)
 
@@ -170,12 +174,13 @@ def _resize_all(
     """Decode each frame once, and resize it for every rendition. Add to ``lost`` what each rendition lacks."""
     resized: list[list[Frame]] = [[] for _ in renditions]
     lossy = [encoder.is_lossy for encoder in encoders]
+    deep = [encoder.holds_lower_bytes for encoder in encoders]
     for frame in picture.frames():
         size = frame.displayed_size
         placements = _place_all(size, renditions, encoders)
         if not resized[0]:
             _note_limits(picture, size, renditions, placements, lost)
-        for frames, made in zip(resized, resize(frame, placements, lossy), strict=True):
+        for frames, made in zip(resized, resize(frame, placements, lossy, deep), strict=True):
             frames.append(made)
     return resized
 

@@ -7,6 +7,7 @@ from typing import cast
 
 from PIL import Image
 
+from imaging import lower_bytes
 from imaging.colour import WIDE, WITH_ALPHA
 from imaging.records import Frame
 from renditions import Placement
@@ -64,25 +65,34 @@ def _can_divide(divisor: int, size: tuple[int, int], placement: Placement) -> bo
     return all(-(-side // divisor) + 0.5 >= side * scale for side in size)
 
 
-def resize(frame: Frame, placements: Sequence[Placement], lossy: Sequence[bool]) -> list[Frame]:
+def resize(frame: Frame, placements: Sequence[Placement], lossy: Sequence[bool], deep: Sequence[bool]) -> list[Frame]:
     """Return the frame resized for each placement, and turned upright.
 
     Args:
         frame: As decoded.
         placements: The size and part of each output.
         lossy: Whether each output is encoded with loss.
+        deep: Whether each output can hold the frame's lower bytes.
 
     """
     swaps = frame.swaps_sides
-    images = _scale_all(frame, [_swap_sides(placement) if swaps else placement for placement in placements], lossy)
-    if frame.transpose is not None:
-        images = [image.transpose(frame.transpose) for image in images]
-    if swaps and frame.resolution:
-        frame = replace(frame, resolution=frame.resolution[::-1])
-    return [replace(frame, image=image, full_size=image.size, extent=image.size, transpose=None) for image in images]
+    turned = [_swap_sides(placement) if swaps else placement for placement in placements]
+    return [_turn_upright(scaled) for scaled in _scale_all(frame, turned, lossy, deep)]
 
 
-def _scale_all(frame: Frame, placements: Sequence[Placement], lossy: Sequence[bool]) -> list[Image.Image]:
+def _turn_upright(frame: Frame) -> Frame:
+    image, low, turn = frame.image, frame.low, frame.transpose
+    if turn is not None:
+        image, low = image.transpose(turn), low and low.transpose(turn)
+    resolution = frame.resolution[::-1] if frame.resolution and frame.swaps_sides else frame.resolution
+    return replace(
+        frame, image=image, low=low, full_size=image.size, extent=image.size, transpose=None, resolution=resolution
+    )
+
+
+def _scale_all(
+    frame: Frame, placements: Sequence[Placement], lossy: Sequence[bool], deep: Sequence[bool]
+) -> list[Frame]:
     """Scale the frame for each placement, from the smallest image that is large enough."""
     scaled: dict[int, Frame] = {}
     divided = {1: frame}
@@ -93,14 +103,20 @@ def _scale_all(frame: Frame, placements: Sequence[Placement], lossy: Sequence[bo
         divisor = _choose_further_divisor(frame, placement)
         if divisor not in divided:
             divided[divisor] = _divide(frame, divisor)
-        large_enough = [whole for whole in wholes if _compute_excess(whole, placement) >= gap]
+        large_enough = [
+            whole
+            for whole in wholes
+            if _compute_excess(whole, placement) >= gap and (whole.low or not (frame.low and deep[index]))
+        ]
         source = min([divided[divisor], *large_enough[-1:]], key=lambda candidate: math.prod(candidate.image.size))
         may_average = source is divided[divisor] and (not lossy[index] or source.extent != source.full_size)
+        if not deep[index]:
+            source = replace(source, low=None)
         scaled[index] = _scale(source, placement, may_average=may_average)
         # A copy of the frame is no smaller, and a half of it would not be averaged.
         if _is_whole(frame, placement) and scaled[index].image.size != frame.image.size:
             wholes.append(scaled[index])
-    return [scaled[index].image for index in range(len(placements))]
+    return [scaled[index] for index in range(len(placements))]
 
 
 def _choose_further_divisor(frame: Frame, placement: Placement) -> int:
@@ -146,10 +162,13 @@ def _scale(frame: Frame, placement: Placement, *, may_average: bool) -> Frame:
     if is_whole and image.size == placement.size and (is_halved or frame.extent == image.size):
         # Halved odd sides of a JPEG stay as its decoder rounds them. docs/images.md compares the costs of both ways.
         # A decoder reuses its image for the next frame, but an image that it shrank is its only one.
-        return frame if frame.extent != frame.full_size else replace(frame, image=image.copy())
+        if frame.extent != frame.full_size:
+            return frame
+        return replace(frame, image=image.copy(), low=frame.low and frame.low.copy())
     halves = is_whole and frame.extent == (2 * placement.size[0], 2 * placement.size[1])
     is_icon = image.mode in WITH_ALPHA and math.prod(image.size) <= ICON_PIXELS
-    if may_average and halves and image.mode not in WIDE and not is_icon:
+    is_averaged = may_average and halves and image.mode not in WIDE and not is_icon
+    if is_averaged and frame.low is None:
         # Means of four pixels, as a JPEG's decoder makes them, cost a fraction of a wider filter. docs/images.md
         # compares both.
         return replace(frame, image=image.reduce(2), extent=placement.size)
@@ -158,6 +177,10 @@ def _scale(frame: Frame, placement: Placement, *, may_average: bool) -> Frame:
     # Pillow can't reduce 16-bit images, and its 32-bit sums overflow.
     gap = None if image.mode in {"I;16", "I"} else REDUCING_GAP
     wanted = SHARP_FILTER if is_sharp else FILTER
+    if frame.low is not None:
+        wanted = Image.Resampling.BOX if is_averaged else wanted
+        image, low = lower_bytes.resize(image, frame.low, placement.size, wanted, _locate_box(frame, placement))
+        return replace(frame, image=image, low=low, extent=placement.size)
     if image.mode in MOST_USUAL and _find_largest_value(image) > MOST_USUAL[image.mode]:
         # This filter's results lie between the numbers that it is given.
         wanted, gap = Image.Resampling.BILINEAR, None

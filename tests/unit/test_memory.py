@@ -21,6 +21,7 @@ from imaging.limits import Limits
 from imaging.records import Job
 from imaging.render import render
 from renditions import Rendition
+from tests import tiffs
 from tests.images import encode, lzma_bomb, picture
 from tests.unit.conftest import ENVIRONMENT
 from tools.benchmarks.peers import DEPLOYED
@@ -129,6 +130,19 @@ def test_an_image_is_rendered_in_no_more_memory_than_predicted(
     image = draw_photo().resize((2 * WIDTH, 2 * HEIGHT))
     source, small = encode(image, image_format), encode(picture(16, 16), image_format)
     command = [sys.executable, "-c", MEASURE, str(FUNCTION), repr(options), str(len(small))]
+    environment = os.environ | DEPLOYED
+    measured = subprocess.run(command, input=small + source, capture_output=True, check=True, env=environment).stdout
+    used, predicted = map(int, measured.split())
+    assert 0 < used <= predicted
+
+
+@pytest.mark.parametrize("options", [HALF, WHOLE, {"width": 300}, WHOLE | {"format": "png"}], ids=str)
+@pytest.mark.parametrize("channels", [3, 4])
+def test_16_bits_a_channel_take_no_more_memory_than_predicted(channels: int, options: dict[str, Any]) -> None:
+    kind = tiffs.Kind(16, tiffs.RGB, extra=(2,) if channels == 4 else ())
+    noise = np.random.default_rng(0).integers(0, 1 << 16, (2 * HEIGHT, 2 * WIDTH, channels))
+    source, small = tiffs.tiff(noise, kind), tiffs.tiff(noise[:16, :16], kind)
+    command = [sys.executable, "-c", MEASURE, str(FUNCTION), repr([options]), str(len(small))]
     environment = os.environ | DEPLOYED
     measured = subprocess.run(command, input=small + source, capture_output=True, check=True, env=environment).stdout
     used, predicted = map(int, measured.split())

@@ -18,6 +18,7 @@ from dataclasses import replace
 from types import CodeType, FunctionType
 from typing import Any
 
+import numpy as np
 import pytest
 from moto import mock_aws
 from PIL import Image, ImageCms
@@ -25,6 +26,7 @@ from PIL import Image, ImageCms
 from aws import clients
 from errors import IncompleteError
 from imaging.formats import jpeg
+from tests import pngs, tiffs
 from tests.images import encode, picture
 from tests.pngs import chunk
 from tests.unit.conftest import REGION, SESSION
@@ -79,6 +81,10 @@ def draw_16_bit(side: int) -> Image.Image:
     return Image.linear_gradient("L").resize((side, side)).convert("I").point(lambda value: value * 257).convert("I;16")
 
 
+def draw_samples(channels: int) -> tiffs.Samples:
+    return np.random.default_rng(0).integers(0, 1 << 16, (130, 24, channels)).astype(np.uint16)
+
+
 PNG = encode(picture(24, 18), "PNG")
 GAMMA = PNG[:33] + chunk(b"gAMA", struct.pack(">I", 100_000)) + PNG[33:]
 SOURCES: dict[str, Callable[[], bytes]] = {
@@ -96,6 +102,8 @@ SOURCES: dict[str, Callable[[], bytes]] = {
     "alpha.avif": lambda: encode(draw_transparent("RGB"), "AVIF", exif=make_exif()),
     "pages.tif": lambda: frames("TIFF", "RGB", compression="tiff_lzw", exif=make_exif()),
     "tall.tif": lambda: encode(picture(9, 300), "TIFF"),
+    "colours.png": lambda: pngs.png(draw_samples(4), 6, 16),
+    "colours.tif": lambda: tiffs.tiff(draw_samples(3), tiffs.Kind(16, tiffs.RGB)),
     "deep.tif": lambda: encode(draw_16_bit(24).convert("I"), "TIFF"),
     "alpha.bmp": lambda: encode(draw_transparent("RGB"), "BMP"),
     "packed.bmp": lambda: gzip.compress(encode(picture(24, 18), "BMP")),

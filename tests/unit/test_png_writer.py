@@ -11,7 +11,8 @@ from PIL import Image, ImageCms, ImageDraw
 
 from imaging.formats.png import DITHERED, NOISY, PLAIN
 from imaging.formats.png_chunks import walk_chunks
-from imaging.formats.png_writer import AVERAGE, NONE, STRIP_ROWS, Coding, enlarge
+from imaging.formats.png_writer import AVERAGE, NONE, STRIP_ROWS, UP, Coding, enlarge
+from tests import pngs
 from tests.images import encode, load, picture
 from tests.unit.rendering import output_body
 
@@ -118,3 +119,21 @@ def test_a_low_image_is_coded_in_the_fewest_bytes(kind: str, height: int) -> Non
     bodies = [encode(image, "PNG", **each) for each in options] + [enlarge(pixel, image, each) for each in CODINGS]
     two_chunks = 2 * 12
     assert len(output_body(encode(image, "TIFF"), "png", scale=1)) <= min(map(len, bodies)) + two_chunks
+
+
+def draw_deep(kind: str) -> np.ndarray[tuple[int, ...], np.dtype[np.uint16]]:
+    """Return a picture of 16 bits a channel: its lower bytes change from pixel to pixel."""
+    rows, columns = np.mgrid[0:200, 0:300]
+    smooth = 32768 + 20000 * np.stack([np.sin(columns / 97 + band) * np.cos(rows / 131) for band in range(3)], axis=2)
+    if kind == "noise":
+        smooth += np.random.default_rng(0).normal(0, 300, smooth.shape)
+    elif kind == "text":
+        smooth = np.asarray(write_text(Image.new("RGB", (1, 1), "white")))[:200] * 250.0
+    return smooth.astype(np.uint16)
+
+
+@pytest.mark.parametrize(("kind", "row_filter"), [("noise", AVERAGE), ("gradient", UP), ("text", NONE)])
+def test_one_filter_is_chosen_for_16_bits(kind: str, row_filter: bytes) -> None:
+    output = output_body(pngs.png(draw_deep(kind), 2, 16), scale=1)
+    assert output[24] == 16
+    assert read_filters(output) == {row_filter}

@@ -15,7 +15,7 @@ from imaging import palette
 from imaging.change import Capacity
 from imaging.colour import to_common_mode
 from imaging.formats import png_chunks, png_writer, tiff_directories
-from imaging.formats.png_writer import AVERAGE, NONE, Coding
+from imaging.formats.png_writer import AVERAGE, NONE, UP, Coding
 from imaging.losses import NO_CREDENTIALS, Lost
 from imaging.palette import stack
 from imaging.pillow import decoding, proving
@@ -39,6 +39,9 @@ NOISY = Coding(AVERAGE, 4, zlib.Z_HUFFMAN_ONLY)
 PLAIN, DITHERED = Coding(NONE, 6, zlib.Z_DEFAULT_STRATEGY), Coding(NONE, 4, zlib.Z_DEFAULT_STRATEGY)
 """Two thirds of the time of ``REPEATS``. Of most screenshots and drawings they make fewer bytes, because filters change
 what repeats. The first takes three times as long if few levels alternate at random."""
+
+DEEP = (NOISY, Coding(UP, 4, zlib.Z_DEFAULT_STRATEGY), PLAIN)
+"""How 16 bits a channel may be coded, which Pillow can't. Of gradients, the second makes half the bytes or fewer."""
 
 SPARSE, DENSE = 0.05, 0.35
 """Bytes for each value of a pixel: a PNG with fewer than the first is a drawing, with more than the second a photo."""
@@ -121,8 +124,11 @@ def _encode(job: Job) -> bytes:
         chunks.add_itxt("XML:com.adobe.xmp", xmp.decode(errors="replace"))
     options["pnginfo"] = chunks
     if len(job.frames) == 1:
-        (image,) = job.images
-        return save_smallest(job, options, lambda: _save_full(job, image, options))
+        (frame,) = job.frames
+        if frame.low is not None:
+            # A palette has entries of eight bits.
+            return _save_full(job, frame, options, DEEP)
+        return save_smallest(job, options, lambda: _save_full(job, frame, options, _list_codings(job)))
     images = to_common_mode(job.images)
     # The first frame may be a picture for viewers that cannot animate.
     has_default = job.picture.has_default_image
@@ -152,12 +158,13 @@ def _encode_indexed(job: Job, images: Sequence[Image.Image], options: Options) -
     return save(job, painted, options)
 
 
-def _save_full(job: Job, image: Image.Image, options: Options) -> bytes:
-    """Save a still in full colour."""
-    coding = min(_list_codings(job), key=lambda one: _count_sample_bytes(image, one))
+def _save_full(job: Job, frame: Frame, options: Options, codings: Sequence[Coding]) -> bytes:
+    """Save a still in full colour, in the best of the codings."""
+    image, low = frame.image, frame.low
+    coding = min(codings, key=lambda one: _count_sample_bytes(image, one, low))
     if coding.filter is None:
         return save(job, [image], options | _make_options(coding))
-    return png_writer.enlarge(save(job, [image.crop((0, 0, 1, 1))], options), image, coding)
+    return png_writer.enlarge(save(job, [image.crop((0, 0, 1, 1))], options), image, coding, low)
 
 
 def _list_codings(job: Job) -> Sequence[Coding]:
@@ -186,11 +193,11 @@ def _choose_sample(image: Image.Image) -> list[tuple[int, int]]:
     return [(top, min(top + height, image.height)) for top in tops]
 
 
-def _count_sample_bytes(image: Image.Image, coding: Coding) -> int:
+def _count_sample_bytes(image: Image.Image, coding: Coding, low: Image.Image | None) -> int:
     """Return the bytes that the pixels of a sample of an image take."""
     strips = _choose_sample(image)
     if coding.filter is not None:
-        return sum(map(len, png_writer.deflate(image, strips, coding)))
+        return sum(map(len, png_writer.deflate(image, strips, coding, low)))
     target = io.BytesIO()
     sample = stack([image.crop((0, top, image.width, bottom)) for top, bottom in strips])
     sample.save(target, "PNG", **_make_options(coding))
@@ -206,7 +213,7 @@ def _sample(body: bytes, image: Image.Image) -> Sample | None:
     with proving("PNG"):
         shown = Image.open(io.BytesIO(part), formats=("PNG",))
         shown.load()
-    return Sample(size, shown, image.crop((0, 0, image.width, FIRST_ROWS)))
+    return Sample(size, shown, image.crop((0, 0, image.width, FIRST_ROWS)), part)
 
 
 FORMAT = Format(
@@ -231,5 +238,6 @@ FORMAT = Format(
         encode=_encode,
         check=png_chunks.check_whole,
         sample=_sample,
+        holds_lower_bytes=True,
     ),
 )

@@ -9,6 +9,7 @@ from PIL import Image
 
 from errors import Reason, RejectedError
 from imaging import exif as exif_tags
+from imaging import lower_bytes
 from imaging.change import Capacity
 from imaging.formats import tiff_directories, tiff_page
 from imaging.losses import NO_CREDENTIALS, Lost
@@ -33,6 +34,15 @@ PREDICTABLE = frozenset({"tiff_lzw", "tiff_adobe_deflate", "zstd"})
 
 DIFFERENCES = 2
 """The value of the tag Predictor for such differences."""
+
+WIDTH, SAMPLES, ALPHA = 256, 277, 2
+"""Tags (TIFF 6.0, section 8), and the value of ``EXTRA_SAMPLES`` for alpha that doesn't weigh colours (section 18)."""
+
+RGB = 2
+"""A value of ``PHOTOMETRIC``."""
+
+UNCOMPRESSED = "none"
+"""Pillow lets libtiff write compressions that it has no name for, uncompressed. ``raw`` it would write itself."""
 
 
 def inspect(source: bytes) -> Header:
@@ -100,10 +110,18 @@ def _save_pages(job: Job, page_quality: int) -> bytes:
         # A JPEG of RGB pixels has twice the bytes of one of YCbCr.
         is_converted = frame.image.mode == "RGB" and "quality" in options
         image = frame.image.convert("YCbCr") if is_converted else frame.image
+        if frame.low is not None:
+            image = _to_samples(frame.image, frame.low)
         # Pages may differ in mode, profile, resolution and compression, so each has its own options.
         image.encoderinfo = options
         images.append(image)
     return save(job, images, {})
+
+
+def _to_samples(image: Image.Image, low: Image.Image) -> Image.Image:
+    """Return colours of 16 bits as grey: each sample is a pixel. Pillow has a mode for such grey only."""
+    size = image.width * len(image.getbands()), image.height
+    return Image.frombuffer("I;16", size, lower_bytes.interleave(low, image), "raw", "I;16", 0, 1)
 
 
 def _make_page_options(job: Job, frame: Frame, page_quality: int) -> Options:
@@ -113,9 +131,17 @@ def _make_page_options(job: Job, frame: Frame, page_quality: int) -> Options:
             page_quality = min(page_quality, estimate_jpeg_quality(frame.quantization))
         return options | {"compression": "jpeg", "quality": page_quality}
     compression = frame.compression if frame.compression in COMPRESSIONS else "tiff_adobe_deflate"
+    tags: dict[int, int] = {}
+    if frame.low is not None:
+        # libtiff reads the samples of `_to_samples` by these tags.
+        bands = frame.image.getbands()
+        tags = {WIDTH: frame.image.width, SAMPLES: len(bands), tiff_directories.PHOTOMETRIC: RGB}
+        if "A" in bands:
+            tags[tiff_directories.EXTRA_SAMPLES] = ALPHA
+        compression = UNCOMPRESSED if compression == "raw" else compression
     if frame.predictor == DIFFERENCES and compression in PREDICTABLE and frame.image.mode not in {"I", "F"}:
-        options["tiffinfo"] = {tiff_directories.PREDICTOR: DIFFERENCES}
-    return options | {"compression": compression}
+        tags[tiff_directories.PREDICTOR] = DIFFERENCES
+    return options | {"compression": compression, "tiffinfo": tags}
 
 
 def _make_tags(kept: Mapping[str, bytes]) -> Image.Exif:
@@ -156,5 +182,6 @@ FORMAT = Format(
         cost=EncodingCost(pixel_bytes=3, pixel_nanoseconds=40, frame_nanoseconds=3_000_000),
         encode=_encode,
         check=tiff_directories.check_whole,
+        holds_lower_bytes=True,
     ),
 )
