@@ -7,11 +7,9 @@ from typing import Any
 
 from PIL import Image
 
+from imaging.colour_space import DISPLAY_P3, SRGB_CURVE, ColourSpace, Curve, HdrCurve
 from imaging.pillow import tolerating
 from imaging.records import Frame
-
-SRGB_GAMMA = 1 / 2.2
-"""The exponent that is nearest to sRGB's curve."""
 
 WIDE = frozenset({"I;16", "I", "F"})
 """Modes of grey with more than eight bits."""
@@ -39,13 +37,33 @@ def to_supported_mode(frame: Frame, modes: Collection[str], background: str) -> 
     return replace(frame, image=_to_colour(frame), icc=None)
 
 
-def to_srgb_gamma(image: Image.Image, gamma: float) -> Image.Image:
-    """Convert an image (L, LA, RGB, RGBA or I;16) of another gamma to sRGB's. Only PNG can store another gamma."""
-    if image.mode in WIDE:
-        image = to_eight_bits(image)
-    table = [round(255 * (level / 255) ** (SRGB_GAMMA / gamma)) for level in range(256)]
-    unchanged = list(range(256)) if image.mode in WITH_ALPHA else []
-    return image.point(table * (len(image.getbands()) - bool(unchanged)) + unchanged)
+def to_profile(frame: Frame, colour: ColourSpace) -> Frame:
+    """Give a frame whose colour space numbers define a profile of the primaries; convert its curve to sRGB's.
+
+    Encoders with loss expect such a curve: linear light would lose its shadows. HDR becomes SDR.
+
+    Raises:
+        MalformedError: The numbers are impossible. Those that ``inspect`` returns are not.
+
+    """
+    image = to_eight_bits(frame.image) if frame.image.mode in WIDE else frame.image
+    is_grey = image.mode in {"L", "LA"}
+    if isinstance(colour.curve, HdrCurve):
+        # Imported here because few images need it.
+        from imaging import tone_mapping  # noqa: PLC0415
+
+        profile = None if is_grey else DISPLAY_P3.make_profile()
+        return replace(frame, image=tone_mapping.to_sdr(image, colour), low=None, icc=profile)
+    profile = None if is_grey else replace(colour, curve=SRGB_CURVE).make_profile()
+    if colour.curve == SRGB_CURVE:
+        return replace(frame, image=image, icc=profile)
+    return replace(frame, image=_to_srgb_curve(image, colour.curve), low=None, icc=profile)
+
+
+def _to_srgb_curve(image: Image.Image, curve: Curve) -> Image.Image:
+    table = [round(255 * SRGB_CURVE.to_value(curve.to_light(level / 255))) for level in range(256)]
+    alpha = list(range(256)) if image.mode in WITH_ALPHA else []
+    return image.point(table * (len(image.getbands()) - bool(alpha)) + alpha)
 
 
 def to_eight_bits(image: Image.Image) -> Image.Image:

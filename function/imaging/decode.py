@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import io
-import struct
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,11 +14,12 @@ from PIL import ExifTags, Image, ImageChops, JpegImagePlugin, UnidentifiedImageE
 from errors import MalformedError, Reason, RejectedError
 from imaging import lower_bytes
 from imaging.change import Blocks
-from imaging.colour import SRGB_GAMMA, to_eight_bits
+from imaging.colour import to_eight_bits
+from imaging.colour_space import ADOBE_RGB
 from imaging.formats import tiff_directories, tiff_page
 from imaging.layers import Canvas, Layer
 from imaging.losses import Loss, Lost
-from imaging.metadata import Metadata, read_resolution
+from imaging.metadata import Metadata, read_resolution, states_r03
 from imaging.pillow import decoding, tolerating
 from imaging.records import Frame, Header
 
@@ -69,11 +69,9 @@ class Picture:
         shows_few_colours: Whether a still has no more colours than a palette could; known once all frames are read.
         subsampling: A JPEG's chroma subsampling as Pillow numbers it: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0; -1 is
             unknown.
-        gamma: The gamma of a PNG without a profile; None if it is sRGB's, or not stated.
         loop: How often an animation repeats: 0 forever, None if the file does not state it.
         has_default_image: Whether an APNG's first frame is only for viewers that cannot animate.
         is_progressive: Whether it is a JPEG whose scans refine each other.
-        colour_chunks: The ``gAMA`` and ``cHRM`` chunks of a PNG without a profile, for another PNG.
         keeps_lower_bytes: Whether frames get the lower bytes of colours of 16 bits, which takes a second decoding.
 
     """
@@ -103,11 +101,9 @@ class Picture:
         self.loop: int | None = self._image.info.get("loop") if header.plays is None else header.plays
         self.has_default_image = bool(self._image.info.get("default_image"))
         self.is_progressive = bool(self._image.info.get("progressive"))
-        self.colour_chunks = self._read_colour_chunks()
         self.channels = len(self._image.getbands())
         self.has_few_colours = self.shows_few_colours = False
         self.subsampling = self._read_subsampling()
-        self.gamma = self._read_gamma()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -333,10 +329,14 @@ class Picture:
         return {component[3]: tables[component[3]] for component in components if component[3] in tables}
 
     def _read_profile(self) -> bytes | None:
-        """Return the colour profile, if it identifies itself as one and has its stated length (ICC.1:2022, 7.2)."""
+        """Return the colour profile, if it identifies itself as one and has its stated length (ICC.1:2022, 7.2).
+
+        A JPEG without one may state Adobe RGB in EXIF.
+        """
         icc = self._image.info.get("icc_profile")
         if not icc:
-            return None
+            is_adobe_rgb = self._image.mode == "RGB" and self.header.format.name == "JPEG" and states_r03(self._image)
+            return ADOBE_RGB.make_profile() if is_adobe_rgb else None
         if not isinstance(icc, bytes) or icc[36:40] != b"acsp" or int.from_bytes(icc[:4], "big") != len(icc):
             self.note_loss(Lost.PROFILE, "the colour profile is damaged and was left out")
             return None
@@ -350,9 +350,6 @@ class Picture:
         """Return the bits a channel of the current page: pages of a TIFF may differ."""
         if self.format == "TIFF":
             return max(self._read_numbers(tiff_directories.BITS), default=8)
-        if self.header.format.name == "HEIF":
-            depth: int = self._image.info["bit_depth"]
-            return depth
         return self.header.depth
 
     def _read_subsampling(self) -> int:
@@ -360,21 +357,6 @@ class Picture:
             return -1
         with decoding():
             return JpegImagePlugin.get_sampling(self._image)
-
-    def _read_gamma(self) -> float | None:
-        gamma = self._image.info.get("gamma") if b"gAMA" in self.colour_chunks else None
-        return gamma if gamma and abs(gamma - SRGB_GAMMA) > 0.01 else None
-
-    def _read_colour_chunks(self) -> dict[bytes, bytes]:
-        info = self._image.info
-        if self.format != "PNG" or "icc_profile" in info or "srgb" in info:
-            return {}
-        values = {b"gAMA": [info["gamma"]] if "gamma" in info else [], b"cHRM": info.get("chromaticity", [])}
-        return {
-            name: struct.pack(f">{len(numbers)}I", *(round(100_000 * number) for number in numbers))
-            for name, numbers in values.items()
-            if numbers
-        }
 
     def _count_frames(self) -> int:
         if self.header.frame_count is not None:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from imaging.change import Change
-from imaging.colour import CONVERTED, WIDE, WITH_ALPHA, to_srgb_gamma, to_supported_mode
+from imaging.colour import CONVERTED, WIDE, WITH_ALPHA, to_profile, to_supported_mode
+from imaging.colour_space import HdrCurve
 from imaging.decode import Picture
 from imaging.formats import ENCODERS, FORMATS
 from imaging.losses import Loss, Lost
@@ -36,13 +37,29 @@ def writable_frames(
     if left_out := len(frames) - has_spare - len(shown):
         kind = "frames" if picture.is_animated else "pages"
         lost.append(Loss(Lost.FRAMES, f"{left_out} of {len(frames) - has_spare} {kind} were left out"))
-    if picture.gamma is not None and image_format != "PNG":
-        shown = [replace(frame, image=to_srgb_gamma(frame.image, picture.gamma)) for frame in shown]
+    if not keeps_numbers(picture, image_format):
+        colour = picture.header.colour
+        if colour and isinstance(colour.curve, HdrCurve):
+            lost.append(Loss(Lost.HDR, f"{colour.curve.name} was tone-mapped to SDR"))
+        shown = replace_numbers(picture, shown)
     modes = ENCODERS[image_format].modes
     writable = [to_supported_mode(frame, modes, rendition.background) for frame in shown]
     for before, after in zip(shown, writable, strict=True):
         _note_conversion(before, after, lost)
     return writable
+
+
+def keeps_numbers(picture: Picture, image_format: str) -> bool:
+    """Tell whether an output has the numbers that define the source's colours, so that its values stay."""
+    return image_format == "PNG" == picture.header.format.name
+
+
+def replace_numbers(picture: Picture, frames: Sequence[Frame]) -> list[Frame]:
+    """Replace the numbers that define the colours of frames by profiles, and show HDR as SDR."""
+    colour = picture.header.colour
+    # Only the codes of a PNG count more than its profile.
+    counts_more = b"cICP" in picture.header.colour_chunks
+    return [to_profile(frame, colour) if colour and (counts_more or not frame.icc) else frame for frame in frames]
 
 
 def _note_conversion(frame: Frame, written: Frame, lost: list[Loss]) -> None:
@@ -78,8 +95,19 @@ def encode(
         across, down = frames[0].resolution
         why = f"the resolution of {across:.0f} x {down:.0f} was left out: {image_format} has none"
         lost.append(Loss(Lost.RESOLUTION, why))
+    numbers = picture.header.colour_chunks if keeps_numbers(picture, image_format) else {}
     return encoder.encode(
-        Job(picture, frames, image_format, rendition, kept.blocks, encoder.quality, encoder.quality_of_score_70, lost)
+        Job(
+            picture,
+            frames,
+            image_format,
+            rendition,
+            kept.blocks,
+            encoder.quality,
+            encoder.quality_of_score_70,
+            lost,
+            numbers,
+        )
     )
 
 

@@ -1,12 +1,13 @@
 """The record of one image format, and the values that pass from stage to stage: header, frame, job."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from PIL import Image
 
 from imaging.change import Capacity
+from imaging.colour_space import ColourSpace
 from imaging.layers import Layer
 from imaging.losses import Loss
 from renditions import Rendition
@@ -189,6 +190,8 @@ class Header:
         decodings: How often it is decoded.
         is_lossy: Whether its pixels were stored with an error that looks like noise.
         depth: Bits a channel; 8 if only Pillow knows.
+        colour: The colour space that numbers define; None if a profile counts instead, or if it is sRGB by default.
+        colour_chunks: The same numbers as chunks for another PNG, by kind; empty for other formats.
         is_indexed: Whether pixels are stored as entries of a palette, or in fewer than eight bits.
         xmp: The packet of XMP that Pillow doesn't read.
 
@@ -211,6 +214,8 @@ class Header:
     decodings: int = 1
     is_lossy: bool = False
     depth: int = 8
+    colour: ColourSpace | None = None
+    colour_chunks: Mapping[bytes, bytes] = field(default_factory=dict)
     is_indexed: bool = False
     xmp: bytes = b""
 
@@ -289,8 +294,6 @@ class Source(Protocol):
     @property
     def subsampling(self) -> int: ...
     @property
-    def colour_chunks(self) -> Mapping[bytes, bytes]: ...
-    @property
     def has_default_image(self) -> bool: ...
     @property
     def has_few_colours(self) -> bool: ...
@@ -309,6 +312,7 @@ class Job:
         usual_quality: The format's usual quality.
         quality_of_score_70: The encoder's.
         lost: What this output lacks because of its format; encoders append to it.
+        colour_chunks: Chunks for a PNG, which define the colours of the frames.
 
     """
 
@@ -320,6 +324,7 @@ class Job:
     usual_quality: int
     quality_of_score_70: int
     lost: list[Loss]
+    colour_chunks: Mapping[bytes, bytes] = field(default_factory=dict)
 
     @property
     def images(self) -> list[Image.Image]:

@@ -93,6 +93,7 @@ SOURCES: dict[str, Callable[[], bytes]] = {
     "text.png": lambda: encode(picture(24, 300).quantize(9), "PNG", exif=make_exif()),
     "key.png": lambda: encode(draw_16_bit(24), "PNG", transparency=7),
     "gamma.png": lambda: GAMMA,
+    "hdr.png": lambda: PNG[:33] + chunk(b"cICP", bytes([9, 18, 0, 1])) + PNG[33:],
     "alpha.png": lambda: encode(draw_transparent("RGB"), "PNG"),
     "noisy.png": lambda: encode(Image.effect_noise((128, 128), 9), "PNG"),
     "animated.png": lambda: frames("PNG", "RGB", duration=50),

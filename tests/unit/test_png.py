@@ -213,17 +213,24 @@ def test_a_frame_that_lacks_a_row_is_rejected(has_default: bool) -> None:
         assert rejection(remove_row(source, number)).reason is Reason.CORRUPT
 
 
+UNKNOWN = "the colour space (primaries {}, transfer function {}) is unknown and was read as sRGB"
+
+
 @pytest.mark.parametrize(
     ("codes", "lost"),
     [
-        (b"\x09\x10\0\1", {"profile": "the chunk cICP (primaries 9, transfer function 16) was ignored"}),
-        # sRGB.
+        (b"\x09\x10\0\1", {}),
         (b"\x01\x0d\0\1", {}),
+        (b"\x09\x10\0\0", {"profile": UNKNOWN.format(9, 16)}),
+        (b"\x01\x0d\1\1", {"profile": UNKNOWN.format(1, 13)}),
+        (b"\x03\x0d\0\1", {"profile": UNKNOWN.format(3, 13)}),
         (b"\x09\x10", {"damage": "the chunk cICP is damaged and was ignored"}),
     ],
 )
-def test_a_cicp_chunk_is_reported_as_lost(codes: bytes, lost: dict[str, str]) -> None:
-    assert render_full_size(pngs.png(SAMPLES, 2, 8, before=chunk(b"cICP", codes))).lost == lost
+def test_a_cicp_chunk_that_is_not_followed_is_reported_as_lost(codes: bytes, lost: dict[str, str]) -> None:
+    stated = chunk(b"cICP", codes)
+    rendered = render_full_size(pngs.png(SAMPLES, 2, 8, before=stated))
+    assert (rendered.lost, rendered.outputs[0].body.count(stated)) == (lost, not lost)
 
 
 def test_headers_and_palettes_after_the_pixels_are_ignored() -> None:

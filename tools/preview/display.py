@@ -8,9 +8,9 @@ from typing import Any
 
 from PIL import Image
 
-from imaging.colour import to_common_mode, to_srgb_gamma, to_supported_mode
+from imaging.colour import to_common_mode, to_supported_mode
 from imaging.decode import Picture as Decoded
-from imaging.encode import writable_frames, written_format
+from imaging.encode import keeps_numbers, replace_numbers, writable_frames, written_format
 from imaging.formats import ENCODERS, inspect
 from imaging.records import Frame
 from renditions import Rendition
@@ -83,8 +83,8 @@ def scale_source(source: bytes, renditions: Sequence[Rendition]) -> tuple[Decode
 def to_displayable(picture: Decoded, frames: Sequence[Frame], image_format: str, rendition: Rendition) -> list[Frame]:
     """Convert frames of ``picture`` as ``image_format`` would hold them, in colours that browsers show unchanged."""
     shown = writable_frames(picture, frames, image_format, rendition, [])
-    if picture.gamma is not None and image_format == "PNG":
-        shown = [replace(frame, image=to_srgb_gamma(frame.image, picture.gamma)) for frame in shown]
+    if keeps_numbers(picture, image_format):
+        shown = replace_numbers(picture, shown)
     return [to_supported_mode(frame, ENCODERS["WEBP"].modes, rendition.background) for frame in shown]
 
 

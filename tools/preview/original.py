@@ -88,7 +88,7 @@ class Original:
             psnr=similarity.psnr if similarity else None,
             cost=cost,
             properties=list_properties(decoded, stored),
-            losses=find_losses(self.picture, written, output.lost),
+            losses=find_losses(self.picture, output.lost),
         )
 
     def scale_for_page(self, rendition: Rendition) -> Picture:

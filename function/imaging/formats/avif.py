@@ -10,7 +10,7 @@ from errors import Reason, RejectedError
 from imaging import memory
 from imaging.change import Capacity
 from imaging.colour import to_common_mode
-from imaging.formats import avif_boxes, tiff_directories
+from imaging.formats import avif_boxes, heif_items, tiff_directories
 from imaging.losses import NO_CREDENTIALS, Lost
 from imaging.metadata import hide_exif
 from imaging.records import DecodingCost, Encoder, EncodingCost, Format, Header, Job
@@ -53,17 +53,19 @@ def inspect(source: bytes) -> Header:
         raise RejectedError(
             Reason.UNSUPPORTED, "the AVIF has the brand mif3, a short form: save it with the brand avif"
         )
-    found = avif_boxes.read_streams(source)
+    found, main = avif_boxes.read_streams(source), heif_items.read_main_picture(source)
     return Header(
         FORMAT,
         source,
         source,
-        NO_CREDENTIALS if found.has_content_credentials else (),
+        main.losses + (NO_CREDENTIALS if found.has_content_credentials else ()),
         opening_nanoseconds=tiff_directories.tag_nanoseconds(found.exif),
         plays=avif_boxes.read_plays(source),
         least_size=found.size,
         least_pixels=found.item_pixels // AUXILIARY_SHARE,
         is_lossy=True,
+        depth=main.depth,
+        colour=main.colour,
     )
 
 

@@ -218,7 +218,7 @@ def _find_streams(
         elif box.kind == b"iloc":
             with contextlib.suppress(MalformedError):
                 yield from (
-                    (item, True) for item in _read_items(data, _Bits(view[box.start : box.end]), item_data, limit)
+                    (item, True) for item in _read_items(data, Bits(view[box.start : box.end]), item_data, limit)
                 )
         elif box.kind in {b"stco", b"co64"}:
             size = 4 if box.kind == b"stco" else 8
@@ -228,7 +228,7 @@ def _find_streams(
             yield from ((view[start:end], False) for start, end in itertools.pairwise([*starts, len(data)]))
 
 
-class _Bits:
+class Bits:
     """Reads big-endian numbers of any number of bits."""
 
     def __init__(self, data: memoryview) -> None:
@@ -248,7 +248,7 @@ class _Bits:
         return int.from_bytes(covering, "big") >> -self._position % 8 & (1 << count) - 1
 
 
-def _read_items(data: bytes, bits: _Bits, item_data: int, limit: PartLimit) -> Iterator[memoryview]:
+def _read_items(data: bytes, bits: Bits, item_data: int, limit: PartLimit) -> Iterator[memoryview]:
     """Yield the data of each item that an ``iloc`` box locates (ISO/IEC 14496-12, 8.11.3).
 
     Args:
@@ -295,7 +295,7 @@ def _read_sizes(stream: memoryview, limit: PartLimit) -> Iterator[tuple[int, int
             if header & 2:
                 size, position = _read_leb128(stream, position)
             if header >> 3 & 15 == SEQUENCE_HEADER:
-                yield _read_frame_size(_Bits(stream[position : position + min(size, MOST_HEADER_BYTES)]))
+                yield _read_frame_size(Bits(stream[position : position + min(size, MOST_HEADER_BYTES)]))
             position += size
 
 
@@ -303,7 +303,7 @@ def _read_leb128(stream: memoryview, position: int) -> tuple[int, int]:
     """Read a LEB128 number; return it and the offset behind it (AV1 specification, 4.10.5)."""
     value = 0
     for shift in range(0, 56, 7):
-        byte = _Bits(stream[position : position + 1]).read(8)
+        byte = Bits(stream[position : position + 1]).read(8)
         position += 1
         value |= (byte & 127) << shift
         if byte < 128:
@@ -311,7 +311,7 @@ def _read_leb128(stream: memoryview, position: int) -> tuple[int, int]:
     return value, position
 
 
-def _read_frame_size(bits: _Bits) -> tuple[int, int]:
+def _read_frame_size(bits: Bits) -> tuple[int, int]:
     """Read the largest frame width and height of a sequence header (AV1 specification, 5.5.1)."""
     bits.read(4)
     if bits.read(1):
@@ -322,7 +322,7 @@ def _read_frame_size(bits: _Bits) -> tuple[int, int]:
     return bits.read(width_bits) + 1, bits.read(height_bits) + 1
 
 
-def _skip_operating_points(bits: _Bits) -> None:
+def _skip_operating_points(bits: Bits) -> None:
     """Skip the fields that only a header without ``reduced_still_picture_header`` has."""
     delay_bits = _read_delay_bits(bits) if bits.read(1) else 0
     has_delay = bits.read(1)
@@ -336,7 +336,7 @@ def _skip_operating_points(bits: _Bits) -> None:
             bits.read(4)
 
 
-def _read_delay_bits(bits: _Bits) -> int:
+def _read_delay_bits(bits: Bits) -> int:
     """Skip ``timing_info``; return the bits of each of the delays that follow it, 0 if there are none."""
     bits.read(64)
     if bits.read(1):

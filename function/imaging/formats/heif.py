@@ -1,7 +1,7 @@
 """HEIC: its record. It is read only if pillow-heif was built in, and is written as JPEG."""
 
 from errors import Reason, RejectedError
-from imaging.formats import avif_boxes, tiff_directories
+from imaging.formats import avif_boxes, heif_items, tiff_directories
 from imaging.losses import NO_CREDENTIALS
 from imaging.records import DecodingCost, Format, Header
 
@@ -41,15 +41,17 @@ def inspect(source: bytes) -> Header:
             Reason.HEIC_NOT_BUILT_IN, "HEIC needs a decoder: run `invoke build --heic` and `terraform apply`"
         )
     found = avif_boxes.read_streams(source)
+    main = heif_items.read_main_picture(source)
     return Header(
         FORMAT,
         source,
         source,
-        NO_CREDENTIALS if found.has_content_credentials else (),
+        main.losses + (NO_CREDENTIALS if found.has_content_credentials else ()),
         opening_nanoseconds=tiff_directories.tag_nanoseconds(found.exif),
-        # The other pictures in the file are previews and views of the main one.
         frame_count=1,
         is_lossy=True,
+        depth=main.depth,
+        colour=main.colour,
     )
 
 

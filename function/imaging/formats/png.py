@@ -81,6 +81,8 @@ def inspect(source: bytes) -> Header:
         (*contents.losses, *(NO_CREDENTIALS if contents.has_content_credentials else ())),
         opening_nanoseconds=CHUNK_NANOSECONDS * contents.chunk_count + tiff_directories.tag_nanoseconds(contents.exif),
         depth=depth,
+        colour=contents.colour,
+        colour_chunks=contents.colour_chunks,
         is_indexed=source[png_chunks.COLOUR_TYPE] == png_chunks.PALETTE or depth < 8,
     )
 
@@ -116,10 +118,13 @@ def _repair(source: bytes, _: Callable[[bytes], bytes]) -> tuple[bytes, str] | N
 
 
 def _encode(job: Job) -> bytes:
+    # Pillow writes only some of the chunks that define colours.
+    return png_chunks.insert(_encode_pixels(job), job.colour_chunks)
+
+
+def _encode_pixels(job: Job) -> bytes:
     options = job.colour
     chunks = PngImagePlugin.PngInfo()
-    for name, data in job.picture.colour_chunks.items():
-        chunks.add(name, data)
     if xmp := options.pop("xmp", None):
         chunks.add_itxt("XML:com.adobe.xmp", xmp.decode(errors="replace"))
     options["pnginfo"] = chunks

@@ -6,10 +6,11 @@ import itertools
 import re
 import struct
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from errors import MalformedError
+from imaging.colour_space import SRGB, SRGB_CURVE, ColourSpace, Curve, describe_unknown, read_codes
 from imaging.layers import Disposal, Layer
 from imaging.losses import Loss, Lost
 from imaging.part_limit import limit_count
@@ -49,7 +50,10 @@ ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
 ONCE = frozenset({b"IHDR", b"PLTE"})
 """Critical chunks that a PNG has once, before its pixels. Decoders disagree about a second one."""
 
-PIXELS = frozenset({b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"pHYs"})
+NUMBERS = frozenset({b"gAMA", b"cHRM", b"sRGB", b"cICP", b"cLLI", b"mDCV"})
+"""Ancillary chunks that define colours by numbers."""
+
+PIXELS = frozenset({b"tRNS", b"iCCP", b"pHYs", *NUMBERS})
 """Ancillary chunks that define the colours and the shape of pixels. The first of each kind counts, if it comes before
 the pixels."""
 
@@ -62,10 +66,16 @@ CONTROL = struct.Struct(">5I2H2B")
 DISPOSALS = {1: Disposal.CLEAR, 2: Disposal.RESTORE}
 """How a frame is disposed of (PNG specification, 11.3.6.2)."""
 
-SRGB_CODES = bytes([1, 13, 0, 1])
-"""The content of a ``cICP`` chunk that states sRGB (ITU-T H.273; PNG specification, 11.3.2.6)."""
+RGB_FULL_RANGE = bytes([0, 1])
+"""The end of a ``cICP`` chunk: no matrix, and values from 0 to the largest (PNG specification, 11.3.2.6)."""
 
-SIZES = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"pHYs": 9}
+SRGB_GAMMA, GAMMA_TOLERANCE = 2.2, 0.05
+"""The exponent that is nearest to sRGB's curve, and how far it may be off: files state 0.45, 0.455 or 0.45455."""
+
+UNIT = 100_000
+"""What ``gAMA`` and ``cHRM`` count for 1."""
+
+SIZES = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"cLLI": 8, b"mDCV": 24, b"pHYs": 9}
 """Chunks whose data has a fixed size, in bytes."""
 
 PROFILE = re.compile(rb"[^\0]{1,79}\0\0")
@@ -141,6 +151,8 @@ class Contents:
     Attributes:
         readable: A PNG of the chunks that decide what the image shows, read as browsers read them, and of its metadata.
         losses: Each chunk that was left out although it matters.
+        colour: The colour space that numbers define; None if a profile counts, or nothing but sRGB is stated.
+        colour_chunks: The numbers that count in a PNG, by kind.
         chunk_count: How many chunks the file has.
         exif: The data of every ``eXIf`` chunk.
         has_content_credentials: Whether a chunk has a C2PA manifest store.
@@ -149,6 +161,8 @@ class Contents:
 
     readable: bytes
     losses: tuple[Loss, ...]
+    colour: ColourSpace | None
+    colour_chunks: dict[bytes, bytes]
     chunk_count: int
     exif: tuple[bytes, ...]
     has_content_credentials: bool
@@ -173,6 +187,7 @@ def read_contents(png: bytes) -> Contents:
     seen: set[bytes] = set()
     losses: list[Loss] = []
     exif: list[bytes] = []
+    numbers: dict[bytes, bytes] = {}
     count, previous, has_content_credentials = 0, b"", False
     for chunk in walk_chunks(png):
         count += 1
@@ -188,16 +203,62 @@ def read_contents(png: bytes) -> Contents:
             losses.append(Loss(Lost.DAMAGE, f"the chunk {chunk.kind.decode()} is damaged and was ignored"))
             continue
         seen.add(_find_keyword(png, chunk) or chunk.kind)
-        if chunk.kind == b"cICP":
-            codes = png[chunk.start + 8 : chunk.end - 4]
-            if codes != SRGB_CODES:
-                why = f"the chunk cICP (primaries {codes[0]}, transfer function {codes[1]}) was ignored"
-                losses.append(Loss(Lost.PROFILE, why))
+        if chunk.kind in NUMBERS:
+            numbers[chunk.kind] = png[chunk.start + 8 : chunk.end - 4]
             continue
         if chunk.kind == b"eXIf":
             exif.append(png[chunk.start + 8 : chunk.end - 4])
         kept.write(_convert_key(png, chunk) if chunk.kind == b"tRNS" else view[chunk.start : chunk.end])
-    return Contents(kept.getvalue(), tuple(losses), count, tuple(exif), has_content_credentials)
+    colour, numbers = _choose_colour(numbers, losses, has_profile=not seen.isdisjoint({b"iCCP", b"sRGB"}))
+    return Contents(kept.getvalue(), tuple(losses), colour, numbers, count, tuple(exif), has_content_credentials)
+
+
+def _choose_colour(
+    numbers: Mapping[bytes, bytes], losses: list[Loss], *, has_profile: bool
+) -> tuple[ColourSpace | None, dict[bytes, bytes]]:
+    """Return the colour space that counts, and the chunks that state it (PNG specification, 4.3).
+
+    Codes count more than a profile or sRGB, and these more than gamma and primaries.
+    """
+    if b"cICP" in numbers:
+        colour = _read_codes(numbers)
+        if colour:
+            return colour, dict(numbers)
+        losses.append(Loss(Lost.PROFILE, describe_unknown(*numbers[b"cICP"][:2])))
+    usual = {} if has_profile else {kind: numbers[kind] for kind in (b"gAMA", b"cHRM") if kind in numbers}
+    return _read_gamma(usual), usual
+
+
+def _read_codes(numbers: Mapping[bytes, bytes]) -> ColourSpace | None:
+    """Return the colour space of the ``cICP`` chunk; None if browsers don't follow it."""
+    codes = numbers[b"cICP"]
+    if codes[2:] != RGB_FULL_RANGE:
+        return None
+    peaks = {b"cLLI": slice(4), b"mDCV": slice(16, 20)}
+    content, mastering = (
+        int.from_bytes(numbers.get(kind, b"")[place], "big") / 10_000 for kind, place in peaks.items()
+    )
+    return read_codes(codes[0], codes[1], content or mastering)
+
+
+def _read_gamma(numbers: Mapping[bytes, bytes]) -> ColourSpace | None:
+    """Return the colour space of ``gAMA`` and ``cHRM``; None if it is sRGB or impossible. Both are in 1 / 100,000.
+
+    Browsers ignore ``cHRM`` alone.
+    """
+    gamma = int.from_bytes(numbers.get(b"gAMA", b""), "big")
+    if not gamma:
+        return None
+    srgb = SRGB.white, SRGB.red, SRGB.green, SRGB.blue
+    stated = struct.iter_unpack(">II", numbers.get(b"cHRM", b""))
+    white, red, green, blue = [(x / UNIT, y / UNIT) for x, y in stated] or srgb
+    is_usual = abs(UNIT / gamma - SRGB_GAMMA) < GAMMA_TOLERANCE
+    colour = ColourSpace(red, green, blue, white, SRGB_CURVE if is_usual else Curve(UNIT / gamma))
+    if is_usual and not colour.is_srgb:
+        colour = replace(colour, curve=Curve(UNIT / gamma))
+    with contextlib.suppress(MalformedError):
+        return colour if colour.make_profile() else None
+    return None
 
 
 def repair_checksum(png: bytes) -> bytes | None:
@@ -417,6 +478,12 @@ def _convert_key(png: bytes, chunk: Chunk) -> bytes:
 def make_chunk(kind: bytes, data: bytes) -> bytes:
     """Return a chunk with its length and its checksum."""
     return struct.pack(">I", len(data)) + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+
+
+def insert(png: bytes, chunks: Mapping[bytes, bytes]) -> bytes:
+    """Insert chunks behind the header of a PNG."""
+    inserted = (make_chunk(kind, data) for kind, data in chunks.items())
+    return b"".join([png[: HEADER_CHECK.stop], *inserted, png[HEADER_CHECK.stop :]]) if chunks else png
 
 
 def check_whole(png: bytes) -> None:
