@@ -44,6 +44,8 @@ module "function" {
   metadata       = var.metadata
   max_pixels     = var.max_pixels
 
+  content_credentials = var.content_credentials
+
   function           = var.function
   alias              = var.alias
   asynchronous       = var.asynchronous

@@ -29,6 +29,16 @@ variable "batch_operations" {
   nullable    = false
 }
 
+variable "content_credentials" {
+  type = object({
+    kms_key_arn       = optional(string)
+    certificate_chain = optional(string)
+    secret_arn        = optional(string)
+  })
+  description = "The key that signs Content Credentials (C2PA) for every output; null signs none. The package must be built with \"invoke build --c2pa\". Set kms_key_arn, an asymmetric KMS key for signing (ECC_NIST_P256), with certificate_chain, its certificate and those of its issuers in PEM; or secret_arn, a secret of Secrets Manager whose text is a private key (P-256) and its certificate chain in PEM."
+  default     = null
+}
+
 variable "destination_bucket" {
   type        = string
   description = "Name of the bucket to create for the resized images."

@@ -104,6 +104,70 @@ run "in_another_partition" {
   }
 }
 
+run "signed_by_a_kms_key" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    package = {
+      s3           = { bucket = "artifacts", key = "function.zip" }
+      sha256       = "7jPa9uUXOA1/zVdkg1S33XCTnTAg85Y7EWw/sIpMlEA="
+      runtime      = "python3.13"
+      architecture = "arm64"
+    }
+    content_credentials = {
+      kms_key_arn       = "arn:aws:kms:eu-west-2:123456789012:key/signing"
+      certificate_chain = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+    }
+  }
+
+  assert {
+    condition = slice(jsondecode(aws_iam_policy.this[0].policy).Statement, 5, 6) == [{
+      Sid      = "SignContentCredentials"
+      Effect   = "Allow"
+      Action   = "kms:Sign"
+      Resource = "arn:aws:kms:eu-west-2:123456789012:key/signing"
+    }] && length(jsondecode(aws_iam_policy.this[0].policy).Statement) == 6
+    error_message = "The role may only sign, and only with the key."
+  }
+
+  assert {
+    condition     = jsondecode(aws_lambda_function.this.environment[0].variables["CONTENT_CREDENTIALS"]) == { kms_key_arn = var.content_credentials.kms_key_arn, certificate_chain = var.content_credentials.certificate_chain }
+    error_message = "The function must get the key and its certificates, and nothing else."
+  }
+}
+
+run "signed_with_a_secret" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    package = {
+      s3           = { bucket = "artifacts", key = "function.zip" }
+      sha256       = "7jPa9uUXOA1/zVdkg1S33XCTnTAg85Y7EWw/sIpMlEA="
+      runtime      = "python3.13"
+      architecture = "arm64"
+    }
+    content_credentials = { secret_arn = "arn:aws:secretsmanager:eu-west-2:123456789012:secret:signer-a1B2c3" }
+  }
+
+  assert {
+    condition = slice(jsondecode(aws_iam_policy.this[0].policy).Statement, 5, 6) == [{
+      Sid      = "ReadSigningKey"
+      Effect   = "Allow"
+      Action   = "secretsmanager:GetSecretValue"
+      Resource = "arn:aws:secretsmanager:eu-west-2:123456789012:secret:signer-a1B2c3"
+    }] && length(jsondecode(aws_iam_policy.this[0].policy).Statement) == 6
+    error_message = "The role may only read the secret."
+  }
+}
+
 run "traced_and_in_a_vpc" {
   command = plan
 

@@ -53,6 +53,11 @@ run "everything" {
     metadata   = "all"
     max_pixels = 1000000
 
+    content_credentials = {
+      kms_key_arn       = "arn:aws:kms:eu-west-2:123456789012:key/signing"
+      certificate_chain = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+    }
+
     function = {
       memory_size                    = 3008
       timeout                        = 60
@@ -159,6 +164,22 @@ run "everything" {
       "https://sqs.eu-west-2.amazonaws.com/123456789012/Lambda-image-undelivered",
     ])
     error_message = "Each output must return what its description says."
+  }
+}
+
+run "signed_with_a_secret" {
+  command = plan
+
+  variables {
+    source_bucket      = "signed-in"
+    destination_bucket = "signed-out"
+    package = {
+      s3           = { bucket = "artifacts", key = "function.zip" }
+      sha256       = "7jPa9uUXOA1/zVdkg1S33XCTnTAg85Y7EWw/sIpMlEA="
+      runtime      = "python3.13"
+      architecture = "arm64"
+    }
+    content_credentials = { secret_arn = "arn:aws:secretsmanager:eu-west-2:123456789012:secret:signer-a1B2c3" }
   }
 }
 

@@ -49,6 +49,8 @@ SHA256, PYTHON, ARM64 = f'sha256 = "{43 * "e"}="', 'runtime = "python3.13"', 'ar
 DESCRIPTION = f"{SHA256}, {PYTHON}, {ARM64}"
 X86_64_KEY = f"a/image-resize-python3.13-x86_64-{64 * 'e'}.zip"
 KEY = "arn:aws:kms:eu-west-2:123456789012"
+SECRETS = "arn:aws:secretsmanager:eu-west-2:123456789012:secret"
+CHAIN = '"-----BEGIN CERTIFICATE-----\\nMIIB\\n-----END CERTIFICATE-----\\n"'
 LAYER = "arn:aws:lambda:eu-west-2:123456789012:layer:otel"
 ROLE = "arn:aws:iam::123456789012:role/resize"
 
@@ -327,6 +329,31 @@ REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
         ),
         ("metadata", "metadata must be none, copyright or all.", ['"some"']),
         ("max_pixels", "max_pixels must be a whole number from 1", ["0"]),
+        *(
+            ("content_credentials", f"content_credentials{message}", [f"{{ {value} }}" for value in values])
+            for message, values in (
+                (
+                    " must set either kms_key_arn with certificate_chain, or secret_arn.",
+                    ("", f'kms_key_arn = "{KEY}:key/a", certificate_chain = {CHAIN}, secret_arn = "{SECRETS}:a"'),
+                ),
+                (
+                    ".certificate_chain belongs to kms_key_arn: set both, or neither.",
+                    (f'kms_key_arn = "{KEY}:key/a"', f'secret_arn = "{SECRETS}:a", certificate_chain = {CHAIN}'),
+                ),
+                (
+                    f".kms_key_arn {KEY_ARN}",
+                    tuple(f'kms_key_arn = "{arn}", certificate_chain = {CHAIN}' for arn in ("alias/a", f"{KEY}:key/*")),
+                ),
+                (
+                    '.certificate_chain must be certificates in PEM, the key\'s own first, such as file("chain.pem").',
+                    tuple(f'kms_key_arn = "{KEY}:key/a", certificate_chain = "{text}"' for text in ("", "chain.pem")),
+                ),
+                (
+                    ".secret_arn must be the ARN of a secret, arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME.",
+                    ('secret_arn = "signer"', f'secret_arn = "{SECRETS}:*"'),
+                ),
+            )
+        ),
         ("asynchronous", "asynchronous.maximum_retry_attempts must be 0, 1 or 2", ["{ maximum_retry_attempts = 3 }"]),
         (
             "asynchronous",
@@ -548,6 +575,11 @@ TOGETHER: list[tuple[str, dict[str, str], str]] = [
             "max_pixels": "1000000",
         },
         "bytes, and Lambda allows 4096 for all environment variables: use fewer renditions, shorter keys,",
+    ),
+    (
+        FUNCTION,
+        {"content_credentials": f'{{ secret_arn = "{SECRETS}:a" }}'},
+        'content_credentials needs a package that can sign: run "invoke build --c2pa", or remove content_credentials.',
     ),
     (
         FUNCTION,

@@ -94,6 +94,28 @@ locals {
       ]
     },
     {
+      enabled = try(var.content_credentials.kms_key_arn, null) != null
+      statements = [
+        {
+          Sid      = "SignContentCredentials"
+          Effect   = "Allow"
+          Action   = "kms:Sign"
+          Resource = try(var.content_credentials.kms_key_arn, null)
+        },
+      ]
+    },
+    {
+      enabled = try(var.content_credentials.secret_arn, null) != null
+      statements = [
+        {
+          Sid      = "ReadSigningKey"
+          Effect   = "Allow"
+          Action   = "secretsmanager:GetSecretValue"
+          Resource = try(var.content_credentials.secret_arn, null)
+        },
+      ]
+    },
+    {
       enabled = var.function.tracing
       statements = [
         {

@@ -38,6 +38,9 @@ locals {
       FILTERS        = local.filters == [{ prefix = "", suffix = "" }] ? null : jsonencode([for one in local.filters : [one.prefix, one.suffix]])
       MAX_PIXELS     = var.max_pixels == null ? null : tostring(var.max_pixels)
       MIRROR_DELETES = var.mirror_deletes ? "true" : null
+      CONTENT_CREDENTIALS = var.content_credentials == null ? null : jsonencode({
+        for option, value in var.content_credentials : option => value if value != null
+      })
       # The function ignores it: the operator's commands find the alias by it.
       ALIAS = try(var.alias.receives_events, false) ? var.alias.name : null
     },
@@ -143,8 +146,14 @@ resource "aws_lambda_function" "this" {
     }
 
     precondition {
+      # A package in S3 has no manifest.
+      condition     = var.content_credentials == null || contains(keys(try(local.manifest_file.packages, { c2pa-python = "" })), "c2pa-python")
+      error_message = "content_credentials needs a package that can sign: run \"invoke build --c2pa\", or remove content_credentials."
+    }
+
+    precondition {
       condition     = local.environment_bytes <= 4096
-      error_message = "The function's settings take ${local.environment_bytes} bytes, and Lambda allows 4096 for all environment variables: use fewer renditions, shorter keys, or fewer function.environment_variables."
+      error_message = "The function's settings take ${local.environment_bytes} bytes, and Lambda allows 4096 for all environment variables: use fewer renditions, shorter keys, or fewer function.environment_variables. A long content_credentials.certificate_chain fits into a secret, with its key: content_credentials.secret_arn."
     }
 
     precondition {

@@ -65,6 +65,41 @@ variable "batch_operations" {
   nullable    = false
 }
 
+variable "content_credentials" {
+  type = object({
+    kms_key_arn       = optional(string)
+    certificate_chain = optional(string)
+    secret_arn        = optional(string)
+  })
+  description = "The key that signs Content Credentials (C2PA) for every output; null signs none. The package must be built with \"invoke build --c2pa\". Set kms_key_arn, an asymmetric KMS key for signing (ECC_NIST_P256), with certificate_chain, its certificate and those of its issuers in PEM; or secret_arn, a secret of Secrets Manager whose text is a private key (P-256) and its certificate chain in PEM."
+  default     = null
+
+  validation {
+    condition     = var.content_credentials == null || (try(var.content_credentials.kms_key_arn, null) == null) != (try(var.content_credentials.secret_arn, null) == null)
+    error_message = "content_credentials must set either kms_key_arn with certificate_chain, or secret_arn."
+  }
+
+  validation {
+    condition     = (try(var.content_credentials.kms_key_arn, null) == null) == (try(var.content_credentials.certificate_chain, null) == null)
+    error_message = "content_credentials.certificate_chain belongs to kms_key_arn: set both, or neither. A secret has the certificates beside its key."
+  }
+
+  validation {
+    condition     = try(var.content_credentials.kms_key_arn, null) == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.content_credentials.kms_key_arn))
+    error_message = "content_credentials.kms_key_arn must be the ARN of a key, arn:aws:kms:REGION:ACCOUNT:key/ID, not of an alias: IAM policies identify a key by its ARN."
+  }
+
+  validation {
+    condition     = try(var.content_credentials.certificate_chain, null) == null || can(regex("^\\s*-----BEGIN CERTIFICATE-----[\\s\\S]*-----END CERTIFICATE-----\\s*$", var.content_credentials.certificate_chain))
+    error_message = "content_credentials.certificate_chain must be certificates in PEM, the key's own first, such as file(\"chain.pem\")."
+  }
+
+  validation {
+    condition     = try(var.content_credentials.secret_arn, null) == null || can(regex("^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+$", var.content_credentials.secret_arn))
+    error_message = "content_credentials.secret_arn must be the ARN of a secret, arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME."
+  }
+}
+
 variable "destination_bucket" {
   type = object({
     name        = string
