@@ -18,7 +18,11 @@ from tools.common.terraform import Terraform
 BUCKETS = {"source_bucket": '"my-images-in"', "destination_bucket": '"my-images-out"'}
 """Arguments that blocks without a call leave out."""
 
-PACKAGE = '{ path = "./terraform/tests/package/function.zip" }'
+PACKAGE = (
+    '{ s3 = { bucket = "artifacts", key = "function.zip" }, sha256 = "7jPa9uUXOA1/zVdkg1S33XCTnTAg85Y7EWw/sIpMlEA=", '
+    'runtime = "python3.13", architecture = "arm64" }'
+)
+"""In S3: such a package has no manifest, and may have any extra."""
 
 MOCK = """
 mock_provider "aws" {{
@@ -82,6 +86,8 @@ def plan(all_blocks: Iterable[Block], module: Path, folder: Path, provider: Mapp
     (folder / "terraform").symlink_to(module)
     (folder / ".terraform.lock.hcl").write_bytes((module / ".terraform.lock.hcl").read_bytes())
     (folder / "tests").mkdir()
+    # A file that a block reads.
+    (folder / "chain.pem").write_text("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n")
     for block in all_blocks:
         (folder / "blocks" / block.name).mkdir(parents=True)
         (folder / "blocks" / block.name / "main.tf").write_text(_make_configuration(block))
