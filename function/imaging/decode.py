@@ -205,6 +205,7 @@ class Picture:
             header.format.prepare(self._image, header)
             dense, orientation = self._read_resolution(), self._read_applied_orientation()
             has_low = self.keeps_lower_bytes and self._has_lower_bytes()
+            is_multiplied = has_low and lower_bytes.keep_multiplied(self._image)
             self._load()
             metadata = self._read_metadata(orientation)
             if index == 0:
@@ -213,7 +214,7 @@ class Picture:
                 self.note_loss(Lost.CHANNEL, "a channel that is neither colour nor alpha was left out")
             image = _to_resizable(header.format.correct(self._image, header), header)
             frame = self._make_frame(image, metadata, self._image.info.get("duration", 0), dense)
-            yield self._add_lower_bytes(frame, page) if has_low else frame
+            yield self._add_lower_bytes(frame, page, is_multiplied=is_multiplied) if has_low else frame
 
     def _has_lower_bytes(self) -> bool:
         """Tell whether the current page, which is not yet decoded, has lower bytes that can be read."""
@@ -222,7 +223,7 @@ class Picture:
         # Separate planes of a TIFF are always read by Pillow's own raw modes.
         return lower_bytes.has_lower_bytes(self._image) and 2 not in self._read_numbers(tiff_directories.PLANAR)
 
-    def _add_lower_bytes(self, frame: Frame, page: int) -> Frame:
+    def _add_lower_bytes(self, frame: Frame, page: int, *, is_multiplied: bool) -> Frame:
         """Return the frame of the current page with lower bytes, unless these only repeat the upper ones."""
         if self._image.mode == "I;16":
             low = Image.frombytes("L", self._image.size, self._image.tobytes()[::2])
@@ -241,6 +242,9 @@ class Picture:
         elif low.mode != frame.image.mode:
             # The colour key became alpha, which is 0 or 255: as 16 bits it is 0 or 65535.
             low.putalpha(frame.image.getchannel("A"))
+        if is_multiplied:
+            lower_bytes.divide(frame.image, low)
+            return replace(frame, low=low)
         return replace(frame, depth=8) if lower_bytes.repeats(low, frame.image) else replace(frame, low=low)
 
     def _read_metadata(self, applied_orientation: int = 1) -> Metadata:

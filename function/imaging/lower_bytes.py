@@ -14,12 +14,16 @@ RAW_MODES = {
     "RGB;16N": "RGB;16B",
     "RGBX;16N": "RGBX;16B",
     "RGBA;16N": "RGBA;16B",
+    "RGBa;16N": "RGBA;16B",
 }
 """Maps raw modes of 16 bits to those that keep the other byte of each sample. PNG is big-endian. libtiff converts
 samples to the byte order of the processor (N), which is little-endian on Lambda."""
 
 GREY_ALPHA, ALL_BYTES = "LA;16B", "RGBA"
 """A raw mode, read as RGBA, that has no other for the lower bytes; and one of as many bytes that keeps all."""
+
+MULTIPLIED, KEPT = "RGBa;16N", "RGBA;16N"
+"""A raw mode whose colours, which are multiplied by alpha, Pillow divides in 8 bits, and one that keeps them."""
 
 STRIP_ROWS, STRIP_PIXELS, LEAST_OUTPUT_ROWS = 128, 1 << 18, 16
 """How many source rows are resized at once, unless these have fewer than the pixels or make fewer than the output rows:
@@ -46,6 +50,21 @@ def _read_raw_mode(opened: Any) -> Any:
     return arguments[0] if isinstance(arguments, tuple) and arguments else arguments
 
 
+def keep_multiplied(opened: Any) -> bool:
+    """Let colours be read as they are stored; tell whether they are multiplied by alpha, and need ``divide``."""
+    if _read_raw_mode(opened) != MULTIPLIED:
+        return False
+    _set_raw_mode(opened, KEPT)
+    return True
+
+
+def _set_raw_mode(opened: Any, raw_mode: str) -> None:
+    opened.tile = [
+        tile._replace(args=raw_mode if isinstance(tile.args, str) else (raw_mode, *tile.args[1:]))
+        for tile in opened.tile
+    ]
+
+
 def read(opened: Any, calling: AbstractContextManager[None]) -> Image.Image:
     """Decode the lower bytes of the current page, which has some and is not yet decoded.
 
@@ -55,10 +74,7 @@ def read(opened: Any, calling: AbstractContextManager[None]) -> Image.Image:
 
     """
     raw_mode = _read_raw_mode(opened)
-    wanted = RAW_MODES.get(raw_mode, ALL_BYTES)
-    opened.tile = [
-        tile._replace(args=wanted if isinstance(tile.args, str) else (wanted, *tile.args[1:])) for tile in opened.tile
-    ]
+    _set_raw_mode(opened, RAW_MODES.get(raw_mode, ALL_BYTES))
     with calling:
         opened.load()
         if raw_mode == GREY_ALPHA:
@@ -74,6 +90,16 @@ def repeats(low: Image.Image, high: Image.Image) -> bool:
         for top in range(0, high.height, COMPARED_ROWS)
         for box in [(0, top, high.width, min(top + COMPARED_ROWS, high.height))]
     )
+
+
+def divide(high: Image.Image, low: Image.Image) -> None:
+    """Divide the colours of RGBA by alpha, in place."""
+    for top in range(0, high.height, STRIP_ROWS):
+        rows = (0, top, high.width, min(top + STRIP_ROWS, high.height))
+        strip = high.crop(rows), low.crop(rows)
+        colours = [_to_plane(*strip, band).point(lambda level: level * 65535 + 0) for band in "RGB"]
+        for image, divided in zip((high, low), _to_bytes("RGBA", [_to_plane(*strip, "A"), *colours]), strict=True):
+            image.paste(divided, (0, top))
 
 
 def interleave(first: Image.Image, second: Image.Image) -> bytearray:

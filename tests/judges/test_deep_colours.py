@@ -78,6 +78,19 @@ def test_a_tiff_keeps_every_bit() -> None:
         assert (page.compression, page.predictor) == (compression, 2 if has_predictor else 1)
 
 
+@pytest.mark.parametrize("order", ORDERS)
+def test_multiplied_colours_are_divided_in_16_bits(order: Literal["<", ">"]) -> None:
+    samples = draw(4)
+    shares = samples[..., 3:] / LEVELS
+    multiplied = np.concatenate([(samples[..., :3] * shares).round(), samples[..., 3:]], axis=2).astype(np.uint16)
+    source = tiffs.tiff(multiplied, tiffs.Kind(16, tiffs.RGB, extra=(1,), order=order))
+    rendered = render_one(source, scale=1)
+    got = libvips.pixels(rendered.outputs[0].body).astype(float)
+    assert np.array_equal(got[..., 3], samples[..., 3])
+    assert (np.abs(got - samples)[..., :3] * shares).max() <= 1
+    assert rendered.lost == {}
+
+
 def test_each_page_of_a_tiff_keeps_its_bits() -> None:
     deep, shallow = draw(3), Image.fromarray((draw(3) >> 8).astype(np.uint8))
     pages = io.BytesIO(tiffs.tiff(deep, tiffs.Kind(16, tiffs.RGB)))

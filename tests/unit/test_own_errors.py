@@ -104,7 +104,7 @@ SOURCES: dict[str, Callable[[], bytes]] = {
     "pages.tif": lambda: frames("TIFF", "RGB", compression="tiff_lzw", exif=make_exif()),
     "tall.tif": lambda: encode(picture(9, 300), "TIFF"),
     "colours.png": lambda: pngs.png(draw_samples(4), 6, 16),
-    "colours.tif": lambda: tiffs.tiff(draw_samples(3), tiffs.Kind(16, tiffs.RGB)),
+    "colours.tif": lambda: tiffs.tiff(draw_samples(4), tiffs.Kind(16, tiffs.RGB, extra=(1,))),
     "deep.tif": lambda: encode(draw_16_bit(24).convert("I"), "TIFF"),
     "alpha.bmp": lambda: encode(draw_transparent("RGB"), "BMP"),
     "packed.bmp": lambda: gzip.compress(encode(picture(24, 18), "BMP")),
