@@ -48,6 +48,13 @@ class Fit(enum.StrEnum):
     COVER = "cover"
 
 
+class Hdr(enum.StrEnum):
+    """Whether an output keeps the gain map that makes its source an HDR image."""
+
+    KEEP = "keep"
+    DROP = "drop"
+
+
 @dataclass(frozen=True)
 class Placement:
     """The part of a source to scale, and the size to scale it to: in pixels, as displayed.
@@ -80,6 +87,7 @@ class Rendition:
         cache_control: The output's Cache-Control header; None copies the source's.
         storage_class: The output's storage class; None is S3's default.
         ssimulacra2: The score to reach instead of a quality, 30 to 90, in JPEG, WebP and AVIF.
+        hdr: ``keep`` resizes a JPEG's gain map with it, ``drop`` leaves the gain map out.
 
     """
 
@@ -95,6 +103,7 @@ class Rendition:
     cache_control: str | None = None
     storage_class: str | None = None
     ssimulacra2: float | None = None
+    hdr: str = Hdr.KEEP
 
     def __post_init__(self) -> None:
         for problem in self._find_problems():
@@ -212,6 +221,8 @@ class Rendition:
                 yield " has both quality and ssimulacra2: set one of them"
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", str(self.background)):
             yield f".background is {self.background!r}: use a colour such as #ffffff"
+        if self.hdr not in set(Hdr):
+            yield f".hdr is {self.hdr!r}: use keep or drop"
         if self.cache_control is not None and not re.fullmatch(r"[ -~]+", self.cache_control):
             yield f".cache_control is {self.cache_control!r}: use printable ASCII, such as max-age=31536000"
         if self.storage_class is not None and self.storage_class not in STORAGE_CLASSES:

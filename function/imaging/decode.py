@@ -17,6 +17,7 @@ from imaging.change import Blocks
 from imaging.colour import to_eight_bits
 from imaging.colour_space import ADOBE_RGB
 from imaging.formats import tiff_directories, tiff_page
+from imaging.gain_map import GainMap
 from imaging.layers import Canvas, Layer
 from imaging.losses import Loss, Lost
 from imaging.metadata import Metadata, read_resolution, states_r03
@@ -73,6 +74,8 @@ class Picture:
         has_default_image: Whether an APNG's first frame is only for viewers that cannot animate.
         is_progressive: Whether it is a JPEG whose scans refine each other.
         keeps_lower_bytes: Whether frames get the lower bytes of colours of 16 bits, which takes a second decoding.
+        gain_map: The gain map in the file, opened; None if there is none, or before ``open_gain_map``.
+        gain_map_problem: Why a gain map can't be kept; empty otherwise. Complete once all frames are read.
 
     """
 
@@ -104,6 +107,8 @@ class Picture:
         self.channels = len(self._image.getbands())
         self.has_few_colours = self.shows_few_colours = False
         self.subsampling = self._read_subsampling()
+        self.gain_map: Picture | None = None
+        self.gain_map_problem = header.gain_map_problem
 
     @property
     def size(self) -> tuple[int, int]:
@@ -136,6 +141,30 @@ class Picture:
     def keep_lower_bytes(self) -> None:
         """Read both bytes of colours of 16 bits, if there are any."""
         self.keeps_lower_bytes = self._has_deep_page and not self.is_animated
+
+    @property
+    def has_gain_map(self) -> bool:
+        """Whether the file has a gain map, or announces one."""
+        return bool(self.header.gain_map or self.gain_map_problem)
+
+    def open_gain_map(self) -> None:
+        """Open the gain map, if there is one."""
+        if self.header.gain_map is None:
+            return
+        try:
+            opened = Picture(self.header.gain_map.header)
+        except RejectedError as error:
+            self.leave_out_gain_map(error.message)
+            return
+        if any(side > most for side, most in zip(opened.size, self.full_size, strict=True)):
+            self.leave_out_gain_map(f"it has {opened.size} pixels, more than its image")
+            return
+        self.gain_map = opened
+
+    def leave_out_gain_map(self, why: str) -> None:
+        """Keep no gain map: it must never cost its image."""
+        self.gain_map = None
+        self.gain_map_problem = f"the gain map was left out: {why}"
 
     def note_loss(self, what: Lost, why: str) -> None:
         """Add to what is lost, unless it is known."""
@@ -269,7 +298,25 @@ class Picture:
             quantization=self._read_quantization(),
             resolution=dense,
             depth=self._read_depth(),
+            gain_map=self._read_gain_map(),
         )
+
+    def _read_gain_map(self) -> GainMap | None:
+        """Decode the gain map, if it is opened."""
+        found = self.header.gain_map
+        if self.gain_map is None or found is None:
+            return None
+        try:
+            frame = next(self.gain_map.frames())
+        except RejectedError as error:
+            self.leave_out_gain_map(error.message)
+            return None
+        image = frame.image.convert("L") if found.table else frame.image
+        if image.mode not in {"L", "RGB"}:
+            self.leave_out_gain_map(f"its pixels are {image.mode}")
+            return None
+        image = image.point(found.table) if found.table else image
+        return GainMap(image, frame.full_size, frame.extent, found.gains, frame.icc)
 
     def _load(self) -> None:
         """Read the pixels of the current frame. If a still is damaged and its file can be repaired, read it again."""

@@ -10,7 +10,7 @@ from imaging.decode import Picture
 from imaging.formats import ENCODERS, FORMATS
 from imaging.losses import Loss, Lost
 from imaging.records import Encoder, Frame, Job
-from renditions import MetadataPolicy, Rendition
+from renditions import Hdr, MetadataPolicy, Rendition
 
 FIRST_SWAPPING = 5
 """The EXIF orientations from this one on turn width into height."""
@@ -95,6 +95,9 @@ def encode(
         across, down = frames[0].resolution
         why = f"the resolution of {across:.0f} x {down:.0f} was left out: {image_format} has none"
         lost.append(Loss(Lost.RESOLUTION, why))
+    if picture.has_gain_map and frames[0].gain_map is None and rendition.hdr == Hdr.KEEP:
+        why = picture.gain_map_problem or f"the gain map was left out: it is not written to {image_format}"
+        lost.append(Loss(Lost.GAIN_MAP, why))
     numbers = picture.header.colour_chunks if keeps_numbers(picture, image_format) else {}
     return encoder.encode(
         Job(

@@ -16,6 +16,9 @@ PIXEL_BYTES, STORED_BYTES = 4, {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}
 LAYERED_BYTES = 12
 """Memory for composing frames, per pixel of the canvas: the previous frame, its copy, and the layer over it."""
 
+GAIN_MAP_COPIES = 3
+"""A gain map is held as decoded, as converted, and between the two passes of a filter."""
+
 SIDE_NANOSECONDS = 300
 """The time for each row and each column beside their pixels, which counts in an image that is one pixel wide."""
 
@@ -80,8 +83,16 @@ def predict(picture: Picture, renditions: Sequence[Rendition], encoders: Sequenc
         resizing += PIXEL_BYTES * math.ceil(shrunk * pixels / 3)
     # The decoder's image is freed before the first output is encoded, and coefficients before the first is resized.
     reading = shrunk * decoding + max(header.coefficient_bytes, resizing)
+    nanoseconds = _predict_time(picture, pixels)
+    if picture.gain_map is not None:
+        gain_map = picture.gain_map
+        # It is decoded, converted and resized while the decoded image is held.
+        reading += GAIN_MAP_COPIES * PIXEL_BYTES * math.prod(gain_map.size) + gain_map.header.coefficient_bytes
+        share = math.prod(gain_map.full_size) / math.prod(picture.full_size)
+        held += math.ceil(share * held) + SOURCE_COPIES * len(gain_map.header.source)
+        nanoseconds += gain_map.header.opening_nanoseconds + _predict_time(gain_map, math.prod(gain_map.full_size))
     peak_bytes = SOURCE_COPIES * len(header.source) + held + max(reading, encoding)
-    return Demand(pixels, _predict_time(picture, pixels), round(peak_bytes))
+    return Demand(pixels, nanoseconds, round(peak_bytes))
 
 
 def _predict_time(picture: Picture, pixels: int) -> float:

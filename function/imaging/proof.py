@@ -38,7 +38,11 @@ MEAN = (1 / 3, 1 / 3, 1 / 3, 0)
 
 
 def check(
-    body: bytes, image_format: str, images: Sequence[Image.Image], lows: Sequence[Image.Image | None] = ()
+    body: bytes,
+    image_format: str,
+    images: Sequence[Image.Image],
+    lows: Sequence[Image.Image | None] = (),
+    gain_map: Image.Image | None = None,
 ) -> None:
     """Decode an output and compare it with the images that were encoded.
 
@@ -47,6 +51,7 @@ def check(
         image_format: Pillow's name of what it should be.
         images: All frames as they were encoded. An animation may show equal neighbours as one.
         lows: The lower bytes of each frame that has 16 bits a channel, whose ``images`` are the upper ones.
+        gain_map: The gain map as it was encoded, of an output that has one.
 
     Raises:
         RejectedError: UNFAITHFUL: the encoder failed without an error.
@@ -54,6 +59,9 @@ def check(
     """
     encoder = ENCODERS[image_format]
     try:
+        if gain_map is not None and encoder.split is not None:
+            body, behind = encoder.split(body)
+            check(behind, image_format, [gain_map])
         encoder.check(body)
         sample = encoder.sample(body, images[0]) if len(images) == 1 else None
     except MalformedError as error:

@@ -8,6 +8,7 @@ from PIL import Image
 
 from imaging.change import Capacity
 from imaging.colour_space import ColourSpace
+from imaging.gain_map import GainMap, Gains
 from imaging.layers import Layer
 from imaging.losses import Loss
 from renditions import Rendition
@@ -85,6 +86,7 @@ class Encoder:
         check: Raises ``MalformedError`` unless an output is exactly one whole file; Pillow alone would not notice.
         sample: Decodes the part of a large still that the proof compares; None if the proof compares the whole.
         holds_lower_bytes: Whether it can be written with 16 bits a channel of colours.
+        split: Separates an output from the gain map in it; None if the format holds none.
 
     """
 
@@ -101,6 +103,7 @@ class Encoder:
     quality_of_score_70: int = 0
     sample: Callable[[bytes, Image.Image], "Sample | None"] = lambda _, __: None
     holds_lower_bytes: bool = False
+    split: Callable[[bytes], tuple[bytes, bytes]] | None = None
     has_content_credentials: bool = True
 
     def holds_content_credentials(self, frame_count: int) -> bool:
@@ -194,6 +197,8 @@ class Header:
         colour_chunks: The same numbers as chunks for another PNG, by kind; empty for other formats.
         is_indexed: Whether pixels are stored as entries of a palette, or in fewer than eight bits.
         xmp: The packet of XMP that Pillow doesn't read.
+        gain_map: The gain map in the file; None if there is none that can be kept.
+        gain_map_problem: Why a gain map that the file announces can't be kept; empty otherwise.
 
     """
 
@@ -218,6 +223,24 @@ class Header:
     colour_chunks: Mapping[bytes, bytes] = field(default_factory=dict)
     is_indexed: bool = False
     xmp: bytes = b""
+    gain_map: "GainMapHeader | None" = None
+    gain_map_problem: str = ""
+
+
+@dataclass(frozen=True)
+class GainMapHeader:
+    """A gain map that is an image of its own within the file.
+
+    Attributes:
+        header: Its structure.
+        gains: What its pixels stand for, once ``table`` has replaced them.
+        table: The level for each stored level; None if pixels stay as they are.
+
+    """
+
+    header: Header
+    gains: Gains
+    table: Sequence[int] | None
 
 
 @dataclass(frozen=True)
@@ -240,6 +263,7 @@ class Frame:
         depth: Bits a channel of the source; 8 if its samples hold no more information.
         low: The lower bytes of samples of 16 bits, whose upper bytes ``image`` has; None if there are none, or no
             output can hold them. Size and mode are those of ``image``.
+        gain_map: Its gain map, if some rendition keeps it.
 
     """
 
@@ -255,6 +279,7 @@ class Frame:
     resolution: tuple[float, float] | None
     depth: int
     low: Image.Image | None = None
+    gain_map: GainMap | None = None
 
     @property
     def swaps_sides(self) -> bool:

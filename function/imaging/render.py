@@ -1,8 +1,9 @@
 """Renders a source: inspect, predict, decode, resize, encode and prove, with the limits asked between the steps."""
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from errors import Reason, RejectedError
@@ -12,10 +13,10 @@ from imaging.encode import encode, writable_frames, written_format
 from imaging.formats import ENCODERS, inspect
 from imaging.limits import Clock, Limits
 from imaging.losses import NO_CREDENTIALS, Loss, Lost, summarize
-from imaging.predict import predict
+from imaging.predict import Demand, predict
 from imaging.records import Encoder, Frame, Header, Provenance
-from imaging.resize import choose_divisor, resize
-from renditions import MetadataPolicy, Placement, Rendition
+from imaging.resize import choose_divisor, place_on_gain_map, resize, resize_gain_map
+from renditions import Hdr, MetadataPolicy, Placement, Rendition
 
 if TYPE_CHECKING:
     from imaging.content_credentials import Notary
@@ -112,13 +113,13 @@ def _render(header: Header, order: _Order, limits: Limits, clock: Clock) -> Rend
         formats = [written_format(picture, rendition) for rendition in renditions]
         encoders = [ENCODERS[image_format] for image_format in formats]
         size = picture.displayed_size
-        picture.shrink_on_load(choose_divisor(size, _place_all(size, renditions, encoders)))
+        placements = _place_all(size, renditions, encoders)
+        picture.shrink_on_load(choose_divisor(size, placements))
         if any(encoder.holds_lower_bytes for encoder in encoders):
             picture.keep_lower_bytes()
-        demand = predict(picture, renditions, encoders)
-        limits.check_pixels(demand.pixels)
-        limits.check_memory(demand.peak_bytes)
-        clock.check(f"decoding this {header.format.name}", demand.nanoseconds)
+        if header.gain_map is not None:
+            _open_gain_map(picture, size, list(itertools.compress(placements, _list_keeping(renditions, encoders))))
+        demand = _predict(picture, renditions, encoders, limits, clock)
         lost: list[list[Loss]] = [[] for _ in renditions]
         resized = _resize_all(picture, renditions, encoders, lost)
     except RejectedError as error:
@@ -129,7 +130,8 @@ def _render(header: Header, order: _Order, limits: Limits, clock: Clock) -> Rend
         raise
     outputs = []
     for frames, rendition, image_format, lacking in zip(resized, renditions, formats, lost, strict=True):
-        pixels = sum(math.prod(frame.image.size) for frame in frames)
+        images = [frame.image for frame in frames] + [one.gain_map.image for one in frames if one.gain_map]
+        pixels = sum(math.prod(image.size) for image in images)
         encoder = ENCODERS[image_format]
         nanoseconds = encoder.cost.nanoseconds_for(pixels, len(frames))
         if frames[0].low:
@@ -145,7 +147,8 @@ def _render(header: Header, order: _Order, limits: Limits, clock: Clock) -> Rend
             provenance = Provenance(header, picture.metadata.source_type, actions)
             body, has_manifests = order.notary.sign(body, encoder.media_type, provenance)
             losses = tuple(loss for loss in losses if not has_manifests or loss not in NO_CREDENTIALS)
-        proof.check(body, image_format, [frame.image for frame in writable], [frame.low for frame in writable])
+        images, lows, gain_map = [one.image for one in writable], [one.low for one in writable], writable[0].gain_map
+        proof.check(body, image_format, images, lows, gain_map.image if gain_map else None)
         outputs.append(Output(body, encoder.media_type, *frames[0].image.size, losses))
     return Rendered(outputs, demand.pixels)
 
@@ -168,6 +171,47 @@ def _list_actions(picture: Picture, rendition: Rendition, image_format: str) -> 
     return actions
 
 
+def _list_keeping(renditions: Sequence[Rendition], encoders: Sequence[Encoder]) -> list[bool]:
+    """Tell for each rendition whether it keeps a gain map."""
+    return [
+        encoder.split is not None and rendition.hdr == Hdr.KEEP
+        for rendition, encoder in zip(renditions, encoders, strict=True)
+    ]
+
+
+def _open_gain_map(picture: Picture, size: tuple[int, int], placements: Sequence[Placement]) -> None:
+    """Open the gain map of a picture of this displayed size, for these placements, and let its decoder shrink it."""
+    if placements:
+        picture.open_gain_map()
+    if picture.gain_map is not None:
+        stored = picture.gain_map.size
+        turned = stored if size == picture.full_size else stored[::-1]
+        parts = [place_on_gain_map(placement, size, turned) for placement in placements]
+        picture.gain_map.shrink_on_load(choose_divisor(turned, parts))
+
+
+def _predict(
+    picture: Picture, renditions: Sequence[Rendition], encoders: Sequence[Encoder], limits: Limits, clock: Clock
+) -> Demand:
+    """Predict the demand and check that it fits. If it doesn't, leave out the gain map, and check again.
+
+    Raises:
+        RejectedError: TOO_LARGE or TOO_SLOW.
+
+    """
+    demand = predict(picture, renditions, encoders)
+    try:
+        limits.check_pixels(demand.pixels)
+        limits.check_memory(demand.peak_bytes)
+        clock.check(f"decoding this {picture.header.format.name}", demand.nanoseconds)
+    except RejectedError as error:
+        if picture.gain_map is None:
+            raise
+        picture.leave_out_gain_map(error.message)
+        return _predict(picture, renditions, encoders, limits, clock)
+    return demand
+
+
 def _resize_all(
     picture: Picture, renditions: Sequence[Rendition], encoders: Sequence[Encoder], lost: Sequence[list[Loss]]
 ) -> list[list[Frame]]:
@@ -180,8 +224,14 @@ def _resize_all(
         placements = _place_all(size, renditions, encoders)
         if not resized[0]:
             _note_limits(picture, size, renditions, placements, lost)
-        for frames, made in zip(resized, resize(frame, placements, lossy, deep), strict=True):
-            frames.append(made)
+        made = resize(frame, placements, lossy, deep)
+        if frame.gain_map is not None:
+            made = [
+                replace(one, gain_map=resize_gain_map(frame, placement) if keeps else None)
+                for one, placement, keeps in zip(made, placements, _list_keeping(renditions, encoders), strict=True)
+            ]
+        for frames, one in zip(resized, made, strict=True):
+            frames.append(one)
     return resized
 
 

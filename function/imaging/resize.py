@@ -9,6 +9,7 @@ from PIL import Image
 
 from imaging import lower_bytes
 from imaging.colour import WIDE, WITH_ALPHA
+from imaging.gain_map import GainMap
 from imaging.records import Frame
 from renditions import Placement
 
@@ -87,6 +88,42 @@ def _turn_upright(frame: Frame) -> Frame:
     resolution = frame.resolution[::-1] if frame.resolution and frame.swaps_sides else frame.resolution
     return replace(
         frame, image=image, low=low, full_size=image.size, extent=image.size, transpose=None, resolution=resolution
+    )
+
+
+def resize_gain_map(frame: Frame, placement: Placement) -> GainMap | None:
+    """Return the frame's gain map resized for a placement of the frame, and turned upright with it.
+
+    It keeps its size relative to the frame.
+    """
+    gain_map = frame.gain_map
+    if gain_map is None:
+        return None
+    stored = _swap_sides(placement) if frame.swaps_sides else placement
+    part = place_on_gain_map(stored, frame.full_size, gain_map.full_size)
+    # A map is like a frame that its decoder shrank: smaller, and placed in pixels of the whole.
+    shrunk = replace(frame, image=gain_map.image, extent=gain_map.extent)
+    image = _scale(shrunk, Placement(stored.box, part.size), may_average=True).image
+    if frame.transpose is not None:
+        image = image.transpose(frame.transpose)
+    return replace(gain_map, image=image, full_size=image.size, extent=image.size)
+
+
+def place_on_gain_map(placement: Placement, size: tuple[int, int], map_size: tuple[int, int]) -> Placement:
+    """Return the placement on a gain map that belongs to a placement on its base image.
+
+    Args:
+        placement: On the base.
+        size: Width and height of the base.
+        map_size: Width and height of the map, which may be turned like the base.
+
+    """
+    across, down = (one / other for one, other in zip(map_size, size, strict=True))
+    left, top, right, bottom = placement.box
+    width, height = placement.size
+    return Placement(
+        (left * across, top * down, right * across, bottom * down),
+        (max(1, round(width * across)), max(1, round(height * down))),
     )
 
 

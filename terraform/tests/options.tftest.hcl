@@ -37,7 +37,7 @@ run "everything" {
     force_destroy    = true
 
     renditions = {
-      scaled = { scale = 0.25, ssimulacra2 = 72.5 }
+      scaled = { scale = 0.25, ssimulacra2 = 72.5, hdr = "drop" }
       sized = {
         width         = 1600
         height        = 1200

@@ -408,6 +408,7 @@ REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
                     "Each rendition may set quality or ssimulacra2, not both.",
                     ("width = 1, quality = 80, ssimulacra2 = 70",),
                 ),
+                ('Each hdr in renditions must be "keep" or "drop".', ('width = 1, hdr = "on"', 'width = 1, hdr = ""')),
                 ("Each background in renditions must be a colour such as", ('width = 1, background = "red"',)),
                 ("Each cache_control in renditions must be printable ASCII", ('width = 1, cache_control = "é"',)),
                 (

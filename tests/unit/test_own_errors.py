@@ -26,8 +26,8 @@ from PIL import Image, ImageCms
 from aws import clients
 from errors import IncompleteError
 from imaging.formats import jpeg
-from tests import pngs, tiffs
-from tests.images import encode, picture
+from tests import gain_maps, pngs, tiffs
+from tests.images import apple_exif, encode, picture
 from tests.pngs import chunk
 from tests.unit.conftest import REGION, SESSION
 from tools.common.paths import FUNCTION
@@ -89,6 +89,8 @@ PNG = encode(picture(24, 18), "PNG")
 GAMMA = PNG[:33] + chunk(b"gAMA", struct.pack(">I", 100_000)) + PNG[33:]
 SOURCES: dict[str, Callable[[], bytes]] = {
     "photo.jpg": lambda: encode(picture(16, 300), subsampling=0, exif=make_exif(), xmp=b"<x tiff:Orientation='6'/>"),
+    "hdr.jpg": lambda: gain_maps.ultra_hdr_jpeg(*gain_maps.hdr_pictures(64, 48)),
+    "apple.jpg": lambda: gain_maps.apple_jpeg(*gain_maps.hdr_pictures(64, 48, exif=apple_exif(1.0, 0.0)), headroom=""),
     "cmyk.jpg": lambda: encode(picture(24, 18, "CMYK"), icc_profile=b"no profile"),
     "text.png": lambda: encode(picture(24, 300).quantize(9), "PNG", exif=make_exif()),
     "key.png": lambda: encode(draw_16_bit(24), "PNG", transparency=7),

@@ -119,6 +119,8 @@ def test_a_cover_is_centred_and_never_enlarged(sides: tuple[int, int, int, int])
         ({"scale": 1, "ssimulacra2": 91}, r"r\.ssimulacra2 is 91"),
         ({"scale": 1, "ssimulacra2": "70"}, r"r\.ssimulacra2 is '70'"),
         ({"scale": 1, "ssimulacra2": 70, "quality": 80}, r"r has both quality and ssimulacra2: set one of them"),
+        ({"scale": 1, "hdr": "on"}, r"r\.hdr is 'on': use keep or drop"),
+        ({"scale": 1, "hdr": True}, r"r\.hdr is True"),
         ({"scale": 1, "background": "red"}, r"r\.background is 'red': use a colour such as #ffffff"),
         ({"scale": 1, "storage_class": "GLACIER"}, r"r\.storage_class is 'GLACIER': use one of STANDARD"),
         ({"scale": 1, "key": "{dir}a-{name}/b"}, r"r\.key is .*text after \{name\} must not contain one"),

@@ -5,6 +5,7 @@ import io
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from PIL import (
@@ -16,11 +17,12 @@ from PIL import (
 from errors import MalformedError, RejectedError
 from imaging import photoshop
 from imaging.change import Capacity
-from imaging.formats import jpeg_segments, tiff_directories
+from imaging.formats import jpeg_gain_map, jpeg_pictures, jpeg_segments, tiff_directories
+from imaging.gain_map import Gains
 from imaging.losses import NO_CREDENTIALS, Loss, Lost
 from imaging.palette import stack
 from imaging.pillow import proving
-from imaging.records import DecodingCost, Encoder, EncodingCost, Format, Header, Job, Sample
+from imaging.records import DecodingCost, Encoder, EncodingCost, Format, GainMapHeader, Header, Job, Sample
 from imaging.saving import choose_quality, save
 from imaging.visual_quality import reach_score
 
@@ -29,6 +31,9 @@ SEGMENT_NANOSECONDS, STRAY_NANOSECONDS, VALUE_NANOSECONDS, COPY_NANOSECONDS = 4_
 
 COEFFICIENT_NANOSECONDS, SCAN_BYTE_NANOSECONDS = 0.5, 30
 """The time for each coefficient in each scan after the first pass, and for each byte of several scans."""
+
+MOST_OPENING_NANOSECONDS = 50e6
+"""A gain map that takes longer to open isn't kept. Usual ones take less than a millisecond."""
 
 DECODINGS_WITHOUT_END = 4
 """How often a JPEG without an end marker is decoded, to see whether only the marker is missing."""
@@ -43,6 +48,8 @@ MOST_SEGMENT_BYTES = 65533 - 29
 
 UNSCALED_QUALITY = 50
 """The quality at which libjpeg uses quantisation tables as they are; higher ones make the steps smaller."""
+
+GAIN_MAP_QUALITY = 85
 
 FULL_CHROMA = frozenset({0, 1})
 """4:4:4 and 4:2:2, as Pillow numbers them."""
@@ -76,9 +83,36 @@ def inspect(source: bytes) -> Header:
 
     """
     found = jpeg_segments.read_structure(source)
+    beside = jpeg_pictures.find(source, found.header, found.exif)
+    return _make_header(source, found, beside.losses, *_inspect_gain_map(beside))
+
+
+def _inspect_gain_map(beside: jpeg_pictures.Found) -> tuple[GainMapHeader | None, str]:
+    """Return the structure of the gain map, or None and why it can't be kept; neither if there is none."""
+    found = beside.gain_map
+    if found is None:
+        return None, beside.problem
+    try:
+        header = _make_header(found.body, jpeg_segments.read_structure(found.body))
+    except RejectedError as error:
+        return None, jpeg_pictures.DAMAGED.format(error.message)
+    if header.decodings > 1:
+        return None, jpeg_pictures.DAMAGED.format("it is cut off")
+    if header.opening_nanoseconds > MOST_OPENING_NANOSECONDS:
+        return None, jpeg_pictures.DAMAGED.format("it has too much metadata")
+    return GainMapHeader(header, found.gains, found.table), ""
+
+
+def _make_header(
+    source: bytes,
+    found: jpeg_segments.Structure,
+    losses: Sequence[Loss] = (),
+    gain_map: GainMapHeader | None = None,
+    gain_map_problem: str = "",
+) -> Header:
     readable, damage = jpeg_segments.hide_damage(source, found.damaged)
     opening = (
-        SEGMENT_NANOSECONDS * found.segments
+        SEGMENT_NANOSECONDS * len(found.header)
         + STRAY_NANOSECONDS * found.stray_bytes
         + VALUE_NANOSECONDS * found.value_bytes
         + COPY_NANOSECONDS * found.copied_bytes
@@ -95,6 +129,7 @@ def inspect(source: bytes) -> Header:
         (
             *(Loss(Lost.DAMAGE, why) for why in damage),
             *(NO_CREDENTIALS if found.has_content_credentials else ()),
+            *losses,
         ),
         opening_nanoseconds=opening,
         # The other pictures in the file are previews and views of the main one.
@@ -103,6 +138,8 @@ def inspect(source: bytes) -> Header:
         coefficient_bytes=math.ceil(held),
         decodings=DECODINGS_WITHOUT_END if jpeg_segments.lacks_end(source) else 1,
         is_lossy=not found.is_lossless,
+        gain_map=gain_map,
+        gain_map_problem=gain_map_problem,
     )
 
 
@@ -122,6 +159,26 @@ def _repair(source: bytes, digest: Callable[[bytes], bytes]) -> tuple[bytes, str
 
 
 def _encode(job: Job) -> bytes:
+    gain_map = job.frames[0].gain_map
+    if gain_map is None:
+        return _encode_main(job)
+    options = {**jpeg_gain_map.make_options(gain_map.gains), "icc_profile": gain_map.icc}
+    # Its channels are no colours: halved chroma would mix the gains of neighbours.
+    behind = save(job, [gain_map.image], {"quality": GAIN_MAP_QUALITY, "subsampling": 0, "optimize": True, **options})
+    announced = {**job.kept, "xmp": _announce(job, gain_map.gains, len(behind))}
+    return jpeg_gain_map.join(_encode_main(replace(job, kept=announced)), behind)
+
+
+def _announce(job: Job, gains: Gains, size: int) -> bytes:
+    """Return XMP with the gain map's directory and, if both fit into a segment, the XMP that is kept."""
+    xmp = jpeg_gain_map.announce(job.kept.get("xmp"), gains, size)
+    if len(xmp) <= MOST_SEGMENT_BYTES:
+        return xmp
+    job.lost.append(Loss(Lost.XMP, "XMP was left out: it leaves no room for the gain map's directory"))
+    return jpeg_gain_map.announce(None, gains, size)
+
+
+def _encode_main(job: Job) -> bytes:
     if job.rendition.ssimulacra2 is not None:
         return reach_score(job, lambda images, quality: _write(job, images, quality, _make_tables(job)))
     return _write(job, job.images, *_choose_steps(job))
@@ -213,5 +270,6 @@ FORMAT = Format(
         encode=_encode,
         check=_check,
         sample=_sample,
+        split=jpeg_gain_map.split,
     ),
 )

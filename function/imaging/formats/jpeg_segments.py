@@ -4,7 +4,7 @@ import collections
 import itertools
 import re
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,11 +16,11 @@ FRAMES = frozenset({*range(0xC0, 0xD0), 0xDE} - {0xC4, 0xC8, 0xCC})
 PROGRESSIVE_FRAMES, LOSSLESS_FRAMES = frozenset({0xC2, 0xC6, 0xCA, 0xCE}), frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 """Frames whose scans each bring some coefficients, and frames without coefficients."""
 
-SCAN, TABLES, APP_1, APP_11, APP_13 = 0xDA, 0xDB, 0xE1, 0xEB, 0xED
+SCAN, TABLES, APP_1, APP_2, APP_11, APP_13 = 0xDA, 0xDB, 0xE1, 0xE2, 0xEB, 0xED
 
 BREAKING = {
     0xE0: ("JFIF", re.compile(rb"JFIF.{0,2}\Z", re.DOTALL)),
-    0xE2: ("ICC_PROFILE", re.compile(rb"ICC_PROFILE\0.?\Z", re.DOTALL)),
+    APP_2: ("ICC_PROFILE", re.compile(rb"ICC_PROFILE\0.?\Z", re.DOTALL)),
     0xED: ("Photoshop 3.0", re.compile(rb"Photoshop 3\.0\0.*8BIM..\Z", re.DOTALL)),
     0xEE: ("Adobe", re.compile(rb"Adobe.?\Z", re.DOTALL)),
 }
@@ -77,7 +77,7 @@ class Structure:
     """The segments of a JPEG, and what its decoder does with them.
 
     Attributes:
-        segments: How many there are up to the first scan, where the counts of bytes below end, too.
+        header: All up to the first scan, where the counts of bytes below end, too.
         stray_bytes: Bytes between segments.
         value_bytes: Bytes in segments of ``VALUES``.
         copied_bytes: Bytes that Pillow copies to join the segments of EXIF: with each segment, all before it.
@@ -91,7 +91,7 @@ class Structure:
 
     """
 
-    segments: int
+    header: Sequence[Segment]
     stray_bytes: int
     value_bytes: int
     copied_bytes: int
@@ -112,11 +112,7 @@ def read_structure(body: bytes) -> Structure:
 
     """
     segments = _walk_segments(body)
-    header: list[Segment] = []
-    for segment in segments:
-        header.append(segment)
-        if segment.kind == SCAN:
-            break
+    header = read_header(segments)
     exif = [
         body[segment.start + len(EXIF) : segment.end]
         for segment in header
@@ -137,7 +133,7 @@ def read_structure(body: bytes) -> Structure:
         if not keeps_coefficients:
             break
     return Structure(
-        segments=len(header),
+        header=header,
         stray_bytes=sum(segment.stray for segment in header),
         value_bytes=sum(segment.end - segment.start for segment in header if segment.kind in VALUES),
         copied_bytes=sum(itertools.accumulate(map(len, exif))),
@@ -157,6 +153,16 @@ def read_structure(body: bytes) -> Structure:
     )
 
 
+def read_header(segments: Iterable[Segment]) -> list[Segment]:
+    """Return the segments up to the first scan; take no more."""
+    header: list[Segment] = []
+    for segment in segments:
+        header.append(segment)
+        if segment.kind == SCAN:
+            break
+    return header
+
+
 def _walk_segments(body: bytes) -> Iterator[Segment]:
     """Yield each segment that a decoder finds, up to the first end marker after a scan.
 
@@ -164,10 +170,11 @@ def _walk_segments(body: bytes) -> Iterator[Segment]:
         RejectedError: TOO_LARGE: there are more than ``part_limit.MAX_PARTS``.
 
     """
-    return limit_count(_walk_all_segments(body))
+    return limit_count(walk_all_segments(body))
 
 
-def _walk_all_segments(body: bytes) -> Iterator[Segment]:
+def walk_all_segments(body: bytes) -> Iterator[Segment]:
+    """Yield each segment that a decoder finds, up to the first end marker after a scan, however many there are."""
     position, in_scans = 2, False
     while found := SEGMENT.search(body, position):
         kind, start = body[found.start() + 1], found.end()

@@ -30,7 +30,7 @@ module "image_resize" {
 
   renditions = {
     half = { scale = 0.5, key = "{rendition}/{dir}{name}", ssimulacra2 = 70, cache_control = "max-age=86400", storage_class = "STANDARD_IA" }
-    tile = { width = 64, height = 64, fit = "cover", format = "jpeg", quality = 70, background = "#202020", key = "{rendition}/{dir}{name}" }
+    tile = { width = 64, height = 64, fit = "cover", format = "jpeg", quality = 70, hdr = "drop", background = "#202020", key = "{rendition}/{dir}{name}" }
   }
   mirror_deletes   = true
   metadata         = "all"

@@ -422,12 +422,13 @@ variable "renditions" {
     format        = optional(string)
     quality       = optional(number)
     ssimulacra2   = optional(number)
+    hdr           = optional(string, "keep")
     key           = optional(string, "{dir}{rendition}-{name}")
     background    = optional(string, "#ffffff")
     cache_control = optional(string)
     storage_class = optional(string)
   }))
-  description = "The outputs to make from every image, by name. Size: scale (output side / source side), or width, height or both in pixels with fit \"inside\" or \"cover\". Other options: format (jpeg, png, webp or avif; null keeps the source's), quality or ssimulacra2 (the score to reach, 30 to 90), key, background, cache_control and storage_class."
+  description = "The outputs to make from every image, by name. Size: scale (output side / source side), or width, height or both in pixels with fit \"inside\" or \"cover\". Other options: format (jpeg, png, webp or avif; null keeps the source's), quality or ssimulacra2 (the score to reach, 30 to 90), hdr (\"keep\" or \"drop\" a JPEG's gain map), key, background, cache_control and storage_class."
   default     = { resized = { scale = 0.5 } }
   nullable    = false
 
@@ -491,6 +492,11 @@ variable "renditions" {
   validation {
     condition     = alltrue([for one in values(var.renditions) : one.quality == null || one.ssimulacra2 == null if one != null])
     error_message = "Each rendition may set quality or ssimulacra2, not both."
+  }
+
+  validation {
+    condition     = alltrue([for one in values(var.renditions) : try(contains(["keep", "drop"], one.hdr), false) if one != null])
+    error_message = "Each hdr in renditions must be \"keep\" or \"drop\"."
   }
 
   validation {
