@@ -1,6 +1,7 @@
 """EXIF: copies what Pillow can write, selects the credits, and corrects what a resized image would make false."""
 
 import math
+import struct
 from collections.abc import Mapping
 from numbers import Real
 from typing import Any
@@ -44,6 +45,9 @@ PARTS: dict[int | None, set[int]] = {
 }
 """The IFDs that each IFD may contain; None is the main one."""
 
+ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
+"""How EXIF begins, and the byte order in the notation of ``struct``."""
+
 RESOLUTION = (ExifTags.Base.XResolution, ExifTags.Base.YResolution)
 FOCAL_PLANE = (ExifTags.Base.FocalPlaneXResolution, ExifTags.Base.FocalPlaneYResolution)
 SIZE = (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)
@@ -62,27 +66,42 @@ RASTER_TYPE, PIXEL_IS_POINT = 1025, 2
 """A key of ``GEO_KEYS``, and its value if whole numbers are the centres of pixels rather than their corners."""
 
 
-def select_credits(exif: Image.Exif) -> tuple[Image.Exif, bool]:
-    """Return the credits, and whether all that there are could be read."""
-    selected, is_whole = Image.Exif(), True
+def find_tags(block: bytes) -> set[int] | None:
+    """Return the tags of the first IFD that have values (TIFF 6.0, section 2); None if it is cut off."""
+    order = ORDERS.get(block[:4])
+    if order is None or len(block) < 8:
+        return None
+    (place,) = struct.unpack_from(order + "I", block, 4)
+    if place + 2 > len(block):
+        return None
+    (count,) = struct.unpack_from(order + "H", block, place)
+    directory = block[place + 2 : place + 2 + 12 * count]
+    if len(directory) < 12 * count:
+        return None
+    return {tag for tag, _, number, _ in struct.iter_unpack(order + "HHI4s", directory) if number}
+
+
+def select_credits(exif: Image.Exif) -> tuple[Image.Exif, list[str]]:
+    """Return the credits, and a sentence if one is damaged."""
+    selected, problems = Image.Exif(), []
     for tag in CREDITS:
-        credit: Any = b""
-        if tag in exif:
-            with tolerating():
-                credit = exif[tag]
-            if isinstance(credit, str):
-                selected[tag] = _to_bytes(credit)
-            else:
-                is_whole = False
-    return selected, is_whole
+        credit: Any = None
+        with tolerating():
+            credit = exif.get(tag, "")
+        if not isinstance(credit, str):
+            problems.append(f"{tag.name} in the EXIF is damaged and was left out")
+        elif credit:
+            selected[tag] = _to_bytes(credit)
+    return selected, problems
 
 
-def correct(exif: Image.Exif, change: Change) -> tuple[Image.Exif, bool]:
-    """Return all tags that are true of the output, and whether it keeps its georeference, if there is one.
+def correct(exif: Image.Exif, change: Change) -> tuple[Image.Exif, list[str]]:
+    """Return all tags that are true of the output, and sentences about others that are left out.
 
     Resolutions are scaled, so that the printed size stays.
     """
-    selected = copy_exif(exif)
+    selected, is_whole = copy_exif(exif)
+    problems = [] if is_whole else ["damaged tags of the EXIF were left out"]
     for tag in STRUCTURE & set(selected):
         del selected[tag]
     details = selected.get(ExifTags.IFD.Exif, {})
@@ -95,15 +114,15 @@ def correct(exif: Image.Exif, change: Change) -> tuple[Image.Exif, bool]:
     _scale_resolution(details, FOCAL_PLANE, change)
     for tag in FALSE & set(details):
         del details[tag]
-    georeference = GEOREFERENCE & set(selected)
-    if not georeference:
-        return selected, True
-    moved = None if change.is_moved else _move_georeference(selected, change)
-    for tag in georeference if moved is None else ():
-        del selected[tag]
-    for tag, values in (moved or {}).items():
-        selected[tag] = values
-    return selected, moved is not None
+    if georeference := GEOREFERENCE & set(selected):
+        moved = None if change.is_moved else _move_georeference(selected, change)
+        for tag in georeference if moved is None else ():
+            del selected[tag]
+        for tag, values in (moved or {}).items():
+            selected[tag] = values
+        if moved is None:
+            problems.append("the georeference was left out: the output is cropped or turned, or it is damaged")
+    return selected, problems
 
 
 def _scale_resolution(entries: Any, names: tuple[int, int], change: Change) -> None:
@@ -168,19 +187,29 @@ def _read_numbers(exif: Image.Exif, tag: int) -> tuple[float, ...]:
     return tuple(map(float, values)) if all(isinstance(number, Real) for number in values) else ()
 
 
-def copy_exif(exif: Image.Exif) -> Image.Exif:
-    """Copy the entries that Pillow can write, with every byte of their texts, and without the thumbnail's IFD."""
+def copy_exif(exif: Image.Exif) -> tuple[Image.Exif, bool]:
+    """Copy the entries that Pillow can write, with every byte of their texts, and without the thumbnail's IFD.
+
+    Returns:
+        The copy, and whether Pillow can write all entries.
+
+    """
     copy = Image.Exif()
     # Maker notes may depend on the byte order of the EXIF around them.
     copy.endian = exif.endian
-    for tag, value in _copy_ifd(exif, exif).items():
+    entries, is_whole = _copy_ifd(exif, exif)
+    for tag, value in entries.items():
         copy[tag] = value
-    return copy
+    return copy, is_whole
 
 
-def _copy_ifd(exif: Image.Exif, entries: Mapping[int, Any], group: int | None = None) -> dict[int, Any]:
-    """Return the entries of an IFD that Pillow can write. Each is tried alone, so a damaged one spoils no other."""
+def _copy_ifd(exif: Image.Exif, entries: Mapping[int, Any], group: int | None = None) -> tuple[dict[int, Any], bool]:
+    """Return the entries of an IFD that Pillow can write, and whether it can write all that don't describe pixels.
+
+    Each is tried alone, so a damaged one spoils no other.
+    """
     written: dict[int, Any] = {}
+    is_whole = True
     for tag in entries:
         is_part = tag in PARTS.get(group, ())
         if tag in TiffTags.TAGS_V2_GROUPS and not is_part:
@@ -188,15 +217,16 @@ def _copy_ifd(exif: Image.Exif, entries: Mapping[int, Any], group: int | None = 
         stored = None
         with tolerating():
             stored = exif.get_ifd(tag) if is_part else entries[tag]
-        if stored is None:
-            continue
-        value = _copy_ifd(exif, stored, tag) if is_part else _to_bytes(stored)
-        with tolerating():
-            trial = TiffImagePlugin.ImageFileDirectory_v2(group=group)
-            trial[tag] = value
-            trial.tobytes()
-            written[tag] = value
-    return written
+        if stored is not None:
+            value, is_value_whole = _copy_ifd(exif, stored, tag) if is_part else (_to_bytes(stored), True)
+            is_whole = is_whole and is_value_whole
+            with tolerating():
+                trial = TiffImagePlugin.ImageFileDirectory_v2(group=group)
+                trial[tag] = value
+                trial.tobytes()
+                written[tag] = value
+        is_whole = is_whole and (tag in written or tag in STRUCTURE)
+    return written, is_whole
 
 
 def _to_bytes(value: Any) -> Any:

@@ -642,3 +642,28 @@ def test_xmp_that_differs_from_iptc_stays_and_is_named() -> None:
 def test_a_credit_that_cannot_be_read_is_named(name: str) -> None:
     source = encode(picture(), exif=exif(number(ExifTags.Base[name], 7)))
     assert render_one(source).lost.keys() == {Lost.EXIF}
+
+
+@pytest.mark.parametrize(
+    ("block", "named"),
+    [
+        (camera(), (False, False)),
+        (exif(text(ExifTags.Base.Artist, b"A. Baker"), text(ExifTags.Base.Copyright, b"")), (False, False)),
+        # The offset of the copyright notice lies outside of the block.
+        (exif(*WHO)[:-5], (True, True)),
+        (exif(*WHO, (40000, ASCII, 9, b"\xff\xff\xff\x7f")), (False, True)),
+        (exif(*WHO, (40000, 99, 1, bytes(4))), (False, True)),
+        (exif(*WHO)[:30], (True, True)),
+        (b"Exif\0\0II*\0\xff\xff\0\0", (True, True)),
+        (exif(number(ExifTags.Base.XResolution, 7, UNDEFINED), *WHO), (False, True)),
+    ],
+)
+def test_exif_that_cannot_be_read_is_named(block: bytes, named: tuple[bool, bool]) -> None:
+    for image_format in BLOCK_FORMATS:
+        source = encode(picture(), image_format, exif=block)
+        found = [
+            Lost.EXIF in render_one(source, metadata=policy).lost
+            for policy in (MetadataPolicy.COPYRIGHT, MetadataPolicy.ALL)
+        ]
+        assert tuple(found) == named, image_format
+        assert not render_one(source, metadata=MetadataPolicy.NONE).lost

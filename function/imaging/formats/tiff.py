@@ -149,7 +149,7 @@ def _make_tags(kept: Mapping[str, bytes]) -> Image.Exif:
     exif = Image.Exif()
     if "exif" in kept:
         exif.load(kept["exif"])
-    tags = exif_tags.copy_exif(exif)
+    tags, _ = exif_tags.copy_exif(exif)
     for tag, name in ((exif_tags.XMP, "xmp"), (exif_tags.IPTC, "iptc"), (exif_tags.PHOTOSHOP, "photoshop")):
         if name in kept:
             tags[tag] = kept[name]
