@@ -12,8 +12,8 @@ ORIGIN = "https://judge.test/"
 
 SCRIPT = """
 const bytes = text => Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
-const read = (image, width, height) => {
-    const canvas = new OffscreenCanvas(width, height).getContext("2d", {willReadFrequently: true});
+const read = (image, width, height, colorSpace = "srgb") => {
+    const canvas = new OffscreenCanvas(width, height).getContext("2d", {willReadFrequently: true, colorSpace});
     canvas.drawImage(image, 0, 0);
     let text = "";
     const pixels = canvas.getImageData(0, 0, width, height).data;
@@ -21,12 +21,12 @@ const read = (image, width, height) => {
         text += String.fromCharCode(...pixels.subarray(start, start + 32768));
     return {width, height, pixels: btoa(text)};
 };
-window.still = async text => {
+window.still = async (text, colorSpace) => {
     const url = URL.createObjectURL(new Blob([bytes(text)]));
     const image = new Image();
     image.src = url;
     await image.decode();
-    return read(image, image.naturalWidth, image.naturalHeight);
+    return read(image, image.naturalWidth, image.naturalHeight, colorSpace);
 };
 window.frames_of = async (text, type) => {
     const decoder = new ImageDecoder({data: bytes(text), type});
@@ -76,14 +76,18 @@ class Chromium:
         )
         self._page.goto(ORIGIN)
 
-    def still(self, body: bytes) -> Shown:
-        """Return the image as a page shows it: upright, in sRGB, the first frame of an animation.
+    def still(self, body: bytes, colour_space: str = "srgb") -> Shown:
+        """Return the image as a page shows it: upright, in ``srgb`` or ``display-p3``, the first frame of an animation.
 
         Raises:
             playwright.sync_api.Error: Chromium cannot decode the image.
 
         """
-        return _parse_frame(self._page.evaluate("text => still(text)", base64.b64encode(body).decode()))
+        return _parse_frame(
+            self._page.evaluate(
+                "([text, space]) => still(text, space)", [base64.b64encode(body).decode(), colour_space]
+            )
+        )
 
     def animation(self, body: bytes, media_type: str) -> Animation:
         """Return every frame, composed but not turned by EXIF.
