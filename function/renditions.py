@@ -49,7 +49,7 @@ class Fit(enum.StrEnum):
 
 
 class Hdr(enum.StrEnum):
-    """Whether an output keeps the gain map that makes its source an HDR image."""
+    """Whether an output keeps what makes its source an HDR image."""
 
     KEEP = "keep"
     DROP = "drop"
@@ -87,7 +87,7 @@ class Rendition:
         cache_control: The output's Cache-Control header; None copies the source's.
         storage_class: The output's storage class; None is S3's default.
         ssimulacra2: The score to reach instead of a quality, 30 to 90, in JPEG, WebP and AVIF.
-        hdr: ``keep`` resizes a JPEG's gain map with it, ``drop`` leaves the gain map out.
+        hdr: ``keep`` resizes a gain map with its photo, and leaves PQ and HLG of a PNG as they are; ``drop`` makes SDR.
 
     """
 

@@ -37,9 +37,9 @@ def writable_frames(
     if left_out := len(frames) - has_spare - len(shown):
         kind = "frames" if picture.is_animated else "pages"
         lost.append(Loss(Lost.FRAMES, f"{left_out} of {len(frames) - has_spare} {kind} were left out"))
-    if not keeps_numbers(picture, image_format):
+    if not keeps_numbers(picture, rendition):
         colour = picture.header.colour
-        if colour and isinstance(colour.curve, HdrCurve):
+        if colour and isinstance(colour.curve, HdrCurve) and rendition.hdr == Hdr.KEEP:
             lost.append(Loss(Lost.HDR, f"{colour.curve.name} was tone-mapped to SDR"))
         shown = replace_numbers(picture, shown)
     modes = ENCODERS[image_format].modes
@@ -49,9 +49,11 @@ def writable_frames(
     return writable
 
 
-def keeps_numbers(picture: Picture, image_format: str) -> bool:
+def keeps_numbers(picture: Picture, rendition: Rendition) -> bool:
     """Tell whether an output has the numbers that define the source's colours, so that its values stay."""
-    return image_format == "PNG" == picture.header.format.name
+    colour = picture.header.colour
+    is_dropped = colour is not None and isinstance(colour.curve, HdrCurve) and rendition.hdr == Hdr.DROP
+    return written_format(picture, rendition) == "PNG" == picture.header.format.name and not is_dropped
 
 
 def replace_numbers(picture: Picture, frames: Sequence[Frame]) -> list[Frame]:
@@ -98,7 +100,7 @@ def encode(
     if picture.has_gain_map and frames[0].gain_map is None and rendition.hdr == Hdr.KEEP:
         why = picture.gain_map_problem or f"the gain map was left out: it is not written to {image_format}"
         lost.append(Loss(Lost.GAIN_MAP, why))
-    numbers = picture.header.colour_chunks if keeps_numbers(picture, image_format) else {}
+    numbers = picture.header.colour_chunks if keeps_numbers(picture, rendition) else {}
     return encoder.encode(
         Job(
             picture,

@@ -14,7 +14,7 @@ from imaging.encode import replace_numbers
 from imaging.formats import inspect, png_chunks
 from tests import pngs
 from tests.heifs import Heif, box, nclx, profile
-from tests.images import encode, picture
+from tests.images import encode, load, picture
 from tests.pngs import chunk
 from tests.unit.rendering import output_image, render_one
 
@@ -89,6 +89,19 @@ def test_hdr_is_named_where_it_is_tone_mapped(to: str) -> None:
     assert rendered.lost == ({} if to == "png" else {"hdr": "PQ was tone-mapped to SDR"})
     deep = avif(nclx(9, 18), box(b"pixi", bytes(4) + bytes([3, 10, 10, 10])))
     assert render_one(deep, to).lost == {"hdr": "HLG was tone-mapped to SDR"}
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_hdr_that_is_dropped_is_tone_mapped_and_no_loss(to: str) -> None:
+    (output,) = render_one(png(PQ_CODES), to, hdr="drop", quality=90).outputs
+    assert output.lost == ()
+    assert (load(output.body).info.get("icc_profile"), output.body.count(b"cICP")) == (P3, 0)
+    # Wide colours are no HDR.
+    assert render_one(png(P3_CODES), hdr="drop").outputs == render_one(png(P3_CODES)).outputs
+    made = Heif(avif(nclx(12, 13)))
+    made.add_item(90, b"tmap")
+    assert list(render_one(made.encode(), to).lost) == ["gain_map"]
+    assert render_one(made.encode(), to, hdr="drop").lost == {}
 
 
 def test_the_light_of_hdr_stays_with_its_codes() -> None:

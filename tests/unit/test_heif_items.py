@@ -20,7 +20,7 @@ DEPTH = b"urn:mpeg:mpegB:cicp:systems:auxiliary:depth"
 
 
 def names(found: MainPicture) -> list[str]:
-    return [loss.what.value for loss in found.losses]
+    return [loss.what.value for loss in found.losses] + ["gain_map"] * bool(found.gain_map_problem)
 
 
 def with_colours(body: bytes, *colours: bytes) -> Heif:

@@ -83,7 +83,7 @@ def scale_source(source: bytes, renditions: Sequence[Rendition]) -> tuple[Decode
 def to_displayable(picture: Decoded, frames: Sequence[Frame], image_format: str, rendition: Rendition) -> list[Frame]:
     """Convert frames of ``picture`` as ``image_format`` would hold them, in colours that browsers show unchanged."""
     shown = writable_frames(picture, frames, image_format, rendition, [])
-    if keeps_numbers(picture, image_format):
+    if keeps_numbers(picture, rendition):
         shown = replace_numbers(picture, shown)
     return [to_supported_mode(frame, ENCODERS["WEBP"].modes, rendition.background) for frame in shown]
 

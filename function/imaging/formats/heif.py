@@ -52,6 +52,7 @@ def inspect(source: bytes) -> Header:
         is_lossy=True,
         depth=main.depth,
         colour=main.colour,
+        gain_map_problem=main.gain_map_problem,
     )
 
 

@@ -25,12 +25,13 @@ MOST_NAME_BYTES = 100
 """The longest of these names, rounded up."""
 
 WHY = {
-    Lost.GAIN_MAP: "the gain map, which makes the picture HDR, was left out",
     Lost.DEPTH_MAP: "the depth map was left out",
     Lost.AUXILIARY_IMAGES: "auxiliary or further pictures of the file were left out",
     Lost.MOTION_VIDEO: "the video of the motion photo was left out",
     Lost.FRAMES: "the image sequence beside the still was left out",
 }
+
+NOT_READ = "the gain map was left out: those of AVIF and HEIC are not read"
 
 LIKE_SRGB = frozenset({1, 6, 14, 15})
 """TransferCharacteristics of BT.709, BT.601 and BT.2020. Of AVIFs and HEICs, browsers show them with sRGB's curve."""
@@ -59,12 +60,14 @@ class MainPicture:
         colour: Its colour space by numbers; None if it has a profile.
         depth: Bits a channel; 8 if they are not stated.
         losses: What no output keeps of the file, and a colour space that is unknown.
+        gain_map_problem: Why its gain map isn't kept; empty if it has none.
 
     """
 
     colour: ColourSpace | None
     depth: int
     losses: tuple[Loss, ...]
+    gain_map_problem: str
 
 
 @dataclass
@@ -113,7 +116,8 @@ def read_main_picture(data: bytes) -> MainPicture:
     losses = [Loss(what, why) for what, why in WHY.items() if lost[what]]
     if unknown:
         losses.append(Loss(Lost.PROFILE, unknown))
-    return MainPicture(colour, _read_depth(data, properties), tuple(losses))
+    problem = NOT_READ if lost[Lost.GAIN_MAP] else ""
+    return MainPicture(colour, _read_depth(data, properties), tuple(losses), problem)
 
 
 def _classify(data: bytes, items: _Items) -> Iterator[Lost]:
