@@ -147,7 +147,7 @@ def _scale_all(
         ]
         source = min([divided[divisor], *large_enough[-1:]], key=lambda candidate: math.prod(candidate.image.size))
         may_average = source is divided[divisor] and (not lossy[index] or source.extent != source.full_size)
-        if not deep[index]:
+        if source.low and not deep[index]:
             source = replace(source, low=None)
         scaled[index] = _scale(source, placement, may_average=may_average)
         # A copy of the frame is no smaller, and a half of it would not be averaged.
