@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
+from tests import gain_maps
 from tests.browser import axe
 from tests.conftest import skip_or_fail
 from tests.images import encode, picture
@@ -57,6 +58,7 @@ def preview(tmp_path_factory: pytest.TempPathFactory) -> Path:
         HOSTILE: encode(picture(300, 200, "LA"), "PNG"),
         "moving.gif": encode(frames[0], "GIF", **animation),
         "dot.gif": encode(picture(7, 13), "GIF"),
+        "hdr.jpg": gain_maps.iso_jpeg(*gain_maps.hdr_pictures()),
         "paper.tiff": encode(picture(200, 300), "TIFF"),
         "notes.txt": b"text",
     }

@@ -2,12 +2,13 @@
 
 import io
 import re
+import shutil
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
 from tests.browser.conftest import HOSTILE, Opened
 from tools.common.paths import LOCAL
@@ -181,7 +182,7 @@ def test_every_image_decodes(opened: Opened) -> None:
         "images => Promise.all(images.map(image => image.decode().then(() => image.naturalWidth)))"
     )
     # The source, three variants, and two images in the viewer; quality has no effect on four photos in their format.
-    assert len(sizes) == 6 * (4 + 2) + 4 * (2 + 2)
+    assert len(sizes) == 8 * (4 + 2) + 4 * (2 + 2)
     assert all(sizes)
 
 
@@ -348,6 +349,35 @@ def test_a_tiny_image_is_enlarged_and_the_page_says_how_much(opened: Opened) -> 
         expect(image).to_have_css("image-rendering", "pixelated")
     expect(shown.locator(".zoom")).to_contain_text("Fit, 9:1")
     assert "enlarged" not in find_rendition(opened(viewport=PHONE)).inner_text()
+
+
+def test_hdr_outputs_can_be_shown_in_sdr(opened: Opened) -> None:
+    tab = opened()
+    shown = find_rendition(tab, "hdr.jpg")
+    images = shown.locator("img")
+    ranges = "images => images.map(image => getComputedStyle(image).dynamicRangeLimit)"
+    assert set(images.evaluate_all(ranges)) == {"no-limit"}
+    shown.get_by_role("radio", name="SDR").check(force=True)
+    assert set(images.evaluate_all(ranges)) == {"standard"}
+    assert images.count() >= 4
+    # The other rendition, a WebP, has no gain map.
+    others = tab.locator(".rendition").filter(has_not=tab.locator(".range"))
+    assert others.count() == tab.locator(".rendition").count() - 1
+    assert set(others.locator("img").evaluate_all(ranges)) == {"no-limit"}
+
+
+@pytest.mark.parametrize(
+    ("profile", "said"),
+    [("srgb", "This screen shows HDR images in SDR."), ("scrgb-linear", "This screen can show HDR")],
+)
+def test_the_page_says_whether_the_screen_shows_hdr(browser: Browser, preview: Path, profile: str, said: str) -> None:
+    options = ["--no-sandbox", f"--force-color-profile={profile}"]
+    with browser.browser_type.launch(executable_path=shutil.which("chromium"), args=options) as other:
+        tab = other.new_page()
+        tab.goto(preview.as_uri())
+        note = find_rendition(tab, "hdr.jpg").locator("p.note")
+        assert note.inner_text().startswith(said)
+        assert note.inner_text().count("This screen") == 1
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -27,7 +27,7 @@ from imaging import iptc, photoshop
 from imaging.limits import Limits
 from imaging.render import render
 from renditions import MetadataPolicy, Rendition
-from tests import pngs
+from tests import gain_maps, pngs
 from tests.hcl import parse
 from tests.images import HEIC_PICTURE, corners, encode, load, picture, segment
 from tests.unit.test_content_credentials import APP_11, STORE
@@ -529,6 +529,15 @@ def with_segment(kind: int, data: bytes) -> bytes:
     return body[:2] + segment(kind, data) + body[2:]
 
 
+HDR_JPEG = gain_maps.iso_jpeg(*gain_maps.hdr_pictures())
+PQ = encode(picture(), "AVIF").replace(b"colrnclx\0\1\0\r", b"colrnclx\0\t\0\x10")
+
+
+def by_codes(primaries: int, transfer: int) -> bytes:
+    """Return a PNG whose colours are given by codes of ITU-T H.273."""
+    return pngs.png(pngs.blocks(2, 8), 2, 8, before=pngs.chunk(b"cICP", bytes((primaries, transfer, 0, 1))))
+
+
 def sixteen_bits() -> Image.Image:
     return picture(mode="L").convert("I").point(lambda level: level * 257 + 0).convert("I;16")
 
@@ -556,6 +565,7 @@ TRANSPARENT.putalpha(picture(mode="L"))
         (encode(picture(mode="LAB"), "TIFF"), "jpeg", "LAB was converted to sRGB"),
         (encode(picture(), "PNG", dpi=(100, 200)), "avif", "the resolution of 100 x 200 was left out: AVIF has none"),
         (pngs.png(pngs.blocks(2, 8), 2, 8, before=HDR), "jpeg", "PQ was tone-mapped to SDR"),
+        (HDR_JPEG, "webp", "the gain map was left out: it is not written to WEBP"),
         (encode(picture(17000, 4), "PNG"), "webp", "resized was scaled down: WEBP holds 16383 pixels on a side"),
     ],
 )
@@ -605,6 +615,11 @@ UNNAMED = SRGB.replace(b"desc", b"none", 1)
         (encode(sixteen_bits(), "PNG"), ["16 bits"], ["16 bits"]),
         (encode(picture(mode="F"), "TIFF"), ["32 bits"], ["32 bits"]),
         (encode(picture(mode="CMYK")), ["CMYK"], ["CMYK"]),
+        (HDR_JPEG, ["HDR gain map"], ["HDR gain map"]),
+        (PQ, ["HDR PQ"], ["RGB by numbers"]),
+        (by_codes(9, 18), ["HDR HLG"], ["HDR HLG"]),
+        (by_codes(12, 13), ["RGB by numbers"], ["RGB by numbers"]),
+        (by_codes(1, 13), [], []),
         (animation("GIF"), ["4 frames"], ["4 frames"]),
         (encode(picture(), "TIFF", save_all=True, append_images=[picture()]), ["2 pages"], ["2 pages"]),
         (encode(picture(), icc_profile=SRGB), ["sRGB built-in"], ["sRGB built-in"]),
@@ -634,14 +649,8 @@ def test_the_page_lists_what_is_kept_beside_what_is_lost() -> None:
 @pytest.mark.parametrize(
     ("body", "loss"),
     [
-        (
-            encode(picture(), xmp=b'<x xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/"/>'),
-            "the HDR gain map was left",
-        ),
-        (
-            encode(picture(), "AVIF").replace(b"colrnclx\0\1\0\r", b"colrnclx\0\t\0\x10"),
-            "PQ was tone-mapped to SDR",
-        ),
+        (with_segment(0xEB, APP_11 + STORE), "the Content Credentials"),
+        (PQ, "PQ was tone-mapped to SDR"),
     ],
 )
 def test_all_variants_may_lose_the_same(body: bytes, loss: str) -> None:

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 from tools.preview.display import Picture
 
+HDR = "HDR"
+"""Begins the properties that make an image brighter than white on some screens."""
+
 SEARCHED = "for a score of"
 """Begins the quality of an output whose quality was searched for."""
 
@@ -79,6 +82,11 @@ class Rendered:
     def is_unaffected(self) -> bool:
         """Whether several variants have identical outputs."""
         return len(self.outputs) == 1 and bool(self.same)
+
+    @property
+    def has_hdr(self) -> bool:
+        """Whether an output is an HDR image."""
+        return any(name.startswith(HDR) for output in self.outputs for name in output.properties)
 
     def find(self, variant: str) -> Output | None:
         """Return the output of a variant; None if the variant is rejected."""

@@ -20,7 +20,6 @@ from tools.preview.display import (
     scale_source,
     to_displayable,
 )
-from tools.preview.losses import find_losses
 from tools.preview.model import SEARCHED, Cost, Output, Photo, Rendered, Step
 from tools.preview.properties import list_properties
 from tools.preview.variants import format_name
@@ -88,7 +87,7 @@ class Original:
             psnr=similarity.psnr if similarity else None,
             cost=cost,
             properties=list_properties(decoded, stored),
-            losses=find_losses(self.picture, output.lost),
+            losses=list(dict.fromkeys(loss.why for loss in output.lost)),
         )
 
     def scale_for_page(self, rendition: Rendition) -> Picture:

@@ -7,13 +7,13 @@ from PIL import ImageCms
 
 from imaging import embedded
 from imaging.colour import WITH_ALPHA
+from imaging.colour_space import NAME, ColourSpace, HdrCurve
 from imaging.decode import Picture
 from imaging.exif import STRUCTURE
 from imaging.losses import NO_CREDENTIALS
 from imaging.records import Frame
-
-DEPTHS = {"I;16": 16, "I": 32, "F": 32}
-"""Bits a channel of Pillow's modes that hold more than eight."""
+from imaging.xmp_selection import FALSE_NAMESPACES
+from tools.preview.model import HDR
 
 
 def list_properties(picture: Picture, frames: Sequence[Frame]) -> list[str]:
@@ -25,20 +25,22 @@ def list_properties(picture: Picture, frames: Sequence[Frame]) -> list[str]:
 
     """
     first = frames[0]
-    depth = max(picture.header.depth, DEPTHS.get(first.image.mode, 8))
     kind = "frames" if picture.is_animated else "pages"
     metadata = embedded.read(picture.metadata.blocks)
+    # The directory of a JPEG with a gain map is XMP, too.
+    xmp = {name for space, name in metadata.packet.properties if space not in FALSE_NAMESPACES}
     found = {
-        f"{depth} bits": depth > 8,
-        name_profile(first.icc or b""): first.icc,
+        f"{HDR} gain map": picture.header.gain_map,
+        f"{first.depth} bits": first.depth > 8,
+        (colours := name_colours(picture.header.colour, first.icc)): colours,
         first.image.mode: first.image.mode in {"CMYK", "LAB"},
         "transparency": any(is_transparent(frame) for frame in frames),
         f"{len(frames)} {kind}": len(frames) > 1,
         "EXIF": set(picture.metadata.exif or ()) - STRUCTURE,
-        "XMP": metadata.packet.properties,
+        "XMP": xmp,
         "IPTC": metadata.data_sets,
         # It says that an image is made by AI: https://cv.iptc.org/newscodes/digitalsourcetype
-        "digital source type": any(name == "DigitalSourceType" for _, name in metadata.packet.properties),
+        "digital source type": "DigitalSourceType" in xmp,
         # `inspect` names those of any file as lost to the outputs made of it.
         "Content Credentials": set(NO_CREDENTIALS) & set(picture.header.losses),
     }
@@ -50,8 +52,12 @@ def is_transparent(frame: Frame) -> bool:
     return frame.image.mode in WITH_ALPHA and frame.image.getchannel("A").getextrema()[0] != 255
 
 
-def name_profile(icc: bytes) -> str:
-    """Return the description in a colour profile, such as ``Display P3``."""
+def name_colours(colour: ColourSpace | None, icc: bytes | None) -> str:
+    """Name what colours are relative to: the numbers of the file, or its profile's description; empty for sRGB."""
+    if colour:
+        return f"{HDR} {colour.curve.name}" if isinstance(colour.curve, HdrCurve) else "" if colour.is_srgb else NAME
+    if not icc:
+        return ""
     try:
         name = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(icc))).strip()
     except (OSError, ImageCms.PyCMSError):
