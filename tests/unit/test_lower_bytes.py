@@ -10,6 +10,7 @@ from PIL import Image
 from errors import RejectedError
 from imaging import lower_bytes, proof
 from imaging.formats.png import FIRST_ROWS
+from imaging.limits import Clock
 from imaging.losses import Lost
 from imaging.render import render
 from renditions import Rendition
@@ -153,6 +154,18 @@ def test_each_output_names_its_own_loss() -> None:
     assert [[loss.what for loss in output.lost] for output in outputs] == [[], [Lost.BITS], []]
     # A deep output is never made from a shallow one.
     assert outputs[2].body == output_body(source, scale=0.2)
+
+
+def test_16_bits_are_expected_to_take_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected: dict[str, float] = {}
+    monkeypatch.setattr(Clock, "check", lambda _, step, nanoseconds: expected.update({step: nanoseconds}))
+    source = encode(draw("RGB", 64, 64), "PNG")
+    render_one(source)
+    deep = dict(expected)
+    render_one(encode(draw("RGB", 64, 64) >> 8, "PNG"), "webp")
+    assert deep["decoding this PNG"] > 2 * expected["decoding this PNG"]
+    render_one(encode((draw("RGB", 64, 64) >> 8) * 257, "PNG"))
+    assert deep["encoding as PNG"] == 3 * expected["encoding as PNG"]
 
 
 def test_separate_planes_keep_8_bits() -> None:
