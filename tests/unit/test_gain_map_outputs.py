@@ -159,6 +159,18 @@ def test_a_gain_map_that_does_not_fit_is_left_out() -> None:
     assert "raise memory_size" in output.lost[0].why
 
 
+def test_a_gain_map_that_takes_too_long_is_left_out() -> None:
+    """Each scan goes through all of its blocks again."""
+    behind = encode(picture(80, 60), progressive=True)
+    scans = segment(0xDA, b"\x01\x01\0\x01\x3f\x10") * 20_000
+    source = gain_maps.iso_jpeg(BASE, behind[:-2] + scans + behind[-2:])
+    rendition = Rendition("r", scale=0.5)
+    (output,) = render(source, [rendition], limits=LIMITS, seconds_left=lambda: 0.05).outputs
+    assert list_lost(output) == [Lost.GAIN_MAP]
+    assert "raise timeout" in output.lost[0].why
+    assert output.body == output_body(BASE)
+
+
 @pytest.mark.parametrize("policy", MetadataPolicy)
 def test_the_xmp_says_what_the_gain_map_needs(policy: MetadataPolicy) -> None:
     kept = gain_maps.xmp('GCamera:MotionPhoto="1" hdrgm:GainMapMax="1"')

@@ -7,11 +7,13 @@ import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests import gain_maps
 from tests.images import encode, picture, segment
 from tests.pngs import chunk
 from tools.common.paths import FUNCTION
@@ -183,6 +185,7 @@ CONTAINERS = {
     "APNG": (CHUNKS, (33, -12), encode(picture(400, 400).quantize(2), "PNG", **ANIMATED)),
     "JPEG": (SEGMENTS, (2, -2), encode(IMAGE)),
     "progressive JPEG": (SEGMENTS, (2, -2), encode(picture(640, 480), progressive=True)),
+    "HDR JPEG": (SEGMENTS, (2, -2), gain_maps.ultra_hdr_jpeg(*gain_maps.hdr_pictures())),
     "GIF": (BLOCKS, (-1,), encode(IMAGE, "GIF", **ANIMATED)),
     "WEBP": (PIECES, (30,), encode(IMAGE, "WEBP", exif=b"Exif\0\0II*\0")),
     "animated WEBP": (PIECES, (30,), encode(IMAGE, "WEBP", **ANIMATED)),
@@ -297,6 +300,16 @@ def set_size(container: str, source: bytes) -> bytes:
     return source[:4] + struct.pack("<I", len(source) - 8) + source[8:] if "WEBP" in container else source
 
 
+DENSE_XMP = gain_maps.xmp("", "<hdrgm:GainMapMax><a/></hdrgm:GainMapMax>" * 1500)
+
+
+def hide_in_gain_map(part: bytes, offset: int, **options: Any) -> bytes:
+    """Return a JPEG whose gain map has ``part`` repeated up to ``MOST_BYTES``."""
+    base, _ = gain_maps.hdr_pictures()
+    behind = encode(picture(80, 60), **options)
+    return gain_maps.iso_jpeg(base, behind[:offset] + part * (MOST_BYTES // len(part)) + behind[offset:])
+
+
 MANY_TAGS = b"II*\0\x08\0\0\0" + struct.pack("<H", 5000) + struct.pack("<HHII", 40_000, 1, 1, 0) * 5000 + bytes(4)
 SMALLEST = [
     fill("PNG", chunk(b"prVt"), 33),
@@ -304,6 +317,12 @@ SMALLEST = [
     fill("JPEG", b"\xff", 2),
     fill("JPEG", segment(0xFE, b""), 2),
     fill("progressive JPEG", segment(0xDA, b"\x01\x01\0\x01\x3f\x10"), -2),
+    hide_in_gain_map(b"\xff", 2),
+    hide_in_gain_map(segment(0xFE, b""), 2),
+    hide_in_gain_map(segment(0xE1, b"Exif\0\0" + MANY_TAGS), 2),
+    hide_in_gain_map(segment(0xDA, b"\x01\x01\0\x01\x3f\x10"), -2, progressive=True),
+    gain_maps.combine(encode(IMAGE), [gain_maps.Other(gain_maps.add(encode(IMAGE), DENSE_XMP))] * 120),
+    gain_maps.combine(encode(IMAGE), [gain_maps.Other(b"\xff\xd8")] * 4000),
     fill("GIF", b"\x21\xfe\0", -1),
     fill("GIF", b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\0", -1),
     fill("WEBP", riff(b"EXIF", MANY_TAGS), 30),
