@@ -15,7 +15,7 @@ from imaging.limits import Clock, Limits
 from imaging.losses import NO_CREDENTIALS, Loss, Lost, summarize
 from imaging.predict import Demand, predict
 from imaging.records import Encoder, Frame, Header, Provenance
-from imaging.resize import choose_divisor, place_on_gain_map, resize, resize_gain_map
+from imaging.resize import choose_divisor, resize, resize_gain_map
 from renditions import Hdr, MetadataPolicy, Placement, Rendition
 
 if TYPE_CHECKING:
@@ -183,14 +183,12 @@ def _list_keeping(renditions: Sequence[Rendition], encoders: Sequence[Encoder]) 
 
 
 def _open_gain_map(picture: Picture, size: tuple[int, int], placements: Sequence[Placement]) -> None:
-    """Open the gain map of a picture of this displayed size, for these placements, and let its decoder shrink it."""
+    """Open the gain map of a picture of this displayed size, and let its decoder shrink it, for these placements."""
     if placements:
         picture.open_gain_map()
     if picture.gain_map is not None:
-        stored = picture.gain_map.size
-        turned = stored if size == picture.full_size else stored[::-1]
-        parts = [place_on_gain_map(placement, size, turned) for placement in placements]
-        picture.gain_map.shrink_on_load(choose_divisor(turned, parts))
+        # The map shrinks as much as its picture.
+        picture.gain_map.shrink_on_load(choose_divisor(size, placements))
 
 
 def _predict(

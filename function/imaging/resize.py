@@ -100,31 +100,16 @@ def resize_gain_map(frame: Frame, placement: Placement) -> GainMap | None:
     if gain_map is None:
         return None
     stored = _swap_sides(placement) if frame.swaps_sides else placement
-    part = place_on_gain_map(stored, frame.full_size, gain_map.full_size)
+    width, height = (
+        max(1, round(side * map_side / whole))
+        for side, map_side, whole in zip(stored.size, gain_map.full_size, frame.full_size, strict=True)
+    )
     # A map is like a frame that its decoder shrank: smaller, and placed in pixels of the whole.
     shrunk = replace(frame, image=gain_map.image, extent=gain_map.extent)
-    image = _scale(shrunk, Placement(stored.box, part.size), may_average=True).image
+    image = _scale(shrunk, Placement(stored.box, (width, height)), may_average=True).image
     if frame.transpose is not None:
         image = image.transpose(frame.transpose)
     return replace(gain_map, image=image, full_size=image.size, extent=image.size)
-
-
-def place_on_gain_map(placement: Placement, size: tuple[int, int], map_size: tuple[int, int]) -> Placement:
-    """Return the placement on a gain map that belongs to a placement on its base image.
-
-    Args:
-        placement: On the base.
-        size: Width and height of the base.
-        map_size: Width and height of the map, which may be turned like the base.
-
-    """
-    across, down = (one / other for one, other in zip(map_size, size, strict=True))
-    left, top, right, bottom = placement.box
-    width, height = placement.size
-    return Placement(
-        (left * across, top * down, right * across, bottom * down),
-        (max(1, round(width * across)), max(1, round(height * down))),
-    )
 
 
 def _scale_all(

@@ -117,7 +117,7 @@ def test_a_gain_map_with_too_much_metadata_is_named() -> None:
     ("others", "lost"),
     [
         # A thumbnail, and a preview that has no kind.
-        ([Other(MAP, 0x010001), Other(MAP, 0x010002), Other(encode(picture(32, 24)))], set()),
+        ([Other(encode(picture(16, 16)), 0x010001), Other(MAP, 0x010002), Other(encode(picture(32, 24)))], set()),
         # The other view of a stereo picture, and a picture of another shape.
         ([Other(BASE, 0x020002)], {Lost.AUXILIARY_IMAGES}),
         ([Other(encode(picture(16, 16)))], {Lost.AUXILIARY_IMAGES}),

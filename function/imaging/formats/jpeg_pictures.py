@@ -223,7 +223,7 @@ def _list_entries(body: bytes, segment: Segment) -> list[_Entry]:
     entries: list[_Entry] = []
     for entry in sorted(found, key=lambda entry: entry.start):
         is_behind = not entries or entry.start >= entries[-1].end
-        if is_behind and entry.end <= len(body) and body.startswith(START, entry.start):
+        if is_behind and body.startswith(START, entry.start):
             entries.append(entry)
     return entries
 
