@@ -35,7 +35,7 @@ from tools.common import hcl, pricing, tfvars
 from tools.common.cli import save
 from tools.common.errors import ToolError
 from tools.common.paths import TERRAFORM
-from tools.preview import pages, pipeline, rejections, run
+from tools.preview import notes, pages, pipeline, rejections, run
 from tools.preview.choice import introduce_settings, write_command, write_settings
 from tools.preview.display import LONGEST_SIDE, Picture
 from tools.preview.model import Cost, Output, Photo, Rejection, Rendered, Report, Step
@@ -122,6 +122,16 @@ def test_null_means_the_default_and_later_files_override(tmp_path: Path) -> None
     settings = tfvars.read_settings([one, other])
     assert (settings.metadata, settings.limits.max_pixels) == (MetadataPolicy.NONE, 9)
     assert settings.renditions == (Rendition("resized", scale=0.5),)
+
+
+def test_a_preview_says_that_only_the_deployed_function_signs(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(encode(picture()))
+    key = 'content_credentials = { secret_arn = "arn:aws:secretsmanager:eu-west-2:1:secret:x", kms_key_arn = null }\n'
+    for text, is_signed in ((key, True), ("content_credentials = null\n", False)):
+        file = var_file(tmp_path, text)
+        assert tfvars.read_settings([file]).is_signed == is_signed
+        report = run.preview([tmp_path / "a.jpg"], tmp_path / "preview.html", var_file=file)
+        assert (notes.UNSIGNED in report.how) == is_signed
 
 
 def test_files_are_in_terraforms_order(tmp_path: Path) -> None:

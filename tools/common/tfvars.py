@@ -14,6 +14,7 @@ from tools.common.errors import ToolError
 from tools.common.paths import TERRAFORM
 
 DEFAULTS: Mapping[str, Any] = {
+    "content_credentials": None,
     "function": {"memory_size": 1769, "timeout": 120},
     "max_pixels": None,
     "metadata": "copyright",
@@ -51,12 +52,18 @@ def read_settings(files: Sequence[Path]) -> Settings:
     for path in files:
         chosen |= read_variables(path)
     function = {**DEFAULTS["function"], **dict(_drop_nulls(chosen["function"], "function"))}
+    key = chosen["content_credentials"]
     environment = {
         **dict.fromkeys(("SOURCE_BUCKET", "DESTINATION_BUCKET", "FAILURE_QUEUE_URL"), ""),
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function["memory_size"]),
         "TIMEOUT_SECONDS": str(function["timeout"]),
         "METADATA": str(chosen["metadata"]),
         "RENDITIONS": json.dumps(chosen["renditions"]),
+        **(
+            {"CONTENT_CREDENTIALS": json.dumps(dict(_drop_nulls(key, "content_credentials")))}
+            if key is not None
+            else {}
+        ),
         **({"MAX_PIXELS": str(chosen["max_pixels"])} if chosen["max_pixels"] is not None else {}),
     }
     try:

@@ -19,6 +19,11 @@ TIMELINE = "The times come from the function's log of one run on a local AWS on 
 
 BYTES = "The page holds outputs byte for byte unless it says otherwise. The scaled source is for comparison only."
 
+UNSIGNED = (
+    "The outputs here are not signed: the deployed function gives them Content Credentials, whose bytes and time "
+    "docs/images.md states."
+)
+
 
 def explain_million(settings: Settings) -> str:
     """Explain the cost of a million and its assumptions."""

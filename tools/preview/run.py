@@ -65,7 +65,14 @@ def preview(
     report = Report(
         title=f"Preview of {_name(photos[0]) if len(photos) == 1 else f'{len(photos)} photos'}",
         origin=_describe_origin(settings, files),
-        how=[SIMILARITY, SEARCHED, notes.CPU, notes.explain_million(settings), notes.BYTES],
+        how=[
+            SIMILARITY,
+            SEARCHED,
+            notes.CPU,
+            notes.explain_million(settings),
+            notes.BYTES,
+            *([notes.UNSIGNED] if settings.is_signed else []),
+        ],
         photos=[],
         rejections=[],
         hint="" if comparison != Comparison() else HINT,
