@@ -7,7 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import ExifTags, Image, ImageChops, JpegImagePlugin, UnidentifiedImageError
 
@@ -17,12 +17,14 @@ from imaging.change import Blocks
 from imaging.colour import to_eight_bits
 from imaging.colour_space import ADOBE_RGB
 from imaging.formats import tiff_directories, tiff_page
-from imaging.gain_map import GainMap
 from imaging.layers import Canvas, Layer
 from imaging.losses import Loss, Lost
 from imaging.metadata import Metadata, read_resolution, states_r03
 from imaging.pillow import decoding, tolerating
 from imaging.records import Frame, Header
+
+if TYPE_CHECKING:
+    from imaging.gain_map import GainMap
 
 EXIF_TEXT, MOST_EXIF_TEXT = "Raw profile type exif", 1 << 17
 """The keyword of a PNG text that is EXIF in hexadecimal digits, and the longest text to read: twice a JPEG's limit."""
@@ -301,7 +303,7 @@ class Picture:
             gain_map=self._read_gain_map(),
         )
 
-    def _read_gain_map(self) -> GainMap | None:
+    def _read_gain_map(self) -> "GainMap | None":
         """Decode the gain map, if it is opened."""
         found = self.header.gain_map
         if self.gain_map is None or found is None:
@@ -316,6 +318,8 @@ class Picture:
             self.leave_out_gain_map(f"its pixels are {image.mode}")
             return None
         image = image.point(found.table) if found.table else image
+        from imaging.gain_map import GainMap  # noqa: PLC0415 - few images have one, and it takes time to import
+
         return GainMap(image, frame.full_size, frame.extent, found.gains, frame.icc)
 
     def _load(self) -> None:

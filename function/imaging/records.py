@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from PIL import Image
 
 from imaging.change import Capacity
 from imaging.colour_space import ColourSpace
-from imaging.gain_map import GainMap, Gains
 from imaging.layers import Layer
 from imaging.losses import Loss
 from renditions import Rendition
+
+if TYPE_CHECKING:
+    from imaging.gain_map import GainMap, Gains
 
 Options = dict[str, Any]
 """Arguments of Pillow's encoders."""
@@ -239,7 +241,7 @@ class GainMapHeader:
     """
 
     header: Header
-    gains: Gains
+    gains: "Gains"
     table: Sequence[int] | None
 
 
@@ -279,7 +281,7 @@ class Frame:
     resolution: tuple[float, float] | None
     depth: int
     low: Image.Image | None = None
-    gain_map: GainMap | None = None
+    gain_map: "GainMap | None" = None
 
     @property
     def swaps_sides(self) -> bool:

@@ -3,15 +3,17 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from PIL import Image
 
 from imaging import lower_bytes
 from imaging.colour import WIDE, WITH_ALPHA
-from imaging.gain_map import GainMap
 from imaging.records import Frame
 from renditions import Placement
+
+if TYPE_CHECKING:
+    from imaging.gain_map import GainMap
 
 FILTER, SHARP_FILTER = Image.Resampling.BICUBIC, Image.Resampling.LANCZOS
 """The second is for images with alpha, since the edges of cut-outs show more, and for images that the decoder shrank to
@@ -91,7 +93,7 @@ def _turn_upright(frame: Frame) -> Frame:
     )
 
 
-def resize_gain_map(frame: Frame, placement: Placement) -> GainMap | None:
+def resize_gain_map(frame: Frame, placement: Placement) -> "GainMap | None":
     """Return the frame's gain map resized for a placement of the frame, and turned upright with it.
 
     It keeps its size relative to the frame.

@@ -169,8 +169,9 @@ def test_the_video_in_a_trailer_of_samsung_is_named() -> None:
 
 
 def test_an_ordinary_jpeg_has_nothing_beside_it() -> None:
-    assert find(BASE) is jpeg_pictures.NOTHING
-    assert find(add(BASE, segment(0xE1, gain_maps.XMP_NAME + b"<x:xmpmeta/>"))) is jpeg_pictures.NOTHING
+    for body in (BASE, add(BASE, segment(0xE1, gain_maps.XMP_NAME + b"<x:xmpmeta/>"))):
+        assert not jpeg_segments.announces_more(body, jpeg_segments.read_structure(body).header)
+        assert find(body) == jpeg_pictures.Found()
 
 
 @pytest.mark.parametrize("name", HDR)

@@ -5,8 +5,7 @@ import io
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import (
     Image,
@@ -17,14 +16,16 @@ from PIL import (
 from errors import MalformedError, RejectedError
 from imaging import photoshop
 from imaging.change import Capacity
-from imaging.formats import jpeg_gain_map, jpeg_pictures, jpeg_segments, tiff_directories
-from imaging.gain_map import Gains
+from imaging.formats import jpeg_segments, tiff_directories
 from imaging.losses import NO_CREDENTIALS, Loss, Lost
 from imaging.palette import stack
 from imaging.pillow import proving
 from imaging.records import DecodingCost, Encoder, EncodingCost, Format, GainMapHeader, Header, Job, Sample
 from imaging.saving import choose_quality, save
 from imaging.visual_quality import reach_score
+
+if TYPE_CHECKING:
+    from imaging.formats.jpeg_pictures import FoundMap
 
 SEGMENT_NANOSECONDS, STRAY_NANOSECONDS, VALUE_NANOSECONDS, COPY_NANOSECONDS = 4_000, 600, 300, 0.4
 """The time to open a JPEG: for each segment, byte between segments, byte that is parsed, and byte that is copied."""
@@ -49,7 +50,6 @@ MOST_SEGMENT_BYTES = 65533 - 29
 UNSCALED_QUALITY = 50
 """The quality at which libjpeg uses quantisation tables as they are; higher ones make the steps smaller."""
 
-GAIN_MAP_QUALITY = 85
 
 FULL_CHROMA = frozenset({0, 1})
 """4:4:4 and 4:2:2, as Pillow numbers them."""
@@ -83,23 +83,26 @@ def inspect(source: bytes) -> Header:
 
     """
     found = jpeg_segments.read_structure(source)
+    if not jpeg_segments.announces_more(source, found.header):
+        return _make_header(source, found)
+    from imaging.formats import jpeg_pictures  # noqa: PLC0415 - few JPEGs need its parsers, which take time to import
+
     beside = jpeg_pictures.find(source, found.header, found.exif)
-    return _make_header(source, found, beside.losses, *_inspect_gain_map(beside))
+    gain_map, damage = _inspect_gain_map(beside.gain_map) if beside.gain_map else (None, "")
+    problem = jpeg_pictures.DAMAGED.format(damage) if damage else beside.problem
+    return _make_header(source, found, beside.losses, gain_map, problem)
 
 
-def _inspect_gain_map(beside: jpeg_pictures.Found) -> tuple[GainMapHeader | None, str]:
-    """Return the structure of the gain map, or None and why it can't be kept; neither if there is none."""
-    found = beside.gain_map
-    if found is None:
-        return None, beside.problem
+def _inspect_gain_map(found: "FoundMap") -> tuple[GainMapHeader | None, str]:
+    """Return the structure of the gain map; or None, and why it can't be kept."""
     try:
         header = _make_header(found.body, jpeg_segments.read_structure(found.body))
     except RejectedError as error:
-        return None, jpeg_pictures.DAMAGED.format(error.message)
+        return None, error.message
     if header.decodings > 1:
-        return None, jpeg_pictures.DAMAGED.format("it is cut off")
+        return None, "it is cut off"
     if header.opening_nanoseconds > MOST_OPENING_NANOSECONDS:
-        return None, jpeg_pictures.DAMAGED.format("it has too much metadata")
+        return None, "it has too much metadata"
     return GainMapHeader(header, found.gains, found.table), ""
 
 
@@ -162,20 +165,15 @@ def _encode(job: Job) -> bytes:
     gain_map = job.frames[0].gain_map
     if gain_map is None:
         return _encode_main(job)
-    options = {**jpeg_gain_map.make_options(gain_map.gains), "icc_profile": gain_map.icc}
-    # Its channels are no colours: halved chroma would mix the gains of neighbours.
-    behind = save(job, [gain_map.image], {"quality": GAIN_MAP_QUALITY, "subsampling": 0, "optimize": True, **options})
-    announced = {**job.kept, "xmp": _announce(job, gain_map.gains, len(behind))}
-    return jpeg_gain_map.join(_encode_main(replace(job, kept=announced)), behind)
+    from imaging.formats import jpeg_gain_map  # noqa: PLC0415 - as above
+
+    return jpeg_gain_map.encode(job, gain_map, MOST_SEGMENT_BYTES, _encode_main)
 
 
-def _announce(job: Job, gains: Gains, size: int) -> bytes:
-    """Return XMP with the gain map's directory and, if both fit into a segment, the XMP that is kept."""
-    xmp = jpeg_gain_map.announce(job.kept.get("xmp"), gains, size)
-    if len(xmp) <= MOST_SEGMENT_BYTES:
-        return xmp
-    job.lost.append(Loss(Lost.XMP, "XMP was left out: it leaves no room for the gain map's directory"))
-    return jpeg_gain_map.announce(None, gains, size)
+def _split(body: bytes) -> tuple[bytes, bytes]:
+    from imaging.formats import jpeg_gain_map  # noqa: PLC0415 - as above
+
+    return jpeg_gain_map.split(body)
 
 
 def _encode_main(job: Job) -> bytes:
@@ -270,6 +268,6 @@ FORMAT = Format(
         encode=_encode,
         check=_check,
         sample=_sample,
-        split=jpeg_gain_map.split,
+        split=_split,
     ),
 )

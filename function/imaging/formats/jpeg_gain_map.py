@@ -1,16 +1,21 @@
 """Writes a JPEG with a gain map behind it, so that readers of ISO 21496-1 and of Ultra HDR find it."""
 
 import struct
+from collections.abc import Callable
+from dataclasses import replace
 
 from errors import MalformedError
 from imaging import gain_map
 from imaging.formats import jpeg_segments
-from imaging.formats.jpeg_pictures import CONTAINER, ISO, ITEM, MP_ENTRIES, MP_ENTRY, MPF, find
-from imaging.formats.jpeg_segments import APP_1, APP_2, make_segment
-from imaging.gain_map import XMP_NAMESPACE, XMP_VERSION, Gains
+from imaging.formats.jpeg_pictures import CONTAINER, ITEM, MP_ENTRIES, MP_ENTRY, find
+from imaging.formats.jpeg_segments import APP_1, APP_2, ISO, MPF, make_segment
+from imaging.gain_map import XMP_NAMESPACE, XMP_VERSION, GainMap, Gains
+from imaging.losses import Loss, Lost
+from imaging.records import Job
+from imaging.saving import save
 from imaging.xmp import EMPTY, RDF, Element, Name, Packet, Value, make_list, parse
 
-APP_0 = 0xE0
+APP_0, QUALITY = 0xE0, 85
 
 PREFIXES = {XMP_NAMESPACE: "hdrgm", CONTAINER: "Container", ITEM: "Item"}
 """libultrahdr knows the values by this prefix only."""
@@ -25,7 +30,30 @@ LONG, UNDEFINED = 4, 7
 """Field types (TIFF 6.0, section 2)."""
 
 
-def make_options(gains: Gains) -> dict[str, bytes]:
+def encode(job: Job, gain_map: GainMap, most_xmp_bytes: int, encode_main: Callable[[Job], bytes]) -> bytes:
+    """Write an output with its gain map.
+
+    Args:
+        job: The output.
+        gain_map: Resized alike.
+        most_xmp_bytes: The most XMP that the main picture holds.
+        encode_main: Writes the main picture.
+
+    Raises:
+        RejectedError: UNFAITHFUL: the encoder fails.
+
+    """
+    options = {**_make_options(gain_map.gains), "icc_profile": gain_map.icc}
+    # Its channels are no colours: halved chroma would mix the gains of neighbours.
+    behind = save(job, [gain_map.image], {"quality": QUALITY, "subsampling": 0, "optimize": True, **options})
+    xmp = _announce(job.kept.get("xmp"), gain_map.gains, len(behind))
+    if len(xmp) > most_xmp_bytes:
+        job.lost.append(Loss(Lost.XMP, "XMP was left out: it leaves no room for the gain map's directory"))
+        xmp = _announce(None, gain_map.gains, len(behind))
+    return _join(encode_main(replace(job, kept={**job.kept, "xmp": xmp})), behind)
+
+
+def _make_options(gains: Gains) -> dict[str, bytes]:
     """Return the options of Pillow's encoder with which a map states its values."""
     options = {"extra": make_segment(APP_2, ISO + gain_map.write_iso(gains))}
     # Readers of XMP alone would apply gains of another colour space wrongly. Chromium writes no XMP for them either.
@@ -38,7 +66,7 @@ def make_options(gains: Gains) -> dict[str, bytes]:
     return options
 
 
-def announce(kept: bytes | None, gains: Gains, size: int) -> bytes:
+def _announce(kept: bytes | None, gains: Gains, size: int) -> bytes:
     """Return the main picture's XMP: what is kept of the source's, and the directory with the map.
 
     Args:
@@ -60,7 +88,7 @@ def announce(kept: bytes | None, gains: Gains, size: int) -> bytes:
     return Packet(properties, PREFIXES).merge(parse(kept) if kept else EMPTY).to_bytes()
 
 
-def join(main: bytes, behind: bytes) -> bytes:
+def _join(main: bytes, behind: bytes) -> bytes:
     """Return the main picture with its gain map behind it, and with the segments that announce it."""
     # CIPA DC-007, 5.1: the directory is behind EXIF.
     segments = jpeg_segments.walk_all_segments(main)

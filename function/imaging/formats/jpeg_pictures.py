@@ -11,13 +11,20 @@ from typing import NamedTuple
 from errors import MalformedError
 from imaging import gain_map
 from imaging.formats import apple_note, jpeg_segments
-from imaging.formats.jpeg_segments import APP_1, APP_2, FRAMES, Segment
+from imaging.formats.jpeg_segments import (
+    APP_1,
+    APP_2,
+    FRAMES,
+    ISO,
+    MPF,
+    XMP,
+    Segment,
+    has_video_trailer,
+    is_announcing,
+)
 from imaging.formats.tiff_directories import SIGNATURES, Layout
 from imaging.losses import Loss, Lost
 from imaging.xmp import EMPTY, Element, Packet, list_texts, parse
-
-XMP, ISO, MPF = b"http://ns.adobe.com/xap/1.0/\0", b"urn:iso:std:iso:ts:21496:-1\0", b"MPF\0"
-"""How the segments with XMP (ISO 16684-3), a gain map's values (ISO 21496-1), and pictures (CIPA DC-007) begin."""
 
 START = b"\xff\xd8"
 
@@ -30,9 +37,6 @@ KIND_BITS, THUMBNAILS = 0xFFFFFF, frozenset({0x010001, 0x010002})
 MOST_PICTURES, MOST_SEGMENTS = 16, 200
 """How many other pictures are looked at, and how many segments of each. Phones write up to 5, with about 10."""
 
-ANNOUNCING = (b"/hdr-gain-map/", b"ns.google.com/photos/", b"ns.apple.com/")
-"""Parts of the namespaces in XMP that announce something. Other XMP isn't parsed."""
-
 CAMERA, DEPTH_MAP = "http://ns.google.com/photos/1.0/camera/", "http://ns.google.com/photos/1.0/depthmap/"
 CONTAINER, ITEM = "http://ns.google.com/photos/1.0/container/", "http://ns.google.com/photos/1.0/container/item/"
 """Google's namespaces: developer.android.com/media/platform/motion-photo-format and .../hdr-image-format."""
@@ -41,9 +45,6 @@ APPLE_PIXELS, APPLE_GAIN_MAP = "http://ns.apple.com/pixeldatainfo/1.0/", "http:/
 APPLE_KIND, APPLE_GAIN_MAP_KIND = "AuxiliaryImageType", "urn:com:apple:photo:2020:aux:hdrgainmap"
 APPLE_DEPTH_KINDS = ("depth", "disparity")
 """Apple's namespaces, the property with the kind of a picture, the kind of gain maps, and parts of those of depth."""
-
-SAMSUNG_END, SAMSUNG_VIDEO = b"SEFT", b"MotionPhoto_Data"
-"""How Samsung's trailer ends, and the name of a video in it."""
 
 VIDEO = b"ftyp"
 """The first box of MP4 and QuickTime videos (ISO/IEC 14496-12, 4.3)."""
@@ -91,9 +92,6 @@ class Found:
     losses: tuple[Loss, ...] = ()
 
 
-NOTHING = Found()
-
-
 class _Entry(NamedTuple):
     """An entry of the directory: the kind of a picture, the offsets of its first byte and after its last."""
 
@@ -139,7 +137,7 @@ class _Part(NamedTuple):
 
 
 def find(body: bytes, header: Sequence[Segment], exif: bytes) -> Found:
-    """Find everything beside the main picture, in linear time.
+    """Find everything beside the main picture of a JPEG that announces more, in linear time.
 
     Args:
         body: The file.
@@ -147,14 +145,11 @@ def find(body: bytes, header: Sequence[Segment], exif: bytes) -> Found:
         exif: Its EXIF, from the header of its TIFF on.
 
     """
-    has_trailer = body.endswith(SAMSUNG_END) and SAMSUNG_VIDEO in body
-    if not has_trailer and not any(_is_announcing(body, segment) for segment in header):
-        return NOTHING
     main = _Part.of(body, header)
     entries = [entry for mpf in _find_segments(body, header, APP_2, MPF) for entry in _list_entries(body, mpf)]
     directory = main.packet.properties.get((CONTAINER, "Directory"))
     items = list(_list_items(directory)) if isinstance(directory, Element) else []
-    lost = set(_list_lost(main, items, has_trailer=has_trailer))
+    lost = set(_list_lost(main, items))
     found, problem = None, ""
     parts = (_Part.within(body, entry.start, entry.end) for entry in entries[:MOST_PICTURES])
     for entry, part in zip(entries, parts, strict=False):
@@ -179,19 +174,10 @@ def _find_segments(body: bytes, header: Sequence[Segment], kind: int, name: byte
     return (segment for segment in header if segment.kind == kind and body.startswith(name, segment.start))
 
 
-def _is_announcing(body: bytes, segment: Segment) -> bool:
-    """Tell whether the segment may announce something beside the main picture."""
-    if segment.kind == APP_2:
-        return body.startswith((MPF, ISO), segment.start)
-    if segment.kind == APP_1 and body.startswith(XMP, segment.start):
-        return any(body.find(name, segment.start, segment.end) >= 0 for name in ANNOUNCING)
-    return False
-
-
 def _read_packet(body: bytes, header: Sequence[Segment]) -> Packet:
     """Return the properties of the first XMP; none if it announces nothing, or can't be read."""
     segment = next(_find_segments(body, header, APP_1, XMP), None)
-    if segment and _is_announcing(body, segment):
+    if segment and is_announcing(body, segment):
         with contextlib.suppress(MalformedError):
             return parse(body[segment.start + len(XMP) : segment.end])
     return EMPTY
@@ -228,14 +214,14 @@ def _list_entries(body: bytes, segment: Segment) -> list[_Entry]:
     return entries
 
 
-def _list_lost(main: _Part, items: Sequence[Mapping[str, str]], *, has_trailer: bool) -> Iterator[Lost]:
+def _list_lost(main: _Part, items: Sequence[Mapping[str, str]]) -> Iterator[Lost]:
     """Yield what the main picture announces and no output keeps."""
     kinds = {item.get("Semantic") for item in items}
     if "Depth" in kinds or any(uri == DEPTH_MAP for uri, _ in main.packet.properties):
         yield Lost.DEPTH_MAP
     names_video = any(main.read_texts(CAMERA, name) == ["1"] for name in ("MotionPhoto", "MicroVideo"))
     # Some programs remove the video, but not its announcement.
-    if (has_trailer or names_video or "MotionPhoto" in kinds) and VIDEO in main.body:
+    if (has_video_trailer(main.body) or names_video or "MotionPhoto" in kinds) and VIDEO in main.body:
         yield Lost.MOTION_VIDEO
 
 

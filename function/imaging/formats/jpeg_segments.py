@@ -49,6 +49,15 @@ ALL_COEFFICIENTS = (1 << 64) - 1
 FILLER = bytes.fromhex("db6d") * 32
 """Stands in for missing data. It begins with set bits, since a decoder fills in zeros."""
 
+XMP, ISO, MPF = b"http://ns.adobe.com/xap/1.0/\0", b"urn:iso:std:iso:ts:21496:-1\0", b"MPF\0"
+"""How the segments with XMP (ISO 16684-3), a gain map's values (ISO 21496-1), and pictures (CIPA DC-007) begin."""
+
+ANNOUNCING = (b"/hdr-gain-map/", b"ns.google.com/photos/", b"ns.apple.com/")
+"""Parts of the namespaces in XMP that announce something beside the main picture."""
+
+SAMSUNG_END, SAMSUNG_VIDEO = b"SEFT", b"MotionPhoto_Data"
+"""How Samsung's trailer ends, and the name of a video in it."""
+
 PROFILE = b"ICC_PROFILE\0"
 PROFILE_HEADER = len(PROFILE) + 2
 """The header of a segment with a part of a colour profile: this name, the part's number from 1, and the number of parts
@@ -286,6 +295,31 @@ def has_all_scans(body: bytes) -> bool:
             for component in data[1:-3:2]:
                 missing[component] = missing.get(component, 0) & ~(done if is_progressive else ALL_COEFFICIENTS)
     return bool(missing) and not any(missing.values())
+
+
+def announces_more(body: bytes, header: Iterable[Segment]) -> bool:
+    """Tell whether a JPEG may carry something beside its main picture.
+
+    Args:
+        body: The file.
+        header: Its segments up to the first scan.
+
+    """
+    return has_video_trailer(body) or any(is_announcing(body, segment) for segment in header)
+
+
+def is_announcing(body: bytes, segment: Segment) -> bool:
+    """Tell whether a segment may announce something beside the main picture."""
+    if segment.kind == APP_2:
+        return body.startswith((MPF, ISO), segment.start)
+    if segment.kind == APP_1 and body.startswith(XMP, segment.start):
+        return any(body.find(name, segment.start, segment.end) >= 0 for name in ANNOUNCING)
+    return False
+
+
+def has_video_trailer(body: bytes) -> bool:
+    """Tell whether a video is behind the JPEG, as Samsung's phones place it."""
+    return body.endswith(SAMSUNG_END) and SAMSUNG_VIDEO in body
 
 
 def find_end(body: bytes) -> int | None:
