@@ -3,6 +3,9 @@
 import struct
 from collections.abc import Iterator
 
+ESSENTIAL = 128
+"""The mark of a property without which an item must not be shown."""
+
 
 def box(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I4s", 8 + len(content), kind) + content
@@ -39,7 +42,9 @@ class Heif:
         self._properties = dict(parse(self._meta[b"iprp"]))
         self._boxes = list(parse(self._properties[b"ipco"]))
         self._described = self._parse_associations(self._properties[b"ipma"])
-        self._length = len(meta)
+        self._length, self._data = len(meta), b""
+        self._added: dict[int, tuple[int, int]] = {}
+        self._body = body
         self.main = int.from_bytes(self._meta[b"pitm"][4:], "big")
 
     @staticmethod
@@ -52,8 +57,39 @@ class Heif:
             place += 3 + count
         return described
 
+    def read_main(self) -> tuple[bytes, bytes, list[tuple[bytes, int]]]:
+        """Return the kind, the data, and the properties with their marks of the main picture, which has one extent."""
+        for kind, entry in parse(self._meta[b"iinf"][6:]):
+            if kind == b"infe" and int.from_bytes(entry[4:6], "big") == self.main:
+                coded = entry[8:12]
+        base_size, place = self._meta[b"iloc"][5] >> 4, 8
+        while int.from_bytes(self._meta[b"iloc"][place : place + 2], "big") != self.main:
+            place += 14 + base_size
+        numbers = self._meta[b"iloc"][place + 4 : place + 14 + base_size]
+        base = int.from_bytes(numbers[:base_size], "big")
+        offset, length = struct.unpack(">II", numbers[base_size + 2 :])
+        properties = [
+            (box(*self._boxes[(number & 127) - 1]), number & ESSENTIAL) for number in self._described[self.main]
+        ]
+        return coded, self._body[base + offset : base + offset + length], properties
+
+    def add_picture(self, item: int, other: bytes, *, is_hidden: bool = False) -> None:
+        """Add the main picture of another file, without its colour."""
+        kind, data, properties = Heif(other).read_main()
+        self.add_item(item, kind, is_hidden=is_hidden)
+        self.add_data(item, data)
+        for added, mark in properties:
+            if added[4:8] != b"colr":
+                self.describe(item, added, mark=mark)
+
+    def add_data(self, item: int, data: bytes) -> None:
+        """Add the data of an item."""
+        self._added[item] = (len(self._data), len(data))
+        self._data += data
+
     def add_item(self, item: int, kind: bytes, *, is_hidden: bool = False) -> None:
-        entry = box(b"infe", struct.pack(">IHH4sx", 2 << 24 | is_hidden, item, 0, kind))
+        media_type = b"application/rdf+xml\0" if kind == b"mime" else b""
+        entry = box(b"infe", struct.pack(">IHH4sx", 2 << 24 | is_hidden, item, 0, kind) + media_type)
         head, count = struct.unpack(">IH", self._meta[b"iinf"][:6])
         self._meta[b"iinf"] = struct.pack(">IH", head, count + 1) + self._meta[b"iinf"][6:] + entry
 
@@ -67,11 +103,11 @@ class Heif:
         for item, numbers in self._described.items():
             self._described[item] = bytes(number for number in numbers if number & 127 not in of_kind)
 
-    def describe(self, item: int, *properties: bytes) -> None:
+    def describe(self, item: int, *properties: bytes, mark: int = 0) -> None:
         """Add properties of an item."""
         for added in properties:
             self._boxes += parse(added)
-            self._described[item] = self._described.get(item, b"") + bytes([len(self._boxes)])
+            self._described[item] = self._described.get(item, b"") + bytes([len(self._boxes) | mark])
 
     def encode(self, *others: bytes) -> bytes:
         """Return the file, with boxes behind it."""
@@ -80,12 +116,25 @@ class Heif:
         self._properties[b"ipma"] = head + struct.pack(">I", len(self._described)) + b"".join(entries)
         self._properties[b"ipco"] = b"".join(box(*one) for one in self._boxes)
         self._meta[b"iprp"] = b"".join(box(*one) for one in self._properties.items())
+        base_size = self._meta[b"iloc"][5] >> 4
+        located = self._meta[b"iloc"]
+        self._meta[b"iloc"] = located + bytes(len(self._added) * (14 + base_size))
         meta = bytes(4) + b"".join(box(*one) for one in self._meta.items())
-        self._meta[b"iloc"] = self._shift(len(meta) - self._length)
-        self._length = len(meta)
+        self._meta[b"iloc"] = located
+        start = sum(8 + len(meta if kind == b"meta" else content) for kind, content in self._top) + 8
+        self._meta[b"iloc"] = self._locate(self._shift(len(meta) - self._length), start)
         meta = bytes(4) + b"".join(box(*one) for one in self._meta.items())
         top = [(kind, meta if kind == b"meta" else content) for kind, content in self._top]
-        return b"".join([*(box(*one) for one in top), *others])
+        added = [box(b"mdat", self._data)] if self._data else []
+        return b"".join([*(box(*one) for one in top), *added, *others])
+
+    def _locate(self, located: bytes, start: int) -> bytes:
+        """Add the locations of the added data, which begins at ``start``."""
+        base = bytes(located[5] >> 4)
+        count = int.from_bytes(located[6:8], "big") + len(self._added)
+        for item, (offset, length) in self._added.items():
+            located += struct.pack(">HH", item, 0) + base + struct.pack(">HII", 1, start + offset, length)
+        return located[:6] + struct.pack(">H", count) + located[8:]
 
     def _shift(self, by: int) -> bytes:
         """Return the locations of the items, for data that is further back."""
@@ -100,3 +149,33 @@ class Heif:
                 located[start : start + 4] = offset.to_bytes(4, "big")
             place += 6 + base_size + 8 * extents
         return bytes(located)
+
+
+MAP_ITEM, VALUES_ITEM, XMP_ITEM = 90, 91, 92
+XMP = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description xmlns:HDRGainMap="http://ns.apple.com/HDRGainMap/1.0/" HDRGainMap:HDRGainMapHeadroom="{}"/>'
+    "</rdf:RDF></x:xmpmeta>"
+)
+
+
+def add_iso_map(base: bytes, gain_map: bytes, values: bytes) -> Heif:
+    """Return a file with a tone-mapped item of ISO 21496-1."""
+    made = Heif(base)
+    made.add_picture(MAP_ITEM, gain_map, is_hidden=True)
+    made.add_item(VALUES_ITEM, b"tmap")
+    made.add_data(VALUES_ITEM, values)
+    made.refer(b"dimg", VALUES_ITEM, made.main, MAP_ITEM)
+    return made
+
+
+def add_apple_map(base: bytes, gain_map: bytes, headroom: str) -> Heif:
+    """Return a file with Apple's auxiliary picture, and its headroom in XMP."""
+    made = Heif(base)
+    made.add_picture(MAP_ITEM, gain_map, is_hidden=True)
+    made.describe(MAP_ITEM, auxiliary(b"urn:com:apple:photo:2020:aux:hdrgainmap"))
+    made.refer(b"auxl", MAP_ITEM, made.main)
+    if headroom:
+        made.add_item(XMP_ITEM, b"mime")
+        made.add_data(XMP_ITEM, XMP.format(headroom).encode())
+    return made

@@ -53,7 +53,7 @@ def to_profile(frame: Frame, colour: ColourSpace) -> Frame:
         from imaging import tone_mapping  # noqa: PLC0415
 
         profile = None if is_grey else DISPLAY_P3.make_profile()
-        return replace(frame, image=tone_mapping.to_sdr(image, colour), low=None, icc=profile)
+        return replace(frame, image=tone_mapping.to_sdr(image, colour), low=None, icc=profile, gain_map=None)
     profile = None if is_grey else replace(colour, curve=SRGB_CURVE).make_profile()
     if colour.curve == SRGB_CURVE:
         return replace(frame, image=image, icc=profile)

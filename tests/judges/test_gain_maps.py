@@ -14,7 +14,8 @@ from renditions import MetadataPolicy, Rendition
 from tests import gain_maps
 from tests.certificates import Authority, make_private_key
 from tests.gain_maps import STOPS
-from tests.images import load, picture
+from tests.heifs import add_iso_map
+from tests.images import encode, load, picture
 from tests.judges.chromium import Chromium
 from tests.judges.exiftool import Exiftool
 from tests.unit.rendering import LIMITS, output_body
@@ -82,6 +83,18 @@ def test_libultrahdr_shows_the_output_as_its_source(name: str, metadata: Metadat
     assert shown.shape == wanted.shape
     assert shown.mean() == pytest.approx(wanted.mean(), rel=0.01)
     assert np.abs(shown - wanted).mean() < 0.03 * wanted.mean()
+
+
+def test_libultrahdr_shows_the_gain_map_of_an_avif() -> None:
+    small = picture(WIDTH, HEIGHT).resize((WIDTH // SCALE, HEIGHT // SCALE)).convert("L")
+    main, behind = (encode(one, "AVIF", quality=95) for one in (picture(WIDTH, HEIGHT), small))
+    source = add_iso_map(main, behind, b"\0" + gain_maps.ISO).encode()
+    whole = [load(part).convert("RGB").resize((WIDTH, HEIGHT)) for part in (main, behind)]
+    base, stored = (np.asarray(image, dtype=float) / 255 for image in whole)
+    light = np.where(base <= 0.04045, base / 12.92, ((base + 0.055) / 1.055) ** 2.4)
+    wanted, shown = halve((light + 1 / 64) * 2 ** (STOPS * stored) - 1 / 64), read(output_body(source, "jpeg"))
+    assert shown.mean() == pytest.approx(wanted.mean(), rel=0.02)
+    assert np.abs(shown - wanted).mean() < 0.05 * wanted.mean()
 
 
 def test_libultrahdr_shows_a_crop() -> None:

@@ -98,10 +98,6 @@ def test_hdr_that_is_dropped_is_tone_mapped_and_no_loss(to: str) -> None:
     assert (load(output.body).info.get("icc_profile"), output.body.count(b"cICP")) == (P3, 0)
     # Wide colours are no HDR.
     assert render_one(png(P3_CODES), hdr="drop").outputs == render_one(png(P3_CODES)).outputs
-    made = Heif(avif(nclx(12, 13)))
-    made.add_item(90, b"tmap")
-    assert list(render_one(made.encode(), to).lost) == ["gain_map"]
-    assert render_one(made.encode(), to, hdr="drop").lost == {}
 
 
 def test_the_light_of_hdr_stays_with_its_codes() -> None:

@@ -10,7 +10,7 @@ from errors import Reason, RejectedError
 from imaging import memory
 from imaging.change import Capacity
 from imaging.colour import to_common_mode
-from imaging.formats import avif_boxes, heif_items, tiff_directories
+from imaging.formats import avif_boxes, heif_gain_map, heif_items, tiff_directories
 from imaging.losses import NO_CREDENTIALS, Lost
 from imaging.metadata import hide_exif
 from imaging.records import DecodingCost, Encoder, EncodingCost, Format, Header, Job
@@ -54,7 +54,7 @@ def inspect(source: bytes) -> Header:
             Reason.UNSUPPORTED, "the AVIF has the brand mif3, a short form: save it with the brand avif"
         )
     found, main = avif_boxes.read_streams(source), heif_items.read_main_picture(source)
-    return Header(
+    header = Header(
         FORMAT,
         source,
         source,
@@ -66,8 +66,8 @@ def inspect(source: bytes) -> Header:
         is_lossy=True,
         depth=main.depth,
         colour=main.colour,
-        gain_map_problem=main.gain_map_problem,
     )
+    return heif_gain_map.with_gain_map(header, main.items, found.exif)
 
 
 def _encode(job: Job) -> bytes:

@@ -218,7 +218,7 @@ def _find_streams(
         elif box.kind == b"iloc":
             with contextlib.suppress(MalformedError):
                 yield from (
-                    (item, True) for item in _read_items(data, Bits(view[box.start : box.end]), item_data, limit)
+                    (item, True) for _, item in read_items(data, Bits(view[box.start : box.end]), item_data, limit)
                 )
         elif box.kind in {b"stco", b"co64"}:
             size = 4 if box.kind == b"stco" else 8
@@ -248,8 +248,8 @@ class Bits:
         return int.from_bytes(covering, "big") >> -self._position % 8 & (1 << count) - 1
 
 
-def _read_items(data: bytes, bits: Bits, item_data: int, limit: PartLimit) -> Iterator[memoryview]:
-    """Yield the data of each item that an ``iloc`` box locates (ISO/IEC 14496-12, 8.11.3).
+def read_items(data: bytes, bits: Bits, item_data: int, limit: PartLimit) -> Iterator[tuple[int, memoryview]]:
+    """Yield the number and the data of each item that an ``iloc`` box locates (ISO/IEC 14496-12, 8.11.3).
 
     Args:
         data: The file.
@@ -258,6 +258,7 @@ def _read_items(data: bytes, bits: Bits, item_data: int, limit: PartLimit) -> It
         limit: Takes a step for each item and extent.
 
     Raises:
+        MalformedError: The box is cut off.
         RejectedError: TOO_LARGE: items overlap.
 
     """
@@ -266,7 +267,7 @@ def _read_items(data: bytes, bits: Bits, item_data: int, limit: PartLimit) -> It
     bytes_left = MOST_FOLD * len(data)
     for _ in range(bits.read(32 if version == 2 else 16)):
         next(limit)
-        bits.read(32 if version == 2 else 16)
+        item = bits.read(32 if version == 2 else 16)
         method = bits.read(16) & 15 if version else 0
         bits.read(16)
         base = bits.read(base_bits) + (item_data if method == 1 else 0)
@@ -280,7 +281,7 @@ def _read_items(data: bytes, bits: Bits, item_data: int, limit: PartLimit) -> It
             bytes_left -= len(extents[-1])
             if bytes_left < 0:
                 raise make_too_many_error()
-        yield extents[0] if len(extents) == 1 else memoryview(b"".join(extents))
+        yield item, extents[0] if len(extents) == 1 else memoryview(b"".join(extents))
 
 
 def _read_sizes(stream: memoryview, limit: PartLimit) -> Iterator[tuple[int, int]]:

@@ -1,7 +1,7 @@
 """HEIC: its record. It is read only if pillow-heif was built in, and is written as JPEG."""
 
 from errors import Reason, RejectedError
-from imaging.formats import avif_boxes, heif_items, tiff_directories
+from imaging.formats import avif_boxes, heif_gain_map, heif_items, tiff_directories
 from imaging.losses import NO_CREDENTIALS
 from imaging.records import DecodingCost, Format, Header
 
@@ -42,7 +42,7 @@ def inspect(source: bytes) -> Header:
         )
     found = avif_boxes.read_streams(source)
     main = heif_items.read_main_picture(source)
-    return Header(
+    header = Header(
         FORMAT,
         source,
         source,
@@ -52,8 +52,8 @@ def inspect(source: bytes) -> Header:
         is_lossy=True,
         depth=main.depth,
         colour=main.colour,
-        gain_map_problem=main.gain_map_problem,
     )
+    return heif_gain_map.with_gain_map(header, main.items, found.exif)
 
 
 FORMAT = Format(

@@ -13,6 +13,9 @@ from imaging.losses import Loss, Lost
 PICTURES = frozenset({b"av01", b"hvc1", b"grid", b"iovl", b"iden"})
 """The types of items that are pictures: coded as AV1 or HEVC, or derived from others."""
 
+TONE_MAP, HIDDEN = b"tmap", 1
+"""The type of an item with the values of a gain map (ISO/IEC 23008-12, amendment 1), and the flag of a hidden item."""
+
 ALPHA = frozenset({b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1"})
 KINDS = {
     b"urn:mpeg:mpegB:cicp:systems:auxiliary:depth": Lost.DEPTH_MAP,
@@ -21,8 +24,8 @@ KINDS = {
 }
 """What an auxiliary picture is, by its name: MPEG's (ISO/IEC 23091-2; ISO/IEC 23008-12, 6.5.8), HEVC's and Apple's."""
 
-MOST_NAME_BYTES = 100
-"""The longest of these names, rounded up."""
+NAME_AT, MOST_BYTES = 4, 100
+"""Where the name begins in its box, and how much of a property is read: thousands of items can have one long one."""
 
 WHY = {
     Lost.DEPTH_MAP: "the depth map was left out",
@@ -30,8 +33,6 @@ WHY = {
     Lost.MOTION_VIDEO: "the video of the motion photo was left out",
     Lost.FRAMES: "the image sequence beside the still was left out",
 }
-
-NOT_READ = "the gain map was left out: those of AVIF and HEIC are not read"
 
 LIKE_SRGB = frozenset({1, 6, 14, 15})
 """TransferCharacteristics of BT.709, BT.601 and BT.2020. Of AVIFs and HEICs, browsers show them with sRGB's curve."""
@@ -41,9 +42,6 @@ UNSPECIFIED, BT709_PRIMARIES, SRGB_TRANSFER = 2, 1, 13
 
 VERSION_1 = 1 << 24
 """The least head of a box, its version and flags, whose fields have 32 bits in place of 16."""
-
-MOST_DEPTH_BYTES = 20
-"""How much of a property is read to find the depth."""
 
 SEQUENCE = b"avis"
 """The major brand of an AVIF whose frames are in a track."""
@@ -60,38 +58,77 @@ class MainPicture:
         colour: Its colour space by numbers; None if it has a profile.
         depth: Bits a channel; 8 if they are not stated.
         losses: What no output keeps of the file, and a colour space that is unknown.
-        gain_map_problem: Why its gain map isn't kept; empty if it has none.
+        items: The items of the file.
 
     """
 
     colour: ColourSpace | None
     depth: int
     losses: tuple[Loss, ...]
-    gain_map_problem: str
+    items: "Items"
 
 
 @dataclass
-class _Items:
-    """The entries of a ``meta`` box (ISO/IEC 14496-12, 8.11; ISO/IEC 23008-12, 9.3)."""
+class Items:
+    """The entries of a ``meta`` box (ISO/IEC 14496-12, 8.11; ISO/IEC 23008-12, 9.3).
+
+    Attributes:
+        main: The number of the main picture.
+        main_place: Where this number stands.
+        kinds: The kind of each item.
+        flags_at: The offset of the last byte of each item's flags, of which the lowest bit hides it.
+        pictures: The pictures that aren't hidden.
+        references: The items that refer to others, and these, by the kind of reference.
+        auxiliary_at: The offset of the kind of each auxiliary picture's reference.
+        properties: The boxes of each item's properties.
+        located: The box with the location of each item's data, and where the content of ``idat`` begins.
+
+    """
 
     main: int = 0
+    main_place: range = range(0)
+    kinds: dict[int, bytes] = field(default_factory=dict)
+    flags_at: dict[int, int] = field(default_factory=dict)
     pictures: set[int] = field(default_factory=set)
-    has_gain_map: bool = False
     references: defaultdict[bytes, list[tuple[int, list[int]]]] = field(default_factory=lambda: defaultdict(list))
+    auxiliary_at: dict[int, int] = field(default_factory=dict)
     properties: defaultdict[int, list[Box]] = field(default_factory=lambda: defaultdict(list))
+    located: Box | None = None
+    item_data: int = 0
 
     def list_properties(self) -> list[Box]:
         """Return the main picture's properties; those of a kind that it lacks are the ones of its first tile."""
         own = self.properties.get(self.main, [])
         tiles = [tile for made, of in self.references[b"dimg"] if made == self.main for tile in of]
-        inherited = self.properties.get(tiles[0], []) if tiles else []
-        return own + [box for box in inherited if box.kind not in {one.kind for one in own}]
+        inherited, kinds = self.properties.get(tiles[0], []) if tiles else [], {box.kind for box in own}
+        return own + [box for box in inherited if box.kind not in kinds]
 
     def list_others(self) -> set[int]:
         """Return the pictures that are shown beside the main one, and are no part of another."""
         parts = {part for _, of in self.references[b"dimg"] for part in of}
         attached = {item for kind in (b"thmb", b"auxl") for item, _ in self.references[kind]}
         return self.pictures - parts - attached - {self.main}
+
+    def find_tone_map(self) -> tuple[int, int] | None:
+        """Return the item with the values of the main picture's gain map, and the map (ISO 21496-1); None if none."""
+        for item, of in self.references[b"dimg"]:
+            if self.kinds.get(item) == TONE_MAP and len(of) == 2 and of[0] == self.main:
+                return item, of[1]
+        return None
+
+    def find_auxiliary(self, data: bytes, what: Lost) -> list[int]:
+        """Return the auxiliary pictures of a kind."""
+        return [item for item in self.list_auxiliary() if self.classify(data, item) == what]
+
+    def list_auxiliary(self) -> list[int]:
+        """Return the auxiliary pictures, each once."""
+        return list(dict.fromkeys(item for item, _ in self.references[b"auxl"]))
+
+    def classify(self, data: bytes, item: int) -> Lost | None:
+        """Return what an auxiliary picture is; None for alpha."""
+        boxes = [box for box in self.properties.get(item, ()) if box.kind == b"auxC"]
+        name = _begin(data, boxes[0])[NAME_AT:].split(b"\0")[0] if boxes else b""
+        return None if name in ALPHA else KINDS.get(name, Lost.AUXILIARY_IMAGES)
 
 
 def read_main_picture(data: bytes) -> MainPicture:
@@ -102,7 +139,7 @@ def read_main_picture(data: bytes) -> MainPicture:
 
     """
     limit = limit_parts()
-    items, top = _Items(), list(walk_boxes(data, 0, len(data), limit))
+    items, top = Items(), list(walk_boxes(data, 0, len(data), limit))
     for box in top:
         if box.kind == b"meta":
             _read_meta(data, box, items, limit)
@@ -116,26 +153,22 @@ def read_main_picture(data: bytes) -> MainPicture:
     losses = [Loss(what, why) for what, why in WHY.items() if lost[what]]
     if unknown:
         losses.append(Loss(Lost.PROFILE, unknown))
-    problem = NOT_READ if lost[Lost.GAIN_MAP] else ""
-    return MainPicture(colour, _read_depth(data, properties), tuple(losses), problem)
+    return MainPicture(colour, _read_depth(data, properties), tuple(losses), items)
 
 
-def _classify(data: bytes, items: _Items) -> Iterator[Lost]:
+def _classify(data: bytes, items: Items) -> Iterator[Lost]:
     """Yield what each picture beside the main one is."""
-    if items.has_gain_map:
-        yield Lost.GAIN_MAP
-    for item, _ in items.references[b"auxl"]:
-        boxes = [box for box in items.properties.get(item, ()) if box.kind == b"auxC"]
-        name = data[boxes[0].start + 4 : boxes[0].end][:MOST_NAME_BYTES].split(b"\0")[0] if boxes else b""
-        if name not in ALPHA:
-            yield KINDS.get(name, Lost.AUXILIARY_IMAGES)
+    for item in items.list_auxiliary():
+        what = items.classify(data, item)
+        if what:
+            yield what
     for _ in items.list_others():
         yield Lost.AUXILIARY_IMAGES
 
 
 def _read_colour(data: bytes, properties: Iterable[Box]) -> tuple[ColourSpace | None, str]:
     """Return the colour space by numbers, None if a profile counts; and a sentence about one that is unknown."""
-    contents = [data[box.start : box.end] for box in properties if box.kind == b"colr"]
+    contents = [_begin(data, box) for box in properties if box.kind == b"colr"]
     if any(content[:4] in {b"prof", b"rICC"} for content in contents):
         # A profile counts more than numbers (ISO/IEC 23000-22, 7.3.6.4).
         return None, ""
@@ -151,14 +184,14 @@ def _read_colour(data: bytes, properties: Iterable[Box]) -> tuple[ColourSpace | 
 
 def _read_peak(data: bytes, properties: Iterable[Box]) -> float:
     """Return the brightest light of an HDR picture in cd/m2 (ISO/IEC 14496-12, 12.1.6); 0 if it is not stated."""
-    found = {box.kind: data[box.start : box.end] for box in properties}
+    found = {box.kind: _begin(data, box) for box in properties}
     content, mastering = found.get(b"clli", b"")[:2], found.get(b"mdcv", b"")[16:20]
     return int.from_bytes(content, "big") or int.from_bytes(mastering, "big") / 10_000
 
 
 def _read_depth(data: bytes, properties: Iterable[Box]) -> int:
     for box in properties:
-        content = data[box.start : min(box.end, box.start + MOST_DEPTH_BYTES)]
+        content = _begin(data, box)
         if box.kind == b"pixi" and len(content) > 5:
             return content[5]
         if box.kind == b"av1C" and len(content) > 2 and content[2] & 0x40:
@@ -166,6 +199,10 @@ def _read_depth(data: bytes, properties: Iterable[Box]) -> int:
         if box.kind == b"hvcC" and len(content) > 17:
             return 8 + (content[17] & 7)
     return 8
+
+
+def _begin(data: bytes, box: Box) -> bytes:
+    return data[box.start : min(box.end, box.start + MOST_BYTES)]
 
 
 def _find_track_properties(data: bytes, top: Sequence[Box], limit: PartLimit) -> list[Box]:
@@ -177,44 +214,52 @@ def _find_track_properties(data: bytes, top: Sequence[Box], limit: PartLimit) ->
     return found
 
 
-def _read_meta(data: bytes, meta: Box, items: _Items, limit: PartLimit) -> None:
+def _read_meta(data: bytes, meta: Box, items: Items, limit: PartLimit) -> None:
     """Read the entries; those behind a box that is cut off are missing."""
     for box in walk_boxes(data, meta.start + 4, meta.end, limit):
         bits = Bits(memoryview(data)[box.start : box.end])
         with contextlib.suppress(MalformedError):
             if box.kind == b"pitm":
-                items.main = bits.read(16 if bits.read(32) < VERSION_1 else 32)
+                width = 16 if bits.read(32) < VERSION_1 else 32
+                items.main, items.main_place = bits.read(width), range(box.start + 4, box.start + 4 + width // 8)
             elif box.kind == b"iinf":
                 start = box.start + (6 if bits.read(32) < VERSION_1 else 8)
                 for entry in walk_boxes(data, start, box.end, limit):
-                    _read_entry(Bits(memoryview(data)[entry.start : entry.end]), items)
+                    _read_entry(Bits(memoryview(data)[entry.start : entry.end]), entry.start + 3, items)
             elif box.kind == b"iref":
                 width = 16 if bits.read(32) < VERSION_1 else 32
                 for entry in walk_boxes(data, box.start + 4, box.end, limit):
-                    _read_reference(entry.kind, Bits(memoryview(data)[entry.start : entry.end]), width, items, limit)
+                    _read_reference(data, entry, width, items, limit)
             elif box.kind == b"iprp":
                 _read_properties(data, list(walk_boxes(data, box.start, box.end, limit)), items, limit)
+            elif box.kind == b"iloc":
+                items.located = box
+            elif box.kind == b"idat":
+                items.item_data = box.start
 
 
-def _read_entry(bits: Bits, items: _Items) -> None:
+def _read_entry(bits: Bits, flags_at: int, items: Items) -> None:
     """Read an ``infe`` box, version 2 or 3."""
     flags = bits.read(32)
     item = bits.read(16 if flags >> 24 == 2 else 32)
     bits.read(16)
     kind = bits.read(32).to_bytes(4, "big")
-    items.has_gain_map |= kind == b"tmap"
-    is_hidden = flags & 1
+    items.kinds[item], items.flags_at[item] = kind, flags_at
+    is_hidden = flags & HIDDEN
     if kind in PICTURES and not is_hidden:
         items.pictures.add(item)
 
 
-def _read_reference(kind: bytes, bits: Bits, width: int, items: _Items, limit: PartLimit) -> None:
+def _read_reference(data: bytes, box: Box, width: int, items: Items, limit: PartLimit) -> None:
+    bits = Bits(memoryview(data)[box.start : box.end])
     item, count = bits.read(width), bits.read(16)
     targets = [bits.read(width) for _, _ in zip(range(count), limit, strict=False)]
-    items.references[kind].append((item, targets))
+    items.references[box.kind].append((item, targets))
+    if box.kind == b"auxl":
+        items.auxiliary_at[item] = box.start - len(box.kind)
 
 
-def _read_properties(data: bytes, within: Sequence[Box], items: _Items, limit: PartLimit) -> None:
+def _read_properties(data: bytes, within: Sequence[Box], items: Items, limit: PartLimit) -> None:
     """Read which properties (``ipco``) each item has (``ipma``)."""
     containers = [box for box in within if box.kind == b"ipco"]
     properties = list(walk_boxes(data, containers[0].start, containers[0].end, limit)) if containers else []
