@@ -10,7 +10,7 @@ from errors import Reason, RejectedError
 from imaging import memory
 from imaging.change import Capacity
 from imaging.colour import to_common_mode
-from imaging.formats import avif_boxes, heif_gain_map, heif_items, tiff_directories
+from imaging.formats import avif_boxes, tiff_directories
 from imaging.losses import NO_CREDENTIALS, Lost
 from imaging.metadata import hide_exif
 from imaging.records import DecodingCost, Encoder, EncodingCost, Format, Header, Job
@@ -53,6 +53,9 @@ def inspect(source: bytes) -> Header:
         raise RejectedError(
             Reason.UNSUPPORTED, "the AVIF has the brand mif3, a short form: save it with the brand avif"
         )
+    # Its parsers take time to import, and most sources are of other formats.
+    from imaging.formats import heif_gain_map, heif_items  # noqa: PLC0415
+
     found, main = avif_boxes.read_streams(source), heif_items.read_main_picture(source)
     header = Header(
         FORMAT,

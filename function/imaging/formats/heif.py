@@ -1,7 +1,7 @@
 """HEIC: its record. It is read only if pillow-heif was built in, and is written as JPEG."""
 
 from errors import Reason, RejectedError
-from imaging.formats import avif_boxes, heif_gain_map, heif_items, tiff_directories
+from imaging.formats import avif_boxes, tiff_directories
 from imaging.losses import NO_CREDENTIALS
 from imaging.records import DecodingCost, Format, Header
 
@@ -40,6 +40,9 @@ def inspect(source: bytes) -> Header:
         raise RejectedError(
             Reason.HEIC_NOT_BUILT_IN, "HEIC needs a decoder: run `invoke build --heic` and `terraform apply`"
         )
+    # Its parsers take time to import, and most sources are of other formats.
+    from imaging.formats import heif_gain_map, heif_items  # noqa: PLC0415
+
     found = avif_boxes.read_streams(source)
     main = heif_items.read_main_picture(source)
     header = Header(
