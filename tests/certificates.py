@@ -2,6 +2,7 @@
 
 import datetime
 from dataclasses import dataclass, field
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -29,6 +30,14 @@ def name(common_name: str) -> x509.Name:
     return x509.Name(
         [x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Tests"), x509.NameAttribute(NameOID.COMMON_NAME, common_name)]
     )
+
+
+def make_kms_key(kms: Any) -> tuple[str, ec.EllipticCurvePublicKey]:
+    """Make a key for signatures with a client of KMS; return its ARN and its public key."""
+    key = kms.create_key(KeyUsage="SIGN_VERIFY", KeySpec="ECC_NIST_P256")["KeyMetadata"]
+    public = serialization.load_der_public_key(kms.get_public_key(KeyId=key["KeyId"])["PublicKey"])
+    assert isinstance(public, ec.EllipticCurvePublicKey)
+    return key["Arn"], public
 
 
 @dataclass(frozen=True)

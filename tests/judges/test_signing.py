@@ -20,8 +20,6 @@ import pytest
 import pyvips
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from moto import mock_aws
 from PIL.PngImagePlugin import PngInfo
 
@@ -32,7 +30,7 @@ from imaging.content_credentials import Notary
 from imaging.limits import Limits
 from imaging.render import Output, render
 from renditions import Rendition
-from tests.certificates import Authority, make_private_key
+from tests.certificates import Authority, make_kms_key, make_private_key
 from tests.images import encode, encode_oriented, load, picture
 from tests.judges.exiftool import Exiftool
 from tests.unit.conftest import ENVIRONMENT, REGION
@@ -285,12 +283,9 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def make_kms_key(days: int = 30) -> SigningKey:
-    kms: Any = boto3.client("kms", REGION)
-    key = kms.create_key(KeyUsage="SIGN_VERIFY", KeySpec="ECC_NIST_P256")["KeyMetadata"]
-    public = serialization.load_der_public_key(kms.get_public_key(KeyId=key["KeyId"])["PublicKey"])
-    assert isinstance(public, ec.EllipticCurvePublicKey)
-    return SigningKey(kms_key_arn=key["Arn"], certificate_chain=AUTHORITY.chain(public, days))
+def make_signing_key(days: int = 30) -> SigningKey:
+    arn, public_key = make_kms_key(boto3.client("kms", REGION))
+    return SigningKey(kms_key_arn=arn, certificate_chain=AUTHORITY.chain(public_key, days))
 
 
 def make_secret(text: str) -> SigningKey:
@@ -300,7 +295,7 @@ def make_secret(text: str) -> SigningKey:
 
 @pytest.mark.usefixtures("account")
 def test_a_key_of_kms_signs() -> None:
-    signing = Signing.of(make_kms_key(), Config())
+    signing = Signing.of(make_signing_key(), Config())
     for _ in range(8):
         # The numbers of a signature have different lengths in DER.
         assert read(render_signed(SOURCES["JPEG"], signing.notary)).get_validation_state() == "Trusted"
@@ -319,7 +314,7 @@ def test_a_secret_is_read_once_and_its_key_signs() -> None:
 
 @pytest.mark.usefixtures("account")
 def test_a_refusal_of_kms_fails_the_event_with_kms_s_own_error() -> None:
-    signing = Signing.of(make_kms_key(), Config())
+    signing = Signing.of(make_signing_key(), Config())
     sign = signing.client.sign
     refusal = ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "Sign")
     signing.client.sign = Mock(side_effect=refusal)
@@ -331,7 +326,7 @@ def test_a_refusal_of_kms_fails_the_event_with_kms_s_own_error() -> None:
 
 @pytest.mark.usefixtures("account")
 def test_an_expired_certificate_fails_the_event() -> None:
-    signing = Signing.of(make_kms_key(days=-1), Config())
+    signing = Signing.of(make_signing_key(days=-1), Config())
     with pytest.raises(c2pa.C2paError):
         render_signed(SOURCES["JPEG"], signing.notary)
 
@@ -366,7 +361,7 @@ def test_a_signature_becomes_two_numbers_of_32_bytes(der: str, r: int, s: int) -
 
 @pytest.mark.usefixtures("account")
 def test_the_function_signs_what_it_writes(monkeypatch: pytest.MonkeyPatch) -> None:
-    key = make_kms_key()
+    key = make_signing_key()
     s3: Any = boto3.client("s3", REGION)
     for bucket in (ENVIRONMENT["SOURCE_BUCKET"], ENVIRONMENT["DESTINATION_BUCKET"]):
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})

@@ -1,10 +1,12 @@
 """The pipeline with other settings. All tests of this folder share it, because a deployment takes half a minute."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
 
 from renditions import Rendition
+from tests.certificates import Authority, make_kms_key
 from tests.pipeline.conftest import Pipeline
 from tools.common.cli import say
 from tools.local import stack as stacks
@@ -33,10 +35,20 @@ TILE = Rendition("tile", width=50, height=50, fit="cover", key="{rendition}/{dir
 
 
 @pytest.fixture(scope="package")
-def custom_pipeline(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    """Deploy ``SETTINGS``, and the default settings afterwards."""
+def authority() -> Authority:
+    """The root of the certificate of the key that signs outputs."""
+    return Authority()
+
+
+@pytest.fixture(scope="package")
+def custom_pipeline(
+    pipeline: Pipeline, authority: Authority, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pipeline]:
+    """Deploy ``SETTINGS`` and a key that signs outputs, and the default settings afterwards."""
+    arn, public_key = make_kms_key(pipeline.client("kms"))
+    key = {"kms_key_arn": arn, "certificate_chain": authority.chain(public_key)}
     var_file = tmp_path_factory.mktemp("settings") / "other.tfvars"
-    var_file.write_text(SETTINGS)
-    stacks.up(say, var_file=var_file, extras=["heic"])
+    var_file.write_text(f"{SETTINGS}\ncontent_credentials = {json.dumps(key)}\n")
+    stacks.up(say, var_file=var_file, extras=["heic", "c2pa"])
     yield pipeline
     stacks.up(say)

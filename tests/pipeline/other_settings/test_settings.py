@@ -1,9 +1,14 @@
-"""The settings ``renditions``, ``metadata`` and ``max_pixels``, and HEIC."""
+"""The settings ``renditions``, ``metadata``, ``max_pixels`` and ``content_credentials``, and HEIC."""
 
+import io
+
+import c2pa
 from PIL import Image
 
+from tests.certificates import Authority
 from tests.images import HEIC_PICTURE, UPRIGHT_CORNERS, corners, encode, load, picture
 from tests.pipeline.conftest import Pipeline
+from tests.pipeline.test_iam import Policy
 
 
 def test_each_rendition_applies_its_own_options(custom_pipeline: Pipeline) -> None:
@@ -32,6 +37,18 @@ def test_heic_becomes_a_jpeg_under_the_unchanged_key(custom_pipeline: Pipeline) 
     assert tile["ContentType"] == "image/jpeg"
     assert load(tile["Bytes"]).size == (48, 48)
     assert corners(load(custom_pipeline.wait_for_object("web/phone.heic.webp")["Bytes"])) == UPRIGHT_CORNERS
+
+
+def test_outputs_are_signed_with_the_key_of_kms(custom_pipeline: Pipeline, authority: Authority) -> None:
+    custom_pipeline.upload("signed.png", encode(picture(), "PNG"))
+    context = c2pa.Context.from_dict({"trust": {"user_anchors": authority.root}})
+    for key in ("web/signed.png.webp", "tile/signed.png", "mini/signed.png.jpg"):
+        output = custom_pipeline.wait_for_object(key)
+        reader = c2pa.Reader(output["ContentType"], io.BytesIO(output["Bytes"]), context=context)
+        assert reader.get_validation_state() == "Trusted"
+    with Policy.read(custom_pipeline, custom_pipeline.role_arn).without("kms:Sign"):
+        reply = custom_pipeline.send(custom_pipeline.make_notification("signed.png"))
+        assert "is not authorized to perform: kms:Sign" in reply["errorMessage"]
 
 
 def test_an_image_over_max_pixels_is_rejected_with_both_numbers(custom_pipeline: Pipeline) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import moto.awslambda.responses
+import moto.kms.responses
+import moto.secretsmanager.responses
 from moto.core import authorization
 from moto.core.exceptions import AccessDeniedError
 from moto.iam import access_control
@@ -23,6 +25,8 @@ from tools.local.aws.versions import qualify
 # Any, because they are patched.
 ActionAuthenticatorMixin: Any = authorization.ActionAuthenticatorMixin
 LambdaResponse: Any = moto.awslambda.responses.LambdaResponse
+KmsResponse: Any = moto.kms.responses.KmsResponse
+SecretsManagerResponse: Any = moto.secretsmanager.responses.SecretsManagerResponse
 IAMPolicy: Any = access_control.IAMPolicy
 IAMPolicyStatement: Any = access_control.IAMPolicyStatement
 AssumedRoleAccessKey: Any = access_control.AssumedRoleAccessKey
@@ -78,6 +82,14 @@ class AccessControl:
             found = re.search(r"/functions/([^/]+)", response.path)
             return control._function_arn(qualify(found[1], response.querystring.get("Qualifier", []))) if found else "*"
 
+        def determine_key(response: Any) -> str:
+            return response._get_param("KeyId") or "*"
+
+        def determine_secret(response: Any) -> str:
+            return response._get_param("SecretId") or "*"
+
+        KmsResponse._determine_resource = determine_key
+        SecretsManagerResponse._determine_resource = determine_secret
         IAMPolicyStatement.is_action_permitted = is_action_permitted
         LambdaResponse._determine_resource = determine_resource
 
