@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imaging import lower_bytes, visual_quality
+from imaging.colour_space import SRGB_CURVE
 from imaging.decode import RESIZABLE, Picture
 from imaging.limits import SOURCE_COPIES
 from imaging.records import Encoder
@@ -66,6 +67,9 @@ def predict(picture: Picture, renditions: Sequence[Rendition], encoders: Sequenc
         needed = encoder.cost.bytes_for(most_pixels, picture.frame_count)
         if is_deep:
             needed = DEEP_ENCODING_BYTES * most_pixels
+        if header.colour is not None and header.colour.curve != SRGB_CURVE:
+            # Frames are held while their copies with sRGB's curve are encoded.
+            needed += PIXEL_BYTES * most_pixels * picture.frame_count
         if rendition.ssimulacra2 is not None and encoder.is_lossy:
             needed += visual_quality.bytes_for(most_pixels)
         encoding = max(encoding, needed)

@@ -494,6 +494,16 @@ def test_every_frame_demands_more(image_format: str) -> None:
     assert one.peak_bytes < four.peak_bytes
 
 
+def test_a_curve_that_is_converted_demands_a_copy() -> None:
+    plain = encode(picture(800, 600), "PNG")
+    for before in (chunk(b"gAMA", struct.pack(">I", 100_000)), chunk(b"cICP", bytes([9, 16, 0, 1]))):
+        whole, to_webp = plain[:33] + before + plain[33:], Rendition("whole", scale=1, format="webp")
+        added = predict_demand(whole, to_webp).peak_bytes - predict_demand(plain, to_webp).peak_bytes
+        assert 4 * 800 * 600 <= added < 4 * 800 * 600 + 1000
+    wide = plain[:33] + chunk(b"cICP", bytes([12, 13, 0, 1])) + plain[33:]
+    assert predict_demand(wide, HALF).peak_bytes - predict_demand(plain, HALF).peak_bytes < 1000
+
+
 def test_a_jpeg_shrunk_on_load_demands_less_and_a_progressive_one_more() -> None:
     def peak(*, divisor: int, progressive: bool = False) -> int:
         opened = Picture(inspect(encode(Image.new("RGB", (2000, 2000)), progressive=progressive, subsampling=0)))

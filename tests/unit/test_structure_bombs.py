@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests import gain_maps
+from tests.heifs import add_iso_map
 from tests.images import encode, picture, segment
 from tests.pngs import chunk
 from tools.common.paths import FUNCTION
@@ -134,7 +135,7 @@ SEGMENTS = st.one_of(
             FILLING,
             EXIF.map(lambda tags: b"Exif\0\0" + tags),
             FILLING.map(lambda data: b"ICC_PROFILE\0\x01\xff" + data),
-            FILLING.map(lambda data: b"Photoshop 3.0\0" + (b"8BIM\4\4" + bytes(6)) * 5000 + data),
+            FILLING.map(lambda data: b"Photoshop 3.0\0" + (b"8BIM\4\4" + bytes(6)) * 4000 + data),
             EXIF.map(lambda tags: b"MPF\0" + tags),
             st.just(b"\x01\x01\0\x01\x3f\x10"),
         ),
@@ -164,7 +165,8 @@ PIECES = st.builds(
 BOXES = st.builds(
     box,
     st.sampled_from([b"meta", b"iprp", b"ipco", b"ipma", b"iloc", b"iinf", b"infe", b"idat", b"moov", b"trak", b"mdia"])
-    | st.sampled_from([b"minf", b"stbl", b"stco", b"co64", b"stsz", b"av1C", b"edts", b"elst", b"tkhd", b"free"]),
+    | st.sampled_from([b"minf", b"stbl", b"stco", b"co64", b"stsz", b"av1C", b"edts", b"elst", b"tkhd", b"free"])
+    | st.sampled_from([b"pitm", b"iref", b"auxl", b"dimg", b"colr", b"auxC", b"clli", b"pixi"]),
     st.one_of(
         FILLING,
         EXIF,
@@ -180,6 +182,7 @@ BOXES = st.builds(
     st.sampled_from([1, 300, 65_535]),
 )
 ANIMATED = {"save_all": True, "append_images": [MOVED], "duration": 50}
+HDR_AVIF = add_iso_map(encode(IMAGE, "AVIF"), encode(IMAGE.convert("L"), "AVIF"), b"\0" + gain_maps.ISO).encode()
 CONTAINERS = {
     "PNG": (CHUNKS, (33, -12), encode(IMAGE, "PNG")),
     "APNG": (CHUNKS, (33, -12), encode(picture(400, 400).quantize(2), "PNG", **ANIMATED)),
@@ -190,6 +193,7 @@ CONTAINERS = {
     "WEBP": (PIECES, (30,), encode(IMAGE, "WEBP", exif=b"Exif\0\0II*\0")),
     "animated WEBP": (PIECES, (30,), encode(IMAGE, "WEBP", **ANIMATED)),
     "AVIF": (BOXES, (), encode(IMAGE, "AVIF")),
+    "HDR AVIF": (BOXES, (), HDR_AVIF),
     "animated AVIF": (BOXES, (), encode(IMAGE, "AVIF", **ANIMATED)),
 }
 """The parts of each container, the offsets at which a good file may get them beside its end, and that file."""
