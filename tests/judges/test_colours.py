@@ -4,6 +4,7 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
@@ -27,7 +28,7 @@ FORMATS = ["png", "jpeg", "webp", "avif"]
 
 
 def png(*before: bytes, depth: int = 8) -> bytes:
-    return pngs.png(PATCHES * (257 if depth == 16 else 1), 2, depth, before=b"".join(before))
+    return pngs.png(PATCHES * 256 + 50 if depth == 16 else PATCHES, 2, depth, before=b"".join(before))
 
 
 def codes(primaries: int, transfer: int) -> bytes:
@@ -92,20 +93,34 @@ def test_hdr_is_shown_as_chromium_shows_it_in_sdr(chromium: Chromium, primaries:
     check(chromium, avif(primaries, transfer), to)
 
 
+@pytest.mark.parametrize("to", FORMATS)
+@pytest.mark.parametrize(("depth", "transfer"), [(10, 16), (12, 16), (10, 18), (10, 13), (8, 13)])
+def test_an_avif_of_more_bits_is_shown_and_its_losses_are_named(
+    chromium: Chromium, depth: int, transfer: int, to: str
+) -> None:
+    levels = (PATCHES * ((1 << depth) - 1) // 255).astype(np.uint8 if depth == 8 else np.uint16)
+    source = bytes(
+        imagecodecs.avif_encode(levels, level=99, bitspersample=depth, primaries=9, transfer=transfer, matrix=9)
+    )
+    check(chromium, source, to)
+    assert list(render_one(source, to).lost) == ["bits"] * (depth > 8) + ["hdr"] * (transfer != 13)
+
+
 @pytest.mark.parametrize("peak", [300, 1000, 4000])
 def test_the_brightest_light_decides_as_in_chromium(chromium: Chromium, peak: int) -> None:
     check(chromium, png(codes(9, 16), chunk(b"cLLI", struct.pack(">II", 10_000 * peak, 0))), "webp")
     check(chromium, avif(9, 16, box(b"clli", struct.pack(">HH", peak, 0))), "webp")
 
 
+@pytest.mark.parametrize("depth", [8, 16])
 @pytest.mark.parametrize("transfer", [16, 18])
-def test_hdr_stays_in_a_png(chromium: Chromium, exiftool: Exiftool, transfer: int) -> None:
+def test_hdr_stays_in_a_png(chromium: Chromium, exiftool: Exiftool, transfer: int, depth: int) -> None:
     light = chunk(b"cLLI", struct.pack(">II", 10_000_000, 100))
-    source = png(codes(9, transfer), light)
+    source = png(codes(9, transfer), light, depth=depth)
     rendered = render_one(source)
     body = rendered.outputs[0].body
     assert rendered.lost == {}
-    assert (body.count(light), body.count(codes(9, transfer))) == (1, 1)
+    assert (body[24], body.count(light), body.count(codes(9, transfer))) == (depth, 1, 1)
     assert np.abs(middles(chromium.still(body).pixels) - shown(chromium, source)).max() <= 1
     assert not {"ExifTool:Warning", "ExifTool:Error"} & exiftool.read({"output": body})["output"].keys()
 
