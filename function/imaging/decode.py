@@ -313,9 +313,7 @@ class Picture:
         except RejectedError as error:
             self.leave_out_gain_map(error.message)
             return None
-        # Some decoders return grey as three channels.
-        is_grey = found.table is not None or (len(found.gains.channels) == 1 and _is_grey(frame.image))
-        image = frame.image.convert("L") if is_grey else frame.image
+        image = frame.image.convert("L") if found.table else frame.image
         if image.mode not in {"L", "RGB"}:
             self.leave_out_gain_map(f"its pixels are {image.mode}")
             return None
@@ -518,10 +516,6 @@ def _apply_key(high: Image.Image, low: Image.Image, key: Sequence[int]) -> Image
         for image, byte in ((high, level >> 8), (low, level & 255)):
             visible = ImageChops.lighter(visible, _mask_other_values(image.getchannel(channel), byte))
     return Image.merge(high.mode + "A", (*high.split(), visible))
-
-
-def _is_grey(image: Image.Image) -> bool:
-    return image.mode == "RGB" and len({band.tobytes() for band in image.split()}) == 1
 
 
 def _mask_other_values(band: Image.Image, value: int) -> Image.Image:

@@ -16,7 +16,7 @@ from imaging.gain_map import Channel, Gains, make_apple_gains, make_apple_table
 from imaging.losses import Lost
 from tests import gain_maps
 from tests.gain_maps import STOPS
-from tests.heifs import Heif, add_apple_map, add_iso_map, nclx
+from tests.heifs import ESSENTIAL, MAP_ITEM, Heif, add_apple_map, add_iso_map, box, nclx
 from tests.images import HEIC_PICTURE, apple_exif, encode, encode_oriented, load, picture
 from tests.unit.rendering import render_one
 from tools.build import Target, build
@@ -164,9 +164,12 @@ def check_heic() -> None:
     body = HEIC_PICTURE.read_bytes()
     shown = load(encode(picture(64, 48)))
     for made in (iso(body, body), apple(body, body, "4.0")):
+        # The map is turned by 180 degrees, to be told from its image.
+        made.describe(MAP_ITEM, box(b"irot", b"\2"), mark=ESSENTIAL)
         (output,) = render_one(made.encode()).outputs
         main, gain_map, _ = split(output.body)
         assert (main.size, gain_map.size, output.lost) == ((32, 24), (32, 24), ())
         assert measure_error(main, shown.resize((32, 24))) < 8
+        assert gain_map.convert("L").getpixel((30, 22)) < gain_map.convert("L").getpixel((2, 2))  # type: ignore[operator]
     (output,) = render_one(apple(body, body).encode()).outputs
     assert [loss.what for loss in output.lost] == [Lost.GAIN_MAP]

@@ -47,10 +47,9 @@ def with_gain_map(header: Header, items: Items, exif: Sequence[bytes]) -> Header
         shown = _show(data, items, item)
     except MalformedError as error:
         return replace(header, gain_map_problem=f"the gain map was left out: {error}")
-    # Its channels are no colours.
-    map_header = replace(header, source=shown, readable=shown, losses=(), colour=None, depth=8, frame_count=1)
+    opened = replace(header, source=shown, readable=shown)
     opening_bytes = header.opening_bytes + len(data)
-    return replace(header, gain_map=GainMapHeader(map_header, gains, table), opening_bytes=opening_bytes)
+    return replace(header, gain_map=GainMapHeader(opened, gains, table), opening_bytes=opening_bytes)
 
 
 def _find(data: bytes, items: Items, exif: Sequence[bytes]) -> tuple[int, Gains, list[int] | None] | None:
