@@ -5,7 +5,6 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from xml.parsers import expat
 
 from errors import MalformedError
 
@@ -178,6 +177,9 @@ def parse(data: bytes) -> Packet:
     text = _decode(data)
     if text.count("<") + text.count("=") > MAX_MARKS:
         raise MalformedError("it has too many elements and attributes")
+    # Few images have XMP, and the library takes time to load.
+    from xml.parsers import expat  # noqa: PLC0415
+
     builder = _Builder()
     parser = expat.ParserCreate(namespace_separator=SEPARATOR)
     parser.buffer_text = True

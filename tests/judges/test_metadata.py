@@ -187,3 +187,16 @@ def test_a_geotiff_stays_on_its_place_or_loses_it(exiftool: Exiftool, options: d
     else:
         assert find(tags, geo) == {}
         assert rendered.lost.keys() == {Lost.EXIF}
+
+
+def test_extended_xmp_is_read_and_what_is_too_long_for_a_jpeg_is_named(exiftool: Exiftool) -> None:
+    long = "山" * 40_000
+    source = exiftool.write(encode(picture()), assign({"XMP-dc:Rights": "me", "XMP-dc:Description": long}))
+    assert b"http://ns.adobe.com/xmp/extension/" in source
+    same, other = (render_one(source, to, metadata=MetadataPolicy.ALL) for to in (None, "webp"))
+    tags = exiftool.read({"same": same.outputs[0].body, "other": other.outputs[0].body})
+    wanted = {"XMP-dc:Rights": "me", "XMP-dc:Description": long}
+    assert find(tags["other"], wanted) == wanted
+    assert find(tags["same"], wanted) == {"XMP-dc:Rights": "me"}
+    assert not other.lost
+    assert same.lost.keys() == {Lost.XMP}
