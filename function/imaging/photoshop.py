@@ -21,6 +21,8 @@ PATHS = range(2000, 3000)
 RESOLUTION_INFO = struct.Struct(">I4sI4s")
 """Pixels an inch across, in 16.16 fixed point; units; and the same down."""
 
+MOST_RESOLUTION = (1 << 32) - 1
+
 MAX_RESOURCES = 10_000
 
 
@@ -64,7 +66,8 @@ def correct(resources: Mapping[int, bytes], change: Change, *, has_whole_iim: bo
         kept |= {number: data for number, data in resources.items() if number in PATHS}
     if len(stored := resources.get(RESOLUTION, b"")) == RESOLUTION_INFO.size:
         across, units, down, other_units = RESOLUTION_INFO.unpack(stored)
-        if scaled := change.scale_resolution((across, down)):
+        scaled = change.scale_resolution((across, down))
+        if scaled and max(scaled) <= MOST_RESOLUTION:
             kept[RESOLUTION] = RESOLUTION_INFO.pack(round(scaled[0]), units, round(scaled[1]), other_units)
     return kept
 

@@ -18,28 +18,9 @@ def test_data_sets_are_written_and_read_back() -> None:
     assert iptc.read(iptc.write(data_sets) + bytes(3)) == (data_sets, True)
 
 
-def test_resources_are_written_and_read_back() -> None:
-    resources = {photoshop.IIM: b"odd", URL: b"even"}
-    assert photoshop.read(photoshop.write(resources)) == (resources, True)
-
-
-@pytest.mark.parametrize("padded", [b"\0\0", b"\1a", b"\2ab\0"])
-def test_names_of_resources_are_skipped(padded: bytes) -> None:
-    named = b"8BIM\x04\x04" + padded + b"\0\0\0\4data"
-    second = photoshop.write({URL: b"x"})
-    assert photoshop.read(named + second) == ({photoshop.IIM: b"data", URL: b"x"}, True)
-
-
 def test_what_precedes_damage_is_read() -> None:
     whole = iptc.write([BY_LINE, CITY])
     assert iptc.read(whole[:-1]) == ([BY_LINE], False)
-    resources = photoshop.write({photoshop.IIM: whole, URL: b"xy"})
-    assert photoshop.read(resources[:-1]) == ({photoshop.IIM: whole}, False)
-
-
-def test_the_first_resource_of_a_number_counts() -> None:
-    both = photoshop.write({photoshop.IIM: b"ab"}) + photoshop.write({photoshop.IIM: b"cd"})
-    assert photoshop.read(both) == ({photoshop.IIM: b"ab"}, True)
 
 
 def test_credits_come_with_their_character_set() -> None:
@@ -64,6 +45,7 @@ def test_credits_come_with_their_character_set() -> None:
         (iptc.UTF_8, b"\xa9 me", "© me"),
         (b"", "© Jürgen".encode("latin-1"), "© Jürgen"),
         (b"", b"plain\0", "plain"),
+        (b"\x1b.A", "Ã¼".encode("latin-1"), "Ã¼"),
     ],
 )
 def test_texts_are_decoded_by_the_character_set(charset: bytes, value: bytes, text: str) -> None:

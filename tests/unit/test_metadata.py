@@ -667,3 +667,43 @@ def test_exif_that_cannot_be_read_is_named(block: bytes, named: tuple[bool, bool
         ]
         assert tuple(found) == named, image_format
         assert not render_one(source, metadata=MetadataPolicy.NONE).lost
+
+
+def test_a_profile_that_is_too_long_is_named() -> None:
+    data = iptc.write([iptc.DataSet((2, 120), bytes([65]) * 600_000)])
+    source = with_chunk(encode(picture(), "PNG"), b"tEXt", profile_text("iptc", data))
+    assert render_one(source, metadata=MetadataPolicy.ALL).lost.keys() == {Lost.IPTC}
+
+
+def test_resources_make_room_for_iptc() -> None:
+    iim = iptc.write([iptc.DataSet((2, 116), b"me" * 20_000)])
+    resources = photoshop.write({2000: b"a path" * 5000})
+    source = tiff((33723, UNDEFINED, len(iim), iim), (34377, BYTE, len(resources), resources))
+    rendered = render_one(source, "jpeg", metadata=MetadataPolicy.ALL)
+    assert iim in rendered.outputs[0].body
+    assert b"a path" not in rendered.outputs[0].body
+    assert "paths" in rendered.lost[Lost.IPTC]
+    assert resources in body(source, MetadataPolicy.ALL)
+
+
+@pytest.mark.parametrize(("orientation", "is_kept"), [(1, True), (2, False), (6, False)])
+@pytest.mark.parametrize("image_format", ["JPEG", "TIFF"])
+def test_a_turn_is_known_whoever_applies_it(image_format: str, orientation: int, is_kept: bool) -> None:
+    resources = photoshop.write({2000: b"a path", photoshop.RESOLUTION: struct.pack(">IHHIHH", 600, 1, 2, 200, 1, 2)})
+    turned = number(ExifTags.Base.Orientation, orientation, SHORT)
+    if image_format == "TIFF":
+        source = tiff(turned, (34377, BYTE, len(resources), resources))
+    else:
+        source = with_segments((0xE1, exif(turned)), (0xED, photoshop.HEADER + resources))
+    output = body(source, MetadataPolicy.ALL, "jpeg")
+    assert (b"a path" in output) == is_kept
+    scaled = (100, 300) if orientation == 6 else (300, 100)
+    assert struct.pack(">IHHIHH", scaled[0], 1, 2, scaled[1], 1, 2) in output
+
+
+def test_a_nested_tag_that_cannot_be_written_is_named() -> None:
+    # A number of eight bytes, which only a BigTIFF has.
+    source = tiff(parts={ExifTags.IFD.Exif: [(40000, 16, 1, bytes([0, 0, 0, 0, 0, 1, 0, 0])), *NOTES]})
+    rendered = render_one(source, metadata=MetadataPolicy.ALL)
+    assert SECRET in rendered.outputs[0].body
+    assert rendered.lost.keys() == {Lost.EXIF}

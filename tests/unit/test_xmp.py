@@ -76,6 +76,8 @@ def test_prefixes_that_clash_are_renamed() -> None:
 def test_the_first_value_of_a_property_counts() -> None:
     found = xmp.parse(wrap("<dc:source>second</dc:source>", 'dc:source="first"'))
     assert found.properties == {(DC, "source"): "first"}
+    twice = wrap("", 'dc:source="first"').replace(b"</r:RDF>", b'<r:Description xmlns:d="%s" d:source="x"/></r:RDF>')
+    assert xmp.parse(twice % DC.encode()).properties == {(DC, "source"): "first"}
     other = xmp.Packet({(DC, "source"): "x", (DC, "format"): "y"}, {})
     assert found.merge(other).properties == {(DC, "source"): "first", (DC, "format"): "y"}
 

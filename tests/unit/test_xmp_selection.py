@@ -130,7 +130,7 @@ def test_extended_xmp_is_joined() -> None:
     digest, segments = extended(packet('photoshop:Credit="An agency" dc:source="other"'))
     stranger = extended(packet('dc:rights="not mine"'))[1]
     main = packet(f'xmpNote:HasExtendedXMP="{digest}" dc:source="main"')
-    found, problem = xmp_selection.read(main, (*stranger, *segments))
+    found, problem = xmp_selection.read(main, (*stranger, *segments, *stranger))
     assert not problem
     assert found.properties[xmp.PHOTOSHOP, "Credit"] == "An agency"
     assert found.properties[xmp.DC, "source"] == "main"
