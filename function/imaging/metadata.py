@@ -51,7 +51,7 @@ UNREADABLE = b"\xff"
 """Stands in for a text that can't be read: no parser accepts it, so it is named as lost."""
 
 MOST_PROFILE_TEXT = 1 << 20
-"""The most characters of such a text."""
+"""The most characters of such a text that are read. The parsers find what then is missing."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ def _read_profile(text: object) -> bytes:
         return b""
     lines = text[:MOST_PROFILE_TEXT].strip().split("\n", 2)
     digits = "".join(lines[-1].split())
-    is_whole = len(lines) == 3 and len(text) <= MOST_PROFILE_TEXT and DIGITS.fullmatch(digits)
+    is_whole = len(lines) == 3 and DIGITS.fullmatch(digits)
     return bytes.fromhex(digits) if is_whole else UNREADABLE
 
 
