@@ -41,6 +41,9 @@ A, B, C, HLG_MIDDLE = 0.17883277, 0.28466892, 0.55991073, 0.5
 LEVELS, FINE_LEVELS = 1 << 8, 1 << 16
 """The values of a channel, and of light from black to the screen's white."""
 
+CURVE = [round((LEVELS - 1) * SRGB_CURVE.to_value(level / (FINE_LEVELS - 1))) for level in range(FINE_LEVELS)]
+"""The value of each level of light."""
+
 LEAST_LIGHT = 1e-9
 """Instead of black, of which there is no power and no share."""
 
@@ -95,11 +98,10 @@ def to_sdr(image: Image.Image, colour: ColourSpace) -> Image.Image:
         alpha = list(range(LEVELS)) if image.mode == "LA" else []
         return image.point(_map_greys(colour) + alpha)
     shown = Image.new(image.mode, image.size)
-    curve = _list_curve()
     rows = max(1, STRIP_PIXELS // image.width)
     for top in range(0, image.height, rows):
         strip = image.crop((0, top, image.width, min(top + rows, image.height)))
-        bands = [*_map_colours(strip.split()[:3], colour, curve), *strip.split()[3:]]
+        bands = [*_map_colours(strip.split()[:3], colour), *strip.split()[3:]]
         shown.paste(Image.merge(image.mode, bands), (0, top))
     return shown
 
@@ -116,7 +118,7 @@ def _map_greys(colour: ColourSpace) -> list[int]:
     return shown
 
 
-def _map_colours(bands: Sequence[Image.Image], colour: ColourSpace, curve: list[int]) -> list[Image.Image]:
+def _map_colours(bands: Sequence[Image.Image], colour: ColourSpace) -> list[Image.Image]:
     """Return red, green and blue in Display P3, of red, green and blue."""
     table = [_read_level(colour, level) for level in range(LEVELS)]
     light = dict(zip(NAMES, (band.point(table, "F") for band in bands), strict=True))
@@ -124,7 +126,7 @@ def _map_colours(bands: Sequence[Image.Image], colour: ColourSpace, curve: list[
     shown = []
     for row in multiply(invert(DISPLAY_P3.to_d50()), colour.to_d50()):
         fine = ImageMath.lambda_eval(lambda maths: _to_fine_level(maths, row), gain=gain, **light)  # noqa: B023
-        shown.append(fine.point(curve, "L"))
+        shown.append(fine.point(CURVE, "L"))
     return shown
 
 
@@ -150,11 +152,6 @@ def _mix(row: Vector, maths: Any) -> Any:
     """Return the sum of the channels with weights."""
     red, green, blue = (weight * maths[name] for weight, name in zip(row, NAMES, strict=True))
     return red + green + blue
-
-
-def _list_curve() -> list[int]:
-    """Return the value of each level of light."""
-    return [round((LEVELS - 1) * SRGB_CURVE.to_value(level / (FINE_LEVELS - 1))) for level in range(FINE_LEVELS)]
 
 
 def _read_level(colour: ColourSpace, level: int) -> float:
