@@ -59,11 +59,14 @@ class Signing:
         keys: list[str] = []
         certificates: list[str] = []
         for found in PEM.finditer(text):
-            (certificates if found[1] == "CERTIFICATE" else keys).append(found[0])
+            if found[1] == "PRIVATE KEY":
+                keys.append(found[0])
+            elif found[1] == "CERTIFICATE":
+                certificates.append(found[0])
         if len(keys) != 1 or not certificates:
             raise SettingsError(
                 f"The secret {self.key.secret_arn} has {len(keys)} private keys and {len(certificates)} certificates: "
-                "store one key and its certificate chain, in PEM"
+                "store one key in PKCS #8 (`openssl pkcs8 -topk8 -nocrypt`) and its certificate chain, in PEM"
             )
         return Notary.with_key(keys[0], "\n".join(certificates))
 

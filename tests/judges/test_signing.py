@@ -20,6 +20,7 @@ import pytest
 import pyvips
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from cryptography.hazmat.primitives import serialization
 from moto import mock_aws
 from PIL.PngImagePlugin import PngInfo
 
@@ -27,7 +28,9 @@ from aws.settings import SigningKey
 from aws.signing import Signing, to_raw
 from errors import RejectedError, SettingsError
 from imaging.content_credentials import Notary
+from imaging.formats import ENCODERS, FORMATS, inspect
 from imaging.limits import Limits
+from imaging.records import Provenance
 from imaging.render import Output, render
 from renditions import Rendition
 from tests.certificates import Authority, make_kms_key, make_private_key
@@ -38,6 +41,9 @@ from tools.local.aws.moto_patches import sign_digests
 
 AUTHORITY = Authority()
 PRIVATE_KEY, PRIVATE_PEM = make_private_key()
+TRADITIONAL_PEM = PRIVATE_KEY.private_bytes(
+    serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+).decode()
 CHAIN = AUTHORITY.chain(PRIVATE_KEY.public_key())
 ROOT = AUTHORITY.root
 
@@ -272,7 +278,27 @@ def test_lack_of_memory_is_found_out_before_the_library_runs(notary: Notary, mon
     monkeypatch.setattr("imaging.content_credentials.memory.require", refuse)
     with pytest.raises(RejectedError, match="too_large"):
         render_signed(SOURCES["JPEG"], notary)
-    assert asked[0] > 6 * len(SOURCES["JPEG"])
+    assert asked[0] > 3 * len(SOURCES["JPEG"])
+
+
+def test_a_manifest_that_unpacks_to_far_more_is_left_out(notary: Notary) -> None:
+    context = c2pa.Context.from_dict(
+        {"core": {"prefer_compress_manifests": True}, "verify": {"verify_after_sign": False}}
+    )
+    builder = c2pa.Builder({"thumbnail": {"format": "image/jpeg", "identifier": "bomb"}, "assertions": []}, context)
+    builder.add_resource("bomb", io.BytesIO(bytes(9 << 20)))
+    target = io.BytesIO()
+    builder.sign(notary.signer, "image/png", io.BytesIO(SOURCES["PNG"]), target)
+    assert len(target.getvalue()) < 50_000
+    output = render_signed(target.getvalue(), notary)
+    assert [loss.what for loss in output.lost] == ["content_credentials"]
+    assert read(output).get_validation_state() == "Trusted"
+
+
+def test_the_library_reads_and_writes_all_formats_that_hold_manifests() -> None:
+    read, written = map(set, (c2pa.Reader.get_supported_mime_types(), c2pa.Builder.get_supported_mime_types()))
+    assert {one.media_type for one in FORMATS.values()} - read == {"image/bmp"}
+    assert {one.media_type for one in ENCODERS.values() if one.has_content_credentials} <= written
 
 
 @pytest.fixture
@@ -321,6 +347,9 @@ def test_a_refusal_of_kms_fails_the_event_with_kms_s_own_error() -> None:
     with pytest.raises(ClientError, match="ThrottlingException"):
         render_signed(SOURCES["JPEG"], signing.notary)
     signing.client.sign = sign
+    # A later failure has its own error.
+    with pytest.raises(c2pa.C2paError):
+        signing.notary.sign(b"no image", "image/png", Provenance(inspect(SOURCES["JPEG"]), "", []))
     assert read(render_signed(SOURCES["JPEG"], signing.notary)).get_validation_state() == "Trusted"
 
 
@@ -335,8 +364,13 @@ def test_an_expired_certificate_fails_the_event() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("password", "has 0 private keys and 0 certificates: store one key and its certificate chain, in PEM"),
+        (
+            "password",
+            r"has 0 private keys and 0 certificates: store one key in PKCS #8 \(`openssl pkcs8 -topk8 -nocrypt`\)",
+        ),
         (CHAIN, "has 0 private keys and 1 certificates"),
+        # The library does not read it.
+        (CHAIN + TRADITIONAL_PEM, "has 0 private keys and 1 certificates"),
         (PRIVATE_PEM, "has 1 private keys and 0 certificates"),
         (PRIVATE_PEM + PRIVATE_PEM + CHAIN, "has 2 private keys and 1 certificates"),
     ],
