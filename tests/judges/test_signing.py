@@ -375,7 +375,7 @@ def test_an_expired_certificate_fails_the_event() -> None:
         (PRIVATE_PEM + PRIVATE_PEM + CHAIN, "has 2 private keys and 1 certificates"),
     ],
     # The key differs in each process.
-    ids=["no PEM", "no key", "no certificate", "two keys"],
+    ids=["no PEM", "no key", "no PKCS 8", "no certificate", "two keys"],
 )
 def test_a_secret_without_a_key_or_certificates_is_explained(text: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
