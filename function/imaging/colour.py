@@ -54,7 +54,7 @@ def to_profile(frame: Frame, colour: ColourSpace) -> Frame:
 
         profile = None if is_grey else DISPLAY_P3.make_profile()
         return replace(frame, image=tone_mapping.to_sdr(image, colour), low=None, icc=profile, gain_map=None)
-    profile = None if is_grey else replace(colour, curve=SRGB_CURVE).make_profile()
+    profile = None if is_grey else colour._replace(curve=SRGB_CURVE).make_profile()
     if colour.curve == SRGB_CURVE:
         return replace(frame, image=image, icc=profile)
     return replace(frame, image=_to_srgb_curve(image, colour.curve), low=None, icc=profile)

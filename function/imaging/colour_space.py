@@ -2,8 +2,8 @@
 
 import math
 import struct
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from errors import MalformedError
 
@@ -15,8 +15,7 @@ Matrix = tuple[Vector, Vector, Vector]
 """Rows."""
 
 
-@dataclass(frozen=True)
-class Curve:
+class Curve(NamedTuple):
     """The curve from a channel's value to its light, both 0 to 1: ``parametricCurveType`` 3 of ICC.1:2022, 10.18.
 
     Light is ``(scale * value + offset) ** exponent``, but ``slope * value`` below ``threshold``.
@@ -48,8 +47,7 @@ class HdrCurve(Enum):
     HLG = 18
 
 
-@dataclass(frozen=True)
-class ColourSpace:
+class ColourSpace(NamedTuple):
     """What the values of an image's channels mean.
 
     Attributes:
@@ -240,11 +238,11 @@ def _adapt(white: Point) -> Matrix:
 def _write_profile(to_d50: Matrix, adaptation: Matrix, curve: Curve) -> bytes:
     """Return a display profile of three curves and a matrix (ICC.1:2022, 8.3.3)."""
     columns = _transpose(*to_d50)
-    numbers = (*D50, *(number for vector in (*columns, *adaptation) for number in vector), *_list_parameters(curve))
+    numbers = (*D50, *(number for vector in (*columns, *adaptation) for number in vector), *curve)
     if not all(abs(number) < MOST_FIXED for number in numbers):
         raise MalformedError("its chromaticities or its gamma are too large")
     text = b"mluc" + struct.pack(">4xII2s2sII", 1, 12, b"en", b"US", 2 * len(NAME), 28) + NAME.encode("utf-16-be")
-    shape = b"para" + struct.pack(">4xH2x", 3) + _pack_fixed(*_list_parameters(curve))
+    shape = b"para" + struct.pack(">4xH2x", 3) + _pack_fixed(*curve)
     tags = {b"desc": text, b"cprt": text, b"wtpt": b"XYZ \0\0\0\0" + _pack_fixed(*D50)}
     tags |= {b"chad": b"sf32\0\0\0\0" + b"".join(_pack_fixed(*row) for row in adaptation)}
     for letter, column in zip(b"rgb", columns, strict=True):
@@ -266,10 +264,6 @@ def _write_tags(tags: dict[bytes, bytes]) -> bytes:
     size = start + len(body)
     header = struct.pack(">I4xI4s4s4s6H4s", size, VERSION, b"mntr", b"RGB ", b"XYZ ", *DATE, b"acsp")
     return (header.ljust(68, b"\0") + _pack_fixed(*D50)).ljust(HEADER_BYTES, b"\0") + directory + body
-
-
-def _list_parameters(curve: Curve) -> tuple[float, ...]:
-    return curve.exponent, curve.scale, curve.offset, curve.slope, curve.threshold
 
 
 def _pack_fixed(*numbers: float) -> bytes:

@@ -73,7 +73,7 @@ def test_a_gamma_of_2_2_is_srgb_s_curve_only_with_its_primaries() -> None:
     wide = chunk(b"cHRM", struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000))
     assert png_chunks.read_contents(png(gamma)).colour is None
     colour = png_chunks.read_contents(png(gamma, wide)).colour
-    assert colour == replace(DISPLAY_P3, curve=Curve(100_000 / 45455))
+    assert colour == DISPLAY_P3._replace(curve=Curve(100_000 / 45455))
 
 
 def test_a_profile_that_only_the_decoder_finds_counts() -> None:

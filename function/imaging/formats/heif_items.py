@@ -3,7 +3,7 @@
 import contextlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from errors import MalformedError
 from imaging.colour_space import SRGB, ColourSpace, describe_unknown, read_codes
@@ -50,8 +50,7 @@ SAMPLE_ENTRY = ((b"moov", 0), (b"trak", 0), (b"mdia", 0), (b"minf", 0), (b"stbl"
 """The boxes around the properties of a track, and the bytes in each before its first box."""
 
 
-@dataclass(frozen=True)
-class MainPicture:
+class MainPicture(NamedTuple):
     """What the boxes state.
 
     Attributes:
@@ -68,7 +67,6 @@ class MainPicture:
     items: "Items"
 
 
-@dataclass
 class Items:
     """The entries of a ``meta`` box (ISO/IEC 14496-12, 8.11; ISO/IEC 23008-12, 9.3).
 
@@ -85,16 +83,17 @@ class Items:
 
     """
 
-    main: int = 0
-    main_place: range = range(0)
-    kinds: dict[int, bytes] = field(default_factory=dict)
-    flags_at: dict[int, int] = field(default_factory=dict)
-    pictures: set[int] = field(default_factory=set)
-    references: defaultdict[bytes, list[tuple[int, list[int]]]] = field(default_factory=lambda: defaultdict(list))
-    auxiliary_at: dict[int, int] = field(default_factory=dict)
-    properties: defaultdict[int, list[Box]] = field(default_factory=lambda: defaultdict(list))
-    located: Box | None = None
-    item_data: int = 0
+    def __init__(self) -> None:
+        """Make it without entries."""
+        self.main, self.main_place = 0, range(0)
+        self.kinds: dict[int, bytes] = {}
+        self.flags_at: dict[int, int] = {}
+        self.pictures: set[int] = set()
+        self.references: defaultdict[bytes, list[tuple[int, list[int]]]] = defaultdict(list)
+        self.auxiliary_at: dict[int, int] = {}
+        self.properties: defaultdict[int, list[Box]] = defaultdict(list)
+        self.located: Box | None = None
+        self.item_data = 0
 
     def list_properties(self) -> list[Box]:
         """Return the main picture's properties; those of a kind that it lacks are the ones of its first tile."""

@@ -7,7 +7,7 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from errors import MalformedError
 from imaging.colour_space import SRGB, SRGB_CURVE, ColourSpace, Curve, describe_unknown, read_codes
@@ -255,7 +255,7 @@ def _read_gamma(numbers: Mapping[bytes, bytes]) -> ColourSpace | None:
     is_usual = abs(UNIT / gamma - SRGB_GAMMA) < GAMMA_TOLERANCE
     colour = ColourSpace(red, green, blue, white, SRGB_CURVE if is_usual else Curve(UNIT / gamma))
     if is_usual and not colour.is_srgb:
-        colour = replace(colour, curve=Curve(UNIT / gamma))
+        colour = colour._replace(curve=Curve(UNIT / gamma))
     with contextlib.suppress(MalformedError):
         return colour if colour.make_profile() else None
     return None
