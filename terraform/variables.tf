@@ -251,7 +251,7 @@ variable "renditions" {
     format        = optional(string)
     quality       = optional(number)
     ssimulacra2   = optional(number)
-    hdr           = optional(string, "keep")
+    hdr           = optional(string)
     key           = optional(string, "{dir}{rendition}-{name}")
     background    = optional(string, "#ffffff")
     cache_control = optional(string)

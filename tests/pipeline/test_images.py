@@ -27,7 +27,7 @@ def test_cake_jpg_becomes_resized_cake_jpg_at_half_size(pipeline: Pipeline) -> N
     assert pipeline.wait_for_image("images/cake.jpg").size == (320, 240)
     line = pipeline.wait_for_log_line("written", "images/cake.jpg")
     assert line["outputs"] == [
-        {"key": "images/resized-cake.jpg", "width": 320, "height": 240, "bytes": output["ContentLength"]}
+        {"key": "images/resized-cake.jpg", "width": 320, "height": 240, "bytes": output["ContentLength"], "lost": []}
     ]
 
 

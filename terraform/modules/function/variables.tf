@@ -422,7 +422,7 @@ variable "renditions" {
     format        = optional(string)
     quality       = optional(number)
     ssimulacra2   = optional(number)
-    hdr           = optional(string, "keep")
+    hdr           = optional(string)
     key           = optional(string, "{dir}{rendition}-{name}")
     background    = optional(string, "#ffffff")
     cache_control = optional(string)
@@ -495,7 +495,7 @@ variable "renditions" {
   }
 
   validation {
-    condition     = alltrue([for one in values(var.renditions) : try(contains(["keep", "drop"], one.hdr), false) if one != null])
+    condition     = alltrue([for one in values(var.renditions) : try(contains(["keep", "drop"], one.hdr), one.hdr == null) if one != null])
     error_message = "Each hdr in renditions must be \"keep\" or \"drop\"."
   }
 
