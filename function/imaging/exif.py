@@ -2,9 +2,9 @@
 
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import ExifTags, Image, TiffImagePlugin, TiffTags
 
@@ -19,6 +19,17 @@ IPTC, PHOTOSHOP, XMP = 33723, 34377, 700
 
 # Some writers store IPTC as numbers of four bytes, of which Pillow would read the first.
 TiffTags.TAGS_V2[IPTC] = TiffTags.TagInfo(IPTC, "IptcNaaInfo", TiffTags.UNDEFINED, None)
+
+TYPES = {
+    TiffTags.UNDEFINED: (34856, 37121, 37500, 37510, 41484, 41728, 41729, 41995, 42082),
+    TiffTags.SIGNED_RATIONAL: (37377, 37379, 37380, 37888, 37891, 37893),
+    TiffTags.LONG: range(34865, 34870),
+}
+"""The types of tags of the Exif IFD (Exif 2.32, 4.6.5) that Pillow would guess from a value: readers that look for a
+comment would find a list of numbers."""
+
+for kind, tags in TYPES.items():
+    TiffTags.TAGS_V2_GROUPS[ExifTags.IFD.Exif] |= {tag: TiffTags.TagInfo(tag, str(tag), kind, None) for tag in tags}
 
 STRUCTURE = frozenset(
     {
@@ -45,8 +56,14 @@ PARTS: dict[int | None, set[int]] = {
 }
 """The IFDs that each IFD may contain; None is the main one."""
 
+PATHS = ((ExifTags.IFD.Exif,), (ExifTags.IFD.GPSInfo,), (ExifTags.IFD.Exif, ExifTags.IFD.Interop))
+"""The tags that lead to each."""
+
+HEADER = b"Exif\0\0"
+"""How EXIF begins in some formats."""
+
 ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
-"""How EXIF begins, and the byte order in the notation of ``struct``."""
+"""How EXIF begins without it, and the byte order in the notation of ``struct``."""
 
 RESOLUTION = (ExifTags.Base.XResolution, ExifTags.Base.YResolution)
 FOCAL_PLANE = (ExifTags.Base.FocalPlaneXResolution, ExifTags.Base.FocalPlaneYResolution)
@@ -66,19 +83,123 @@ RASTER_TYPE, PIXEL_IS_POINT = 1025, 2
 """A key of ``GEO_KEYS``, and its value if whole numbers are the centres of pixels rather than their corners."""
 
 
-def find_tags(block: bytes) -> set[int] | None:
-    """Return the tags of the first IFD that have values (TIFF 6.0, section 2); None if it is cut off."""
+def has_read(exif: Image.Exif, block: bytes, tags: Collection[int]) -> bool:
+    """Tell whether Pillow has read those of these tags that the first IFD has.
+
+    Args:
+        exif: What Pillow has read.
+        block: The same as it is stored, without its header; empty if it isn't stored alone.
+        tags: Of the first IFD.
+
+    """
+    stored = _find_tags(block) if block else set()
+    return stored is not None and not stored.intersection(tags) - set(exif)
+
+
+def has_read_all(exif: Image.Exif, block: bytes) -> bool:
+    """Tell whether Pillow has read all tags that don't describe pixels. The arguments are those of ``has_read``."""
+    stored = _find_tags(block) if block else set()
+    return (
+        stored is not None
+        and stored - STRUCTURE <= set(exif)
+        and all(_has_read_part(exif, block, *path) for path in PATHS)
+    )
+
+
+def _has_read_part(exif: Image.Exif, block: bytes, *path: int) -> bool:
+    """Tell whether Pillow has read all tags of the IFD to which the tags of ``path`` lead, if there is one."""
+    if path[-1] not in (_find_tags(block, path[:-1]) or ()):
+        return True
+    stored = _find_tags(block, path)
+    read: Any = ()
+    with tolerating():
+        read = exif.get_ifd(path[-1])
+    return stored is not None and stored <= set(read)
+
+
+def _find_tags(block: bytes, path: Sequence[int] = ()) -> set[int] | None:
+    """Return the tags of an IFD that have values; None if it is missing or cut off."""
+    entries = _find_entries(block, path)
+    return None if entries is None else {entry.tag for entry in entries if entry.number}
+
+
+class _Entry(NamedTuple):
+    """An entry of an IFD (TIFF 6.0, section 2).
+
+    Attributes:
+        place: Its offset.
+        tag: What it states.
+        kind: The type of its values.
+        number: How many values it has.
+        value: The offset of its values if they have more than four bytes.
+
+    """
+
+    place: int
+    tag: int
+    kind: int
+    number: int
+    value: int
+
+
+def _find_entries(block: bytes, path: Sequence[int] = ()) -> list[_Entry] | None:
+    """Return the entries of an IFD; None if it is missing or cut off.
+
+    Args:
+        block: EXIF without its header.
+        path: The tags that lead to the IFD from the first one.
+
+    """
     order = ORDERS.get(block[:4])
     if order is None or len(block) < 8:
         return None
     (place,) = struct.unpack_from(order + "I", block, 4)
+    if path:
+        entries = _find_entries(block, path[:-1]) or ()
+        place = next((entry.value for entry in entries if entry.tag == path[-1]), len(block))
     if place + 2 > len(block):
         return None
     (count,) = struct.unpack_from(order + "H", block, place)
     directory = block[place + 2 : place + 2 + 12 * count]
     if len(directory) < 12 * count:
         return None
-    return {tag for tag, _, number, _ in struct.iter_unpack(order + "HHI4s", directory) if number}
+    rows = enumerate(struct.iter_unpack(order + "HHII", directory))
+    return [_Entry(place + 2 + 12 * index, *row) for index, row in rows]
+
+
+def _find_note(block: bytes) -> _Entry | None:
+    """Return the entry of the maker note."""
+    entries = _find_entries(block, [ExifTags.IFD.Exif]) or ()
+    return next((entry for entry in entries if entry.tag == ExifTags.Base.MakerNote), None)
+
+
+def write(exif: Image.Exif, source: bytes, most_bytes: int) -> bytes:
+    """Return EXIF with its header, in which the maker note is at its offset in ``source``, if that fits.
+
+    The notes of many cameras contain offsets from the beginning of the EXIF.
+
+    Args:
+        exif: The entries.
+        source: The EXIF that they are from, without its header.
+        most_bytes: The most that the output may have.
+
+    """
+    details = exif.get(ExifTags.IFD.Exif, {})
+    note, found = details.get(ExifTags.Base.MakerNote), _find_note(source)
+    if isinstance(note, bytes) and found and len(note) > 4 and source.startswith(note, found.value):
+        end = found.value + len(note)
+        end += end % 2
+        details[ExifTags.Base.MakerNote] = bytes(4)
+        behind = exif.tobytes(end).removeprefix(HEADER)
+        details[ExifTags.Base.MakerNote] = note
+        order = ORDERS[behind[:4]]
+        block = bytearray(behind[:4] + struct.pack(order + "I", end) + bytes(end - 8) + behind[8:])
+        block[found.value : found.value + len(note)] = note
+        entry = _find_note(bytes(block))
+        if entry and len(HEADER) + len(block) <= most_bytes:
+            struct.pack_into(order + "II", block, entry.place + 4, len(note), found.value)
+            return HEADER + bytes(block)
+    return exif.tobytes()
 
 
 def select_credits(exif: Image.Exif) -> tuple[Image.Exif, list[str]]:
@@ -91,7 +212,7 @@ def select_credits(exif: Image.Exif) -> tuple[Image.Exif, list[str]]:
         if not isinstance(credit, str):
             problems.append(f"{tag.name} in the EXIF is damaged and was left out")
         elif credit:
-            selected[tag] = _to_bytes(credit)
+            selected[tag] = _keep_bytes(credit)
     return selected, problems
 
 
@@ -218,7 +339,7 @@ def _copy_ifd(exif: Image.Exif, entries: Mapping[int, Any], group: int | None = 
         with tolerating():
             stored = exif.get_ifd(tag) if is_part else entries[tag]
         if stored is not None:
-            value, is_value_whole = _copy_ifd(exif, stored, tag) if is_part else (_to_bytes(stored), True)
+            value, is_value_whole = _copy_ifd(exif, stored, tag) if is_part else (_keep_bytes(stored), True)
             is_whole = is_whole and is_value_whole
             with tolerating():
                 trial = TiffImagePlugin.ImageFileDirectory_v2(group=group)
@@ -229,6 +350,15 @@ def _copy_ifd(exif: Image.Exif, entries: Mapping[int, Any], group: int | None = 
     return written, is_whole
 
 
-def _to_bytes(value: Any) -> Any:
-    """Return a text's bytes: Pillow reads one character per byte, but writes question marks for other than ASCII."""
-    return value.encode("latin-1") if isinstance(value, str) and not value.isascii() else value
+class _Text(str):
+    """A text of which Pillow writes every byte: it reads each as a character, but would write question marks.
+
+    Bytes in its place would get the type of numbers if Pillow doesn't know the tag.
+    """
+
+    def encode(self, *_: object) -> bytes:
+        return super().encode("latin-1")
+
+
+def _keep_bytes(value: Any) -> Any:
+    return _Text(value) if isinstance(value, str) and not value.isascii() else value

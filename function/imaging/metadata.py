@@ -36,9 +36,6 @@ R03, UNCALIBRATED = b"R03", 0xFFFF
 AVIF_EXIF = re.compile(rb"(infe\x02.{3}.{4}|infe\x03.{3}.{6})Exif", re.DOTALL)
 """The entry of an AVIF item that holds EXIF (ISO/IEC 14496-12, 8.11.6)."""
 
-EXIF_HEADER = b"Exif\0\0"
-"""How EXIF begins in some formats."""
-
 XMP_EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
 """How the segments of a JPEG begin that hold parts of extended XMP (XMP specification, part 3, 1.1.3.1)."""
 
@@ -78,7 +75,7 @@ class Metadata:
         exif: All entries; None if they can't be read.
         blocks: XMP, IPTC and Photoshop's resources.
         stored_orientation: The orientation, also if Pillow has turned the pixels, as it does with a TIFF.
-        unread: Tags of the first IFD that Pillow didn't read, because one is damaged.
+        exif_block: The EXIF as it is stored, without its header; empty for a TIFF.
 
     """
 
@@ -86,7 +83,7 @@ class Metadata:
     exif: Image.Exif | None
     blocks: Blocks
     stored_orientation: int
-    unread: frozenset[int] = frozenset()
+    exif_block: bytes = b""
 
     @classmethod
     def of(cls, image: Any, applied: int = 1) -> "Metadata":
@@ -97,7 +94,9 @@ class Metadata:
             exif = image.getexif()
             stored = exif.get(ExifTags.Base.Orientation)
         orientation = stored if type(stored) is int and 1 <= stored <= 8 else 1
-        return cls(orientation, exif, _read_blocks(image, exif), max(orientation, applied), _find_unread(image, exif))
+        block = image.info.get("exif")
+        exif_block = block.removeprefix(exif_tags.HEADER) if isinstance(block, bytes) else b""
+        return cls(orientation, exif, _read_blocks(image, exif), max(orientation, applied), exif_block)
 
     @functools.cached_property
     def _embedded(self) -> "embedded.Embedded":
@@ -124,7 +123,7 @@ class Metadata:
         blocks: dict[str, bytes] = {}
         if policy is MetadataPolicy.NONE:
             return Selection(blocks)
-        blocks["exif"] = self._select_exif(policy, change, losses)
+        blocks["exif"] = self._select_exif(policy, change, capacity, losses)
         if self.blocks:
             blocks |= self._embedded.select(policy, change, capacity, losses)
         fitting = {}
@@ -137,35 +136,26 @@ class Metadata:
                 losses.append(Loss(kind, f"the {kind.upper()} was left out: {why}"))
         return Selection({name: block for name, block in fitting.items() if block}, tuple(losses))
 
-    def _select_exif(self, policy: MetadataPolicy, change: Change, losses: list[Loss]) -> bytes:
+    def _select_exif(self, policy: MetadataPolicy, change: Change, capacity: Capacity, losses: list[Loss]) -> bytes:
         written = b""
         if self.exif is None:
             losses.append(Loss(Lost.EXIF, "the EXIF is damaged and was left out"))
             return written
         if policy is MetadataPolicy.COPYRIGHT:
             selected, problems = exif_tags.select_credits(self.exif)
-            unread = self.unread.intersection(exif_tags.CREDITS)
+            is_read = exif_tags.has_read(self.exif, self.exif_block, exif_tags.CREDITS)
         else:
             selected, problems = exif_tags.correct(self.exif, change)
-            unread = self.unread - exif_tags.STRUCTURE
-        if unread:
+            is_read = exif_tags.has_read_all(self.exif, self.exif_block)
+        if not is_read:
             problems.append("the EXIF is damaged, and was read up to the damage")
         if selected:
             with tolerating():
-                written = selected.tobytes()
+                written = exif_tags.write(selected, self.exif_block, capacity.most_bytes)
             if not written:
                 problems.append("the EXIF can't be written")
         losses += [Loss(Lost.EXIF, problem) for problem in problems]
         return written
-
-
-def _find_unread(image: Any, exif: Image.Exif | None) -> frozenset[int]:
-    """Return the tags of an EXIF block that Pillow didn't read; the credits if it has no directory."""
-    block = image.info.get("exif")
-    if not block or not isinstance(block, bytes) or exif is None:
-        return frozenset()
-    tags = exif_tags.find_tags(block.removeprefix(EXIF_HEADER))
-    return frozenset(exif_tags.CREDITS if tags is None else tags - set(exif))
 
 
 def _read_blocks(image: Any, exif: Image.Exif | None) -> Blocks:

@@ -1,10 +1,11 @@
 """EXIF is corrected for an output: sizes, resolutions, and the place of a GeoTIFF's pixels on the map."""
 
+import io
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from PIL import ExifTags, Image, TiffImagePlugin
+from PIL import ExifTags, Image, TiffImagePlugin, TiffTags
 
 from imaging import exif
 from imaging.change import Change
@@ -109,3 +110,77 @@ def test_a_georeference_that_would_be_false_is_left_out(tags: dict[int, Any], ch
     corrected, problems = correct({exif.GEO_KEYS: AREA, ExifTags.Base.Make: "M", **tags}, change)
     assert corrected == {ExifTags.Base.Make: "M"}
     assert "georeference" in problems[0]
+
+
+NOTE = b"Maker\0 with offsets from the beginning of the EXIF"
+
+
+def load_details(block: bytes) -> TiffImagePlugin.ImageFileDirectory_v2:
+    """Return the Exif IFD, with the types of its tags."""
+    file = io.BytesIO(block)
+    first = TiffImagePlugin.ImageFileDirectory_v2(block[:8])
+    details = TiffImagePlugin.ImageFileDirectory_v2(block[:8], group=ExifTags.IFD.Exif)
+    file.seek(first.next)
+    first.load(file)
+    file.seek(first[ExifTags.IFD.Exif])
+    details.load(file)
+    return details
+
+
+def store(details: dict[int, Any]) -> bytes:
+    """Return EXIF, without its header, with these tags in the Exif IFD."""
+    made = Image.Exif()
+    made[ExifTags.IFD.Exif] = details
+    return made.tobytes().removeprefix(exif.HEADER)
+
+
+def read(block: bytes) -> Image.Exif:
+    made = Image.Exif()
+    made.load(block)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "kind"),
+    [
+        (ExifTags.Base.UserComment, b"ASCII\0\0\0Hello", TiffTags.UNDEFINED),
+        (ExifTags.Base.ComponentsConfiguration, b"\1\2\3\0", TiffTags.UNDEFINED),
+        (ExifTags.Base.ExposureBiasValue, TiffImagePlugin.IFDRational(1, 3), TiffTags.SIGNED_RATIONAL),
+        (ExifTags.Base.ISOSpeed, 100, TiffTags.LONG),
+        (ExifTags.Base.LensModel, "José", TiffTags.ASCII),
+    ],
+)
+def test_tags_have_the_types_that_readers_expect(tag: int, value: Any, kind: int) -> None:
+    # Pillow writes ASCII only.
+    source = store({tag: "Jos!" if value == "José" else value}).replace(b"Jos!", b"Jos\xe9")
+    corrected, problems = exif.correct(read(source), HALVED)
+    details = load_details(exif.write(corrected, source, 1 << 16).removeprefix(exif.HEADER))
+    assert (details[tag], details.tagtype[tag], problems) == (value, kind, [])
+
+
+@pytest.mark.parametrize("length", [len(NOTE), len(NOTE) - 1])
+def test_a_maker_note_stays_at_its_offset(length: int) -> None:
+    note = NOTE[:length]
+    source = store({ExifTags.Base.FNumber: 2.0, ExifTags.Base.MakerNote: note, ExifTags.Base.UserComment: b"x" * 99})
+    corrected, _ = exif.correct(read(source), HALVED)
+    del corrected[ExifTags.IFD.Exif][ExifTags.Base.FNumber]
+    written = exif.write(corrected, source, 1 << 16).removeprefix(exif.HEADER)
+    assert written.index(note) == source.index(note)
+    details = load_details(written)
+    assert details[ExifTags.Base.MakerNote] == note
+    assert details[ExifTags.Base.UserComment] == b"x" * 99
+
+
+def test_a_maker_note_that_does_not_fit_at_its_offset_is_kept_elsewhere() -> None:
+    source = store({ExifTags.Base.FNumber: 2.0, ExifTags.Base.MakerNote: NOTE})
+    corrected, _ = exif.correct(read(source), HALVED)
+    written = exif.write(corrected, source, len(source)).removeprefix(exif.HEADER)
+    assert load_details(written)[ExifTags.Base.MakerNote] == NOTE
+
+
+def test_entries_that_pillow_skips_are_noticed_in_every_directory() -> None:
+    source = store({ExifTags.Base.UserComment: b"x" * 99})
+    cut = source[:-50]
+    assert exif.has_read_all(read(source), source)
+    assert not exif.has_read_all(read(cut), cut)
+    assert exif.has_read(read(cut), cut, exif.CREDITS)
