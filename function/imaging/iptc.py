@@ -14,8 +14,11 @@ MARKER = 0x1C
 EXTENDED = 0x8000
 """The bit of a data set's length that says that the other bits are the length of the length."""
 
-CHARSET, UTF_8 = (1, 90), b"\x1b%G"
-"""The data set of the coded character set, and its value for UTF-8 (ISO 2022)."""
+CHARSET = (1, 90)
+"""The data set of the coded character set."""
+
+UTF_8, LATIN_1 = (b"\x1b%G", b"\x1b%/G", b"\x1b%/H", b"\x1b%/I"), (b"\x1b.A", b"\x1b-A")
+"""Its values for UTF-8 and for Latin-1 (ISO 2022)."""
 
 VERSIONS = frozenset({CHARSET, (1, 0), (2, 0)})
 """Data sets that describe the data: character set and versions of the records."""
@@ -103,13 +106,19 @@ def select(data_sets: Sequence[DataSet], *, is_all: bool) -> list[DataSet]:
 
 
 def to_xmp(data_sets: Sequence[DataSet]) -> tuple[dict[xmp.Name, xmp.Value], bool]:
-    """Return the properties of XMP for these data sets, and whether there are others that XMP has no property for."""
+    """Return the properties of XMP for these data sets, and whether there is more that XMP has no property for.
+
+    Texts without a character set are UTF-8, which many writers don't state, or else Latin-1. Those in other sets than
+    these two can't be read.
+    """
     charset = next((value for number, value in data_sets if number == CHARSET), b"")
     texts: dict[tuple[int, int], list[str]] = {}
     is_whole = True
     for number, value in data_sets:
         if number in XMP_NAMES:
-            texts.setdefault(number, []).append(_decode(value, charset))
+            text = value.decode("latin-1") if charset in LATIN_1 else xmp.decode_text(value)
+            texts.setdefault(number, []).append(text.strip("\0"))
+            is_whole = is_whole and (value.isascii() or charset in {b"", *UTF_8, *LATIN_1})
         else:
             is_whole = is_whole and number in VERSIONS
     properties: dict[xmp.Name, xmp.Value] = {}
@@ -118,9 +127,3 @@ def to_xmp(data_sets: Sequence[DataSet]) -> tuple[dict[xmp.Name, xmp.Value], boo
         is_whole = is_whole and (len(values) == 1 or kind in {"Bag", "Seq"})
         properties[name] = xmp.make_list(name, kind, values[:1] if kind == "Alt" else values) if kind else values[0]
     return properties, not is_whole
-
-
-def _decode(value: bytes, charset: bytes) -> str:
-    """Decode a text: UTF-8 if the character set says so, otherwise Latin-1, which every byte is."""
-    text = xmp.decode_text(value) if charset == UTF_8 else value.decode("latin-1")
-    return text.strip("\0")

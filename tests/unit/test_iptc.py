@@ -7,7 +7,7 @@ from imaging import iptc, photoshop, xmp
 from imaging.iptc import DataSet
 
 URL = 0x040B
-UTF_8 = DataSet(iptc.CHARSET, iptc.UTF_8)
+UTF_8 = DataSet(iptc.CHARSET, iptc.UTF_8[0])
 BY_LINE, NOTICE, CITY = DataSet((2, 80), b"A. Baker"), DataSet((2, 116), b"(c) A. Baker"), DataSet((2, 90), b"Berlin")
 LONG = DataSet((2, 120), b"x" * 40_000)
 
@@ -41,10 +41,12 @@ def test_credits_come_with_their_character_set() -> None:
 @pytest.mark.parametrize(
     ("charset", "value", "text"),
     [
-        (iptc.UTF_8, "山田 ©".encode(), "山田 ©"),
-        (iptc.UTF_8, b"\xa9 me", "© me"),
+        (iptc.UTF_8[0], "山田 ©".encode(), "山田 ©"),
+        (iptc.UTF_8[0], b"\xa9 me", "© me"),
         (b"", "© Jürgen".encode("latin-1"), "© Jürgen"),
+        (b"", "© Jürgen".encode(), "© Jürgen"),
         (b"", b"plain\0", "plain"),
+        (b"\x1b%/H", "© Jürgen".encode(), "© Jürgen"),
         (b"\x1b.A", "Ã¼".encode("latin-1"), "Ã¼"),
     ],
 )
@@ -52,6 +54,12 @@ def test_texts_are_decoded_by_the_character_set(charset: bytes, value: bytes, te
     properties, is_partial = iptc.to_xmp([DataSet(iptc.CHARSET, charset), DataSet((2, 110), value)])
     assert properties == {(xmp.PHOTOSHOP, "Credit"): text}
     assert not is_partial
+
+
+def test_a_text_in_another_character_set_is_told() -> None:
+    russian = DataSet(iptc.CHARSET, b"\x1b-L")
+    assert iptc.to_xmp([russian, DataSet((2, 110), "Фото".encode("iso-8859-5"))])[1]
+    assert not iptc.to_xmp([russian, DataSet((2, 110), b"plain")])[1]
 
 
 def test_credits_become_the_standard_properties() -> None:
