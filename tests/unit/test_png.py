@@ -102,6 +102,17 @@ def test_a_damaged_chunk_is_ignored_and_reported(kind: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    "stream",
+    [zlib.compress(PROFILE)[:-9], b"rubbish", zlib.compress(bytes(png_chunks.MOST_TEXT_BYTES + 1))],
+    ids=["cut off", "not compressed", "too long"],
+)
+def test_a_profile_that_cannot_be_inflated_is_ignored_and_reported(stream: bytes) -> None:
+    rendered = render_full_size(pngs.png(SAMPLES, 2, 8, before=chunk(b"iCCP", b"name\0\0" + stream)))
+    assert rendered.lost == {"damage": "the chunk iCCP is damaged and was ignored"}
+    assert are_alike(rendered, render_full_size(GOOD))
+
+
+@pytest.mark.parametrize(
     "before", [chunk(b"bKGD", b"\0"), chunk(b"bKGD"), chunk(b"prVt", b"x", damage=1), chunk(b"tEXt", b"a\0b", damage=1)]
 )
 def test_damage_to_unused_chunks_is_ignored(before: bytes) -> None:

@@ -94,7 +94,7 @@ TEXTS_READ = (
 """The keywords of XMP, EXIF and IPTC. The first text of each counts."""
 
 MOST_TEXT_BYTES = 8 << 20
-"""The longest text, inflated. Pillow refuses an image with a longer one."""
+"""The longest text or profile, inflated. Pillow refuses an image with a longer one."""
 
 
 @dataclass(frozen=True)
@@ -430,7 +430,9 @@ def _is_sound(png: bytes, chunk: Chunk) -> bool:
     elif chunk.kind == b"tRNS":
         least, most = {GREY: (2, size), COLOUR: (6, size)}.get(png[COLOUR_TYPE], (1, 256))
     elif chunk.kind == b"iCCP":
-        is_formed = PROFILE.match(png, chunk.start + 8, chunk.end - 4) is not None
+        # Pillow refuses an image for a profile that is too long, and is silent about one that is cut off.
+        start = PROFILE.match(png, chunk.start + 8, chunk.end - 4)
+        is_formed = start is not None and _inflates(png[start.end() : chunk.end - 4])
     elif chunk.kind in TEXTS:
         is_formed = _is_text_sound(chunk.kind, png[chunk.start + 8 : chunk.end - 4])
     return is_formed and least <= size <= most and _has_checksum(png, chunk)
