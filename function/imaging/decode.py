@@ -19,7 +19,7 @@ from imaging.colour_space import ADOBE_RGB
 from imaging.formats import tiff_directories, tiff_page
 from imaging.layers import Canvas, Layer
 from imaging.losses import Loss, Lost
-from imaging.metadata import Metadata, read_resolution, states_r03
+from imaging.metadata import FIRST_SWAPPING, Metadata, read_resolution, states_r03, turn_size
 from imaging.pillow import decoding, tolerating
 from imaging.records import Frame, Header
 
@@ -120,9 +120,7 @@ class Picture:
     @property
     def displayed_size(self) -> tuple[int, int]:
         """Width and height as displayed, as far as known before pixels are read: only a JPEG's orientation is final."""
-        if self.format == "JPEG" and Metadata.of(self._image).orientation >= 5:
-            return self.size[1], self.size[0]
-        return self.size
+        return turn_size(self.size, Metadata.of(self._image).orientation) if self.format == "JPEG" else self.size
 
     @property
     def has_colour_key(self) -> bool:
@@ -369,7 +367,7 @@ class Picture:
     def _read_resolution(self) -> tuple[float, float] | None:
         """Return the resolution of pixels that are not square; Pillow turns a TIFF upright when it reads it."""
         found = read_resolution(self._image)
-        return (found[1], found[0]) if found and self._read_applied_orientation() >= 5 else found
+        return (found[1], found[0]) if found and self._read_applied_orientation() >= FIRST_SWAPPING else found
 
     def _read_applied_orientation(self) -> int:
         """Return the orientation that Pillow applies when it reads the pixels, as it does with a TIFF; else 1."""

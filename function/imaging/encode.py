@@ -9,11 +9,9 @@ from imaging.colour_space import HdrCurve
 from imaging.decode import Picture
 from imaging.formats import ENCODERS, FORMATS
 from imaging.losses import Loss, Lost
+from imaging.metadata import FIRST_SWAPPING, turn_size
 from imaging.records import Encoder, Frame, Job
 from renditions import Hdr, MetadataPolicy, Rendition
-
-FIRST_SWAPPING = 5
-"""The EXIF orientations from this one on turn width into height."""
 
 
 def written_format(picture: Picture, rendition: Rendition) -> str:
@@ -118,8 +116,8 @@ def encode(
 
 def _describe_change(picture: Picture, frame: Frame, rendition: Rendition, encoder: Encoder) -> Change:
     """Return how the first frame, resized, shows the source."""
-    orientation, stored = picture.metadata.orientation, picture.metadata.stored_orientation
-    displayed = picture.full_size[::-1] if orientation >= FIRST_SWAPPING else picture.full_size
+    stored = picture.metadata.stored_orientation
+    displayed = turn_size(picture.full_size, picture.metadata.orientation)
     left, top, right, bottom = box = rendition.place(displayed, encoder.largest_side).box
     size = frame.image.size
     return Change(

@@ -33,6 +33,9 @@ DEFAULT_DENSITY, MAX_DENSITY, SQUARE_TOLERANCE = 72, 65535, 0.01
 R03, UNCALIBRATED = b"R03", 0xFFFF
 """The rule of Adobe RGB, and the value of ColorSpace beside it."""
 
+FIRST_SWAPPING = 5
+"""The EXIF orientations from this one on turn width into height (Exif 2.32, 4.6.5)."""
+
 AVIF_EXIF = re.compile(rb"(infe\x02.{3}.{4}|infe\x03.{3}.{6})Exif", re.DOTALL)
 """The entry of an AVIF item that holds EXIF (ISO/IEC 14496-12, 8.11.6)."""
 
@@ -194,6 +197,11 @@ def _read_tag(exif: Image.Exif | None, tag: int) -> bytes:
     if exif is None or not all(isinstance(number, int) and 0 <= number < 1 << 32 for number in numbers):
         return b""
     return struct.pack(f"{exif.endian}{len(numbers)}L", *numbers)
+
+
+def turn_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
+    """Return width and height once pixels of this size are turned upright."""
+    return size[::-1] if orientation >= FIRST_SWAPPING else size
 
 
 def read_resolution(image: Any) -> tuple[float, float] | None:

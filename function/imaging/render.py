@@ -13,6 +13,7 @@ from imaging.encode import encode, writable_frames, written_format
 from imaging.formats import ENCODERS, inspect
 from imaging.limits import Clock, Limits
 from imaging.losses import NO_CREDENTIALS, Loss, Lost, summarize
+from imaging.metadata import turn_size
 from imaging.predict import Demand, predict
 from imaging.records import Encoder, Frame, Header, Provenance
 from imaging.resize import choose_divisor, resize, resize_gain_map
@@ -158,9 +159,7 @@ def _render(header: Header, order: _Order, limits: Limits, clock: Clock) -> Rend
 
 def _list_actions(picture: Picture, rendition: Rendition, image_format: str) -> list[str]:
     """Return what was done to a picture whose frames were read, by C2PA's names."""
-    # From 5, EXIF's orientations swap the sides.
-    size = picture.full_size
-    width, height = size if picture.metadata.orientation < 5 else size[::-1]
+    width, height = turn_size(picture.full_size, picture.metadata.orientation)
     placement = rendition.place((width, height), ENCODERS[image_format].largest_side)
     left, top, right, bottom = placement.box
     actions = []
