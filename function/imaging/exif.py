@@ -39,12 +39,7 @@ STRUCTURE = frozenset(
         *range(317, 348),  # predictor, palette, tiles, inks, sample formats, JPEG tables
         *(*range(512, 522), *range(529, 533)),  # old-style JPEG, YCbCr
         *range(32995, 32999),  # SGI's matte, data type and depth
-        *(
-            IPTC,
-            PHOTOSHOP,
-            XMP,
-            34675,
-        ),  # IPTC, Photoshop's resources, XMP and the profile, which are written separately
+        *(IPTC, PHOTOSHOP, XMP, 34675),  # the last is the profile; all of them are written separately
         37724,  # Photoshop's layers
     }
 )
