@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from aws.description import Description, RenditionDescription
 from aws.source import Identity
 from errors import Reason, RejectedError
 from imaging import memory
-from imaging.losses import summarize
 from renditions import MetadataPolicy, Rendition
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Destination:
             and any(rendition.can_write(key) for rendition in self.renditions)
         )
 
-    def put(self, keys: Sequence[str], outputs: "Sequence[Output]", source: "GetObjectOutputTypeDef") -> None:
+    def put(self, description: Description, outputs: "Sequence[Output]", source: "GetObjectOutputTypeDef") -> None:
         """Write the outputs of one source, several at once; no request is in flight afterwards.
 
         If requests fail, no further one starts, and the error of the first rendition among them is raised.
@@ -102,23 +102,22 @@ class Destination:
                 functools.partial(
                     self.s3.put_object,
                     Bucket=self.bucket,
-                    Key=key,
+                    Key=one.key,
                     Body=output.body,
                     ContentType=output.content_type,
-                    Metadata=_make_metadata(key, source["Metadata"], self._describe(rendition, output, identity)),
-                    **_make_headers(key, rendition, source),
+                    Metadata=_make_metadata(one.key, source["Metadata"], self._mark(rendition, one, identity)),
+                    **_make_headers(one.key, rendition, source),
                 )
-                for key, rendition, output in zip(keys, self.renditions, outputs, strict=True)
+                for rendition, one, output in zip(self.renditions, description.renditions, outputs, strict=True)
             ]
         )
 
-    def _describe(self, rendition: Rendition, output: "Output", identity: Identity) -> dict[str, str]:
+    def _mark(self, rendition: Rendition, output: RenditionDescription, identity: Identity) -> dict[str, str]:
         """Return the entries that the function adds: what made the output, and what it lacks."""
-        lost = summarize(output.lost)
         return {
             MARKER: rendition.digest(self.metadata, is_signed=self.is_signed),
             **_make_origin(identity),
-            **({LOST: ",".join(lost)} if lost else {}),
+            **({LOST: ",".join(output.lost)} if output.lost else {}),
         }
 
     def has_outputs_of(self, source_key: str, identity: Identity) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws import source
 from aws.content_encoding import decompress
+from aws.description import Description, RenditionDescription, SourceDescription
 from aws.destination import Destination
 from aws.outcomes import EventType, ObjectAddress, ObjectEvent, Outcome, Rejection, Status
 from aws.settings import Settings
@@ -18,7 +19,7 @@ from aws.source import Absence, Identity
 from errors import BrokenOffError, EventError, LateError, Reason, RejectedError, UnsettledError
 from imaging import memory
 from imaging.losses import summarize
-from imaging.render import Output, render
+from imaging.render import Output, Rendered, render
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -188,7 +189,8 @@ class Reconciler:
             return _log_outcome(Outcome(Status.IGNORED, address), why="the object is an output")
         identity = Identity.of(response)
         try:
-            outcome = Outcome(Status.WRITTEN, address, self._write_outputs(address, response, seconds_left))
+            description = self._write_outputs(address, response, seconds_left)
+            outcome = Outcome(Status.WRITTEN, address, tuple(one.key for one in description.renditions))
         except BrokenOffError as error:
             _log("broken_off", address, why=str(error))
             return None
@@ -204,58 +206,53 @@ class Reconciler:
 
     def _write_outputs(
         self, address: ObjectAddress, response: "GetObjectOutputTypeDef", seconds_left: SecondsLeft
-    ) -> tuple[str, ...]:
-        """Render all renditions of the object, then write them, and return their keys.
+    ) -> Description:
+        """Render all renditions of the object, then write them, and return what was written.
 
         One image is rendered at a time. Meanwhile a small object is read, or small outputs are written.
         """
         started, size = time.perf_counter(), response["ContentLength"]
-        keys = self.destination.output_keys(address.key)
+        # Reject what can't be written before anything is read.
+        self.destination.output_keys(address.key)
         self.settings.limits.check_source(size)
         line: dict[str, Any] = {"version_id": response.get("VersionId"), "source_bytes": size}
         small_body = _read(response, line) if self._is_small(size) else None
         # No large buffer outlives the turn: if an exception ends the turn, `releasing` clears the exception's frames.
         with self.rendering, memory.releasing():
-            outputs = self._take_turn(keys, small_body, response, seconds_left, line)
+            description, outputs = self._take_turn(address, small_body, response, seconds_left, line)
         if outputs:
-            self.destination.put(keys, outputs, response)
+            self.destination.put(description, outputs, response)
         _log("written", address, **line, milliseconds=_milliseconds_since(started))
-        return keys
+        return description
 
     def _take_turn(
         self,
-        keys: Sequence[str],
+        address: ObjectAddress,
         body: bytes | None,
         response: "GetObjectOutputTypeDef",
         seconds_left: SecondsLeft,
         line: dict[str, Any],
-    ) -> list[Output]:
+    ) -> tuple[Description, list[Output]]:
         """Run the steps that may need all of the memory: read the body if it is None, render it, write large outputs.
 
-        Add the image's fields to ``line``, the log line ``written``. Return the outputs that are still to be written.
+        Add the image's fields to ``line``, the log line ``written``. Return the description of the outputs, and those
+        that are still to be written.
         """
-        outputs = self._render(_read(response, line) if body is None else body, response, seconds_left, line)
-        line["outputs"] = [
-            {
-                "key": key,
-                "width": output.width,
-                "height": output.height,
-                "bytes": len(output.body),
-                "lost": list(summarize(output.lost)),
-            }
-            for key, output in zip(keys, outputs, strict=True)
-        ]
+        rendered = self._render(_read(response, line) if body is None else body, response, seconds_left, line)
+        outputs = rendered.outputs
+        description = self._describe(address, response, rendered)
+        line["outputs"] = [one.to_log() for one in description.renditions]
         # CloudWatch's metric filters can't aggregate a list.
         line["output_count"] = len(outputs)
-        line["output_bytes"] = sum(len(output.body) for output in outputs)
+        line["output_bytes"] = sum(one.bytes for one in description.renditions)
         if self._is_small(line["output_bytes"]):
-            return outputs
-        self.destination.put(keys, outputs, response)
-        return []
+            return description, outputs
+        self.destination.put(description, outputs, response)
+        return description, []
 
     def _render(
         self, body: bytes, response: "GetObjectOutputTypeDef", seconds_left: SecondsLeft, line: dict[str, Any]
-    ) -> list[Output]:
+    ) -> Rendered:
         started, seconds_at_start = time.perf_counter(), seconds_left()
         limits = self.settings.limits
         try:
@@ -274,7 +271,27 @@ class Reconciler:
         line["render_milliseconds"] = _milliseconds_since(started)
         line["lost"] = rendered.lost
         line["megapixels"] = round(rendered.pixels / 1e6, 3)
-        return rendered.outputs
+        return rendered
+
+    def _describe(self, address: ObjectAddress, response: "GetObjectOutputTypeDef", rendered: Rendered) -> Description:
+        identity = Identity.of(response)
+        etag = identity.etag.strip('"')
+        source = SourceDescription(address.bucket, address.key, identity.version_id, etag, *rendered.size)
+        renditions = tuple(
+            RenditionDescription(
+                rendition.name,
+                key,
+                output.width,
+                output.height,
+                len(output.body),
+                output.content_type,
+                tuple(summarize(output.lost)),
+            )
+            for rendition, key, output in zip(
+                self.settings.renditions, self.destination.output_keys(address.key), rendered.outputs, strict=True
+            )
+        )
+        return Description(source, renditions)
 
     def _is_small(self, byte_count: int) -> bool:
         return byte_count <= self.settings.limits.memory_bytes // SMALL_SHARE

@@ -53,11 +53,13 @@ class Rendered:
     Attributes:
         outputs: One for each rendition, in the renditions' order.
         pixels: Pixels of the source as stored, all frames together.
+        size: Width and height of the source in pixels, as displayed.
 
     """
 
     outputs: list[Output]
     pixels: int
+    size: tuple[int, int]
 
     @property
     def lost(self) -> dict[str, str]:
@@ -154,12 +156,12 @@ def _render(header: Header, order: _Order, limits: Limits, clock: Clock) -> Rend
         images, lows, gain_map = [one.image for one in writable], [one.low for one in writable], writable[0].gain_map
         proof.check(body, image_format, images, lows, gain_map.image if gain_map else None)
         outputs.append(Output(body, encoder.media_type, *frames[0].image.size, losses))
-    return Rendered(outputs, demand.pixels)
+    return Rendered(outputs, demand.pixels, _size_as_displayed(picture))
 
 
 def _list_actions(picture: Picture, rendition: Rendition, image_format: str) -> list[str]:
     """Return what was done to a picture whose frames were read, by C2PA's names."""
-    width, height = turn_size(picture.full_size, picture.metadata.orientation)
+    width, height = _size_as_displayed(picture)
     placement = rendition.place((width, height), ENCODERS[image_format].largest_side)
     left, top, right, bottom = placement.box
     actions = []
@@ -171,6 +173,13 @@ def _list_actions(picture: Picture, rendition: Rendition, image_format: str) -> 
         # An image of the same size is encoded anew, too.
         actions.append("c2pa.transcoded")
     return actions
+
+
+def _size_as_displayed(picture: Picture) -> tuple[int, int]:
+    """Return the width and height of a picture whose frames were read."""
+    width, height = picture.full_size
+    # From 5, EXIF's orientations swap the sides.
+    return (width, height) if picture.metadata.orientation < 5 else (height, width)
 
 
 def _list_keeping(renditions: Sequence[Rendition], encoders: Sequence[Encoder]) -> list[bool]:

@@ -328,7 +328,7 @@ def test_a_function_that_renders_wrongly_is_not_built(package: Package, tmp_path
     earlier_is_kept = keep_earlier(package, tmp_path / "dist")
     source = shutil.copytree(FUNCTION, tmp_path / "source")
     with (source / "imaging" / "render.py").open("a") as module:
-        module.write("\n\ndef render(source, *_, **__):\n    return Rendered([Output(source, '', 0, 0)], 0)\n")
+        module.write("\n\ndef render(source, *_, **__):\n    return Rendered([Output(source, '', 0, 0)], 0, (0, 0))\n")
     with pytest.raises(ToolError, match=r"not kept: a JPEG of 256 x 256 became a JPEG of \(256, 256\)$"):
         build(HERE, tmp_path / "dist", for_aws=False, source=source)
     assert earlier_is_kept()

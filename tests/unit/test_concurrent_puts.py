@@ -14,6 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from aws import destination
+from aws.description import Description, RenditionDescription, SourceDescription
 from aws.destination import CONCURRENT_PUTS, Destination
 from imaging.render import Output
 from renditions import MetadataPolicy, Rendition
@@ -60,7 +61,9 @@ def put(put_object: Callable[..., object], keys: str) -> None:
         "Metadata": {},
     }
     outputs = [Output(key.encode(), "image/jpeg", 1, 1) for key in keys]
-    Destination(s3, "out", renditions, MetadataPolicy.NONE).put(keys, outputs, source)
+    described = tuple(RenditionDescription(key, key, 1, 1, len(key), "image/jpeg") for key in keys)
+    description = Description(SourceDescription("in", "cake.jpg", None, "etag", 1, 1), described)
+    Destination(s3, "out", renditions, MetadataPolicy.NONE).put(description, outputs, source)
 
 
 def test_several_outputs_are_put_at_once() -> None:

@@ -11,7 +11,7 @@ from PIL import Image, ImageChops
 from imaging.render import render
 from renditions import Rendition
 from tests.images import STORED, encode, encode_oriented, load, picture
-from tests.unit.rendering import LIMITS, output_image
+from tests.unit.rendering import LIMITS, output_image, render_one
 
 COVER: dict[str, Any] = {"fit": "cover"}
 
@@ -57,6 +57,13 @@ def test_every_orientation_has_equal_outputs(
         )
         < 4
     )
+
+
+@pytest.mark.parametrize("orientation", STORED)
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"])
+def test_the_size_of_a_source_is_that_of_its_upright_picture(image_format: str, orientation: int) -> None:
+    # A JPEG's decoder shrinks it.
+    assert render_one(encode_oriented(picture(301, 203), orientation, image_format), scale=0.1).size == (301, 203)
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])

@@ -62,7 +62,7 @@ def render_names(body: bytes, renditions: Sequence[Rendition], **_: object) -> R
     if body == CORRUPT:
         raise RejectedError(Reason.CORRUPT, "the body is corrupt")
     outputs = [Output(name_output(body, rendition), "image/jpeg", 1, 1) for rendition in renditions]
-    return Rendered(outputs, pixels=0)
+    return Rendered(outputs, pixels=0, size=(1, 1))
 
 
 def name_output(body: bytes, rendition: Rendition) -> bytes:

@@ -68,7 +68,7 @@ def _make_photo(one: Written, rendition: Rendition) -> Photo:
     original = Original.load(one.key, one.source, [rendition])
     width, height = decode_output(one.output)[1][0].image.size
     media_type = ENCODERS[written_format(original.picture, rendition)].media_type
-    made = Rendered([Output(one.output, media_type, width, height, tuple(one.lost))], 0)
+    made = Rendered([Output(one.output, media_type, width, height, tuple(one.lost))], 0, original.picture.full_size)
     output = original.describe_output(CURRENT, rendition, made)
     rendered = model.Rendered(rendition.name, original.scale_for_page(rendition), [output])
     return original.describe_photo([rendered], None, one.steps)

@@ -1,0 +1,64 @@
+"""The description of a source object and of the outputs that were made from it, for programs that use them."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class SourceDescription:
+    """The state of a source object that outputs were made from.
+
+    Attributes:
+        version_id: None if the bucket is not versioned.
+        etag: Without quotation marks.
+        width: In pixels, as displayed.
+        height: In pixels, as displayed.
+
+    """
+
+    bucket: str
+    key: str
+    version_id: str | None
+    etag: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class RenditionDescription:
+    """One output.
+
+    Attributes:
+        name: The rendition's name.
+        width: In pixels, as displayed.
+        height: In pixels, as displayed.
+        lost: What it lacks of its source, as names.
+        sha256: Of the body, in hex; None if nothing asks for it.
+
+    """
+
+    name: str
+    key: str
+    width: int
+    height: int
+    bytes: int
+    media_type: str
+    lost: tuple[str, ...] = ()
+    sha256: str | None = None
+
+    def to_log(self) -> dict[str, Any]:
+        """Return what the log line ``written`` says of it."""
+        sizes = {"width": self.width, "height": self.height, "bytes": self.bytes}
+        return {"key": self.key, **sizes, "lost": list(self.lost)}
+
+
+@dataclass(frozen=True)
+class Description:
+    """A source object and its outputs, in the renditions' order."""
+
+    source: SourceDescription
+    renditions: tuple[RenditionDescription, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON's types."""
+        return asdict(self)
