@@ -15,6 +15,23 @@ run "defaults" {
   }
 }
 
+run "sets" {
+  command = plan
+
+  variables {
+    source_bucket      = "sets-in"
+    destination_bucket = "sets-out"
+    package            = { path = "./tests/package/function.zip" }
+
+    renditions = {
+      photo   = { widths = [320, 640, 1280, 1920], formats = ["avif", "webp", "jpeg"], cache_control = "max-age=86400" }
+      card    = { widths = [320, 640], height = 200, fit = "cover", hdr = "keep", key = "{dir}c-{rendition}.{name}" }
+      lossy   = { scale = 0.5, formats = ["jpeg"], quality = 70, background = "#000000" }
+      resized = { scale = 0.5, widths = null, formats = null }
+    }
+  }
+}
+
 run "everything" {
   command = plan
 
@@ -38,6 +55,7 @@ run "everything" {
 
     renditions = {
       scaled = { scale = 0.25, ssimulacra2 = 72.5, hdr = "drop" }
+      photo  = { widths = [640], formats = ["avif"] }
       sized = {
         width         = 1600
         height        = 1200

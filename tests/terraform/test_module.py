@@ -382,7 +382,29 @@ REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
         *(
             ("renditions", message, [f"{{ a = {{ {options} }} }}" for options in wrong])
             for message, wrong in (
-                ("Each rendition must set either scale, or width, height or both.", ("", "scale = 1, width = 1")),
+                (
+                    "Each rendition must set either scale, or width, height or both; widths",
+                    ("", "scale = 1, width = 1", "scale = 1, widths = [1]"),
+                ),
+                (
+                    "Each rendition may set width or widths, not both, and format or formats, not both.",
+                    ("width = 1, widths = [1]", 'width = 1, format = "png", formats = ["png"]'),
+                ),
+                (
+                    "Each widths in renditions must be different whole numbers of pixels from 1 to 65535,",
+                    tuple(f"widths = {one}" for one in ("[]", "[0]", "[1.5]", "[65536]", "[2, 2]", "[null]")),
+                ),
+                (
+                    "Each formats in renditions must be different ones of jpeg, png, webp and avif, such as",
+                    tuple(f"width = 1, formats = {one}" for one in ("[]", '["gif"]', '["png", "png"]', "[null]")),
+                ),
+                (
+                    "Each key of a rendition with widths or formats must contain {rendition}, such as",
+                    (
+                        'widths = [1], key = "{dir}{name}"',
+                        'width = 1, formats = ["png"], key = "{dir}{name}"',
+                    ),
+                ),
                 ("Each scale in renditions must be from 0.0001 to 1:", ("scale = 0.00009", "scale = 1.01")),
                 (
                     "Each width and height in renditions must be a whole number of pixels from 1 to 65535",
@@ -408,7 +430,10 @@ REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
                     "Each rendition may set quality or ssimulacra2, not both.",
                     ("width = 1, quality = 80, ssimulacra2 = 70",),
                 ),
-                ('Each hdr in renditions must be "keep" or "drop".', ('width = 1, hdr = "on"', 'width = 1, hdr = ""')),
+                (
+                    'Each hdr in renditions must be "keep" or "drop", or null for "keep".',
+                    ('width = 1, hdr = "on"', 'width = 1, hdr = ""'),
+                ),
                 ("Each background in renditions must be a colour such as", ('width = 1, background = "red"',)),
                 ("Each cache_control in renditions must be printable ASCII", ('width = 1, cache_control = "é"',)),
                 (
@@ -568,6 +593,21 @@ TOGETHER: list[tuple[str, dict[str, str], str]] = [
             ('{ a = { scale = 1, key = "{dir}{stem}-{name}" }, b = { scale = 1 } }', "a and b"),
             ('{ a = { scale = 1, key = "{dir}t-x-{name}" }, b = { scale = 1, key = "{dir}t-{name}" } }', "a and b"),
         )
+    ),
+    (
+        FUNCTION,
+        {"renditions": '{ a = { widths = [2, 3] }, a-2 = { scale = 1, key = "b/{dir}{name}" } }'},
+        "Two renditions have one name (a-2): widths and formats make NAME-WIDTH-FORMAT, so rename the rendition",
+    ),
+    (
+        FUNCTION,
+        {"renditions": "{ a = { widths = [2, 3] }, a-3-b = { scale = 1 } }"},
+        "Two renditions could write the same key (a-3 and a-3-b)",
+    ),
+    (
+        FUNCTION,
+        {"renditions": '{ photo = { widths = range(100, 120), formats = ["avif", "webp"] } }'},
+        "The function's settings, with 40 renditions, take ",
     ),
     (
         FUNCTION,

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from renditions import Rendition
 from tests import hcl
 from tests.terraform.modules import declarations
-from tools.common import schema
+from tools.common import schema, tfvars
 from tools.common.hcl import literals
 from tools.common.paths import TERRAFORM
 from tools.common.terraform import Terraform
@@ -76,6 +77,18 @@ def test_an_option_reaches_its_resource(plans: dict[str, dict[str, Any]], row: d
     (value,) = find_values(RUNS[row["run"]], row["option"].split("."))
     assert look_up(plans[row["run"]], row) == (row["value"] or to_text(value))
     assert look_up(plans["defaults"], row) != look_up(plans[row["run"]], row)
+
+
+@pytest.mark.parametrize("run", ["defaults", "sets", "everything"])
+def test_the_tools_read_the_renditions_that_the_function_gets(
+    plans: dict[str, dict[str, Any]], run: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "x.tfvars.json"
+    file.write_text(json.dumps({"renditions": RUNS[run].get("renditions")}))
+    variables = plans[run]["module.function.aws_lambda_function.this"]["environment"][0]["variables"]
+    planned = {name: Rendition.parse(name, options) for name, options in json.loads(variables["RENDITIONS"]).items()}
+    assert list(planned.values()) == list(tfvars.read_settings([file]).renditions)
+    assert len(planned) == {"defaults": 1, "sets": 16, "everything": 3}[run]
 
 
 def test_every_resource_that_can_have_tags_has_them(plans: dict[str, dict[str, Any]]) -> None:

@@ -38,6 +38,7 @@ def test_written_literals_are_read_back() -> None:
         "on": True,
         "nothing": None,
         "empty": {},
+        "list": [320, "avif", []],
         "2x": {"text": '"é"\\\t\b ${x} %{y} $x {z} \\u0041'},
     }
     written = hcl.write_literal(value)

@@ -124,6 +124,23 @@ def test_null_means_the_default_and_later_files_override(tmp_path: Path) -> None
     assert settings.renditions == (Rendition("resized", scale=0.5),)
 
 
+def test_a_rendition_with_widths_and_formats_is_one_for_each(tmp_path: Path) -> None:
+    text = """renditions = {
+        all  = { widths = [4, 30], formats = ["avif", "webp"], quality = 70, width = null, key = null }
+        few  = { widths = [5], height = 9, key = "{dir}f-{rendition}-{name}" }
+        some = { scale = 0.5, formats = ["png"] }
+    }
+    """
+    assert tfvars.read_settings([var_file(tmp_path, text)]).renditions == (
+        Rendition("all-30-avif", width=30, format="avif", quality=70),
+        Rendition("all-30-webp", width=30, format="webp", quality=70),
+        Rendition("all-4-avif", width=4, format="avif", quality=70),
+        Rendition("all-4-webp", width=4, format="webp", quality=70),
+        Rendition("few-5", width=5, height=9, key="{dir}f-{rendition}-{name}"),
+        Rendition("some-png", scale=0.5, format="png"),
+    )
+
+
 def test_a_preview_says_that_only_the_deployed_function_signs(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(encode(picture()))
     key = 'content_credentials = { secret_arn = "arn:aws:secretsmanager:eu-west-2:1:secret:x", kms_key_arn = null }\n'
@@ -147,6 +164,17 @@ def test_files_are_in_terraforms_order(tmp_path: Path) -> None:
         ("renditions = { web = { width = 0 } }", r"x\.tfvars: renditions\.web\.width is 0: it must be"),
         ('renditions = { a = { width = 1 }, b = { width = 2, key = "{dir}{name}" } }', "could write one key"),
         ("renditions = {}", "RENDITIONS is empty"),
+        ("renditions = 3", "RENDITIONS must be a JSON object"),
+        ("renditions = { a = 3 }", "RENDITIONS must be a JSON object"),
+        ("renditions = { a = { width = 1, widths = [2] } }", r"renditions\.a has both width and widths: set one of"),
+        ('renditions = { a = { width = 1, format = "png", formats = ["png"] } }', "a has both format and formats: set"),
+        ("renditions = { a = { widths = 3 } }", r"a\.widths is 3: list different values, such as \[320, 640,"),
+        ("renditions = { a = { widths = [] } }", r"a\.widths is \[\]: list different values"),
+        ("renditions = { a = { widths = [2, 2] } }", r"a\.widths is \[2, 2\]: list different values"),
+        ("renditions = { a = { widths = [0] } }", r"renditions\.a-0\.width is 0: it must be a whole number"),
+        ('renditions = { a = { width = 1, formats = ["gif"] } }', r"a-gif\.format is 'gif': use jpeg, png"),
+        ("renditions = { a = { widths = [2] }, a-2 = { scale = 1 } }", r"Two renditions have one name \(a-2\): widths"),
+        ('renditions = { a = { widths = [2], key = "{dir}{name}" } }', r"a\.key is '\{dir\}\{name\}': with widths or"),
         ("function = 3", "function must be an object, not 3"),
         ("function = { memory_size = 0.5 }", "MEMORY_SIZE is '0.5': it must be a whole number"),
         ('metadata = "some"', "METADATA is 'some': use none, copyright, all"),
@@ -863,6 +891,26 @@ def test_the_settings_to_write_change_only_the_chosen_options(tmp_path: Path, na
         one.rendition: Comparison.parse(compare).variants(before[one.rendition])[one.chosen] for one in recommendations
     }
     assert before != after
+
+
+def test_a_set_is_written_as_its_members_only_if_one_of_them_changes(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(encode(Image.blend(picture(), NOISY, 0.1), quality=95))
+    sets = """
+      lossy    = { widths = [40, 50], formats = ["webp"] }
+      lossless = { widths = [40, 50], formats = ["png"] }
+    """
+    path = var_file(tmp_path, f"renditions = {{ {sets} }}\n")
+    report = run.preview([tmp_path / "a.jpg"], tmp_path / "preview.html", var_file=path, compare=["quality=60"])
+    assert [one.name for one in report.photos[0].renditions] == [
+        *("lossless-40-png", "lossless-50-png", "lossy-40-webp", "lossy-50-webp"),
+    ]
+    assert write_settings(report, recommend(report.photos)).splitlines() == [
+        "renditions = {",
+        '  lossy-40-webp = { width = 40, format = "webp", quality = 60 }',
+        '  lossy-50-webp = { width = 50, format = "webp", quality = 60 }',
+        '  lossless      = { widths = [40, 50], formats = ["png"] }',
+        "}",
+    ]
 
 
 def test_one_rendition_is_one_line_that_terraform_accepts(tmp_path: Path) -> None:

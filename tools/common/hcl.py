@@ -53,11 +53,13 @@ def literals(text: str, origin: str) -> dict[str, Any]:
 
 
 def write_literal(value: Any) -> str:
-    """Return an object, text, number, boolean or null of JSON in Terraform's language, on one line."""
+    """Return an object, list, text, number, boolean or null of JSON in Terraform's language, on one line."""
     match value:
         case dict():
             inside = ", ".join(f"{write_key(key)} = {write_literal(one)}" for key, one in value.items())
             return f"{{ {inside} }}" if inside else "{}"
+        case list():
+            return f"[{', '.join(map(write_literal, value))}]"
         case str():
             escaped = re.sub(r'["\\]', r"\\\g<0>", value)
             escaped = re.sub(r"[\0-\x1f]", lambda control: f"\\u{ord(control[0]):04x}", escaped)

@@ -12,6 +12,7 @@ from errors import SettingsError
 from tools.common import hcl, schema
 from tools.common.errors import ToolError
 from tools.common.paths import TERRAFORM
+from tools.common.rendition_sets import expand_all
 
 DEFAULTS: Mapping[str, Any] = {
     "content_credentials": None,
@@ -58,7 +59,6 @@ def read_settings(files: Sequence[Path]) -> Settings:
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function["memory_size"]),
         "TIMEOUT_SECONDS": str(function["timeout"]),
         "METADATA": str(chosen["metadata"]),
-        "RENDITIONS": json.dumps(chosen["renditions"]),
         **(
             {"CONTENT_CREDENTIALS": json.dumps(dict(_drop_nulls(key, "content_credentials")))}
             if key is not None
@@ -66,8 +66,10 @@ def read_settings(files: Sequence[Path]) -> Settings:
         ),
         **({"MAX_PIXELS": str(chosen["max_pixels"])} if chosen["max_pixels"] is not None else {}),
     }
+    renditions = chosen["renditions"]
     try:
-        return Settings.from_environment(environment)
+        plain = expand_all(renditions) if isinstance(renditions, dict) else renditions
+        return Settings.from_environment(environment | {"RENDITIONS": json.dumps(plain)})
     except SettingsError as error:
         raise ToolError(f"{', '.join(map(str, files))}: {error}") from None
 

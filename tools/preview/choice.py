@@ -2,9 +2,10 @@
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tools.common.hcl import write_key, write_literal
+from tools.common.rendition_sets import expand
 from tools.preview.model import Report
 from tools.preview.recommendation import Further, Recommendation
 
@@ -17,7 +18,14 @@ def write_settings(report: Report, recommendations: Sequence[Recommendation]) ->
     changes = {one.rendition: one.options for one in recommendations if one.options}
     if not changes:
         return ""
-    renditions = {name: {**options, **changes.get(name, {})} for name, options in report.renditions.items()}
+    renditions: dict[str, Mapping[str, object]] = {}
+    for name, options in report.renditions.items():
+        # Members of a set may need different options: a set stays one only if no member changes.
+        members = expand(name, options)
+        if changes.keys() & members:
+            renditions |= {member: {**own, **changes.get(member, {})} for member, own in members.items()}
+        else:
+            renditions[name] = options
     if _is_json(report):
         return f'"renditions": {json.dumps(renditions)}'
     if len(renditions) == 1:

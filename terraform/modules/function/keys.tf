@@ -6,7 +6,7 @@ locals {
   key_pattern = "^((?:[^{}]*/)?)\\{dir\\}((?:[^{}]|\\{stem\\}|\\{ext\\})*)\\{name\\}((?:[^{}/]|\\{stem\\}|\\{ext\\})*)$"
 
   # The function gets each key with the destination's prefix, and need not know the prefix itself.
-  keys = { for name, one in var.renditions : name => "${var.destination_bucket.prefix}${one.key}" }
+  keys = { for name, one in local.renditions : name => "${var.destination_bucket.prefix}${one.key}" }
 
   # A validation of var.renditions rejects keys of any other form.
   key_parts = {
@@ -24,7 +24,7 @@ locals {
       folder_start = parts[0]
       folder_end   = try(regex("([^}]*/)[^/]*$", parts[1])[0], "")
       name_start   = regex("([^{/]*)[^/]*$", parts[1])[0]
-      name_end     = regex("[^}]*$", "${parts[2]}${try(local.extensions[var.renditions[name].format], "")}")
+      name_end     = regex("[^}]*$", "${parts[2]}${try(local.extensions[local.renditions[name].format], "")}")
     }
   ]
 

@@ -18,12 +18,6 @@ locals {
   # largest image did.
   allocator = { MALLOC_ARENA_MAX = "1", MALLOC_MMAP_MAX_ = "0", MALLOC_TRIM_THRESHOLD_ = "268435456" }
 
-  # Only options that are set: all environment variables together may have 4 KB.
-  renditions = jsonencode({
-    for name, one in var.renditions :
-    name => { for option, value in merge(one, { key = local.keys[name] }) : option => value if value != null }
-  })
-
   # Null for a variable that is not set. Without the failure queue's URL, which is unknown in a plan.
   own_variables = merge(
     local.allocator,
@@ -31,7 +25,11 @@ locals {
       SOURCE_BUCKET      = var.source_bucket.name
       DESTINATION_BUCKET = var.destination_bucket.name
       METADATA           = var.metadata
-      RENDITIONS         = local.renditions
+      # Only options that are set: all environment variables together may have 4 KB.
+      RENDITIONS = jsonencode({
+        for name, one in local.renditions :
+        name => { for option, value in merge(one, { key = local.keys[name] }) : option => value if value != null }
+      })
       # The function derives its requests' timeouts from its own, which Lambda does not tell it.
       TIMEOUT_SECONDS = tostring(var.function.timeout)
       # Each filter as a pair, to save bytes.
@@ -120,6 +118,11 @@ resource "aws_lambda_function" "this" {
   lifecycle {
     # Preconditions instead of validations, because these use locals.
     precondition {
+      condition     = length(local.repeated_names) == 0
+      error_message = "Two renditions have one name (${join(", ", local.repeated_names)}): widths and formats make NAME-WIDTH-FORMAT, so rename the rendition that has this name itself."
+    }
+
+    precondition {
       condition     = length(local.colliding_renditions) == 0
       error_message = "Two renditions could write the same key (${join("; ", local.colliding_renditions)}). Use one pattern for all keys, such as \"{rendition}/{dir}{name}\", or make the text before {name} in their keys differ from its first letter."
     }
@@ -153,7 +156,7 @@ resource "aws_lambda_function" "this" {
 
     precondition {
       condition     = local.environment_bytes <= 4096
-      error_message = "The function's settings take ${local.environment_bytes} bytes, and Lambda allows 4096 for all environment variables: use fewer renditions, shorter keys, or fewer function.environment_variables. A long content_credentials.certificate_chain fits into a secret, with its key: content_credentials.secret_arn."
+      error_message = "The function's settings, with ${length(local.members)} renditions, take ${local.environment_bytes} bytes, and Lambda allows 4096 for all environment variables: use fewer renditions, shorter keys, or fewer function.environment_variables. A rendition counts once for each of its widths in each of its formats. A long content_credentials.certificate_chain fits into a secret, with its key: content_credentials.secret_arn."
     }
 
     precondition {

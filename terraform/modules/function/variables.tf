@@ -417,9 +417,11 @@ variable "renditions" {
   type = map(object({
     scale         = optional(number)
     width         = optional(number)
+    widths        = optional(list(number))
     height        = optional(number)
     fit           = optional(string, "inside")
     format        = optional(string)
+    formats       = optional(list(string))
     quality       = optional(number)
     ssimulacra2   = optional(number)
     hdr           = optional(string)
@@ -428,7 +430,7 @@ variable "renditions" {
     cache_control = optional(string)
     storage_class = optional(string)
   }))
-  description = "The outputs to make from every image, by name. Size: scale (output side / source side), or width, height or both in pixels with fit \"inside\" or \"cover\". Other options: format (jpeg, png, webp or avif; null keeps the source's), quality or ssimulacra2 (the score to reach, 30 to 90), hdr (\"keep\" or \"drop\" a JPEG's gain map), key, background, cache_control and storage_class."
+  description = "The outputs to make from every image, by name. Size: scale (output side / source side), or width, height or both in pixels with fit \"inside\" or \"cover\". Other options: format (jpeg, png, webp or avif; null keeps the source's), widths and formats (lists instead of width and format: one output for each width in each format, as NAME-WIDTH-FORMAT), quality or ssimulacra2 (the score to reach, 30 to 90), hdr (\"keep\", the default, or \"drop\" a JPEG's gain map), key, background, cache_control and storage_class."
   default     = { resized = { scale = 0.5 } }
   nullable    = false
 
@@ -448,8 +450,13 @@ variable "renditions" {
   }
 
   validation {
-    condition     = alltrue([for one in values(var.renditions) : (one.scale == null) != (one.width == null && one.height == null) if one != null])
-    error_message = "Each rendition must set either scale, or width, height or both."
+    condition     = alltrue([for one in values(var.renditions) : (one.scale == null) != (one.width == null && one.widths == null && one.height == null) if one != null])
+    error_message = "Each rendition must set either scale, or width, height or both; widths count as width."
+  }
+
+  validation {
+    condition     = alltrue([for one in values(var.renditions) : (one.width == null || one.widths == null) && (one.format == null || one.formats == null) if one != null])
+    error_message = "Each rendition may set width or widths, not both, and format or formats, not both."
   }
 
   validation {
@@ -468,7 +475,16 @@ variable "renditions" {
   validation {
     condition = alltrue([
       for one in values(var.renditions) :
-      one.fit == "inside" || (one.fit == "cover" && one.width != null && one.height != null)
+      one.widths == null || try(length(one.widths) > 0 && alltrue([for width in one.widths : width >= 1 && width <= 65535 && floor(width) == width]) && length(distinct(one.widths)) == length(one.widths), false)
+      if one != null
+    ])
+    error_message = "Each widths in renditions must be different whole numbers of pixels from 1 to 65535, such as [320, 640, 1280, 1920]."
+  }
+
+  validation {
+    condition = alltrue([
+      for one in values(var.renditions) :
+      one.fit == "inside" || (one.fit == "cover" && (one.width != null || one.widths != null) && one.height != null)
       if one != null
     ])
     error_message = "Each fit in renditions must be \"inside\", or \"cover\" with both width and height."
@@ -477,6 +493,15 @@ variable "renditions" {
   validation {
     condition     = alltrue([for one in values(var.renditions) : one.format == null || try(contains(["jpeg", "png", "webp", "avif"], one.format), false) if one != null])
     error_message = "Each format in renditions must be jpeg, png, webp or avif, or null for the source's format."
+  }
+
+  validation {
+    condition = alltrue([
+      for one in values(var.renditions) :
+      one.formats == null || try(length(one.formats) > 0 && alltrue([for format in one.formats : contains(["jpeg", "png", "webp", "avif"], format)]) && length(distinct(one.formats)) == length(one.formats), false)
+      if one != null
+    ])
+    error_message = "Each formats in renditions must be different ones of jpeg, png, webp and avif, such as [\"avif\", \"webp\", \"jpeg\"]."
   }
 
   validation {
@@ -495,8 +520,8 @@ variable "renditions" {
   }
 
   validation {
-    condition     = alltrue([for one in values(var.renditions) : try(contains(["keep", "drop"], one.hdr), one.hdr == null) if one != null])
-    error_message = "Each hdr in renditions must be \"keep\" or \"drop\"."
+    condition     = alltrue([for one in values(var.renditions) : one.hdr == null || try(contains(["keep", "drop"], one.hdr), false) if one != null])
+    error_message = "Each hdr in renditions must be \"keep\" or \"drop\", or null for \"keep\"."
   }
 
   validation {
@@ -517,6 +542,11 @@ variable "renditions" {
   validation {
     condition     = alltrue([for name, one in var.renditions : can(regex(local.key_pattern, replace(one.key, "{rendition}", name))) if one != null])
     error_message = "Each key in renditions must contain {dir} once and then {name} once, and may contain {rendition}, {stem} and {ext}. Text before {dir} must end with a slash; text after {name} must not contain one."
+  }
+
+  validation {
+    condition     = alltrue([for one in values(var.renditions) : one.widths == null && one.formats == null || strcontains(one.key, "{rendition}") if one != null])
+    error_message = "Each key of a rendition with widths or formats must contain {rendition}, such as \"{dir}{rendition}-{name}\": the outputs would otherwise have one key."
   }
 }
 
