@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -46,6 +46,7 @@ class Fit(enum.StrEnum):
 
     INSIDE = "inside"
     COVER = "cover"
+    CONTAIN = "contain"
 
 
 class Hdr(enum.StrEnum):
@@ -61,12 +62,23 @@ class Placement:
 
     Attributes:
         box: Left, top, right and bottom edge of the part.
-        size: Width and height of the output.
+        size: Width and height of the scaled part.
+        canvas: Width and height of the output, in whose middle the scaled part is; None if the output has no padding.
 
     """
 
     box: tuple[float, float, float, float]
     size: tuple[int, int]
+    canvas: tuple[int, int] | None = None
+
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """Width and height of the output."""
+        return self.canvas or self.size
+
+    def scale_down(self, ratio: float) -> "Placement":
+        """Return the placement for an output whose sides are multiplied by ``ratio``, which is at most 1."""
+        return Placement(self.box, _scale_size(self.size, ratio), self.canvas and _scale_size(self.canvas, ratio))
 
 
 @dataclass(frozen=True)
@@ -78,12 +90,14 @@ class Rendition:
         scale: Output side divided by source side, 0 < scale <= 1; replaces width and height.
         width: The largest width in pixels; None if only the height is limited.
         height: The largest height in pixels; None if only the width is limited.
-        fit: ``inside`` shrinks the whole source into width and height, ``cover`` fills both and crops the edges.
+        fit: ``inside`` shrinks the whole source into width and height, ``cover`` fills both and crops the edges, and
+            ``contain`` shrinks the whole source and fills the rest of both with the background.
         format: One of EXTENSIONS; None keeps the source's format.
         quality: 1 to 100, for lossy formats. None is the format's default, or about the source's own quality if the
             source has the output's format and a lower quality.
         key: Template of the output's key, with ``{dir}``, ``{name}``, ``{stem}``, ``{ext}`` and ``{rendition}``.
-        background: The colour behind transparent pixels in a format without transparency, such as ``#ffffff``.
+        background: The colour behind transparent pixels in a format without transparency, and of the padding of
+            ``contain``, such as ``#ffffff``.
         cache_control: The output's Cache-Control header; None copies the source's.
         storage_class: The output's storage class; None is S3's default.
         ssimulacra2: The score to reach instead of a quality, 30 to 90, in JPEG, WebP and AVIF.
@@ -145,8 +159,8 @@ class Rendition:
         still written.
         """
         placement = self._place(source)
-        ratio = largest_side / max(placement.size)
-        return placement if ratio >= 1 else replace(placement, size=_scale_size(placement.size, ratio))
+        ratio = largest_side / max(placement.output_size)
+        return placement if ratio >= 1 else placement.scale_down(ratio)
 
     def digest(self, metadata: str, *, is_signed: bool = False) -> str:
         """Return 16 hex digits that stand for all settings of an output.
@@ -167,9 +181,10 @@ class Rendition:
         if self.scale is not None:
             return Placement(whole, _scale_size(source, self.scale))
         ratios = [limit / side for limit, side in zip((self.width, self.height), source, strict=True) if limit]
-        if self.fit == Fit.INSIDE:
-            return Placement(whole, _scale_size(source, min(1.0, *ratios)))
-        return self._cover(source, max(ratios))
+        if self.fit == Fit.COVER:
+            return self._cover(source, max(ratios))
+        canvas = (self.width or 0, self.height or 0) if self.fit == Fit.CONTAIN else None
+        return Placement(whole, _scale_size(source, min(1.0, *ratios)), canvas)
 
     def _cover(self, source: tuple[int, int], ratio: float) -> Placement:
         # A source that is too small is cropped to the aspect ratio and keeps its scale.
@@ -205,9 +220,9 @@ class Rendition:
             if pixels is not None and (not _is_integer(pixels) or pixels < 1):
                 yield f".{side} is {pixels!r}: it must be a whole number of pixels from 1"
         if self.fit not in set(Fit):
-            yield f".fit is {self.fit!r}: use inside or cover"
-        if self.fit == Fit.COVER and None in sides.values():
-            yield ".fit is cover, which needs both width and height"
+            yield f".fit is {self.fit!r}: use inside, cover or contain"
+        if self.fit in {Fit.COVER, Fit.CONTAIN} and None in sides.values():
+            yield f".fit is {self.fit}, which needs both width and height"
 
     def _find_encoding_problems(self) -> Iterator[str]:
         if self.format is not None and self.format not in EXTENSIONS:

@@ -48,7 +48,7 @@ class Change:
     Attributes:
         size: Width and height of the output in pixels, as displayed.
         scale: Output pixels for one pixel of the source, across and down as displayed.
-        is_moved: Whether it is cropped, turned or mirrored, so that places in the source are elsewhere.
+        is_moved: Whether it is cropped, padded, turned or mirrored, so that places in the source are elsewhere.
         swaps_sides: Whether its width is the stored height of the source.
         media_type: Of the output.
 

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image
 
@@ -21,6 +21,10 @@ CONVERTED = frozenset({"CMYK", "LAB"})
 
 WHITES = {"F": (1, 255, 65535), "I": (255, 65535, 2**31 - 1)}
 """Usual levels of white, for modes whose files don't state the level."""
+
+
+Known = Literal["sRGB", "LAB"]
+"""Colour spaces that Pillow makes a profile of."""
 
 
 def to_supported_mode(frame: Frame, modes: Collection[str], background: str) -> Frame:
@@ -67,12 +71,17 @@ def _to_srgb_curve(image: Image.Image, curve: Curve) -> Image.Image:
 
 
 def to_eight_bits(image: Image.Image) -> Image.Image:
-    """Convert wide grey to 8 bits. White is the lowest usual level that is not below the image's highest."""
+    """Convert wide grey to 8 bits."""
     if image.mode.startswith("I;16"):
         return image.convert("I").point(lambda value: value * (1 / 257) + 0.5).convert("L")
-    highest: Any = image.getextrema()[1]
-    white = next((white for white in WHITES[image.mode] if highest <= white), highest)
+    white = find_white(image)
     return image.convert("F").point(lambda level: level * (255 / white) + 0.5).convert("L")
+
+
+def find_white(image: Image.Image) -> float:
+    """Return the level of white of a mode in ``WHITES``: the lowest usual one that is not below the highest level."""
+    highest: Any = image.getextrema()[1]
+    return next((white for white in WHITES[image.mode] if highest <= white), highest)
 
 
 def _to_colour(frame: Frame) -> Image.Image:
@@ -90,22 +99,39 @@ def _to_colour(frame: Frame) -> Image.Image:
 def _to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
     if not icc and image.mode != "LAB":
         return image.convert("RGB")
+    return convert_profile(image, icc or "LAB", "sRGB", "RGB") or image.convert("RGB")
+
+
+def convert_profile(image: Image.Image, before: bytes | Known, after: bytes | Known, mode: str) -> Image.Image | None:
+    """Convert an image from one profile to another.
+
+    Args:
+        image: In a mode of the first profile.
+        before: The image's profile.
+        after: The other profile.
+        mode: Of the result.
+
+    Returns:
+        None if a profile is damaged, or made for another colour space.
+
+    """
     # Imported here because few images need it, and it would slow down every cold start.
     from PIL import ImageCms  # noqa: PLC0415
 
-    converted = None
-    # Ignore a profile that is damaged, or made for another colour space.
     with tolerating():
-        profile: Any = io.BytesIO(icc) if icc else ImageCms.createProfile("LAB")
-        converted = ImageCms.profileToProfile(
+        profiles: list[Any] = [
+            ImageCms.createProfile(one) if isinstance(one, str) else io.BytesIO(one) for one in (before, after)
+        ]
+        first, second = (ImageCms.ImageCmsProfile(profile) for profile in profiles)
+        return ImageCms.profileToProfile(
             image,
-            ImageCms.ImageCmsProfile(profile),
-            ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")),
+            first,
+            second,
             renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            outputMode="RGB",
+            outputMode=mode,
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
-    return converted or image.convert("RGB")
+    return None
 
 
 def has_alpha(images: Sequence[Image.Image]) -> bool:

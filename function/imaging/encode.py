@@ -40,8 +40,16 @@ def writable_frames(
         if colour and isinstance(colour.curve, HdrCurve) and rendition.hdr == Hdr.KEEP:
             lost.append(Loss(Lost.HDR, f"{colour.curve.name} was tone-mapped to SDR"))
         shown = replace_numbers(picture, shown)
-    modes = ENCODERS[image_format].modes
-    writable = [to_supported_mode(frame, modes, rendition.background) for frame in shown]
+    encoder = ENCODERS[image_format]
+    canvas = rendition.place(shown[0].image.size, encoder.largest_side).canvas
+    if canvas is None:
+        writable = [to_supported_mode(frame, encoder.modes, rendition.background) for frame in shown]
+    else:
+        # Imported here because few renditions need it.
+        from imaging.padding import pad  # noqa: PLC0415
+
+        colour = picture.header.colour if keeps_numbers(picture, rendition) else None
+        writable = [pad(frame, canvas, rendition.background, encoder.modes, colour) for frame in shown]
     for before, after in zip(shown, writable, strict=True):
         _note_conversion(before, after, lost)
     return writable
@@ -72,6 +80,8 @@ def _note_conversion(frame: Frame, written: Frame, lost: list[Loss]) -> None:
     is_flattened = before in WITH_ALPHA and mode not in WITH_ALPHA
     if is_flattened and frame.image.getchannel("A").getextrema()[0] != 255:
         lost.append(Loss(Lost.TRANSPARENCY, "transparency was replaced by the background"))
+    if frame.gain_map is not None and written.gain_map is None:
+        lost.append(Loss(Lost.GAIN_MAP, "the gain map was left out: no level of it suits the padding"))
 
 
 def encode(
@@ -95,7 +105,8 @@ def encode(
         across, down = frames[0].resolution
         why = f"the resolution of {across:.0f} x {down:.0f} was left out: {image_format} has none"
         lost.append(Loss(Lost.RESOLUTION, why))
-    if picture.has_gain_map and frames[0].gain_map is None and rendition.hdr == Hdr.KEEP:
+    is_known = any(loss.what is Lost.GAIN_MAP for loss in lost)
+    if picture.has_gain_map and frames[0].gain_map is None and rendition.hdr == Hdr.KEEP and not is_known:
         why = picture.gain_map_problem or f"the gain map was left out: it is not written to {image_format}"
         lost.append(Loss(Lost.GAIN_MAP, why))
     numbers = picture.header.colour_chunks if keeps_numbers(picture, rendition) else {}
@@ -116,14 +127,15 @@ def encode(
 
 def _describe_change(picture: Picture, frame: Frame, rendition: Rendition, encoder: Encoder) -> Change:
     """Return how the first frame, resized, shows the source."""
-    stored = picture.metadata.stored_orientation
-    displayed = turn_size(picture.full_size, picture.metadata.orientation)
-    left, top, right, bottom = box = rendition.place(displayed, encoder.largest_side).box
-    size = frame.image.size
+    orientation, stored = picture.metadata.orientation, picture.metadata.stored_orientation
+    displayed = picture.full_size[::-1] if orientation >= FIRST_SWAPPING else picture.full_size
+    placement = rendition.place(displayed, encoder.largest_side)
+    left, top, right, bottom = box = placement.box
+    is_padded = placement.output_size != placement.size
     return Change(
-        size=size,
-        scale=(size[0] / (right - left), size[1] / (bottom - top)),
-        is_moved=stored != 1 or box != (0, 0, *displayed),
+        size=frame.image.size,
+        scale=(placement.size[0] / (right - left), placement.size[1] / (bottom - top)),
+        is_moved=stored != 1 or box != (0, 0, *displayed) or is_padded,
         swaps_sides=stored >= FIRST_SWAPPING,
         media_type=encoder.media_type,
     )

@@ -51,6 +51,13 @@ class Channel(NamedTuple):
     base_offset: float
     alternate_offset: float
 
+    def find_neutral_level(self) -> int | None:
+        """Return the level, of 255, that is nearest to no gain; None if each level has one."""
+        if not self.minimum <= 0 <= self.maximum:
+            return None
+        share = -self.minimum / ((self.maximum - self.minimum) or 1)
+        return round(WHITE * float(share**self.gamma))
+
 
 @dataclass(frozen=True)
 class Gains:

@@ -2,7 +2,7 @@
 
 import math
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -100,6 +100,21 @@ def divide(high: Image.Image, low: Image.Image) -> None:
         colours = [_to_plane(*strip, band).point(lambda level: level * 65535 + 0) for band in "RGB"]
         for image, divided in zip((high, low), _to_bytes("RGBA", [_to_plane(*strip, "A"), *colours]), strict=True):
             image.paste(divided, (0, top))
+
+
+def flatten(high: Image.Image, low: Image.Image, background: Sequence[int]) -> tuple[Image.Image, Image.Image]:
+    """Show an image (RGBA) over a colour of 8 bits a channel; return the upper and the lower bytes (RGB)."""
+    flat = Image.new("RGB", high.size), Image.new("RGB", high.size)
+    for top in range(0, high.height, STRIP_ROWS):
+        rows = (0, top, high.width, min(top + STRIP_ROWS, high.height))
+        alpha, *colours = _to_planes(high.crop(rows), low.crop(rows))
+        planes = [
+            _compute(lambda colour, alpha: (colour + (65535 - alpha) * (257 * level)) / 65535, colour, alpha)  # noqa: B023
+            for colour, level in zip(colours, background, strict=True)
+        ]
+        for image, strip in zip(flat, _to_bytes("RGB", planes), strict=True):
+            image.paste(strip, (0, top))
+    return flat
 
 
 def interleave(first: Image.Image, second: Image.Image) -> bytearray:

@@ -20,6 +20,9 @@ LAYERED_BYTES = 12
 GAIN_MAP_COPIES = 3
 """A gain map is held as decoded, as converted, and between the two passes of a filter."""
 
+PADDING_COPIES = 2
+"""Beside the padded frames of an output, one is held with alpha and without it before it is padded."""
+
 SIDE_NANOSECONDS = 300
 """The time for each row and each column beside their pixels, which counts in an image that is one pixel wide."""
 
@@ -60,9 +63,12 @@ def predict(picture: Picture, renditions: Sequence[Rendition], encoders: Sequenc
     decoding = max(_predict_frame_bytes(picture, mode, math.prod(size)) for (mode, _), size in decoded.items())
     shrunk = math.prod(picture.size) / math.prod(picture.full_size)
     encoding = resizing = held = 0
+    share = math.prod(picture.gain_map.full_size) / math.prod(picture.full_size) if picture.gain_map else 0
     for rendition, encoder in zip(renditions, encoders, strict=True):
-        outputs = {size: _count_output_pixels(rendition, encoder, size) for _, size in kinds}
-        most_pixels = max(outputs.values())
+        sizes = {size: _compute_output_sizes(rendition, encoder, size) for _, size in kinds}
+        outputs = {size: max(map(math.prod, several)) for size, several in sizes.items()}
+        canvas = rendition.place(picture.size, encoder.largest_side).canvas
+        most_pixels = math.prod(canvas) if canvas else max(outputs.values())
         is_deep = picture.keeps_lower_bytes and encoder.holds_lower_bytes
         needed = encoder.cost.bytes_for(most_pixels, picture.frame_count)
         if is_deep:
@@ -72,6 +78,10 @@ def predict(picture: Picture, renditions: Sequence[Rendition], encoders: Sequenc
             needed += PIXEL_BYTES * most_pixels * picture.frame_count
         if rendition.ssimulacra2 is not None and encoder.is_lossy:
             needed += visual_quality.bytes_for(most_pixels)
+        if canvas:
+            needed += math.ceil(
+                PIXEL_BYTES * (1 + is_deep + share) * (picture.frame_count + PADDING_COPIES) * most_pixels
+            )
         encoding = max(encoding, needed)
         resizing = max(resizing, *(_predict_resizing_bytes(picture, rendition, encoder, size) for _, size in kinds))
         # All frames are resized before the first is encoded.
@@ -92,7 +102,6 @@ def predict(picture: Picture, renditions: Sequence[Rendition], encoders: Sequenc
         gain_map = picture.gain_map
         # It is decoded, converted and resized while the decoded image is held.
         reading += GAIN_MAP_COPIES * PIXEL_BYTES * math.prod(gain_map.size) + gain_map.header.coefficient_bytes
-        share = math.prod(gain_map.full_size) / math.prod(picture.full_size)
         held += math.ceil(share * held) + SOURCE_COPIES * len(gain_map.header.source)
         nanoseconds += gain_map.header.opening_nanoseconds + _predict_time(gain_map, math.prod(gain_map.full_size))
     peak_bytes = SOURCE_COPIES * len(header.source) + held + max(reading, encoding)
@@ -140,11 +149,6 @@ def _predict_resizing_bytes(picture: Picture, rendition: Rendition, encoder: Enc
     return PIXEL_BYTES * max(upright[0], turned[1]) * stored[1]
 
 
-def _count_output_pixels(rendition: Rendition, encoder: Encoder, size: tuple[int, int]) -> int:
-    """Return the most pixels of an output, for a frame of this stored size that may be turned."""
-    return max(math.prod(output) for output in _compute_output_sizes(rendition, encoder, size))
-
-
 def _compute_output_sizes(rendition: Rendition, encoder: Encoder, size: tuple[int, int]) -> list[tuple[int, int]]:
-    """Return the size of the output for a frame of this stored size, and for the frame turned by 90 degrees."""
+    """Return the size that a frame of this stored size is scaled to, and that of the frame turned by 90 degrees."""
     return [rendition.place(way, encoder.largest_side).size for way in (size, size[::-1])]

@@ -136,14 +136,14 @@ def _render(header: Header, order: _Order, limits: Limits, clock: Clock) -> Rend
         raise
     outputs = []
     for frames, rendition, image_format, lacking in zip(resized, renditions, formats, lost, strict=True):
-        images = [frame.image for frame in frames] + [one.gain_map.image for one in frames if one.gain_map]
-        pixels = sum(math.prod(image.size) for image in images)
         encoder = ENCODERS[image_format]
+        canvas = rendition.place(frames[0].image.size, encoder.largest_side).canvas
+        pixels = _count_pixels(frames, canvas)
         nanoseconds = encoder.cost.nanoseconds_for(pixels, len(frames))
         if any(frame.low for frame in frames):
             nanoseconds *= DEEP_FACTOR
         if rendition.ssimulacra2 is not None and encoder.is_lossy:
-            nanoseconds += visual_quality.nanoseconds_for(math.prod(frames[0].image.size), nanoseconds)
+            nanoseconds += visual_quality.nanoseconds_for(math.prod(canvas or frames[0].image.size), nanoseconds)
         clock.check(f"encoding as {image_format}", nanoseconds)
         writable = writable_frames(picture, frames, image_format, rendition, lacking)
         body = encode(picture, writable, rendition, order.metadata, lacking)
@@ -155,8 +155,17 @@ def _render(header: Header, order: _Order, limits: Limits, clock: Clock) -> Rend
             losses = tuple(loss for loss in losses if not has_manifests or loss not in NO_CREDENTIALS)
         images, lows, gain_map = [one.image for one in writable], [one.low for one in writable], writable[0].gain_map
         proof.check(body, image_format, images, lows, gain_map.image if gain_map else None)
-        outputs.append(Output(body, encoder.media_type, *frames[0].image.size, losses))
+        outputs.append(Output(body, encoder.media_type, *images[0].size, losses))
     return Rendered(outputs, demand.pixels, _size_as_displayed(picture))
+
+
+def _count_pixels(frames: Sequence[Frame], canvas: tuple[int, int] | None) -> int:
+    """Return the pixels to encode, with those of gain maps, once frames are padded to the canvas."""
+    pixels = 0.0
+    for frame in frames:
+        share = math.prod(frame.gain_map.image.size) / math.prod(frame.image.size) if frame.gain_map else 0
+        pixels += math.prod(canvas or frame.image.size) * (1 + share)
+    return round(pixels)
 
 
 def _list_actions(picture: Picture, rendition: Rendition, image_format: str) -> list[str]:
@@ -167,7 +176,7 @@ def _list_actions(picture: Picture, rendition: Rendition, image_format: str) -> 
     actions = []
     if (left, top, right, bottom) != (0, 0, width, height):
         actions.append("c2pa.cropped")
-    if placement.size != (right - left, bottom - top):
+    if placement.output_size != (right - left, bottom - top):
         actions.append("c2pa.resized")
     if not actions or image_format != picture.header.format.name:
         # An image of the same size is encoded anew, too.

@@ -21,6 +21,7 @@ from imaging.colour_space import (
     Vector,
     invert,
     multiply,
+    transform,
 )
 
 REFERENCE_WHITE, USUAL_PEAK, MOST_LIGHT = 203, 1000, 10_000
@@ -104,6 +105,19 @@ def to_sdr(image: Image.Image, colour: ColourSpace) -> Image.Image:
         bands = [*_map_colours(strip.split()[:3], colour), *strip.split()[3:]]
         shown.paste(Image.merge(image.mode, bands), (0, top))
     return shown
+
+
+def find_levels(light: Vector, colour: ColourSpace) -> tuple[int, int, int]:
+    """Return the red, green and blue of 8 bits of an HDR image that have a light, in units of paper white."""
+    if colour.curve is HdrCurve.HLG:
+        # The inverse of the system gamma (ITU-R BT.2100, table 5).
+        red, green, blue = (max(0.0, one) * REFERENCE_WHITE / HLG_PEAK for one in light)
+        luminance = max(LEAST_LIGHT, transform(colour.to_xyz(), (red, green, blue))[1])
+        system = luminance ** (1 / SYSTEM_GAMMA - 1)
+        light = red * system, green * system, blue * system
+    lights = [_read_level(colour, level) for level in range(LEVELS)]
+    red, green, blue = (min(range(LEVELS), key=lambda level: abs(lights[level] - one)) for one in light)
+    return red, green, blue
 
 
 def _map_greys(colour: ColourSpace) -> list[int]:

@@ -150,6 +150,21 @@ def test_a_cropped_part_is_exact() -> None:
     assert np.array_equal(libvips.pixels(body), samples[:, 50:90])
 
 
+@pytest.mark.parametrize("colour_type", [2, 6])
+def test_padding_and_what_transparent_pixels_show_have_16_bits(colour_type: int) -> None:
+    samples, background = draw(pngs.CHANNELS[colour_type]), np.array([65535, 128 * 257, 0])
+    body = output_body(
+        write_png(samples, colour_type), width=WIDTH + 8, height=HEIGHT + 20, fit="contain", background="#ff8000"
+    )
+    values = libvips.pixels(body).astype(int)
+    assert values.shape == (HEIGHT + 20, WIDTH + 8, 3)
+    within = values[10 : 10 + HEIGHT, 4 : 4 + WIDTH]
+    share = samples[..., 3:] / LEVELS if colour_type == 6 else 1
+    assert np.abs(within - (samples[..., :3] * share + background * (1 - share))).max() <= 1
+    assert (values[:10] == background).all()
+    assert (values[:, -4:] == background).all()
+
+
 @pytest.mark.parametrize("colour_type", COLOUR_TYPES)
 @pytest.mark.parametrize("size", [{"scale": 0.5}, {"width": 61}, {"width": 35}], ids=str)
 def test_libvips_resizes_alike(colour_type: int, size: dict[str, Any]) -> None:

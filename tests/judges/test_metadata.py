@@ -168,7 +168,9 @@ def test_iptc_that_xmp_has_no_place_for_is_named(exiftool: Exiftool) -> None:
     assert render_one(source, "webp").lost == {}
 
 
-@pytest.mark.parametrize("options", [{"scale": 0.5}, {"width": 100, "height": 100, "fit": "cover"}])
+@pytest.mark.parametrize(
+    "options", [{"scale": 0.5}, *({"width": 100, "height": 100, "fit": fit} for fit in ("cover", "contain"))]
+)
 def test_a_geotiff_stays_on_its_place_or_loses_it(exiftool: Exiftool, options: dict[str, Any]) -> None:
     geo = {
         "IFD0:PixelScale": "10 10 0",

@@ -190,6 +190,7 @@ def test_exiftool_finds_the_manifest(notary: Notary, exiftool: Exiftool) -> None
     ("options", "actions"),
     [
         ({"width": 100, "height": 100, "fit": "cover"}, ["opened", "cropped", "resized"]),
+        ({"width": 300, "height": 320, "fit": "contain"}, ["opened", "resized"]),
         ({"scale": 1}, ["opened", "transcoded"]),
         ({"scale": 1, "format": "webp"}, ["opened", "transcoded"]),
         ({"width": 240, "height": 320}, ["opened", "transcoded"]),

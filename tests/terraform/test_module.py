@@ -411,8 +411,8 @@ REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
                     ("width = 0", "width = 1.5", "width = 65536", "height = 0"),
                 ),
                 (
-                    'Each fit in renditions must be "inside", or "cover" with both width and height.',
-                    ('width = 1, fit = "fill"', 'width = 1, fit = "cover"'),
+                    'Each fit in renditions must be "inside", or "cover" or "contain" with both width and height.',
+                    ('width = 1, fit = "fill"', 'width = 1, fit = "cover"', 'height = 1, fit = "contain"'),
                 ),
                 (
                     "Each format in renditions must be jpeg, png, webp or avif, or null for the source's format.",

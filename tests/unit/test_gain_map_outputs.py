@@ -12,7 +12,7 @@ from imaging import proof
 from imaging.decode import Picture
 from imaging.formats import ENCODERS, inspect, jpeg_gain_map, jpeg_segments
 from imaging.formats.jpeg_pictures import find
-from imaging.gain_map import Channel, Gains
+from imaging.gain_map import Channel, Gains, write_iso
 from imaging.limits import RUNTIME_BYTES, Limits
 from imaging.losses import Lost
 from imaging.predict import Demand, predict
@@ -78,6 +78,28 @@ def test_a_gain_map_is_cropped_and_turned_with_its_image(orientation: int, optio
     if "fit" not in options:
         assert corners(gain_map) == corners(main) == UPRIGHT_CORNERS
     assert measure_error(gain_map, main.resize(gain_map.size)) < 4
+
+
+@pytest.mark.parametrize(
+    ("minimum", "maximum", "gamma", "level"),
+    [(0, 2.5, 1, 0), (-1, 3, 1, 64), (-1, 3, 2, 16), (-2, 0, 1, 255), (0, 0, 1, 0), (1, 2, 1, None), (-2, -1, 1, None)],
+)
+def test_a_gain_map_is_padded_with_no_gain_or_named(
+    minimum: float, maximum: float, gamma: float, level: int | None
+) -> None:
+    gains = Gains((Channel(minimum, maximum, gamma, 1 / 64, 1 / 64),), 0, 2.5)
+    source = gain_maps.iso_jpeg(BASE, MAP, write_iso(gains))
+    (output,) = render_one(source, width=100, height=100, fit="contain").outputs
+    if level is None:
+        assert [loss.what for loss in output.lost] == [Lost.GAIN_MAP]
+        return
+    assert output.lost == ()
+    main, gain_map, read = split(output.body)
+    assert (main.size, gain_map.size, read) == ((100, 100), (25, 25), gains)
+    shown = np.asarray(gain_map, int)
+    assert np.abs(np.delete(shown, np.arange(2, 23), axis=0) - level).max() < 24
+    wanted = np.asarray(load(MAP).convert("L").resize((25, 19)), int)
+    assert np.abs(shown[3:22] - wanted).mean() < 8
 
 
 def test_three_channels_are_kept() -> None:

@@ -85,6 +85,7 @@ SMALL = {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "150", "AWS_LAMBDA_RUNTIME_API": "12
 HALF: dict[str, Any] = {"scale": 0.5}
 WHOLE: dict[str, Any] = {"scale": 1}
 TINY: dict[str, Any] = {"width": 16}
+CONTAIN: dict[str, Any] = {"width": 5000, "height": 3000, "fit": "contain"}
 
 
 def draw_photo() -> Image.Image:
@@ -121,6 +122,9 @@ def test_an_avif_is_encoded_in_no_more_memory_than_predicted(is_animated: bool) 
         ("WEBP", [WHOLE]),
         # The second is made from a quarter of the source.
         ("JPEG", [WHOLE, {"scale": 0.26}]),
+        ("JPEG", [CONTAIN]),
+        ("PNG", [CONTAIN]),
+        ("WEBP", [CONTAIN | {"format": "png"}]),
     ],
 )
 def test_an_image_is_rendered_in_no_more_memory_than_predicted(
@@ -136,7 +140,7 @@ def test_an_image_is_rendered_in_no_more_memory_than_predicted(
     assert 0 < used <= predicted
 
 
-@pytest.mark.parametrize("options", [HALF, WHOLE, {"width": 300}, WHOLE | {"format": "png"}], ids=str)
+@pytest.mark.parametrize("options", [HALF, WHOLE, {"width": 300}, WHOLE | {"format": "png"}, CONTAIN], ids=str)
 @pytest.mark.parametrize("channels", [3, 4])
 def test_16_bits_a_channel_take_no_more_memory_than_predicted(channels: int, options: dict[str, Any]) -> None:
     kind = tiffs.Kind(16, tiffs.RGB, extra=(1,) if channels == 4 else ())

@@ -69,7 +69,7 @@ class Original:
         decoded, stored = decode_output(output.body)
         shown = to_displayable(decoded, stored, decoded.format, rendition)
         frames = self.scaled[rendition.name]
-        if frames[0].image.size != (output.width, output.height):
+        if frames[0].image.size != rendition.place(self.displayed_size, ENCODERS[written].largest_side).size:
             # The variant's format allows fewer pixels on a side than the current setting's.
             _, _, (frames,) = scale_source(self.body, [rendition])
         similarity = None

@@ -430,7 +430,7 @@ variable "renditions" {
     cache_control = optional(string)
     storage_class = optional(string)
   }))
-  description = "The outputs to make from every image, by name. Size: scale (output side / source side), or width, height or both in pixels with fit \"inside\" or \"cover\". Other options: format (jpeg, png, webp or avif; null keeps the source's), widths and formats (lists instead of width and format: one output for each width in each format, as NAME-WIDTH-FORMAT), quality or ssimulacra2 (the score to reach, 30 to 90), hdr (\"keep\", the default, or \"drop\" a JPEG's gain map), key, background, cache_control and storage_class."
+  description = "The outputs to make from every image, by name. Size: scale (output side / source side), or width, height or both in pixels with fit \"inside\", \"cover\" or \"contain\". Other options: format (jpeg, png, webp or avif; null keeps the source's), widths and formats (lists instead of width and format: one output for each width in each format, as NAME-WIDTH-FORMAT), quality or ssimulacra2 (the score to reach, 30 to 90), hdr (\"keep\", the default, or \"drop\" a JPEG's gain map), key, background, cache_control and storage_class."
   default     = { resized = { scale = 0.5 } }
   nullable    = false
 
@@ -484,10 +484,10 @@ variable "renditions" {
   validation {
     condition = alltrue([
       for one in values(var.renditions) :
-      one.fit == "inside" || (one.fit == "cover" && (one.width != null || one.widths != null) && one.height != null)
+      one.fit == "inside" || (try(contains(["cover", "contain"], one.fit), false) && (one.width != null || one.widths != null) && one.height != null)
       if one != null
     ])
-    error_message = "Each fit in renditions must be \"inside\", or \"cover\" with both width and height."
+    error_message = "Each fit in renditions must be \"inside\", or \"cover\" or \"contain\" with both width and height."
   }
 
   validation {
