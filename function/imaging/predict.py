@@ -20,8 +20,9 @@ LAYERED_BYTES = 12
 GAIN_MAP_COPIES = 3
 """A gain map is held as decoded, as converted, and between the two passes of a filter."""
 
-PADDING_COPIES = 2
-"""Beside the padded frames of an output, one is held with alpha and without it before it is padded."""
+PADDING_COPIES = 3
+"""Beside the padded frames of an output, one is held with alpha and without it before it is padded, and one is encoded.
+The encoders of animated PNGs and GIFs copy each frame of an animation."""
 
 SIDE_NANOSECONDS = 300
 """The time for each row and each column beside their pixels, which counts in an image that is one pixel wide."""
@@ -79,9 +80,8 @@ def predict(picture: Picture, renditions: Sequence[Rendition], encoders: Sequenc
         if rendition.ssimulacra2 is not None and encoder.is_lossy:
             needed += visual_quality.bytes_for(most_pixels)
         if canvas:
-            needed += math.ceil(
-                PIXEL_BYTES * (1 + is_deep + share) * (picture.frame_count + PADDING_COPIES) * most_pixels
-            )
+            padded = (1 + picture.is_animated) * picture.frame_count + PADDING_COPIES
+            needed += math.ceil(PIXEL_BYTES * (1 + is_deep + share) * padded * most_pixels)
         encoding = max(encoding, needed)
         resizing = max(resizing, *(_predict_resizing_bytes(picture, rendition, encoder, size) for _, size in kinds))
         # All frames are resized before the first is encoded.
