@@ -19,6 +19,10 @@ class UnsettledError(ResizeError):
     """The source object changed or could not be read in every attempt; Lambda retries the event."""
 
 
+class UnsentError(ResizeError):
+    """EventBridge refused a completion event; Lambda retries the source's event."""
+
+
 class BrokenOffError(ResizeError):
     """The connection broke while the source object was read."""
 

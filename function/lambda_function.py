@@ -60,7 +60,13 @@ if settings.signing_key:
     from aws.signing import Signing
 
     signing = Signing.of(settings.signing_key, config)
-reconciler = Reconciler(clients.make_s3(config), settings, signing)
+completions = None
+if settings.event_target_arn:
+    # Few deployments send events.
+    from aws.completion import Completions
+
+    completions = Completions.of(settings, config)
+reconciler = Reconciler(clients.make_s3(config), settings, signing, completions)
 
 # Exempt everything allocated so far from later collections.
 gc.freeze()

@@ -45,6 +45,7 @@ module "function" {
   max_pixels     = var.max_pixels
 
   content_credentials = var.content_credentials
+  events              = var.events
 
   function           = var.function
   alias              = var.alias

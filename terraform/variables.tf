@@ -87,6 +87,15 @@ variable "destination_bucket_options" {
   nullable    = false
 }
 
+variable "events" {
+  type = object({
+    eventbridge_bus_arn = optional(string)
+    sns_topic_arn       = optional(string)
+  })
+  description = "Where to send a completion event for each settled state of an upload: written, rejected or, with mirror_deletes, removed; null sends none. Set either eventbridge_bus_arn, a bus of EventBridge, or sns_topic_arn, a standard topic of SNS. events/completion.schema.json describes the events."
+  default     = null
+}
+
 variable "filters" {
   type = list(object({
     prefix = optional(string, "")

@@ -16,7 +16,7 @@ class FewServicesLoader(Loader):
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore passes it
         """Return the services that this module uses."""
-        return ["s3", "sqs", "kms", "secretsmanager"]
+        return ["s3", "sqs", "kms", "secretsmanager", "events", "sns"]
 
 
 session = botocore.session.get_session()

@@ -1,5 +1,6 @@
 """Makes the destination agree with the current state of one source object."""
 
+import hashlib
 import logging
 import threading
 import time
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
+    from aws.completion import Completions
     from aws.signing import Signing
 
 ATTEMPTS = 3
@@ -54,6 +56,7 @@ class Reconciler:
 
     Attributes:
         signing: Makes what signs Content Credentials; None if outputs have none.
+        completions: Sends completion events; None if nobody wants them.
         rendering: Held while an image is rendered, because one image may take all of the memory.
 
     """
@@ -61,6 +64,7 @@ class Reconciler:
     s3: "S3Client"
     settings: Settings
     signing: "Signing | None" = None
+    completions: "Completions | None" = None
     rendering: threading.Lock = field(default_factory=threading.Lock)
 
     @cached_property
@@ -102,9 +106,10 @@ class Reconciler:
             except RejectedError as error:
                 # The error does not name the version, and the object may change before the HEAD. So reject the object
                 # only if two HEADs, each after an error, return one identity.
+                confirmed_at = datetime.now(UTC)
                 previous, refused = refused, source.head(self.s3, address)
                 if isinstance(refused, Identity) and refused == previous:
-                    return _log_outcome(_make_rejection(address, refused, error))
+                    return self._settle(_make_rejection(address, refused, error), confirmed_at, refused)
                 continue
             if isinstance(response, Absence):
                 outcome = self._process_absence(address, response, last_seen)
@@ -171,14 +176,14 @@ class Reconciler:
             keys = self.destination.output_keys(address.key)
         except RejectedError:
             # Its outputs' keys are too long, so it never had outputs.
-            return _log_outcome(gone)
+            keys = ()
         removed = self.destination.remove(keys)
+        confirmed_at = datetime.now(UTC)
         if source.head(self.s3, address) is not absence:
             _log("changed", address)
             return None
-        if not removed:
-            return _log_outcome(gone)
-        return _log_outcome(Outcome(Status.REMOVED, address, removed), outputs=[{"key": key} for key in removed])
+        # Even if nothing was left to remove: after a send that failed, the retry finds nothing.
+        return self._settle(Outcome(Status.REMOVED, address, removed) if removed else gone, confirmed_at)
 
     def _process_object(
         self, address: ObjectAddress, response: "GetObjectOutputTypeDef", seconds_left: SecondsLeft
@@ -187,7 +192,7 @@ class Reconciler:
         if self.destination.is_output(address.bucket, address.key, response["Metadata"]):
             response["Body"].close()
             return _log_outcome(Outcome(Status.IGNORED, address), why="the object is an output")
-        identity = Identity.of(response)
+        identity, description = Identity.of(response), None
         try:
             description = self._write_outputs(address, response, seconds_left)
             outcome = Outcome(Status.WRITTEN, address, tuple(one.key for one in description.renditions))
@@ -199,10 +204,30 @@ class Reconciler:
         finally:
             # A large object that is rejected for its size must not be downloaded further.
             response["Body"].close()
+        confirmed_at = datetime.now(UTC)
         if source.head(self.s3, address) != identity:
             _log("changed", address)
             return None
-        return _log_outcome(outcome) if outcome.rejection else outcome
+        return self._settle(outcome, confirmed_at, identity, description)
+
+    def _settle(
+        self,
+        outcome: Outcome,
+        confirmed_at: datetime,
+        identity: Identity | None = None,
+        description: Description | None = None,
+    ) -> Outcome:
+        """Send the completion event of a state that the last look confirmed, then log and return its outcome.
+
+        The handler records a rejection later. If that fails, the retry sends the event again, which its idempotency key
+        shows; the other order could fill the failure queue with records that nothing marks as repetitions.
+        """
+        if self.completions:
+            self.completions.send(outcome, confirmed_at, identity, description)
+        if outcome.status is Status.WRITTEN:
+            # Logged before the last look.
+            return outcome
+        return _log_outcome(outcome)
 
     def _write_outputs(
         self, address: ObjectAddress, response: "GetObjectOutputTypeDef", seconds_left: SecondsLeft
@@ -286,6 +311,7 @@ class Reconciler:
                 len(output.body),
                 output.content_type,
                 tuple(summarize(output.lost)),
+                hashlib.sha256(output.body).hexdigest() if self.completions else None,
             )
             for rendition, key, output in zip(
                 self.settings.renditions, self.destination.output_keys(address.key), rendered.outputs, strict=True
@@ -331,6 +357,8 @@ def _log_outcome(outcome: Outcome, **fields: object) -> Outcome:
     """Log an outcome and return it. ``written`` is logged earlier, before the source is checked again."""
     if outcome.rejection:
         fields = {"reason": outcome.rejection.reason, "why": outcome.rejection.message}
+    elif outcome.output_keys:
+        fields = {"outputs": [{"key": key} for key in outcome.output_keys]}
     _log(outcome.status.value, outcome.address, **fields)
     return outcome
 

@@ -1,6 +1,7 @@
 """The function's settings: parses and validates its environment variables at cold start."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,18 @@ from typing import Any
 from errors import SettingsError
 from imaging.limits import Limits
 from renditions import MetadataPolicy, Rendition, check_no_collisions
+
+EVENT_TARGETS = {
+    "eventbridge_bus_arn": (
+        r"arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9/._-]+",
+        "the ARN of a bus, arn:aws:events:REGION:ACCOUNT:event-bus/NAME.",
+    ),
+    "sns_topic_arn": (
+        r"arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+",
+        "the ARN of a standard topic, arn:aws:sns:REGION:ACCOUNT:NAME: a FIFO topic does not order uploads.",
+    ),
+}
+"""The pattern of each option of ``events``, and what it must be. The module's validation repeats them."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +60,7 @@ class Settings:
         mirror_deletes: Whether to remove the outputs of a deleted source.
         timeout_seconds: How long an invocation may take. Lambda's own variables don't contain it.
         signing_key: The key that signs the outputs' Content Credentials; None if outputs have none.
+        event_target_arn: The bus of EventBridge or the topic of SNS that gets completion events; None sends none.
 
     """
 
@@ -60,6 +74,7 @@ class Settings:
     mirror_deletes: bool = False
     timeout_seconds: int = 120
     signing_key: SigningKey | None = None
+    event_target_arn: str | None = None
 
     @property
     def is_signed(self) -> bool:
@@ -99,6 +114,7 @@ class Settings:
             filters=_parse_filters(environment.get("FILTERS", '[["", ""]]')),
             mirror_deletes=_parse_boolean("MIRROR_DELETES", environment.get("MIRROR_DELETES", "false")),
             signing_key=_parse_signing_key(environment.get("CONTENT_CREDENTIALS")),
+            event_target_arn=_parse_events(environment.get("EVENTS")),
             timeout_seconds=_parse_integer("TIMEOUT_SECONDS", environment.get("TIMEOUT_SECONDS", "120")),
         )
 
@@ -150,6 +166,20 @@ def _parse_signing_key(text: str | None) -> SigningKey | None:
     raise SettingsError(
         f"CONTENT_CREDENTIALS must be JSON with kms_key_arn and certificate_chain, or with secret_arn, not {text!r}"
     )
+
+
+def _parse_events(text: str | None) -> str | None:
+    """Return the ARN of the target of completion events."""
+    if text is None:
+        return None
+    chosen = _parse_json(text)
+    if not isinstance(chosen, dict) or len(chosen) != 1 or not chosen.keys() <= EVENT_TARGETS.keys():
+        raise SettingsError("events must set either eventbridge_bus_arn or sns_topic_arn.")
+    ((option, arn),) = chosen.items()
+    pattern, wanted = EVENT_TARGETS[option]
+    if not isinstance(arn, str) or not re.fullmatch(pattern, arn):
+        raise SettingsError(f"events.{option} must be {wanted}")
+    return arn
 
 
 def _parse_renditions(text: str) -> tuple[Rendition, ...]:

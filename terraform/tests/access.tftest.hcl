@@ -168,6 +168,60 @@ run "signed_with_a_secret" {
   }
 }
 
+run "events_on_a_bus" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    events = { eventbridge_bus_arn = "arn:aws:events:eu-west-2:123456789012:event-bus/media" }
+  }
+
+  assert {
+    condition = slice(jsondecode(aws_iam_policy.this[0].policy).Statement, 5, 6) == [{
+      Sid      = "SendCompletionEvents"
+      Effect   = "Allow"
+      Action   = "events:PutEvents"
+      Resource = "arn:aws:events:eu-west-2:123456789012:event-bus/media"
+    }] && length(jsondecode(aws_iam_policy.this[0].policy).Statement) == 6
+    error_message = "The role gains one action, on the target alone."
+  }
+
+  assert {
+    condition     = jsondecode(aws_lambda_function.this.environment[0].variables["EVENTS"]) == { eventbridge_bus_arn = "arn:aws:events:eu-west-2:123456789012:event-bus/media" }
+    error_message = "The function must get the target, and nothing else."
+  }
+}
+
+run "events_on_a_topic" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    events = { sns_topic_arn = "arn:aws:sns:eu-west-2:123456789012:media" }
+  }
+
+  assert {
+    condition = slice(jsondecode(aws_iam_policy.this[0].policy).Statement, 5, 6) == [{
+      Sid      = "PublishCompletionEvents"
+      Effect   = "Allow"
+      Action   = "sns:Publish"
+      Resource = "arn:aws:sns:eu-west-2:123456789012:media"
+    }] && length(jsondecode(aws_iam_policy.this[0].policy).Statement) == 6
+    error_message = "The role gains one action, on the target alone."
+  }
+
+  assert {
+    condition     = jsondecode(aws_lambda_function.this.environment[0].variables["EVENTS"]) == { sns_topic_arn = "arn:aws:sns:eu-west-2:123456789012:media" }
+    error_message = "The function must get the target, and nothing else."
+  }
+}
+
 run "traced_and_in_a_vpc" {
   command = plan
 

@@ -76,6 +76,8 @@ run "everything" {
       certificate_chain = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
     }
 
+    events = { eventbridge_bus_arn = "arn:aws:events:eu-west-2:123456789012:event-bus/media" }
+
     function = {
       memory_size                    = 3008
       timeout                        = 60
@@ -198,6 +200,17 @@ run "signed_with_a_secret" {
       architecture = "arm64"
     }
     content_credentials = { secret_arn = "arn:aws:secretsmanager:eu-west-2:123456789012:secret:signer-a1B2c3" }
+  }
+}
+
+run "events_on_a_topic" {
+  command = plan
+
+  variables {
+    source_bucket      = "events-in"
+    destination_bucket = "events-out"
+    package            = { path = "./tests/package/function.zip" }
+    events             = { sns_topic_arn = "arn:aws:sns:eu-west-2:123456789012:media" }
   }
 }
 

@@ -121,7 +121,7 @@ def uploaded(pipeline: Pipeline) -> Pipeline:
     return pipeline
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in EVENTS.iterdir()))
+@pytest.mark.parametrize("name", sorted({path.stem for path in EVENTS.glob("*.json")} - {"completion.schema"}))
 def test_a_sample_event_is_processed_and_answered(uploaded: Pipeline, name: str) -> None:
     assert name in EXPECTED, f"No expected result of events/{name}.json: add it to EXPECTED"
     expected, event = EXPECTED[name], json.loads((EVENTS / f"{name}.json").read_text())

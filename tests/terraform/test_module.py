@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from aws.settings import EVENT_TARGETS
 from tests import hcl
 from tests.terraform.modules import MODULES
 from tools.common.errors import ToolError
@@ -49,6 +50,7 @@ SHA256, PYTHON, ARM64 = f'sha256 = "{43 * "e"}="', 'runtime = "python3.13"', 'ar
 DESCRIPTION = f"{SHA256}, {PYTHON}, {ARM64}"
 X86_64_KEY = f"a/image-resize-python3.13-x86_64-{64 * 'e'}.zip"
 KEY = "arn:aws:kms:eu-west-2:123456789012"
+BUS, TOPIC = "arn:aws:events:eu-west-2:123456789012:event-bus", "arn:aws:sns:eu-west-2:123456789012:media"
 SECRETS = "arn:aws:secretsmanager:eu-west-2:123456789012:secret"
 CHAIN = '"-----BEGIN CERTIFICATE-----\\nMIIB\\n-----END CERTIFICATE-----\\n"'
 LAYER = "arn:aws:lambda:eu-west-2:123456789012:layer:otel"
@@ -352,6 +354,23 @@ REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
                     ".secret_arn must be the ARN of a secret, arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME.",
                     ('secret_arn = "signer"', f'secret_arn = "{SECRETS}:*"'),
                 ),
+            )
+        ),
+        (
+            "events",
+            "events must set either eventbridge_bus_arn or sns_topic_arn.",
+            ["{}", f'{{ eventbridge_bus_arn = "{BUS}/media", sns_topic_arn = "{TOPIC}" }}'],
+        ),
+        *(
+            # The function refuses the same values with the same message.
+            (
+                "events",
+                f"events.{option} must be {EVENT_TARGETS[option][1]}",
+                [f'{{ {option} = "{arn}" }}' for arn in arns],
+            )
+            for option, arns in (
+                ("eventbridge_bus_arn", ("media", f"{BUS}/*", TOPIC)),
+                ("sns_topic_arn", (f"{TOPIC}.fifo", f"{TOPIC}:a", f"{BUS}/media")),
             )
         ),
         ("asynchronous", "asynchronous.maximum_retry_attempts must be 0, 1 or 2", ["{ maximum_retry_attempts = 3 }"]),

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import math
 import threading
 from collections.abc import Callable
@@ -13,10 +14,11 @@ from typing import Any, cast
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 
+from aws.completion import Completions
 from aws.outcomes import EventType, ObjectAddress, ObjectEvent
 from aws.reconcile import Reconciler
 from aws.settings import Settings
-from errors import UnsettledError
+from errors import UnsentError, UnsettledError
 
 CORRUPT, ARCHIVED, LOCKED = b"corrupt", b"archived", b"locked"
 """Bodies that the renderer rejects, that GET refuses, and that GET and HEAD refuse for lack of a customer key."""
@@ -35,6 +37,9 @@ class Clock:
     def now(self, _: object) -> datetime:
         return self.moment
 
+
+REFUSALS = 0.1
+"""The share of completion events that EventBridge refuses."""
 
 FORGETFULNESS = 0.2
 """The share of requests for which S3 does not find an existing version while it is unsure."""
@@ -57,6 +62,11 @@ class State:
     def etag(self) -> str:
         return f'"{hashlib.md5(self.body, usedforsecurity=False).hexdigest()}"'
 
+    @property
+    def reported(self) -> tuple[str, str | None]:
+        """The ETag and version that completion events name: no version of an object with a customer key."""
+        return self.etag.strip('"'), None if self.body == LOCKED else self.version_id
+
     def describe(self) -> dict[str, Any]:
         """Return the fields that GET and HEAD share."""
         version = {} if self.version_id is None else {"VersionId": self.version_id}
@@ -78,6 +88,7 @@ class Store:
         states: The versions of each source key, the current one last; None is a delete marker.
         outputs: The destination's objects: body and metadata by key.
         records: The messages that were sent to the queue.
+        completions: The completion events that were sent, in that order.
 
     """
 
@@ -87,6 +98,7 @@ class Store:
     states: dict[str, list[State | None]] = field(default_factory=dict)
     outputs: dict[str, tuple[bytes, dict[str, str]]] = field(default_factory=dict)
     records: list[str] = field(default_factory=list)
+    completions: list[dict[str, Any]] = field(default_factory=list)
     _changes: int = 0
 
     @property
@@ -136,11 +148,15 @@ def _refusal(code: str, message: str = "", headers: dict[str, str] | None = None
 
 
 class Client:
-    """The clients of S3 and SQS for one invocation; each call first calls ``pause``."""
+    """The clients of S3, SQS and EventBridge for one invocation; each call first calls ``pause``."""
+
+    _seen_last: State | None = None
+    _has_looked = False
 
     def __init__(self, store: Store, pause: Callable[[], None]) -> None:
         self._store = store
         self._pause = pause
+        self._put: dict[str, str] = {}
 
     def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803, ARG002 - boto3's names
         self._pause()
@@ -157,14 +173,15 @@ class Client:
             if Key not in self._store.outputs:
                 raise _refusal("403")
             return {"Metadata": self._store.outputs[Key][1]}
-        state = self._store.look(Key, "404")
+        self._has_looked, self._seen_last = True, None
+        self._seen_last = state = self._store.look(Key, "404")
         if state.body == LOCKED:
             raise _refusal("400")
         return state.describe()
 
     def list_objects_v2(self, Bucket: str, Prefix: str, MaxKeys: int) -> dict[str, Any]:  # noqa: N803, ARG002 - boto3's
         self._pause()
-        state = self._store.current(Prefix)
+        self._seen_last = state = self._store.current(Prefix)
         if state is None:
             return {}
         listed = {"Key": Prefix, "ETag": state.etag, "LastModified": state.last_modified, "Size": len(state.body)}
@@ -172,16 +189,38 @@ class Client:
 
     def put_object(self, Key: str, Body: bytes, Metadata: dict[str, str], **_: object) -> None:  # noqa: N803 - boto3's
         self._pause()
+        self._has_looked = False
+        self._put[Key] = hashlib.sha256(Body).hexdigest()
         self._store.outputs[Key] = Body, Metadata
 
     def delete_object(self, Bucket: str, Key: str, IfMatch: str) -> None:  # noqa: N803, ARG002 - boto3's names
         self._pause()
+        self._has_looked = False
         if self._store.outputs.pop(Key, None) is None:
             raise _refusal("PreconditionFailed")
 
     def send_message(self, QueueUrl: str, MessageBody: str) -> None:  # noqa: N803, ARG002 - boto3's names
         self._pause()
         self._store.records.append(MessageBody)
+
+    def put_events(self, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - boto3's name
+        self._pause()
+        event = json.loads(Entries[0]["Detail"])
+        self._check(event)
+        if self._store.chance and self._store.chance.random() < REFUSALS:
+            return {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure"}]}
+        self._store.completions.append(event)
+        return {"FailedEntryCount": 0}
+
+    def _check(self, event: dict[str, Any]) -> None:
+        """Check what must hold when an event is sent, whatever happens next."""
+        source, state = event["source"], self._seen_last
+        assert self._has_looked, "the source was not checked after the last change of the destination"
+        seen = state.reported if state else (None, None)
+        assert (source["etag"], source["version_id"]) == seen, "the last check found another state"
+        assert event["status"] != "written" or all(
+            self._put.get(one["key"]) == one["sha256"] for one in event["renditions"]
+        ), "the destination never had these outputs"
 
 
 class ForgetfulClient(Client):
@@ -236,7 +275,8 @@ class Invocation:
         self._waiting: list[threading.Lock] = []
         api: Any = client(store, self._pause)
         self._api = api
-        self._reconciler = Reconciler(api, settings)
+        completions = Completions(api, settings) if settings.event_target_arn else None
+        self._reconciler = Reconciler(api, settings, completions=completions)
         InvocationThread(target=self._run, invocation=self).start()
         self._await_calls()
 
@@ -282,7 +322,7 @@ class Invocation:
             outcome = self._reconciler.reconcile(self.event.address, lambda: math.inf, [self.event])
             if outcome.rejection:
                 self._api.send_message("", outcome.rejection.to_json())
-        except (CrashError, UnsettledError):
+        except (CrashError, UnsentError, UnsettledError):
             self.failed = True
         except Exception as error:  # noqa: BLE001 - `step` raises it
             self._error = error

@@ -77,7 +77,7 @@ def test_a_file_of_the_user_s_is_sent_as_it_is(tmp_path: Path) -> None:
 
 
 def test_every_envelope_has_a_sample() -> None:
-    assert {path.stem for path in EVENTS.iterdir()} == set(SAMPLES)
+    assert {path.stem for path in EVENTS.glob("*.json")} - {"completion.schema"} == set(SAMPLES)
 
 
 @pytest.mark.parametrize("name", SAMPLES)

@@ -8,6 +8,7 @@ import functools
 import gzip
 import importlib
 import inspect
+import json
 import struct
 import sys
 import threading
@@ -163,6 +164,7 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
         for bucket in ("uploads", "resized"):
             s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
         queue = sqs.create_queue(QueueName="failures")["QueueUrl"]
+        bus = SESSION.client("events").create_event_bus(Name="media")["EventBusArn"]
         environment = {
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "testing",
@@ -174,6 +176,7 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
             "RENDITIONS": RENDITIONS,
             "METADATA": "all",
             "MIRROR_DELETES": "true",
+            "EVENTS": json.dumps({"eventbridge_bus_arn": bus}),
         }
         for name, value in environment.items():
             monkeypatch.setenv(name, value)

@@ -106,6 +106,18 @@ def test_the_cost_of_a_million_uploads_follows_from_the_measured_cpu() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("option", "price"),
+    [
+        ("`events.eventbridge_bus_arn`", "EventBridge, million completion events of up to 64 KB"),
+        ("`events.sns_topic_arn`", "SNS, million completion events of up to 64 KB"),
+    ],
+)
+def test_a_completion_event_costs_its_price_and_the_wait(option: str, price: str) -> None:
+    wait = 1e6 * pricing.REQUEST_SECONDS * MEMORY_MIB / 1024 * pricing.GIB_SECOND["arm64"]
+    assert float(read_row(COST, option)[-1]) == pytest.approx(float(read_row(COST, price)[-1]) + wait, abs=0.005)
+
+
 def test_concurrency_at_a_rate_follows_from_the_seconds_of_an_image() -> None:
     at_once = 100 * read_workload().seconds(MEMORY_MIB)
     (row,) = re.findall(r"^\| 100 \| none; .*$", SCALE, re.MULTILINE)

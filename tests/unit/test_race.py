@@ -3,7 +3,7 @@
 import contextlib
 import json
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import UTC, timedelta
 from random import Random
 from typing import Any
 from unittest.mock import patch
@@ -14,11 +14,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from aws import destination, reconcile
+from aws.completion import Completions
+from aws.description import Description
 from aws.destination import Destination
-from aws.outcomes import ObjectEvent
+from aws.outcomes import ObjectAddress, ObjectEvent, Outcome, Status
+from aws.reconcile import Reconciler
 from aws.settings import Settings
 from aws.source import Identity
-from errors import Reason, RejectedError
+from errors import Reason, RejectedError, UnsentError
 from imaging.limits import Limits
 from imaging.render import Output, Rendered
 from renditions import MetadataPolicy, Rendition
@@ -76,6 +79,9 @@ class Race(RuleBasedStateMachine):
     mirrors_versions = False
     """Whether every history mirrors deletions, in buckets that have long been versioned."""
 
+    sends_events = False
+    """Whether every history sends completion events."""
+
     @initialize(
         seed=st.integers(0, 1_000_000), versioned=st.booleans(), unsure=st.booleans(), mirror_deletes=st.booleans()
     )
@@ -93,6 +99,7 @@ class Race(RuleBasedStateMachine):
             MetadataPolicy.NONE,
             Limits(1 << 30),
             mirror_deletes=mirror_deletes,
+            event_target_arn="bus" if self.sends_events else None,
         )
         self.events: list[ObjectEvent] = []
         self.running: list[Invocation] = []
@@ -214,6 +221,20 @@ class Race(RuleBasedStateMachine):
             assert (key, state.etag, REASONS[state.body]) in {(one["key"], one["etag"], one["reason"]) for one in found}
         else:
             assert outputs == [self._expect_output(state, rendition) for rendition in RENDITIONS]
+        if self.sends_events and (state or self.settings.mirror_deletes):
+            self._check_last_event(key, state)
+
+    def _check_last_event(self, key: str, state: State | None) -> None:
+        """Check that a consumer that keeps the event with the latest time has the final state."""
+        events = [one for one in self.store.completions if one["source"]["key"] == key]
+        assert events, "no event was sent"
+        last = max(events, key=lambda one: str(one["confirmed_at"]))
+        if state is None:
+            assert last["status"] == "removed"
+            return
+        assert (last["source"]["etag"], last["source"]["version_id"]) == state.reported
+        assert last["reason"] == REASONS.get(state.body)
+        assert last["status"] == ("rejected" if state.body in REASONS else "written")
 
     def _expect_output(self, state: State, rendition: Rendition) -> tuple[bytes, dict[str, str]]:
         metadata = {
@@ -230,6 +251,12 @@ class ForgetfulRace(Race):
     """Invocations that don't check the source after writing."""
 
     client = ForgetfulClient
+
+
+class EventRace(Race):
+    """Every history sends completion events."""
+
+    sends_events = True
 
 
 class DeletionRace(Race):
@@ -256,10 +283,11 @@ def no_pillow() -> Iterator[None]:
 
 
 @pytest.mark.soak(few=400, many=20_000)
-def test_the_destination_finally_matches_the_source(count: int) -> None:
+@pytest.mark.parametrize("race", [Race, EventRace])
+def test_the_destination_finally_matches_the_source(count: int, race: type[Race]) -> None:
     with show_progress("Running histories", count) as update:
 
-        class CountedRace(Race):
+        class CountedRace(race):  # type: ignore[valid-type, misc]  # a parameter
             def teardown(self) -> None:
                 super().teardown()
                 update(advance=1)
@@ -292,4 +320,55 @@ def has_same_etag(one: Identity, other: Any) -> bool:
 )
 def test_a_broken_implementation_is_found(race: type[Race], change: contextlib.AbstractContextManager[object]) -> None:
     with change, pytest.raises(AssertionError):
+        run_state_machine_as_test(race, settings=UNTIL_FOUND)
+
+
+def send_early(write: Any) -> Any:
+    """Return ``Reconciler._write_outputs``, which then also sends the event that belongs after the last check."""
+
+    def write_outputs(reconciler: Reconciler, address: ObjectAddress, response: Any, seconds_left: Any) -> Description:
+        description: Description = write(reconciler, address, response, seconds_left)
+        assert reconciler.completions
+        outcome = Outcome(Status.WRITTEN, address)
+        reconciler.completions.send(outcome, clock.now(UTC), Identity.of(response), description)
+        return description
+
+    return write_outputs
+
+
+def ignore_refusals(put: Any) -> Any:
+    """Return ``Completions._put``, which then takes a refused event for sent."""
+
+    def put_anyway(*arguments: Any) -> None:
+        with contextlib.suppress(UnsentError):
+            put(*arguments)
+
+    return put_anyway
+
+
+class ForgetfulEventRace(EventRace):
+    """Invocations that send events, but don't check the source after writing."""
+
+    client = ForgetfulClient
+
+
+@pytest.mark.parametrize(
+    ("race", "change", "finding"),
+    [
+        (ForgetfulEventRace, contextlib.nullcontext(), "the source was not checked"),
+        (
+            EventRace,
+            patch.object(Reconciler, "_write_outputs", send_early(Reconciler._write_outputs)),
+            "was not checked",
+        ),
+        (EventRace, patch.object(Identity, "__eq__", has_same_etag), "the last check found another state"),
+        (EventRace, patch.object(Destination, "put"), "the destination never had these outputs"),
+        (EventRace, patch.object(Completions, "_put", ignore_refusals(Completions._put)), "no event was sent"),
+    ],
+    ids=["no check after writing", "sent before the check", "ETag alone", "no puts", "refusals are ignored"],
+)
+def test_broken_completion_events_are_found(
+    race: type[Race], change: contextlib.AbstractContextManager[object], finding: str
+) -> None:
+    with change, pytest.raises(AssertionError, match=finding):
         run_state_machine_as_test(race, settings=UNTIL_FOUND)

@@ -1,13 +1,16 @@
 """Settings: valid values of the environment, and the messages for invalid ones."""
 
 import json
+import re
 
 import pytest
 
-from aws.settings import Filter, Settings, SigningKey
+from aws.settings import EVENT_TARGETS, Filter, Settings, SigningKey
 from errors import SettingsError
 from renditions import DEFAULT_METADATA, MetadataPolicy, Rendition
 from tests.unit.conftest import ENVIRONMENT
+
+BUS, TOPIC = "arn:aws:events:eu-west-2:123456789012:event-bus/media", "arn:aws:sns:eu-west-2:123456789012:media"
 
 
 def test_settings_are_read_from_the_environment() -> None:
@@ -55,6 +58,25 @@ def test_renditions_must_be_a_json_object(renditions: str) -> None:
         ("CONTENT_CREDENTIALS", '{"kms_key_arn": "arn"}', "CONTENT_CREDENTIALS must be JSON with"),
         ("CONTENT_CREDENTIALS", '{"secret_arn": "arn", "kms_key_arn": "arn"}', "CONTENT_CREDENTIALS must be JSON with"),
         ("CONTENT_CREDENTIALS", '{"secret_arn": null}', "CONTENT_CREDENTIALS must be JSON with"),
+        *(
+            ("EVENTS", text, r"^events must set either eventbridge_bus_arn or sns_topic_arn\.$")
+            for text in (
+                "",
+                "null",
+                "[]",
+                "{}",
+                f'{{"eventbridge_bus_arn": "{BUS}", "sns_topic_arn": "{TOPIC}"}}',
+                '{"a": 1}',
+            )
+        ),
+        *(
+            ("EVENTS", json.dumps({option: value}), f"^events.{option} must be {re.escape(EVENT_TARGETS[option][1])}$")
+            for option, values in (
+                ("eventbridge_bus_arn", ("media", BUS.replace("media", "*"), TOPIC, None)),
+                ("sns_topic_arn", (f"{TOPIC}.fifo", f"{TOPIC}:a", f"{TOPIC}\n", BUS)),
+            )
+            for value in values
+        ),
         ("MIRROR_DELETES", "yes", "MIRROR_DELETES is 'yes': use true or false"),
     ],
 )
@@ -76,7 +98,10 @@ def test_optional_settings_and_their_defaults() -> None:
     for chosen in (kms, {"secret_arn": "arn:secret"}):
         signed = Settings.from_environment(ENVIRONMENT | {"CONTENT_CREDENTIALS": json.dumps(chosen)})
         assert (signed.signing_key, signed.is_signed) == (SigningKey(**chosen), True)
+    for option, arn in (("eventbridge_bus_arn", BUS), ("sns_topic_arn", TOPIC)):
+        assert Settings.from_environment(ENVIRONMENT | {"EVENTS": json.dumps({option: arn})}).event_target_arn == arn
     settings = Settings.from_environment(ENVIRONMENT)
+    assert settings.event_target_arn is None
     assert (settings.signing_key, settings.is_signed) == (None, False)
     assert (settings.metadata, settings.limits.max_pixels) == (MetadataPolicy.COPYRIGHT, None)
     assert [settings.is_upload(key) for key in ("a", "b/c.jpg", "b/")] == [True, True, False]

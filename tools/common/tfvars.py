@@ -16,6 +16,7 @@ from tools.common.rendition_sets import expand_all
 
 DEFAULTS: Mapping[str, Any] = {
     "content_credentials": None,
+    "events": None,
     "function": {"memory_size": 1769, "timeout": 120},
     "max_pixels": None,
     "metadata": "copyright",
@@ -53,17 +54,17 @@ def read_settings(files: Sequence[Path]) -> Settings:
     for path in files:
         chosen |= read_variables(path)
     function = {**DEFAULTS["function"], **dict(_drop_nulls(chosen["function"], "function"))}
-    key = chosen["content_credentials"]
+    objects = {"content_credentials": "CONTENT_CREDENTIALS", "events": "EVENTS"}
     environment = {
         **dict.fromkeys(("SOURCE_BUCKET", "DESTINATION_BUCKET", "FAILURE_QUEUE_URL"), ""),
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function["memory_size"]),
         "TIMEOUT_SECONDS": str(function["timeout"]),
         "METADATA": str(chosen["metadata"]),
-        **(
-            {"CONTENT_CREDENTIALS": json.dumps(dict(_drop_nulls(key, "content_credentials")))}
-            if key is not None
-            else {}
-        ),
+        **{
+            variable: json.dumps(dict(_drop_nulls(chosen[option], option)))
+            for option, variable in objects.items()
+            if chosen[option] is not None
+        },
         **({"MAX_PIXELS": str(chosen["max_pixels"])} if chosen["max_pixels"] is not None else {}),
     }
     renditions = chosen["renditions"]

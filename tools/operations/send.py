@@ -48,7 +48,7 @@ def find_event(name: str) -> Path:
     for path in (Path(name), EVENTS / name, EVENTS / f"{name}.json"):
         if path.is_file():
             return path
-    known = ", ".join(sorted(path.stem for path in EVENTS.glob("*.json")))
+    known = ", ".join(sorted(path.stem for path in EVENTS.glob("*.json") if path.stem != "completion.schema"))
     raise ToolError(f"No event {name}: give a path, or one of {known}")
 
 

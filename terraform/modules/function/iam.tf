@@ -116,6 +116,29 @@ locals {
       ]
     },
     {
+      enabled = try(var.events.eventbridge_bus_arn, null) != null
+      statements = [
+        {
+          Sid      = "SendCompletionEvents"
+          Effect   = "Allow"
+          Action   = "events:PutEvents"
+          Resource = try(var.events.eventbridge_bus_arn, null)
+        },
+      ]
+    },
+    {
+      enabled = try(var.events.sns_topic_arn, null) != null
+      statements = [
+        {
+          # Without permissions for the key of an encrypted topic: its owner's key policy grants them.
+          Sid      = "PublishCompletionEvents"
+          Effect   = "Allow"
+          Action   = "sns:Publish"
+          Resource = try(var.events.sns_topic_arn, null)
+        },
+      ]
+    },
+    {
       enabled = var.function.tracing
       statements = [
         {

@@ -39,6 +39,7 @@ locals {
       CONTENT_CREDENTIALS = var.content_credentials == null ? null : jsonencode({
         for option, value in var.content_credentials : option => value if value != null
       })
+      EVENTS = var.events == null ? null : jsonencode({ for option, value in var.events : option => value if value != null })
       # The function ignores it: the operator's commands find the alias by it.
       ALIAS = try(var.alias.receives_events, false) ? var.alias.name : null
     },

@@ -132,6 +132,30 @@ variable "destination_bucket" {
   }
 }
 
+variable "events" {
+  type = object({
+    eventbridge_bus_arn = optional(string)
+    sns_topic_arn       = optional(string)
+  })
+  description = "Where to send a completion event for each settled state of an upload: written, rejected or, with mirror_deletes, removed; null sends none. Set either eventbridge_bus_arn, a bus of EventBridge, or sns_topic_arn, a standard topic of SNS. events/completion.schema.json describes the events."
+  default     = null
+
+  validation {
+    condition     = var.events == null || (try(var.events.eventbridge_bus_arn, null) == null) != (try(var.events.sns_topic_arn, null) == null)
+    error_message = "events must set either eventbridge_bus_arn or sns_topic_arn."
+  }
+
+  validation {
+    condition     = try(var.events.eventbridge_bus_arn, null) == null || can(regex("^arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9/._-]+$", var.events.eventbridge_bus_arn))
+    error_message = "events.eventbridge_bus_arn must be the ARN of a bus, arn:aws:events:REGION:ACCOUNT:event-bus/NAME."
+  }
+
+  validation {
+    condition     = try(var.events.sns_topic_arn, null) == null || can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$", var.events.sns_topic_arn))
+    error_message = "events.sns_topic_arn must be the ARN of a standard topic, arn:aws:sns:REGION:ACCOUNT:NAME: a FIFO topic does not order uploads."
+  }
+}
+
 variable "filters" {
   type = list(object({
     prefix = optional(string, "")

@@ -23,11 +23,16 @@ Invoke = Callable[[str, str, bytes], bool]
 def publish(event: Any, region: str, invoke: Invoke) -> None:
     """Deliver an event of an AWS service to the targets of every rule that matches it."""
     for rule in list(events_backends[DEFAULT_ACCOUNT_ID][region].event_buses["default"].rules.values()):
-        # For moto, a rule with a schedule and no pattern matches every event.
-        wants = rule.event_pattern.get_pattern() and rule.event_pattern.matches_event(event)
-        if rule.state == "ENABLED" and wants:
-            for target in list(rule.targets):
-                _deliver(event, rule, target, region, invoke)
+        apply_rule(rule, event, region, invoke)
+
+
+def apply_rule(rule: Any, event: Any, region: str, invoke: Invoke) -> None:
+    """Deliver an event to the targets of a rule if the rule matches it."""
+    # For moto, a rule with a schedule and no pattern matches every event.
+    wants = rule.event_pattern.get_pattern() and rule.event_pattern.matches_event(event)
+    if rule.state == "ENABLED" and wants:
+        for target in list(rule.targets):
+            _deliver(event, rule, target, region, invoke)
 
 
 def _deliver(event: Any, rule: Any, target: dict[str, Any], region: str, invoke: Invoke) -> None:

@@ -4,10 +4,12 @@ import base64
 import json
 from collections.abc import Callable
 from copy import deepcopy
+from datetime import UTC, datetime
 from typing import Any
 
 import moto.awslambda.models
 import moto.cloudfront.models
+import moto.events.models
 import moto.kms.responses
 import moto.logs.models
 import moto.logs.responses
@@ -29,6 +31,10 @@ LambdaFunction: Any = moto.awslambda.models.LambdaFunction
 LogGroup: Any = moto.logs.models.LogGroup
 LogsResponse: Any = moto.logs.responses.LogsResponse
 Queue: Any = moto.sqs.models.Queue
+Rule: Any = moto.events.models.Rule
+
+ApplyRule = Callable[[Any, dict[str, Any]], None]
+"""Takes a rule and an event."""
 
 Invoke = Callable[[Any, bytes, str, dict[str, str]], bytes]
 """Takes a function, an event, the type of invocation and the headers of the response; returns the reply."""
@@ -178,6 +184,16 @@ def serialize_message_deletions() -> None:
             delete(queue, receipt_handle)
 
     Queue.delete_message = delete_message
+
+
+def deliver_events(apply_rule: ApplyRule) -> None:
+    """Deliver the events of PutEvents with ``apply_rule``. moto can't invoke functions, and ignores queue policies."""
+
+    def send_to_targets(rule: Any, event: dict[str, Any]) -> None:
+        time = datetime.fromtimestamp(event["time"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        apply_rule(rule, {name: value for name, value in event.items() if name != "ingestion-time"} | {"time": time})
+
+    Rule.send_to_targets = send_to_targets
 
 
 def sign_digests() -> None:

@@ -154,6 +154,9 @@ class Server:
         moto_patches.keep_queue_policies()
         moto_patches.serialize_message_deletions()
         moto_patches.keep_distribution_settings()
+        moto_patches.deliver_events(
+            lambda rule, event: eventbridge.apply_rule(rule, event, REGION, self._invoke_for_rule)
+        )
         moto_patches.sign_digests()
         s3_patches.list_versions_without_bodies()
         s3_patches.list_versions_encoded()
@@ -177,13 +180,13 @@ class Server:
             logger.warning("%s may not invoke %s: the notification is dropped, as S3 would", bucket_arn, arn)
 
     def _publish(self, event: dict[str, Any]) -> None:
-        def invoke(rule_arn: str, arn: str, payload: bytes) -> bool:
-            may = _may_invoke(arn, eventbridge.SERVICE, rule_arn)
-            if may:
-                self._queue.accept(arn, payload)
-            return may
+        eventbridge.publish(event, REGION, self._invoke_for_rule)
 
-        eventbridge.publish(event, REGION, invoke)
+    def _invoke_for_rule(self, rule_arn: str, arn: str, payload: bytes) -> bool:
+        may = _may_invoke(arn, eventbridge.SERVICE, rule_arn)
+        if may:
+            self._queue.accept(arn, payload)
+        return may
 
     def _invoke(self, function: LambdaFunction, payload: bytes, kind: str, headers: dict[str, str]) -> bytes:
         if kind == "DryRun":
