@@ -1,8 +1,10 @@
 """Templates of output keys: fills them, and tells whether two of them can ever give equal keys."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
+
+MANIFEST_SUFFIX = ".renditions.json"
+"""The end of a manifest's key, after the source's name. No source has such a name if there are manifests."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,11 @@ class KeyTemplate:
         prefix, infix, suffix = cls.PATTERN.fullmatch(key).groups()  # type: ignore[union-attr]
         return cls(prefix, infix, suffix + extension)
 
-    def fill(self, values: Mapping[str, str]) -> str:
-        """Return the key for these values of the placeholders."""
+    def fill(self, source_key: str) -> str:
+        """Return the key for a source: by default ``a/resized-cake.jpg`` for ``a/cake.jpg``."""
+        folder, slash, name = source_key.rpartition("/")
+        stem, _, extension = name.rpartition(".")
+        values = {"dir": folder + slash, "name": name, "stem": stem or name, "ext": extension if stem else ""}
         return (
             self.prefix
             + values["dir"]
@@ -60,6 +65,16 @@ class KeyTemplate:
             and _can_start_alike(self._name_start, other._name_start)
             and _can_end_alike(self._name_end, other._name_end)
         )
+
+    def can_collide_with_manifest(self) -> bool:
+        """Tell whether a key can be a manifest's, if no source's name ends in ``MANIFEST_SUFFIX``.
+
+        Manifests have no text of their own before the name, so only the end can keep keys apart. A key that ends in the
+        source's name can only be a manifest's if text before the name begins the suffix, with its dot.
+        """
+        if self.suffix:
+            return _can_end_alike(self._name_end, MANIFEST_SUFFIX)
+        return "." in self.infix.rpartition("/")[2]
 
     @property
     def _folder_end(self) -> str:

@@ -138,14 +138,7 @@ class Rendition:
 
     def output_key(self, source_key: str) -> str:
         """Return the key of a source's output: by default ``a/resized-cake.jpg`` for ``a/cake.jpg``."""
-        folder, slash, name = source_key.rpartition("/")
-        stem, _, extension = name.rpartition(".")
-        values = {"dir": folder + slash, "name": name, "stem": stem or name, "ext": extension if stem else ""}
-        return self.template.fill(values)
-
-    def can_write(self, key: str) -> bool:
-        """Tell whether some source could have its output under ``key``."""
-        return self.template.can_give(key)
+        return self.template.fill(source_key)
 
     @cached_property
     def template(self) -> KeyTemplate:
@@ -174,7 +167,7 @@ class Rendition:
         later |= {"metadata": DEFAULT_METADATA, "is_signed": False}
         options = {**asdict(self), "metadata": metadata, "is_signed": is_signed}
         options = {name: value for name, value in options.items() if name not in later or value != later[name]}
-        return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:16]
+        return make_digest(options)
 
     def _place(self, source: tuple[int, int]) -> Placement:
         whole = (0.0, 0.0, float(source[0]), float(source[1]))
@@ -244,8 +237,24 @@ class Rendition:
             yield f".storage_class is {self.storage_class!r}: use one of {', '.join(STORAGE_CLASSES)}"
 
 
-def check_no_collisions(renditions: Sequence[Rendition]) -> None:
-    """Refuse renditions that could write one key.
+@dataclass(frozen=True)
+class Target:
+    """An object that every source has in the destination: an output, or the manifest.
+
+    Attributes:
+        template: The template of its key.
+        digest: 16 hex digits that stand for all settings that it depends on.
+        rendition: None for the manifest.
+
+    """
+
+    template: KeyTemplate
+    digest: str
+    rendition: Rendition | None = None
+
+
+def check_no_collisions(renditions: Sequence[Rendition], *, with_manifest: bool = False) -> None:
+    """Refuse renditions that could write one key, or a manifest's.
 
     Raises:
         SettingsError: Names both and says what to change.
@@ -257,6 +266,17 @@ def check_no_collisions(renditions: Sequence[Rendition]) -> None:
                 f"renditions.{one.name} and renditions.{other.name} could write one key: "
                 "change one key so that its text before {name} starts with another letter"
             )
+    for one in renditions:
+        if with_manifest and one.template.can_collide_with_manifest():
+            raise SettingsError(
+                f"renditions.{one.name} and the manifest could write one key: set its format, "
+                "or end its key in {name} without a dot between the last slash and {name}"
+            )
+
+
+def make_digest(settings: object) -> str:
+    """Return 16 hex digits that stand for settings of JSON's types."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _scale_size(size: tuple[int, int], ratio: float) -> tuple[int, int]:

@@ -1,7 +1,11 @@
 """The description of a source object and of the outputs that were made from it, for programs that use them."""
 
+import json
 from dataclasses import asdict, dataclass
 from typing import Any
+
+MANIFEST_VERSION = 1
+"""The version of the manifests' JSON, which events/manifest.schema.json describes."""
 
 
 @dataclass(frozen=True)
@@ -62,3 +66,12 @@ class Description:
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON's types."""
         return asdict(self)
+
+    def to_manifest(self) -> bytes:
+        """Return the manifest, as JSON; equal descriptions have equal manifests.
+
+        It lacks the source bucket's name, because everyone who may read the outputs may read it.
+        """
+        content = self.to_dict()
+        del content["source"]["bucket"]
+        return json.dumps({"version": MANIFEST_VERSION, **content}, sort_keys=True, separators=(",", ":")).encode()

@@ -19,7 +19,7 @@ from aws.description import Description, RenditionDescription
 from aws.source import Identity
 from errors import Reason, RejectedError
 from imaging import memory
-from renditions import MetadataPolicy, Rendition
+from renditions import Rendition, Target
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -55,26 +55,22 @@ class Destination:
     """The bucket that outputs are written to.
 
     Attributes:
-        renditions: The settings of the outputs; every source has one output for each.
-        metadata: The policy for EXIF and XMP; outputs are marked with it.
-        is_signed: Whether outputs have signed Content Credentials; they are marked with that, too.
+        targets: What every source has here: an output for each rendition, then the manifest if there is one.
 
     """
 
     s3: "S3Client"
     bucket: str
-    renditions: tuple[Rendition, ...]
-    metadata: MetadataPolicy
-    is_signed: bool = False
+    targets: tuple[Target, ...]
 
-    def output_keys(self, source_key: str) -> tuple[str, ...]:
-        """Return the keys of a source's outputs, in the renditions' order.
+    def keys(self, source_key: str) -> tuple[str, ...]:
+        """Return the keys of what a source has here, in the targets' order.
 
         Raises:
             RejectedError: KEY_TOO_LONG: S3 would refuse one of them.
 
         """
-        keys = tuple(rendition.output_key(source_key) for rendition in self.renditions)
+        keys = tuple(target.template.fill(source_key) for target in self.targets)
         longest = max(len(key.encode()) for key in keys)
         if longest > MAX_KEY_BYTES:
             raise RejectedError(
@@ -88,15 +84,15 @@ class Destination:
         return (
             bucket == self.bucket
             and MARKER in metadata
-            and any(rendition.can_write(key) for rendition in self.renditions)
+            and any(target.template.can_give(key) for target in self.targets)
         )
 
     def put(self, description: Description, outputs: "Sequence[Output]", source: "GetObjectOutputTypeDef") -> None:
-        """Write the outputs of one source, several at once; no request is in flight afterwards.
+        """Write the outputs of one source, several at once, then its manifest; no request is in flight afterwards.
 
         If requests fail, no further one starts, and the error of the first rendition among them is raised.
         """
-        identity = Identity.of(source)
+        origin = _make_origin(Identity.of(source))
         _run_concurrently(
             [
                 functools.partial(
@@ -105,30 +101,36 @@ class Destination:
                     Key=one.key,
                     Body=output.body,
                     ContentType=output.content_type,
-                    Metadata=_make_metadata(one.key, source["Metadata"], self._mark(rendition, one, identity)),
-                    **_make_headers(one.key, rendition, source),
+                    Metadata=_make_metadata(one, source["Metadata"], {MARKER: target.digest, **origin}),
+                    **_make_headers(one.key, target.rendition, source),
                 )
-                for rendition, one, output in zip(self.renditions, description.renditions, outputs, strict=True)
+                # The manifest's target has no output.
+                for target, one, output in zip(self.targets, description.renditions, outputs, strict=False)
             ]
         )
-
-    def _mark(self, rendition: Rendition, output: RenditionDescription, identity: Identity) -> dict[str, str]:
-        """Return the entries that the function adds: what made the output, and what it lacks."""
-        return {
-            MARKER: rendition.digest(self.metadata, is_signed=self.is_signed),
-            **_make_origin(identity),
-            **({LOST: ",".join(output.lost)} if output.lost else {}),
-        }
+        manifest = self.targets[-1]
+        if manifest.rendition is None:
+            key = manifest.template.fill(description.source.key)
+            self.s3.put_object(
+                Bucket=self.bucket,
+                Key=key,
+                Body=description.to_manifest(),
+                ContentType="application/json",
+                Metadata={MARKER: manifest.digest, **origin},
+                **_make_headers(key, None, source),
+            )
 
     def has_outputs_of(self, source_key: str, identity: Identity) -> bool:
-        """Tell whether every output exists and was made from this state of the source."""
+        """Tell whether all that a source has here exists and was made from this state of the source."""
         expected = _make_origin(identity).items()
-        keys = (rendition.output_key(source_key) for rendition in self.renditions)
+        keys = (target.template.fill(source_key) for target in self.targets)
         return all(expected <= self._read_metadata(key).items() for key in keys)
 
     def remove(self, keys: Sequence[str]) -> tuple[str, ...]:
-        """Remove outputs and return the keys of those that existed. A versioned bucket keeps their versions."""
-        return tuple(key for key in keys if self._remove(key))
+        """Remove what a source has here, and return the keys of what existed. A versioned bucket keeps the versions."""
+        # The manifest first: it describes only what is there.
+        removed = {key for key in reversed(keys) if self._remove(key)}
+        return tuple(key for key in keys if key in removed)
 
     def _read_metadata(self, key: str) -> Mapping[str, str]:
         try:
@@ -186,11 +188,14 @@ def _run_concurrently(actions: Sequence[Callable[[], object]]) -> None:
         errors.clear()
 
 
-def _make_headers(key: str, rendition: Rendition, source: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the rendition's headers, and the source's headers that the rendition does not replace."""
-    own = {"CacheControl": rendition.cache_control, "StorageClass": rendition.storage_class}
+def _make_headers(key: str, rendition: Rendition | None, source: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the rendition's headers, and the source's headers that the rendition does not replace.
+
+    A manifest, which has no rendition, is cached like its source, and neither downloaded nor read like it.
+    """
+    own = {"CacheControl": rendition.cache_control, "StorageClass": rendition.storage_class} if rendition else {}
     own = {name: value for name, value in own.items() if value is not None}
-    names = ("CacheControl", "ContentDisposition", "ContentLanguage")
+    names = ("CacheControl", "ContentDisposition", "ContentLanguage") if rendition else ("CacheControl",)
     copied = {name: _decode_header(source[name]) for name in names if name in source and name not in own}
     if dropped := sorted(name for name, value in copied.items() if value is None):
         logger.warning("metadata_dropped", extra={"key": key, "entries": dropped})
@@ -219,13 +224,14 @@ def _make_origin(identity: Identity) -> dict[str, str]:
     }
 
 
-def _make_metadata(key: str, source: Mapping[str, str], ours: Mapping[str, str]) -> dict[str, str]:
+def _make_metadata(output: RenditionDescription, source: Mapping[str, str], mark: Mapping[str, str]) -> dict[str, str]:
     """Return an output's user metadata: the function's entries, and all of the source's or none."""
+    ours = {**mark, LOST: ",".join(output.lost)} if output.lost else {**mark}
     # A source that is a copy of an output has its losses, which are not this output's.
     theirs = {name: value for name, value in source.items() if name not in {LOST, *ours}}
     size = sum(len(name.encode()) + len(value.encode()) for name, value in {**ours, **theirs}.items())
     # S3 returns values that are not ASCII in an encoding that it does not accept in a PUT.
     if size > MAX_METADATA_BYTES or not all(value.isascii() for value in theirs.values()):
-        logger.warning("metadata_dropped", extra={"key": key, "entries": sorted(theirs)})
-        return dict(ours)
+        logger.warning("metadata_dropped", extra={"key": output.key, "entries": sorted(theirs)})
+        return ours
     return {**ours, **theirs}

@@ -70,10 +70,7 @@ class Reconciler:
     @cached_property
     def destination(self) -> Destination:
         """The bucket that outputs are written to."""
-        settings = self.settings
-        return Destination(
-            self.s3, settings.destination_bucket, settings.renditions, settings.metadata, is_signed=settings.is_signed
-        )
+        return Destination(self.s3, self.settings.destination_bucket, self.settings.targets)
 
     def reconcile(
         self, address: ObjectAddress, seconds_left: SecondsLeft, events: Sequence[ObjectEvent] = ()
@@ -132,11 +129,9 @@ class Reconciler:
             )
 
     def _find_reason_to_ignore(self, address: ObjectAddress, events: Sequence[ObjectEvent]) -> str | None:
-        if address.key.endswith("/"):
-            return "the key names a folder"
         # A notification may have no filter, and a backfill may name keys that this function does not handle.
-        if not self.settings.is_upload(address.key):
-            return "no filter matches the key"
+        if why := self.settings.why_no_upload(address.key):
+            return why
         if self._is_noncurrent_deletion(address, events):
             return "a noncurrent version was deleted"
         return None
@@ -173,7 +168,7 @@ class Reconciler:
         if not self.settings.mirror_deletes:
             return _log_outcome(gone)
         try:
-            keys = self.destination.output_keys(address.key)
+            keys = self.destination.keys(address.key)
         except RejectedError:
             # Its outputs' keys are too long, so it never had outputs.
             keys = ()
@@ -238,7 +233,7 @@ class Reconciler:
         """
         started, size = time.perf_counter(), response["ContentLength"]
         # Reject what can't be written before anything is read.
-        self.destination.output_keys(address.key)
+        self.destination.keys(address.key)
         self.settings.limits.check_source(size)
         line: dict[str, Any] = {"version_id": response.get("VersionId"), "source_bytes": size}
         small_body = _read(response, line) if self._is_small(size) else None
@@ -269,6 +264,8 @@ class Reconciler:
         line["outputs"] = [one.to_log() for one in description.renditions]
         # CloudWatch's metric filters can't aggregate a list.
         line["output_count"] = len(outputs)
+        if self.settings.manifest:
+            line["manifest"] = self.settings.manifest.fill(address.key)
         line["output_bytes"] = sum(one.bytes for one in description.renditions)
         if self._is_small(line["output_bytes"]):
             return description, outputs
@@ -311,10 +308,11 @@ class Reconciler:
                 len(output.body),
                 output.content_type,
                 tuple(summarize(output.lost)),
-                hashlib.sha256(output.body).hexdigest() if self.completions else None,
+                hashlib.sha256(output.body).hexdigest() if self.completions or self.settings.manifest else None,
             )
+            # The manifest's key comes last and has no output.
             for rendition, key, output in zip(
-                self.settings.renditions, self.destination.output_keys(address.key), rendered.outputs, strict=True
+                self.settings.renditions, self.destination.keys(address.key), rendered.outputs, strict=False
             )
         )
         return Description(source, renditions)

@@ -4,11 +4,14 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from aws.description import MANIFEST_VERSION
 from errors import SettingsError
 from imaging.limits import Limits
-from renditions import MetadataPolicy, Rendition, check_no_collisions
+from key_template import MANIFEST_SUFFIX, KeyTemplate
+from renditions import MetadataPolicy, Rendition, Target, check_no_collisions, make_digest
 
 EVENT_TARGETS = {
     "eventbridge_bus_arn": (
@@ -57,6 +60,7 @@ class Settings:
 
     Attributes:
         filters: An object of the source bucket is an upload if one of them matches its key.
+        manifest: Template of the keys of manifests; None if outputs have none.
         mirror_deletes: Whether to remove the outputs of a deleted source.
         timeout_seconds: How long an invocation may take. Lambda's own variables don't contain it.
         signing_key: The key that signs the outputs' Content Credentials; None if outputs have none.
@@ -75,15 +79,32 @@ class Settings:
     timeout_seconds: int = 120
     signing_key: SigningKey | None = None
     event_target_arn: str | None = None
+    manifest: KeyTemplate | None = None
 
     @property
     def is_signed(self) -> bool:
         """Whether outputs have signed Content Credentials."""
         return self.signing_key is not None
 
-    def is_upload(self, key: str) -> bool:
-        """Tell whether an object of the source bucket is to be resized."""
-        return not key.endswith("/") and any(one.matches(key) for one in self.filters)
+    @cached_property
+    def targets(self) -> tuple[Target, ...]:
+        """What every source has in the destination: an output for each rendition, then the manifest."""
+        outputs = tuple(
+            Target(one.template, one.digest(self.metadata, is_signed=self.is_signed), one) for one in self.renditions
+        )
+        if self.manifest is None:
+            return outputs
+        return *outputs, Target(self.manifest, make_digest([MANIFEST_VERSION, *(one.digest for one in outputs)]))
+
+    def why_no_upload(self, key: str) -> str | None:
+        """Return why an object of the source bucket is not to be resized; None if it is."""
+        if key.endswith("/"):
+            return "the key names a folder"
+        if not any(one.matches(key) for one in self.filters):
+            return "no filter matches the key"
+        if self.manifest is not None and key.endswith(MANIFEST_SUFFIX):
+            return "the key names a manifest"
+        return None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -104,15 +125,17 @@ class Settings:
             _parse_integer("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", require("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")) << 20
         )
         max_pixels = environment.get("MAX_PIXELS")
+        manifest = _parse_manifest(environment.get("MANIFEST"))
         return cls(
             source_bucket=require("SOURCE_BUCKET"),
             destination_bucket=require("DESTINATION_BUCKET"),
             failure_queue_url=require("FAILURE_QUEUE_URL"),
-            renditions=_parse_renditions(require("RENDITIONS")),
+            renditions=_parse_renditions(require("RENDITIONS"), with_manifest=manifest is not None),
             metadata=_parse_metadata(environment.get("METADATA", MetadataPolicy.COPYRIGHT)),
             limits=Limits(memory_bytes, _parse_integer("MAX_PIXELS", max_pixels) if max_pixels else None),
             filters=_parse_filters(environment.get("FILTERS", '[["", ""]]')),
             mirror_deletes=_parse_boolean("MIRROR_DELETES", environment.get("MIRROR_DELETES", "false")),
+            manifest=manifest,
             signing_key=_parse_signing_key(environment.get("CONTENT_CREDENTIALS")),
             event_target_arn=_parse_events(environment.get("EVENTS")),
             timeout_seconds=_parse_integer("TIMEOUT_SECONDS", environment.get("TIMEOUT_SECONDS", "120")),
@@ -155,6 +178,15 @@ def _parse_metadata(text: str) -> MetadataPolicy:
         raise SettingsError(f"METADATA is {text!r}: use {', '.join(MetadataPolicy)}") from None
 
 
+def _parse_manifest(text: str | None) -> KeyTemplate | None:
+    if not text:
+        return None
+    end = "{dir}{name}" + MANIFEST_SUFFIX
+    if not text.endswith(end) or not KeyTemplate.PATTERN.fullmatch(text):
+        raise SettingsError(f"MANIFEST is {text!r}: it must be {end}, with a prefix that ends in a slash or none")
+    return KeyTemplate.of(text, "")
+
+
 def _parse_signing_key(text: str | None) -> SigningKey | None:
     match _parse_json(text or ""):
         case None if not text:
@@ -182,12 +214,12 @@ def _parse_events(text: str | None) -> str | None:
     return arn
 
 
-def _parse_renditions(text: str) -> tuple[Rendition, ...]:
+def _parse_renditions(text: str, *, with_manifest: bool) -> tuple[Rendition, ...]:
     parsed = _parse_json(text)
     if not isinstance(parsed, dict) or not all(isinstance(options, dict) for options in parsed.values()):
         raise SettingsError(f'RENDITIONS must be a JSON object such as {{"resized": {{"scale": 0.5}}}}, not {text!r}')
     if not parsed:
         raise SettingsError("RENDITIONS is empty: name at least one rendition")
     renditions = tuple(Rendition.parse(name, options) for name, options in sorted(parsed.items()))
-    check_no_collisions(renditions)
+    check_no_collisions(renditions, with_manifest=with_manifest)
     return renditions

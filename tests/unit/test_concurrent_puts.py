@@ -17,7 +17,7 @@ from aws import destination
 from aws.description import Description, RenditionDescription, SourceDescription
 from aws.destination import CONCURRENT_PUTS, Destination
 from imaging.render import Output
-from renditions import MetadataPolicy, Rendition
+from renditions import Rendition, Target
 from tests.unit.conftest import ENVIRONMENT
 from tools.benchmarks.peers import DEPLOYED
 from tools.common.paths import FUNCTION
@@ -53,7 +53,8 @@ def make_error() -> ClientError:
 
 def put(put_object: Callable[..., object], keys: str) -> None:
     s3: Any = SimpleNamespace(put_object=put_object)
-    renditions = tuple(Rendition(key, scale=0.5) for key in keys)
+    renditions = [Rendition(key, scale=0.5) for key in keys]
+    targets = tuple(Target(one.template, "digest", one) for one in renditions)
     source: Any = {
         "ETag": '"etag"',
         "LastModified": datetime(2026, 1, 1, tzinfo=UTC),
@@ -63,7 +64,7 @@ def put(put_object: Callable[..., object], keys: str) -> None:
     outputs = [Output(key.encode(), "image/jpeg", 1, 1) for key in keys]
     described = tuple(RenditionDescription(key, key, 1, 1, len(key), "image/jpeg") for key in keys)
     description = Description(SourceDescription("in", "cake.jpg", None, "etag", 1, 1), described)
-    Destination(s3, "out", renditions, MetadataPolicy.NONE).put(description, outputs, source)
+    Destination(s3, "out", targets).put(description, outputs, source)
 
 
 def test_several_outputs_are_put_at_once() -> None:

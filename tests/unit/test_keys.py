@@ -13,7 +13,7 @@ from aws.destination import Destination
 from aws.events import parse
 from aws.outcomes import ObjectAddress
 from errors import Reason, RejectedError
-from renditions import MetadataPolicy, Rendition
+from renditions import Rendition, Target
 
 PIECES = ("a", "é", "e\u0301", "E", ".", "./", "../", "/", " ", "+", "%20", "%2B", "resized-", ".jpg", "\n", "\0", "🎂")
 KEYS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40) | st.lists(
@@ -49,13 +49,13 @@ CHANGES = (
 @given(KEYS | LONG_KEYS, TEMPLATES)
 def test_an_output_key_beyond_the_limit_of_s3_is_rejected(key: str, template: str) -> None:
     rendition = Rendition("resized", scale=0.5, key=template)
-    destination = Destination(Mock(), "out", (rendition,), MetadataPolicy.NONE)
+    destination = Destination(Mock(), "out", (Target(rendition.template, "digest", rendition),))
     size = len(rendition.output_key(key).encode())
     if size <= 1024:
-        assert destination.output_keys(key) == (rendition.output_key(key),)
+        assert destination.keys(key) == (rendition.output_key(key),)
     else:
         with pytest.raises(RejectedError, match=f"has {size} bytes, S3 allows 1024") as caught:
-            destination.output_keys(key)
+            destination.keys(key)
         assert caught.value.reason is Reason.KEY_TOO_LONG
 
 

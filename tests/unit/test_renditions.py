@@ -32,8 +32,8 @@ TEMPLATES = st.builds(
 def test_the_output_key_prefixes_the_file_name(source: str, output: str) -> None:
     rendition = Rendition("resized", scale=0.5)
     assert rendition.output_key(source) == output
-    assert rendition.can_write(output)
-    assert not rendition.can_write(source)
+    assert rendition.template.can_give(output)
+    assert not rendition.template.can_give(source)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_the_output_key_prefixes_the_file_name(source: str, output: str) -> None
 def test_the_key_follows_the_template(options: dict[str, str], output: str) -> None:
     rendition = Rendition("thumb", scale=0.5, **options)  # type: ignore[arg-type]  # of different types
     assert rendition.output_key("a/cake.jpg") == output
-    assert rendition.can_write(output)
+    assert rendition.template.can_give(output)
 
 
 @given(TEMPLATES, TEMPLATES, KEYS, KEYS)
@@ -66,7 +66,7 @@ def test_accepted_renditions_never_share_a_key(one: str, other: str, first: str,
 @given(TEMPLATES, KEYS)
 def test_every_output_key_is_recognised(key: str, source: str) -> None:
     rendition = Rendition("one", scale=1, key=key)
-    assert rendition.can_write(rendition.output_key(source))
+    assert rendition.template.can_give(rendition.output_key(source))
 
 
 @pytest.mark.parametrize(
@@ -198,4 +198,4 @@ def test_a_digest_ignores_a_new_option_with_its_default() -> None:
 def test_a_folder_in_the_template_matches_only_whole_folders() -> None:
     rendition = Rendition("r", scale=0.5, key="out/{dir}thumbs/{name}")
     keys = ("out/thumbs/x.jpg", "out/my/thumbs/x.jpg", "out/mythumbs/x.jpg", "my/thumbs/x.jpg")
-    assert [rendition.can_write(key) for key in keys] == [True, True, False, False]
+    assert [rendition.template.can_give(key) for key in keys] == [True, True, False, False]

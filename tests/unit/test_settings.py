@@ -77,6 +77,8 @@ def test_renditions_must_be_a_json_object(renditions: str) -> None:
             )
             for value in values
         ),
+        ("MANIFEST", "true", r"MANIFEST is 'true': it must be {dir}{name}\.renditions\.json, with a prefix that ends"),
+        ("MANIFEST", "resized-{dir}{name}.renditions.json", "MANIFEST is 'resized-{dir}"),
         ("MIRROR_DELETES", "yes", "MIRROR_DELETES is 'yes': use true or false"),
     ],
 )
@@ -91,7 +93,8 @@ def test_optional_settings_and_their_defaults() -> None:
     )
     assert (settings.metadata, settings.limits.max_pixels) == (MetadataPolicy.NONE, 1_000_000)
     assert settings.filters == (Filter("uploads/", ".jpg"),)
-    assert [settings.is_upload(key) for key in ("uploads/a.jpg", "a.jpg", "uploads/a.png")] == [True, False, False]
+    reasons = [settings.why_no_upload(key) for key in ("uploads/a.jpg", "a.jpg", "uploads/a.png")]
+    assert reasons == [None, "no filter matches the key", "no filter matches the key"]
     changed = Settings.from_environment(ENVIRONMENT | {"MIRROR_DELETES": "true", "TIMEOUT_SECONDS": "900"})
     assert (changed.mirror_deletes, changed.timeout_seconds) == (True, 900)
     kms = {"kms_key_arn": "arn:kms", "certificate_chain": "PEM"}
@@ -104,5 +107,6 @@ def test_optional_settings_and_their_defaults() -> None:
     assert settings.event_target_arn is None
     assert (settings.signing_key, settings.is_signed) == (None, False)
     assert (settings.metadata, settings.limits.max_pixels) == (MetadataPolicy.COPYRIGHT, None)
-    assert [settings.is_upload(key) for key in ("a", "b/c.jpg", "b/")] == [True, True, False]
+    reasons = [settings.why_no_upload(key) for key in ("a", "b/c.jpg", "b.renditions.json", "b/")]
+    assert reasons == [None, None, None, "the key names a folder"]
     assert (settings.mirror_deletes, settings.timeout_seconds) == (False, 120)

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from aws.destination import LOST, MARKER
 from aws.settings import Settings
-from renditions import Rendition
+from key_template import KeyTemplate
 from tools.common.errors import ToolError
 from tools.common.progress import show_progress
 from tools.operations import GRACE_SECONDS
@@ -169,7 +169,7 @@ class Audit:
                 advance(1, 0)
                 yield one
 
-        with sorted_outputs(with_progress(), self.settings.renditions) as expected:
+        with sorted_outputs(with_progress(), self.settings.targets) as expected:
             for finding in self._findings(_merge(expected, iter(existing))):
                 advance(0, 1)
                 self.tally[finding.kind] += 1
@@ -226,7 +226,7 @@ class Audit:
         """Return why an output with this metadata does not match its source or the settings; empty if it matches."""
         if MARKER not in metadata:
             return "another program's object has its key"
-        if metadata[MARKER] != expected.rendition.digest(self.settings.metadata, is_signed=self.settings.is_signed):
+        if metadata[MARKER] != expected.target.digest:
             return "made with other settings"
         made_of = metadata.get("resized-from-etag"), metadata.get("resized-from-modified")
         if made_of != (expected.source.etag.strip('"'), expected.source.modified.isoformat()):
@@ -237,13 +237,13 @@ class Audit:
         """Whether an object that no upload explains may be an output; only a deep audit is sure."""
         if key.startswith(self.reserved_prefix) or key.endswith("/"):
             return False
-        if not any(one.can_write(key) and self._is_in_folder(key, one) for one in self.settings.renditions):
+        templates = (target.template for target in self.settings.targets)
+        if not any(one.can_give(key) and self._is_in_folder(key, one) for one in templates):
             return False
         return not self.deep or MARKER in (self._metadata(key) or {})
 
-    def _is_in_folder(self, key: str, rendition: Rendition) -> bool:
-        """Whether the key of a rendition's output says that its upload is in the folder."""
-        template = rendition.template
+    def _is_in_folder(self, key: str, template: KeyTemplate) -> bool:
+        """Whether the key of an output says that its upload is in the folder."""
         # If the template puts a folder before the name, thumbs/cake.jpg may come from cake.jpg, outside of thumbs/.
         return not self.folder or (key.startswith(template.prefix + self.folder) and "/" not in template.infix)
 
@@ -336,7 +336,7 @@ def find_with_progress(comparison: Audit) -> Iterator[Finding]:
             if (listed + compared) % PROGRESS_INTERVAL:
                 return
             if compared:
-                total = listed * len(comparison.settings.renditions)
+                total = listed * len(comparison.settings.targets)
                 update(description="Comparing", completed=compared, total=total)
             else:
                 update(completed=listed)

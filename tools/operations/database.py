@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from renditions import Rendition
+from renditions import Target
 from tools.common.errors import ToolError
 from tools.operations.listing import Listed
 
@@ -78,19 +78,18 @@ class Expected:
     """An output that should exist.
 
     Attributes:
-        key: The output's key.
-        rendition: How the output is made.
+        target: What the output is.
         source: The upload that it is made from.
 
     """
 
     key: str
-    rendition: Rendition
+    target: Target
     source: Listed
 
 
 @contextlib.contextmanager
-def sorted_outputs(uploads: Iterable[Listed], renditions: Sequence[Rendition]) -> Iterator[Iterator[Expected]]:
+def sorted_outputs(uploads: Iterable[Listed], targets: Sequence[Target]) -> Iterator[Iterator[Expected]]:
     """Yield the outputs of all uploads, sorted by the UTF-8 bytes of their keys as S3 sorts them.
 
     The uploads' order differs: ``a/b.jpg`` comes before ``a/b/c.jpg``, but ``a/resized-b.jpg`` after
@@ -98,23 +97,21 @@ def sorted_outputs(uploads: Iterable[Listed], renditions: Sequence[Rendition]) -
 
     Args:
         uploads: Read to the end at once.
-        renditions: Each upload has one output per rendition.
+        targets: Each upload has one output per target.
 
     Raises:
         ToolError: The disk is full.
 
     """
-    columns = "key BLOB, rendition INTEGER, source TEXT, etag TEXT, modified INTEGER, size INTEGER"
+    columns = "key BLOB, target INTEGER, source TEXT, etag TEXT, modified INTEGER, size INTEGER"
     with _database(f"CREATE TABLE output ({columns})") as database:
         rows = (
-            (rendition.output_key(one.key).encode(), number, one.key, one.etag, one.modified.timestamp(), one.size)
+            (target.template.fill(one.key).encode(), number, one.key, one.etag, one.modified.timestamp(), one.size)
             for one in uploads
-            for number, rendition in enumerate(renditions)
+            for number, target in enumerate(targets)
         )
         database.executemany("INSERT INTO output VALUES (?, ?, ?, ?, ?, ?)", rows)
         yield (
-            Expected(
-                key.decode(), renditions[number], Listed(source, etag, datetime.fromtimestamp(modified, UTC), size)
-            )
+            Expected(key.decode(), targets[number], Listed(source, etag, datetime.fromtimestamp(modified, UTC), size))
             for key, number, source, etag, modified, size in database.execute("SELECT * FROM output ORDER BY key")
         )

@@ -43,13 +43,13 @@ def uploads(s3: Any, settings: Settings, prefix: str) -> Iterator[Listed]:
         )
     for narrower in _without_overlaps(max(prefix, one, key=len) for one in overlapping):
         for found in _list(s3, settings.source_bucket, narrower):
-            if settings.is_upload(found.key):
+            if settings.why_no_upload(found.key) is None:
                 yield found
 
 
 def outputs(s3: Any, settings: Settings, folder: str) -> Iterator[Listed]:
     """List the destination bucket's objects that may be outputs of uploads in a folder."""
-    for prefix in _without_overlaps(rendition.template.prefix + folder for rendition in settings.renditions):
+    for prefix in _without_overlaps(target.template.prefix + folder for target in settings.targets):
         yield from _list(s3, settings.destination_bucket, prefix)
 
 
