@@ -18,6 +18,7 @@ from aws.outcomes import ObjectAddress, Status
 from aws.reconcile import Reconciler
 from aws.settings import Filter, Settings
 from imaging.limits import Limits
+from key_template import KeyTemplate
 from renditions import MetadataPolicy, Rendition, check_no_collisions
 from tests.images import encode, picture
 from tools.common.errors import ToolError
@@ -35,6 +36,7 @@ NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 RESERVED = "batch-operations/images/"
 RESIZED = Rendition("resized", scale=0.5)
+MANIFEST = KeyTemplate.of("{dir}{name}.renditions.json", "")
 SETTINGS = Settings("uploads", "resized", "", (RESIZED,), MetadataPolicy.COPYRIGHT, Limits(512 << 20))
 
 
@@ -212,14 +214,20 @@ class Pipeline:
 
     Attributes:
         renditions: The renditions.
-        shapes: One for each rendition; ``FOLDER`` stands for the source's folder.
+        shapes: One for each rendition, and for the manifest; ``FOLDER`` stands for the source's folder.
         in_a_folder: Whether an output's key shows its source's folder.
+        manifest: The template of the manifests' keys; None if there are none.
 
     """
 
     renditions: tuple[Rendition, ...]
     shapes: tuple[str, ...]
     in_a_folder: bool = True
+    manifest: KeyTemplate | None = None
+
+    @property
+    def settings(self) -> Settings:
+        return replace(SETTINGS, renditions=self.renditions, manifest=self.manifest)
 
     def could_be_output(self, key: str, folder: str) -> bool:
         if key.endswith("/") or (folder and not self.in_a_folder):
@@ -243,6 +251,7 @@ PIPELINES = (
         (rendition("one", "a/{dir}a-{name}"), rendition("other", "{dir}b-{name}", format="webp")),
         ("a/FOLDERa-[^/]*", r"FOLDERb-[^/]*\.webp"),
     ),
+    Pipeline((RESIZED,), ("FOLDERresized-[^/]*", r"FOLDER[^/]*\.renditions\.json"), manifest=MANIFEST),
 )
 PIECES = ("a", "b", "o", "/", "/", "!", ".", "0", "-", "A", "~", "é", "e\u0301", "\uffee", "😀", "\n", "\0", "resized-")
 KEYS = st.lists(st.sampled_from(PIECES), min_size=1, max_size=8).map("".join)
@@ -258,10 +267,11 @@ def test_findings_equal_a_comparison_of_two_dictionaries(
 ) -> None:
     check_no_collisions(pipeline.renditions)
     in_folder = {key for key in keys if key.startswith(folder) and not key.endswith("/")}
-    outputs = {one.output_key(key): key for one in pipeline.renditions for key in keys if not key.endswith("/")}
+    templates = [target.template for target in pipeline.settings.targets]
+    outputs = {one.fill(key): key for one in templates for key in keys if not key.endswith("/")}
     # Outputs of other folders exist, too, and so do outputs of deleted uploads.
     there = dict.fromkeys(others, NOON)
-    there |= {one.output_key(key): NOON for one in pipeline.renditions for key in others}
+    there |= {one.fill(key): NOON for one in templates for key in others}
     for output in sorted(outputs):
         age = data.draw(AGES)
         there.pop(output, None)
@@ -279,13 +289,13 @@ def test_findings_equal_a_comparison_of_two_dictionaries(
     run = Run(
         map(list_object, keys),
         [list_object(output, modified) for output, modified in there.items()],
-        replace(SETTINGS, renditions=pipeline.renditions),
+        pipeline.settings,
         folder,
     )
     found = [(one.kind.value, one.output, one.source and one.source.key) for one in run.findings]
     assert found == findings
     assert run.tally.get("good", 0) == len(expected.keys() & there.keys()) - run.tally.get("stale", 0)
-    places = tuple(one.template.prefix + folder for one in pipeline.renditions)
+    places = tuple(one.prefix + folder for one in templates)
     assert run.listed == len(in_folder)
     assert run.compared == len(expected.keys() | {key for key in there if key.startswith(places)})
 
@@ -330,6 +340,36 @@ def works(deployment: Deployment) -> Works:
 @pytest.mark.parametrize("deep", [False, True])
 def test_outputs_of_the_function_are_good(works: Works, deep: bool) -> None:
     assert works.audit(deep=deep) == []
+
+
+def test_a_manifest_is_audited_like_an_output(deployment: Deployment) -> None:
+    settings = replace(
+        deployment.settings, renditions=(RESIZED, rendition("web", "web/{dir}{name}")), manifest=MANIFEST
+    )
+    works = Works(replace(deployment, settings=settings))
+    works.upload("a/cake.jpg", "a/tart.jpg")
+    works.resize("a/cake.jpg", "a/tart.jpg")
+    assert works.audit() == []
+    works.s3.delete_object(Bucket="resized", Key="a/cake.jpg.renditions.json")
+    works.s3.delete_object(Bucket="uploads", Key="a/tart.jpg")
+    assert works.audit() == [
+        ("missing", "a/cake.jpg.renditions.json", "there is no output"),
+        ("orphaned", "a/resized-tart.jpg", "it has no upload"),
+        ("orphaned", "a/tart.jpg.renditions.json", "it has no upload"),
+        ("orphaned", "web/a/tart.jpg", "it has no upload"),
+    ]
+    works.settings = replace(settings, renditions=(RESIZED,))
+    assert ("stale", "a/cake.jpg.renditions.json", "made with other settings") not in works.audit(deep=False)
+    works.resize("a/cake.jpg")
+    assert ("stale", "a/cake.jpg.renditions.json", "made with other settings") in works.audit()
+
+
+def test_a_manifest_is_no_upload_of_a_shared_bucket() -> None:
+    renditions = (replace(RESIZED, key="resized/{dir}{name}"),)
+    settings = replace(SETTINGS, destination_bucket="uploads", renditions=renditions, manifest=MANIFEST)
+    both = [list_object(key) for key in ("cake.jpg", "cake.jpg.renditions.json")]
+    found = Run(both, both, replace(settings, filters=(Filter("cake", ""),))).found
+    assert found == [("missing", "resized/cake.jpg", "there is no output")]
 
 
 def upload_again(works: Works) -> None:

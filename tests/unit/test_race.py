@@ -1,6 +1,7 @@
 """A model of concurrent changes: in whatever order calls interleave, the destination finally matches the source."""
 
 import contextlib
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, timedelta
@@ -24,6 +25,7 @@ from aws.source import Identity
 from errors import Reason, RejectedError, UnsentError
 from imaging.limits import Limits
 from imaging.render import Output, Rendered
+from key_template import KeyTemplate
 from renditions import MetadataPolicy, Rendition
 from tests.unit.simulation import (
     ARCHIVED,
@@ -48,6 +50,7 @@ BODIES = st.sampled_from([b"one", b"two", b"one", b"two", b"one", CORRUPT, ARCHI
 ALBUMS = st.sampled_from(["", "summer"])
 WHICH = st.integers(0, 9)
 SELDOM = st.sampled_from([False, False, False, False, True])
+MANIFEST = KeyTemplate.of("{dir}{name}.renditions.json", "")
 REASONS = {CORRUPT: Reason.CORRUPT, ARCHIVED: Reason.ARCHIVED, LOCKED: Reason.CUSTOMER_KEY}
 
 clock = Clock()
@@ -83,9 +86,13 @@ class Race(RuleBasedStateMachine):
     """Whether every history sends completion events."""
 
     @initialize(
-        seed=st.integers(0, 1_000_000), versioned=st.booleans(), unsure=st.booleans(), mirror_deletes=st.booleans()
+        seed=st.integers(0, 1_000_000),
+        versioned=st.booleans(),
+        unsure=st.booleans(),
+        mirror_deletes=st.booleans(),
+        manifest=st.booleans(),
     )
-    def deploy(self, seed: int, *, versioned: bool, unsure: bool, mirror_deletes: bool) -> None:
+    def deploy(self, seed: int, *, versioned: bool, unsure: bool, mirror_deletes: bool, manifest: bool) -> None:
         if self.mirrors_versions:
             versioned, unsure, mirror_deletes = True, False, True
         clock.moment = EPOCH if unsure else EPOCH + UNSURE
@@ -100,6 +107,7 @@ class Race(RuleBasedStateMachine):
             Limits(1 << 30),
             mirror_deletes=mirror_deletes,
             event_target_arn="bus" if self.sends_events else None,
+            manifest=MANIFEST if manifest else None,
         )
         self.events: list[ObjectEvent] = []
         self.running: list[Invocation] = []
@@ -214,13 +222,18 @@ class Race(RuleBasedStateMachine):
     def _check(self, key: str) -> None:
         state = self.store.current(key)
         outputs = [self.store.outputs.get(rendition.output_key(key)) for rendition in RENDITIONS]
+        manifest = self.store.outputs.get(MANIFEST.fill(key))
+        assert manifest is None or self.settings.manifest
         if state is None:
-            assert outputs == [None, None] or not self.settings.mirror_deletes
+            assert [*outputs, manifest] == [None, None, None] or not self.settings.mirror_deletes
         elif state.body in REASONS:
             found = [json.loads(record) for record in self.store.records]
             assert (key, state.etag, REASONS[state.body]) in {(one["key"], one["etag"], one["reason"]) for one in found}
         else:
             assert outputs == [self._expect_output(state, rendition) for rendition in RENDITIONS]
+            if self.settings.manifest:
+                assert manifest is not None
+                self._check_manifest(key, state, *manifest)
         if self.sends_events and (state or self.settings.mirror_deletes):
             self._check_last_event(key, state)
 
@@ -237,14 +250,28 @@ class Race(RuleBasedStateMachine):
         assert last["status"] == ("rejected" if state.body in REASONS else "written")
 
     def _expect_output(self, state: State, rendition: Rendition) -> tuple[bytes, dict[str, str]]:
-        metadata = {
-            "album": state.album,
-            "resized-by": rendition.digest(MetadataPolicy.NONE),
-            "resized-from-etag": state.etag.strip('"'),
-            "resized-from-modified": state.last_modified.isoformat(),
-            "resized-from-version": state.version_id or "null",
-        }
-        return name_output(state.body, rendition), metadata
+        metadata = {"album": state.album, "resized-by": rendition.digest(MetadataPolicy.NONE)}
+        return name_output(state.body, rendition), metadata | name_state(state)
+
+    def _check_manifest(self, key: str, state: State, body: bytes, metadata: dict[str, str]) -> None:
+        """Check that a manifest describes the state of the source and the outputs that are there."""
+        manifest = json.loads(body)
+        source = {name: manifest["source"][name] for name in ("key", "version_id", "etag")}
+        assert source == {"key": key, "version_id": state.version_id, "etag": state.etag.strip('"')}
+        assert metadata.items() >= name_state(state).items()
+        there = [(one["key"], self.store.outputs[one["key"]][0]) for one in manifest["renditions"]]
+        assert [key for key, _ in there] == [rendition.output_key(key) for rendition in RENDITIONS]
+        sums = [(len(body), hashlib.sha256(body).hexdigest()) for _, body in there]
+        assert [(one["bytes"], one["sha256"]) for one in manifest["renditions"]] == sums
+
+
+def name_state(state: State) -> dict[str, str]:
+    """Return the metadata that names the state of a source."""
+    return {
+        "resized-from-etag": state.etag.strip('"'),
+        "resized-from-modified": state.last_modified.isoformat(),
+        "resized-from-version": state.version_id or "null",
+    }
 
 
 class ForgetfulRace(Race):
@@ -299,6 +326,17 @@ def has_same_etag(one: Identity, other: Any) -> bool:
     return isinstance(other, Identity) and one.etag == other.etag
 
 
+def describe_once() -> contextlib.AbstractContextManager[object]:
+    """Have each source described only once, as if a manifest were not replaced with its outputs."""
+    described: dict[str, Description] = {}
+    describe = Reconciler._describe
+
+    def describe_first(self: Reconciler, address: ObjectAddress, *arguments: Any) -> Description:
+        return described.setdefault(address.key, describe(self, address, *arguments))
+
+    return patch.object(Reconciler, "_describe", describe_first)
+
+
 @pytest.mark.parametrize(
     ("race", "change"),
     [
@@ -308,6 +346,7 @@ def has_same_etag(one: Identity, other: Any) -> bool:
         (DeletionRace, patch.object(Destination, "has_outputs_of", return_value=True)),
         (Race, patch.object(Identity, "__eq__", has_same_etag)),
         (Race, patch.object(InvocationThread, "join")),
+        (Race, describe_once()),
     ],
     ids=[
         "no check after writing",
@@ -316,6 +355,7 @@ def has_same_etag(one: Identity, other: Any) -> bool:
         "no check of outputs",
         "ETag alone",
         "no wait for puts",
+        "an older manifest",
     ],
 )
 def test_a_broken_implementation_is_found(race: type[Race], change: contextlib.AbstractContextManager[object]) -> None:

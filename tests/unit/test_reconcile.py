@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import hashlib
 import io
 import itertools
 import json
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
 import boto3
+import jsonschema
 import pytest
 import urllib3
 from botocore.exceptions import ClientError, IncompleteReadError
@@ -26,6 +28,7 @@ from moto.server import ThreadedMotoServer
 from PIL import Image
 
 from aws import reconcile
+from aws.description import Description, RenditionDescription, SourceDescription
 from aws.outcomes import EventType, ObjectAddress, ObjectEvent, Outcome, Status
 from aws.reconcile import Reconciler
 from aws.settings import Filter, Settings
@@ -33,8 +36,10 @@ from errors import EventError, LateError, Reason, UnsettledError
 from imaging import render
 from imaging.limits import RUNTIME_BYTES, Limits
 from imaging.render import Rendered
+from key_template import KeyTemplate
 from renditions import MetadataPolicy, Rendition
-from tests.images import UPRIGHT_CORNERS, corners, encode, load, picture
+from tests.images import UPRIGHT_CORNERS, corners, encode, encode_oriented, load, picture
+from tools.common.paths import ROOT
 from tools.local.aws import s3_patches
 
 if TYPE_CHECKING:
@@ -538,6 +543,139 @@ def test_a_readable_upload_after_an_unreadable_one_is_written(pipeline: Pipeline
     run_before_next(pipeline.s3, "HeadObject", connect_again(pipeline).upload)
     assert pipeline.reconcile().status is Status.WRITTEN
     assert pipeline.records() == []
+
+
+MANIFEST = KeyTemplate.of("{dir}{name}.renditions.json", "")
+SCHEMA = json.loads((ROOT / "events" / "manifest.schema.json").read_text())
+
+
+def write_manifests(pipeline: Pipeline, **options: Any) -> Pipeline:
+    renditions = (Rendition("small", width=30), Rendition("web", scale=0.5, format="webp", key="web/{dir}{name}"))
+    return replace(pipeline, settings=replace(pipeline.settings, renditions=renditions, manifest=MANIFEST, **options))
+
+
+def note_keys(pipeline: Pipeline, keys: list[str], *operations: str) -> None:
+    """Add the keys of these requests to a list."""
+    for operation in operations:
+        event = f"provide-client-params.s3.{operation}"
+        pipeline.s3.meta.events.register(event, lambda params, **_: keys.append(params["Key"]))
+
+
+def test_a_manifest_describes_the_outputs_of_its_source(pipeline: Pipeline) -> None:
+    keep_versions(pipeline, SOURCE)
+    made = write_manifests(pipeline)
+    body, headers = encode_oriented(picture(301, 203), 6, "PNG"), {"CacheControl": "max-age=9", "ContentLanguage": "fr"}
+    made.upload("été/cake.png", body, Metadata={"by": "us"}, **headers)
+    outcome = made.reconcile(ObjectAddress(SOURCE, "été/cake.png"))
+    assert outcome.output_keys == ("été/small-cake.png", "web/été/cake.png.webp")
+    found = made.s3.get_object(Bucket=DESTINATION, Key="été/cake.png.renditions.json")
+    manifest = json.loads(found["Body"].read())
+    jsonschema.validate(manifest, SCHEMA)
+    source = made.s3.head_object(Bucket=SOURCE, Key="été/cake.png")
+    etag = source["ETag"].strip('"')
+    assert manifest["version"] == 1
+    state = {"key": "été/cake.png", "version_id": source["VersionId"], "etag": etag}
+    assert manifest["source"] == state | {"width": 301, "height": 203}
+    assert [(one["name"], one["key"]) for one in manifest["renditions"]] == [
+        ("small", "été/small-cake.png"),
+        ("web", "web/été/cake.png.webp"),
+    ]
+    for one in manifest["renditions"]:
+        output = made.s3.get_object(Bucket=DESTINATION, Key=one["key"])
+        body = output["Body"].read()
+        assert (one["width"], one["height"]) == load(body).size
+        assert (one["bytes"], one["sha256"]) == (len(body), hashlib.sha256(body).hexdigest())
+        assert (one["media_type"], one["lost"]) == (output["ContentType"], [])
+    assert (found["ContentType"], found["CacheControl"]) == ("application/json", "max-age=9")
+    assert "ContentLanguage" not in found
+    origin = {name: value for name, value in output["Metadata"].items() if name.startswith("resized-from-")}
+    assert found["Metadata"] == {"resized-by": made.settings.targets[-1].digest, **origin}
+
+
+def test_the_schema_requires_all_that_a_manifest_has() -> None:
+    described = RenditionDescription("small", "small-cake.jpg", 1, 1, 1, "image/jpeg", sha256="0" * 64)
+    made = Description(SourceDescription("in", "cake.jpg", None, "etag", 1, 1), (described,))
+    manifest = json.loads(made.to_manifest())
+    jsonschema.validate(manifest, SCHEMA)
+    for schema, part in (
+        (SCHEMA, manifest),
+        (SCHEMA["properties"]["source"], manifest["source"]),
+        (SCHEMA["properties"]["renditions"]["items"], manifest["renditions"][0]),
+    ):
+        assert part.keys() == set(schema["required"]) == schema["properties"].keys()
+
+
+@pytest.mark.parametrize("share", [reconcile.SMALL_SHARE, 1 << 30], ids=["small outputs", "large outputs"])
+def test_a_manifest_is_put_after_the_outputs_and_before_the_check(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, share: int
+) -> None:
+    monkeypatch.setattr(reconcile, "SMALL_SHARE", share)
+    made = write_manifests(pipeline)
+    calls: list[str] = []
+    made.upload()
+    note_keys(made, calls, "PutObject", "HeadObject")
+    made.reconcile()
+    assert sorted(calls[:2]) == ["small-cake.jpg", "web/cake.jpg.webp"]
+    assert calls[2:] == ["cake.jpg.renditions.json", "cake.jpg"]
+
+
+def test_equal_uploads_have_equal_manifests(pipeline: Pipeline) -> None:
+    made = write_manifests(pipeline)
+    manifests = []
+    for _ in range(2):
+        made.upload()
+        made.reconcile()
+        manifests.append(made.output("cake.jpg.renditions.json"))
+    assert manifests[0] == manifests[1]
+
+
+def test_a_deletion_removes_the_manifest_before_the_outputs(pipeline: Pipeline) -> None:
+    made = write_manifests(pipeline, mirror_deletes=True)
+    calls: list[str] = []
+    made.upload()
+    made.reconcile()
+    made.s3.delete_object(Bucket=SOURCE, Key="cake.jpg")
+    made.s3.meta.events.register(
+        "provide-client-params.s3.DeleteObject", lambda params, **_: calls.append(params["Key"])
+    )
+    outcome = made.reconcile()
+    assert outcome.output_keys == ("small-cake.jpg", "web/cake.jpg.webp", "cake.jpg.renditions.json")
+    assert (calls[0], made.outputs()) == ("cake.jpg.renditions.json", [])
+
+
+def test_a_manifest_that_is_missing_is_written_when_an_old_version_is_deleted(pipeline: Pipeline) -> None:
+    keep_versions(pipeline, SOURCE)
+    made = write_manifests(pipeline, mirror_deletes=True)
+    made.upload()
+    made.reconcile()
+    deleted = ObjectEvent(CAKE, EventType.DELETED, "old", datetime.now(UTC))
+    assert made.reconcile(CAKE, deleted).status is Status.IGNORED
+    made.s3.delete_object(Bucket=DESTINATION, Key="cake.jpg.renditions.json")
+    assert made.reconcile(CAKE, deleted).status is Status.WRITTEN
+    assert "cake.jpg.renditions.json" in made.outputs()
+
+
+def test_an_object_with_a_manifests_name_is_ignored_without_a_read(
+    pipeline: Pipeline, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "aws.reconcile")
+    made = write_manifests(pipeline, destination_bucket=SOURCE)
+    made.upload()
+    made.reconcile()
+    (written,) = [record.__dict__ for record in caplog.records if record.message == "written"]
+    assert (written["manifest"], written["output_count"]) == ("cake.jpg.renditions.json", 2)
+    run_before_next(made.s3, "GetObject", lambda: pytest.fail("was read"))
+    assert made.reconcile(ObjectAddress(SOURCE, written["manifest"])).status is Status.IGNORED
+    assert caplog.records[-1].__dict__["why"] == "the key names a manifest"
+
+
+def test_a_source_whose_manifest_would_have_too_long_a_key_is_rejected(pipeline: Pipeline) -> None:
+    made, key = write_manifests(pipeline), "k" * 1009
+    made.upload(key)
+    outcome = made.reconcile(ObjectAddress(SOURCE, key))
+    assert outcome.rejection is not None
+    assert outcome.rejection.reason is Reason.KEY_TOO_LONG
+    assert made.outputs() == []
 
 
 def enable_mirroring(pipeline: Pipeline, *names: str) -> Pipeline:

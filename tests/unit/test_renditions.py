@@ -1,14 +1,16 @@
 """Renditions: sizes, keys, validation and digests."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
+from hypothesis import settings as options
 from hypothesis import strategies as st
 
 from errors import SettingsError
+from key_template import MANIFEST_SUFFIX, KeyTemplate
 from renditions import DEFAULT_METADATA, Rendition, check_no_collisions
 
 KEYS = st.text("ab-/.", min_size=1, max_size=8).filter(lambda key: not key.endswith("/"))
@@ -61,6 +63,55 @@ def test_accepted_renditions_never_share_a_key(one: str, other: str, first: str,
     except SettingsError:
         return
     assert renditions[0].output_key(first) != renditions[1].output_key(second)
+
+
+ENDS = [".", ".renditions", "renditions", ".json", "json"]
+NAME_PIECES = st.sampled_from(["a", "-", "/", "on", "renditions.json", *ENDS])
+ODD_KEYS = st.lists(NAME_PIECES, min_size=1, max_size=4).map("".join).filter(lambda key: not key.endswith("/"))
+TEMPLATE_PIECES = st.sampled_from(["{stem}", "{ext}", "a", "-", "/", *ENDS])
+ODD_TEMPLATES = st.builds(
+    lambda before, after: "{dir}" + "".join(before) + "{name}" + "".join(after).replace("/", ""),
+    st.lists(TEMPLATE_PIECES, max_size=3),
+    st.lists(TEMPLATE_PIECES, max_size=3),
+)
+MANIFEST = KeyTemplate.of("{dir}{name}" + MANIFEST_SUFFIX, "")
+
+
+@options(max_examples=2000)
+@given(ODD_TEMPLATES, ODD_KEYS)
+def test_an_accepted_rendition_never_has_the_key_of_a_manifest(template: str, source: str) -> None:
+    rendition = Rendition("one", scale=1, key=template)
+    assume(not source.endswith(MANIFEST_SUFFIX))
+    try:
+        check_no_collisions([rendition], with_manifest=True)
+    except SettingsError:
+        return
+    assert not MANIFEST.can_give(rendition.output_key(source))
+
+
+@pytest.mark.parametrize(
+    ("key", "image_format", "source"),
+    [
+        ("{dir}{name}.json", None, "cake.renditions"),
+        ("{dir}{name}.renditions.{ext}", None, "cake.json"),
+        ("{dir}{rendition}.{name}", None, "renditions.json"),
+        ("{dir}.renditions.{ext}{name}", None, "json"),
+    ],
+)
+def test_a_rendition_that_could_write_a_manifest_is_rejected(key: str, image_format: str | None, source: str) -> None:
+    rendition = Rendition("one", scale=1, key=key, format=image_format)
+    assert MANIFEST.can_give(rendition.output_key(source))
+    check_no_collisions([rendition])
+    with pytest.raises(SettingsError, match=r"renditions\.one and the manifest could write one key: set its"):
+        check_no_collisions([rendition], with_manifest=True)
+    check_no_collisions([replace(rendition, format="webp")], with_manifest=True)
+
+
+@pytest.mark.parametrize(
+    "key", ["{dir}{rendition}-{name}", "{rendition}/{dir}{name}", "{dir}v1.2/{name}", "{dir}{name}"]
+)
+def test_usual_keys_are_accepted_with_manifests(key: str) -> None:
+    check_no_collisions([Rendition("one", scale=1, key=key)], with_manifest=True)
 
 
 @given(TEMPLATES, KEYS)

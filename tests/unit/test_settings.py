@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -110,3 +111,29 @@ def test_optional_settings_and_their_defaults() -> None:
     reasons = [settings.why_no_upload(key) for key in ("a", "b/c.jpg", "b.renditions.json", "b/")]
     assert reasons == [None, None, None, "the key names a folder"]
     assert (settings.mirror_deletes, settings.timeout_seconds) == (False, 120)
+
+
+def test_a_manifest_has_a_prefix_and_is_no_upload() -> None:
+    settings = Settings.from_environment(ENVIRONMENT | {"MANIFEST": "out/{dir}{name}.renditions.json"})
+    assert settings.targets[-1].template.fill("a/cake.jpg") == "out/a/cake.jpg.renditions.json"
+    reasons = [settings.why_no_upload(key) for key in ("a/cake.jpg", "a/cake.jpg.renditions.json")]
+    assert reasons == [None, "the key names a manifest"]
+
+
+def test_a_manifests_digest_depends_on_all_outputs() -> None:
+    base = Settings.from_environment(ENVIRONMENT | {"MANIFEST": "{dir}{name}.renditions.json"})
+    others = [
+        replace(base, metadata=MetadataPolicy.ALL),
+        replace(base, signing_key=SigningKey("arn:kms", "PEM")),
+        replace(base, renditions=(*base.renditions, Rendition("another", scale=1))),
+        replace(base, renditions=(replace(base.renditions[0], quality=7), *base.renditions[1:])),
+    ]
+    assert len({one.targets[-1].digest for one in (base, *others)}) == 5
+    assert [one.digest for one in replace(base, manifest=None).targets] == [one.digest for one in base.targets[:-1]]
+
+
+def test_a_rendition_must_not_write_manifests() -> None:
+    colliding = {"RENDITIONS": '{"one": {"scale": 1, "key": "{dir}{name}.json"}}'}
+    assert Settings.from_environment(ENVIRONMENT | colliding)
+    with pytest.raises(SettingsError, match=r"renditions\.one and the manifest could write one key"):
+        Settings.from_environment(ENVIRONMENT | colliding | {"MANIFEST": "{dir}{name}.renditions.json"})
