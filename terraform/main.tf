@@ -40,6 +40,7 @@ module "function" {
   filters            = var.filters
 
   renditions     = var.renditions
+  manifest       = var.manifest
   mirror_deletes = var.mirror_deletes
   metadata       = var.metadata
   max_pixels     = var.max_pixels

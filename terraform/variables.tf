@@ -185,6 +185,13 @@ variable "log_retention_days" {
   nullable    = false
 }
 
+variable "manifest" {
+  type        = bool
+  description = "Whether every upload has a manifest beside its outputs, {dir}{name}.renditions.json: the size, bytes, media type and SHA-256 of each output, and the upload's version and size. Uploads with such a name are then ignored."
+  default     = false
+  nullable    = false
+}
+
 variable "max_pixels" {
   type        = number
   description = "The most pixels that a source image may have, in all frames together; null leaves the limit to the memory size."

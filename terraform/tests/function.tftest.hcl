@@ -265,3 +265,25 @@ run "renditions_of_every_kind" {
     error_message = "The function must receive the metadata setting and the pixel limit."
   }
 }
+
+run "manifests" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    destination_bucket = { name = "dest-bucket-image-out", prefix = "v1.2/" }
+    manifest           = true
+    renditions = {
+      half  = { scale = 0.5 }
+      named = { height = 100, key = "{dir}v1.2/{stem}/h-{name}.{ext}", format = "jpeg" }
+    }
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables.MANIFEST == "v1.2/{dir}{name}.renditions.json"
+    error_message = "The function must receive the manifests' key, with the destination's prefix."
+  }
+}

@@ -49,6 +49,7 @@ run "everything" {
 
     trigger          = "both"
     filters          = [{ prefix = "photos/", suffix = ".jpg" }]
+    manifest         = true
     mirror_deletes   = true
     batch_operations = true
     force_destroy    = true

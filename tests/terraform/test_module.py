@@ -613,6 +613,31 @@ TOGETHER: list[tuple[str, dict[str, str], str]] = [
             ('{ a = { scale = 1, key = "{dir}t-x-{name}" }, b = { scale = 1, key = "{dir}t-{name}" } }', "a and b"),
         )
     ),
+    *(
+        (
+            FUNCTION,
+            {"manifest": "true", "renditions": f'{{ a = {{ scale = 1 }}, b = {{ scale = 1, key = "{key}" }} }}'},
+            "A rendition and the manifest could write the same key (b): set the rendition's format, or end its key in",
+        )
+        for key in (
+            "{dir}b-{name}.json",
+            "{dir}b-{name}-{ext}",
+            "{dir}b-{name}.renditions.json",
+            "{dir}b-{name}.prefix.renditions.json",
+            "{dir}b.{name}",
+            "{dir}b.x-{name}",
+        )
+    ),
+    (
+        FUNCTION,
+        {
+            "source_bucket": '{ name = "one", prefix = "uploads/" }',
+            "destination_bucket": '{ name = "one" }',
+            "manifest": "true",
+            "renditions": '{ thumb = { scale = 1, key = "t/{dir}{name}" } }',
+        },
+        'the manifest writes under "" and uploads are resized under "uploads/"',
+    ),
     (
         FUNCTION,
         {"renditions": '{ a = { widths = [2, 3] }, a-2 = { scale = 1, key = "b/{dir}{name}" } }'},
@@ -652,7 +677,7 @@ TOGETHER: list[tuple[str, dict[str, str], str]] = [
             {"function": f'{{ environment_variables = {{ {name} = "" }} }}'},
             f"function.environment_variables must not set {name}: the module sets",
         )
-        for name in ("MALLOC_ARENA_MAX", "FAILURE_QUEUE_URL", "MIRROR_DELETES")
+        for name in ("MALLOC_ARENA_MAX", "FAILURE_QUEUE_URL", "MANIFEST", "MIRROR_DELETES")
     ),
     (
         FUNCTION,

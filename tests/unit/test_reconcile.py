@@ -569,8 +569,10 @@ def test_a_manifest_describes_the_outputs_of_its_source(pipeline: Pipeline) -> N
     outcome = made.reconcile(ObjectAddress(SOURCE, "été/cake.png"))
     assert outcome.output_keys == ("été/small-cake.png", "web/été/cake.png.webp")
     found = made.s3.get_object(Bucket=DESTINATION, Key="été/cake.png.renditions.json")
-    manifest = json.loads(found["Body"].read())
+    text = found["Body"].read().decode()
+    manifest = json.loads(text)
     jsonschema.validate(manifest, SCHEMA)
+    assert text == json.dumps(manifest, sort_keys=True, separators=(",", ":"))
     source = made.s3.head_object(Bucket=SOURCE, Key="été/cake.png")
     etag = source["ETag"].strip('"')
     assert manifest["version"] == 1

@@ -16,12 +16,17 @@ locals {
     ]
   ])
 
+  folder_starts = merge(
+    { for ends in local.key_ends : ends.rendition => ends.folder_start },
+    var.manifest ? { "the manifest" = var.destination_bucket.prefix } : {},
+  )
+
   # Every output's key begins with the literal text before {dir}. With one bucket for both, no upload's key may.
   looping_outputs = flatten([
-    for ends in local.key_ends : [
-      for filter in local.filters : "${ends.rendition} writes under \"${ends.folder_start}\" and uploads are resized under \"${filter.prefix}\""
+    for writer, folder in local.folder_starts : [
+      for filter in local.filters : "${writer} writes under \"${folder}\" and uploads are resized under \"${filter.prefix}\""
       if var.source_bucket.name == var.destination_bucket.name
-      && (startswith(ends.folder_start, filter.prefix) || startswith(filter.prefix, ends.folder_start))
+      && (startswith(folder, filter.prefix) || startswith(filter.prefix, folder))
     ]
   ])
 

@@ -14,6 +14,9 @@ locals {
     name => try(regex(local.key_pattern, replace(key, "{rendition}", name)), ["", name, ""])
   }
 
+  # What a key has after the name of the source.
+  key_suffixes = { for name, parts in local.key_parts : name => "${parts[2]}${try(local.extensions[local.renditions[name].format], "")}" }
+
   extensions = { jpeg = ".jpg", png = ".png", webp = ".webp", avif = ".avif" }
 
   # Placeholders may stand for any text. Only the literal text at both ends of the folder and of the file name can keep two
@@ -24,7 +27,7 @@ locals {
       folder_start = parts[0]
       folder_end   = try(regex("([^}]*/)[^/]*$", parts[1])[0], "")
       name_start   = regex("([^{/]*)[^/]*$", parts[1])[0]
-      name_end     = regex("[^}]*$", "${parts[2]}${try(local.extensions[local.renditions[name].format], "")}")
+      name_end     = regex("[^}]*$", local.key_suffixes[name])
     }
   ]
 
@@ -38,4 +41,18 @@ locals {
       && (endswith(one.name_end, other.name_end) || endswith(other.name_end, one.name_end))
     ]
   ])
+
+  manifest_suffix = ".renditions.json"
+  manifest_key    = var.manifest ? "${var.destination_bucket.prefix}{dir}{name}${local.manifest_suffix}" : null
+
+  # No upload's key ends in the suffix, because the function ignores such keys. A rendition's key that ends in the upload's
+  # name can then only be a manifest's if text before the name begins the suffix, with its dot.
+  manifest_collisions = [
+    for ends in local.key_ends : ends.rendition
+    if var.manifest && (
+      local.key_suffixes[ends.rendition] == ""
+      ? can(regex("[.][^/]*$", local.key_parts[ends.rendition][1]))
+      : endswith(ends.name_end, local.manifest_suffix) || endswith(local.manifest_suffix, ends.name_end)
+    )
+  ]
 }

@@ -35,6 +35,7 @@ locals {
       # Each filter as a pair, to save bytes.
       FILTERS        = local.filters == [{ prefix = "", suffix = "" }] ? null : jsonencode([for one in local.filters : [one.prefix, one.suffix]])
       MAX_PIXELS     = var.max_pixels == null ? null : tostring(var.max_pixels)
+      MANIFEST       = local.manifest_key
       MIRROR_DELETES = var.mirror_deletes ? "true" : null
       CONTENT_CREDENTIALS = var.content_credentials == null ? null : jsonencode({
         for option, value in var.content_credentials : option => value if value != null
@@ -126,6 +127,11 @@ resource "aws_lambda_function" "this" {
     precondition {
       condition     = length(local.colliding_renditions) == 0
       error_message = "Two renditions could write the same key (${join("; ", local.colliding_renditions)}). Use one pattern for all keys, such as \"{rendition}/{dir}{name}\", or make the text before {name} in their keys differ from its first letter."
+    }
+
+    precondition {
+      condition     = length(local.manifest_collisions) == 0
+      error_message = "A rendition and the manifest could write the same key (${join(", ", local.manifest_collisions)}): set the rendition's format, or end its key in {name} without a dot between the last slash and {name}."
     }
 
     precondition {
