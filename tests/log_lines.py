@@ -78,7 +78,11 @@ def collect_lines() -> list[dict[str, Any]]:
 
 
 def _cause_every_outcome(patch: pytest.MonkeyPatch) -> None:
-    settings = {"MIRROR_DELETES": "true", "RENDITIONS": '{"half": {"scale": 0.5}, "tile": {"width": 32}}'}
+    settings = {
+        "MANIFEST": "{dir}{name}.renditions.json",
+        "MIRROR_DELETES": "true",
+        "RENDITIONS": '{"half": {"scale": 0.5}, "tile": {"width": 32}}',
+    }
     credentials = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
     for name, value in (ENVIRONMENT | settings | credentials).items():
         patch.setenv(name, value)

@@ -31,7 +31,7 @@ KEYS = ("a/cake é.jpg", "a/tart.jpg", "b/pie.png")
 
 def test_an_estimate_equals_a_calculation_by_hand() -> None:
     # A thousand JPEGs of 2 MB, which are 5 megapixels each, on one processor, with two outputs of half a MB each.
-    one = Estimate(1000, 2_000_000_000, 2, 1769, "arm64", by_job=False)
+    one = Estimate(1000, 2_000_000_000, 2, 1769, "arm64", by_job=False, has_manifest=False)
     assert one.megapixels == 5000
     # 21.708 ms for its pixels, three waits of 30 ms (both PUTs at once), 3 MB at 75 MB/s.
     assert one.function_seconds == pytest.approx(1000 * (0.0217083333 + 0.090 + 0.040))
@@ -45,15 +45,16 @@ def test_an_estimate_equals_a_calculation_by_hand() -> None:
 
 
 def test_a_slower_or_more_expensive_function_costs_more() -> None:
-    one = Estimate(1000, 2_000_000_000, 1, 1769, "arm64", by_job=False)
+    one = Estimate(1000, 2_000_000_000, 1, 1769, "arm64", by_job=False, has_manifest=False)
     # Half of the memory takes twice as long for the pixels, but no longer for S3.
     assert replace(one, memory_mib=1769 // 2).function_seconds - one.function_seconds == pytest.approx(21.7, rel=0.01)
     assert replace(one, architecture="x86_64").dollars > one.dollars
     assert replace(one, renditions=2).dollars > one.dollars
+    assert replace(one, has_manifest=True).dollars - one.dollars == pytest.approx(1000 * 0.000005)
 
 
 def test_no_uploads_cost_nothing() -> None:
-    nothing = Estimate(0, 0, 1, 1769, "arm64", by_job=False)
+    nothing = Estimate(0, 0, 1, 1769, "arm64", by_job=False, has_manifest=False)
     assert (nothing.megapixels, nothing.function_seconds, nothing.dollars) == (0, 0, 0)
 
 

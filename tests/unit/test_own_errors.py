@@ -142,7 +142,8 @@ class Pipeline:
             "s3": {"bucket": {"name": "uploads"}, "object": {"key": key}}
         }
         # Empty the caches of earlier events, so that every function runs.
-        self.handler.reconciler = replace(self.handler.reconciler)
+        reconciler = self.handler.reconciler
+        self.handler.reconciler = replace(reconciler, settings=replace(reconciler.settings))
         self.handler.get_sqs.cache_clear()
         jpeg.make_tables.cache_clear()
         return self.handler.lambda_handler({"Records": [record]}, Context())
@@ -175,6 +176,7 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
             "FAILURE_QUEUE_URL": queue,
             "RENDITIONS": RENDITIONS,
             "METADATA": "all",
+            "MANIFEST": "{dir}{name}.renditions.json",
             "MIRROR_DELETES": "true",
             "EVENTS": json.dumps({"eventbridge_bus_arn": bus}),
         }

@@ -151,6 +151,16 @@ def test_a_preview_says_that_only_the_deployed_function_signs(tmp_path: Path) ->
         assert (notes.UNSIGNED in report.how) == is_signed
 
 
+def test_a_preview_prices_and_checks_manifests(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(encode(picture()))
+    for text, has_manifest in (("manifest = true", True), ('manifest = "true"', True), ("manifest = false", False)):
+        report = run.preview([tmp_path / "a.jpg"], tmp_path / "preview.html", var_file=var_file(tmp_path, text))
+        assert (notes.MANIFEST in report.how) == has_manifest
+    colliding = 'manifest = true\nrenditions = { a = { width = 1, key = "{dir}{name}.json" } }\n'
+    with pytest.raises(ToolError, match="a and the manifest could write one key"):
+        tfvars.read_settings([var_file(tmp_path, colliding)])
+
+
 def test_files_are_in_terraforms_order(tmp_path: Path) -> None:
     for name in ("b.auto.tfvars", "terraform.tfvars", "a.auto.tfvars.json", "other.tfvars", "chosen.tfvars"):
         var_file(tmp_path, "", name)

@@ -118,6 +118,11 @@ def test_a_completion_event_costs_its_price_and_the_wait(option: str, price: str
     assert float(read_row(COST, option)[-1]) == pytest.approx(float(read_row(COST, price)[-1]) + wait, abs=0.005)
 
 
+def test_the_cost_of_manifests_is_a_put_and_the_wait_for_it() -> None:
+    waiting = pricing.REQUEST_SECONDS * MEMORY_MIB / 1024 * pricing.GIB_SECOND["arm64"]
+    assert float(read_row(COST, "`manifest = true`")[-1]) == pytest.approx(1e6 * (pricing.S3_PUT + waiting), abs=0.005)
+
+
 def test_concurrency_at_a_rate_follows_from_the_seconds_of_an_image() -> None:
     at_once = 100 * read_workload().seconds(MEMORY_MIB)
     (row,) = re.findall(r"^\| 100 \| none; .*$", SCALE, re.MULTILINE)

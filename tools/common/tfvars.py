@@ -9,6 +9,7 @@ from typing import Any
 
 from aws.settings import Settings
 from errors import SettingsError
+from key_template import MANIFEST_SUFFIX
 from tools.common import hcl, schema
 from tools.common.errors import ToolError
 from tools.common.paths import TERRAFORM
@@ -18,6 +19,7 @@ DEFAULTS: Mapping[str, Any] = {
     "content_credentials": None,
     "events": None,
     "function": {"memory_size": 1769, "timeout": 120},
+    "manifest": False,
     "max_pixels": None,
     "metadata": "copyright",
     "renditions": {"resized": {"scale": 0.5}},
@@ -65,6 +67,8 @@ def read_settings(files: Sequence[Path]) -> Settings:
             for option, variable in objects.items()
             if chosen[option] is not None
         },
+        # Terraform takes the text "true" for true.
+        **({"MANIFEST": "{dir}{name}" + MANIFEST_SUFFIX} if str(chosen["manifest"]).lower() == "true" else {}),
         **({"MAX_PIXELS": str(chosen["max_pixels"])} if chosen["max_pixels"] is not None else {}),
     }
     renditions = chosen["renditions"]

@@ -130,6 +130,7 @@ def _estimate(deployment: Deployment, chosen: UploadSet, *, by_job: bool) -> Est
         objects=chosen.count,
         size=chosen.size,
         renditions=len(deployment.settings.renditions),
+        has_manifest=deployment.settings.manifest is not None,
         memory_mib=deployment.memory_mib,
         architecture=deployment.architecture,
         by_job=by_job,

@@ -25,6 +25,7 @@ class Estimate:
         memory_mib: The function's memory.
         architecture: The function's architecture.
         by_job: Whether S3 Batch Operations sends the uploads.
+        has_manifest: Whether each upload has a manifest, too.
 
     """
 
@@ -34,6 +35,7 @@ class Estimate:
     memory_mib: int
     architecture: str
     by_job: bool
+    has_manifest: bool
 
     @property
     def megapixels(self) -> float:
@@ -62,6 +64,6 @@ class Estimate:
         return Workload(
             cpu=mean / BYTES_PER_PIXEL / 1e6 * CPU_SECONDS_PER_MEGAPIXEL,
             gets=OUR_GETS,
-            puts=self.renditions,
+            puts=self.renditions + self.has_manifest,
             moved=round(mean * (1 + OUTPUT_SHARE * self.renditions)),
         )

@@ -1,7 +1,7 @@
 """Sentences for the page that say how its figures were measured."""
 
 from aws.settings import Settings
-from tools.common.pricing import PRICES_AS_KNOWN_ON, REGION
+from tools.common.pricing import PRICES_AS_KNOWN_ON, REGION, S3_PUT
 from tools.preview.price import ARCHITECTURE, MOST_RUNS
 
 NOT_MEASURED = (
@@ -22,6 +22,11 @@ BYTES = "The page holds outputs byte for byte unless it says otherwise. The scal
 UNSIGNED = (
     "The outputs here are not signed: the deployed function gives them Content Credentials, whose bytes and time "
     "docs/images.md states."
+)
+
+MANIFEST = (
+    f"With `manifest`, each photo also has a manifest: one more request, US$ {1e6 * S3_PUT:.2f} a million, which the "
+    "figures here leave out."
 )
 
 

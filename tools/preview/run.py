@@ -72,6 +72,7 @@ def preview(
             notes.explain_million(settings),
             notes.BYTES,
             *([notes.UNSIGNED] if settings.is_signed else []),
+            *([notes.MANIFEST] if settings.manifest else []),
         ],
         photos=[],
         rejections=[],
