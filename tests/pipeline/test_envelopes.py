@@ -14,6 +14,7 @@ from tests.images import encode, picture
 from tests.pipeline.conftest import Pipeline, delete_versions, wait_for
 from tools.common.paths import EVENTS
 from tools.local.stack import RENDITION
+from tools.operations.send import find_samples
 
 CAKE, ODD = "cake.jpg", "a/b c+d%é.jpg"
 SIZES = {CAKE: (120, 40), ODD: (40, 120)}
@@ -121,7 +122,7 @@ def uploaded(pipeline: Pipeline) -> Pipeline:
     return pipeline
 
 
-@pytest.mark.parametrize("name", sorted({path.stem for path in EVENTS.glob("*.json")} - {"completion.schema"}))
+@pytest.mark.parametrize("name", sorted(path.stem for path in find_samples()))
 def test_a_sample_event_is_processed_and_answered(uploaded: Pipeline, name: str) -> None:
     assert name in EXPECTED, f"No expected result of events/{name}.json: add it to EXPECTED"
     expected, event = EXPECTED[name], json.loads((EVENTS / f"{name}.json").read_text())

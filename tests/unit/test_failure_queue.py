@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from aws.outcomes import ObjectAddress
-from tools.common.paths import ROOT
 from tools.operations import NOT_UNDERSTOOD, UNDELIVERED
 from tools.operations.deployment import Deployment
 from tools.operations.failure_queue import Depth, FailureQueue, Record, Selection
+from tools.operations.send import find_samples
 
 BUCKET = "src-bucket-image-in"
 CAKE, ODD = ObjectAddress(BUCKET, "cake.jpg"), ObjectAddress(BUCKET, "a/b c+d%é.jpg")
-SAMPLES = {path.stem: path.read_text() for path in (ROOT / "events").iterdir()}
+SAMPLES = {path.stem: path.read_text() for path in find_samples()}
 REJECTION, GIVEN_UP = json.loads(SAMPLES["rejection"]), json.loads(SAMPLES["on-failure"])
 
 EVENTS: dict[str, tuple[ObjectAddress, ...]] = {

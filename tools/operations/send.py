@@ -38,6 +38,11 @@ class Answer:
     failed: bool
 
 
+def find_samples() -> list[Path]:
+    """Return the sample events of ``events/``, which also has schemas."""
+    return [path for path in EVENTS.glob("*.json") if not path.name.endswith(".schema.json")]
+
+
 def find_event(name: str) -> Path:
     """Return the path of a file of ``events/``, with or without its folder and extension, or of any other file.
 
@@ -48,7 +53,7 @@ def find_event(name: str) -> Path:
     for path in (Path(name), EVENTS / name, EVENTS / f"{name}.json"):
         if path.is_file():
             return path
-    known = ", ".join(sorted(path.stem for path in EVENTS.glob("*.json") if path.stem != "completion.schema"))
+    known = ", ".join(sorted(path.stem for path in find_samples()))
     raise ToolError(f"No event {name}: give a path, or one of {known}")
 
 
