@@ -29,6 +29,11 @@ FIRST_OPTIONS = frozenset(
 """The options of release 0.1.0. Digests always cover them, but cover later options only if they differ from their
 defaults, so that a new option makes no existing output stale."""
 
+NOT_ENCODING_OPTIONS = frozenset(
+    {"name", "scale", "width", "height", "fit", "format", "key", "cache_control", "storage_class"}
+)
+"""The options that don't change an output's bytes once its placement and its format are known."""
+
 DEFAULT_METADATA = "copyright"
 """The metadata policy that digests don't cover, because the digests of release 0.1.0 covered no policy."""
 
@@ -144,6 +149,11 @@ class Rendition:
     def template(self) -> KeyTemplate:
         """The parsed template of the output's key."""
         return KeyTemplate.of(self.key.replace("{rendition}", self.name), EXTENSIONS.get(self.format or "", ""))
+
+    @property
+    def encoding_options(self) -> tuple[object, ...]:
+        """The options that, with the placement and the format that is written, determine an output's bytes."""
+        return tuple(getattr(self, field.name) for field in fields(self) if field.name not in NOT_ENCODING_OPTIONS)
 
     def place(self, source: tuple[int, int], largest_side: float = math.inf) -> Placement:
         """Compute how to scale and crop a source of this displayed size. Nothing is ever enlarged.

@@ -63,7 +63,8 @@ def predict(picture: Picture, renditions: Sequence[Rendition], encoders: Sequenc
     pixels = sum(count * math.prod(decoded[kind]) for kind, count in kinds.items())
     decoding = max(_predict_frame_bytes(picture, mode, math.prod(size)) for (mode, _), size in decoded.items())
     shrunk = math.prod(picture.size) / math.prod(picture.full_size)
-    encoding = resizing = held = 0
+    encoding = resizing = 0
+    images: dict[object, int] = {}
     share = math.prod(picture.gain_map.full_size) / math.prod(picture.full_size) if picture.gain_map else 0
     for rendition, encoder in zip(renditions, encoders, strict=True):
         sizes = {size: _compute_output_sizes(rendition, encoder, size) for _, size in kinds}
@@ -84,8 +85,11 @@ def predict(picture: Picture, renditions: Sequence[Rendition], encoders: Sequenc
             needed += math.ceil(PIXEL_BYTES * (1 + is_deep + share) * padded * most_pixels)
         encoding = max(encoding, needed)
         resizing = max(resizing, *(_predict_resizing_bytes(picture, rendition, encoder, size) for _, size in kinds))
-        # All frames are resized before the first is encoded.
-        held += PIXEL_BYTES * (1 + is_deep) * sum(count * outputs[size] for (_, size), count in kinds.items())
+        # All frames are resized before the first is encoded, equal outputs once.
+        ways = tuple(rendition.place(way, encoder.largest_side) for _, size in kinds for way in (size, size[::-1]))
+        frames = sum(count * outputs[size] for (_, size), count in kinds.items())
+        images[ways, encoder.is_lossy, is_deep] = PIXEL_BYTES * (1 + is_deep) * frames
+    held = sum(images.values())
     if picture.size != picture.full_size and any(
         picture.size in _compute_output_sizes(rendition, encoder, picture.full_size)
         for rendition, encoder in zip(renditions, encoders, strict=True)

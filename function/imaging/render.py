@@ -127,36 +127,50 @@ def _render(header: Header, order: _Order, limits: Limits, clock: Clock) -> Rend
             _open_gain_map(picture, size, list(itertools.compress(placements, _list_keeping(renditions, encoders))))
         demand = _predict(picture, renditions, encoders, limits, clock)
         lost: list[list[Loss]] = [[] for _ in renditions]
-        resized = _resize_all(picture, renditions, encoders, lost)
+        resized, placed = _resize_all(picture, renditions, encoders, lost)
     except RejectedError as error:
         if error.reason is Reason.CORRUPT and (description := header.format.describe(header.source)):
             raise RejectedError(
                 Reason.CORRUPT, f"{error.message} (the {header.format.name} has {description})"
             ) from error
         raise
+    made: dict[object, Output] = {}
     outputs = []
-    for frames, rendition, image_format, lacking in zip(resized, renditions, formats, lost, strict=True):
-        encoder = ENCODERS[image_format]
-        canvas = rendition.place(frames[0].image.size, encoder.largest_side).canvas
-        pixels = _count_pixels(frames, canvas)
-        nanoseconds = encoder.cost.nanoseconds_for(pixels, len(frames))
-        if any(frame.low for frame in frames):
-            nanoseconds *= DEEP_FACTOR
-        if rendition.ssimulacra2 is not None and encoder.is_lossy:
-            nanoseconds += visual_quality.nanoseconds_for(math.prod(canvas or frames[0].image.size), nanoseconds)
-        clock.check(f"encoding as {image_format}", nanoseconds)
-        writable = writable_frames(picture, frames, image_format, rendition, lacking)
-        body = encode(picture, writable, rendition, order.metadata, lacking)
-        losses = (*picture.lost, *lacking)
-        if order.notary and encoder.holds_content_credentials(len(writable)):
-            actions = _list_actions(picture, rendition, image_format)
-            provenance = Provenance(header, picture.metadata.source_type, actions)
-            body, has_manifests = order.notary.sign(body, encoder.media_type, provenance)
-            losses = tuple(loss for loss in losses if not has_manifests or loss not in NO_CREDENTIALS)
-        images, lows, gain_map = [one.image for one in writable], [one.low for one in writable], writable[0].gain_map
-        proof.check(body, image_format, images, lows, gain_map.image if gain_map else None)
-        outputs.append(Output(body, encoder.media_type, *images[0].size, losses))
+    for rendition, image_format, frames, places, lacking in zip(
+        renditions, formats, resized, placed, lost, strict=True
+    ):
+        # Widths above the source's give equal outputs, for example: they are encoded and proven once.
+        identity = places, image_format, rendition.encoding_options
+        if identity not in made:
+            made[identity] = _make_output(picture, frames, rendition, order, clock)
+        outputs.append(replace(made[identity], lost=(*lacking, *made[identity].lost)))
     return Rendered(outputs, demand.pixels, _size_as_displayed(picture))
+
+
+def _make_output(
+    picture: Picture, frames: Sequence[Frame], rendition: Rendition, order: _Order, clock: Clock
+) -> Output:
+    """Encode and prove the frames of a rendition."""
+    image_format, lacking = written_format(picture, rendition), list[Loss]()
+    encoder = ENCODERS[image_format]
+    canvas = rendition.place(frames[0].image.size, encoder.largest_side).canvas
+    nanoseconds = encoder.cost.nanoseconds_for(_count_pixels(frames, canvas), len(frames))
+    if any(frame.low for frame in frames):
+        nanoseconds *= DEEP_FACTOR
+    if rendition.ssimulacra2 is not None and encoder.is_lossy:
+        nanoseconds += visual_quality.nanoseconds_for(math.prod(canvas or frames[0].image.size), nanoseconds)
+    clock.check(f"encoding as {image_format}", nanoseconds)
+    writable = writable_frames(picture, frames, image_format, rendition, lacking)
+    body = encode(picture, writable, rendition, order.metadata, lacking)
+    losses = (*picture.lost, *lacking)
+    if order.notary and encoder.holds_content_credentials(len(writable)):
+        actions = _list_actions(picture, rendition, image_format)
+        provenance = Provenance(picture.header, picture.metadata.source_type, actions)
+        body, has_manifests = order.notary.sign(body, encoder.media_type, provenance)
+        losses = tuple(loss for loss in losses if not has_manifests or loss not in NO_CREDENTIALS)
+    images, lows, gain_map = [one.image for one in writable], [one.low for one in writable], writable[0].gain_map
+    proof.check(body, image_format, images, lows, gain_map.image if gain_map else None)
+    return Output(body, encoder.media_type, *images[0].size, losses)
 
 
 def _count_pixels(frames: Sequence[Frame], canvas: tuple[int, int] | None) -> int:
@@ -232,25 +246,39 @@ def _predict(
 
 def _resize_all(
     picture: Picture, renditions: Sequence[Rendition], encoders: Sequence[Encoder], lost: Sequence[list[Loss]]
-) -> list[list[Frame]]:
-    """Decode each frame once, and resize it for every rendition. Add to ``lost`` what each rendition lacks."""
-    resized: list[list[Frame]] = [[] for _ in renditions]
-    lossy = [encoder.is_lossy for encoder in encoders]
-    deep = [encoder.holds_lower_bytes for encoder in encoders]
+) -> tuple[list[tuple[Frame, ...]], list[tuple[Placement, ...]]]:
+    """Decode each frame once, and resize it for every rendition; return the frames and placements of each rendition.
+
+    Add to ``lost`` what each rendition lacks.
+    """
+    resized: list[list[Frame]] = []
+    placed: list[list[Placement]] = []
     for frame in picture.frames():
         size = frame.displayed_size
         placements = _place_all(size, renditions, encoders)
-        if not resized[0]:
+        if not resized:
             _note_limits(picture, size, renditions, placements, lost)
-        made = resize(frame, placements, lossy, deep)
-        if frame.gain_map is not None:
-            made = [
-                replace(one, gain_map=resize_gain_map(frame, placement) if keeps else None)
-                for one, placement, keeps in zip(made, placements, _list_keeping(renditions, encoders), strict=True)
-            ]
-        for frames, one in zip(resized, made, strict=True):
-            frames.append(one)
-    return resized
+        resized.append(_resize(frame, placements, renditions, encoders))
+        placed.append(placements)
+    return list(zip(*resized, strict=True)), list(zip(*placed, strict=True))
+
+
+def _resize(
+    frame: Frame, placements: Sequence[Placement], renditions: Sequence[Rendition], encoders: Sequence[Encoder]
+) -> list[Frame]:
+    """Resize a frame for every rendition, with the gain map if the rendition keeps it."""
+    lossy = [encoder.is_lossy for encoder in encoders]
+    deep = [encoder.holds_lower_bytes for encoder in encoders]
+    made = resize(frame, placements, lossy, deep)
+    if frame.gain_map is None:
+        return made
+    keeping = _list_keeping(renditions, encoders)
+    kept = dict.fromkeys(itertools.compress(placements, keeping))
+    gain_maps = {placement: resize_gain_map(frame, placement) for placement in kept}
+    return [
+        replace(one, gain_map=gain_maps[placement] if keeps else None)
+        for one, placement, keeps in zip(made, placements, keeping, strict=True)
+    ]
 
 
 def _place_all(size: tuple[int, int], renditions: Sequence[Rendition], encoders: Sequence[Encoder]) -> list[Placement]:

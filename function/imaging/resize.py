@@ -69,7 +69,7 @@ def _can_divide(divisor: int, size: tuple[int, int], placement: Placement) -> bo
 
 
 def resize(frame: Frame, placements: Sequence[Placement], lossy: Sequence[bool], deep: Sequence[bool]) -> list[Frame]:
-    """Return the frame resized for each placement, and turned upright.
+    """Return the frame resized for each placement, and turned upright. Equal outputs are one object, made once.
 
     Args:
         frame: As decoded.
@@ -80,7 +80,11 @@ def resize(frame: Frame, placements: Sequence[Placement], lossy: Sequence[bool],
     """
     swaps = frame.swaps_sides
     turned = [_swap_sides(placement) if swaps else placement for placement in placements]
-    return [_turn_upright(scaled) for scaled in _scale_all(frame, turned, lossy, deep)]
+    wanted = list(zip(turned, lossy, deep, strict=True))
+    different = list(dict.fromkeys(wanted))
+    scaled = _scale_all(frame, *zip(*different, strict=True))
+    made = {one: _turn_upright(image) for one, image in zip(different, scaled, strict=True)}
+    return [made[one] for one in wanted]
 
 
 def _turn_upright(frame: Frame) -> Frame:

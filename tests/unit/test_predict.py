@@ -553,10 +553,8 @@ def test_the_clock_is_checked_before_each_rendition_is_encoded(monkeypatch: pyte
         return jpeg.encode(job)
 
     monkeypatch.setitem(ENCODERS, "JPEG", replace(jpeg, encode=spy))
-    names = ["first", "second", "third"]
-    error = rejection(
-        encode(picture()), renditions=[Rendition(name, scale=0.5) for name in names], seconds_left=lambda: next(left)
-    )
+    renditions = [Rendition(name, width=width) for name, width in (("first", 9), ("second", 8), ("third", 7))]
+    error = rejection(encode(picture()), renditions=renditions, seconds_left=lambda: next(left))
     assert (error.reason, written) == (Reason.TOO_SLOW, ["first"])
     assert error.message.startswith("encoding as JPEG needs about ")
     assert error.message.endswith(" this invocation has 0.0 s left: raise timeout or memory_size")
