@@ -30,7 +30,7 @@ FIRST_OPTIONS = frozenset(
 defaults, so that a new option makes no existing output stale."""
 
 NOT_ENCODING_OPTIONS = frozenset(
-    {"name", "scale", "width", "height", "fit", "format", "key", "cache_control", "storage_class"}
+    {"name", "scale", "width", "height", "fit", "focus", "format", "key", "cache_control", "storage_class"}
 )
 """The options that don't change an output's bytes once its placement and its format are known."""
 
@@ -52,6 +52,20 @@ class Fit(enum.StrEnum):
     INSIDE = "inside"
     COVER = "cover"
     CONTAIN = "contain"
+
+
+class Focus(enum.StrEnum):
+    """What ``cover`` keeps in the frame."""
+
+    CENTER = "center"
+    ENTROPY = "entropy"
+    METADATA = "metadata"
+
+
+Point = tuple[float, float]
+"""Fractions of the displayed width and height, from the left and from the top."""
+
+CENTRE: Point = (0.5, 0.5)
 
 
 class Hdr(enum.StrEnum):
@@ -107,6 +121,8 @@ class Rendition:
         storage_class: The output's storage class; None is S3's default.
         ssimulacra2: The score to reach instead of a quality, 30 to 90, in JPEG, WebP and AVIF.
         hdr: ``keep`` resizes a gain map with its photo, and leaves PQ and HLG of a PNG as they are; ``drop`` makes SDR.
+        focus: What ``cover`` keeps: the ``center``, the part with the most detail (``entropy``), or a point that the
+            uploader or a region in XMP names (``metadata``).
 
     """
 
@@ -123,6 +139,7 @@ class Rendition:
     storage_class: str | None = None
     ssimulacra2: float | None = None
     hdr: str = Hdr.KEEP
+    focus: str = Focus.CENTER
 
     def __post_init__(self) -> None:
         for problem in self._find_problems():
@@ -155,13 +172,14 @@ class Rendition:
         """The options that, with the placement and the format that is written, determine an output's bytes."""
         return tuple(getattr(self, field.name) for field in fields(self) if field.name not in NOT_ENCODING_OPTIONS)
 
-    def place(self, source: tuple[int, int], largest_side: float = math.inf) -> Placement:
+    def place(self, source: tuple[int, int], largest_side: float = math.inf, focus: Point = CENTRE) -> Placement:
         """Compute how to scale and crop a source of this displayed size. Nothing is ever enlarged.
 
+        The part that ``cover`` keeps is centred on the focus, as far as the edges allow. Only its place depends on it.
         A size with a side of more pixels than ``largest_side`` is scaled down to it, so that the other renditions are
         still written.
         """
-        placement = self._place(source)
+        placement = self._place(source, focus)
         ratio = largest_side / max(placement.output_size)
         return placement if ratio >= 1 else placement.scale_down(ratio)
 
@@ -179,28 +197,31 @@ class Rendition:
         options = {name: value for name, value in options.items() if name not in later or value != later[name]}
         return make_digest(options)
 
-    def _place(self, source: tuple[int, int]) -> Placement:
+    def _place(self, source: tuple[int, int], focus: Point) -> Placement:
         whole = (0.0, 0.0, float(source[0]), float(source[1]))
         if self.scale is not None:
             return Placement(whole, _scale_size(source, self.scale))
         ratios = [limit / side for limit, side in zip((self.width, self.height), source, strict=True) if limit]
         if self.fit == Fit.COVER:
-            return self._cover(source, max(ratios))
+            return self._cover(source, max(ratios), focus)
         canvas = (self.width or 0, self.height or 0) if self.fit == Fit.CONTAIN else None
         return Placement(whole, _scale_size(source, min(1.0, *ratios)), canvas)
 
-    def _cover(self, source: tuple[int, int], ratio: float) -> Placement:
+    def _cover(self, source: tuple[int, int], ratio: float, focus: Point) -> Placement:
         # A source that is too small is cropped to the aspect ratio and keeps its scale.
         wanted = self.width or 0, self.height or 0
         across, down = (min(float(side), most / ratio) for side, most in zip(source, wanted, strict=True))
-        left, top = (source[0] - across) / 2, (source[1] - down) / 2
+        left, top = (
+            min(max(0.0, share * side - kept / 2), side - kept)
+            for share, side, kept in zip(focus, source, (across, down), strict=True)
+        )
         return Placement((left, top, left + across, top + down), _scale_size(wanted, min(1.0, 1 / ratio)))
 
     def _find_problems(self) -> Iterator[str]:
         """Yield each invalid option as the rest of a sentence that begins with the rendition's name."""
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.name):
             yield " has an invalid name: use lower-case letters, digits and single hyphens"
-        for option in ("fit", "format", "key", "background", "cache_control", "storage_class"):
+        for option in ("fit", "focus", "format", "key", "background", "cache_control", "storage_class"):
             value = getattr(self, option)
             if value is not None and not isinstance(value, str):
                 yield f".{option} is {value!r}: it must be a string"
@@ -226,6 +247,10 @@ class Rendition:
             yield f".fit is {self.fit!r}: use inside, cover or contain"
         if self.fit in {Fit.COVER, Fit.CONTAIN} and None in sides.values():
             yield f".fit is {self.fit}, which needs both width and height"
+        if self.focus not in set(Focus):
+            yield f".focus is {self.focus!r}: use center, entropy or metadata"
+        elif self.focus != Focus.CENTER and self.fit != Fit.COVER:
+            yield f'.focus is {self.focus}, which needs fit = "cover"'
 
     def _find_encoding_problems(self) -> Iterator[str]:
         if self.format is not None and self.format not in EXTENSIONS:

@@ -78,10 +78,11 @@ def collect_lines() -> list[dict[str, Any]]:
 
 
 def _cause_every_outcome(patch: pytest.MonkeyPatch) -> None:
+    tile = {"width": 32, "height": 24, "fit": "cover", "focus": "metadata"}
     settings = {
         "MANIFEST": "{dir}{name}.renditions.json",
         "MIRROR_DELETES": "true",
-        "RENDITIONS": '{"half": {"scale": 0.5}, "tile": {"width": 32}}',
+        "RENDITIONS": json.dumps({"half": {"scale": 0.5}, "tile": tile}),
     }
     credentials = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
     for name, value in (ENVIRONMENT | settings | credentials).items():
@@ -106,7 +107,7 @@ def _cause_every_outcome(patch: pytest.MonkeyPatch) -> None:
         function.lambda_handler({"Records": [record]}, _Context())
 
     photo = encode(picture(1000, 750))
-    upload("written.jpg", photo, Metadata={"large": "x" * 1990})
+    upload("written.jpg", photo, Metadata={"large": "x" * 1980, "focus": "left"})
     invoke("written.jpg")
     upload("changed.jpg", photo)
     run_before_next(function_s3, "PutObject", lambda: upload("changed.jpg", photo))

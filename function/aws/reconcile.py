@@ -4,7 +4,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -21,6 +21,7 @@ from errors import BrokenOffError, EventError, LateError, Reason, RejectedError,
 from imaging import memory
 from imaging.losses import summarize
 from imaging.render import Output, Rendered, render
+from renditions import Focus, Point
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -37,6 +38,9 @@ SMALL_SHARE = 128
 
 FULL_SHARE = 0.9
 """Reject an image as too slow only if it had at least this share of the timeout; otherwise, let it be retried."""
+
+FOCUS, MOST_LOGGED = "focus", 40
+"""The entry of a source's user metadata that names the point to keep, and the most characters of it to log."""
 
 PROPAGATION = timedelta(minutes=20)
 """How long S3 may answer 404 for a version that exists: 15 minutes after versioning is enabled, and a margin.
@@ -258,7 +262,8 @@ class Reconciler:
         Add the image's fields to ``line``, the log line ``written``. Return the description of the outputs, and those
         that are still to be written.
         """
-        rendered = self._render(_read(response, line) if body is None else body, response, seconds_left, line)
+        body = _read(response, line) if body is None else body
+        rendered = self._render(address, body, response, seconds_left, line)
         outputs = rendered.outputs
         description = self._describe(address, response, rendered)
         line["outputs"] = [one.to_log() for one in description.renditions]
@@ -273,7 +278,12 @@ class Reconciler:
         return description, []
 
     def _render(
-        self, body: bytes, response: "GetObjectOutputTypeDef", seconds_left: SecondsLeft, line: dict[str, Any]
+        self,
+        address: ObjectAddress,
+        body: bytes,
+        response: "GetObjectOutputTypeDef",
+        seconds_left: SecondsLeft,
+        line: dict[str, Any],
     ) -> Rendered:
         started, seconds_at_start = time.perf_counter(), seconds_left()
         limits = self.settings.limits
@@ -284,6 +294,7 @@ class Reconciler:
                 limits=limits,
                 metadata=self.settings.metadata,
                 notary=self.signing.notary if self.signing else None,
+                focus=self._read_focus(address, response["Metadata"]),
                 seconds_left=seconds_left,
             )
         except RejectedError as error:
@@ -316,6 +327,20 @@ class Reconciler:
             )
         )
         return Description(source, renditions)
+
+    def _read_focus(self, address: ObjectAddress, metadata: Mapping[str, str]) -> Point | None:
+        """Return the uploader's point; None if no rendition keeps one, or if there is none that can be read."""
+        text = metadata.get(FOCUS, "")
+        if not text or all(rendition.focus != Focus.METADATA for rendition in self.settings.renditions):
+            return None
+        # Imported here because few deployments need it.
+        from imaging import focus  # noqa: PLC0415
+
+        point = focus.parse(text)
+        if point is None:
+            fields = {"bucket": address.bucket, "key": address.key, "focus": text[:MOST_LOGGED]}
+            logger.warning("focus_ignored", extra=fields)
+        return point
 
     def _is_small(self, byte_count: int) -> bool:
         return byte_count <= self.settings.limits.memory_bytes // SMALL_SHARE

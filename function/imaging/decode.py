@@ -21,7 +21,7 @@ from imaging.layers import Canvas, Layer
 from imaging.losses import Loss, Lost
 from imaging.metadata import FIRST_SWAPPING, Metadata, read_resolution, states_r03, turn_size
 from imaging.pillow import decoding, tolerating
-from imaging.records import Frame, Header
+from imaging.records import UPRIGHT, Frame, Header
 
 if TYPE_CHECKING:
     from imaging.gain_map import GainMap
@@ -31,17 +31,6 @@ EXIF_TEXT, MOST_EXIF_TEXT = "Raw profile type exif", 1 << 17
 
 MAX_PROFILE_BYTES = 4 << 20
 """The largest colour profile to keep: printers' profiles have up to 3 MB."""
-
-UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""Maps EXIF orientations (Exif 2.32, 4.6.5.1.6) to transpositions that turn the stored pixels upright."""
 
 RESIZABLE = frozenset({"L", "LA", "RGB", "RGBA", "CMYK", "LAB", "I;16", "I", "F"})
 """The modes that frames have: their pixels can be averaged."""

@@ -9,8 +9,7 @@ from imaging.colour_space import HdrCurve
 from imaging.decode import Picture
 from imaging.formats import ENCODERS, FORMATS
 from imaging.losses import Loss, Lost
-from imaging.metadata import FIRST_SWAPPING, turn_size
-from imaging.records import Encoder, Frame, Job
+from imaging.records import Frame, Job
 from renditions import Hdr, MetadataPolicy, Rendition
 
 
@@ -84,8 +83,13 @@ def _note_conversion(frame: Frame, written: Frame, lost: list[Loss]) -> None:
         lost.append(Loss(Lost.GAIN_MAP, "the gain map was left out: no level of it suits the padding"))
 
 
-def encode(
-    picture: Picture, frames: Sequence[Frame], rendition: Rendition, policy: MetadataPolicy, lost: list[Loss]
+def encode(  # noqa: PLR0913, PLR0917 - all that an output depends on
+    picture: Picture,
+    frames: Sequence[Frame],
+    rendition: Rendition,
+    change: Change,
+    policy: MetadataPolicy,
+    lost: list[Loss],
 ) -> bytes:
     """Write ``frames``, which were resized from ``picture`` and are writable, as ``rendition`` asks.
 
@@ -97,7 +101,7 @@ def encode(
     """
     image_format = written_format(picture, rendition)
     encoder = ENCODERS[image_format]
-    kept = picture.metadata.select(policy, _describe_change(picture, frames[0], rendition, encoder), encoder.metadata)
+    kept = picture.metadata.select(policy, change, encoder.metadata)
     lost += kept.losses
     if not encoder.is_lossy:
         rendition = replace(rendition, ssimulacra2=None)
@@ -122,20 +126,4 @@ def encode(
             lost,
             numbers,
         )
-    )
-
-
-def _describe_change(picture: Picture, frame: Frame, rendition: Rendition, encoder: Encoder) -> Change:
-    """Return how the first frame, resized, shows the source."""
-    orientation, stored = picture.metadata.orientation, picture.metadata.stored_orientation
-    displayed = picture.full_size[::-1] if orientation >= FIRST_SWAPPING else picture.full_size
-    placement = rendition.place(displayed, encoder.largest_side)
-    left, top, right, bottom = box = placement.box
-    is_padded = placement.output_size != placement.size
-    return Change(
-        size=frame.image.size,
-        scale=(placement.size[0] / (right - left), placement.size[1] / (bottom - top)),
-        is_moved=stored != 1 or box != (0, 0, *displayed) or is_padded,
-        swaps_sides=stored >= FIRST_SWAPPING,
-        media_type=encoder.media_type,
     )

@@ -17,7 +17,7 @@ from imaging.pillow import decoding, tolerating
 from renditions import MetadataPolicy
 
 if TYPE_CHECKING:
-    from imaging import embedded
+    from imaging import embedded, xmp
 
 XMP_READ_FIRST, NO_XMP = "XML:com.adobe.xmp", "none"
 """The entry of ``Image.info`` in which ``Image.getexif`` looks for XMP before it looks in ``xmp``, which every decoder
@@ -112,6 +112,11 @@ class Metadata:
     def source_type(self) -> str:
         """How the image came to be, such as by AI, as a URI of IPTC's list; empty if XMP does not say."""
         return self._embedded.source_type if self.blocks.xmp else ""
+
+    @property
+    def packet(self) -> "xmp.Packet":
+        """The properties of XMP, as far as it can be read."""
+        return self._embedded.packet
 
     def select(self, policy: MetadataPolicy, change: Change, capacity: Capacity) -> Selection:
         """Select and correct what an output keeps.

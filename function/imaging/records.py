@@ -294,6 +294,17 @@ class Frame:
         return self.full_size[::-1] if self.swaps_sides else self.full_size
 
 
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""Maps EXIF orientations (Exif 2.32, 4.6.5.1.6) to transpositions that turn the stored pixels upright."""
+
 SWAPPING = frozenset(
     {
         Image.Transpose.TRANSPOSE,
@@ -303,6 +314,26 @@ SWAPPING = frozenset(
     }
 )
 """The transpositions that turn width into height."""
+
+MIRRORING_ACROSS = frozenset(
+    {
+        Image.Transpose.FLIP_LEFT_RIGHT,
+        Image.Transpose.ROTATE_180,
+        Image.Transpose.ROTATE_270,
+        Image.Transpose.TRANSVERSE,
+    }
+)
+"""The transpositions after which the displayed left is where stored columns, or rows if sides are swapped, end."""
+
+MIRRORING_DOWN = frozenset(
+    {
+        Image.Transpose.FLIP_TOP_BOTTOM,
+        Image.Transpose.ROTATE_180,
+        Image.Transpose.ROTATE_90,
+        Image.Transpose.TRANSVERSE,
+    }
+)
+"""The transpositions after which the displayed top is where stored rows, or columns if sides are swapped, end."""
 
 
 class Source(Protocol):

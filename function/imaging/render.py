@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from errors import Reason, RejectedError
 from imaging import proof, visual_quality
+from imaging.change import Change
 from imaging.decode import Picture
 from imaging.encode import encode, writable_frames, written_format
 from imaging.formats import ENCODERS, inspect
@@ -17,13 +18,17 @@ from imaging.metadata import turn_size
 from imaging.predict import Demand, predict
 from imaging.records import Encoder, Frame, Header, Provenance
 from imaging.resize import choose_divisor, resize, resize_gain_map
-from renditions import Hdr, MetadataPolicy, Placement, Rendition
+from renditions import CENTRE, Focus, Hdr, MetadataPolicy, Placement, Point, Rendition
 
 if TYPE_CHECKING:
     from imaging.content_credentials import Notary
 
 DEEP_FACTOR = 3
 """How much longer 16 bits a channel take to encode and prove than 8: twice the bytes, decoded twice."""
+
+
+FIRST_SWAPPING = 5
+"""The EXIF orientations from this one on turn width into height."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Output:
         width: In pixels, as displayed.
         height: In pixels, as displayed.
         lost: What it lacks of its source, and repairs of the source.
+        focus: The point that its part of the source is centred on, as far as the edges allow.
 
     """
 
@@ -44,6 +50,7 @@ class Output:
     width: int
     height: int
     lost: tuple[Loss, ...] = ()
+    focus: Point = CENTRE
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,7 @@ def render(  # noqa: PLR0913 - most are keywords with a default
     limits: Limits,
     metadata: MetadataPolicy = MetadataPolicy.COPYRIGHT,
     notary: "Notary | None" = None,
+    focus: Point | None = None,
     seconds_left: Callable[[], float] = lambda: math.inf,
 ) -> Rendered:
     """Make every rendition of an encoded image.
@@ -84,6 +92,7 @@ def render(  # noqa: PLR0913 - most are keywords with a default
         limits: The memory and pixels that it may take.
         metadata: The EXIF, XMP and IPTC that outputs keep.
         notary: Signs Content Credentials for outputs; None leaves outputs without.
+        focus: The point that renditions with the focus ``metadata`` keep; None if XMP may name one.
         seconds_left: Asked before each step: how long the invocation may still take.
 
     Raises:
@@ -97,7 +106,7 @@ def render(  # noqa: PLR0913 - most are keywords with a default
         header = inspect(source)
         limits.check_source(len(source), header.opening_bytes)
         clock.check("opening the file", header.opening_nanoseconds)
-        return _render(header, _Order(renditions, metadata, notary), limits, clock)
+        return _render(header, _Order(renditions, metadata, notary, focus), limits, clock)
     except MemoryError:
         raise RejectedError(Reason.TOO_LARGE, "resizing ran out of memory: raise memory_size") from None
 
@@ -109,6 +118,7 @@ class _Order:
     renditions: Sequence[Rendition]
     metadata: MetadataPolicy
     notary: "Notary | None"
+    focus: Point | None
 
 
 def _render(header: Header, order: _Order, limits: Limits, clock: Clock) -> Rendered:
@@ -119,7 +129,8 @@ def _render(header: Header, order: _Order, limits: Limits, clock: Clock) -> Rend
         formats = [written_format(picture, rendition) for rendition in renditions]
         encoders = [ENCODERS[image_format] for image_format in formats]
         size = picture.displayed_size
-        placements = _place_all(size, renditions, encoders)
+        # The focus, which pixels may decide on, changes no size.
+        placements = _place_all(size, renditions, encoders, [CENTRE] * len(renditions))
         picture.shrink_on_load(choose_divisor(size, placements))
         if any(encoder.holds_lower_bytes for encoder in encoders):
             picture.keep_lower_bytes()
@@ -127,7 +138,7 @@ def _render(header: Header, order: _Order, limits: Limits, clock: Clock) -> Rend
             _open_gain_map(picture, size, list(itertools.compress(placements, _list_keeping(renditions, encoders))))
         demand = _predict(picture, renditions, encoders, limits, clock)
         lost: list[list[Loss]] = [[] for _ in renditions]
-        resized, placed = _resize_all(picture, renditions, encoders, lost)
+        resized, placed, points = _resize_all(picture, order, encoders, lost)
     except RejectedError as error:
         if error.reason is Reason.CORRUPT and (description := header.format.describe(header.source)):
             raise RejectedError(
@@ -136,35 +147,35 @@ def _render(header: Header, order: _Order, limits: Limits, clock: Clock) -> Rend
         raise
     made: dict[object, Output] = {}
     outputs = []
-    for rendition, image_format, frames, places, lacking in zip(
-        renditions, formats, resized, placed, lost, strict=True
+    for rendition, image_format, frames, places, point, lacking in zip(
+        renditions, formats, resized, placed, points, lost, strict=True
     ):
         # Widths above the source's give equal outputs, for example: they are encoded and proven once.
         identity = places, image_format, rendition.encoding_options
         if identity not in made:
-            made[identity] = _make_output(picture, frames, rendition, order, clock)
-        outputs.append(replace(made[identity], lost=(*lacking, *made[identity].lost)))
+            made[identity] = _make_output(picture, frames, rendition, places[0], order, clock)
+        outputs.append(replace(made[identity], lost=(*lacking, *made[identity].lost), focus=point))
     return Rendered(outputs, demand.pixels, _size_as_displayed(picture))
 
 
-def _make_output(
-    picture: Picture, frames: Sequence[Frame], rendition: Rendition, order: _Order, clock: Clock
+def _make_output(  # noqa: PLR0913, PLR0917 - all that an output depends on
+    picture: Picture, frames: Sequence[Frame], rendition: Rendition, placement: Placement, order: _Order, clock: Clock
 ) -> Output:
-    """Encode and prove the frames of a rendition."""
+    """Encode and prove the frames of a rendition, the first of which has this placement."""
     image_format, lacking = written_format(picture, rendition), list[Loss]()
     encoder = ENCODERS[image_format]
-    canvas = rendition.place(frames[0].image.size, encoder.largest_side).canvas
-    nanoseconds = encoder.cost.nanoseconds_for(_count_pixels(frames, canvas), len(frames))
+    nanoseconds = encoder.cost.nanoseconds_for(_count_pixels(frames, placement.canvas), len(frames))
     if any(frame.low for frame in frames):
         nanoseconds *= DEEP_FACTOR
     if rendition.ssimulacra2 is not None and encoder.is_lossy:
-        nanoseconds += visual_quality.nanoseconds_for(math.prod(canvas or frames[0].image.size), nanoseconds)
+        nanoseconds += visual_quality.nanoseconds_for(math.prod(placement.output_size), nanoseconds)
     clock.check(f"encoding as {image_format}", nanoseconds)
     writable = writable_frames(picture, frames, image_format, rendition, lacking)
-    body = encode(picture, writable, rendition, order.metadata, lacking)
+    change = _describe_change(picture, placement, encoder)
+    body = encode(picture, writable, rendition, change, order.metadata, lacking)
     losses = (*picture.lost, *lacking)
     if order.notary and encoder.holds_content_credentials(len(writable)):
-        actions = _list_actions(picture, rendition, image_format)
+        actions = _list_actions(picture, placement, image_format)
         provenance = Provenance(picture.header, picture.metadata.source_type, actions)
         body, has_manifests = order.notary.sign(body, encoder.media_type, provenance)
         losses = tuple(loss for loss in losses if not has_manifests or loss not in NO_CREDENTIALS)
@@ -182,10 +193,9 @@ def _count_pixels(frames: Sequence[Frame], canvas: tuple[int, int] | None) -> in
     return round(pixels)
 
 
-def _list_actions(picture: Picture, rendition: Rendition, image_format: str) -> list[str]:
+def _list_actions(picture: Picture, placement: Placement, image_format: str) -> list[str]:
     """Return what was done to a picture whose frames were read, by C2PA's names."""
     width, height = _size_as_displayed(picture)
-    placement = rendition.place((width, height), ENCODERS[image_format].largest_side)
     left, top, right, bottom = placement.box
     actions = []
     if (left, top, right, bottom) != (0, 0, width, height):
@@ -198,11 +208,24 @@ def _list_actions(picture: Picture, rendition: Rendition, image_format: str) -> 
     return actions
 
 
+def _describe_change(picture: Picture, placement: Placement, encoder: Encoder) -> Change:
+    """Return how the first frame of an output shows the source."""
+    stored = picture.metadata.stored_orientation
+    left, top, right, bottom = placement.box
+    is_whole = placement.box == (0, 0, *_size_as_displayed(picture))
+    return Change(
+        size=placement.output_size,
+        scale=(placement.size[0] / (right - left), placement.size[1] / (bottom - top)),
+        is_moved=stored != 1 or not is_whole or placement.output_size != placement.size,
+        swaps_sides=stored >= FIRST_SWAPPING,
+        media_type=encoder.media_type,
+    )
+
+
 def _size_as_displayed(picture: Picture) -> tuple[int, int]:
     """Return the width and height of a picture whose frames were read."""
     width, height = picture.full_size
-    # From 5, EXIF's orientations swap the sides.
-    return (width, height) if picture.metadata.orientation < 5 else (height, width)
+    return (width, height) if picture.metadata.orientation < FIRST_SWAPPING else (height, width)
 
 
 def _list_keeping(renditions: Sequence[Rendition], encoders: Sequence[Encoder]) -> list[bool]:
@@ -245,22 +268,32 @@ def _predict(
 
 
 def _resize_all(
-    picture: Picture, renditions: Sequence[Rendition], encoders: Sequence[Encoder], lost: Sequence[list[Loss]]
-) -> tuple[list[tuple[Frame, ...]], list[tuple[Placement, ...]]]:
-    """Decode each frame once, and resize it for every rendition; return the frames and placements of each rendition.
+    picture: Picture, order: _Order, encoders: Sequence[Encoder], lost: Sequence[list[Loss]]
+) -> tuple[list[tuple[Frame, ...]], list[tuple[Placement, ...]], list[Point]]:
+    """Decode each frame once, and resize it for every rendition.
 
     Add to ``lost`` what each rendition lacks.
+
+    Returns:
+        The frames, their placements, and the focus of each rendition, on which the first frame decides.
+
     """
+    renditions, points = order.renditions, [CENTRE] * len(order.renditions)
     resized: list[list[Frame]] = []
     placed: list[list[Placement]] = []
     for frame in picture.frames():
         size = frame.displayed_size
-        placements = _place_all(size, renditions, encoders)
+        if not resized and any(rendition.focus != Focus.CENTER for rendition in renditions):
+            # Imported here because few deployments need it.
+            from imaging import focus  # noqa: PLC0415
+
+            points = [focus.find(picture.metadata, frame, rendition, order.focus) for rendition in renditions]
+        placements = _place_all(size, renditions, encoders, points)
         if not resized:
             _note_limits(picture, size, renditions, placements, lost)
         resized.append(_resize(frame, placements, renditions, encoders))
         placed.append(placements)
-    return list(zip(*resized, strict=True)), list(zip(*placed, strict=True))
+    return list(zip(*resized, strict=True)), list(zip(*placed, strict=True)), points
 
 
 def _resize(
@@ -281,10 +314,13 @@ def _resize(
     ]
 
 
-def _place_all(size: tuple[int, int], renditions: Sequence[Rendition], encoders: Sequence[Encoder]) -> list[Placement]:
+def _place_all(
+    size: tuple[int, int], renditions: Sequence[Rendition], encoders: Sequence[Encoder], points: Sequence[Point]
+) -> list[Placement]:
     """Return the placement of each rendition in an image of this displayed size."""
     return [
-        rendition.place(size, encoder.largest_side) for rendition, encoder in zip(renditions, encoders, strict=True)
+        rendition.place(size, encoder.largest_side, point)
+        for rendition, encoder, point in zip(renditions, encoders, points, strict=True)
     ]
 
 
@@ -297,7 +333,7 @@ def _note_limits(
 ) -> None:
     """Note which renditions of an image of this displayed size are smaller than asked for."""
     for rendition, placement, lacking in zip(renditions, placements, lost, strict=True):
-        if placement != rendition.place(size):
+        if placement.size != rendition.place(size).size:
             image_format = written_format(picture, rendition)
             most = ENCODERS[image_format].largest_side
             why = f"{rendition.name} was scaled down: {image_format} holds {most} pixels on a side"

@@ -9,7 +9,7 @@ from PIL import Image
 
 from imaging import lower_bytes
 from imaging.colour import WIDE, WITH_ALPHA
-from imaging.records import Frame
+from imaging.records import MIRRORING_ACROSS, MIRRORING_DOWN, Frame
 from renditions import Placement
 
 if TYPE_CHECKING:
@@ -78,8 +78,7 @@ def resize(frame: Frame, placements: Sequence[Placement], lossy: Sequence[bool],
         deep: Whether each output can hold the frame's lower bytes.
 
     """
-    swaps = frame.swaps_sides
-    turned = [_swap_sides(placement) if swaps else placement for placement in placements]
+    turned = [_place_as_stored(frame, placement) for placement in placements]
     wanted = list(zip(turned, lossy, deep, strict=True))
     different = list(dict.fromkeys(wanted))
     scaled = _scale_all(frame, *zip(*different, strict=True))
@@ -105,7 +104,7 @@ def resize_gain_map(frame: Frame, placement: Placement) -> "GainMap | None":
     gain_map = frame.gain_map
     if gain_map is None:
         return None
-    stored = _swap_sides(placement) if frame.swaps_sides else placement
+    stored = _place_as_stored(frame, placement)
     width, height = (
         max(1, round(side * map_side / whole))
         for side, map_side, whole in zip(stored.size, gain_map.full_size, frame.full_size, strict=True)
@@ -177,10 +176,16 @@ def _compute_excess(frame: Frame, placement: Placement) -> float:
     return min((right - left) / placement.size[0], (bottom - top) / placement.size[1])
 
 
-def _swap_sides(placement: Placement) -> Placement:
-    """Swap width and height of a placement, for pixels as they are stored; its part is always in the middle."""
-    left, top, right, bottom = placement.box
-    return Placement((top, left, bottom, right), (placement.size[1], placement.size[0]))
+def _place_as_stored(frame: Frame, placement: Placement) -> Placement:
+    """Return the placement of an upright frame for its pixels as they are stored."""
+    (left, top, right, bottom), (width, height) = placement.box, frame.displayed_size
+    if frame.transpose in MIRRORING_ACROSS:
+        left, right = width - right, width - left
+    if frame.transpose in MIRRORING_DOWN:
+        top, bottom = height - bottom, height - top
+    if frame.swaps_sides:
+        return Placement((top, left, bottom, right), (placement.size[1], placement.size[0]))
+    return Placement((left, top, right, bottom), placement.size)
 
 
 def _scale(frame: Frame, placement: Placement, *, may_average: bool) -> Frame:

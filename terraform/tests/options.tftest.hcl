@@ -61,6 +61,7 @@ run "everything" {
         width         = 1600
         height        = 1200
         fit           = "cover"
+        focus         = "metadata"
         format        = "webp"
         quality       = 75
         key           = "{dir}sized-{name}"

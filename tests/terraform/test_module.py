@@ -434,6 +434,14 @@ REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
                     ('width = 1, fit = "fill"', 'width = 1, fit = "cover"', 'height = 1, fit = "contain"'),
                 ),
                 (
+                    'Each focus in renditions must be "center", "entropy" or "metadata".',
+                    ('width = 1, height = 1, fit = "cover", focus = "face"', 'width = 1, focus = ""'),
+                ),
+                (
+                    'Each rendition with a focus other than "center" must set fit to "cover"',
+                    ('width = 1, focus = "entropy"', 'width = 1, height = 1, fit = "contain", focus = "metadata"'),
+                ),
+                (
                     "Each format in renditions must be jpeg, png, webp or avif, or null for the source's format.",
                     ('width = 1, format = "gif"', 'width = 1, format = ""'),
                 ),

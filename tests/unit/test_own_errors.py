@@ -33,8 +33,20 @@ from tests.pngs import chunk
 from tests.unit.conftest import REGION, SESSION
 from tools.common.paths import FUNCTION
 
-RENDITIONS = (
-    '{"half": {"scale": 0.5}, "icon": {"width": 16, "height": 16, "fit": "cover", "format": "jpeg", "ssimulacra2": 70}}'
+RENDITIONS = json.dumps(
+    {
+        "half": {"scale": 0.5},
+        "icon": {"width": 16, "height": 16, "fit": "cover", "format": "jpeg", "ssimulacra2": 70, "focus": "metadata"},
+        "strip": {"width": 16, "height": 4, "fit": "cover", "focus": "entropy"},
+        "card": {"width": 20, "height": 20, "fit": "contain"},
+    }
+)
+
+FACE = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><r:Description '
+    b'xmlns:m="http://www.metadataworkinggroup.com/schemas/regions/" xmlns:a="http://ns.adobe.com/xmp/sType/Area#">'
+    b'<m:Regions><r:li m:Type="Face"><m:Area a:x="0.5" a:y="0.5"/></r:li></m:Regions>'
+    b"</r:Description></r:RDF></x:xmpmeta>"
 )
 
 
@@ -94,6 +106,7 @@ PNG = encode(picture(24, 18), "PNG")
 GAMMA = PNG[:33] + chunk(b"gAMA", struct.pack(">I", 100_000)) + PNG[33:]
 SOURCES: dict[str, Callable[[], bytes]] = {
     "photo.jpg": lambda: encode(picture(16, 300), subsampling=0, exif=make_exif(), xmp=b"<x tiff:Orientation='6'/>"),
+    "face.jpg": lambda: encode(picture(16, 24), xmp=FACE),
     "hdr.jpg": lambda: gain_maps.ultra_hdr_jpeg(*gain_maps.hdr_pictures(64, 48)),
     "apple.jpg": lambda: gain_maps.apple_jpeg(*gain_maps.hdr_pictures(64, 48, exif=apple_exif(1.0, 0.0)), headroom=""),
     "cmyk.jpg": lambda: encode(picture(24, 18, "CMYK"), icc_profile=b"no profile"),
@@ -135,7 +148,8 @@ class Pipeline:
         self.handler, self.s3, self.sqs, self.queue = handler, s3, sqs, queue
         for key, make in SOURCES.items():
             encoding = {"ContentEncoding": "gzip"} if key.startswith("packed") else {}
-            s3.put_object(Bucket="uploads", Key=key, Body=make(), Metadata={"by": "us"}, **encoding)
+            metadata = {"by": "us", "focus": "0.3,0.7"} if key == "photo.jpg" else {"by": "us"}
+            s3.put_object(Bucket="uploads", Key=key, Body=make(), Metadata=metadata, **encoding)
 
     def send(self, key: str) -> object:
         record = {"eventSource": "aws:s3", "eventVersion": "2.1"} | {

@@ -277,6 +277,25 @@ def test_headers_of_a_rendition_replace_the_sources(pipeline: Pipeline) -> None:
     assert (output["CacheControl"], output["StorageClass"]) == ("no-store", "STANDARD_IA")
 
 
+@pytest.mark.parametrize(
+    ("value", "is_kept"), [("0.9,0.5", True), ("0.1,0.5", False), ("9,9", None), ("<script>" * 20, None)]
+)
+def test_the_uploader_s_point_is_kept_and_a_broken_one_is_logged(
+    pipeline: Pipeline, caplog: pytest.LogCaptureFixture, value: str, is_kept: bool | None
+) -> None:
+    rendition = Rendition("resized", width=10, height=240, fit="cover", focus="metadata")
+    pipeline.settings = replace(pipeline.settings, renditions=(rendition,))
+    image = Image.new("RGB", (320, 240), "blue")
+    image.paste("red", (240, 0, 320, 240))
+    pipeline.upload(body=encode(image), Metadata={"focus": value})
+    assert pipeline.reconcile().status == Status.WRITTEN
+    output = load(pipeline.s3.get_object(Bucket=DESTINATION, Key="resized-cake.jpg")["Body"].read())
+    red, _, blue = output.convert("RGB").resize((1, 1)).getpixel((0, 0))  # type: ignore[misc]
+    assert (red > blue) is bool(is_kept)
+    ignored = [record.__dict__["focus"] for record in caplog.records if record.message == "focus_ignored"]
+    assert ignored == ([value[:40]] if is_kept is None else [])
+
+
 @pytest.mark.parametrize("excess", [0, 1])
 def test_all_metadata_of_the_source_is_dropped_if_it_exceeds_the_limit(
     pipeline: Pipeline, caplog: pytest.LogCaptureFixture, excess: int

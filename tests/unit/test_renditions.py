@@ -165,6 +165,12 @@ def test_a_cover_is_centred_and_never_enlarged(sides: tuple[int, int, int, int])
         ({"width": 1, "fit": "fill"}, r"r\.fit is 'fill': use inside, cover or contain"),
         ({"width": 1, "fit": "cover"}, r"r\.fit is cover, which needs both"),
         ({"height": 1, "fit": "contain"}, r"r\.fit is contain, which needs both"),
+        (
+            {"width": 1, "height": 1, "fit": "cover", "focus": "face"},
+            r"r\.focus is 'face': use center, entropy or meta",
+        ),
+        ({"scale": 1, "focus": "entropy"}, r'r\.focus is entropy, which needs fit = "cover"'),
+        ({"scale": 1, "focus": []}, r"r\.focus is \[\]: it must be a string"),
         ({"scale": 1, "format": "gif"}, r"r\.format is 'gif': use jpeg, png, webp, avif"),
         ({"scale": 1, "quality": 0}, r"r\.quality is 0"),
         ({"scale": 1, "ssimulacra2": 29.9}, r"r\.ssimulacra2 is 29.9: it must be a number from 30 to 90"),

@@ -8,12 +8,13 @@ from typing import Any
 
 from PIL import Image
 
+from imaging import focus
 from imaging.colour import to_common_mode, to_supported_mode
 from imaging.decode import Picture as Decoded
 from imaging.encode import keeps_numbers, replace_numbers, writable_frames, written_format
 from imaging.formats import ENCODERS, inspect
 from imaging.records import Frame
-from renditions import Rendition
+from renditions import Point, Rendition
 
 BROWSERS_SHOW = frozenset({"JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP"})
 
@@ -57,8 +58,15 @@ class Picture:
         return max(1, SMALLEST_SIDE // max(self.width, self.height))
 
 
-def scale_source(source: bytes, renditions: Sequence[Rendition]) -> tuple[Decoded, tuple[int, int], list[list[Frame]]]:
+def scale_source(
+    source: bytes, renditions: Sequence[Rendition], point: Point | None = None
+) -> tuple[Decoded, tuple[int, int], list[list[Frame]]]:
     """Decode a source in full, and scale it in one step per rendition.
+
+    Args:
+        source: The file.
+        renditions: Where to crop it, and to what size.
+        point: What every rendition keeps; None lets each find it.
 
     Returns:
         The source, the displayed size of its first frame in pixels, and for each rendition all frames at its size.
@@ -68,13 +76,15 @@ def scale_source(source: bytes, renditions: Sequence[Rendition]) -> tuple[Decode
 
     """
     sizes: list[tuple[int, int]] = []
+    points: list[Point] = []
     found: list[list[Frame]] = [[] for _ in renditions]
     picture = Decoded(inspect(source))
     for frame in picture.frames():
         image = frame.image if frame.transpose is None else frame.image.transpose(frame.transpose)
         sizes.append(image.size)
-        for frames, rendition in zip(found, renditions, strict=True):
-            place = rendition.place(image.size, ENCODERS[written_format(picture, rendition)].largest_side)
+        points = points or [point or focus.find(picture.metadata, frame, rendition, None) for rendition in renditions]
+        for frames, rendition, kept in zip(found, renditions, points, strict=True):
+            place = rendition.place(image.size, ENCODERS[written_format(picture, rendition)].largest_side, kept)
             resized = image.resize(place.size, Image.Resampling.BICUBIC, box=place.box)
             frames.append(replace(frame, image=resized, full_size=place.size, extent=place.size, transpose=None))
     return picture, sizes[0], found

@@ -10,7 +10,7 @@ from imaging.formats import ENCODERS
 from imaging.records import Frame, Job
 from imaging.render import Rendered as Made
 from imaging.saving import choose_quality
-from renditions import Rendition
+from renditions import Focus, Rendition
 from tools.preview.display import (
     BROWSERS_SHOW,
     Picture,
@@ -69,9 +69,11 @@ class Original:
         decoded, stored = decode_output(output.body)
         shown = to_displayable(decoded, stored, decoded.format, rendition)
         frames = self.scaled[rendition.name]
-        if frames[0].image.size != rendition.place(self.displayed_size, ENCODERS[written].largest_side).size:
-            # The variant's format allows fewer pixels on a side than the current setting's.
-            _, _, (frames,) = scale_source(self.body, [rendition])
+        is_smaller = frames[0].image.size != rendition.place(self.displayed_size, ENCODERS[written].largest_side).size
+        if is_smaller or rendition.focus != Focus.CENTER:
+            # The variant's format allows fewer pixels on a side than the current setting's. The decoder may have shrunk
+            # the image in which the function looked for detail.
+            _, _, (frames,) = scale_source(self.body, [rendition], output.focus)
         similarity = None
         if compare:
             similarity = compare(to_displayable(self.picture, frames, written, rendition), shown)

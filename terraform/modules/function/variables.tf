@@ -451,6 +451,7 @@ variable "renditions" {
     widths        = optional(list(number))
     height        = optional(number)
     fit           = optional(string, "inside")
+    focus         = optional(string)
     format        = optional(string)
     formats       = optional(list(string))
     quality       = optional(number)
@@ -461,7 +462,7 @@ variable "renditions" {
     cache_control = optional(string)
     storage_class = optional(string)
   }))
-  description = "The outputs to make from every image, by name. Size: scale (output side / source side), or width, height or both in pixels with fit \"inside\", \"cover\" or \"contain\". Other options: format (jpeg, png, webp or avif; null keeps the source's), widths and formats (lists instead of width and format: one output for each width in each format, as NAME-WIDTH-FORMAT), quality or ssimulacra2 (the score to reach, 30 to 90), hdr (\"keep\", the default, or \"drop\" a JPEG's gain map), key, background, cache_control and storage_class."
+  description = "The outputs to make from every image, by name. Size: scale (output side / source side), or width, height or both in pixels with fit \"inside\", \"cover\" or \"contain\". Other options: focus (\"center\", \"entropy\" or \"metadata\": what cover keeps), format (jpeg, png, webp or avif; null keeps the source's), widths and formats (lists instead of width and format: one output for each width in each format, as NAME-WIDTH-FORMAT), quality or ssimulacra2 (the score to reach, 30 to 90), hdr (\"keep\", the default, or \"drop\" a JPEG's gain map), key, background, cache_control and storage_class."
   default     = { resized = { scale = 0.5 } }
   nullable    = false
 
@@ -519,6 +520,16 @@ variable "renditions" {
       if one != null
     ])
     error_message = "Each fit in renditions must be \"inside\", or \"cover\" or \"contain\" with both width and height."
+  }
+
+  validation {
+    condition     = alltrue([for one in values(var.renditions) : one.focus == null || try(contains(["center", "entropy", "metadata"], one.focus), false) if one != null])
+    error_message = "Each focus in renditions must be \"center\", \"entropy\" or \"metadata\"."
+  }
+
+  validation {
+    condition     = alltrue([for one in values(var.renditions) : coalesce(one.focus, "center") == "center" || one.fit == "cover" if one != null])
+    error_message = "Each rendition with a focus other than \"center\" must set fit to \"cover\": nothing else is cropped."
   }
 
   validation {
