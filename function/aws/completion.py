@@ -114,7 +114,14 @@ class Completions:
             source, renditions = asdict(description.source), [asdict(one) for one in description.renditions]
         else:
             version, etag = (identity.version_id, identity.etag.strip('"')) if identity else (None, None)
-            source = {**asdict(address), "version_id": version, "etag": etag, "width": None, "height": None}
+            source = {
+                **asdict(address),
+                "version_id": version,
+                "etag": etag,
+                "width": None,
+                "height": None,
+                "focus": None,
+            }
             removed = () if identity else self.settings.renditions
             renditions = [{"name": one.name, "key": one.output_key(address.key)} for one in removed]
         return {

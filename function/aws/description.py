@@ -17,6 +17,8 @@ class SourceDescription:
         etag: Without quotation marks.
         width: In pixels, as displayed.
         height: In pixels, as displayed.
+        focus: The point that renditions with the focus ``metadata`` keep, as fractions of width and height from the
+            top left; None without such renditions.
 
     """
 
@@ -26,6 +28,7 @@ class SourceDescription:
     etag: str
     width: int
     height: int
+    focus: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

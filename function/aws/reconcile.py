@@ -309,7 +309,9 @@ class Reconciler:
     def _describe(self, address: ObjectAddress, response: "GetObjectOutputTypeDef", rendered: Rendered) -> Description:
         identity = Identity.of(response)
         etag = identity.etag.strip('"')
-        source = SourceDescription(address.bucket, address.key, identity.version_id, etag, *rendered.size)
+        source = SourceDescription(
+            address.bucket, address.key, identity.version_id, etag, *rendered.size, rendered.focus
+        )
         renditions = tuple(
             RenditionDescription(
                 rendition.name,

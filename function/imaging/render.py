@@ -61,12 +61,14 @@ class Rendered:
         outputs: One for each rendition, in the renditions' order.
         pixels: Pixels of the source as stored, all frames together.
         size: Width and height of the source in pixels, as displayed.
+        focus: The point that renditions with the focus ``metadata`` keep; None without such renditions.
 
     """
 
     outputs: list[Output]
     pixels: int
     size: tuple[int, int]
+    focus: Point | None = None
 
     @property
     def lost(self) -> dict[str, str]:
@@ -155,7 +157,8 @@ def _render(header: Header, order: _Order, limits: Limits, clock: Clock) -> Rend
         if identity not in made:
             made[identity] = _make_output(picture, frames, rendition, places[0], order, clock)
         outputs.append(replace(made[identity], lost=(*lacking, *made[identity].lost), focus=point))
-    return Rendered(outputs, demand.pixels, _size_as_displayed(picture))
+    named = (point for point, rendition in zip(points, renditions, strict=True) if rendition.focus == Focus.METADATA)
+    return Rendered(outputs, demand.pixels, _size_as_displayed(picture), next(named, None))
 
 
 def _make_output(  # noqa: PLR0913, PLR0917 - all that an output depends on

@@ -130,6 +130,14 @@ def test_regions_of_faces_and_focus_count(regions: str, found: Point) -> None:
     assert output.focus == pytest.approx(found)
 
 
+def test_the_point_of_the_source_is_described() -> None:
+    source = encode(picture(), xmp=XMP.format(region(0.25, 0.5)).encode())
+    kept = Rendition("b", **SQUARE, focus="metadata")
+    plain = Rendition("a", **SQUARE)
+    assert render(source, [plain, kept], limits=LIMITS).focus == (0.25, 0.5)
+    assert render(source, [plain], limits=LIMITS, focus=(0.9, 0.1)).focus is None
+
+
 def test_the_uploader_s_point_counts_more_than_regions() -> None:
     source = encode(picture(), xmp=XMP.format(region(0.25, 0.5)).encode())
     assert crop(source, (0.9, 0.1)).focus == (0.9, 0.1)

@@ -596,7 +596,7 @@ def test_a_manifest_describes_the_outputs_of_its_source(pipeline: Pipeline) -> N
     etag = source["ETag"].strip('"')
     assert manifest["version"] == 1
     state = {"key": "été/cake.png", "version_id": source["VersionId"], "etag": etag}
-    assert manifest["source"] == state | {"width": 301, "height": 203}
+    assert manifest["source"] == state | {"width": 301, "height": 203, "focus": None}
     assert [(one["name"], one["key"]) for one in manifest["renditions"]] == [
         ("small", "été/small-cake.png"),
         ("web", "web/été/cake.png.webp"),
