@@ -1,5 +1,6 @@
 """Upload small JPEGs to a deployed pipeline, and find the outcome of each."""
 
+import hashlib
 import io
 import json
 import random
@@ -19,6 +20,10 @@ from tools.local.stack import RENDITION
 
 UPLOADERS = 8
 """The number of threads that upload."""
+
+
+COMPLETIONS = "completions"
+"""The name of the bus for completion events, and of a queue that gets all of them."""
 
 
 @dataclass(frozen=True)
@@ -116,14 +121,61 @@ def _is_image_of(output: Mapping[str, Any], source: Mapping[str, Any], body: byt
 
 def drain_failure_queue(stack: Stack) -> list[str]:
     """Delete all messages of the failure queue, and return their bodies."""
+    return drain_queue(stack, stack.failure_queue_url)
+
+
+def drain_queue(stack: Stack, url: str) -> list[str]:
+    """Delete all messages of a queue, and return their bodies."""
     # PurgeQueue would be simpler, but SQS allows it only once a minute.
-    sqs, url = stack.client("sqs"), stack.failure_queue_url
+    sqs = stack.client("sqs")
     bodies = []
     while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
         for message in messages:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
             bodies.append(message["Body"])
     return bodies
+
+
+def make_completion_queue(stack: Stack) -> None:
+    """Make the bus ``COMPLETIONS``, and a queue that gets its events."""
+    sqs, events = stack.client("sqs"), stack.client("events")
+    url = sqs.create_queue(QueueName=COMPLETIONS)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    allow = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    policy = {"Version": "2012-10-17", "Statement": [{**allow, "Resource": arn}]}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
+    events.create_event_bus(Name=COMPLETIONS)
+    events.put_rule(Name=COMPLETIONS, EventBusName=COMPLETIONS, EventPattern='{"source": ["image-resize"]}')
+    events.put_targets(Rule=COMPLETIONS, EventBusName=COMPLETIONS, Targets=[{"Id": "queue", "Arn": arn}])
+
+
+def find_completions(stack: Stack) -> dict[str, dict[str, Any]]:
+    """Return the completion event of the latest state of each upload, and empty their queue."""
+    messages = drain_queue(stack, stack.client("sqs").get_queue_url(QueueName=COMPLETIONS)["QueueUrl"])
+    events = sorted((json.loads(message)["detail"] for message in messages), key=lambda one: str(one["confirmed_at"]))
+    return {event["source"]["key"]: event for event in events}
+
+
+def find_untold(stack: Stack, outcomes: Outcomes) -> dict[str, object]:
+    """Return the uploads without a completion event of their outcome, and what they have instead; empty their queue.
+
+    An upload whose event Lambda gave up has a record instead: a redrive would send its completion event.
+    """
+    completions, s3 = find_completions(stack), stack.client("s3")
+    untold: dict[str, object] = {}
+    for key in outcomes.images | outcomes.recorded.keys():
+        reason = outcomes.recorded.get(key)
+        event = completions.get(key)
+        if reason == "event":
+            continue
+        if event is None or event["reason"] != reason:
+            untold[key] = event
+            continue
+        for one in event["renditions"]:
+            body = s3.get_object(Bucket=stack.destination_bucket, Key=one["key"])["Body"].read()
+            if hashlib.sha256(body).hexdigest() != one["sha256"]:
+                untold[key] = event
+    return untold
 
 
 def _parse_record(record: dict[str, Any]) -> list[tuple[str, str]]:

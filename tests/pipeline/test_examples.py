@@ -197,6 +197,10 @@ def copy_example(name: str, folder: Path, settings: dict[str, Any]) -> Path:
     shutil.copy(PROVIDER, root)
     (root / "terraform.tfvars.json").write_text(json.dumps({"bucket_prefix": name, **VARIABLES.get(name, {})}))
     write_settings(root, settings)
+    if (consumer := TERRAFORM / "examples" / name / "consumer.py").exists():
+        (folder / "dist").mkdir()
+        with zipfile.ZipFile(folder / "dist" / "consumer.zip", "w") as archive:
+            archive.write(consumer, consumer.name)
     return root
 
 
@@ -383,6 +387,40 @@ def test_eventbridge_keeps_undelivered_events(examples: Examples) -> None:
     example.terraform.run("apply", "-auto-approve", "-input=false")
     example.aws.client("lambda").invoke(FunctionName=function, Payload=json.dumps(undelivered))
     example.wait_for_object("eventbridge-assets", "logos/resized-lost.png")
+
+
+def test_a_consumer_keeps_the_latest_state_of_each_upload(examples: Examples) -> None:
+    example = examples["completion"]
+    table = example.aws.client("dynamodb")
+
+    def wait_for_item(status: str) -> dict[str, Any]:
+        def poll() -> dict[str, Any] | None:
+            found = table.get_item(TableName="resize-completion", Key={"key": {"S": "cake.jpg"}}).get("Item", {})
+            item = {name: value.get("S") for name, value in found.items()}
+            return item if item.get("status") == status else None
+
+        return wait_for(poll, f"an item with the status {status}")
+
+    body = encode(picture())
+    example.upload("completion-in", "cake.jpg", body)
+    written = wait_for_item("written")
+    (rendition,) = json.loads(written["renditions"])
+    output = example.wait_for_object("completion-out", rendition["key"])
+    assert output["Image"].size == (rendition["width"], rendition["height"]) == (160, 120)
+    assert (output["ContentLength"], output["ContentType"]) == (rendition["bytes"], rendition["media_type"])
+    assert written["etag"] == hashlib.md5(body, usedforsecurity=False).hexdigest()
+    example.upload("completion-in", "cake.jpg", b"text")
+    rejected = wait_for_item("rejected")
+    assert rejected["reason"] == example.take_message(example["failure_queue_url"])["reason"] == "not_an_image"
+    example.aws.client("s3").delete_object(Bucket="completion-in", Key="cake.jpg")
+    removed = wait_for_item("removed")
+    # An event that comes again, or too late, changes nothing.
+    for item in (written, removed):
+        detail: dict[str, Any] = {"source": {"key": "cake.jpg", "etag": item["etag"]}, "renditions": [], "reason": None}
+        event = {"detail": {**detail, "confirmed_at": item["confirmed_at"], "status": "written"}}
+        client = example.aws.client("lambda")
+        client.invoke(FunctionName="resize-completion-consumer", Payload=json.dumps(event))
+        assert wait_for_item("removed") == removed
 
 
 def test_a_single_bucket_does_not_resize_outputs(examples: Examples) -> None:

@@ -149,7 +149,9 @@ def start_provider(directory: Path, environment: Mapping[str, str] | None = None
     """
     (program,) = directory.glob(f".terraform/providers/*/{PROVIDER}/*/*/terraform-provider-aws*")
     with subprocess.Popen(
-        [program, "-debug"],
+        [program.resolve(), "-debug"],
+        # As Terraform itself would: relative paths of the configuration begin there.
+        cwd=directory,
         env=_make_environment(environment or {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -8,6 +8,7 @@ import pytest
 from renditions import Rendition
 from tests.certificates import Authority, make_kms_key
 from tests.pipeline.conftest import Pipeline
+from tests.uploads import make_completion_queue
 from tools.common.cli import say
 from tools.local import stack as stacks
 
@@ -16,6 +17,7 @@ metadata         = "all"
 max_pixels       = 4000000
 mirror_deletes   = true
 batch_operations = true
+events           = { eventbridge_bus_arn = "arn:aws:events:eu-west-2:123456789012:event-bus/completions" }
 function         = { timeout = 12, memory_size = 512, reserved_concurrent_executions = 2 }
 renditions = {
   web  = { key = "{rendition}/{dir}{name}", width = 100, format = "webp", cache_control = "max-age=31536000" }
@@ -49,6 +51,7 @@ def custom_pipeline(
     key = {"kms_key_arn": arn, "certificate_chain": authority.chain(public_key)}
     var_file = tmp_path_factory.mktemp("settings") / "other.tfvars"
     var_file.write_text(f"{SETTINGS}\ncontent_credentials = {json.dumps(key)}\n")
+    make_completion_queue(pipeline.stack)
     stacks.up(say, var_file=var_file, extras=["heic", "c2pa"])
     yield pipeline
     stacks.up(say)

@@ -1,4 +1,4 @@
-"""The settings ``renditions``, ``metadata``, ``max_pixels`` and ``content_credentials``, and HEIC."""
+"""The settings ``renditions``, ``metadata``, ``max_pixels``, ``content_credentials`` and ``events``, and HEIC."""
 
 import io
 
@@ -57,3 +57,16 @@ def test_an_image_over_max_pixels_is_rejected_with_both_numbers(custom_pipeline:
     assert record["reason"] == "too_large"
     assert "4002000" in record["message"]
     assert "4000000" in record["message"]
+
+
+def test_an_upload_fails_without_permission_to_send_its_completion_event(custom_pipeline: Pipeline) -> None:
+    custom_pipeline.upload("untold.jpg", encode(picture()))
+    custom_pipeline.wait_for_object("tile/untold.jpg")
+    event, policy = (
+        custom_pipeline.make_notification("untold.jpg"),
+        Policy.read(custom_pipeline, custom_pipeline.role_arn),
+    )
+    assert policy.actions.count("events:PutEvents") == 1
+    with policy.without("events:PutEvents"):
+        assert "AccessDenied" in custom_pipeline.send(event)["errorMessage"]
+    assert "outcomes" in custom_pipeline.send(event)

@@ -11,7 +11,7 @@ import pytest
 from tests.faults import Fault, inject, release
 from tests.pipeline.conftest import Pipeline
 from tests.pipeline.other_settings.conftest import TILE
-from tests.uploads import await_idle, draw_pictures, find_outcomes, upload
+from tests.uploads import await_idle, draw_pictures, find_outcomes, find_untold, upload
 from tools.common.local_stack import Stack
 from tools.common.progress import show_progress
 
@@ -35,6 +35,7 @@ def test_no_upload_is_lost_while_one_request_in_five_fails(custom_pipeline: Pipe
         f"{len(outcomes.recorded)} keys with {outcomes.records} records"
     )
     assert (outcomes.lost, outcomes.wrong) == (frozenset(), frozenset())
+    assert find_untold(stack, outcomes) == {}
     # At this rate, three attempts with three requests each rarely all fail.
     assert len(outcomes.images) >= 0.75 * count
 
@@ -52,6 +53,7 @@ def test_no_upload_of_a_burst_is_lost_with_two_concurrent_invocations(custom_pip
     outcomes = find_outcomes(stack, bodies, TILE)
     assert outcomes.images == frozenset(bodies)
     assert outcomes.records == 0
+    assert find_untold(stack, outcomes) == {}
 
 
 @contextlib.contextmanager
@@ -67,6 +69,8 @@ def inject_faults(stack: Stack) -> Iterator[None]:
         ("GET", source): (*errors, Fault("*", "", cut=True), Fault("*", "", length=1000)),
         ("HEAD", source): errors,
         ("PUT", destination): errors,
+        # Completion events and records.
+        ("POST", ""): errors,
     }
     injected: list[str] = []
     for (method, bucket), faults in faults_by_request.items():

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import moto.awslambda.responses
+import moto.dynamodb.responses
+import moto.events.responses
 import moto.kms.responses
 import moto.secretsmanager.responses
+import moto.sns.responses
 from moto.core import authorization
 from moto.core.exceptions import AccessDeniedError
 from moto.iam import access_control
@@ -24,6 +27,9 @@ from tools.local.aws.versions import qualify
 
 # Any, because they are patched.
 ActionAuthenticatorMixin: Any = authorization.ActionAuthenticatorMixin
+DynamoHandler: Any = moto.dynamodb.responses.DynamoHandler
+EventsHandler: Any = moto.events.responses.EventsHandler
+SNSResponse: Any = moto.sns.responses.SNSResponse
 LambdaResponse: Any = moto.awslambda.responses.LambdaResponse
 KmsResponse: Any = moto.kms.responses.KmsResponse
 SecretsManagerResponse: Any = moto.secretsmanager.responses.SecretsManagerResponse
@@ -92,6 +98,9 @@ class AccessControl:
         SecretsManagerResponse._determine_resource = determine_secret
         IAMPolicyStatement.is_action_permitted = is_action_permitted
         LambdaResponse._determine_resource = determine_resource
+        DynamoHandler._determine_resource = lambda response: control._table_arn(response._get_param("TableName"))
+        EventsHandler._determine_resource = _find_bus
+        SNSResponse._determine_resource = lambda response: response._get_param("TopicArn") or "*"
 
     def is_administrator(self, authorization: str) -> bool:
         """Whether a request with this Authorization header is the administrator's."""
@@ -208,6 +217,9 @@ class AccessControl:
     def _function_arn(self, name: str) -> str:
         return f"arn:aws:lambda:{self._region}:{self._account_id}:function:{name}"
 
+    def _table_arn(self, name: str | None) -> str:
+        return f"arn:aws:dynamodb:{self._region}:{self._account_id}:table/{name}" if name else "*"
+
     def _role(self, caller: Any) -> Any:
         return iam_backends[self._account_id]["aws"].get_role(caller._owner_role_name)
 
@@ -215,6 +227,12 @@ class AccessControl:
         bucket_name, _, key = object_arn.rpartition(":::")[2].partition("/")
         bucket = s3_backends[self._account_id]["aws"].buckets.get(bucket_name)
         return bucket is not None and isinstance(bucket.keys.get(key), FakeDeleteMarker | None)
+
+
+def _find_bus(response: Any) -> str:
+    """Return the bus of a request to put events; moto would check the permission for all buses."""
+    buses = {entry.get("EventBusName", "*") for entry in response._get_param("Entries") or ()}
+    return str(buses.pop()) if len(buses) == 1 else "*"
 
 
 def _documents(caller: Any) -> list[dict[str, Any]]:
