@@ -19,6 +19,8 @@ class SourceDescription:
         height: In pixels, as displayed.
         focus: The point that renditions with the focus ``metadata`` keep, as fractions of width and height from the
             top left; None without such renditions.
+        thumbhash: A blurred picture of it as a ThumbHash, in base64; None unless placeholders are asked for.
+        dominant_colour: Such as ``#336699``; None unless placeholders are asked for, or if all pixels are transparent.
 
     """
 
@@ -29,6 +31,8 @@ class SourceDescription:
     width: int
     height: int
     focus: tuple[float, float] | None = None
+    thumbhash: str | None = None
+    dominant_colour: str | None = None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -295,6 +295,7 @@ class Reconciler:
                 metadata=self.settings.metadata,
                 notary=self.signing.notary if self.signing else None,
                 focus=self._read_focus(address, response["Metadata"]),
+                has_placeholder=self.settings.placeholders,
                 seconds_left=seconds_left,
             )
         except RejectedError as error:
@@ -312,6 +313,8 @@ class Reconciler:
         source = SourceDescription(
             address.bucket, address.key, identity.version_id, etag, *rendered.size, rendered.focus
         )
+        if made := rendered.placeholder:
+            source = replace(source, thumbhash=made.thumbhash, dominant_colour=made.dominant_colour)
         renditions = tuple(
             RenditionDescription(
                 rendition.name,

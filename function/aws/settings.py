@@ -62,6 +62,7 @@ class Settings:
         filters: An object of the source bucket is an upload if one of them matches its key.
         manifest: Template of the keys of manifests; None if outputs have none.
         mirror_deletes: Whether to remove the outputs of a deleted source.
+        placeholders: Whether descriptions of sources have a ThumbHash and the dominant colour.
         timeout_seconds: How long an invocation may take. Lambda's own variables don't contain it.
         signing_key: The key that signs the outputs' Content Credentials; None if outputs have none.
         event_target_arn: The bus of EventBridge or the topic of SNS that gets completion events; None sends none.
@@ -76,6 +77,7 @@ class Settings:
     limits: Limits
     filters: tuple[Filter, ...] = (Filter("", ""),)
     mirror_deletes: bool = False
+    placeholders: bool = False
     timeout_seconds: int = 120
     signing_key: SigningKey | None = None
     event_target_arn: str | None = None
@@ -136,6 +138,7 @@ class Settings:
             filters=_parse_filters(environment.get("FILTERS", '[["", ""]]')),
             mirror_deletes=_parse_boolean("MIRROR_DELETES", environment.get("MIRROR_DELETES", "false")),
             manifest=manifest,
+            placeholders=_parse_boolean("PLACEHOLDERS", environment.get("PLACEHOLDERS", "false")),
             signing_key=_parse_signing_key(environment.get("CONTENT_CREDENTIALS")),
             event_target_arn=_parse_events(environment.get("EVENTS")),
             timeout_seconds=_parse_integer("TIMEOUT_SECONDS", environment.get("TIMEOUT_SECONDS", "120")),

@@ -85,13 +85,16 @@ def find_white(image: Image.Image) -> float:
 
 
 def _to_colour(frame: Frame) -> Image.Image:
+    """Convert to RGB or RGBA. RGBA keeps its profile, and all else becomes sRGB."""
+    return frame.image if frame.image.mode == "RGBA" else to_srgb(frame)
+
+
+def to_srgb(frame: Frame) -> Image.Image:
     """Convert to RGB or RGBA in sRGB, by the frame's profile if it applies to the mode."""
-    image = frame.image
-    if image.mode == "RGBA":
-        return image
-    if image.mode != "LA":
+    image = to_eight_bits(frame.image) if frame.image.mode in WIDE else frame.image
+    if image.mode not in WITH_ALPHA:
         return _to_srgb(image, frame.icc)
-    colours = _to_srgb(image.convert("L"), frame.icc)
+    colours = _to_srgb(image.convert(image.mode.removesuffix("A")), frame.icc)
     colours.putalpha(image.getchannel("A"))
     return colours
 

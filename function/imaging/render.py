@@ -22,6 +22,7 @@ from renditions import CENTRE, Focus, Hdr, MetadataPolicy, Placement, Point, Ren
 
 if TYPE_CHECKING:
     from imaging.content_credentials import Notary
+    from imaging.placeholder import Placeholder
 
 DEEP_FACTOR = 3
 """How much longer 16 bits a channel take to encode and prove than 8: twice the bytes, decoded twice."""
@@ -62,6 +63,7 @@ class Rendered:
         pixels: Pixels of the source as stored, all frames together.
         size: Width and height of the source in pixels, as displayed.
         focus: The point that renditions with the focus ``metadata`` keep; None without such renditions.
+        placeholder: What a page can show before an output has loaded; None if not asked for.
 
     """
 
@@ -69,6 +71,7 @@ class Rendered:
     pixels: int
     size: tuple[int, int]
     focus: Point | None = None
+    placeholder: "Placeholder | None" = None
 
     @property
     def lost(self) -> dict[str, str]:
@@ -84,6 +87,7 @@ def render(  # noqa: PLR0913 - most are keywords with a default
     metadata: MetadataPolicy = MetadataPolicy.COPYRIGHT,
     notary: "Notary | None" = None,
     focus: Point | None = None,
+    has_placeholder: bool = False,
     seconds_left: Callable[[], float] = lambda: math.inf,
 ) -> Rendered:
     """Make every rendition of an encoded image.
@@ -95,6 +99,7 @@ def render(  # noqa: PLR0913 - most are keywords with a default
         metadata: The EXIF, XMP and IPTC that outputs keep.
         notary: Signs Content Credentials for outputs; None leaves outputs without.
         focus: The point that renditions with the focus ``metadata`` keep; None if XMP may name one.
+        has_placeholder: Whether to make a placeholder of the source.
         seconds_left: Asked before each step: how long the invocation may still take.
 
     Raises:
@@ -108,7 +113,7 @@ def render(  # noqa: PLR0913 - most are keywords with a default
         header = inspect(source)
         limits.check_source(len(source), header.opening_bytes)
         clock.check("opening the file", header.opening_nanoseconds)
-        return _render(header, _Order(renditions, metadata, notary, focus), limits, clock)
+        return _render(header, _Order(renditions, metadata, notary, focus, has_placeholder), limits, clock)
     except MemoryError:
         raise RejectedError(Reason.TOO_LARGE, "resizing ran out of memory: raise memory_size") from None
 
@@ -121,6 +126,7 @@ class _Order:
     metadata: MetadataPolicy
     notary: "Notary | None"
     focus: Point | None
+    has_placeholder: bool
 
 
 def _render(header: Header, order: _Order, limits: Limits, clock: Clock) -> Rendered:
@@ -140,7 +146,7 @@ def _render(header: Header, order: _Order, limits: Limits, clock: Clock) -> Rend
             _open_gain_map(picture, size, list(itertools.compress(placements, _list_keeping(renditions, encoders))))
         demand = _predict(picture, renditions, encoders, limits, clock)
         lost: list[list[Loss]] = [[] for _ in renditions]
-        resized, placed, points = _resize_all(picture, order, encoders, lost)
+        resized, placed, points, placeholder = _resize_all(picture, order, encoders, lost)
     except RejectedError as error:
         if error.reason is Reason.CORRUPT and (description := header.format.describe(header.source)):
             raise RejectedError(
@@ -158,7 +164,7 @@ def _render(header: Header, order: _Order, limits: Limits, clock: Clock) -> Rend
             made[identity] = _make_output(picture, frames, rendition, places[0], order, clock)
         outputs.append(replace(made[identity], lost=(*lacking, *made[identity].lost), focus=point))
     named = (point for point, rendition in zip(points, renditions, strict=True) if rendition.focus == Focus.METADATA)
-    return Rendered(outputs, demand.pixels, _size_as_displayed(picture), next(named, None))
+    return Rendered(outputs, demand.pixels, _size_as_displayed(picture), next(named, None), placeholder)
 
 
 def _make_output(  # noqa: PLR0913, PLR0917 - all that an output depends on
@@ -272,16 +278,17 @@ def _predict(
 
 def _resize_all(
     picture: Picture, order: _Order, encoders: Sequence[Encoder], lost: Sequence[list[Loss]]
-) -> tuple[list[tuple[Frame, ...]], list[tuple[Placement, ...]], list[Point]]:
+) -> "tuple[list[tuple[Frame, ...]], list[tuple[Placement, ...]], list[Point], Placeholder | None]":
     """Decode each frame once, and resize it for every rendition.
 
     Add to ``lost`` what each rendition lacks.
 
     Returns:
-        The frames, their placements, and the focus of each rendition, on which the first frame decides.
+        The frames, their placements, and the focus of each rendition, on which the first frame decides. Last, the
+        placeholder of the first frame that is shown, if one is asked for.
 
     """
-    renditions, points = order.renditions, [CENTRE] * len(order.renditions)
+    renditions, points, placeholder = order.renditions, [CENTRE] * len(order.renditions), None
     resized: list[list[Frame]] = []
     placed: list[list[Placement]] = []
     for frame in picture.frames():
@@ -296,7 +303,12 @@ def _resize_all(
             _note_limits(picture, size, renditions, placements, lost)
         resized.append(_resize(frame, placements, renditions, encoders))
         placed.append(placements)
-    return list(zip(*resized, strict=True)), list(zip(*placed, strict=True)), points
+        if order.has_placeholder and len(resized) <= 1 + picture.has_default_image:
+            # Imported here because few deployments need it.
+            from imaging.placeholder import make_placeholder  # noqa: PLC0415
+
+            placeholder = make_placeholder(picture, frame, resized[-1], placements)
+    return list(zip(*resized, strict=True)), list(zip(*placed, strict=True)), points, placeholder
 
 
 def _resize(

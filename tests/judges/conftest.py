@@ -1,4 +1,4 @@
-"""Chromium and exiftool for the tests of this folder; libvips needs no set-up."""
+"""Chromium, exiftool and ThumbHash for the tests of this folder; libvips needs no set-up."""
 
 import shutil
 
@@ -8,6 +8,8 @@ from playwright.sync_api import Browser
 from tests.conftest import skip_or_fail
 from tests.judges.chromium import Chromium
 from tests.judges.exiftool import Exiftool
+from tests.judges.thumbhash import ThumbHash
+from tools.common.errors import ToolError
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +24,12 @@ def exiftool() -> Exiftool:
     if path is None:
         skip_or_fail("No exiftool on PATH: apt-get install libimage-exiftool-perl")
     return Exiftool(path)
+
+
+@pytest.fixture(scope="session")
+def reference(browser: Browser) -> ThumbHash:
+    """The reference implementation of ThumbHash."""
+    try:
+        return ThumbHash(browser)
+    except ToolError as error:
+        skip_or_fail(str(error))
