@@ -41,6 +41,7 @@ module "function" {
 
   renditions     = var.renditions
   manifest       = var.manifest
+  placeholders   = var.placeholders
   mirror_deletes = var.mirror_deletes
   metadata       = var.metadata
   max_pixels     = var.max_pixels

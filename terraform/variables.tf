@@ -258,6 +258,13 @@ variable "package" {
   nullable    = false
 }
 
+variable "placeholders" {
+  type        = bool
+  description = "Whether manifests and completion events have a placeholder of each upload: a ThumbHash, which a page draws as a blur before an output has loaded, and the dominant colour. Needs manifest or events."
+  default     = false
+  nullable    = false
+}
+
 variable "renditions" {
   type = map(object({
     scale         = optional(number)

@@ -62,7 +62,7 @@ class Settings:
         filters: An object of the source bucket is an upload if one of them matches its key.
         manifest: Template of the keys of manifests; None if outputs have none.
         mirror_deletes: Whether to remove the outputs of a deleted source.
-        placeholders: Whether descriptions of sources have a ThumbHash and the dominant colour.
+        placeholders: Whether manifests and completion events have a ThumbHash and the dominant colour of the source.
         timeout_seconds: How long an invocation may take. Lambda's own variables don't contain it.
         signing_key: The key that signs the outputs' Content Credentials; None if outputs have none.
         event_target_arn: The bus of EventBridge or the topic of SNS that gets completion events; None sends none.
@@ -96,7 +96,10 @@ class Settings:
         )
         if self.manifest is None:
             return outputs
-        return *outputs, Target(self.manifest, make_digest([MANIFEST_VERSION, *(one.digest for one in outputs)]))
+        parts = [MANIFEST_VERSION, *(one.digest for one in outputs)]
+        if self.placeholders:
+            parts.append("placeholders")
+        return *outputs, Target(self.manifest, make_digest(parts))
 
     def why_no_upload(self, key: str) -> str | None:
         """Return why an object of the source bucket is not to be resized; None if it is."""
@@ -138,7 +141,7 @@ class Settings:
             filters=_parse_filters(environment.get("FILTERS", '[["", ""]]')),
             mirror_deletes=_parse_boolean("MIRROR_DELETES", environment.get("MIRROR_DELETES", "false")),
             manifest=manifest,
-            placeholders=_parse_boolean("PLACEHOLDERS", environment.get("PLACEHOLDERS", "false")),
+            placeholders=_parse_placeholders(environment.get("PLACEHOLDERS", "false"), has_place=manifest is not None),
             signing_key=_parse_signing_key(environment.get("CONTENT_CREDENTIALS")),
             event_target_arn=_parse_events(environment.get("EVENTS")),
             timeout_seconds=_parse_integer("TIMEOUT_SECONDS", environment.get("TIMEOUT_SECONDS", "120")),
@@ -172,6 +175,15 @@ def _parse_boolean(name: str, text: str) -> bool:
     if text not in {"true", "false"}:
         raise SettingsError(f"{name} is {text!r}: use true or false")
     return text == "true"
+
+
+def _parse_placeholders(text: str, *, has_place: bool) -> bool:
+    is_asked = _parse_boolean("PLACEHOLDERS", text)
+    if is_asked and not has_place:
+        raise SettingsError(
+            "placeholders needs manifest or events, which contain them: set either, or remove placeholders."
+        )
+    return is_asked
 
 
 def _parse_metadata(text: str) -> MetadataPolicy:

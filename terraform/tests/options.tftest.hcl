@@ -50,6 +50,7 @@ run "everything" {
     trigger          = "both"
     filters          = [{ prefix = "photos/", suffix = ".jpg" }]
     manifest         = true
+    placeholders     = true
     mirror_deletes   = true
     batch_operations = true
     force_destroy    = true

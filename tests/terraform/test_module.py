@@ -330,6 +330,7 @@ REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
             ['{ application = "DEBUG" }', '{ system = "ERROR" }'],
         ),
         ("metadata", "metadata must be none, copyright or all.", ['"some"']),
+        ("placeholders", "placeholders needs manifest or events, which contain them: set either", ["true"]),
         ("max_pixels", "max_pixels must be a whole number from 1", ["0"]),
         *(
             ("content_credentials", f"content_credentials{message}", [f"{{ {value} }}" for value in values])

@@ -1,5 +1,6 @@
 """Reconciles one object, with moto's S3 and SQS in this process."""
 
+import base64
 import contextlib
 import gzip
 import hashlib
@@ -596,7 +597,8 @@ def test_a_manifest_describes_the_outputs_of_its_source(pipeline: Pipeline) -> N
     etag = source["ETag"].strip('"')
     assert manifest["version"] == 1
     state = {"key": "été/cake.png", "version_id": source["VersionId"], "etag": etag}
-    assert manifest["source"] == state | {"width": 301, "height": 203, "focus": None}
+    more = {"focus": None, "thumbhash": None, "dominant_colour": None}
+    assert manifest["source"] == state | {"width": 301, "height": 203} | more
     assert [(one["name"], one["key"]) for one in manifest["renditions"]] == [
         ("small", "été/small-cake.png"),
         ("web", "web/été/cake.png.webp"),
@@ -611,6 +613,16 @@ def test_a_manifest_describes_the_outputs_of_its_source(pipeline: Pipeline) -> N
     assert "ContentLanguage" not in found
     origin = {name: value for name, value in output["Metadata"].items() if name.startswith("resized-from-")}
     assert found["Metadata"] == {"resized-by": made.settings.targets[-1].digest, **origin}
+
+
+def test_a_manifest_has_a_placeholder_if_it_is_asked_for(pipeline: Pipeline) -> None:
+    made = write_manifests(pipeline, placeholders=True)
+    made.upload(body=encode(Image.new("RGB", (300, 200), (40, 90, 160)), "PNG"))
+    made.reconcile()
+    manifest = json.loads(made.output("cake.jpg.renditions.json"))
+    jsonschema.validate(manifest, SCHEMA)
+    assert manifest["source"]["dominant_colour"] == "#285aa0"
+    assert base64.b64decode(manifest["source"]["thumbhash"], validate=True)
 
 
 def test_the_schema_requires_all_that_a_manifest_has() -> None:

@@ -80,6 +80,8 @@ def test_renditions_must_be_a_json_object(renditions: str) -> None:
         ),
         ("MANIFEST", "true", r"MANIFEST is 'true': it must be {dir}{name}\.renditions\.json, with a prefix that ends"),
         ("MANIFEST", "resized-{dir}{name}.renditions.json", "MANIFEST is 'resized-{dir}"),
+        ("PLACEHOLDERS", "true", "placeholders needs manifest or events, which contain them: set either"),
+        ("PLACEHOLDERS", "yes", "PLACEHOLDERS is 'yes': use true or false"),
         ("MIRROR_DELETES", "yes", "MIRROR_DELETES is 'yes': use true or false"),
     ],
 )
@@ -113,6 +115,12 @@ def test_optional_settings_and_their_defaults() -> None:
     assert (settings.mirror_deletes, settings.timeout_seconds) == (False, 120)
 
 
+def test_placeholders_need_a_manifest_or_an_event() -> None:
+    chosen = {"PLACEHOLDERS": "true", "MANIFEST": "{dir}{name}.renditions.json"}
+    assert Settings.from_environment(ENVIRONMENT | chosen).placeholders
+    assert not Settings.from_environment(ENVIRONMENT).placeholders
+
+
 def test_a_manifest_has_a_prefix_and_is_no_upload() -> None:
     settings = Settings.from_environment(ENVIRONMENT | {"MANIFEST": "out/{dir}{name}.renditions.json"})
     assert settings.targets[-1].template.fill("a/cake.jpg") == "out/a/cake.jpg.renditions.json"
@@ -120,15 +128,16 @@ def test_a_manifest_has_a_prefix_and_is_no_upload() -> None:
     assert reasons == [None, "the key names a manifest"]
 
 
-def test_a_manifests_digest_depends_on_all_outputs() -> None:
+def test_a_manifests_digest_depends_on_all_that_it_contains() -> None:
     base = Settings.from_environment(ENVIRONMENT | {"MANIFEST": "{dir}{name}.renditions.json"})
     others = [
         replace(base, metadata=MetadataPolicy.ALL),
         replace(base, signing_key=SigningKey("arn:kms", "PEM")),
         replace(base, renditions=(*base.renditions, Rendition("another", scale=1))),
         replace(base, renditions=(replace(base.renditions[0], quality=7), *base.renditions[1:])),
+        replace(base, placeholders=True),
     ]
-    assert len({one.targets[-1].digest for one in (base, *others)}) == 5
+    assert len({one.targets[-1].digest for one in (base, *others)}) == 6
     assert [one.digest for one in replace(base, manifest=None).targets] == [one.digest for one in base.targets[:-1]]
 
 

@@ -37,6 +37,7 @@ locals {
       MAX_PIXELS     = var.max_pixels == null ? null : tostring(var.max_pixels)
       MANIFEST       = local.manifest_key
       MIRROR_DELETES = var.mirror_deletes ? "true" : null
+      PLACEHOLDERS   = var.placeholders ? "true" : null
       CONTENT_CREDENTIALS = var.content_credentials == null ? null : jsonencode({
         for option, value in var.content_credentials : option => value if value != null
       })

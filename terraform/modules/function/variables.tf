@@ -444,6 +444,18 @@ variable "package" {
   }
 }
 
+variable "placeholders" {
+  type        = bool
+  description = "Whether manifests and completion events have a placeholder of each upload: a ThumbHash, which a page draws as a blur before an output has loaded, and the dominant colour. Needs manifest or events."
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = !var.placeholders || var.manifest
+    error_message = "placeholders needs manifest or events, which contain them: set either, or remove placeholders."
+  }
+}
+
 variable "renditions" {
   type = map(object({
     scale         = optional(number)
