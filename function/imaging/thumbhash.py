@@ -1,4 +1,4 @@
-"""Encodes a small image as a ThumbHash: about 28 bytes, which a page draws as a blur before the image loads.
+"""Encodes a small image as a ThumbHash: 17 to 25 bytes, which a page draws as a blur before the image loads.
 
 By Evan Wallace: https://github.com/evanw/thumbhash. The hash has the first terms of a discrete cosine transform of
 lightness, two differences of colours, and alpha.

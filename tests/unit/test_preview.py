@@ -151,6 +151,21 @@ def test_a_preview_says_that_only_the_deployed_function_signs(tmp_path: Path) ->
         assert (notes.UNSIGNED in report.how) == is_signed
 
 
+def test_a_preview_lists_the_placeholder_if_it_is_asked_for(tmp_path: Path) -> None:
+    file, photo = tmp_path / "x.tfvars", tmp_path / "photo.png"
+    photo.write_bytes(encode(Image.new("RGB", (60, 40), (40, 90, 160)), "PNG"))
+    for text, expected in (("", []), ("manifest = true\nplaceholders = true\n", ["dominant colour #285aa0"])):
+        file.write_text(text)
+        described, rejected = render_photo("photo.png", photo.read_bytes(), tfvars.read_settings([file]), Comparison())
+        assert described is not None
+        assert not rejected
+        assert [name for name in described.properties if name.startswith("dominant")] == expected
+        assert any(name.startswith("ThumbHash ") for name in described.properties) == bool(expected)
+    file.write_text("placeholders = true")
+    with pytest.raises(ToolError, match="placeholders needs manifest or events, which contain them"):
+        tfvars.read_settings([file])
+
+
 def test_a_preview_prices_and_checks_manifests(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(encode(picture()))
     for text, has_manifest in (("manifest = true", True), ('manifest = "true"', True), ("manifest = false", False)):

@@ -22,6 +22,7 @@ DEFAULTS: Mapping[str, Any] = {
     "manifest": False,
     "max_pixels": None,
     "metadata": "copyright",
+    "placeholders": False,
     "renditions": {"resized": {"scale": 0.5}},
 }
 """The module's defaults, for the variables that affect outputs."""
@@ -68,6 +69,7 @@ def read_settings(files: Sequence[Path]) -> Settings:
             if chosen[option] is not None
         },
         # Terraform takes the text "true" for true.
+        "PLACEHOLDERS": str(chosen["placeholders"]).lower(),
         **({"MANIFEST": "{dir}{name}" + MANIFEST_SUFFIX} if str(chosen["manifest"]).lower() == "true" else {}),
         **({"MAX_PIXELS": str(chosen["max_pixels"])} if chosen["max_pixels"] is not None else {}),
     }

@@ -1,6 +1,7 @@
 """Render a photo with the function's code, with the current settings and in every variant, and measure the cost."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from aws.settings import Settings
@@ -28,7 +29,7 @@ def render_photo(
 
     """
     try:
-        _, measure = _render(body, settings.renditions, settings)
+        made, measure = _render(body, settings.renditions, settings)
         original = Original.load(name, body, settings.renditions)
     except RejectedError as rejection:
         return None, [describe_rejection(name, body, rejection)]
@@ -38,7 +39,11 @@ def render_photo(
         described.append(of_rendition)
         rejected += refused
     cost = measure() if len(described) > 1 else described[0].outputs[0].cost
-    return original.describe_photo(described, cost), rejected
+    photo = original.describe_photo(described, cost)
+    if made.placeholder:
+        shown = [f"ThumbHash {made.placeholder.thumbhash}", f"dominant colour {made.placeholder.dominant_colour}"]
+        photo = replace(photo, properties=[*photo.properties, *shown])
+    return photo, rejected
 
 
 def _render_variants(
@@ -82,6 +87,7 @@ def _render(body: bytes, renditions: Sequence[Rendition], settings: Settings) ->
         renditions,
         limits=settings.limits,
         metadata=settings.metadata,
+        has_placeholder=settings.placeholders,
         seconds_left=lambda: float(settings.timeout_seconds),
     )
     made = work()
