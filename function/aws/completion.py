@@ -141,6 +141,8 @@ class Completions:
         digests = [one.digest(settings.metadata, is_signed=settings.is_signed) for one in settings.renditions]
         state = [status, *astuple(address), *(astuple(identity) if identity else (time,))]
         parts = [*state, settings.destination_bucket, *digests, *astuple(settings.limits)]
+        if settings.placeholders:
+            parts.append("placeholders")
         return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()
 
 

@@ -130,7 +130,7 @@ class Settings:
             _parse_integer("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", require("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")) << 20
         )
         max_pixels = environment.get("MAX_PIXELS")
-        manifest = _parse_manifest(environment.get("MANIFEST"))
+        manifest, target = _parse_manifest(environment.get("MANIFEST")), _parse_events(environment.get("EVENTS"))
         return cls(
             source_bucket=require("SOURCE_BUCKET"),
             destination_bucket=require("DESTINATION_BUCKET"),
@@ -141,9 +141,11 @@ class Settings:
             filters=_parse_filters(environment.get("FILTERS", '[["", ""]]')),
             mirror_deletes=_parse_boolean("MIRROR_DELETES", environment.get("MIRROR_DELETES", "false")),
             manifest=manifest,
-            placeholders=_parse_placeholders(environment.get("PLACEHOLDERS", "false"), has_place=manifest is not None),
+            placeholders=_parse_placeholders(
+                environment.get("PLACEHOLDERS", "false"), has_place=bool(manifest or target)
+            ),
             signing_key=_parse_signing_key(environment.get("CONTENT_CREDENTIALS")),
-            event_target_arn=_parse_events(environment.get("EVENTS")),
+            event_target_arn=target,
             timeout_seconds=_parse_integer("TIMEOUT_SECONDS", environment.get("TIMEOUT_SECONDS", "120")),
         )
 

@@ -122,6 +122,7 @@ def test_the_key_is_that_of_the_state_the_settings_and_the_status() -> None:
         key(Outcome(Status.WRITTEN, replace(CAKE, key="tart.jpg"))),
         key(settings=replace(SENT, destination_bucket="other")),
         key(settings=replace(SENT, renditions=(Rendition("resized", scale=0.25),))),
+        key(settings=replace(SENT, placeholders=True)),
         key(settings=replace(SENT, limits=replace(SENT.limits, max_pixels=1))),
     ]
     assert len({*changed}) == len(changed)

@@ -118,6 +118,8 @@ def test_optional_settings_and_their_defaults() -> None:
 def test_placeholders_need_a_manifest_or_an_event() -> None:
     chosen = {"PLACEHOLDERS": "true", "MANIFEST": "{dir}{name}.renditions.json"}
     assert Settings.from_environment(ENVIRONMENT | chosen).placeholders
+    events = {"EVENTS": '{"sns_topic_arn": "arn:aws:sns:eu-west-2:123456789012:media"}'}
+    assert Settings.from_environment(ENVIRONMENT | events | {"PLACEHOLDERS": "true"}).placeholders
     assert not Settings.from_environment(ENVIRONMENT).placeholders
 
 

@@ -451,7 +451,7 @@ variable "placeholders" {
   nullable    = false
 
   validation {
-    condition     = !var.placeholders || var.manifest
+    condition     = !var.placeholders || var.manifest || var.events != null
     error_message = "placeholders needs manifest or events, which contain them: set either, or remove placeholders."
   }
 }
