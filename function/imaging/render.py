@@ -14,7 +14,7 @@ from imaging.encode import encode, writable_frames, written_format
 from imaging.formats import ENCODERS, inspect
 from imaging.limits import Clock, Limits
 from imaging.losses import NO_CREDENTIALS, Loss, Lost, summarize
-from imaging.metadata import turn_size
+from imaging.metadata import FIRST_SWAPPING, turn_size
 from imaging.predict import Demand, predict
 from imaging.records import Encoder, Frame, Header, Provenance
 from imaging.resize import choose_divisor, resize, resize_gain_map
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 
 DEEP_FACTOR = 3
 """How much longer 16 bits a channel take to encode and prove than 8: twice the bytes, decoded twice."""
-
-
-FIRST_SWAPPING = 5
-"""The EXIF orientations from this one on turn width into height."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +160,13 @@ def _render(header: Header, order: _Order, limits: Limits, clock: Clock) -> Rend
             made[identity] = _make_output(picture, frames, rendition, places[0], order, clock)
         outputs.append(replace(made[identity], lost=(*lacking, *made[identity].lost), focus=point))
     named = (point for point, rendition in zip(points, renditions, strict=True) if rendition.focus == Focus.METADATA)
-    return Rendered(outputs, demand.pixels, _size_as_displayed(picture), next(named, None), placeholder)
+    return Rendered(
+        outputs,
+        demand.pixels,
+        turn_size(picture.full_size, picture.metadata.orientation),
+        next(named, None),
+        placeholder,
+    )
 
 
 def _make_output(  # noqa: PLR0913, PLR0917 - all that an output depends on
@@ -204,7 +206,7 @@ def _count_pixels(frames: Sequence[Frame], canvas: tuple[int, int] | None) -> in
 
 def _list_actions(picture: Picture, placement: Placement, image_format: str) -> list[str]:
     """Return what was done to a picture whose frames were read, by C2PA's names."""
-    width, height = _size_as_displayed(picture)
+    width, height = turn_size(picture.full_size, picture.metadata.orientation)
     left, top, right, bottom = placement.box
     actions = []
     if (left, top, right, bottom) != (0, 0, width, height):
@@ -221,7 +223,7 @@ def _describe_change(picture: Picture, placement: Placement, encoder: Encoder) -
     """Return how the first frame of an output shows the source."""
     stored = picture.metadata.stored_orientation
     left, top, right, bottom = placement.box
-    is_whole = placement.box == (0, 0, *_size_as_displayed(picture))
+    is_whole = placement.box == (0, 0, *turn_size(picture.full_size, picture.metadata.orientation))
     return Change(
         size=placement.output_size,
         scale=(placement.size[0] / (right - left), placement.size[1] / (bottom - top)),
@@ -229,12 +231,6 @@ def _describe_change(picture: Picture, placement: Placement, encoder: Encoder) -
         swaps_sides=stored >= FIRST_SWAPPING,
         media_type=encoder.media_type,
     )
-
-
-def _size_as_displayed(picture: Picture) -> tuple[int, int]:
-    """Return the width and height of a picture whose frames were read."""
-    width, height = picture.full_size
-    return (width, height) if picture.metadata.orientation < FIRST_SWAPPING else (height, width)
 
 
 def _list_keeping(renditions: Sequence[Rendition], encoders: Sequence[Encoder]) -> list[bool]:
