@@ -15,6 +15,7 @@ from tools.local import stack as stacks
 SETTINGS = """
 metadata         = "all"
 max_pixels       = 4000000
+manifest         = true
 mirror_deletes   = true
 batch_operations = true
 events           = { eventbridge_bus_arn = "arn:aws:events:eu-west-2:123456789012:event-bus/completions" }

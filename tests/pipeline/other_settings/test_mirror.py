@@ -23,9 +23,12 @@ def test_a_deletion_removes_all_outputs_of_the_deleted_upload_only(custom_pipeli
     s3.delete_objects(Bucket=source, Delete={"Objects": [{"Key": "mirror/two.png"}, {"Key": "mirror/three.png"}]})
     kept = {"mini/mirror/kept.png.jpg", "tile/mirror/kept.png", "web/mirror/kept.png.webp"}
     wait_for(lambda: list_outputs(custom_pipeline, "mirror") == kept or None, "removal of all others")
-    line = custom_pipeline.wait_for_log_line("removed", "mirror/two.png")
-    removed = ("mini/mirror/two.png.jpg", "tile/mirror/two.png", "web/mirror/two.png.webp")
+    two = "mirror/two.png"
+    line = custom_pipeline.wait_for_log_line("removed", two)
+    removed = ("mini/mirror/two.png.jpg", "tile/mirror/two.png", "web/mirror/two.png.webp", f"{two}.renditions.json")
     assert line["outputs"] == [{"key": key} for key in removed]
+    manifests = custom_pipeline.list_keys(custom_pipeline.stack.destination_bucket, "mirror/")
+    assert manifests == {"mirror/kept.png.renditions.json"}
 
 
 def test_a_deleted_upload_that_is_uploaded_again_gets_outputs_again(custom_pipeline: Pipeline) -> None:
@@ -43,8 +46,8 @@ def upload_two_versions(pipeline: Pipeline, key: str) -> list[str]:
         pipeline.upload(key, encode(picture(width, 100)))
         response = pipeline.client("s3").list_object_versions(Bucket=pipeline.stack.source_bucket, Prefix=key)
         new, *old = [version["VersionId"] for version in response["Versions"]]
-        # The function writes the rendition web last.
-        pipeline.wait_for_object(f"web/{key}.webp", source_version=new)
+        # The function writes the manifest last.
+        pipeline.wait_for_object(f"{key}.renditions.json", source_version=new)
     return [*old, new]
 
 

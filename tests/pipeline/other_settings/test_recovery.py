@@ -94,7 +94,7 @@ def test_a_job_makes_missing_outputs(
 
     # The audit ignores the job's own files in the destination. The text file has a record.
     result = console.run("audit", prefix="lost/", deep=True, grace=0)
-    assert (result.code, result.summary["outputs"]["failed"], result.summary["outputs"]["orphaned"]) == (0, 3, 0)
+    assert (result.code, result.summary["outputs"]["failed"], result.summary["outputs"]["orphaned"]) == (0, 4, 0)
     custom_pipeline.take_record("lost/notes.txt")
 
     result = console.run("backfill", prefix="lost/a", job=True, yes=True)

@@ -1,9 +1,11 @@
 """No upload is lost while S3 fails, or after a burst of uploads."""
 
 import contextlib
+import hashlib
+import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -36,6 +38,7 @@ def test_no_upload_is_lost_while_one_request_in_five_fails(custom_pipeline: Pipe
     )
     assert (outcomes.lost, outcomes.wrong) == (frozenset(), frozenset())
     assert find_untold(stack, outcomes) == {}
+    check_manifests(stack, outcomes.images - outcomes.recorded.keys())
     # At this rate, three attempts with three requests each rarely all fail.
     assert len(outcomes.images) >= 0.75 * count
 
@@ -54,6 +57,24 @@ def test_no_upload_of_a_burst_is_lost_with_two_concurrent_invocations(custom_pip
     assert outcomes.images == frozenset(bodies)
     assert outcomes.records == 0
     assert find_untold(stack, outcomes) == {}
+    check_manifests(stack, bodies)
+
+
+def check_manifests(stack: Stack, keys: Iterable[str]) -> None:
+    """Check that the manifest of each upload describes exactly the outputs that are there."""
+    s3 = stack.client("s3")
+
+    def read(bucket: str, key: str) -> tuple[bytes, str]:
+        response = s3.get_object(Bucket=bucket, Key=key)
+        return response["Body"].read(), response["ETag"].strip('"')
+
+    for key in keys:
+        manifest = json.loads(read(stack.destination_bucket, f"{key}.renditions.json")[0])
+        assert manifest["source"]["etag"] == read(stack.source_bucket, key)[1]
+        assert [one["name"] for one in manifest["renditions"]] == ["mini", "tile", "web"]
+        for one in manifest["renditions"]:
+            body, _ = read(stack.destination_bucket, one["key"])
+            assert one["sha256"] == hashlib.sha256(body).hexdigest(), one["key"]
 
 
 @contextlib.contextmanager
