@@ -12,7 +12,7 @@ from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,6 +21,7 @@ from tests.faults import Fault
 from tests.images import UPRIGHT_CORNERS, corners, encode, load, picture
 from tests.pipeline import deployer
 from tests.pipeline.conftest import delete_versions, wait_for
+from tests.site import Site, sum_layout_shifts
 from tools.build import Package, Target, build
 from tools.common import aws
 from tools.common.errors import ToolError
@@ -31,6 +32,9 @@ from tools.local.aws import local_aws
 from tools.local.stack import PROVIDER
 from tools.operations import deployment as deployments
 from tools.operations.function import Function
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 EXAMPLES = sorted(path.name for path in (TERRAFORM / "examples").iterdir())
 
@@ -441,6 +445,28 @@ def test_many_renditions_are_written_in_their_sizes(examples: Examples) -> None:
         for key in ("large/cake.jpg.avif", "medium/cake.jpg.webp", "tile/cake.jpg.webp", "print/cake.jpg")
     }
     assert list(sizes.values()) == [(1000, 500), (800, 400), (320, 320), (1000, 500)]
+
+
+def test_a_page_shows_a_responsive_picture_from_the_manifest_and_nothing_moves(
+    examples: Examples, browser: "Browser"
+) -> None:
+    example = examples["responsive"]
+    example.upload("responsive-in", "cake.jpg", encode(picture(1000, 750)))
+    s3 = example.aws.client("s3")
+    # The manifest is written after the outputs.
+    wait_for(lambda: "cake.jpg.renditions.json" in example.list_keys("responsive-out") or None, "the manifest")
+    keys = example.list_keys("responsive-out")
+    files = {key: s3.get_object(Bucket="responsive-out", Key=key)["Body"].read() for key in keys}
+    assert len(files) == 13
+    folder = TERRAFORM / "examples" / "responsive"
+    site = Site(files | {name: (folder / name).read_bytes() for name in ("index.html", "picture.mjs")})
+    page = site.open(browser, 1200)
+    # The photo is narrower than 1280 and 1920, so these are equal.
+    assert files["photo-1280-avif-cake.jpg.avif"] == files["photo-1920-avif-cake.jpg.avif"]
+    assert [key for key in site.asked if key.startswith("photo-")] == ["photo-1920-avif-cake.jpg.avif"]
+    size = "() => { const one = document.querySelector('img'); return [one.naturalWidth, one.naturalHeight]; }"
+    assert page.evaluate(size) == [960, 720]
+    assert sum_layout_shifts(page) == 0
 
 
 def test_an_apply_deploys_a_package_in_s3_only_if_its_digest_matches(examples: Examples) -> None:

@@ -1,0 +1,61 @@
+"""The page of terraform/examples/responsive shows the right candidate in Chromium, and nothing moves."""
+
+import pytest
+from playwright.sync_api import Browser
+
+from aws.description import Description, RenditionDescription, SourceDescription
+from imaging.render import render
+from renditions import Rendition
+from tests.images import encode, picture
+from tests.site import Site, sum_layout_shifts
+from tests.unit.rendering import LIMITS
+from tools.common.paths import TERRAFORM
+from tools.common.rendition_sets import expand
+
+EXAMPLE = TERRAFORM / "examples" / "responsive"
+
+SET = {"widths": [320, 640, 1280, 1920], "formats": ["avif", "webp", "jpeg"]}
+
+
+def make_site(width: int, height: int, key: str = "cake.jpg") -> Site:
+    """Make the outputs of an upload of this size, and its manifest, beside the example's page."""
+    renditions = [Rendition.parse(*one) for one in sorted(expand("photo", SET).items())]
+    outputs = render(encode(picture(width, height)), renditions, limits=LIMITS).outputs
+    files, described = {}, []
+    for rendition, output in zip(renditions, outputs, strict=True):
+        written = rendition.output_key(key)
+        files[written] = output.body
+        described.append(
+            RenditionDescription(
+                rendition.name, written, output.width, output.height, len(output.body), output.content_type
+            )
+        )
+    source = SourceDescription("uploads", key, None, "etag", width, height)
+    page = (EXAMPLE / "index.html").read_text().replace("cake.jpg", key)
+    files[f"{key}.renditions.json"] = Description(source, tuple(described)).to_manifest()
+    return Site(files | {"index.html": page.encode(), "picture.mjs": (EXAMPLE / "picture.mjs").read_bytes()})
+
+
+@pytest.mark.parametrize(
+    ("viewport", "ratio", "width"), [(300, 1, 320), (320, 2, 640), (1200, 1, 1280), (1200, 2, 1920)]
+)
+def test_chromium_takes_the_smallest_avif_that_is_wide_enough_and_nothing_moves(
+    browser: Browser, viewport: int, ratio: float, width: int
+) -> None:
+    site = make_site(2400, 1800)
+    page = site.open(browser, viewport, ratio)
+    assert [name for name in site.asked if name.startswith("photo-")] == [f"photo-{width}-avif-cake.jpg.avif"]
+    shown = page.evaluate("() => { const one = document.querySelector('img'); return [one.width, one.height]; }")
+    assert shown == [min(viewport, 960), min(viewport, 960) * 3 / 4]
+    assert width >= shown[0] * ratio
+    assert sum_layout_shifts(page) == 0
+
+
+def test_equal_widths_are_one_candidate(browser: Browser) -> None:
+    page = make_site(500, 400, "a b, c/é&.jpg").open(browser, 1200)
+    assert page.evaluate("() => [...document.querySelectorAll('source, img')].map(one => one.srcset)") == [
+        f"a%20b%2C%20c/photo-320-{kind}-%C3%A9%26.jpg{end} 320w, a%20b%2C%20c/photo-640-{kind}-%C3%A9%26.jpg{end} 500w"
+        for kind, end in (("avif", ".avif"), ("webp", ".webp"), ("jpeg", ".jpg"))
+    ]
+    attributes = "() => ['width', 'height'].map(name => document.querySelector('img').getAttribute(name))"
+    assert page.evaluate(attributes) == ["500", "400"]
