@@ -330,7 +330,6 @@ REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
             ['{ application = "DEBUG" }', '{ system = "ERROR" }'],
         ),
         ("metadata", "metadata must be none, copyright or all.", ['"some"']),
-        ("placeholders", "placeholders needs manifest or events, which contain them: set either", ["true"]),
         ("max_pixels", "max_pixels must be a whole number from 1", ["0"]),
         *(
             ("content_credentials", f"content_credentials{message}", [f"{{ {value} }}" for value in values])
@@ -621,6 +620,11 @@ TOGETHER: list[tuple[str, dict[str, str], str]] = [
             ('{ a = { scale = 1, key = "{dir}{stem}-{name}" }, b = { scale = 1 } }', "a and b"),
             ('{ a = { scale = 1, key = "{dir}t-x-{name}" }, b = { scale = 1, key = "{dir}t-{name}" } }', "a and b"),
         )
+    ),
+    (
+        FUNCTION,
+        {"placeholders": "true"},
+        "placeholders needs manifest or events, which contain them: set either, or remove placeholders.",
     ),
     *(
         (
