@@ -57,6 +57,8 @@ PATHS = ((ExifTags.IFD.Exif,), (ExifTags.IFD.GPSInfo,), (ExifTags.IFD.Exif, Exif
 HEADER = b"Exif\0\0"
 """How EXIF begins in some formats."""
 
+TIFF_HEADER_BYTES = 8
+
 ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 """How EXIF begins without it, and the byte order in the notation of ``struct``."""
 
@@ -171,7 +173,8 @@ def _find_note(block: bytes) -> _Entry | None:
 def write(exif: Image.Exif, source: bytes, most_bytes: int) -> bytes:
     """Return EXIF with its header, in which the maker note is at its offset in ``source``, if that fits.
 
-    The notes of many cameras contain offsets from the beginning of the EXIF.
+    It is empty if Pillow can't write the entries. The notes of many cameras contain offsets from the beginning of the
+    EXIF.
 
     Args:
         exif: The entries.
@@ -185,8 +188,10 @@ def write(exif: Image.Exif, source: bytes, most_bytes: int) -> bytes:
         end = found.value + len(note)
         end += end % 2
         details[ExifTags.Base.MakerNote] = bytes(4)
-        behind = exif.tobytes(end).removeprefix(HEADER)
+        behind = _to_bytes(exif, end).removeprefix(HEADER)
         details[ExifTags.Base.MakerNote] = note
+        if not behind:
+            return b""
         order = ORDERS[behind[:4]]
         block = bytearray(behind[:4] + struct.pack(order + "I", end) + bytes(end - 8) + behind[8:])
         block[found.value : found.value + len(note)] = note
@@ -194,7 +199,14 @@ def write(exif: Image.Exif, source: bytes, most_bytes: int) -> bytes:
         if entry and len(HEADER) + len(block) <= most_bytes:
             struct.pack_into(order + "II", block, entry.place + 4, len(note), found.value)
             return HEADER + bytes(block)
-    return exif.tobytes()
+    return _to_bytes(exif)
+
+
+def _to_bytes(exif: Image.Exif, offset: int = TIFF_HEADER_BYTES) -> bytes:
+    """Return the entries, whose directory is at this offset, with a header; empty if Pillow can't write them."""
+    with tolerating():
+        return exif.tobytes(offset)
+    return b""
 
 
 def select_credits(exif: Image.Exif) -> tuple[Image.Exif, list[str]]:

@@ -158,8 +158,7 @@ class Metadata:
         if not is_read:
             problems.append("the EXIF is damaged, and was read up to the damage")
         if selected:
-            with tolerating():
-                written = exif_tags.write(selected, self.exif_block, capacity.most_bytes)
+            written = exif_tags.write(selected, self.exif_block, capacity.most_bytes)
             if not written:
                 problems.append("the EXIF can't be written")
         losses += [Loss(Lost.EXIF, problem) for problem in problems]

@@ -337,7 +337,8 @@ def test_the_distribution_may_read_and_its_statement_is_beside_the_modules_own(e
         "Resource": ["arn:aws:s3:::cloudfront-out/*"],
         "Condition": {"StringEquals": {"aws:SourceArn": [example.outputs["distribution_arn"]]}},
     }
-    (distribution,) = example.aws.client("cloudfront").list_distributions()["DistributionList"]["Items"]
+    distributions = example.aws.client("cloudfront").list_distributions()["DistributionList"]["Items"]
+    (distribution,) = (one for one in distributions if one["ARN"] == example.outputs["distribution_arn"])
     (origin,) = distribution["Origins"]["Items"]
     assert origin["DomainName"] == "cloudfront-out.s3.eu-west-2.amazonaws.com"
     assert origin["OriginAccessControlId"]

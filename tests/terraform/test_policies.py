@@ -44,6 +44,14 @@ mock_provider "aws" {
     defaults        = { arn = "arn:aws:cloudfront::123456789012:distribution/E1A2B3" }
     override_during = plan
   }
+  mock_resource "aws_cloudwatch_event_bus" {
+    defaults        = { arn = "arn:aws:events:eu-west-2:123456789012:event-bus/images" }
+    override_during = plan
+  }
+  mock_resource "aws_dynamodb_table" {
+    defaults        = { arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/images" }
+    override_during = plan
+  }
   mock_resource "aws_kms_key" {
     defaults        = { arn = "arn:aws:kms:eu-west-2:123456789012:key/00000000-0000-0000-0000-000000000000" }
     override_during = plan

@@ -76,7 +76,9 @@ def test_a_version_that_becomes_current_again_gets_its_outputs_again(custom_pipe
 def test_a_removal_fails_without_permission_to_delete(custom_pipeline: Pipeline) -> None:
     event = custom_pipeline.make_notification("mirror/never-uploaded.jpg")
     policy = Policy.read(custom_pipeline, custom_pipeline.role_arn)
-    assert sorted(policy.actions) == sorted([*SYMPTOMS, *LOGGING, "s3:DeleteObject", "s3:GetObject", "kms:Sign"])
+    assert sorted(policy.actions) == sorted(
+        [*SYMPTOMS, *LOGGING, "s3:DeleteObject", "s3:GetObject", "kms:Sign", "events:PutEvents"]
+    )
     with policy.without("s3:DeleteObject"):
         assert "(AccessDenied) when calling the DeleteObject operation" in custom_pipeline.send(event)["errorMessage"]
     assert custom_pipeline.send(event)["outcomes"][0]["status"] == "gone"
