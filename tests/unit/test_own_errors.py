@@ -191,6 +191,7 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
             "RENDITIONS": RENDITIONS,
             "METADATA": "all",
             "MANIFEST": "{dir}{name}.renditions.json",
+            "PLACEHOLDERS": "true",
             "MIRROR_DELETES": "true",
             "EVENTS": json.dumps({"eventbridge_bus_arn": bus}),
         }
