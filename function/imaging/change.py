@@ -14,7 +14,7 @@ class Blocks:
         xmp: The packet.
         extensions: A JPEG's segments with parts of extended XMP.
         iptc: IIM that is stored by itself.
-        photoshop: Photoshop's resources, one of which may be IIM.
+        photoshop: Photoshop's resources; one resource may be IIM.
 
     """
 

@@ -33,7 +33,7 @@ class Curve(NamedTuple):
         return float((self.scale * value + self.offset) ** self.exponent)
 
     def to_value(self, light: float) -> float:
-        """Return the value of a light, of which less than none and more than white are cut off."""
+        """Return the value of a light; a light below 0 or above white is cut off."""
         light = min(1.0, max(0.0, light))
         if light < self.slope * self.threshold:
             return light / self.slope

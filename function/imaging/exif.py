@@ -17,7 +17,7 @@ CREDITS = (ExifTags.Base.Artist, ExifTags.Base.Copyright)
 IPTC, PHOTOSHOP, XMP = 33723, 34377, 700
 """Tags of a TIFF (TIFF 6.0, Photoshop's technical note; XMP specification, part 3, 3.3)."""
 
-# Some writers store IPTC as numbers of four bytes, of which Pillow would read the first.
+# Some writers store IPTC as numbers of four bytes. Pillow would read only the first number.
 TiffTags.TAGS_V2[IPTC] = TiffTags.TagInfo(IPTC, "IptcNaaInfo", TiffTags.UNDEFINED, None)
 
 TYPES = {
@@ -358,7 +358,7 @@ def _copy_ifd(exif: Image.Exif, entries: Mapping[int, Any], group: int | None = 
 
 
 class _Text(str):
-    """A text of which Pillow writes every byte: it reads each as a character, but would write question marks.
+    """A text whose bytes Pillow all writes: it reads each byte as a character, but would write question marks.
 
     Bytes in its place would get the type of numbers if Pillow doesn't know the tag.
     """

@@ -1,4 +1,4 @@
-"""Photoshop's resources, one of which holds IPTC: reads, corrects and writes them."""
+"""Reads, corrects and writes Photoshop's resources; one resource holds IPTC."""
 
 import struct
 from collections.abc import Mapping

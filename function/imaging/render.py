@@ -172,7 +172,7 @@ def _render(header: Header, order: _Order, limits: Limits, clock: Clock) -> Rend
 def _make_output(  # noqa: PLR0913, PLR0917 - all that an output depends on
     picture: Picture, frames: Sequence[Frame], rendition: Rendition, placement: Placement, order: _Order, clock: Clock
 ) -> Output:
-    """Encode and prove the frames of a rendition, the first of which has this placement."""
+    """Encode and prove the frames of a rendition; the placement is that of its first frame."""
     image_format, lacking = written_format(picture, rendition), list[Loss]()
     encoder = ENCODERS[image_format]
     nanoseconds = encoder.cost.nanoseconds_for(_count_pixels(frames, placement.canvas), len(frames))

@@ -46,7 +46,7 @@ CURVE = [round((LEVELS - 1) * SRGB_CURVE.to_value(level / (FINE_LEVELS - 1))) fo
 """The value of each level of light."""
 
 LEAST_LIGHT = 1e-9
-"""Instead of black, of which there is no power and no share."""
+"""This light replaces black, which has no power and no share."""
 
 STRIP_PIXELS = 1 << 18
 """Pixels that are converted at once: their light takes ten times the memory of the pixels."""

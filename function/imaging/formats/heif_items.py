@@ -74,7 +74,7 @@ class Items:
         main: The number of the main picture.
         main_place: Where this number stands.
         kinds: The kind of each item.
-        flags_at: The offset of the last byte of each item's flags, of which the lowest bit hides it.
+        flags_at: The offset of the last byte of each item's flags; the lowest bit of this byte hides the item.
         pictures: The pictures that aren't hidden.
         references: The items that refer to others, and these, by the kind of reference.
         auxiliary_at: The offset of the kind of each auxiliary picture's reference.
