@@ -205,7 +205,7 @@ class Layout:
         return list(entries), 0 if is_cut_off else self.number(body[end : end + place_bytes])
 
     def find(self, body: bytes, place: int, tag: int) -> bytes:
-        """Return the bytes of a tag's values in the directory at this offset; a missing tag has no bytes."""
+        """Return the bytes of a tag's values in the directory at this offset, as far as the file has them."""
         entries, _ = self.directory(body, place) or ((), 0)
         for found, kind, count, value in entries:
             if found == tag:
