@@ -21,8 +21,8 @@ DENOMINATOR, MOST = 1 << 20, 1000.0
 """The denominator of written values, and the largest value, which fits into 32 bits with it. 20 stops are usual at
 most."""
 
-XMP_NAMESPACE, XMP_VERSION, BASE_IS_HDR = "http://ns.adobe.com/hdr-gain-map/1.0/", "1.0", "BaseRenditionIsHDR"
-"""The namespace of the values in XMP, the value of its property ``Version``, and another property."""
+XMP_VERSION, BASE_IS_HDR = "1.0", "BaseRenditionIsHDR"
+"""The value of the property ``Version`` in XMP, and another property."""
 
 XMP_DEFAULTS = {
     "GainMapMin": "0",
@@ -158,7 +158,7 @@ def read_xmp(values: Mapping[str, Sequence[str]]) -> Gains:
     """Read the values as XMP states them (Adobe's gain map specification 1.0, which Ultra HDR uses).
 
     Args:
-        values: The texts of each property in ``XMP_NAMESPACE``, by its name: one for all channels, or three.
+        values: The texts of each property in ``xmp.GAIN_MAP``, by its name: one for all channels, or three.
 
     Raises:
         MalformedError: A value is missing or invalid.
@@ -182,7 +182,7 @@ def read_xmp(values: Mapping[str, Sequence[str]]) -> Gains:
 
 
 def write_xmp(gains: Gains) -> dict[str, list[str]]:
-    """Return the texts of each property in ``XMP_NAMESPACE``: one for all channels, or three."""
+    """Return the texts of each property in ``xmp.GAIN_MAP``: one for all channels, or three."""
     is_hdr = gains.base_headroom > gains.alternate_headroom
     from_standard = gains.swap_renditions() if is_hdr else gains
     columns = [

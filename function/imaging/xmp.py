@@ -48,6 +48,21 @@ CAMERA_RAW, DC, DC_TERMS, EXIF, IPTC_CORE, IPTC_EXT, NOTE, PHOTOSHOP, PLUS, RIGH
     "http://ns.adobe.com/xap/1.0/",
 )
 
+CAMERA, CONTAINER, ITEM, DEPTH_MAP = (
+    "http://ns.google.com/photos/1.0/camera/",
+    "http://ns.google.com/photos/1.0/container/",
+    "http://ns.google.com/photos/1.0/container/item/",
+    "http://ns.google.com/photos/1.0/depthmap/",
+)
+"""Google's namespaces: developer.android.com/media/platform/motion-photo-format and .../hdr-image-format."""
+
+GAIN_MAP, APPLE_GAIN_MAP, APPLE_PIXELS = (
+    "http://ns.adobe.com/hdr-gain-map/1.0/",
+    "http://ns.apple.com/HDRGainMap/1.0/",
+    "http://ns.apple.com/pixeldatainfo/1.0/",
+)
+"""The namespaces of gain maps' values, Adobe's and Apple's, and of the kinds of Apple's pictures."""
+
 PREFIXES = {
     RDF: "rdf",
     XML: "xml",

@@ -28,18 +28,13 @@ CREDITS = frozenset(
 
 CREDIT_NAMESPACES = frozenset({xmp.RIGHTS, xmp.PLUS})
 
-PANO, DEPTH = "http://ns.google.com/photos/1.0/panorama/", "http://ns.google.com/photos/1.0/depthmap/"
+PANO = "http://ns.google.com/photos/1.0/panorama/"
 
 FALSE_NAMESPACES = frozenset(
     {
-        DEPTH,
-        "http://ns.google.com/photos/1.0/container/",
-        "http://ns.google.com/photos/1.0/container/item/",
+        *(xmp.DEPTH_MAP, xmp.CONTAINER, xmp.ITEM, xmp.GAIN_MAP, xmp.APPLE_GAIN_MAP, xmp.APPLE_PIXELS),
         "http://ns.google.com/photos/1.0/image/",
         "http://ns.google.com/photos/dd/1.0/device/",
-        "http://ns.adobe.com/hdr-gain-map/1.0/",
-        "http://ns.apple.com/HDRGainMap/1.0/",
-        "http://ns.apple.com/pixeldatainfo/1.0/",
     }
 )
 """Namespaces of what the output doesn't hold: depth maps, other images, directories of the file, gain maps."""

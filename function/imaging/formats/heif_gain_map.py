@@ -11,9 +11,9 @@ from imaging.formats.heif_items import HIDDEN, SEQUENCE, TONE_MAP, Items
 from imaging.gain_map import Gains, make_apple_gains, make_apple_table, read_iso
 from imaging.losses import Lost
 from imaging.records import GainMapHeader, Header
-from imaging.xmp import list_texts, parse
+from imaging.xmp import APPLE_GAIN_MAP, list_texts, parse
 
-APPLE_HEADROOM = ("http://ns.apple.com/HDRGainMap/1.0/", "HDRGainMapHeadroom")
+APPLE_HEADROOM = (APPLE_GAIN_MAP, "HDRGainMapHeadroom")
 """The property of Apple's XMP, which describes the gain map."""
 
 XMP, MARK = b"mime", APPLE_HEADROOM[0].encode()

@@ -7,17 +7,17 @@ from dataclasses import replace
 from errors import MalformedError
 from imaging import gain_map
 from imaging.formats import jpeg_segments
-from imaging.formats.jpeg_pictures import CONTAINER, ITEM, MP_ENTRIES, MP_ENTRY, find
+from imaging.formats.jpeg_pictures import MP_ENTRIES, MP_ENTRY, find
 from imaging.formats.jpeg_segments import APP_1, APP_2, ISO, MPF, make_segment
-from imaging.gain_map import XMP_NAMESPACE, XMP_VERSION, GainMap, Gains
+from imaging.gain_map import XMP_VERSION, GainMap, Gains
 from imaging.losses import Loss, Lost
 from imaging.records import Job
 from imaging.saving import save
-from imaging.xmp import EMPTY, RDF, Element, Name, Packet, Value, make_list, parse
+from imaging.xmp import CONTAINER, EMPTY, GAIN_MAP, ITEM, RDF, Element, Name, Packet, Value, make_list, parse
 
 APP_0, QUALITY = 0xE0, 85
 
-PREFIXES = {XMP_NAMESPACE: "hdrgm", CONTAINER: "Container", ITEM: "Item"}
+PREFIXES = {GAIN_MAP: "hdrgm", CONTAINER: "Container", ITEM: "Item"}
 """libultrahdr knows the values by this prefix only."""
 
 MP_VERSION, MP_COUNT, BASELINE = 0xB000, 0xB001, 0x030000
@@ -59,7 +59,7 @@ def _make_options(gains: Gains) -> dict[str, bytes]:
     # Readers of XMP alone would apply gains of another colour space wrongly. Chromium writes no XMP for them either.
     if gains.has_base_colours:
         values: dict[Name, Value] = {
-            (XMP_NAMESPACE, name): texts[0] if len(texts) == 1 else make_list((XMP_NAMESPACE, name), "Seq", texts)
+            (GAIN_MAP, name): texts[0] if len(texts) == 1 else make_list((GAIN_MAP, name), "Seq", texts)
             for name, texts in gain_map.write_xmp(gains).items()
         }
         options["xmp"] = Packet(values, PREFIXES).to_bytes()
@@ -84,7 +84,7 @@ def _announce(kept: bytes | None, gains: Gains, size: int) -> bytes:
         (CONTAINER, "Directory"): Element((CONTAINER, "Directory"), {}, (Element((RDF, "Seq"), {}, children),))
     }
     if gains.has_base_colours:
-        properties[XMP_NAMESPACE, "Version"] = XMP_VERSION
+        properties[GAIN_MAP, "Version"] = XMP_VERSION
     return Packet(properties, PREFIXES).merge(parse(kept) if kept else EMPTY).to_bytes()
 
 

@@ -24,7 +24,20 @@ from imaging.formats.jpeg_segments import (
 )
 from imaging.formats.tiff_directories import SIGNATURES, Layout
 from imaging.losses import Loss, Lost
-from imaging.xmp import EMPTY, Element, Packet, list_texts, parse
+from imaging.xmp import (
+    APPLE_GAIN_MAP,
+    APPLE_PIXELS,
+    CAMERA,
+    CONTAINER,
+    DEPTH_MAP,
+    EMPTY,
+    GAIN_MAP,
+    ITEM,
+    Element,
+    Packet,
+    list_texts,
+    parse,
+)
 
 START = b"\xff\xd8"
 
@@ -37,14 +50,9 @@ KIND_BITS, THUMBNAILS = 0xFFFFFF, frozenset({0x010001, 0x010002})
 MOST_PICTURES, MOST_SEGMENTS = 16, 200
 """How many other pictures are looked at, and how many segments of each. Phones write up to 5, with about 10."""
 
-CAMERA, DEPTH_MAP = "http://ns.google.com/photos/1.0/camera/", "http://ns.google.com/photos/1.0/depthmap/"
-CONTAINER, ITEM = "http://ns.google.com/photos/1.0/container/", "http://ns.google.com/photos/1.0/container/item/"
-"""Google's namespaces: developer.android.com/media/platform/motion-photo-format and .../hdr-image-format."""
-
-APPLE_PIXELS, APPLE_GAIN_MAP = "http://ns.apple.com/pixeldatainfo/1.0/", "http://ns.apple.com/HDRGainMap/1.0/"
 APPLE_KIND, APPLE_GAIN_MAP_KIND = "AuxiliaryImageType", "urn:com:apple:photo:2020:aux:hdrgainmap"
 APPLE_DEPTH_KINDS = ("depth", "disparity")
-"""Apple's namespaces, the property with the kind of a picture, the kind of gain maps, and parts of those of depth."""
+"""The property with the kind of a picture, the kind of gain maps, and parts of those of depth."""
 
 VIDEO = b"ftyp"
 """The first box of MP4 and QuickTime videos (ISO/IEC 14496-12, 4.3)."""
@@ -161,7 +169,7 @@ def find(body: bytes, header: Sequence[Segment], exif: bytes) -> Found:
         found = found or one
         if one is None and entry.kind not in THUMBNAILS:
             lost |= _classify(part, main.size)
-    is_announced = main.iso is not None or bool(main.read_texts(gain_map.XMP_NAMESPACE, "Version"))
+    is_announced = main.iso is not None or bool(main.read_texts(GAIN_MAP, "Version"))
     if (is_announced or any(item.get("Semantic") == "GainMap" for item in items)) and not found and not problem:
         found, problem = _find_behind(main, items, exif)
     return Found(
@@ -245,10 +253,8 @@ def _read_gain_map(part: _Part, main: _Part, exif: bytes) -> FoundMap | None:
     """
     if part.iso:
         return FoundMap(part.body, gain_map.read_iso(part.iso))
-    if part.read_texts(gain_map.XMP_NAMESPACE, "Version"):
-        values = {
-            name: part.read_texts(uri, name) for uri, name in part.packet.properties if uri == gain_map.XMP_NAMESPACE
-        }
+    if part.read_texts(GAIN_MAP, "Version"):
+        values = {name: part.read_texts(uri, name) for uri, name in part.packet.properties if uri == GAIN_MAP}
         return FoundMap(part.body, gain_map.read_xmp(values))
     if part.read_texts(APPLE_PIXELS, APPLE_KIND) != [APPLE_GAIN_MAP_KIND]:
         return None
