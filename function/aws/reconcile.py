@@ -152,9 +152,9 @@ class Reconciler:
         current = source.head(self.s3, address)
         if not isinstance(current, Identity):
             return False
-        # The role may read outputs only with mirror_deletes.
-        can_read = self.settings.mirror_deletes
-        return types == {EventType.EXPIRED} or (can_read and self.destination.has_outputs_of(address.key, current))
+        # The role may read outputs only with mirror_deletes. Outputs don't show whether their completion event was sent.
+        can_tell = self.settings.mirror_deletes and self.completions is None
+        return types == {EventType.EXPIRED} or (can_tell and self.destination.has_outputs_of(address.key, current))
 
     def _process_absence(self, address: ObjectAddress, absence: Absence, last_seen: datetime | None) -> Outcome | None:
         """Remove the outputs of a deleted object, with ``mirror_deletes``.
