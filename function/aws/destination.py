@@ -70,7 +70,7 @@ class Destination:
             RejectedError: KEY_TOO_LONG: S3 would refuse one of them.
 
         """
-        keys = tuple(target.template.fill(source_key) for target in self.targets)
+        keys = self._fill_templates(source_key)
         longest = max(len(key.encode()) for key in keys)
         if longest > MAX_KEY_BYTES:
             raise RejectedError(
@@ -123,14 +123,18 @@ class Destination:
     def has_outputs_of(self, source_key: str, identity: Identity) -> bool:
         """Tell whether all that a source has here exists and was made from this state of the source."""
         expected = _make_origin(identity).items()
-        keys = (target.template.fill(source_key) for target in self.targets)
-        return all(expected <= self._read_metadata(key).items() for key in keys)
+        return all(expected <= self._read_metadata(key).items() for key in self._fill_templates(source_key))
 
-    def remove(self, keys: Sequence[str]) -> tuple[str, ...]:
+    def remove(self, source_key: str) -> tuple[str, ...]:
         """Remove what a source has here, and return the keys of what existed. A versioned bucket keeps the versions."""
+        # If the settings have changed, objects may exist under some keys, although others are too long for S3.
+        keys = [key for key in self._fill_templates(source_key) if len(key.encode()) <= MAX_KEY_BYTES]
         # The manifest first: it describes only what is there.
         removed = {key for key in reversed(keys) if self._remove(key)}
         return tuple(key for key in keys if key in removed)
+
+    def _fill_templates(self, source_key: str) -> tuple[str, ...]:
+        return tuple(target.template.fill(source_key) for target in self.targets)
 
     def _read_metadata(self, key: str) -> Mapping[str, str]:
         try:

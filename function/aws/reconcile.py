@@ -171,12 +171,7 @@ class Reconciler:
         gone = Outcome(Status.GONE, address)
         if not self.settings.mirror_deletes:
             return _log_outcome(gone)
-        try:
-            keys = self.destination.keys(address.key)
-        except RejectedError:
-            # Its outputs' keys are too long, so it never had outputs.
-            keys = ()
-        removed = self.destination.remove(keys)
+        removed = self.destination.remove(address.key)
         confirmed_at = datetime.now(UTC)
         if source.head(self.s3, address) is not absence:
             _log("changed", address)

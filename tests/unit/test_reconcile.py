@@ -763,6 +763,16 @@ def test_a_deletion_of_a_key_too_long_for_outputs_removes_nothing(pipeline: Pipe
     assert mirror.reconcile(ObjectAddress(SOURCE, "x" * 1023)).status is Status.GONE
 
 
+def test_a_deletion_removes_outputs_whose_manifest_would_have_too_long_a_key(pipeline: Pipeline) -> None:
+    mirror, key = enable_mirroring(pipeline, "a"), "k" * 1010
+    mirror.upload(key)
+    mirror.reconcile(ObjectAddress(SOURCE, key))
+    mirror.s3.delete_object(Bucket=SOURCE, Key=key)
+    mirror.settings = replace(mirror.settings, manifest=MANIFEST)
+    assert mirror.reconcile(ObjectAddress(SOURCE, key)).output_keys == (f"a-{key}",)
+    assert mirror.outputs() == []
+
+
 def test_a_deletion_removes_no_output_without_mirror_deletes(pipeline: Pipeline) -> None:
     pipeline.upload()
     pipeline.reconcile()
