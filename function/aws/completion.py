@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from botocore.config import Config
 
 from aws import clients
-from aws.description import Description
+from aws.description import Description, SourceDescription
 from aws.outcomes import ObjectAddress, Outcome, Status
 from aws.settings import Settings
 from aws.source import Identity
@@ -71,17 +72,20 @@ class Completions:
         """
         # A retry finds nothing to remove, but nobody was told of the removal.
         status = Status.REMOVED if outcome.status is Status.GONE else outcome.status
-        arn, address = str(self.settings.event_target_arn), outcome.address
+        arn, address, rejection = str(self.settings.event_target_arn), outcome.address, outcome.rejection
         time = confirmed_at.isoformat(timespec="milliseconds")
+        # An absent object has no version and no date. Without a time, its second removal would look like a repetition.
+        state = [*astuple(address), *(astuple(identity) if identity else (time,))]
+        made = [status, rejection and rejection.reason, description and astuple(description)]
         body = _encode(
             {
                 "schema_version": SCHEMA_VERSION,
                 "status": status,
-                "idempotency_key": self._make_key(status, address, identity, time),
+                "idempotency_key": self._make_key([*state, *made]),
                 "confirmed_at": time,
                 **self._describe(address, identity, description),
-                "reason": outcome.rejection and outcome.rejection.reason,
-                "message": outcome.rejection and outcome.rejection.message,
+                "reason": rejection and rejection.reason,
+                "message": rejection and rejection.message,
             }
         )
         if ":sns:" in arn:
@@ -111,38 +115,29 @@ class Completions:
     ) -> dict[str, Any]:
         """Return the source and its outputs: all fields of those that were written, and the keys of removed ones."""
         if description:
-            source, renditions = asdict(description.source), [asdict(one) for one in description.renditions]
+            source, renditions = description.source, [asdict(one) for one in description.renditions]
         else:
             version, etag = (identity.version_id, identity.etag.strip('"')) if identity else (None, None)
-            source = {
-                **asdict(address),
-                "version_id": version,
-                "etag": etag,
-                "width": None,
-                "height": None,
-                "focus": None,
-            }
+            source = SourceDescription(address.bucket, address.key, version, etag)
             removed = () if identity else self.settings.renditions
             renditions = [{"name": one.name, "key": one.output_key(address.key)} for one in removed]
         return {
-            "source": source,
+            "source": asdict(source),
             "destination_bucket": self.settings.destination_bucket,
             "renditions": renditions,
             "renditions_omitted": 0,
             "lost": list(dict.fromkeys(lost for one in renditions for lost in one.get("lost", ()))),
         }
 
-    def _make_key(self, status: Status, address: ObjectAddress, identity: Identity | None, time: str) -> str:
-        """Return what repetitions of an event have in common: the source's state, the settings and the status.
+    def _make_key(self, settled: Sequence[object]) -> str:
+        """Return what repetitions of an event have in common: what was settled, how, and by which settings.
 
-        An absent object has no version and no date. Without a time, its second removal would look like a repetition.
+        It covers the outputs because another release makes others of equal settings, and because no two signatures of
+        Content Credentials are equal. It does not cover whether there are manifests, which no event mentions.
         """
         settings = self.settings
         digests = [one.digest(settings.metadata, is_signed=settings.is_signed) for one in settings.renditions]
-        state = [status, *astuple(address), *(astuple(identity) if identity else (time,))]
-        parts = [*state, settings.destination_bucket, *digests, *astuple(settings.limits)]
-        if settings.placeholders:
-            parts.append("placeholders")
+        parts = [*settled, settings.destination_bucket, *digests, *astuple(settings.limits)]
         return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()
 
 

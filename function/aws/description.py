@@ -10,11 +10,11 @@ MANIFEST_VERSION = 1
 
 @dataclass(frozen=True)
 class SourceDescription:
-    """The state of a source object that outputs were made from.
+    """A state of a source object. Only one that outputs were made from has a size.
 
     Attributes:
-        version_id: None if the bucket is not versioned.
-        etag: Without quotation marks.
+        version_id: None if the bucket is not versioned, or the object does not exist.
+        etag: Without quotation marks; None if the object does not exist.
         width: In pixels, as displayed.
         height: In pixels, as displayed.
         focus: The point that renditions with the focus ``metadata`` keep, as fractions of width and height from the
@@ -27,9 +27,9 @@ class SourceDescription:
     bucket: str
     key: str
     version_id: str | None
-    etag: str
-    width: int
-    height: int
+    etag: str | None
+    width: int | None = None
+    height: int | None = None
     focus: tuple[float, float] | None = None
     thumbhash: str | None = None
     dominant_colour: str | None = None

@@ -152,7 +152,7 @@ class Reconciler:
         current = source.head(self.s3, address)
         if not isinstance(current, Identity):
             return False
-        # The role may read outputs only with mirror_deletes. Outputs don't show whether their completion event was sent.
+        # The role may read outputs only with mirror_deletes. They don't show whether their completion event was sent.
         can_tell = self.settings.mirror_deletes and self.completions is None
         return types == {EventType.EXPIRED} or (can_tell and self.destination.has_outputs_of(address.key, current))
 

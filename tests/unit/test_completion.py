@@ -22,6 +22,7 @@ from aws.reconcile import Reconciler
 from aws.settings import Settings
 from aws.source import Identity
 from errors import Reason, UnsentError
+from key_template import KeyTemplate
 from renditions import Rendition
 from tests.images import encode, picture
 from tests.unit.conftest import REGION, SESSION, SETTINGS
@@ -45,15 +46,12 @@ DESCRIPTION = Description(
     (RenditionDescription("resized", "resized-cake.jpg", 2016, 1512, 402_113, "image/jpeg", ("depth_map",), SHA256),),
 )
 WRITTEN = Outcome(Status.WRITTEN, CAKE, ("resized-cake.jpg",))
-REJECTED = Outcome(
-    Status.REJECTED,
-    CAKE,
-    rejection=Rejection(
-        *(CAKE.bucket, CAKE.key, IDENTITY.version_id, IDENTITY.etag, Reason.NOT_AN_IMAGE),
-        "the content is not a JPEG, PNG, GIF, WebP, TIFF, BMP or AVIF image",
-        NOON.isoformat(),
-    ),
+REJECTION = Rejection(
+    *(CAKE.bucket, CAKE.key, IDENTITY.version_id, IDENTITY.etag, Reason.NOT_AN_IMAGE),
+    "the content is not a JPEG, PNG, GIF, WebP, TIFF, BMP or AVIF image",
+    NOON.isoformat(),
 )
+REJECTED = Outcome(Status.REJECTED, CAKE, rejection=REJECTION)
 REMOVED = Outcome(Status.REMOVED, CAKE, ("resized-cake.jpg",))
 
 
@@ -90,6 +88,13 @@ def test_each_sample_is_what_eventbridge_delivers_and_matches_the_schema(sample:
     jsonschema.validate(event["detail"], SCHEMA, format_checker=jsonschema.FormatChecker())
 
 
+def test_the_schema_requires_all_that_each_event_has() -> None:
+    source = SCHEMA["properties"]["source"]
+    for detail in (make_event(WRITTEN, IDENTITY, DESCRIPTION), make_event(REJECTED), make_event(REMOVED, None)):
+        for schema, part in ((SCHEMA, detail["Detail"]), (source, detail["Detail"]["source"])):
+            assert part.keys() == set(schema["required"]) == schema["properties"].keys()
+
+
 def test_the_schema_allows_no_other_status_field_or_type() -> None:
     detail = make_event(WRITTEN, IDENTITY, DESCRIPTION)["Detail"]
     for wrong in (
@@ -103,13 +108,18 @@ def test_the_schema_allows_no_other_status_field_or_type() -> None:
             jsonschema.validate({**detail, **wrong}, SCHEMA)
 
 
-def test_the_key_is_that_of_the_state_the_settings_and_the_status() -> None:
+def test_the_key_is_that_of_the_state_the_settings_the_status_and_the_outputs() -> None:
     def key(*arguments: Any, **options: Any) -> str:
         found: str = make_event(*arguments, **options)["Detail"]["idempotency_key"]
         return found
 
-    later = NOON + timedelta(seconds=1)
-    assert key() == key(WRITTEN, IDENTITY, DESCRIPTION, at=later)
+    (output,), later = DESCRIPTION.renditions, NOON + timedelta(seconds=1)
+    assert (
+        key()
+        == key(at=later)
+        == key(settings=replace(SENT, manifest=KeyTemplate.of("{dir}{name}.renditions.json", "")))
+    )
+    assert key(WRITTEN, IDENTITY, DESCRIPTION) == key(WRITTEN, IDENTITY, DESCRIPTION, at=later)
     assert key(REMOVED, None) == key(Outcome(Status.GONE, CAKE), None)
     changed = [
         key(),
@@ -122,7 +132,10 @@ def test_the_key_is_that_of_the_state_the_settings_and_the_status() -> None:
         key(Outcome(Status.WRITTEN, replace(CAKE, key="tart.jpg"))),
         key(settings=replace(SENT, destination_bucket="other")),
         key(settings=replace(SENT, renditions=(Rendition("resized", scale=0.25),))),
-        key(settings=replace(SENT, placeholders=True)),
+        key(WRITTEN, IDENTITY, DESCRIPTION),
+        key(WRITTEN, IDENTITY, replace(DESCRIPTION, source=replace(DESCRIPTION.source, thumbhash="VAgKHYK9moif"))),
+        key(WRITTEN, IDENTITY, replace(DESCRIPTION, renditions=(replace(output, sha256="0" * 64),))),
+        key(replace(REJECTED, rejection=replace(REJECTION, reason=Reason.CORRUPT))),
         key(settings=replace(SENT, limits=replace(SENT.limits, max_pixels=1))),
     ]
     assert len({*changed}) == len(changed)
