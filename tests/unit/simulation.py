@@ -19,6 +19,7 @@ from aws.outcomes import EventType, ObjectAddress, ObjectEvent
 from aws.reconcile import Reconciler
 from aws.settings import Settings
 from errors import UnsentError, UnsettledError
+from key_template import MANIFEST_SUFFIX
 
 CORRUPT, ARCHIVED, LOCKED = b"corrupt", b"archived", b"locked"
 """Bodies that the renderer rejects, that GET refuses, and that GET and HEAD refuse for lack of a customer key."""
@@ -157,9 +158,11 @@ class Client:
         self._store = store
         self._pause = pause
         self._put: dict[str, str] = {}
+        self._has_removed_outputs = False
 
     def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803, ARG002 - boto3's names
         self._pause()
+        self._has_removed_outputs = False
         state = self._store.look(Key, "NoSuchKey")
         if state.body == ARCHIVED:
             raise _refusal("InvalidObjectState")
@@ -190,12 +193,18 @@ class Client:
     def put_object(self, Key: str, Body: bytes, Metadata: dict[str, str], **_: object) -> None:  # noqa: N803 - boto3's
         self._pause()
         self._has_looked = False
+        if Key.endswith(MANIFEST_SUFFIX):
+            described = json.loads(Body)["renditions"]
+            assert self._has_put(described), "the manifest describes outputs that were not put"
         self._put[Key] = hashlib.sha256(Body).hexdigest()
         self._store.outputs[Key] = Body, Metadata
 
     def delete_object(self, Bucket: str, Key: str, IfMatch: str) -> None:  # noqa: N803, ARG002 - boto3's names
         self._pause()
         self._has_looked = False
+        is_manifest = Key.endswith(MANIFEST_SUFFIX)
+        assert not (is_manifest and self._has_removed_outputs), "outputs were removed before their manifest"
+        self._has_removed_outputs = not is_manifest
         if self._store.outputs.pop(Key, None) is None:
             raise _refusal("PreconditionFailed")
 
@@ -218,9 +227,11 @@ class Client:
         assert self._has_looked, "the source was not checked after the last change of the destination"
         seen = state.reported if state else (None, None)
         assert (source["etag"], source["version_id"]) == seen, "the last check found another state"
-        assert event["status"] != "written" or all(
-            self._put.get(one["key"]) == one["sha256"] for one in event["renditions"]
-        ), "the destination never had these outputs"
+        is_true = event["status"] != "written" or self._has_put(event["renditions"])
+        assert is_true, "the destination never had these outputs"
+
+    def _has_put(self, renditions: list[dict[str, Any]]) -> bool:
+        return all(self._put.get(one["key"]) == one["sha256"] for one in renditions)
 
 
 class ForgetfulClient(Client):
@@ -317,8 +328,8 @@ class Invocation:
             raise CrashError
 
     def _run(self) -> None:
-        self._pause()
         try:
+            self._pause()
             outcome = self._reconciler.reconcile(self.event.address, lambda: math.inf, [self.event])
             if outcome.rejection:
                 self._api.send_message("", outcome.rejection.to_json())

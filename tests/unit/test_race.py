@@ -348,6 +348,16 @@ def describe_once() -> contextlib.AbstractContextManager[object]:
     return patch.object(Reconciler, "_describe", describe_first)
 
 
+def put_manifest_first(put: Any) -> Any:
+    """Return ``Destination.put``, which then writes the manifest before the outputs."""
+
+    def put_twice(self: Destination, description: Description, outputs: Sequence[Output], source: Any) -> None:
+        put(self, description, [], source)
+        put(self, description, outputs, source)
+
+    return put_twice
+
+
 @pytest.mark.parametrize(
     ("race", "change"),
     [
@@ -358,6 +368,8 @@ def describe_once() -> contextlib.AbstractContextManager[object]:
         (Race, patch.object(Identity, "__eq__", has_same_etag)),
         (Race, patch.object(InvocationThread, "join")),
         (Race, describe_once()),
+        (Race, patch.object(Destination, "put", put_manifest_first(Destination.put))),
+        (Race, patch.object(destination, "reversed", iter, create=True)),
     ],
     ids=[
         "no check after writing",
@@ -367,6 +379,8 @@ def describe_once() -> contextlib.AbstractContextManager[object]:
         "ETag alone",
         "no wait for puts",
         "an older manifest",
+        "the manifest before the outputs",
+        "outputs removed before the manifest",
     ],
 )
 def test_a_broken_implementation_is_found(race: type[Race], change: contextlib.AbstractContextManager[object]) -> None:
