@@ -364,6 +364,22 @@ def test_a_manifest_is_audited_like_an_output(deployment: Deployment) -> None:
     assert ("stale", "a/cake.jpg.renditions.json", "made with other settings") in works.audit()
 
 
+def test_manifests_are_orphaned_once_they_are_turned_off(deployment: Deployment) -> None:
+    settings = replace(deployment.settings, manifest=MANIFEST)
+    works = Works(replace(deployment, settings=settings))
+    works.upload("a/cake.jpg")
+    works.resize("a/cake.jpg")
+    works.s3.put_object(Bucket="resized", Key="theirs.renditions.json", Body=b"{}")
+    works.settings = replace(settings, manifest=None)
+    orphans = [("orphaned", f"{name}.renditions.json", "manifest is false") for name in ("a/cake.jpg", "theirs")]
+    assert works.audit(deep=False) == orphans
+    assert works.audit() == orphans[:1]
+    found = Run(
+        [], [list_object(key) for key in ("a/b.jpg.renditions.json", "c.renditions.json")], SETTINGS, "a/"
+    ).found
+    assert found == [("orphaned", "a/b.jpg.renditions.json", "manifest is false")]
+
+
 def test_a_manifest_is_no_upload_of_a_shared_bucket() -> None:
     renditions = (replace(RESIZED, key="resized/{dir}{name}"),)
     settings = replace(SETTINGS, destination_bucket="uploads", renditions=renditions, manifest=MANIFEST)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -14,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from aws.destination import LOST, MARKER
 from aws.settings import Settings
-from key_template import KeyTemplate
+from key_template import MANIFEST_SUFFIX, KeyTemplate
 from tools.common.errors import ToolError
 from tools.common.progress import show_progress
 from tools.operations import GRACE_SECONDS
@@ -193,8 +194,8 @@ class Audit:
                 if kind is Kind.STALE:
                     return self._missing_or_stale(expected, kind, why)
                 return Finding(kind, expected.key, expected.source, why)
-            case (_, Listed() as output) if self._is_orphan(output.key):
-                return Finding(Kind.ORPHANED, output.key, why="it has no upload")
+            case (_, Listed() as output) if why := self._why_orphan(output.key):
+                return Finding(Kind.ORPHANED, output.key, why=why)
             case (_, output):
                 return Finding(Kind.FOREIGN, output.key if output else "")
 
@@ -233,14 +234,26 @@ class Audit:
             return "made from another version of its source"
         return ""
 
-    def _is_orphan(self, key: str) -> bool:
-        """Whether an object that no upload explains may be an output; only a deep audit is sure."""
+    def _why_orphan(self, key: str) -> str:
+        """Return why an object that no upload explains may be an output, or a manifest; only a deep audit is sure."""
         if key.startswith(self.reserved_prefix) or key.endswith("/"):
-            return False
-        templates = (target.template for target in self.settings.targets)
-        if not any(one.can_give(key) and self._is_in_folder(key, one) for one in templates):
-            return False
-        return not self.deep or MARKER in (self._metadata(key) or {})
+            return ""
+        if self._can_come_from((target.template for target in self.settings.targets), key):
+            why = "it has no upload"
+        elif self._can_come_from(self._former_manifests, key):
+            why = "manifest is false"
+        else:
+            return ""
+        return "" if self.deep and MARKER not in (self._metadata(key) or {}) else why
+
+    @cached_property
+    def _former_manifests(self) -> tuple[KeyTemplate, ...]:
+        """Templates of manifests from before ``manifest`` was turned off, where the audit lists them."""
+        prefixes = {target.template.prefix for target in self.settings.targets}
+        return () if self.settings.manifest else tuple(KeyTemplate(one, "", MANIFEST_SUFFIX) for one in prefixes)
+
+    def _can_come_from(self, templates: Iterable[KeyTemplate], key: str) -> bool:
+        return any(one.can_give(key) and self._is_in_folder(key, one) for one in templates)
 
     def _is_in_folder(self, key: str, template: KeyTemplate) -> bool:
         """Whether the key of an output says that its upload is in the folder."""
