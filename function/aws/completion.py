@@ -30,9 +30,10 @@ DETAIL_TYPES = {
 """EventBridge's ``detail-type``."""
 
 MAX_BYTES = 240 << 10
-"""The most bytes of an event. EventBridge and SNS allow 256 KiB, which includes what they put around it.
+"""The most bytes of an event. SNS allows 256 KiB unless the topic has another ``MaximumMessageSize``, EventBridge 1 MB.
 
-https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html#eb-putevent-size
+https://docs.aws.amazon.com/sns/latest/dg/large-message-payloads.html
+https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
 """
 
 

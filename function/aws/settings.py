@@ -15,8 +15,8 @@ from renditions import MetadataPolicy, Rendition, Target, check_no_collisions, m
 
 EVENT_TARGETS = {
     "eventbridge_bus_arn": (
-        r"arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9/._-]+",
-        "the ARN of a bus, arn:aws:events:REGION:ACCOUNT:event-bus/NAME.",
+        r"arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9._-]+",
+        "the ARN of a bus, arn:aws:events:REGION:ACCOUNT:event-bus/NAME: a partner's bus takes no other events.",
     ),
     "sns_topic_arn": (
         r"arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+",

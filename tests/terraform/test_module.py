@@ -369,7 +369,7 @@ REFUSED: dict[str, list[tuple[str, str, list[str]]]] = {
                 [f'{{ {option} = "{arn}" }}' for arn in arns],
             )
             for option, arns in (
-                ("eventbridge_bus_arn", ("media", f"{BUS}/*", TOPIC)),
+                ("eventbridge_bus_arn", ("media", f"{BUS}/*", f"{BUS}/aws.partner/example.com/media", TOPIC)),
                 ("sns_topic_arn", (f"{TOPIC}.fifo", f"{TOPIC}:a", f"{BUS}/media")),
             )
         ),

@@ -73,7 +73,7 @@ def test_renditions_must_be_a_json_object(renditions: str) -> None:
         *(
             ("EVENTS", json.dumps({option: value}), f"^events.{option} must be {re.escape(EVENT_TARGETS[option][1])}$")
             for option, values in (
-                ("eventbridge_bus_arn", ("media", BUS.replace("media", "*"), TOPIC, None)),
+                ("eventbridge_bus_arn", ("media", BUS.replace("media", "*"), f"{BUS}/media", TOPIC, None)),
                 ("sns_topic_arn", (f"{TOPIC}.fifo", f"{TOPIC}:a", f"{TOPIC}\n", BUS)),
             )
             for value in values

@@ -146,8 +146,8 @@ variable "events" {
   }
 
   validation {
-    condition     = try(var.events.eventbridge_bus_arn, null) == null || can(regex("^arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9/._-]+$", var.events.eventbridge_bus_arn))
-    error_message = "events.eventbridge_bus_arn must be the ARN of a bus, arn:aws:events:REGION:ACCOUNT:event-bus/NAME."
+    condition     = try(var.events.eventbridge_bus_arn, null) == null || can(regex("^arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9._-]+$", var.events.eventbridge_bus_arn))
+    error_message = "events.eventbridge_bus_arn must be the ARN of a bus, arn:aws:events:REGION:ACCOUNT:event-bus/NAME: a partner's bus takes no other events."
   }
 
   validation {
