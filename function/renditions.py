@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from errors import SettingsError
 from key_template import KeyTemplate
@@ -75,8 +75,7 @@ class Hdr(enum.StrEnum):
     DROP = "drop"
 
 
-@dataclass(frozen=True)
-class Placement:
+class Placement(NamedTuple):
     """The part of a source to scale, and the size to scale it to: in pixels, as displayed.
 
     Attributes:
@@ -272,8 +271,7 @@ class Rendition:
             yield f".storage_class is {self.storage_class!r}: use one of {', '.join(STORAGE_CLASSES)}"
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """An object that every source has in the destination: an output, or the manifest.
 
     Attributes:

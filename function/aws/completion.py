@@ -138,7 +138,7 @@ class Completions:
         """
         settings = self.settings
         digests = [one.digest(settings.metadata, is_signed=settings.is_signed) for one in settings.renditions]
-        parts = [*settled, settings.destination_bucket, *digests, *astuple(settings.limits)]
+        parts = [*settled, settings.destination_bucket, *digests, *settings.limits]
         return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 from urllib.parse import unquote_plus
 
 from aws.outcomes import EventType, Failure, ObjectAddress, ObjectEvent, Outcome
@@ -13,8 +14,7 @@ Results = Mapping[ObjectAddress, Outcome | Failure]
 """The result of each object: a failure if the object has to be tried again."""
 
 
-@dataclass(frozen=True)
-class BatchItem:
+class BatchItem(NamedTuple):
     """The smallest unit that the sender delivers again: a message, a task, or else the whole event.
 
     Attributes:

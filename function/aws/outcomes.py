@@ -4,6 +4,7 @@ import enum
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from errors import EventError, Reason
 
@@ -34,8 +35,7 @@ class EventType(enum.Enum):
     """A lifecycle rule deleted it permanently. In a versioned bucket, rules do this only to noncurrent versions."""
 
 
-@dataclass(frozen=True)
-class ObjectEvent:
+class ObjectEvent(NamedTuple):
     """What an event reports about one object.
 
     Attributes:
@@ -86,8 +86,7 @@ class Rejection:
         return json.dumps(asdict(self))
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The result of processing one object.
 
     Attributes:
@@ -102,8 +101,7 @@ class Outcome:
     rejection: Rejection | None = None
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(NamedTuple):
     """Why an object has no outcome. It replaces the exception, whose traceback would keep images in memory.
 
     Attributes:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from aws.description import MANIFEST_VERSION
 from errors import SettingsError
@@ -26,8 +26,7 @@ EVENT_TARGETS = {
 """The pattern of each option of ``events``, and what it must be. The module's validation repeats them."""
 
 
-@dataclass(frozen=True)
-class Filter:
+class Filter(NamedTuple):
     """A prefix and a suffix, without wildcards, that the key of an upload must have."""
 
     prefix: str
@@ -38,8 +37,7 @@ class Filter:
         return key.startswith(self.prefix) and key.endswith(self.suffix)
 
 
-@dataclass(frozen=True)
-class SigningKey:
+class SigningKey(NamedTuple):
     """The key that signs Content Credentials: of KMS, with its certificates; or a secret with both.
 
     Attributes:

@@ -1,13 +1,12 @@
 """What the selection of metadata depends on: the stored blocks, how the pixels change, and what a format holds."""
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from imaging.losses import Lost
 
 
-@dataclass(frozen=True)
-class Blocks:
+class Blocks(NamedTuple):
     """Metadata beside EXIF, as it is stored.
 
     Attributes:
@@ -27,8 +26,7 @@ class Blocks:
         return bool(self.xmp or self.iptc or self.photoshop)
 
 
-@dataclass(frozen=True)
-class Capacity:
+class Capacity(NamedTuple):
     """What a format holds.
 
     Attributes:
@@ -41,8 +39,7 @@ class Capacity:
     most_bytes: int = 1 << 20
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """How an output shows its source.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 import bisect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from imaging import iptc, photoshop, xmp, xmp_selection
 from imaging.change import Blocks, Capacity, Change
@@ -16,8 +16,7 @@ MOST_NAMES, MOST_NAME = 5, 40
 """The most properties in a sentence, and the most characters of each."""
 
 
-@dataclass(frozen=True)
-class Embedded:
+class Embedded(NamedTuple):
     """What could be read of the blocks of a source.
 
     Attributes:

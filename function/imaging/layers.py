@@ -1,7 +1,7 @@
 """Composes the frames of a GIF or an APNG from its layers, as browsers do."""
 
 import enum
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -14,8 +14,7 @@ class Disposal(enum.Enum):
     RESTORE = enum.auto()
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(NamedTuple):
     """The part of a frame that a file stores.
 
     Attributes:

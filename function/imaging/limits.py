@@ -1,7 +1,7 @@
 """The limits of one image's memory and time, checked before each step."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from errors import Reason, RejectedError
 
@@ -21,8 +21,7 @@ SLOWNESS = 2.5
 """How much slower a vCPU of Lambda's may be than the core that costs were measured on."""
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """The memory and pixels that one image may take.
 
     Attributes:
@@ -69,8 +68,7 @@ class Limits:
             )
 
 
-@dataclass(frozen=True)
-class Clock:
+class Clock(NamedTuple):
     """The time that an invocation has left.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class Lost(enum.StrEnum):
@@ -28,8 +28,7 @@ class Lost(enum.StrEnum):
     DAMAGE = "damage"
 
 
-@dataclass(frozen=True)
-class Loss:
+class Loss(NamedTuple):
     """One loss.
 
     Attributes:

@@ -5,7 +5,7 @@ import re
 import struct
 from dataclasses import dataclass
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from PIL import ExifTags, Image, TiffTags
 
@@ -54,8 +54,7 @@ MOST_PROFILE_TEXT = 1 << 20
 """The most characters of such a text that are read. The parsers find what then is missing."""
 
 
-@dataclass(frozen=True)
-class Selection:
+class Selection(NamedTuple):
     """The metadata that an output keeps.
 
     Attributes:

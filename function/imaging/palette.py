@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from PIL import Image, ImageChops
@@ -61,8 +60,7 @@ CELL = 0xFC
 """Pillow finds the nearest palette entry by these bits of each level."""
 
 
-@dataclass(frozen=True)
-class Palette:
+class Palette(NamedTuple):
     """A palette of up to 256 entries, the most frequent first.
 
     Attributes:
@@ -94,8 +92,7 @@ class Palette:
         return IndexedImage(indexed, self)
 
 
-@dataclass(frozen=True)
-class IndexedImage:
+class IndexedImage(NamedTuple):
     """An image whose pixels are indices into a palette."""
 
     image: Image.Image

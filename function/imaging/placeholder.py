@@ -4,7 +4,8 @@ import base64
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -26,8 +27,7 @@ COLOURS = 5
 """Into how many colours the pixels are divided to find the dominant one."""
 
 
-@dataclass(frozen=True)
-class Placeholder:
+class Placeholder(NamedTuple):
     """What a page can show in place of an image, in sRGB.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from imaging import lower_bytes, visual_quality
 from imaging.colour_space import SRGB_CURVE
@@ -33,8 +33,7 @@ DEEP_NANOSECONDS, DEEP_ENCODING_BYTES = 60, 24
 up to 8 bytes, in the output and in two copies."""
 
 
-@dataclass(frozen=True)
-class Demand:
+class Demand(NamedTuple):
     """The memory and time that rendering a source will take.
 
     Attributes:

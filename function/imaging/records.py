@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from PIL import Image
 
@@ -27,8 +27,7 @@ def _leave(image: Any, _: "Header") -> Any:
     return image
 
 
-@dataclass(frozen=True)
-class DecodingCost:
+class DecodingCost(NamedTuple):
     """The cost of decoding and resizing on one core, measured with photos of the format's slower variant.
 
     Attributes:
@@ -43,8 +42,7 @@ class DecodingCost:
     frame_nanoseconds: float = 150_000
 
 
-@dataclass(frozen=True)
-class EncodingCost:
+class EncodingCost(NamedTuple):
     """The cost of encoding and proving on one core, measured with photos.
 
     Attributes:
@@ -229,8 +227,7 @@ class Header:
     gain_map_problem: str = ""
 
 
-@dataclass(frozen=True)
-class GainMapHeader:
+class GainMapHeader(NamedTuple):
     """A gain map that is an image of its own within the file.
 
     Attributes:
@@ -399,8 +396,7 @@ class Job:
         return self.format == self.picture.format and len(body) > len(self.picture.header.source)
 
 
-@dataclass(frozen=True)
-class Provenance:
+class Provenance(NamedTuple):
     """Where an output comes from, for its Content Credentials.
 
     Attributes:
@@ -415,8 +411,7 @@ class Provenance:
     actions: Sequence[str]
 
 
-@dataclass(frozen=True)
-class Sample:
+class Sample(NamedTuple):
     """A part of an encoded still, decoded.
 
     Attributes:

@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from errors import Reason, RejectedError
 from imaging import proof, visual_quality
@@ -50,8 +50,7 @@ class Output:
     focus: Point = CENTRE
 
 
-@dataclass(frozen=True)
-class Rendered:
+class Rendered(NamedTuple):
     """All renditions of one source.
 
     Attributes:
@@ -114,8 +113,7 @@ def render(  # noqa: PLR0913 - most are keywords with a default
         raise RejectedError(Reason.TOO_LARGE, "resizing ran out of memory: raise memory_size") from None
 
 
-@dataclass(frozen=True)
-class _Order:
+class _Order(NamedTuple):
     """What to make of a source."""
 
     renditions: Sequence[Rendition]

@@ -2,8 +2,7 @@
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import Image, ImageMath
 
@@ -47,8 +46,7 @@ NEAREST = Image.Resampling.NEAREST
 evaluate: Callable[..., Image.Image] = ImageMath.lambda_eval
 
 
-@dataclass(frozen=True)
-class Channel:
+class Channel(NamedTuple):
     """What is measured of one channel of the reference at one scale; images of mode F.
 
     Attributes:

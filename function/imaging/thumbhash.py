@@ -6,8 +6,8 @@ lightness, two differences of colours, and alpha.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from operator import mul
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -18,8 +18,7 @@ ROUNDING = 1e-9
 """The waves of a flat channel are smaller than this: errors of rounding."""
 
 
-@dataclass(frozen=True)
-class Transform:
+class Transform(NamedTuple):
     """The first terms of a channel's cosine transform.
 
     Attributes:

@@ -7,8 +7,7 @@ the largest of a pixel's channels decides, so hue and saturation stay.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import Image, ImageMath
 
@@ -55,8 +54,7 @@ NAMES = ("red", "green", "blue")
 """The channels of light in ``ImageMath``."""
 
 
-@dataclass(frozen=True)
-class _Operator:
+class _Operator(NamedTuple):
     """The curve of light in units of paper white: a line up to 1, then a quadratic Bezier curve.
 
     Attributes:

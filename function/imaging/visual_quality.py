@@ -5,7 +5,7 @@ import io
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from PIL import Image, ImageChops
 
@@ -51,8 +51,7 @@ NEAR = 0.5
 NEAREST = Image.Resampling.NEAREST
 
 
-@dataclass(frozen=True)
-class Tiles:
+class Tiles(NamedTuple):
     """The parts of an image that are compared.
 
     Attributes:

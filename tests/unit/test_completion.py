@@ -135,8 +135,8 @@ def test_the_key_is_that_of_the_state_the_settings_the_status_and_the_outputs() 
         key(WRITTEN, IDENTITY, DESCRIPTION),
         key(WRITTEN, IDENTITY, replace(DESCRIPTION, source=replace(DESCRIPTION.source, thumbhash="VAgKHYK9moif"))),
         key(WRITTEN, IDENTITY, replace(DESCRIPTION, renditions=(replace(output, sha256="0" * 64),))),
-        key(replace(REJECTED, rejection=replace(REJECTION, reason=Reason.CORRUPT))),
-        key(settings=replace(SENT, limits=replace(SENT.limits, max_pixels=1))),
+        key(REJECTED._replace(rejection=replace(REJECTION, reason=Reason.CORRUPT))),
+        key(settings=replace(SENT, limits=SENT.limits._replace(max_pixels=1))),
     ]
     assert len({*changed}) == len(changed)
 

@@ -1,7 +1,6 @@
 """EXIF is corrected for an output: sizes, resolutions, and the place of a GeoTIFF's pixels on the map."""
 
 import io
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -65,7 +64,7 @@ def test_sizes_and_resolutions_are_the_outputs() -> None:
 
 
 def test_a_turn_swaps_resolutions() -> None:
-    turned = replace(HALVED, is_moved=True, swaps_sides=True)
+    turned = HALVED._replace(is_moved=True, swaps_sides=True)
     corrected, _ = correct({ExifTags.Base.XResolution: 300.0, ExifTags.Base.YResolution: 200.0}, turned)
     assert corrected == {ExifTags.Base.XResolution: 100, ExifTags.Base.YResolution: 75}
 
@@ -100,7 +99,7 @@ def test_pixels_of_a_geotiff_stay_on_their_place(keys: tuple[int, ...], shift: f
 @pytest.mark.parametrize(
     ("tags", "change"),
     [
-        ({exif.PIXEL_SCALE: (10.0, 10.0, 1.0)}, replace(HALVED, is_moved=True)),
+        ({exif.PIXEL_SCALE: (10.0, 10.0, 1.0)}, HALVED._replace(is_moved=True)),
         ({exif.PIXEL_SCALE: (10.0, 10.0)}, HALVED),
         ({exif.TIE_POINTS: (1.0,)}, HALVED),
         ({exif.TRANSFORMATION: (1.0,) * 15}, HALVED),

@@ -1,7 +1,6 @@
 """Photoshop's resources: read up to what is damaged, written, and corrected for an output."""
 
 import struct
-from dataclasses import replace
 
 import pytest
 
@@ -56,7 +55,7 @@ def test_other_iptc_has_another_digest() -> None:
 
 
 def test_a_turn_moves_paths_and_swaps_resolutions() -> None:
-    turned = replace(HALVED, is_moved=True, swaps_sides=True)
+    turned = HALVED._replace(is_moved=True, swaps_sides=True)
     stored = RIGHTS | PATHS | {photoshop.RESOLUTION: resolution(300, 200)}
     kept = RIGHTS | {photoshop.RESOLUTION: resolution(100, 75)}
     assert photoshop.correct(stored, turned, has_whole_iim=True) == kept
@@ -69,5 +68,5 @@ def test_a_damaged_resolution_is_left_out(stored: bytes) -> None:
 
 def test_a_resolution_beyond_its_field_is_left_out() -> None:
     # A cropped part narrower than a pixel is enlarged to one.
-    enlarged = replace(HALVED, scale=(1.5, 1.5), is_moved=True)
+    enlarged = HALVED._replace(scale=(1.5, 1.5), is_moved=True)
     assert photoshop.correct({photoshop.RESOLUTION: b"\xff" * 16}, enlarged, has_whole_iim=True) == {}

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
 
@@ -33,8 +32,8 @@ SPACES = {
     "my": "http://example.com/my/",
 }
 HALVED = Change((160, 120), (0.5, 0.5), is_moved=False, swaps_sides=False, media_type="image/webp")
-CROPPED = replace(HALVED, is_moved=True)
-TURNED = replace(HALVED, scale=(0.5, 0.25), is_moved=True, swaps_sides=True)
+CROPPED = HALVED._replace(is_moved=True)
+TURNED = HALVED._replace(scale=(0.5, 0.25), is_moved=True, swaps_sides=True)
 
 
 def packet(attributes: str = "", elements: str = "") -> bytes:

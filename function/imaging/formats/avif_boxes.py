@@ -5,7 +5,7 @@ import itertools
 import math
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from errors import MalformedError
 from imaging.part_limit import limit_count, make_too_many_error
@@ -32,8 +32,7 @@ SEQUENCE_HEADER, MOST_HEADER_BYTES = 1, 512
 """The type of a sequence header OBU (AV1 specification, 6.2.2), and the most bytes that it has up to the frame size."""
 
 
-@dataclass(frozen=True)
-class Box:
+class Box(NamedTuple):
     """A box of the file (ISO/IEC 14496-12, 4.2).
 
     Attributes:
@@ -112,8 +111,7 @@ def set_plays(data: bytes, count: int) -> bytes:
     return bytes(patched)
 
 
-@dataclass(frozen=True)
-class _Track:
+class _Track(NamedTuple):
     """A track of frames (ISO/IEC 14496-12, 8.3.2 and 8.6.6).
 
     Attributes:
@@ -152,8 +150,7 @@ def _find_tracks(data: bytes) -> Iterator[_Track]:
             yield _Track(duration, duration + length, once, repeats=bool(data[start + 3] & 1))
 
 
-@dataclass(frozen=True)
-class Streams:
+class Streams(NamedTuple):
     """The frame sizes in a file's AV1 streams, which may differ from those in its boxes; zeros if it has none.
 
     A decoder allocates frames of these sizes before it scales the image to the size in the boxes.

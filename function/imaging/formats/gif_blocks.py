@@ -3,7 +3,6 @@
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from errors import MalformedError
@@ -64,8 +63,7 @@ class _Block(NamedTuple):
     end: int | None
 
 
-@dataclass(frozen=True)
-class Blocks:
+class Blocks(NamedTuple):
     """The blocks of a GIF (GIF89a specification, sections 18 to 27).
 
     Attributes:

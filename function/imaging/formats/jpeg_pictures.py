@@ -5,7 +5,6 @@ import itertools
 import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from errors import MalformedError
@@ -68,8 +67,7 @@ SENTENCES = {
 }
 
 
-@dataclass(frozen=True)
-class FoundMap:
+class FoundMap(NamedTuple):
     """A gain map in the file.
 
     Attributes:
@@ -84,8 +82,7 @@ class FoundMap:
     table: Sequence[int] | None = None
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """All that is beside the main picture.
 
     Attributes:

@@ -5,7 +5,6 @@ import itertools
 import re
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from imaging.part_limit import limit_count
@@ -81,8 +80,7 @@ class Segment(NamedTuple):
     end: int
 
 
-@dataclass(frozen=True)
-class Structure:
+class Structure(NamedTuple):
     """The segments of a JPEG, and what its decoder does with them.
 
     Attributes:

@@ -7,7 +7,7 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from errors import MalformedError
 from imaging.colour_space import SRGB, SRGB_CURVE, ColourSpace, Curve, describe_unknown, read_codes
@@ -97,8 +97,7 @@ MOST_TEXT_BYTES = 8 << 20
 """The longest text or profile, inflated. Pillow refuses an image with a longer one."""
 
 
-@dataclass(frozen=True)
-class Chunk:
+class Chunk(NamedTuple):
     """A part of the file (PNG specification, 5.3).
 
     Attributes:
@@ -144,8 +143,7 @@ def read_size(png: bytes) -> tuple[int, int]:
     return width, height
 
 
-@dataclass(frozen=True)
-class Contents:
+class Contents(NamedTuple):
     """The chunks of a PNG that matter.
 
     Attributes:
@@ -338,8 +336,7 @@ def _make_layer(png: bytes, control: bytes | None, colours: list[memoryview], pa
     return Layer(source, left, top, DISPOSALS.get(disposal, Disposal.KEEP), blending == 1, milliseconds)
 
 
-@dataclass(frozen=True)
-class _Inflated:
+class _Inflated(NamedTuple):
     """The content of a zlib stream.
 
     Attributes:

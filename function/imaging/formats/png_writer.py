@@ -3,7 +3,7 @@
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from PIL import Image, ImageChops
 
@@ -21,8 +21,7 @@ MEMORY_LEVEL = 9
 """Of zlib's memory for symbols: the most, as Pillow sets it. Blocks are larger, and their tables fewer."""
 
 
-@dataclass(frozen=True)
-class Coding:
+class Coding(NamedTuple):
     """How pixels are filtered and deflated.
 
     Attributes:

@@ -5,7 +5,7 @@ import itertools
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from PIL import Image
 
@@ -102,8 +102,7 @@ PLAIN = frozenset({1, 2, 7})
 """The field types whose values Pillow keeps as one string: bytes, text and undefined."""
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(NamedTuple):
     """The directory of one page.
 
     Attributes:

@@ -3,7 +3,7 @@
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from PIL import WebPImagePlugin  # noqa: F401 - registers its format
 
@@ -37,8 +37,7 @@ MOST_MILLISECONDS, MOST_PLAYS = (1 << 24) - 1, 65535
 """The longest time of a frame, in 24 bits, and the most plays, in 16 bits (RFC 9649, 2.7)."""
 
 
-@dataclass(frozen=True)
-class Chunk:
+class Chunk(NamedTuple):
     """A part of the file (RFC 9649, 2.3), or of a frame.
 
     Attributes:
