@@ -1,14 +1,17 @@
 """Templates of output keys: fills them, and tells whether two of them can ever give equal keys."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MANIFEST_SUFFIX = ".renditions.json"
 """The end of a manifest's key, after the source's name. No source has such a name if there are manifests."""
 
 
-@dataclass(frozen=True)
-class KeyTemplate:
+TEMPLATE = re.compile(r"((?:[^{}]*/)?)\{dir\}((?:[^{}]|\{stem\}|\{ext\})*)\{name\}((?:[^{}/]|\{stem\}|\{ext\})*)")
+"""The text of a template."""
+
+
+class KeyTemplate(NamedTuple):
     """A parsed key template: ``prefix{dir}infix{name}suffix``.
 
     Attributes:
@@ -20,12 +23,10 @@ class KeyTemplate:
     infix: str
     suffix: str
 
-    PATTERN = re.compile(r"((?:[^{}]*/)?)\{dir\}((?:[^{}]|\{stem\}|\{ext\})*)\{name\}((?:[^{}/]|\{stem\}|\{ext\})*)")
-
     @classmethod
     def of(cls, key: str, extension: str) -> "KeyTemplate":
-        """Parse a template that matches ``PATTERN``."""
-        prefix, infix, suffix = cls.PATTERN.fullmatch(key).groups()  # type: ignore[union-attr]
+        """Parse a template that matches ``TEMPLATE``."""
+        prefix, infix, suffix = TEMPLATE.fullmatch(key).groups()  # type: ignore[union-attr]
         return cls(prefix, infix, suffix + extension)
 
     def fill(self, source_key: str) -> str:

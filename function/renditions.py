@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from errors import SettingsError
-from key_template import KeyTemplate
+from key_template import TEMPLATE, KeyTemplate
 
 EXTENSIONS = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "avif": ".avif"}
 """The values of the option ``format``, and the extension that each appends to keys."""
@@ -226,7 +226,7 @@ class Rendition:
                 yield f".{option} is {value!r}: it must be a string"
         yield from self._find_size_problems()
         yield from self._find_encoding_problems()
-        if not KeyTemplate.PATTERN.fullmatch(self.key.replace("{rendition}", self.name)):
+        if not TEMPLATE.fullmatch(self.key.replace("{rendition}", self.name)):
             yield (
                 f".key is {self.key!r}: it must contain {{dir}} once and then {{name}} once, and may contain "
                 "{rendition}, {stem} and {ext}; text before {dir} must end in a slash, "

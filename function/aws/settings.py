@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from aws.description import MANIFEST_VERSION
 from errors import SettingsError
 from imaging.limits import Limits
-from key_template import MANIFEST_SUFFIX, KeyTemplate
+from key_template import MANIFEST_SUFFIX, TEMPLATE, KeyTemplate
 from renditions import MetadataPolicy, Rendition, Target, check_no_collisions, make_digest
 
 EVENT_TARGETS = {
@@ -197,7 +197,7 @@ def _parse_manifest(text: str | None) -> KeyTemplate | None:
     if not text:
         return None
     end = "{dir}{name}" + MANIFEST_SUFFIX
-    if not text.endswith(end) or not KeyTemplate.PATTERN.fullmatch(text):
+    if not text.endswith(end) or not TEMPLATE.fullmatch(text):
         raise SettingsError(f"MANIFEST is {text!r}: it must be {end}, with a prefix that ends in a slash or none")
     return KeyTemplate.of(text, "")
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from imaging import lower_bytes, visual_quality
+from imaging import lower_bytes
 from imaging.colour_space import SRGB_CURVE
 from imaging.decode import RESIZABLE, Picture
 from imaging.limits import SOURCE_COPIES
@@ -78,6 +78,9 @@ def predict(picture: Picture, renditions: Sequence[Rendition], encoders: Sequenc
             # Frames are held while their copies with sRGB's curve are encoded.
             needed += PIXEL_BYTES * most_pixels * picture.frame_count
         if rendition.ssimulacra2 is not None and encoder.is_lossy:
+            # Imported here because few deployments ask for a score.
+            from imaging import visual_quality  # noqa: PLC0415
+
             needed += visual_quality.bytes_for(most_pixels)
         if canvas:
             padded = (1 + picture.is_animated) * picture.frame_count + PADDING_COPIES

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from errors import Reason, RejectedError
-from imaging import proof, visual_quality
+from imaging import proof
 from imaging.change import Change
 from imaging.decode import Picture
 from imaging.encode import encode, writable_frames, written_format
@@ -177,6 +177,9 @@ def _make_output(  # noqa: PLR0913, PLR0917 - all that an output depends on
     if any(frame.low for frame in frames):
         nanoseconds *= DEEP_FACTOR
     if rendition.ssimulacra2 is not None and encoder.is_lossy:
+        # Imported here because few deployments ask for a score.
+        from imaging import visual_quality  # noqa: PLC0415
+
         nanoseconds += visual_quality.nanoseconds_for(math.prod(placement.output_size), nanoseconds)
     clock.check(f"encoding as {image_format}", nanoseconds)
     writable = writable_frames(picture, frames, image_format, rendition, lacking)

@@ -9,7 +9,6 @@ from PIL import Image
 from imaging import palette
 from imaging.pillow import encoding
 from imaging.records import Job, Options, Write
-from imaging.visual_quality import reach_score
 
 AIMED_SHARE = 0.96
 """The share of the source's bytes to aim at, because an estimated quality is slightly wrong."""
@@ -78,6 +77,9 @@ def save_no_larger(job: Job, write: Write, *, per_octave: float, container_bytes
 
     """
     if job.rendition.ssimulacra2 is not None:
+        # Imported here because few deployments ask for a score.
+        from imaging.visual_quality import reach_score  # noqa: PLC0415
+
         return reach_score(job, write)
     tried = choose_quality(job)
     body = write(job.images, tried)

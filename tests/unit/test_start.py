@@ -12,7 +12,7 @@ from tests.unit.conftest import ENVIRONMENT
 from tools.common.paths import FUNCTION
 
 SCRIPT = """
-import gc, json, sys
+import gc, io, json, sys
 folders, collections = [], []
 sys.addaudithook(lambda name, arguments: folders.append(str(arguments[0])) if name == "os.listdir" else None)
 gc.callbacks.append(lambda _, details: collections.append(details["generation"]))
@@ -26,8 +26,43 @@ started = {
     "unused": lambda_function.get_sqs.cache_info().currsize == 0,
     "sqs": lambda_function.get_sqs().meta.service_model.service_name,
 }
+from PIL import Image
+from imaging.limits import Limits
+from imaging.render import render
+from renditions import Rendition
+exif = Image.Exif()
+exif[0x8298], exif[0x0112] = "The Baker", 6
+for name in ("JPEG", "PNG", "WEBP"):
+    file = io.BytesIO()
+    Image.linear_gradient("L").convert("RGB").save(file, name, exif=exif)
+    render(file.getvalue(), [Rendition("resized", scale=0.5)], limits=Limits(1 << 30))
+started["later"] = sorted(set(sys.modules) - set(started["modules"]))
 print(json.dumps(started))
 """
+
+RARE = {
+    "aws.completion",
+    "aws.signing",
+    "imaging.content_credentials",
+    "imaging.embedded",
+    "imaging.focus",
+    "imaging.formats.apple_note",
+    "imaging.formats.heif_gain_map",
+    "imaging.formats.heif_items",
+    "imaging.formats.jpeg_gain_map",
+    "imaging.formats.jpeg_pictures",
+    "imaging.gain_map",
+    "imaging.iptc",
+    "imaging.padding",
+    "imaging.placeholder",
+    "imaging.ssimulacra2",
+    "imaging.thumbhash",
+    "imaging.tone_mapping",
+    "imaging.visual_quality",
+    "imaging.xmp",
+    "imaging.xmp_selection",
+}
+"""The function's modules that few deployments or images need: the first that needs one imports it."""
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +81,17 @@ def test_only_the_enabled_formats_of_pillow_are_loaded(started: dict[str, Any]) 
     formats = ("Avif", "Bmp", "Gif", "Jpeg", "Mpo", "Png", "Tiff", "WebP")
     assert plugins == {f"PIL.{name}ImagePlugin" for name in formats}
     assert not {"PIL.ImageCms", "PIL.ImageDraw", "PIL.ImageFont"} & set(started["modules"])
+
+
+def test_modules_that_few_images_need_are_not_loaded(started: dict[str, Any]) -> None:
+    files = {path.relative_to(FUNCTION).with_suffix("") for path in FUNCTION.rglob("*.py")}
+    own = {".".join(path.parts).removesuffix(".__init__") for path in files}
+    assert own - set(started["modules"]) == RARE
+
+
+def test_plain_images_import_nothing_more(started: dict[str, Any]) -> None:
+    # Pillow imports this before it first saves an image.
+    assert started["later"] == ["PIL.PpmImagePlugin"]
 
 
 def test_only_botocore_is_loaded_of_the_sdk(started: dict[str, Any]) -> None:

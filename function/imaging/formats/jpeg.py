@@ -22,7 +22,6 @@ from imaging.palette import stack
 from imaging.pillow import proving
 from imaging.records import DecodingCost, Encoder, EncodingCost, Format, GainMapHeader, Header, Job, Sample
 from imaging.saving import choose_quality, save
-from imaging.visual_quality import reach_score
 
 if TYPE_CHECKING:
     from imaging.formats.jpeg_pictures import FoundMap
@@ -178,6 +177,9 @@ def _split(body: bytes) -> tuple[bytes, bytes]:
 
 def _encode_main(job: Job) -> bytes:
     if job.rendition.ssimulacra2 is not None:
+        # Imported here because few deployments ask for a score.
+        from imaging.visual_quality import reach_score  # noqa: PLC0415
+
         return reach_score(job, lambda images, quality: _write(job, images, quality, _make_tables(job)))
     return _write(job, job.images, *_choose_steps(job))
 
