@@ -19,7 +19,7 @@ from imaging.colour_space import ADOBE_RGB
 from imaging.formats import tiff_directories, tiff_page
 from imaging.layers import Canvas, Layer
 from imaging.losses import Loss, Lost
-from imaging.metadata import FIRST_SWAPPING, Metadata, read_resolution, states_r03, turn_size
+from imaging.metadata import FIRST_SWAPPING, Metadata, read_exif, read_resolution, states_r03, turn_size
 from imaging.pillow import decoding, tolerating
 from imaging.records import UPRIGHT, Frame, Header
 
@@ -109,7 +109,7 @@ class Picture:
     @property
     def displayed_size(self) -> tuple[int, int]:
         """Width and height as displayed, as far as known before pixels are read: only a JPEG's orientation is final."""
-        return turn_size(self.size, Metadata.of(self._image).orientation) if self.format == "JPEG" else self.size
+        return turn_size(self.size, read_exif(self._image)[1]) if self.format == "JPEG" else self.size
 
     @property
     def has_colour_key(self) -> bool:

@@ -90,12 +90,7 @@ class Metadata:
     @classmethod
     def of(cls, image: Any, applied: int = 1) -> "Metadata":
         """Read the metadata of ``image``, whose pixels Pillow has turned by the orientation ``applied``."""
-        exif, stored = None, None
-        _hide_xmp(image)
-        with tolerating():
-            exif = image.getexif()
-            stored = exif.get(ExifTags.Base.Orientation)
-        orientation = stored if type(stored) is int and 1 <= stored <= 8 else 1
+        exif, orientation = read_exif(image)
         block = image.info.get("exif")
         exif_block = block.removeprefix(exif_tags.HEADER) if isinstance(block, bytes) else b""
         return cls(orientation, exif, _read_blocks(image, exif), max(orientation, applied), exif_block)
@@ -162,6 +157,16 @@ class Metadata:
                 problems.append("the EXIF can't be written")
         losses += [Loss(Lost.EXIF, problem) for problem in problems]
         return written
+
+
+def read_exif(image: Any) -> tuple[Image.Exif | None, int]:
+    """Return all entries, None if they can't be read, and the orientation, 1 if it is missing or invalid."""
+    exif, stored = None, None
+    _hide_xmp(image)
+    with tolerating():
+        exif = image.getexif()
+        stored = exif.get(ExifTags.Base.Orientation)
+    return exif, stored if type(stored) is int and 1 <= stored <= 8 else 1
 
 
 def _read_blocks(image: Any, exif: Image.Exif | None) -> Blocks:
