@@ -17,6 +17,12 @@ from key_template import TEMPLATE, KeyTemplate
 EXTENSIONS = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "avif": ".avif"}
 """The values of the option ``format``, and the extension that each appends to keys."""
 
+MAX_SIDE = 65_535
+"""The largest ``width`` and ``height``, as in the module's validation."""
+
+MIN_SCALE = 0.0001
+"""The smallest ``scale``, as in the module's validation."""
+
 STORAGE_CLASSES = ("STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR")
 """The storage classes whose objects can be read immediately."""
 
@@ -105,7 +111,7 @@ class Rendition:
 
     Attributes:
         name: Lower-case letters, digits and single hyphens.
-        scale: Output side divided by source side, 0 < scale <= 1; replaces width and height.
+        scale: Output side divided by source side, from MIN_SCALE to 1; replaces width and height.
         width: The largest width in pixels; None if only the height is limited.
         height: The largest height in pixels; None if only the width is limited.
         fit: ``inside`` shrinks the whole source into width and height, ``cover`` fills both and crops the edges, and
@@ -237,11 +243,11 @@ class Rendition:
         sides = {"width": self.width, "height": self.height}
         if (self.scale is None) == (sides == {"width": None, "height": None}):
             yield ": set either scale, or width, height or both"
-        if self.scale is not None and (not _is_number(self.scale) or not 0 < self.scale <= 1):
-            yield f".scale is {self.scale!r}: it must be above 0 and at most 1"
+        if self.scale is not None and (not _is_number(self.scale) or not MIN_SCALE <= self.scale <= 1):
+            yield f".scale is {self.scale!r}: it must be from {MIN_SCALE} to 1"
         for side, pixels in sides.items():
-            if pixels is not None and (not _is_integer(pixels) or pixels < 1):
-                yield f".{side} is {pixels!r}: it must be a whole number of pixels from 1"
+            if pixels is not None and (not _is_integer(pixels) or not 1 <= pixels <= MAX_SIDE):
+                yield f".{side} is {pixels!r}: it must be a whole number of pixels from 1 to {MAX_SIDE}"
         if self.fit not in set(Fit):
             yield f".fit is {self.fit!r}: use inside, cover or contain"
         if self.fit in {Fit.COVER, Fit.CONTAIN} and None in sides.values():

@@ -39,7 +39,7 @@ def test_renditions_must_be_a_json_object(renditions: str) -> None:
     ("name", "value", "message"),
     [
         ("RENDITIONS", "{}", "RENDITIONS is empty"),
-        ("RENDITIONS", '{"a": {"scale": 2}}', r"renditions\.a\.scale is 2: it must be above 0 and at most 1"),
+        ("RENDITIONS", '{"a": {"scale": 2}}', r"renditions\.a\.scale is 2: it must be from 0.0001 to 1"),
         ("RENDITIONS", '{"a": {"scale": 1}, "a-b": {"scale": 1}}', r"renditions\.a and renditions\.a-b could write"),
         ("METADATA", "some", "METADATA is 'some': use none, copyright, all"),
         ("MAX_PIXELS", "-1", "MAX_PIXELS is '-1': it must be a whole number from 1"),

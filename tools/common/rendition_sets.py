@@ -2,13 +2,20 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from errors import SettingsError
+from renditions import EXTENSIONS, MAX_SIDE
 
-EXAMPLES = {"widths": "[320, 640, 1280, 1920]", "formats": '["avif", "webp", "jpeg"]'}
-"""The options that list several values of another one, whose name has no s, and values to propose."""
+LISTS: Mapping[str, tuple[Container[Any], str]] = {
+    "widths": (
+        range(1, MAX_SIDE + 1),
+        f"whole numbers of pixels from 1 to {MAX_SIDE}, such as [320, 640, 1280, 1920]",
+    ),
+    "formats": (tuple(EXTENSIONS), 'ones of jpeg, png, webp and avif, such as ["avif", "webp", "jpeg"]'),
+}
+"""The options that list several values of another one, whose name has no s; what a list may contain, in words too."""
 
 
 def expand_all(renditions: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,20 +44,23 @@ def expand(name: str, options: Any) -> dict[str, Any]:
     """
     if not isinstance(options, dict):
         return {name: options}
-    lists = {many: options[many] for many in EXAMPLES if options.get(many) is not None}
+    lists = {many: options[many] for many in LISTS if options.get(many) is not None}
     for many, values in lists.items():
         one = many.removesuffix("s")
         if options.get(one) is not None:
             raise SettingsError(f"renditions.{name} has both {one} and {many}: set one of them")
-        if not isinstance(values, list) or not values or any(values.count(value) > 1 for value in values):
-            raise SettingsError(
-                f"renditions.{name}.{many} is {values!r}: list different values, such as {EXAMPLES[many]}"
-            )
+        allowed, words = LISTS[many]
+        if (
+            not isinstance(values, list)
+            or not values
+            or any(value not in allowed or values.count(value) > 1 for value in values)
+        ):
+            raise SettingsError(f"renditions.{name}.{many} is {values!r}: it must be different {words}")
     if lists and "{rendition}" not in str(options.get("key") or "{rendition}"):
         raise SettingsError(
             f"renditions.{name}.key is {options['key']!r}: with widths or formats, it must contain {{rendition}}"
         )
-    others = {option: value for option, value in options.items() if option not in EXAMPLES}
+    others = {option: value for option, value in options.items() if option not in LISTS}
     singular = [many.removesuffix("s") for many in lists]
     return {
         "-".join([name, *map(str, values)]): others | dict(zip(singular, values, strict=True))

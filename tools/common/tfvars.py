@@ -57,6 +57,10 @@ def read_settings(files: Sequence[Path]) -> Settings:
     for path in files:
         chosen |= read_variables(path)
     function = {**DEFAULTS["function"], **dict(_drop_nulls(chosen["function"], "function"))}
+    # Terraform takes the text "true" for true.
+    booleans = {option: str(chosen[option]).lower() for option in ("manifest", "placeholders")}
+    if booleans["manifest"] not in {"true", "false"}:
+        raise ToolError(f"{', '.join(map(str, files))}: manifest is {chosen['manifest']!r}: use true or false")
     objects = {"content_credentials": "CONTENT_CREDENTIALS", "events": "EVENTS"}
     environment = {
         **dict.fromkeys(("SOURCE_BUCKET", "DESTINATION_BUCKET", "FAILURE_QUEUE_URL"), ""),
@@ -68,9 +72,8 @@ def read_settings(files: Sequence[Path]) -> Settings:
             for option, variable in objects.items()
             if chosen[option] is not None
         },
-        # Terraform takes the text "true" for true.
-        "PLACEHOLDERS": str(chosen["placeholders"]).lower(),
-        **({"MANIFEST": "{dir}{name}" + MANIFEST_SUFFIX} if str(chosen["manifest"]).lower() == "true" else {}),
+        "PLACEHOLDERS": booleans["placeholders"],
+        **({"MANIFEST": "{dir}{name}" + MANIFEST_SUFFIX} if booleans["manifest"] == "true" else {}),
         **({"MAX_PIXELS": str(chosen["max_pixels"])} if chosen["max_pixels"] is not None else {}),
     }
     renditions = chosen["renditions"]
