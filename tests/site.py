@@ -14,12 +14,23 @@ ORIGIN = "https://images.test/"
 KINDS = {"mjs": "text/javascript", "avif": "image/avif", "webp": "image/webp"}
 """Media types that Python 3.11 doesn't know everywhere."""
 
-SHIFTS = """() => new Promise(resolve => {
-    let shifts = 0;
-    new PerformanceObserver(list => list.getEntries().forEach(one => { shifts += one.value; }))
-        .observe({type: "layout-shift", buffered: true});
-    requestAnimationFrame(() => requestAnimationFrame(() => resolve(shifts)));
+NEXT_FRAME = """() => new Promise(resolve => {
+    requestAnimationFrame(() => requestAnimationFrame(resolve));
 })"""
+"""The second callback runs after the browser laid out and painted the frame of the first."""
+
+SHIFTS = """() => {
+    let shifts = 0;
+    const add = entries => entries.forEach(one => { shifts += one.value; });
+    const observer = new PerformanceObserver(list => add(list.getEntries()));
+    observer.observe({type: "layout-shift", buffered: true});
+    return new Promise(resolve => {
+        requestAnimationFrame(() => requestAnimationFrame(() => {
+            add(observer.takeRecords());
+            resolve(shifts);
+        }));
+    });
+}"""
 
 
 class Site:
@@ -28,16 +39,29 @@ class Site:
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self.files = dict(files)
         self.asked: list[str] = []
+        self._held: list[Route] | None = None
 
     def open(self, browser: "Browser", width: int, ratio: float = 1) -> "Page":
-        """Open ``index.html`` in a window of this width in CSS pixels, and wait for its first image."""
+        """Open ``index.html`` in a window of this width in CSS pixels, and wait for its first image.
+
+        Images arrive only once the page is painted without them: one that came before would hide that it moves others.
+        """
+        self._held = []
         page = browser.new_page(viewport={"width": width, "height": 600}, device_scale_factor=ratio)
         page.route("**/*", self._answer)
-        page.goto(ORIGIN + "index.html")
+        page.goto(ORIGIN + "index.html", wait_until="commit")
+        page.wait_for_selector("img", state="attached")
+        page.evaluate(NEXT_FRAME)
+        held, self._held = self._held, None
+        for route in held:
+            self._answer(route)
         page.wait_for_function("() => document.querySelector('img')?.complete")
         return page
 
     def _answer(self, route: "Route") -> None:
+        if self._held is not None and route.request.resource_type == "image":
+            self._held.append(route)
+            return
         name = unquote(urlparse(route.request.url).path).lstrip("/")
         self.asked.append(name)
         if name in self.files:

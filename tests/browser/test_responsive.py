@@ -51,6 +51,17 @@ def test_chromium_takes_the_smallest_avif_that_is_wide_enough_and_nothing_moves(
     assert sum_layout_shifts(page) == 0
 
 
+def test_without_width_and_height_the_text_below_moves(browser: Browser) -> None:
+    site = make_site(800, 600)
+    picture_code = site.files["picture.mjs"].decode()
+    assert picture_code.count("export function makePicture") == 1
+    site.files["picture.mjs"] = (
+        picture_code.replace("export function makePicture", "function makeSized")
+        + r'export const makePicture = (...all) => makeSized(...all).replace(/ (width|height)="\d+"/g, "");'
+    ).encode()
+    assert sum_layout_shifts(site.open(browser, 1200)) > 0
+
+
 def test_equal_widths_are_one_candidate(browser: Browser) -> None:
     page = make_site(500, 400, "a b, c/é&.jpg").open(browser, 1200)
     assert page.evaluate("() => [...document.querySelectorAll('source, img')].map(one => one.srcset)") == [
