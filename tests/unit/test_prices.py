@@ -123,6 +123,22 @@ def test_the_cost_of_manifests_is_a_put_and_the_wait_for_it() -> None:
     assert float(read_row(COST, "`manifest = true`")[-1]) == pytest.approx(1e6 * (pricing.S3_PUT + waiting), abs=0.005)
 
 
+@pytest.mark.parametrize("formats", ['["jpeg"]', '["webp", "jpeg"]', '["avif", "webp", "jpeg"]'])
+def test_the_cost_of_a_responsive_set_follows_from_its_outputs_bytes_and_cpu(formats: str) -> None:
+    outputs, kilobytes, cpu, *costs = [float(cell.replace(",", "")) for cell in read_row(COST, f"`{formats}`")]
+    one = read_workload()
+    work = Workload(cpu * one.cpu, one.gets, int(outputs), SOURCE_BYTES + int(1000 * kilobytes))
+    time, writing, logs, total, storage = costs
+    assert time == pytest.approx(1e6 * (work.lambda_dollars(MEMORY_MIB, "arm64") - pricing.INVOCATION), abs=0.005)
+    assert writing == pytest.approx(1e6 * outputs * pricing.S3_PUT)
+    calls, reading = (float(read_row(COST, part)[0]) for part in ("Lambda, calls", "S3, reading"))
+    assert total == pytest.approx(time + calls + reading + writing + logs, abs=0.005)
+    assert storage == pytest.approx(kilobytes * pricing.S3_GB_MONTH, abs=0.006)
+    # As for three renditions, each further output adds 90 bytes to a line.
+    first, third = (float(cell) for cell in read_row(COST, "logs")[:2])
+    assert logs == pytest.approx(first + (outputs - 1) * (third - first) / 2, abs=0.006)
+
+
 def test_concurrency_at_a_rate_follows_from_the_seconds_of_an_image() -> None:
     at_once = 100 * read_workload().seconds(MEMORY_MIB)
     (row,) = re.findall(r"^\| 100 \| none; .*$", SCALE, re.MULTILINE)
