@@ -9,7 +9,7 @@ from imaging.colour_space import SRGB_CURVE
 from imaging.decode import RESIZABLE, Picture
 from imaging.limits import SOURCE_COPIES
 from imaging.records import Encoder
-from renditions import Rendition
+from renditions import Placement, Rendition
 
 PIXEL_BYTES, STORED_BYTES = 4, {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}
 """Bytes in which Pillow stores a pixel: the first number, except in the modes of the mapping."""
@@ -66,8 +66,8 @@ def predict(picture: Picture, renditions: Sequence[Rendition], encoders: Sequenc
     images: dict[object, int] = {}
     share = math.prod(picture.gain_map.full_size) / math.prod(picture.full_size) if picture.gain_map else 0
     for rendition, encoder in zip(renditions, encoders, strict=True):
-        sizes = {size: _compute_output_sizes(rendition, encoder, size) for _, size in kinds}
-        outputs = {size: max(map(math.prod, several)) for size, several in sizes.items()}
+        placements = {size: _place(rendition, encoder, size) for _, size in kinds}
+        outputs = {size: max(math.prod(placement.size) for placement in ways) for size, ways in placements.items()}
         canvas = rendition.place(picture.size, encoder.largest_side).canvas
         most_pixels = math.prod(canvas) if canvas else max(outputs.values())
         is_deep = picture.keeps_lower_bytes and encoder.holds_lower_bytes
@@ -86,14 +86,13 @@ def predict(picture: Picture, renditions: Sequence[Rendition], encoders: Sequenc
             padded = (1 + picture.is_animated) * picture.frame_count + PADDING_COPIES
             needed += math.ceil(PIXEL_BYTES * (1 + is_deep + share) * padded * most_pixels)
         encoding = max(encoding, needed)
-        resizing = max(resizing, *(_predict_resizing_bytes(picture, rendition, encoder, size) for _, size in kinds))
+        resizing = max(resizing, *(_predict_resizing_bytes(picture, encoder, *one) for one in placements.items()))
         # All frames are resized before the first is encoded, equal outputs once.
-        ways = tuple(rendition.place(way, encoder.largest_side) for _, size in kinds for way in (size, size[::-1]))
         frames = sum(count * outputs[size] for (_, size), count in kinds.items())
-        images[ways, encoder.is_lossy, is_deep] = PIXEL_BYTES * (1 + is_deep) * frames
+        images[tuple(placements.values()), encoder.is_lossy, is_deep] = PIXEL_BYTES * (1 + is_deep) * frames
     held = sum(images.values())
     if picture.size != picture.full_size and any(
-        picture.size in _compute_output_sizes(rendition, encoder, picture.full_size)
+        picture.size in {placement.size for placement in _place(rendition, encoder, picture.full_size)}
         for rendition, encoder in zip(renditions, encoders, strict=True)
     ):
         # The image that the decoder shrank becomes the output without another copy.
@@ -143,10 +142,12 @@ def _predict_frame_bytes(picture: Picture, mode: str, pixels: int) -> int:
     return (stored + lower + converted + premultiplied + layered + picture.header.format.cost.pixel_bytes) * pixels
 
 
-def _predict_resizing_bytes(picture: Picture, rendition: Rendition, encoder: Encoder, size: tuple[int, int]) -> int:
+def _predict_resizing_bytes(
+    picture: Picture, encoder: Encoder, size: tuple[int, int], placements: tuple[Placement, Placement]
+) -> int:
     """Return the memory of what a filter makes between its two passes: as wide as the output, as high as the source."""
     stored = size if picture.size == picture.full_size else picture.size
-    upright, turned = _compute_output_sizes(rendition, encoder, size)
+    upright, turned = (placement.size for placement in placements)
     if picture.keeps_lower_bytes and encoder.holds_lower_bytes:
         return max(lower_bytes.count_bytes(stored, side) for side in (upright[1], turned[0]))
     is_averaged = (2 * upright[0], 2 * upright[1]) == stored and (stored != size or not encoder.is_lossy)
@@ -155,6 +156,6 @@ def _predict_resizing_bytes(picture: Picture, rendition: Rendition, encoder: Enc
     return PIXEL_BYTES * max(upright[0], turned[1]) * stored[1]
 
 
-def _compute_output_sizes(rendition: Rendition, encoder: Encoder, size: tuple[int, int]) -> list[tuple[int, int]]:
-    """Return the size that a frame of this stored size is scaled to, and that of the frame turned by 90 degrees."""
-    return [rendition.place(way, encoder.largest_side).size for way in (size, size[::-1])]
+def _place(rendition: Rendition, encoder: Encoder, size: tuple[int, int]) -> tuple[Placement, Placement]:
+    """Return the placement of a frame of this stored size, and that of the frame turned by 90 degrees."""
+    return rendition.place(size, encoder.largest_side), rendition.place(size[::-1], encoder.largest_side)
