@@ -204,6 +204,27 @@ def test_a_key_may_be_named_by_its_alias(account: Account) -> None:
     assert account.probe(function, "put_object", Bucket=bucket, Key="x", **missing) == "AccessDenied"
 
 
+@pytest.mark.parametrize(
+    ("change", "options", "s3_error", "sqs_error"),
+    [
+        ("disable_key", {}, "KMS.DisabledException", "KmsDisabled"),
+        ("schedule_key_deletion", {"PendingWindowInDays": 7}, "KMS.KMSInvalidStateException", "KmsInvalidState"),
+    ],
+)
+def test_a_key_must_be_enabled(
+    account: Account, change: str, options: dict[str, int], s3_error: str, sqs_error: str
+) -> None:
+    key = account.client("kms").create_key()["KeyMetadata"]
+    bucket = encrypted_bucket(account, key["Arn"])
+    url, _ = account.queue()
+    account.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"KmsMasterKeyId": key["KeyId"]})
+    function = account.function(PROBE, allow=[{"Action": ["s3:*", "sqs:*", "kms:*"], "Resource": "*"}])
+    getattr(account.client("kms"), change)(KeyId=key["KeyId"], **options)
+    for call in ("get_object", "put_object"):
+        assert account.probe(function, call, Bucket=bucket, Key="there") == s3_error
+    assert account.probe(function, "send_message", service="sqs", QueueUrl=url, MessageBody="x") == sqs_error
+
+
 def test_aws_managed_keys_need_no_permission(account: Account) -> None:
     bucket = encrypted_bucket(account, "alias/aws/s3")
     url, arn = account.queue()

@@ -48,8 +48,9 @@ def test_a_reply_and_its_log(account: Account) -> None:
         ("return len(bytearray(400 << 20))", {}, {"errorType": "Runtime.ExitError"}),
         ("import os; os.abort()", {}, {"errorType": "Runtime.ExitError"}),
         ("import os; os._exit(3)", {}, {"errorType": "Runtime.ExitError"}),
+        ("return 'x' * (6 * 1024 * 1024 + 99)", {}, {"errorType": "Function.ResponseSizeTooLarge"}),
     ],
-    ids=["raises", "takes too long", "takes too much memory", "aborts", "exits"],
+    ids=["raises", "takes too long", "takes too much memory", "aborts", "exits", "says too much"],
 )
 def test_a_function_that_fails_is_reported_and_replaced(
     account: Account, code: str, options: dict[str, Any], error: dict[str, str]
@@ -68,6 +69,26 @@ def test_an_event_that_is_not_json_is_rejected(account: Account) -> None:
     name = account.function(ECHO)
     with pytest.raises(ClientError, match="InvalidRequestContentException"):
         account.client("lambda").invoke(FunctionName=name, Payload=b"{no", InvocationType="Event")
+
+
+@pytest.mark.parametrize(("kind", "limit"), [("RequestResponse", 6 << 20), ("Event", 1 << 20)])
+def test_an_event_that_is_too_large_is_rejected(account: Account, kind: str, limit: int) -> None:
+    name = account.function("def handler(event, context):\n    return len(event)\n")
+    # JSON adds quotation marks.
+    account.invoke(name, "x" * (limit - 2), InvocationType=kind)
+    with pytest.raises(ClientError, match="RequestEntityTooLargeException"):
+        account.invoke(name, "x" * (limit - 1), InvocationType=kind)
+
+
+def test_a_functions_environment_has_4_kb(account: Account) -> None:
+    def variables(size: int) -> dict[str, Any]:
+        return {"Variables": {"x": "é" * (size // 2 - 4)}}
+
+    name = account.function(ECHO, Environment=variables(4096))
+    with pytest.raises(ClientError, match="exceeded the 4KB limit"):
+        account.function(ECHO, Environment=variables(4098))
+    with pytest.raises(ClientError, match="exceeded the 4KB limit"):
+        account.client("lambda").update_function_configuration(FunctionName=name, Environment=variables(4098))
 
 
 def test_the_last_lines_of_a_dying_function_are_logged(account: Account) -> None:

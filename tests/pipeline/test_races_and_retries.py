@@ -43,6 +43,27 @@ def test_an_upload_that_s3_does_not_show_yet_is_retried(pipeline: Pipeline) -> N
     assert "was missing without a delete marker" in pipeline.wait_for_log_line("failed", key)["errorMessage"]
 
 
+def test_a_permission_that_takes_effect_late_loses_nothing(pipeline: Pipeline) -> None:
+    key = "soon-permitted.jpg"
+    # IAM is eventually consistent: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html
+    fault = Fault("GET", pipeline.stack.source_bucket, key, status=403, code="AccessDenied", times=2)
+    inject(pipeline.stack.aws, fault)
+    pipeline.upload(key, encode(picture()))
+    assert pipeline.wait_for_image(key).size == (160, 120)
+    assert "AccessDenied" in pipeline.wait_for_log_line("failed", key, count=2)["errorMessage"]
+
+
+@pytest.mark.parametrize("delay", [0, 1], ids=["at once", "later"])
+def test_a_notification_that_comes_again_changes_nothing(pipeline: Pipeline, delay: float) -> None:
+    key = f"notified-again-after-{delay}.jpg"
+    pipeline.upload(key, encode(picture()))
+    if delay:
+        pipeline.wait_for_output(key)
+    pipeline.send_asynchronously(pipeline.make_notification(key))
+    pipeline.wait_for_log_line("written", key, count=2)
+    assert pipeline.wait_for_image(key).size == (160, 120)
+
+
 def test_an_upload_deleted_while_it_is_read_is_gone(pipeline: Pipeline) -> None:
     key = "deleted-soon.jpg"
     held = inject(pipeline.stack.aws, Fault("GET", pipeline.stack.source_bucket, key, hold=True))

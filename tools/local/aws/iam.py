@@ -203,16 +203,23 @@ class AccessControl:
         """Whether the caller's policies allow the KMS actions that the service takes for the request.
 
         Key policies are not evaluated: each is assumed to leave the decision to the account's IAM policies.
+
+        Raises:
+            S3ClientError, JsonRESTError: They may, but the key is disabled or pending deletion.
+
         """
         use = key_use(action, resource, request, self._account_id, self._region)
         if use is None:
             return True
         documents = _documents(caller)
-        return all(
+        may = all(
             _allow(documents, key_action, use.key_arn, context={"kms:viaservice": use.via})
             and self._is_within_boundary(caller, key_action, use.key_arn)
             for key_action in use.actions
         )
+        if may and use.error:
+            raise use.error
+        return may
 
     def _function_arn(self, name: str) -> str:
         return f"arn:aws:lambda:{self._region}:{self._account_id}:function:{name}"

@@ -1,12 +1,22 @@
-"""The KMS keys that S3 and SQS use for a request. moto encrypts without asking whether the caller may use the key."""
+"""The KMS keys that S3 and SQS use for a request. moto asks neither for permission nor for the state of the key."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from moto.core.exceptions import JsonRESTError
 from moto.kms.models import kms_backends
+from moto.s3.exceptions import S3ClientError
 from moto.s3.models import s3_backends
 from moto.sqs.models import sqs_backends
+
+ERRORS = {
+    ("s3", "Disabled"): S3ClientError("KMS.DisabledException", "The key is disabled."),
+    ("s3", "PendingDeletion"): S3ClientError("KMS.KMSInvalidStateException", "The key is pending deletion."),
+    ("sqs", "Disabled"): JsonRESTError("KmsDisabled", "The key is disabled."),
+    ("sqs", "PendingDeletion"): JsonRESTError("KmsInvalidState", "The key is pending deletion."),
+}
+"""The error of a service, by the state of the key. https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html"""
 
 
 @dataclass(frozen=True)
@@ -17,12 +27,14 @@ class KeyUse:
         actions: Such as ``kms:Decrypt``.
         key_arn: The ARN, even if the request names the key by id or alias.
         via: The service's name in the condition ``kms:ViaService``.
+        error: What the service answers because of the key's state; None if the key is usable.
 
     """
 
     actions: tuple[str, ...]
     key_arn: str
     via: str
+    error: Exception | None
 
 
 def key_use(action: str, resource: str, request: Any, account_id: str, region: str) -> KeyUse | None:
@@ -58,7 +70,9 @@ def key_use(action: str, resource: str, request: Any, account_id: str, region: s
     if not key or "alias/aws/" in key:
         return None
     service = action.partition(":")[0]
-    return KeyUse(actions, _arn(key, account_id, region), f"{service}.{region}.amazonaws.com")
+    found = _find(key, account_id, region)
+    error = ERRORS.get((service, found.key_state)) if found else None
+    return KeyUse(actions, found.arn if found else key, f"{service}.{region}.amazonaws.com", error)
 
 
 def _key_of_object(account_id: str, bucket: Any, name: str, version: str | None) -> str | None:
@@ -75,8 +89,8 @@ def _key_of_new_object(bucket: Any, headers: Mapping[str, str]) -> str | None:
     return key
 
 
-def _arn(key: str, account_id: str, region: str) -> str:
+def _find(key: str, account_id: str, region: str) -> Any | None:
+    """Find a key by its ARN, id or alias."""
     backend = kms_backends[account_id][region]
     alias = backend.get_alias_name(key)
-    found = backend.keys.get(backend.get_key_id_from_alias(alias) or backend.get_key_id(key))
-    return found.arn if found else key
+    return backend.keys.get(backend.get_key_id_from_alias(alias) or backend.get_key_id(key))

@@ -36,6 +36,8 @@ Rule: Any = moto.events.models.Rule
 ApplyRule = Callable[[Any, dict[str, Any]], None]
 """Takes a rule and an event."""
 
+ENVIRONMENT_BYTES = 4096
+
 Invoke = Callable[[Any, bytes, str, dict[str, str]], bytes]
 """Takes a function, an event, the type of invocation and the headers of the response; returns the reply."""
 
@@ -101,6 +103,34 @@ def keep_function_settings() -> None:
     LambdaFunction.get_configuration = get_configuration
     LambdaFunction.get_code = get_code_and_concurrency
     LambdaBackend.put_function_event_invoke_config = put_function_event_invoke_config
+
+
+def limit_environments() -> None:
+    """Reject environment variables of more than 4 KB, which moto accepts.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    """
+    create, update = LambdaBackend.create_function, LambdaBackend.update_function_configuration
+
+    def check(settings: dict[str, Any]) -> None:
+        variables = settings.get("Environment", {}).get("Variables", {})
+        measured = json.dumps(variables, separators=(",", ":"), ensure_ascii=False)
+        if len(measured.encode()) > ENVIRONMENT_BYTES:
+            raise InvalidParameterValueException(
+                "Lambda was unable to configure your environment variables because the environment variables you have "
+                f"provided exceeded the 4KB limit. String measured: {measured}"
+            )
+
+    def create_function(backend: Any, spec: dict[str, Any]) -> Any:
+        check(spec)
+        return create(backend, spec)
+
+    def update_function_configuration(backend: Any, function_name: str, qualifier: str, body: dict[str, Any]) -> Any:
+        check(body)
+        return update(backend, function_name, qualifier, body)
+
+    LambdaBackend.create_function = create_function
+    LambdaBackend.update_function_configuration = update_function_configuration
 
 
 def load_code_from_s3() -> None:

@@ -44,6 +44,10 @@ LOG_TAIL_BYTES = 4096
 REPLY_BYTES = 1 << 16
 """Replies up to this size are one segment on loopback."""
 
+EVENT_BYTES = {"RequestResponse": 6 << 20, "Event": 1 << 20}
+"""The most bytes of an event, by type of invocation:
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+
 TURN_SECONDS = 1
 """How long a task of a job waits for a slot before it checks whether the job was cancelled."""
 
@@ -79,6 +83,16 @@ class TooManyRequestsError(JsonRESTError):
 
     def __init__(self) -> None:
         super().__init__("TooManyRequestsException", "Rate Exceeded.")
+
+
+class RequestTooLargeError(JsonRESTError):
+    """Lambda's answer to an event that is too large."""
+
+    code = 413
+
+    def __init__(self, size: int, kind: str) -> None:
+        message = f"{size} byte payload is too large for the {kind} invocation type (limit {EVENT_BYTES[kind]} bytes)"
+        super().__init__("RequestEntityTooLargeException", message)
 
 
 class InvalidRequestContentError(JsonRESTError):
@@ -147,6 +161,7 @@ class Server:
         moto_patches.free_deleted_objects()
         moto_patches.run_functions(self._invoke)
         moto_patches.keep_function_settings()
+        moto_patches.limit_environments()
         moto_patches.load_code_from_s3()
         versions.separate_qualifiers()
         moto_patches.update_log_group_keys()
@@ -191,6 +206,8 @@ class Server:
     def _invoke(self, function: LambdaFunction, payload: bytes, kind: str, headers: dict[str, str]) -> bytes:
         if kind == "DryRun":
             return b""
+        if len(payload) > EVENT_BYTES[kind]:
+            raise RequestTooLargeError(len(payload), kind)
         try:
             json.loads(payload)
         except ValueError as error:
