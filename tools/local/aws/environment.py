@@ -21,10 +21,6 @@ from tools.local.aws.watchdog import Watchdog, end_group
 
 TIMED_OUT = "Sandbox.Timedout"
 
-REPLY_BYTES = (6 << 20) + 100
-"""The most bytes of a reply: 6 MB by https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, and the
-number in Lambda's own message."""
-
 PIPE_BYTES = 65536
 """The capacity of a pipe: one read takes everything that was written before it."""
 
@@ -150,13 +146,6 @@ class Environment:
         if self._unfinished_line:
             self._log.append(LogLine.now(self._unfinished_line.decode(errors="replace")))
             self._unfinished_line = b""
-        path, content = self._api.result or ("", b"")
-        if len(content) > REPLY_BYTES:
-            failure = Failure(
-                "Function.ResponseSizeTooLarge",
-                f"Response payload size ({len(content)} bytes) exceeded maximum allowed payload size "
-                f"({REPLY_BYTES} bytes).",
-            )
         if failure and failure.kind == TIMED_OUT:
             at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
             self._log.append(LogLine.now(f"{at} {request_id} {failure.message}"))
@@ -165,6 +154,7 @@ class Environment:
         if failure:
             error = {"errorType": failure.kind, "errorMessage": f"RequestId: {request_id} Error: {failure.message}"}
             return Reply(json.dumps(error).encode(), failed=True, log=log, broken=True)
+        path, content = self._api.result or ("", b"")
         return Reply(content, failed=path.endswith("/error"), log=log, broken=path.endswith("/init/error"))
 
     def kill(self) -> None:
