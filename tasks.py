@@ -575,7 +575,7 @@ def snapshot(_: Context, version: str) -> None:
     optional=["artifacts"],
     help={
         "version": "The release's version, such as 1.0.0.",
-        "artifacts": "Also make the zips, bills of materials and checksums, in this folder (default: dist/release).",
+        "artifacts": "Also make zips, manifests, SBOMs and checksums in this folder (default: dist/release).",
         "heic": HEIC_HELP,
         "c2pa": C2PA_HELP,
     },

@@ -13,4 +13,4 @@ def read_script() -> str:
         ToolError: The download failed, or its digest differs.
 
     """
-    return npm_files.read("axe-core", VERSION, INTEGRITY, "axe.min.js")
+    return (npm_files.unpack("axe-core", VERSION, INTEGRITY) / "axe.min.js").read_text()

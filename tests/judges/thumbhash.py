@@ -27,7 +27,7 @@ class ThumbHash:
             ToolError: npm is missing, or can't download the package.
 
         """
-        script = npm_files.read("thumbhash", VERSION, INTEGRITY, "thumbhash.js")
+        script = (npm_files.unpack("thumbhash", VERSION, INTEGRITY) / "thumbhash.js").read_text()
         self._page: Page = browser.new_page()
         address = f"data:text/javascript;base64,{base64.b64encode(script.encode()).decode()}"
         self._page.evaluate("address => import(address).then(found => { window.reference = found; })", address)

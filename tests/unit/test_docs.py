@@ -32,7 +32,7 @@ MAKERS = {
 }
 """Each picture and the task that makes it."""
 
-PROGRAMS = {"aws", "git", "invoke", "pip", "pre-commit", "python3", "terraform"}
+PROGRAMS = {"aws", "gh", "git", "invoke", "pip", "pre-commit", "python3", "sha256sum", "terraform"}
 """The programs that a block of shell may run. Except for git, pip and the like, a test checks their arguments."""
 
 VARIABLES = {

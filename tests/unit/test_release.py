@@ -1,8 +1,10 @@
 """A release: a clone's check names everything that is missing at once, and artifacts are the same bytes every time."""
 
+import base64
 import hashlib
 import json
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -13,6 +15,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from tests import repository
+from tools.common import locked
 from tools.common.errors import ToolError
 from tools.dev import release
 
@@ -21,16 +24,17 @@ DATED = "## 1.0.0, 2026-01-31"
 
 def run(clone: Path, *options: str, vulnerable: bool = False) -> subprocess.CompletedProcess[str]:
     """Run the clone's own task as its user does, with a pip-audit that needs no network."""
-    programs = clone.parent / "programs"
-    programs.mkdir(exist_ok=True)
     found = [{"name": "pillow", "version": "13.0.0", "vulns": [{"id": "PYSEC-1", "fix_versions": ["13.0.1"]}]}]
     answer = json.dumps({"dependencies": found if vulnerable else []})
-    (programs / "pip-audit").write_text(f"#!/bin/sh\necho '{answer}'\n")
-    (programs / "pip-audit").chmod(0o755)
+    requirements = clone / "tools" / "dev" / "audit.txt"
+    folder = clone / ".local" / f"audit-{platform.python_version()}-{locked.version(requirements)}" / "bin"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "python").write_text(f"#!/bin/sh\necho '{answer}'\n")
+    (folder / "python").chmod(0o755)
     return subprocess.run(
         [sys.executable, "-m", "invoke", "release", *options],
         cwd=clone,
-        env=repository.ENVIRONMENT | {"PATH": f"{programs}:{os.environ['PATH']}"},
+        env=repository.ENVIRONMENT | {"PATH": os.environ["PATH"]},
         capture_output=True,
         text=True,
         check=False,
@@ -136,17 +140,26 @@ def test_a_folder_that_is_not_a_clone_is_refused(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.network
-def test_each_processor_has_a_zip_and_a_bill_of_materials_with_checksums(artifacts: Path) -> None:
+def test_each_runtime_and_processor_has_a_zip_a_manifest_and_a_bill_of_materials_with_checksums(
+    artifacts: Path,
+) -> None:
     names = sorted(path.name for path in artifacts.iterdir())
     assert [re.sub(r"[0-9a-f]{64}", "DIGEST", name) for name in names] == [
         "SHA256SUMS",
-        "image-resize-python3.13-arm64-DIGEST.cdx.json",
-        "image-resize-python3.13-arm64-DIGEST.zip",
-        "image-resize-python3.13-x86_64-DIGEST.cdx.json",
-        "image-resize-python3.13-x86_64-DIGEST.zip",
+        *(
+            f"image-resize-{runtime}-{architecture}-DIGEST.{suffix}"
+            for runtime in ("python3.12", "python3.13", "python3.14")
+            for architecture in ("arm64", "x86_64")
+            for suffix in ("cdx.json", "json", "zip")
+        ),
     ]
     for archive in artifacts.glob("*.zip"):
-        assert hashlib.sha256(archive.read_bytes()).hexdigest() in archive.name
+        digest = hashlib.sha256(archive.read_bytes())
+        assert digest.hexdigest() in archive.name
+        # Where the module looks for it.
+        manifest = json.loads(archive.with_suffix(".json").read_text())
+        assert manifest["sha256"] == base64.b64encode(digest.digest()).decode()
+        assert archive.name.startswith(f"image-resize-{manifest['runtime']}-{manifest['architecture']}-")
     checked = subprocess.run(
         ["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=artifacts, capture_output=True, text=True, check=True
     )
@@ -163,7 +176,10 @@ def test_a_bill_of_materials_names_its_zip_and_the_commit(released: Path, artifa
         assert (function["name"], function["version"]) == ("image-resize", "1.0.0")
         assert function["hashes"][0]["content"] in archive.name
         assert {"name": "image-resize:commit", "value": commit} in function["properties"]
-        assert {"name": "image-resize:architecture", "value": archive.name.split("-")[3]} in function["properties"]
+        runtime, architecture = archive.name.split("-")[2:4]
+        assert {"name": "image-resize:runtime", "value": runtime} in function["properties"]
+        assert {"name": "image-resize:architecture", "value": architecture} in function["properties"]
+        assert f"-cp{runtime.removeprefix('python').replace('.', '')}-manylinux" in text
 
 
 def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:

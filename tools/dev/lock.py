@@ -24,6 +24,7 @@ LOCKS = {
     "c2pa": FUNCTION / "requirements-c2pa.txt",
     "runtime": ROOT / "tools" / "local" / "aws" / "runtime.txt",
     "scan": ROOT / "tools" / "dev" / "scan.txt",
+    "audit": ROOT / "tools" / "dev" / "audit.txt",
     "thumbor": ROOT / "tools" / "benchmarks" / "thumbor.txt",
 }
 """Lock file by dependency group; each holds for all supported Pythons and platforms."""

@@ -1,4 +1,4 @@
-"""Checks that a clone is a release, and makes its artifacts: zips, bills of materials and checksums."""
+"""Checks that a clone is a release, and makes its artifacts: zips, manifests, bills of materials and checksums."""
 
 import hashlib
 import re
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tools.build import Target, list_requirements, sbom, wheels
 from tools.build.publish import build_all, file_name
+from tools.build.target import AWS_PYTHONS
 from tools.common.cli import Say
 from tools.common.errors import ToolError, make_write_error
 from tools.common.paths import FUNCTION, ROOT
@@ -41,7 +42,9 @@ def objections(version: str) -> list[str]:
 
 
 def make(version: str, directory: Path, say: Say, *, extras: Sequence[str] = ()) -> list[Path]:
-    """Make a zip and its bill of materials for each processor, and checksums; the same commit gives the same bytes.
+    """Make the zip, manifest and bill of materials of each runtime and processor, and checksums.
+
+    The same commit gives the same bytes. Terraform finds a manifest beside its zip.
 
     Args:
         version: The release's version, such as ``1.0.0``.
@@ -58,13 +61,15 @@ def make(version: str, directory: Path, say: Say, *, extras: Sequence[str] = ())
     with tempfile.TemporaryDirectory(prefix="release-") as scratch:
         made = Path(scratch) / "made"
         made.mkdir()
-        for package in build_all(Path(scratch), say, extras=extras):
-            chosen: dict[str, wheels.Wheel] = {}
-            for requirements in list_requirements(extras):
-                chosen |= wheels.resolve(Target(architecture=package.architecture), FUNCTION / requirements)
-            archive = made / file_name(package)
-            archive.with_suffix(".cdx.json").write_text(sbom.make_sbom(package, origin, chosen))
-            package.path.rename(archive)
+        for python in (version for version, obstacle in AWS_PYTHONS.items() if not obstacle):
+            for package in build_all(Path(scratch) / python, say, python=python, extras=extras):
+                chosen: dict[str, wheels.Wheel] = {}
+                for requirements in list_requirements(extras):
+                    chosen |= wheels.resolve(Target(python, package.architecture), FUNCTION / requirements)
+                archive = made / file_name(package)
+                archive.with_suffix(".json").write_text(package.manifest())
+                archive.with_suffix(".cdx.json").write_text(sbom.make_sbom(package, origin, chosen))
+                package.path.rename(archive)
         sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(made.iterdir())]
         (made / CHECKSUMS).write_text("".join(sums))
         return _move(made, directory)

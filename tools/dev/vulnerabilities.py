@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from tools.common import locked
 from tools.common.errors import ToolError
 from tools.common.paths import ROOT
 from tools.dev.lock import LOCKS
 
-PIP_AUDIT = ("pip-audit", "--strict", "--disable-pip", "--require-hashes", "--progress-spinner=off", "--format=json")
+OPTIONS = ("--strict", "--disable-pip", "--require-hashes", "--progress-spinner=off", "--format=json")
 """Strict: a package that PyPI doesn't know is an error, not a package without vulnerabilities."""
 
 
@@ -18,7 +19,7 @@ def find(groups: Iterable[str] = LOCKS) -> list[str]:
     """Ask pip-audit for the known vulnerabilities in groups' lock files; returns one line each, with what to do.
 
     Raises:
-        ToolError: pip-audit is not on PATH, or PyPI can't be asked.
+        ToolError: pip-audit can't be fetched, or PyPI can't be asked.
 
     """
     lines = [
@@ -38,11 +39,9 @@ def _advise(name: str, fixes: list[str]) -> str:
 
 
 def _read_packages(path: Path) -> list[dict[str, Any]]:
-    command = [*PIP_AUDIT, f"--requirement={path}"]
-    try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        raise ToolError("No pip-audit on PATH: run `pip install pip-audit` first") from None
+    python = locked.virtual_environment("audit", LOCKS["audit"])
+    command = [str(python), "-m", "pip_audit", *OPTIONS, f"--requirement={path}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     try:
         packages: list[dict[str, Any]] = json.loads(done.stdout)["dependencies"]
     except ValueError:
