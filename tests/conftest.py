@@ -5,10 +5,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
+from botocore.model import OperationModel
+from botocore.validate import ParamValidationDecorator
 
+from tests.models import check_request
 from tools.common.errors import ToolError
 from tools.common.paths import TERRAFORM
 from tools.common.terraform import Terraform, copy_code
@@ -27,6 +30,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Name a file by its parameter: it may contain the time, and the workers must agree on the names of tests."""
     return argname if isinstance(val, bytes) and len(val) > MOST_BYTES_IN_A_NAME else None
+
+
+@pytest.fixture(autouse=True, scope="session")
+def requests_fit_models() -> Iterator[None]:
+    """Check the requests of all clients in this process, unless a client is told not to check parameters."""
+    serialize = ParamValidationDecorator.serialize_to_request
+
+    def checked(serializer: Any, parameters: dict[str, Any], operation: OperationModel) -> Any:
+        serialized = serialize(serializer, parameters, operation)
+        check_request(operation, parameters)
+        return serialized
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ParamValidationDecorator, "serialize_to_request", checked)
+        yield
 
 
 @pytest.fixture

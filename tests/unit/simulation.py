@@ -20,6 +20,7 @@ from aws.reconcile import Reconciler
 from aws.settings import Settings
 from errors import UnsentError, UnsettledError
 from key_template import MANIFEST_SUFFIX
+from tests.models import Checked
 
 CORRUPT, ARCHIVED, LOCKED = b"corrupt", b"archived", b"locked"
 """Bodies that the renderer rejects, that GET refuses, and that GET and HEAD refuse for lack of a customer key."""
@@ -190,7 +191,7 @@ class Client:
         listed = {"Key": Prefix, "ETag": state.etag, "LastModified": state.last_modified, "Size": len(state.body)}
         return {"Contents": [listed]}
 
-    def put_object(self, Key: str, Body: bytes, Metadata: dict[str, str], **_: object) -> None:  # noqa: N803 - boto3's
+    def put_object(self, Key: str, Body: bytes, Metadata: dict[str, str], **_: object) -> dict[str, Any]:  # noqa: N803
         self._pause()
         self._has_looked = False
         if Key.endswith(MANIFEST_SUFFIX):
@@ -198,8 +199,9 @@ class Client:
             assert self._has_put(described), "the manifest describes outputs that were not put"
         self._put[Key] = hashlib.sha256(Body).hexdigest()
         self._store.outputs[Key] = Body, Metadata
+        return {}
 
-    def delete_object(self, Bucket: str, Key: str, IfMatch: str) -> None:  # noqa: N803, ARG002 - boto3's names
+    def delete_object(self, Bucket: str, Key: str, IfMatch: str) -> dict[str, Any]:  # noqa: N803, ARG002 - boto3's
         self._pause()
         self._has_looked = False
         is_manifest = Key.endswith(MANIFEST_SUFFIX)
@@ -207,10 +209,12 @@ class Client:
         self._has_removed_outputs = not is_manifest
         if self._store.outputs.pop(Key, None) is None:
             raise _refusal("PreconditionFailed")
+        return {}
 
-    def send_message(self, QueueUrl: str, MessageBody: str) -> None:  # noqa: N803, ARG002 - boto3's names
+    def send_message(self, QueueUrl: str, MessageBody: str) -> dict[str, Any]:  # noqa: N803, ARG002 - boto3's names
         self._pause()
         self._store.records.append(MessageBody)
+        return {}
 
     def put_events(self, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - boto3's name
         self._pause()
@@ -241,8 +245,9 @@ class ForgetfulClient(Client):
 
     def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
         self._seen = None
-        self._seen = super().get_object(Bucket, Key)
-        return self._seen
+        found = super().get_object(Bucket, Key)
+        self._seen = {name: value for name, value in found.items() if name != "Body"}
+        return found
 
     def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
         return (Bucket == "in" and self._seen) or super().head_object(Bucket, Key)
@@ -253,9 +258,10 @@ class CarelessClient(Client):
 
     _removed = False
 
-    def delete_object(self, Bucket: str, Key: str, IfMatch: str) -> None:  # noqa: N803 - boto3's names
-        super().delete_object(Bucket, Key, IfMatch)
+    def delete_object(self, Bucket: str, Key: str, IfMatch: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
+        answer = super().delete_object(Bucket, Key, IfMatch)
         self._removed = True
+        return answer
 
     def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
         if self._removed:
@@ -284,7 +290,7 @@ class Invocation:
         self._running_threads = 0
         # Each lock is that of a thread which waits before a call.
         self._waiting: list[threading.Lock] = []
-        api: Any = client(store, self._pause)
+        api: Any = Checked(client(store, self._pause), "s3", "sqs", "events")
         self._api = api
         completions = Completions(api, settings) if settings.event_target_arn else None
         self._reconciler = Reconciler(api, settings, completions=completions)
@@ -332,7 +338,7 @@ class Invocation:
             self._pause()
             outcome = self._reconciler.reconcile(self.event.address, lambda: math.inf, [self.event])
             if outcome.rejection:
-                self._api.send_message("", outcome.rejection.to_json())
+                self._api.send_message(QueueUrl="", MessageBody=outcome.rejection.to_json())
         except (CrashError, UnsentError, UnsettledError):
             self.failed = True
         except Exception as error:  # noqa: BLE001 - `step` raises it

@@ -12,6 +12,7 @@ import pytest
 
 from aws.outcomes import EventType, ObjectAddress, ObjectEvent, Outcome, Rejection, Status
 from errors import EventError, IncompleteError, Reason, SettingsError, UnsettledError
+from tests.models import Checked
 from tests.unit.conftest import ENVIRONMENT
 
 
@@ -43,12 +44,13 @@ class Queue:
     def __init__(self) -> None:
         self.recorded: list[str] = []
 
-    def send_message(self, QueueUrl: str, MessageBody: str) -> None:  # noqa: N803 - boto3's names
+    def send_message(self, QueueUrl: str, MessageBody: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
         assert QueueUrl == "https://sqs.invalid/"
         key = json.loads(MessageBody)["key"]
         if "unrecorded" in key:
             raise ConnectionError("no connection to SQS")
         self.recorded.append(key)
+        return {}
 
 
 class Context:
@@ -80,7 +82,7 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     imported = importlib.import_module("lambda_function")
     monkeypatch.setattr(imported, "reconciler", Reconciler())
     queue = Queue()
-    monkeypatch.setattr(imported, "get_sqs", lambda: queue)
+    monkeypatch.setattr(imported, "get_sqs", lambda: Checked(queue, "sqs"))
     yield imported
     del sys.modules["lambda_function"]
 

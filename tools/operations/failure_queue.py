@@ -221,7 +221,7 @@ class FailureQueue:
             MaxNumberOfMessages=min(limit, BATCH),
             VisibilityTimeout=seconds,
             WaitTimeSeconds=wait,
-            AttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
+            MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
         )
         return [Record.of(message) for message in response.get("Messages", [])]
 
