@@ -598,6 +598,24 @@ def release(_: Context, version: str, artifacts: str | bool = "", heic: bool = F
             say(str(path))
 
 
+@task(
+    help={
+        "version": "The release's version, such as 1.0.0.",
+        "repository": "This repository's URL, such as https://github.com/OWNER/image-resize.",
+        "folder": "An empty folder, or an emptied clone (default: dist/terraform-aws-NAME).",
+        "artifacts": "The folder with the release's files (default: dist/release).",
+    }
+)
+def registry(_: Context, version: str, repository: str, folder: str = "", artifacts: str = "") -> None:
+    """Assemble the module as Terraform's registries want it, in a repository of its own, with the release's zip."""
+    from tools.dev.registry import Edition, assemble
+
+    edition = Edition(version, repository)
+    to = Path(folder) if folder else DIST / edition.module_repository.rpartition("/")[2]
+    assemble(edition, Path(artifacts) if artifacts else DIST / "release", to)
+    say(f"{to} has {edition.address} {version}: commit it in {edition.module_repository}, and tag it v{version}")
+
+
 @task
 def clean(_: Context) -> None:
     """Remove everything that the other tasks made: .local/ and dist/."""

@@ -253,7 +253,7 @@ variable "package" {
     runtime      = optional(string)
     architecture = optional(string)
   })
-  description = "The built function; {} means dist/function.zip of a clone. Set either path, the zip that \"invoke build\" made with its manifest beside it, or s3 with the zip's sha256 (base64), runtime and architecture, as \"invoke publish --bucket NAME\" prints them."
+  description = "The built function; {} means dist/function.zip, which is in a clone after a build, and in a module from a registry. Set either path, the zip that \"invoke build\" made with its manifest beside it, or s3 with the zip's sha256 (base64), runtime and architecture, as \"invoke publish --bucket NAME\" prints them."
   default     = {}
   nullable    = false
 }

@@ -133,10 +133,10 @@ def test_a_folder_that_is_not_a_clone_is_refused(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(release, "ROOT", tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     with pytest.raises(ToolError, match=r" is not a clone with a commit: git says: fatal: not a git repository"):
-        release._run_git("status")
+        release.run_git("status")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToolError, match=r"^No git on PATH: install it$"):
-        release._run_git("status")
+        release.run_git("status")
 
 
 @pytest.mark.network

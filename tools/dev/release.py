@@ -30,8 +30,7 @@ def objections(version: str) -> list[str]:
         ToolError: The version is malformed, or this is not a clone.
 
     """
-    if not re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}", version):
-        raise ToolError(f"{version!r} is not a version: give one such as 1.0.0")
+    check_version(version)
     return [
         *_check_changelog(version),
         *_check_references(version),
@@ -39,6 +38,17 @@ def objections(version: str) -> list[str]:
         *_check_vulnerabilities(),
         *_check_commit(version),
     ]
+
+
+def check_version(version: str) -> None:
+    """Check that a version is three numbers.
+
+    Raises:
+        ToolError: It is not.
+
+    """
+    if not re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}", version):
+        raise ToolError(f"{version!r} is not a version: give one such as 1.0.0")
 
 
 def make(version: str, directory: Path, say: Say, *, extras: Sequence[str] = ()) -> list[Path]:
@@ -56,7 +66,7 @@ def make(version: str, directory: Path, say: Say, *, extras: Sequence[str] = ())
         ToolError: A package can't be built, or the directory can't be written to or has other files.
 
     """
-    commit, time = _run_git("show", "--no-patch", "--format=%H %cI", "HEAD").split()
+    commit, time = run_git("show", "--no-patch", "--format=%H %cI", "HEAD").split()
     origin = sbom.Origin(version, commit, datetime.fromisoformat(time))
     with tempfile.TemporaryDirectory(prefix="release-") as scratch:
         made = Path(scratch) / "made"
@@ -98,7 +108,7 @@ def _check_changelog(version: str) -> Iterator[str]:
 
 
 def _check_references(version: str) -> Iterator[str]:
-    for name in _run_git("ls-files", "*.md").splitlines():
+    for name in run_git("ls-files", "*.md").splitlines():
         found = set(re.findall(r"\?ref=(v\d[\w.]*)", (ROOT / name).read_text()))
         if others := sorted(found - {f"v{version}"}):
             yield f"{name} refers to {' and '.join(others)}: write ?ref=v{version} there"
@@ -114,17 +124,23 @@ def _check_vulnerabilities() -> Iterator[str]:
 
 def _check_commit(version: str) -> Iterator[str]:
     tag = f"v{version}"
-    if lines := _run_git("status", "--porcelain").splitlines():
+    if lines := run_git("status", "--porcelain").splitlines():
         others = f" and {len(lines) - 1} more" if lines[1:] else ""
         yield f"Not committed: {lines[0][3:]}{others}: run `git status`, and commit"
-    if tag not in _run_git("tag", "--points-at", "HEAD").split():
-        if _run_git("tag", "--list", tag):
+    if tag not in run_git("tag", "--points-at", "HEAD").split():
+        if run_git("tag", "--list", tag):
             yield f"{tag} is another commit's tag: run `git checkout {tag}`, or take another version"
         else:
             yield f"This commit has no tag {tag}: once all else is in order, run `git tag -a {tag} -m {tag}`"
 
 
-def _run_git(*arguments: str) -> str:
+def run_git(*arguments: str) -> str:
+    """Run git in this clone, and return what it printed.
+
+    Raises:
+        ToolError: There is no git, or this is not a clone.
+
+    """
     try:
         done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
     except FileNotFoundError:
