@@ -1,8 +1,8 @@
 """Shared by all tests: options, and fixtures that find Terraform and Chromium or skip the test."""
 
+import contextlib
 import importlib
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -87,13 +87,11 @@ def skip_or_fail(why: str) -> NoReturn:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator["Browser"]:
-    path = shutil.which("chromium")
-    if path is None:
-        skip_or_fail("No chromium on PATH: apt-get install chromium")
-    # Its sandbox does not work for root.
-    options = ["--no-sandbox"] if os.geteuid() == 0 else []
-    # Not at the top: the other tests run without judges.txt.
-    with importlib.import_module("playwright.sync_api").sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=options)
+    with contextlib.ExitStack() as stack:
+        try:
+            # Not at the top: the other tests run without judges.txt.
+            chromium = importlib.import_module("tests.judges.chromium")
+            started = stack.enter_context(chromium.open_browser())
+        except ToolError as error:
+            skip_or_fail(str(error))
         yield started
-        started.close()

@@ -16,6 +16,9 @@ MODULE = "tests.faults"
 PATH = "/_local/"
 """The prefix of requests to the local AWS itself. No bucket can have this name."""
 
+HOLD_SECONDS = 120
+"""The longest time for which a request is held."""
+
 RESPONSE_SECONDS = 240
 """The time-out of a response. The server stops waiting earlier."""
 
@@ -67,14 +70,14 @@ def inject(aws: LocalAws, fault: Fault) -> str:
     return fault_id
 
 
-def await_held(aws: LocalAws, fault_id: str, count: int = 1) -> None:
+def await_held(aws: LocalAws, fault_id: str, count: int = 1, *, seconds: float = HOLD_SECONDS) -> None:
     """Wait until a fault has delayed or held ``count`` requests in all.
 
     Raises:
         TimeoutError: Fewer requests arrived.
 
     """
-    _send(aws, "GET", f"faults/{fault_id}", count)
+    _send(aws, "GET", f"faults/{fault_id}", [count, seconds])
 
 
 def release(aws: LocalAws, fault_id: str) -> None:

@@ -14,14 +14,11 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from tests.faults import PATH, Fault
+from tests.faults import HOLD_SECONDS, PATH, Fault
 from tests.faults.requests import Recorder
 from tools.local.aws.server import REGION, Server
 
 FUNCTIONS = f"arn:aws:lambda:{REGION}:{DEFAULT_ACCOUNT_ID}:function"
-
-HOLD_SECONDS = 120
-"""The longest time for which a request is held."""
 
 POLL_SECONDS = 0.05
 """The interval at which a held request checks whether its client hung up."""
@@ -77,10 +74,10 @@ class _ActiveFault:
             if is_released:
                 return
 
-    def await_held(self, count: int) -> bool:
+    def await_held(self, count: int, seconds: float) -> bool:
         """Wait until ``count`` requests have been held; return whether they arrived in time."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._held >= count, HOLD_SECONDS)
+            return self._changed.wait_for(lambda: self._held >= count, seconds)
 
 
 class FlakyS3:
@@ -105,8 +102,8 @@ class FlakyS3:
             self._faults[fault_id] = _ActiveFault(Fault(**content))
             return fault_id
 
-    def await_held(self, fault_id: str, count: int) -> None:
-        if not self._faults[fault_id].await_held(count):
+    def await_held(self, fault_id: str, content: Any) -> None:
+        if not self._faults[fault_id].await_held(*content):
             raise TimeoutError
 
     def release(self, fault_id: str, _: Any) -> None:

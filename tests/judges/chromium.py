@@ -1,11 +1,17 @@
 """Reads the pixels and animations of images with Chromium's own decoders."""
 
 import base64
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tools.common.errors import ToolError
 
 ORIGIN = "https://judge.test/"
 """Served by the test itself. ImageDecoder exists only on pages of a secure origin."""
@@ -41,6 +47,25 @@ window.frames_of = async (text, type) => {
     return {frames, plays: track.repetitionCount === Infinity ? 0 : track.repetitionCount + 1};
 };
 """
+
+
+@contextlib.contextmanager
+def open_browser() -> Iterator[Browser]:
+    """Run Chromium for the length of a block.
+
+    Raises:
+        ToolError: It is not installed.
+
+    """
+    path = shutil.which("chromium")
+    if path is None:
+        raise ToolError("No chromium on PATH: apt-get install chromium")
+    # Its sandbox does not work for root.
+    options = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=options)
+        yield started
+        started.close()
 
 
 @dataclass(frozen=True)

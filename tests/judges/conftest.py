@@ -1,7 +1,5 @@
 """Chromium, exiftool and ThumbHash for the tests of this folder; libvips needs no set-up."""
 
-import shutil
-
 import pytest
 from playwright.sync_api import Browser
 
@@ -20,10 +18,10 @@ def chromium(browser: Browser) -> Chromium:
 
 @pytest.fixture(scope="session")
 def exiftool() -> Exiftool:
-    path = shutil.which("exiftool")
-    if path is None:
-        skip_or_fail("No exiftool on PATH: apt-get install libimage-exiftool-perl")
-    return Exiftool(path)
+    try:
+        return Exiftool()
+    except ToolError as error:
+        skip_or_fail(str(error))
 
 
 @pytest.fixture(scope="session")

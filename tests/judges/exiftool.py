@@ -1,21 +1,30 @@
 """Reads and writes metadata with exiftool, which shares no code with Pillow."""
 
 import json
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tools.common.errors import ToolError
+
 Tags = dict[str, Any]
 """Values by group and name, such as ``XMP-dc:Rights``; structures as exiftool nests them."""
 
 
 class Exiftool:
-    """The program; each call starts it once, for any number of files."""
+    """The program; each call starts it once, for any number of files.
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    Raises:
+        ToolError: It is not installed.
+
+    """
+
+    def __init__(self) -> None:
+        if not shutil.which("exiftool"):
+            raise ToolError("No exiftool on PATH: apt-get install libimage-exiftool-perl")
 
     def read(self, bodies: Mapping[str, bytes]) -> dict[str, Tags]:
         """Return the tags of each file, by the names of the files."""
@@ -36,4 +45,4 @@ class Exiftool:
 
     def _run(self, arguments: Sequence[str]) -> bytes:
         # Without a configuration file, which a user may have.
-        return subprocess.run([self._path, "-config", "", *arguments], check=True, capture_output=True).stdout
+        return subprocess.run(["exiftool", "-config", "", *arguments], check=True, capture_output=True).stdout

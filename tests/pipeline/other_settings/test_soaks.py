@@ -6,10 +6,10 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 import pytest
 
+from tests.conformance.schedule import DAMAGES, ERRORS, schedule
 from tests.faults import Fault, inject, release
 from tests.pipeline.conftest import Pipeline
 from tests.pipeline.other_settings.conftest import TILE
@@ -81,25 +81,15 @@ def check_manifests(stack: Stack, keys: Iterable[str]) -> None:
 def inject_faults(stack: Stack) -> Iterator[None]:
     """Make requests of the function fail in every way, each way equally often."""
     source, destination = stack.source_bucket, stack.destination_bucket
-    errors = (
-        Fault("*", "", status=500),
-        Fault("*", "", status=503, code="SlowDown"),
-        Fault("*", "", delay=DELAY_SECONDS),
-    )
+    errors = (*ERRORS, Fault("*", "", delay=DELAY_SECONDS))
     faults_by_request = {
-        ("GET", source): (*errors, Fault("*", "", cut=True), Fault("*", "", length=1000)),
+        ("GET", source): (*errors, *DAMAGES),
         ("HEAD", source): errors,
         ("PUT", destination): errors,
         # Completion events and records.
         ("POST", ""): errors,
     }
-    injected: list[str] = []
-    for (method, bucket), faults in faults_by_request.items():
-        for number, fault in enumerate(faults):
-            # A fault hits only requests that no earlier fault has hit. Together, the faults hit RATE of the requests.
-            rate = RATE / (len(faults) - number * RATE)
-            complete = replace(fault, method=method, bucket=bucket, rate=rate, seed=len(injected), times=1_000_000)
-            injected.append(inject(stack.aws, complete))
+    injected = [inject(stack.aws, fault) for fault in schedule(faults_by_request, RATE)]
     try:
         yield
     finally:

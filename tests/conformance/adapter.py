@@ -1,0 +1,114 @@
+"""What the conformance set asks of a resizer: a Python module or commands."""
+
+import importlib
+import shlex
+import subprocess
+import sys
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class Refused(Exception):  # noqa: N818 - a resizer's answer, not an error of the set
+    """The resizer refuses a source, and says why."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What an output must be.
+
+    Attributes:
+        width: Pixels, as displayed.
+        height: Pixels, as displayed.
+        scale: The share of the source's sides that gives this size; None if a box was asked for.
+        format: ``jpeg``, ``png``, ``webp`` or ``avif``; None for the source's own.
+
+    """
+
+    width: int
+    height: int
+    scale: float | None
+    format: str | None
+
+
+class Adapter(Protocol):
+    """A resizer under test."""
+
+    def render(self, source: Path, target: Path, wanted: Wanted) -> Collection[str]:
+        """Write an output; return the properties that the resizer says are lost, by the names of docs/images.md.
+
+        Raises:
+            Refused: The resizer refuses the source.
+
+        """
+
+    @property
+    def handler(self) -> tuple[str, ...]:
+        """The command that takes an event on its standard input, and exits with 0 if it is done; empty if none."""
+
+    def output_key(self, key: str) -> str:
+        """Return the key of the output that the handler writes for a source."""
+
+
+class ModuleAdapter:
+    """A Python module with ``render``, and perhaps ``handle`` and ``output_key``.
+
+    Args:
+        name: Of the module.
+
+    """
+
+    def __init__(self, name: str) -> None:
+        self._module: Any = importlib.import_module(name)
+        has_handler = hasattr(self._module, "handle")
+        self.handler = (sys.executable, "-m", "tests.conformance.invoke", name) if has_handler else ()
+
+    def render(self, source: Path, target: Path, wanted: Wanted) -> Collection[str]:
+        """Call the module's ``render``."""
+        lost: Collection[str] = self._module.render(source, target, wanted)
+        return lost
+
+    def output_key(self, key: str) -> str:
+        """Call the module's ``output_key``."""
+        output_key: str = self._module.output_key(key)
+        return output_key
+
+
+@dataclass(frozen=True)
+class CommandAdapter:
+    """Commands, as templates.
+
+    Attributes:
+        command: Renders; ``{source}``, ``{target}``, ``{width}``, ``{height}``, ``{scale}`` and ``{format}`` are
+            replaced in each word. ``scale`` and ``format`` may be empty. Each line ``lost NAME`` of its output names a
+            loss.
+        handler: Handles an event.
+        key: Of outputs, with ``{key}`` for the source's.
+
+    """
+
+    command: str
+    handler: tuple[str, ...] = ()
+    key: str = "{key}"
+
+    def render(self, source: Path, target: Path, wanted: Wanted) -> Collection[str]:
+        """Run the command.
+
+        Raises:
+            Refused: It exits with a status other than 0.
+            subprocess.CalledProcessError: A signal ended it.
+
+        """
+        values = {name: "" if value is None else str(value) for name, value in asdict(wanted).items()}
+        words = [word.format(source=source, target=target, **values) for word in shlex.split(self.command)]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if done.returncode < 0:
+            done.check_returncode()
+        if done.returncode:
+            raise Refused(done.stderr.strip()[-200:])
+        return [line.removeprefix("lost ") for line in done.stdout.splitlines() if line.startswith("lost ")]
+
+    def output_key(self, key: str) -> str:
+        """Fill in the template."""
+        return self.key.format(key=key)
