@@ -23,6 +23,12 @@ run "nothing_is_created_beside_what_exists" {
     role               = { create = false, arn = "arn:aws:iam::123456789012:role/platform/resize" }
     log_group          = { create = false, name = "/platform/resize" }
     log_levels         = { application = "WARN", system = "WARN" }
+    package = {
+      s3           = { bucket = "artifacts", key = "signed/function.zip" }
+      sha256       = "7jPa9uUXOA1/zVdkg1S33XCTnTAg85Y7EWw/sIpMlEA="
+      runtime      = "python3.13"
+      architecture = "arm64"
+    }
     function = {
       environment_variables   = { OTEL_SERVICE_NAME = "resize" }
       layers                  = ["arn:aws:lambda:eu-west-2:123456789012:layer:otel:3"]

@@ -53,6 +53,7 @@ KEY = "arn:aws:kms:eu-west-2:123456789012"
 BUS, TOPIC = "arn:aws:events:eu-west-2:123456789012:event-bus", "arn:aws:sns:eu-west-2:123456789012:media"
 SECRETS = "arn:aws:secretsmanager:eu-west-2:123456789012:secret"
 CHAIN = '"-----BEGIN CERTIFICATE-----\\nMIIB\\n-----END CERTIFICATE-----\\n"'
+SIGNING = "arn:aws:lambda:eu-west-2:123456789012:code-signing-config:csc-0f6c334abcdea4d8b"
 LAYER = "arn:aws:lambda:eu-west-2:123456789012:layer:otel"
 ROLE = "arn:aws:iam::123456789012:role/resize"
 
@@ -704,6 +705,11 @@ TOGETHER: list[tuple[str, dict[str, str], str]] = [
             "filters": '[for i in range(61) : { prefix = format("photos/%03d/", i), suffix = ".jpg" }]',
         },
         "characters, and EventBridge allows 2048: use fewer filters, or a wider prefix.",
+    ),
+    (
+        FUNCTION,
+        {"function": f'{{ code_signing_config_arn = "{SIGNING}" }}'},
+        "function.code_signing_config_arn needs a zip that AWS Signer signed, which is in S3: set package.s3",
     ),
     (
         FUNCTION,

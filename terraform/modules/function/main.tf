@@ -163,6 +163,12 @@ resource "aws_lambda_function" "this" {
     }
 
     precondition {
+      # AWS Signer reads from S3 and writes to S3, and nothing signs the zip of a build or a release.
+      condition     = var.function.code_signing_config_arn == null || var.package.s3 != null
+      error_message = "function.code_signing_config_arn needs a zip that AWS Signer signed, which is in S3: set package.s3 to the signed object and package.sha256 to its digest, or remove code_signing_config_arn."
+    }
+
+    precondition {
       condition     = local.environment_bytes <= 4096
       error_message = "The function's settings, with ${length(local.members)} renditions, take ${local.environment_bytes} bytes, and Lambda allows 4096 for all environment variables: use fewer renditions, shorter keys, or fewer function.environment_variables. A rendition counts once for each of its widths in each of its formats. A long content_credentials.certificate_chain fits into a secret, with its key: content_credentials.secret_arn."
     }
