@@ -41,8 +41,8 @@ class Site:
         self.asked: list[str] = []
         self._held: list[Route] | None = None
 
-    def open(self, browser: "Browser", width: int, ratio: float = 1) -> "Page":
-        """Open ``index.html`` in a window of this width in CSS pixels, and wait for its first image.
+    def open(self, browser: "Browser", width: int, ratio: float = 1, shows: str = "img") -> "Page":
+        """Open ``index.html`` in a window of this width in CSS pixels; wait for what it ``shows``, and its images.
 
         Images arrive only once the page is painted without them: one that came before would hide that it moves others.
         """
@@ -50,12 +50,12 @@ class Site:
         page = browser.new_page(viewport={"width": width, "height": 600}, device_scale_factor=ratio)
         page.route("**/*", self._answer)
         page.goto(ORIGIN + "index.html", wait_until="commit")
-        page.wait_for_selector("img", state="attached")
+        page.wait_for_selector(shows, state="attached")
         page.evaluate(NEXT_FRAME)
         held, self._held = self._held, None
         for route in held:
             self._answer(route)
-        page.wait_for_function("() => document.querySelector('img')?.complete")
+        page.wait_for_function("() => [...document.images].every(one => one.complete)")
         return page
 
     def _answer(self, route: "Route") -> None:

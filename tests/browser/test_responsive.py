@@ -63,10 +63,36 @@ def test_without_width_and_height_the_text_below_moves(browser: Browser) -> None
 
 
 def test_equal_widths_are_one_candidate(browser: Browser) -> None:
-    page = make_site(500, 400, "a b, c/é&.jpg").open(browser, 1200)
+    page = make_site(500, 400, "a b, c/é&#?%.jpg").open(browser, 1200)
     assert page.evaluate("() => [...document.querySelectorAll('source, img')].map(one => one.srcset)") == [
-        f"a%20b%2C%20c/photo-320-{kind}-%C3%A9%26.jpg{end} 320w, a%20b%2C%20c/photo-640-{kind}-%C3%A9%26.jpg{end} 500w"
+        f"a%20b%2C%20c/photo-320-{kind}-%C3%A9%26%23%3F%25.jpg{end} 320w, "
+        f"a%20b%2C%20c/photo-640-{kind}-%C3%A9%26%23%3F%25.jpg{end} 500w"
         for kind, end in (("avif", ".avif"), ("webp", ".webp"), ("jpeg", ".jpg"))
     ]
     attributes = "() => ['width', 'height'].map(name => document.querySelector('img').getAttribute(name))"
     assert page.evaluate(attributes) == ["500", "400"]
+
+
+def test_a_set_has_only_its_own_members(browser: Browser) -> None:
+    page = make_site(500, 400).open(browser, 1200)
+    make = """async ([set, added]) => {
+        const { makePicture } = await import("/picture.mjs");
+        const manifest = await (await fetch("/cake.jpg.renditions.json")).json();
+        const members = added.map(name => ({ ...manifest.renditions[0], name, key: name }));
+        manifest.renditions.push(...members);
+        try { return makePicture(manifest, { set }); } catch (error) { return error.message; }
+    }"""
+    others = ["photo-wide-320-avif", "photo-wide-png", "a-photo-320-avif"]
+    alone = page.evaluate(make, ["photo", []])
+    assert alone.startswith("<picture><source")
+    assert page.evaluate(make, ["photo", others]) == alone
+    assert page.evaluate(make, ["card", ["card"]]).startswith('<picture><img srcset="card 500w" sizes=')
+    message = page.evaluate(make, ["phot", []])
+    assert message.startswith("cake.jpg has no rendition of the set phot, only photo-1280-avif, photo-1280-jpeg, ")
+
+
+def test_the_page_names_a_manifest_that_is_not_there_yet(browser: Browser) -> None:
+    site = make_site(80, 60)
+    del site.files["cake.jpg.renditions.json"]
+    page = site.open(browser, 1200, shows="[data-upload]:not(:empty)")
+    assert "cake.jpg.renditions.json: 404. Reload the page once" in page.inner_text("main")

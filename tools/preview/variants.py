@@ -64,7 +64,8 @@ class Comparison:
             raise ToolError(
                 f"Cannot compare {wrong[0]!r}: use --compare quality=60,75,85 with whole numbers from 1 to 100, "
                 "--compare ssimulacra2=60,70,80 with whole numbers from 30 to 90, "
-                f"or --compare format=webp,avif with some of {', '.join(EXTENSIONS)}, or several of these"
+                f"or --compare format=webp,avif with some of {', '.join(EXTENSIONS)}, or several of these. "
+                "Write other options, such as fit or widths, into a .tfvars file, and use --var-file"
             )
         return cls(_sort(qualities), tuple(dict.fromkeys(formats)), _sort(scores))
 

@@ -3,18 +3,27 @@
 // A browser takes the first source whose type it knows. All others, such as JPEG, are for the <img>.
 const PREFERRED = ["image/avif", "image/webp"];
 
+/** The URL of an object, relative to that of its bucket. */
+export const encodeKey = (key) => key.split("/").map(encodeURIComponent).join("/");
+
 const escape = (text) => text.replace(/[&<>"]/g, (letter) => `&#${letter.charCodeAt(0)};`);
 
 /**
  * @param manifest  The parsed manifest, NAME.renditions.json.
- * @param set       Name of the rendition that has widths and formats.
+ * @param set       Name of the rendition in Terraform, which has widths, formats, both or neither.
  * @param alt       What the picture shows, for those who don't see it.
  * @param sizes     How wide the page shows the picture: https://developer.mozilla.org/docs/Web/HTML/Element/img#sizes
  * @param base      URL of the bucket, with a slash at its end.
  */
 export function makePicture(manifest, { set = "photo", alt = "", sizes = "100vw", base = "" } = {}) {
-  const members = manifest.renditions.filter((one) => one.name.startsWith(`${set}-`));
-  const url = (key) => base + key.split("/").map(encodeURIComponent).join("/");
+  // Not all that begin like it: another set may be named photo-wide.
+  const isMember = new RegExp(`^${set}(-[0-9]+)?(-(jpeg|png|webp|avif))?$`);
+  const members = manifest.renditions.filter((one) => isMember.test(one.name));
+  if (members.length === 0) {
+    const names = manifest.renditions.map((one) => one.name).join(", ");
+    throw new Error(`${manifest.source.key} has no rendition of the set ${set}, only ${names}: pass another set.`);
+  }
+  const url = (key) => base + encodeKey(key);
 
   // Widths above the photo's own give equal images: a browser needs only one of them.
   const listCandidates = (type) => {
