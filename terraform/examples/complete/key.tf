@@ -1,5 +1,5 @@
 # One KMS key for everything. Its policy allows the account and the services that use the key in their own names:
-# CloudWatch, CloudWatch Logs and EventBridge.
+# CloudWatch, CloudWatch Logs and EventBridge. The module can't know that the topic of completion events has the key.
 
 data "aws_caller_identity" "current" {}
 
@@ -44,6 +44,18 @@ resource "aws_kms_key" "this" {
         Resource  = "*"
         Condition = {
           ArnLike = { "aws:SourceArn" = "arn:${local.partition}:events:*:${local.account_id}:rule/resize-complete" }
+        }
+      },
+      {
+        # The role doesn't exist yet, so it can't be the principal: KMS would refuse the policy.
+        Sid       = "CompletionEvents"
+        Effect    = "Allow"
+        Principal = { AWS = "*" }
+        Action    = ["kms:GenerateDataKey", "kms:Decrypt"]
+        Resource  = "*"
+        Condition = {
+          ArnEquals    = { "aws:PrincipalArn" = "arn:${local.partition}:iam::${local.account_id}:role/images/resize-complete-role" }
+          StringEquals = { "kms:ViaService" = "sns.${local.region}.amazonaws.com" }
         }
       },
       {

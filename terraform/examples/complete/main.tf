@@ -32,6 +32,9 @@ module "image_resize" {
     half = { scale = 0.5, key = "{rendition}/{dir}{name}", ssimulacra2 = 70, cache_control = "max-age=86400", storage_class = "STANDARD_IA" }
     tile = { width = 64, height = 64, fit = "cover", format = "jpeg", quality = 70, hdr = "drop", background = "#202020", key = "{rendition}/{dir}{name}" }
   }
+  manifest         = true
+  placeholders     = true
+  events           = { sns_topic_arn = aws_sns_topic.uploads.arn }
   mirror_deletes   = true
   metadata         = "all"
   max_pixels       = 50000000
@@ -106,6 +109,12 @@ resource "aws_sns_topic" "alarms" {
   kms_master_key_id = aws_kms_key.this.arn
 }
 
+# Completion events go to this topic: subscribe what has to know of images.
+resource "aws_sns_topic" "uploads" {
+  name              = "resize-complete-uploads"
+  kms_master_key_id = aws_kms_key.this.arn
+}
+
 # The permissions boundary: no role of this team may do more, whatever its own policies allow.
 resource "aws_iam_policy" "boundary" {
   name = "resize-complete-boundary"
@@ -116,11 +125,12 @@ resource "aws_iam_policy" "boundary" {
       {
         Sid    = "ImagesAndWhatIsSaidOfThem"
         Effect = "Allow"
-        Action = ["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:PutObject", "s3:DeleteObject", "s3:PutInventoryConfiguration", "lambda:InvokeFunction", "sqs:SendMessage", "logs:CreateLogStream", "logs:PutLogEvents"]
+        Action = ["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:PutObject", "s3:DeleteObject", "s3:PutInventoryConfiguration", "lambda:InvokeFunction", "sqs:SendMessage", "sns:Publish", "logs:CreateLogStream", "logs:PutLogEvents"]
         Resource = [
           "arn:${local.partition}:s3:::${var.bucket_prefix}-*",
           "arn:${local.partition}:lambda:*:${local.account_id}:function:resize-*",
           "arn:${local.partition}:sqs:*:${local.account_id}:resize-*",
+          "arn:${local.partition}:sns:*:${local.account_id}:resize-*",
           "arn:${local.partition}:logs:*:${local.account_id}:log-group:/images/resize-*",
         ]
       },

@@ -33,7 +33,7 @@ resource "aws_vpc_endpoint" "s3" {
 }
 
 resource "aws_vpc_endpoint" "interfaces" {
-  for_each = toset(["logs", "sqs", "xray"])
+  for_each = toset(["logs", "sns", "sqs", "xray"])
 
   vpc_id              = aws_vpc.this.id
   vpc_endpoint_type   = "Interface"
