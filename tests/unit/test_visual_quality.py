@@ -103,7 +103,7 @@ def test_the_search_ends_for_any_encoder(target: int, first: int, scores: list[f
     assert set(tried) <= set(range(visual_quality.LEAST_QUALITY, visual_quality.MOST_QUALITY + 1))
 
 
-@given(st.floats(30, 90), st.floats(20, 70), st.floats(0.2, 1.5))
+@given(st.floats(30, 90), st.floats(20, 70), st.floats(visual_quality.LEAST_SLOPE, 1.5))
 def test_the_search_finds_the_score_of_a_steady_encoder(target: float, start: float, slope: float) -> None:
     def score(quality: float) -> float:
         return start + slope * (quality - 10)
