@@ -120,3 +120,12 @@ def test_the_job_that_signs_runs_no_code_of_the_repository() -> None:
     assert "id-token: write" in publish
     assert "id-token" not in RELEASE.removesuffix(publish)
     assert not re.search(r"checkout|invoke|python|pip", publish)
+
+
+def test_the_readme_verifies_the_files_that_the_workflow_publishes() -> None:
+    readme = (ROOT / "README.md").read_text()
+    (bundle,) = re.findall(r'cp "\$BUNDLE" release/(\S+)', RELEASE)
+    assert f"--bundle {bundle}`" in readme
+    assert "OWNER/image-resize/.github/workflows/release.yml" in readme
+    # OpenSSF Scorecard knows a release's provenance by this name.
+    assert bundle.endswith(".intoto.jsonl")
