@@ -7,7 +7,7 @@ import contextlib
 import functools
 import logging
 import mmap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from threading import Thread
@@ -19,7 +19,7 @@ from aws.description import Description, RenditionDescription
 from aws.source import Identity
 from errors import Reason, RejectedError
 from imaging import memory
-from renditions import Rendition, Target
+from renditions import Fit, Focus, Rendition, Target
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -36,6 +36,9 @@ MAX_METADATA_BYTES = 2048
 
 LOST = "resized-lost"
 """Name of the user metadata entry that says what the output lacks, as names joined by commas; left out if nothing."""
+
+FOCUS = "focus"
+"""Name of the user metadata entry of a source that names the point to keep."""
 
 MARKER = "resized-by"
 """Name of the user metadata entry that marks outputs: its value is the digest of the settings that made them."""
@@ -93,6 +96,7 @@ class Destination:
         If requests fail, no further one starts, and the error of the first rendition among them is raised.
         """
         origin = _make_origin(Identity.of(source))
+        has_points = any(target.rendition and target.rendition.focus == Focus.METADATA for target in self.targets)
         _run_concurrently(
             [
                 functools.partial(
@@ -101,7 +105,13 @@ class Destination:
                     Key=one.key,
                     Body=output.body,
                     ContentType=output.content_type,
-                    Metadata=_make_metadata(one, source["Metadata"], {MARKER: target.digest, **origin}),
+                    Metadata=_make_metadata(
+                        one,
+                        source["Metadata"],
+                        {MARKER: target.digest, **origin},
+                        # The point would be elsewhere in an output that is cropped or padded.
+                        {FOCUS} if has_points and target.rendition and target.rendition.fit != Fit.INSIDE else set(),
+                    ),
                     **_make_headers(one.key, target.rendition, source),
                 )
                 # The manifest's target has no output.
@@ -228,11 +238,21 @@ def _make_origin(identity: Identity) -> dict[str, str]:
     }
 
 
-def _make_metadata(output: RenditionDescription, source: Mapping[str, str], mark: Mapping[str, str]) -> dict[str, str]:
-    """Return an output's user metadata: the function's entries, and all of the source's or none."""
+def _make_metadata(
+    output: RenditionDescription, source: Mapping[str, str], mark: Mapping[str, str], false: Collection[str]
+) -> dict[str, str]:
+    """Return an output's user metadata: the function's entries, and all of the source's that are true of it, or none.
+
+    Args:
+        output: Of which it says what it lacks.
+        source: The source's.
+        mark: The function's.
+        false: The names of entries that would be false.
+
+    """
     ours = {**mark, LOST: ",".join(output.lost)} if output.lost else {**mark}
     # A source that is a copy of an output has its losses, which are not this output's.
-    theirs = {name: value for name, value in source.items() if name not in {LOST, *ours}}
+    theirs = {name: value for name, value in source.items() if name not in {LOST, *ours, *false}}
     size = sum(len(name.encode()) + len(value.encode()) for name, value in {**ours, **theirs}.items())
     # S3 returns values that are not ASCII in an encoding that it does not accept in a PUT.
     if size > MAX_METADATA_BYTES or not all(value.isascii() for value in theirs.values()):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aws import source
 from aws.content_encoding import decompress
 from aws.description import Description, RenditionDescription, SourceDescription
-from aws.destination import Destination
+from aws.destination import FOCUS, Destination
 from aws.outcomes import EventType, ObjectAddress, ObjectEvent, Outcome, Rejection, Status
 from aws.settings import Settings
 from aws.source import Absence, Identity
@@ -39,8 +39,8 @@ SMALL_SHARE = 128
 FULL_SHARE = 0.9
 """Reject an image as too slow only if it had at least this share of the timeout; otherwise, let it be retried."""
 
-FOCUS, MOST_LOGGED = "focus", 40
-"""The entry of a source's user metadata that names the point to keep, and the most characters of it to log."""
+MOST_LOGGED = 40
+"""The most characters to log of a point that can't be read."""
 
 PROPAGATION = timedelta(minutes=20)
 """How long S3 may answer 404 for a version that exists: 15 minutes after versioning is enabled, and a margin.

@@ -24,6 +24,9 @@ KINDS = frozenset({"Face", "Focus"})
 SAMPLES, SIDE = 256, 64
 """The longer side of the pixels that are picked from an image, and of the means of these in which detail is sought."""
 
+LEAST_SIDE = 3
+"""Pixels beside an edge: narrow images are enlarged, and long strips not shrunk to fewer on the shorter side."""
+
 MOST_SHARPER = 1e-6
 """Parts whose detail differs by less are equal: the middle one counts."""
 
@@ -97,32 +100,25 @@ def _find_detail(frame: Frame, rendition: Rendition) -> Point:
     size = frame.displayed_size
     left, top, right, bottom = rendition.place(size).box
     edges = _find_edges(frame)
-    if edges is None:
-        return CENTRE
     across = edges.resize((edges.width, 1), Image.Resampling.BOX).tobytes()
     down = edges.resize((1, edges.height), Image.Resampling.BOX).tobytes()
     return _find_window(across, (right - left) / size[0]), _find_window(down, (bottom - top) / size[1])
 
 
-def _find_edges(frame: Frame) -> Image.Image | None:
-    """Return how much each pixel of a small copy differs from its neighbours; None if there are too few pixels."""
-    image = frame.image
-    if max(image.size) > SAMPLES:
-        ratio = SAMPLES / max(image.size)
-        # Picking pixels takes a fraction of the time of any mean of all.
-        image = image.resize(_scale(image.size, ratio), Image.Resampling.NEAREST)
-    grey = _to_grey(image)
-    if max(grey.size) > SIDE:
-        grey = grey.resize(_scale(grey.size, SIDE / max(grey.size)), Image.Resampling.BOX)
-    if min(grey.size) < 3:
-        return None
+def _find_edges(frame: Frame) -> Image.Image:
+    """Return how much each pixel of a small copy differs from its neighbours."""
+    # Picking pixels takes a fraction of the time of any mean of all.
+    grey = _to_grey(frame.image.resize(_scale(frame.image.size, SAMPLES), Image.Resampling.NEAREST))
+    grey = grey.resize(_scale(grey.size, SIDE), Image.Resampling.BOX)
     upright = grey if frame.transpose is None else grey.transpose(frame.transpose)
     # The filter leaves the outermost pixels as they are.
     return upright.filter(ImageFilter.FIND_EDGES).crop((1, 1, upright.width - 1, upright.height - 1))
 
 
-def _scale(size: tuple[int, int], ratio: float) -> tuple[int, int]:
-    return max(1, round(size[0] * ratio)), max(1, round(size[1] * ratio))
+def _scale(size: tuple[int, int], longest: int) -> tuple[int, int]:
+    """Return a size of at most this many pixels on a side, and of at least those that the filter needs."""
+    ratio = min(1.0, longest / max(size))
+    return max(LEAST_SIDE, round(size[0] * ratio)), max(LEAST_SIDE, round(size[1] * ratio))
 
 
 def _to_grey(image: Image.Image) -> Image.Image:

@@ -197,6 +197,17 @@ def test_detail_is_found_in_any_orientation_and_size(orientation: int, size: tup
     assert crop(source, focus="entropy", width=120, height=20).focus[1] == pytest.approx(0.7, abs=0.1)
 
 
+@pytest.mark.parametrize("size", [(4000, 150), (3000, 40), (900, 3), (300, 2), (200, 1)])
+def test_detail_of_a_strip_is_found(size: tuple[int, int]) -> None:
+    strip = Image.new("RGB", size, "grey")
+    noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0] // 10, 3), np.uint8)
+    strip.paste(Image.fromarray(noise), (size[0] * 3 // 4, 0))
+    for image, side in ((strip, 0), (strip.transpose(Image.Transpose.ROTATE_270), 1)):
+        found = crop(encode(image, "PNG"), focus="entropy", width=size[1], height=size[1]).focus
+        assert found[side] == pytest.approx(0.8, abs=0.1)
+        assert found[1 - side] == 0.5
+
+
 @pytest.mark.parametrize("size", [(1, 1), (2, 500), (500, 2), (3, 3), (900, 1)])
 def test_a_flat_or_tiny_image_keeps_its_middle(size: tuple[int, int]) -> None:
     assert crop(encode(Image.new("RGB", size, "red"), "PNG"), focus="entropy").focus == pytest.approx(CENTRE)

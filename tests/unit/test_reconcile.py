@@ -297,6 +297,30 @@ def test_the_uploader_s_point_is_kept_and_a_broken_one_is_logged(
     assert ignored == ([value[:40]] if is_kept is None else [])
 
 
+@pytest.mark.parametrize(
+    ("focus", "fit", "is_copied"),
+    [
+        ("metadata", "inside", True),
+        ("metadata", "cover", False),
+        ("metadata", "contain", False),
+        # Without a rendition that keeps it, the entry may mean anything.
+        ("center", "cover", True),
+    ],
+)
+def test_an_output_has_the_point_of_its_source_only_if_it_shows_the_whole(
+    pipeline: Pipeline, focus: str, fit: str, is_copied: bool
+) -> None:
+    tile = Rendition("tile", width=10, height=10, fit="cover", focus=focus)
+    pipeline.settings = replace(
+        pipeline.settings, renditions=(tile, Rendition("resized", width=20, height=30, fit=fit))
+    )
+    pipeline.upload(Metadata={"focus": "0.3,0.7", "album": "summer"})
+    pipeline.reconcile()
+    metadata = pipeline.s3.head_object(Bucket=DESTINATION, Key="resized-cake.jpg")["Metadata"]
+    assert ("focus" in metadata) == is_copied
+    assert metadata["album"] == "summer"
+
+
 @pytest.mark.parametrize("excess", [0, 1])
 def test_all_metadata_of_the_source_is_dropped_if_it_exceeds_the_limit(
     pipeline: Pipeline, caplog: pytest.LogCaptureFixture, excess: int
