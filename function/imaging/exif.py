@@ -54,6 +54,9 @@ PARTS: dict[int | None, set[int]] = {
 PATHS = ((ExifTags.IFD.Exif,), (ExifTags.IFD.GPSInfo,), (ExifTags.IFD.Exif, ExifTags.IFD.Interop))
 """The tags that lead to each."""
 
+MOST_TAGS = 1000
+"""The most tags of an IFD to copy. Cameras write fewer than 100, and Pillow takes long for each in each output."""
+
 HEADER = b"Exif\0\0"
 """How EXIF begins in some formats."""
 
@@ -229,7 +232,7 @@ def correct(exif: Image.Exif, change: Change) -> tuple[Image.Exif, list[str]]:
     Resolutions are scaled, so that the printed size stays.
     """
     selected, is_whole = copy_exif(exif)
-    problems = [] if is_whole else ["damaged tags of the EXIF were left out"]
+    problems = [] if is_whole else [f"tags of the EXIF, damaged or beyond the first {MOST_TAGS}, were left out"]
     for tag in STRUCTURE & set(selected):
         del selected[tag]
     details = selected.get(ExifTags.IFD.Exif, {})
@@ -334,11 +337,12 @@ def copy_exif(exif: Image.Exif) -> tuple[Image.Exif, bool]:
 def _copy_ifd(exif: Image.Exif, entries: Mapping[int, Any], group: int | None = None) -> tuple[dict[int, Any], bool]:
     """Return the entries of an IFD that Pillow can write, and whether it can write all that don't describe pixels.
 
-    Each is tried alone, so a damaged one spoils no other.
+    Each is tried alone, so a damaged one spoils no other. Of more than ``MOST_TAGS``, those with the lowest numbers are
+    tried.
     """
     written: dict[int, Any] = {}
-    is_whole = True
-    for tag in entries:
+    is_whole = len(entries) <= MOST_TAGS
+    for tag in sorted(entries)[:MOST_TAGS]:
         is_part = tag in PARTS.get(group, ())
         if tag in TiffTags.TAGS_V2_GROUPS and not is_part:
             continue

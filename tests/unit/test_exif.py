@@ -34,6 +34,16 @@ def locate(matrix: tuple[float, ...], across: float, down: float) -> list[float]
     return [sum(a * b for a, b in zip(matrix[row : row + 4], (across, down, 0, 1), strict=True)) for row in (0, 4)]
 
 
+def test_no_more_tags_are_copied_than_cameras_write() -> None:
+    """An IFD can have 65,535 tags, each of which Pillow would copy for each output."""
+    tags: dict[int, Any] = {60_000 + tag: 1 for tag in range(3000)}
+    corrected, problems = correct(tags | {ExifTags.IFD.Exif: {40_000 + tag: 1 for tag in range(3000)}})
+    details = corrected.pop(ExifTags.IFD.Exif)
+    assert len(corrected) == exif.MOST_TAGS - 1
+    assert len(details) == exif.MOST_TAGS
+    assert problems == ["tags of the EXIF, damaged or beyond the first 1000, were left out"]
+
+
 def test_sizes_and_resolutions_are_the_outputs() -> None:
     stored: dict[int, Any] = {
         ExifTags.Base.XResolution: TiffImagePlugin.IFDRational(300),
