@@ -37,10 +37,12 @@ def pad(
     is_grey = len(set(ImageColor.getrgb(background))) == 1
     flat = _flatten(frame, background, frozenset(modes) - WITH_ALPHA - (frozenset() if is_grey else GREYS), colour)
     filling = _find_filling(flat, background, colour)
+    left, top = _find_offset(flat.image.size, canvas)
     return replace(
         flat,
         image=_paste(flat.image, canvas, filling),
         low=flat.low and _paste(flat.low, canvas, filling),
+        part=(left, top, left + flat.image.width, top + flat.image.height),
         full_size=canvas,
         extent=canvas,
         gain_map=flat.gain_map and _pad_gain_map(flat.gain_map, flat.image.size, canvas),
@@ -49,15 +51,14 @@ def pad(
 
 def _flatten(frame: Frame, background: str, modes: Collection[str], colour: ColourSpace | None) -> Frame:
     """Convert a frame to one of the modes, which have no alpha."""
-    if frame.image.mode != "RGBA":
-        flat = to_supported_mode(frame, modes, background)
-        # Grey with alpha of 16 bits becomes 8 bits.
-        return replace(flat, low=flat.low if flat.image.mode == frame.image.mode else None)
-    own = _convert(background, "RGB", frame.icc, colour)
-    if frame.low is None:
-        return to_supported_mode(frame, modes, "#" + bytes(own).hex())
-    image, low = lower_bytes.flatten(frame.image, frame.low, own)
-    return replace(frame, image=image, low=low)
+    # Grey with alpha becomes sRGB if it has a profile.
+    own = _convert(background, "RGB", frame.icc if frame.image.mode == "RGBA" else None, colour)
+    if frame.image.mode == "RGBA" and frame.low is not None:
+        image, low = lower_bytes.flatten(frame.image, frame.low, own)
+        return replace(frame, image=image, low=low)
+    flat = to_supported_mode(frame, modes, "#" + bytes(own).hex())
+    # Grey with alpha of 16 bits becomes 8 bits.
+    return replace(flat, low=flat.low if flat.image.mode == frame.image.mode else None)
 
 
 def _paste(image: Image.Image, canvas: tuple[int, int], filling: Any) -> Image.Image:

@@ -8,6 +8,9 @@ from PIL import Image, ImageChops
 
 from imaging.pillow import quantizing
 
+Part = tuple[int, int, int, int]
+"""Left, top, right and bottom edge."""
+
 
 class Fidelity(NamedTuple):
     """The similarity of two images.
@@ -174,8 +177,13 @@ def _read_palette(image: Image.Image) -> list[tuple[int, ...]]:
     return list(zip(*[iter(image.getpalette() or [])] * 3, strict=True))
 
 
-def compare(image: Image.Image, other: Image.Image) -> Fidelity:
-    """Measure how similar ``other`` is to ``image``. The colour of transparent pixels does not count."""
+def compare(image: Image.Image, other: Image.Image, part: Part | None = None) -> Fidelity:
+    """Measure how similar ``other`` is to ``image``. The colour of transparent pixels does not count.
+
+    If there is padding, only a part counts: padding has no error, which would outweigh that of a small picture.
+    """
+    if part is not None:
+        image, other = image.crop(part), other.crop(part)
     mode = "RGBA" if image.mode in {"LA", "RGBA"} else "RGB"
     bands = ImageChops.difference(image.convert(mode), other.convert(mode)).split()
     if mode == "RGBA":
@@ -192,7 +200,7 @@ def to_shared_palette(
     images: Sequence[Image.Image], most: int = MOST_SAMPLES, *, has_transparent: bool
 ) -> list[IndexedImage]:
     """Convert images of one size (L, LA, RGB or RGBA) to one palette, made from at most ``most`` of their pixels."""
-    sample = _sample([image.convert("RGB") for image in images], most)
+    sample = _sample(images, most)
     quantized = _quantize_opaque(sample, 255 if has_transparent else 256)
     entries, counts = _read_palette(quantized), quantized.histogram()
     by_frequency = sorted((index for index in range(len(entries)) if counts[index]), key=lambda index: -counts[index])
@@ -210,11 +218,11 @@ def to_shared_palette(
     ]
 
 
-def to_scene_palettes(images: Sequence[Image.Image]) -> list[IndexedImage]:
+def to_scene_palettes(images: Sequence[Image.Image], part: Part | None = None) -> list[IndexedImage]:
     """Convert frames of one size (L, LA, RGB or RGBA) to one palette if that is faithful, else to one for each scene.
 
     A scene begins with a frame that the current palette shows badly. Its own palette then serves the frames after it.
-    If there are several frames, each palette has a transparent entry.
+    If there are several frames, each palette has a transparent entry. The part is that of ``compare``.
     """
     frames = to_shared_palette(images, has_transparent=len(images) > 1 or has_transparent_pixels(images[0]))
     if len(images) == 1:
@@ -229,7 +237,7 @@ def to_scene_palettes(images: Sequence[Image.Image]) -> list[IndexedImage]:
         elif palettes_left <= 0:
             break
         wanted = to_visible(image) if has_transparent_pixels(image) else image.convert("RGB")
-        found = compare(wanted, frames[index].shown)
+        found = compare(wanted, frames[index].shown, part)
         if abs(found.decibels - decibels_before) > GAIN.decibels:
             # The picture changed, so the earlier frames' bound does not apply.
             bound = FAITHFUL
@@ -239,26 +247,25 @@ def to_scene_palettes(images: Sequence[Image.Image]) -> list[IndexedImage]:
         if palettes_left > 0:
             palettes_left -= 1
             (own,) = to_shared_palette([image], FRAME_SAMPLES, has_transparent=True)
-            best = compare(wanted, own.shown)
+            best = compare(wanted, own.shown, part)
             # No palette does better than the frame's own.
             decibels, block = best.decibels - GAIN.decibels, best.block + GAIN.block
             bound = Fidelity(min(bound.decibels, decibels), max(bound.block, block))
             if not found.is_at_least(bound):
                 scene, frames[index], decibels_before = own.palette, own, best.decibels
-        elif compare(wanted, shared.shown).decibels > found.decibels:
+        elif compare(wanted, shared.shown, part).decibels > found.decibels:
             scene, frames[index] = None, shared
     return frames
 
 
 def _sample(images: Sequence[Image.Image], most: int) -> Image.Image:
-    """Stack the images; if they have more than ``most`` pixels, scale them down, except one image of few colours."""
+    """Stack the colours of images; if there are too many pixels, scale them down, except one image of few colours."""
     width, height = images[0].size
     share = math.sqrt(most / (width * height * len(images)))
-    if share >= 1 or (len(images) == 1 and images[0].getcolors(MOST_COLOURS) is not None):
-        return stack(images)
-    size = max(1, round(share * width)), max(1, round(share * height))
-    # Averaged pixels would have new colours.
-    return stack([image.resize(size, Image.Resampling.NEAREST) for image in images])
+    is_whole = share >= 1 or (len(images) == 1 and images[0].convert("RGB").getcolors(MOST_COLOURS) is not None)
+    size = (width, height) if is_whole else (max(1, round(share * width)), max(1, round(share * height)))
+    # Averaged pixels would have new colours. Frames in full size take much more memory than a sample of them.
+    return stack([image.resize(size, Image.Resampling.NEAREST).convert("RGB") for image in images])
 
 
 def stack(images: Sequence[Image.Image]) -> Image.Image:

@@ -21,8 +21,7 @@ GAIN_MAP_COPIES = 3
 """A gain map is held as decoded, as converted, and between the two passes of a filter."""
 
 PADDING_COPIES = 3
-"""Beside the padded frames of an output, one is held with alpha and without it before it is padded, and one is encoded.
-The encoders of animated PNGs and GIFs copy each frame of an animation."""
+"""Beside the padded frames of an output, one is held unpadded, with alpha and without, and one is encoded."""
 
 SIDE_NANOSECONDS = 300
 """The time for each row and each column beside their pixels, which counts in an image that is one pixel wide."""
@@ -71,7 +70,8 @@ def predict(picture: Picture, renditions: Sequence[Rendition], encoders: Sequenc
         canvas = rendition.place(picture.size, encoder.largest_side).canvas
         most_pixels = math.prod(canvas) if canvas else max(outputs.values())
         is_deep = picture.keeps_lower_bytes and encoder.holds_lower_bytes
-        needed = encoder.cost.bytes_for(most_pixels, picture.frame_count)
+        # Other formats than the source's get the first page only, and each page is encoded by itself.
+        needed = encoder.cost.bytes_for(most_pixels, picture.frame_count if picture.is_animated else 1)
         if is_deep:
             needed = DEEP_ENCODING_BYTES * most_pixels
         if header.colour is not None and header.colour.curve != SRGB_CURVE:
@@ -83,7 +83,7 @@ def predict(picture: Picture, renditions: Sequence[Rendition], encoders: Sequenc
 
             needed += visual_quality.bytes_for(most_pixels)
         if canvas:
-            padded = (1 + picture.is_animated) * picture.frame_count + PADDING_COPIES
+            padded = picture.frame_count + PADDING_COPIES
             needed += math.ceil(PIXEL_BYTES * (1 + is_deep + share) * padded * most_pixels)
         encoding = max(encoding, needed)
         resizing = max(resizing, *(_predict_resizing_bytes(picture, encoder, *one) for one in placements.items()))

@@ -50,6 +50,8 @@ class EncodingCost(NamedTuple):
         pixel_nanoseconds: Time for each output pixel.
         frame_nanoseconds: Time for each frame, beside its pixels.
         frames_at_once: The most frames of an animation that the encoder holds at once.
+        animated_bytes: Memory for each output pixel of all frames of an animation, beside ``pixel_bytes``: copies that
+            are held until the last frame is encoded, and the file.
 
     """
 
@@ -57,10 +59,12 @@ class EncodingCost(NamedTuple):
     pixel_nanoseconds: float
     frame_nanoseconds: float = 500_000
     frames_at_once: int = 1
+    animated_bytes: int = 0
 
     def bytes_for(self, pixels: int, frame_count: int) -> int:
         """Return what encoding and proving frames of this many pixels holds beside the frames."""
-        return self.pixel_bytes * min(frame_count, self.frames_at_once) * pixels
+        animated_bytes = self.animated_bytes * frame_count if frame_count > 1 else 0
+        return (self.pixel_bytes * min(frame_count, self.frames_at_once) + animated_bytes) * pixels
 
     def nanoseconds_for(self, pixels: int, frame_count: int) -> float:
         """Return the time for frames that have this many pixels together."""
@@ -263,6 +267,7 @@ class Frame:
         low: The lower bytes of samples of 16 bits, whose upper bytes ``image`` has; None if there are none, or no
             output can hold them. Size and mode are those of ``image``.
         gain_map: Its gain map, if some rendition keeps it.
+        part: Left, top, right and bottom edge of the picture in ``image``, which is padded; None if it fills ``image``.
 
     """
 
@@ -279,6 +284,7 @@ class Frame:
     depth: int
     low: Image.Image | None = None
     gain_map: "GainMap | None" = None
+    part: tuple[int, int, int, int] | None = None
 
     @property
     def swaps_sides(self) -> bool:

@@ -345,7 +345,7 @@ def _note_limits(
 ) -> None:
     """Note which renditions of an image of this displayed size are smaller than asked for."""
     for rendition, placement, lacking in zip(renditions, placements, lost, strict=True):
-        if placement.size != rendition.place(size).size:
+        if placement.output_size != rendition.place(size).output_size:
             image_format = written_format(picture, rendition)
             most = ENCODERS[image_format].largest_side
             why = f"{rendition.name} was scaled down: {image_format} holds {most} pixels on a side"

@@ -144,7 +144,7 @@ def _save_in_palette(job: Job, options: Options, bound: palette.Fidelity) -> byt
     best = None
     for colours in (16,) if image.mode == "L" else (256, 128, 64, 32, 16, 8):
         quantized = palette.quantize(image, colours)
-        if not palette.compare(image, quantized).is_at_least(bound):
+        if not palette.compare(image, quantized, job.frames[0].part).is_at_least(bound):
             break
         body = save(job, [quantized], options)
         best = min(best or body, body, key=len)

@@ -167,7 +167,13 @@ def reach_score(job: Job, write: Write) -> bytes:
         RejectedError: UNFAITHFUL: the encoder fails.
 
     """
-    target, image = job.rendition.ssimulacra2 or 0, job.images[0]
+    target, part = job.rendition.ssimulacra2 or 0, job.frames[0].part
+
+    def show(whole: Image.Image) -> Image.Image:
+        # Padding has no error, which would outweigh the picture's.
+        return whole.crop(part) if part else whole
+
+    image = show(job.images[0])
     quality = _limit(job.quality_of_score_70 + (target - 70) / SCORE_PER_QUALITY)
     if not _has_score(image):
         return write(job.images, quality)
@@ -180,13 +186,14 @@ def reach_score(job: Job, write: Write) -> bytes:
 
     def try_whole(quality: int) -> float:
         bodies[quality] = write(job.images, quality)
-        return reference.score(tiles.stack(tiles.cut(_decode(job, bodies[quality]))))
+        return reference.score(tiles.stack(tiles.cut(show(_decode(job, bodies[quality])))))
 
     bodies: dict[int, bytes] = {}
     if tiles.boxes:
         quality = _search(try_sample, quality, target, MOST_TRIALS)
     # Encoders adapt to the whole image, so its tiles may not score as they do alone.
-    return bodies[_search(try_whole, quality, target, MOST_ENCODES if tiles.boxes else MOST_TRIALS)]
+    most = MOST_TRIALS if math.prod(job.images[0].size) <= SAMPLE_PIXELS else MOST_ENCODES
+    return bodies[_search(try_whole, quality, target, most)]
 
 
 def _decode(job: Job, body: bytes) -> Image.Image:

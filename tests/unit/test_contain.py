@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
+from imaging import palette
 from imaging.colour_space import BT2020, DISPLAY_P3, ColourSpace, HdrCurve
 from imaging.losses import Lost
 from imaging.tone_mapping import find_levels
@@ -109,6 +110,51 @@ def test_transparent_pixels_show_the_background_too(to: str) -> None:
     assert shown.convert("RGBA").getchannel("A").getextrema() == (255, 255)
     assert np.abs(np.asarray(shown.convert("RGB").getpixel((50, 50)), int) - ORANGE).max() < 8
     assert [loss.what for loss in output.lost] == [Lost.TRANSPARENCY]
+
+
+@pytest.mark.parametrize("kind", [4, 6])
+@pytest.mark.parametrize(
+    "codes", [chunk(b"gAMA", (100_000).to_bytes(4, "big")), chunk(b"cICP", bytes([9, 16, 0, 1]))], ids=["linear", "PQ"]
+)
+def test_transparent_pixels_and_padding_have_one_colour(kind: int, codes: bytes) -> None:
+    clear = np.zeros((24, 32, {4: 2, 6: 4}[kind]), np.uint8)
+    image = output_image(pngs.png(clear, kind, 8, before=codes), background=BACKGROUND, **CONTAIN).convert("RGB")
+    assert image.getpixel((0, 0)) != ORANGE
+    assert image.getcolors() == [(100 * 100, image.getpixel((0, 0)))]
+
+
+@pytest.mark.parametrize(("image_format", "count"), [("PNG", 1), ("GIF", 3)])
+def test_padding_does_not_hide_the_errors_of_a_palette(image_format: str, count: int) -> None:
+    """A limit for the whole image would let the error of the picture grow with its padding."""
+    noise = np.random.default_rng(0).integers(-20, 21, (300, 300, 3))
+    shown = [
+        Image.fromarray((np.asarray(picture(300, 300).rotate(90 * turn)) + noise).clip(0, 255).astype(np.uint8))
+        for turn in range(count)
+    ]
+    shown = [image.quantize(64) for image in shown]
+    source = encode(shown[0], image_format, save_all=count > 1, append_images=shown[1:], duration=90)
+    plain = frames(output_image(source, width=60))
+    padded = frames(output_image(source, width=60, height=2000, fit="contain"))
+    for one, padded_one, stored in zip(plain, padded, shown, strict=True):
+        exact = np.asarray(output_image(encode(stored.convert("RGB"), "BMP"), width=60), float)
+        parts = (one, padded_one.crop((0, 970, 60, 1030)))
+        error, padded_error = (((np.asarray(part, float) - exact) ** 2).mean() for part in parts)
+        # 40 dB are good enough.
+        assert padded_error < 1.2 * max(error, 255**2 / 10**4)
+
+
+def test_a_palette_is_compared_in_a_part() -> None:
+    image = Image.new("RGB", (100, 100), "white")
+    image.paste("red", (40, 40, 60, 60))
+    other = Image.new("RGB", (100, 100), "white")
+    assert palette.compare(image, other).decibels > 10 > palette.compare(image, other, (40, 40, 60, 60)).decibels
+    assert palette.compare(image, other, (0, 0, 40, 100)) == (np.inf, 0)
+
+
+def test_a_canvas_beyond_a_format_s_limit_is_a_loss() -> None:
+    (output,) = render_one(encode(Image.new("RGB", (1, 1))), "webp", width=20_000, height=40, fit="contain").outputs
+    assert (output.width, output.height) == (16383, 33)
+    assert [loss.what for loss in output.lost] == [Lost.SIZE]
 
 
 def test_opaque_alpha_is_no_loss() -> None:

@@ -140,11 +140,13 @@ def test_an_image_is_rendered_in_no_more_memory_than_predicted(
     assert 0 < used <= predicted
 
 
+@pytest.mark.parametrize(
+    ("size", "options"), [((600, 400), WHOLE), ((160, 120), {"width": 1500, "height": 1000, "fit": "contain"})]
+)
 @pytest.mark.parametrize("to", ["GIF", "WEBP", "PNG"])
-def test_padded_frames_take_no_more_memory_than_predicted(to: str) -> None:
-    frames = [picture(160, 120).rotate(9 * turn) for turn in range(20)]
+def test_frames_take_no_more_memory_than_predicted(to: str, size: tuple[int, int], options: dict[str, Any]) -> None:
+    frames = [picture(*size).rotate(9 * turn) for turn in range(20)]
     source = encode(frames[0], to, save_all=True, append_images=frames[1:], duration=50)
-    options = {"width": 1500, "height": 1000, "fit": "contain"}
     command = [sys.executable, "-c", MEASURE, str(FUNCTION), repr([options]), str(len(source))]
     environment = os.environ | DEPLOYED
     measured = subprocess.run(command, input=2 * source, capture_output=True, check=True, env=environment).stdout

@@ -12,7 +12,7 @@ from imaging import visual_quality
 from imaging.limits import Limits
 from imaging.render import render
 from renditions import Rendition
-from tests.images import encode, picture
+from tests.images import encode, load, picture
 from tests.unit.rendering import output_body
 
 SIZE = 240, 200
@@ -27,6 +27,16 @@ def test_a_higher_score_takes_more_bytes(photo: Image.Image, to: str) -> None:
     source = encode(photo, "PNG")
     sizes = [len(output_body(source, to, scale=1, ssimulacra2=score)) for score in (40, 60, 80)]
     assert sizes == sorted(set(sizes))
+
+
+@pytest.mark.parametrize("to", ["jpeg", "webp", "avif"])
+@pytest.mark.parametrize("size", [(240, 200), (1200, 900)])
+def test_padding_does_not_raise_the_score(to: str, size: tuple[int, int]) -> None:
+    photo = PHOTO.resize(size)
+    options = {"width": size[0], "height": 2 * size[1], "fit": "contain", "ssimulacra2": 70}
+    padded = load(output_body(encode(photo, "PNG"), to, **options)).convert("RGB")
+    part = padded.crop((0, size[1] // 2, size[0], size[1] // 2 + size[1]))
+    assert visual_quality.compare(photo, part) == pytest.approx(70, abs=3)
 
 
 def test_a_cmyk_jpeg_and_an_animation_have_scores() -> None:

@@ -54,7 +54,7 @@ def _set_xmp(image: Any, header: Header) -> None:
 
 
 def _encode(job: Job) -> bytes:
-    frames = palette.to_scene_palettes(job.images)
+    frames = palette.to_scene_palettes(job.images, job.frames[0].part)
     timing = (round_durations(job, MOST_MILLISECONDS), count_plays(job)) if len(frames) > 1 else ((), None)
     body = gif_writer.write(job.images, frames, *timing)
     return gif_writer.add_xmp(body, job.kept["xmp"]) if "xmp" in job.kept else body
@@ -77,7 +77,7 @@ FORMAT = Format(
         largest_side=65535,
         most_milliseconds=MOST_MILLISECONDS,
         quality=0,
-        cost=EncodingCost(pixel_bytes=23, pixel_nanoseconds=300, frame_nanoseconds=2_500_000),
+        cost=EncodingCost(pixel_bytes=23, pixel_nanoseconds=300, frame_nanoseconds=2_500_000, animated_bytes=2),
         encode=_encode,
         check=gif_blocks.check_whole,
     ),

@@ -158,7 +158,8 @@ def _encode_indexed(job: Job, images: Sequence[Image.Image], options: Options) -
     if any(image.mode in {"LA", "RGBA"} and image.getchannel("A").getextrema()[0] != 255 for image in images):
         return None
     painted = [frame.image for frame in palette.to_shared_palette(images, has_transparent=False)]
-    if not all(palette.compare(*pair).is_at_least(palette.TOLERABLE) for pair in zip(images, painted, strict=True)):
+    pairs, part = zip(images, painted, strict=True), job.frames[0].part
+    if not all(palette.compare(*pair, part).is_at_least(palette.TOLERABLE) for pair in pairs):
         return None
     return save(job, painted, options)
 
@@ -239,7 +240,7 @@ FORMAT = Format(
         largest_side=math.inf,
         most_milliseconds=MOST_MILLISECONDS,
         quality=0,
-        cost=EncodingCost(pixel_bytes=6, pixel_nanoseconds=160),
+        cost=EncodingCost(pixel_bytes=6, pixel_nanoseconds=160, animated_bytes=6),
         encode=_encode,
         check=png_chunks.check_whole,
         sample=_sample,

@@ -136,7 +136,7 @@ FORMAT = Format(
         most_milliseconds=MOST_MILLISECONDS,
         quality=80,
         quality_of_score_70=62,
-        cost=EncodingCost(pixel_bytes=19, pixel_nanoseconds=270),
+        cost=EncodingCost(pixel_bytes=19, pixel_nanoseconds=270, animated_bytes=1),
         encode=_encode,
         check=check_whole,
     ),
