@@ -38,19 +38,21 @@ def parse(text: str) -> Point | None:
     return point if all(0 <= share <= 1 for share in point) else None
 
 
-def find(metadata: Metadata, frame: Frame, rendition: Rendition, given: Point | None) -> Point:
-    """Return the point that a rendition keeps.
+def find_all(metadata: Metadata, frame: Frame, renditions: Sequence[Rendition], given: Point | None) -> list[Point]:
+    """Return the point that each rendition keeps.
 
     Args:
         metadata: The source's.
         frame: The first, as decoded.
-        rendition: What to crop, and by what focus.
+        renditions: What to crop, and by what focus.
         given: The uploader's point, which counts more than XMP.
 
     """
-    if rendition.focus == Focus.METADATA:
-        return given or read_regions(metadata) or CENTRE
-    return _find_detail(frame, rendition) if rendition.focus == Focus.ENTROPY else CENTRE
+    # XMP may have thousands of regions.
+    is_read = given is None and any(rendition.focus == Focus.METADATA for rendition in renditions)
+    named = (read_regions(metadata) if is_read else given) or CENTRE
+    points = {Focus.CENTER: CENTRE, Focus.METADATA: named}
+    return [points.get(Focus(one.focus)) or _find_detail(frame, one) for one in renditions]
 
 
 def read_regions(metadata: Metadata) -> Point | None:

@@ -294,7 +294,7 @@ def _resize_all(
             # Imported here because few deployments need it.
             from imaging import focus  # noqa: PLC0415
 
-            points = [focus.find(picture.metadata, frame, rendition, order.focus) for rendition in renditions]
+            points = focus.find_all(picture.metadata, frame, renditions, order.focus)
         placements = _place_all(size, renditions, encoders, points)
         if not resized:
             _note_limits(picture, size, renditions, placements, lost)

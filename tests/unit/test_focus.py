@@ -1,6 +1,7 @@
 """The focus of a crop: the point stays in every output, whatever names it and however the pixels are stored."""
 
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -128,6 +129,15 @@ def test_regions_apply_to_stored_pixels(orientation: int) -> None:
 def test_regions_of_faces_and_focus_count(regions: str, found: Point) -> None:
     output = crop(encode(picture(), xmp=XMP.format(regions).encode()))
     assert output.focus == pytest.approx(found)
+
+
+def test_regions_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = Mock(side_effect=focus.read_regions)
+    monkeypatch.setattr(focus, "read_regions", read)
+    source = encode(picture(), xmp=XMP.format(region(0.25, 0.5)).encode())
+    renditions = [Rendition(name, **SQUARE, focus=by) for name, by in (("a", "metadata"), ("b", "metadata"))]
+    assert [one.focus for one in render(source, renditions, limits=LIMITS).outputs] == [(0.25, 0.5)] * 2
+    assert read.call_count == 1
 
 
 def test_the_point_of_the_source_is_described() -> None:

@@ -82,7 +82,8 @@ def scale_source(
     for frame in picture.frames():
         image = frame.image if frame.transpose is None else frame.image.transpose(frame.transpose)
         sizes.append(image.size)
-        points = points or [point or focus.find(picture.metadata, frame, rendition, None) for rendition in renditions]
+        if not points:
+            points = [point or one for one in focus.find_all(picture.metadata, frame, renditions, None)]
         for frames, rendition, kept in zip(found, renditions, points, strict=True):
             place = rendition.place(image.size, ENCODERS[written_format(picture, rendition)].largest_side, kept)
             resized = image.resize(place.size, Image.Resampling.BICUBIC, box=place.box)
