@@ -112,6 +112,11 @@ class Metadata:
         """The properties of XMP, as far as it can be read."""
         return self._embedded.packet
 
+    @functools.cached_property
+    def _has_read_all(self) -> bool:
+        # Directories may have many tags, and are the same for each output.
+        return self.exif is not None and exif_tags.has_read_all(self.exif, self.exif_block)
+
     def select(self, policy: MetadataPolicy, change: Change, capacity: Capacity) -> Selection:
         """Select and correct what an output keeps.
 
@@ -148,7 +153,7 @@ class Metadata:
             is_read = exif_tags.has_read(self.exif, self.exif_block, exif_tags.CREDITS)
         else:
             selected, problems = exif_tags.correct(self.exif, change)
-            is_read = exif_tags.has_read_all(self.exif, self.exif_block)
+            is_read = self._has_read_all
         if not is_read:
             problems.append("the EXIF is damaged, and was read up to the damage")
         if selected:
