@@ -439,6 +439,17 @@ def test_sources_of_every_mode_resemble_their_outputs(mode: str) -> None:
         assert (output.score or 0) > 70, output
 
 
+def test_padding_does_not_raise_a_score(tmp_path: Path) -> None:
+    def measure(options: str) -> Output:
+        text = f"renditions = {{ r = {{ width = 320, height = 960, quality = 40{options} }} }}"
+        (rendered,) = made(encode(NOISY, "PNG"), tmp_path, text, compare=("format=jpeg",)).renditions
+        return rendered.outputs[-1]
+
+    inside, contained = measure(""), measure(', fit = "contain"')
+    assert contained.score == pytest.approx(inside.score, abs=2)
+    assert contained.psnr == pytest.approx(inside.psnr, abs=0.5)
+
+
 def test_a_long_ribbon_has_no_score() -> None:
     (rendered,) = made(encode(picture(2, 7000), "PNG")).renditions
     assert rendered.outputs[0].score is None

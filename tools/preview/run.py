@@ -31,7 +31,7 @@ MOST_NAMED = 3
 SIMILARITY = (
     "The score and PSNR compare each output with the scaled source: the photo, decoded in full and scaled to the "
     "output's size in one step with a bicubic filter. The score of a large image is that of 81 tiles, and of an "
-    f"animation the mean of up to {MOST_FRAMES} frames."
+    f"animation the mean of up to {MOST_FRAMES} frames. Padding does not count."
 )
 
 SEARCHED = (

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from PIL import Image
+
 from imaging import visual_quality
 from imaging.records import Frame
 from tools.imaging.metrics import Pixels, pixels, psnr
@@ -22,17 +24,20 @@ class Similarity:
 def compare(source: Sequence[Frame], output: Sequence[Frame]) -> Similarity:
     """Compare the displayable frames of a scaled source and an output.
 
-    Long ribbons have no score. Animations whose encoder merged equal frames have neither figure, because their frames
-    can't be matched.
+    Padding does not count. Long ribbons have no score.
+    Animations whose encoder merged equal frames have neither figure, because their frames can't be matched.
     """
     if [frame.image.size for frame in source] != [frame.image.size for frame in output]:
         return Similarity(None, None)
     chosen = range(0, len(source), -(-len(source) // MOST_FRAMES))
-    decibels = psnr([(_to_pixels(source[index]), _to_pixels(output[index])) for index in chosen])
-    scores = [visual_quality.compare(source[index].image, output[index].image) for index in chosen]
+    pairs = [
+        tuple(frame.image.crop(source[index].part) for frame in (source[index], output[index])) for index in chosen
+    ]
+    decibels = psnr([(_to_pixels(wanted), _to_pixels(shown)) for wanted, shown in pairs])
+    scores = [visual_quality.compare(wanted, shown) for wanted, shown in pairs]
     known = [score for score in scores if score is not None]
     return Similarity(sum(known) / len(known) if known else None, decibels)
 
 
-def _to_pixels(frame: Frame) -> Pixels:
-    return pixels(frame.image.convert("RGBA"))
+def _to_pixels(image: Image.Image) -> Pixels:
+    return pixels(image.convert("RGBA"))
