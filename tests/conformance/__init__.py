@@ -1,4 +1,4 @@
-"""A conformance set for image resizers."""
+"""A conformance set for image resizers: README.md."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Run the conformance set against a resizer."""
+"""Run the conformance set against a resizer: README.md of this folder."""
 
 import argparse
 import shlex

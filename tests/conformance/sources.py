@@ -208,10 +208,10 @@ def is_bright(seen: Seen) -> bool:
     return bool(light[-8:, -8:, :3].mean() > 2.5 and light[:8, :8, :3].mean() < 0.6)
 
 
-def make_avif(kind: bytes, *properties: bytes, reference: bytes = b"auxl") -> bytes:
-    """Return an AVIF with one more item that belongs to the main one."""
+def make_avif(*properties: bytes, reference: bytes = b"auxl") -> bytes:
+    """Return an AVIF with one more picture that belongs to the main one."""
     made = heifs.Heif(encode(picture(64, 48), "AVIF"))
-    made.add_item(90, kind)
+    made.add_picture(90, encode(picture(32, 24), "AVIF"))
     made.refer(reference, 90, made.main)
     made.describe(90, *properties)
     return made.encode()
@@ -322,19 +322,17 @@ SOURCES: Mapping[str, Source] = {
             ("Apple", gain_maps.apple_jpeg(*MAPPED)),
         )
     },
-    "gain map, AVIF": Source(
-        Lost.GAIN_MAP, fixed(make_avif(b"av01", heifs.auxiliary(APPLE_MAP))), contains(APPLE_MAP, b"tmap")
-    ),
+    "gain map, AVIF": Source(Lost.GAIN_MAP, fixed(make_avif(heifs.auxiliary(APPLE_MAP))), contains(APPLE_MAP, b"tmap")),
     "depth map, JPEG": Source(
         Lost.DEPTH_MAP, fixed(gain_maps.add(encode(picture(64, 48)), gain_maps.xmp('GDepth:Near="1"'))), has_depth
     ),
-    "depth map, AVIF": Source(Lost.DEPTH_MAP, fixed(make_avif(b"av01", heifs.auxiliary(DEPTH))), contains(DEPTH)),
+    "depth map, AVIF": Source(Lost.DEPTH_MAP, fixed(make_avif(heifs.auxiliary(DEPTH))), contains(DEPTH)),
     "other view, JPEG": Source(
         Lost.AUXILIARY_IMAGES,
         fixed(gain_maps.combine(encode(picture(64, 48)), [gain_maps.Other(encode(picture(64, 48)), 0x020002)])),
         has_two_pictures,
     ),
-    "another picture, AVIF": Source(Lost.AUXILIARY_IMAGES, fixed(make_avif(b"av01", reference=b"cdsc")), has_two_items),
+    "another picture, AVIF": Source(Lost.AUXILIARY_IMAGES, fixed(make_avif(reference=b"cdsc")), has_two_items),
     "motion photo, JPEG": Source(
         Lost.MOTION_VIDEO,
         fixed(gain_maps.add(encode(picture(64, 48)), gain_maps.xmp('GCamera:MotionPhoto="1"')) + VIDEO),

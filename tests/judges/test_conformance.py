@@ -4,6 +4,7 @@ import contextlib
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from tests.conformance.histories import Cloud
 from tests.images import encode, load, picture
 from tests.judges.chromium import Chromium
 from tests.judges.exiftool import Exiftool
+from tools.common.paths import ROOT
 from tools.local.aws import local_aws, service
 
 OURS = ModuleAdapter("tests.conformance.adapters.ours")
@@ -29,6 +31,7 @@ USUAL = ModuleAdapter("tests.conformance.adapters.usual")
 FIRST = {kind.row: seed for seed, kind in reversed(list(enumerate(KINDS)))}
 """A seed of each row of the table of results."""
 
+README = (ROOT / "tests" / "conformance" / "README.md").read_text()
 HISTORIES = [seed for row, seed in FIRST.items() if row.startswith("faults: ")]
 
 
@@ -181,3 +184,13 @@ def test_a_command_is_an_adapter(tmp_path: Path) -> None:
         adapter.render(source, target, Wanted(160, 120, 0.5, None))
     with pytest.raises(subprocess.CalledProcessError, match="SIGKILL"):
         replace(adapter, command="sh -c 'kill -9 $$'").render(source, target, Wanted(1, 1, None, None))
+
+
+def test_the_readme_has_results_of_the_whole_set() -> None:
+    rows = re.findall(r"^\| `(.+?)` \|(.+)\|$", README.partition("## Results")[2], re.MULTILINE)
+    expected = Counter(str(kind.row) for kind in KINDS)
+    for row, cells in rows:
+        totals = [sum(map(int, re.findall(r"\d+", cell))) for cell in cells.split("|") if cell.strip() != "-"]
+        assert set(totals) == {expected[row]}, row
+    assert [row for row, _ in rows] == list(expected)
+    assert f"0 to {len(KINDS) - 1} are the whole set" in README

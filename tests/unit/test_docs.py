@@ -19,7 +19,14 @@ from tools.common.program import TaskProgram
 
 DOCUMENTS = {
     str(path.relative_to(ROOT)): Document.read(path)
-    for pattern in ("*.md", "docs/*.md", "terraform/*.md", "terraform/modules/*/*.md", "terraform/examples/*/*.md")
+    for pattern in (
+        "*.md",
+        "docs/*.md",
+        "tests/*/*.md",
+        "terraform/*.md",
+        "terraform/modules/*/*.md",
+        "terraform/examples/*/*.md",
+    )
     for path in sorted(ROOT.glob(pattern))
 }
 
