@@ -44,6 +44,10 @@ MOST_COLOURS = 4096
 MOST_SAMPLES, FRAME_SAMPLES = 1 << 18, 1 << 14
 """Pixels to sample for a palette of all frames, and for one of a single frame with more than ``MOST_COLOURS``."""
 
+MOST_PIXELS = (2**32 - 1) // 255
+"""The most pixels to quantize at once. Pillow sums the levels of an entry's pixels in 32 bits. If a sum overflows,
+white becomes another colour, and k-means may never end."""
+
 SETTLED = 4
 """k-means iterations stop when less than a quarter of the pixels change their palette entry: after one or two."""
 
@@ -164,6 +168,10 @@ def _quantize_pairs(
 
 
 def _quantize_opaque(image: Image.Image, colours: int) -> Image.Image:
+    if math.prod(image.size) > MOST_PIXELS:
+        size = (-(-image.width // 2), -(-image.height // 2))
+        entries = _quantize_opaque(image.resize(size, Image.Resampling.NEAREST), colours).getpalette() or []
+        return Palette(bytes(entries), None).apply(image).image
     found = image.getcolors(MOST_COLOURS)
     # For fewer colours than entries, MEDIANCUT gives each colour one entry, and MAXCOVERAGE gives some of them several.
     has_rare_colours = found is not None and len(found) > colours

@@ -223,3 +223,11 @@ def test_xmp_without_its_end_is_named_as_lost() -> None:
     block = b"\x21" + gif_blocks.XMP + bytes([len(PACKET) - 1]) + PACKET[:-1] + b"\0"
     rendered = render_one(body[:-1] + block + body[-1:])
     assert list(rendered.lost) == ["xmp"]
+
+
+def test_a_colour_of_16_megapixels_stays() -> None:
+    """Pillow sums levels in 32 bits: white became black, or its k-means never ended."""
+    image = Image.new("RGB", (4110, 4110), "white")
+    image.paste("red", (0, 0, 50, 50))
+    shown = palette.quantize(image).convert("RGB")
+    assert shown.getcolors() == [(4110**2 - 2500, (255, 255, 255)), (2500, (255, 0, 0))]
