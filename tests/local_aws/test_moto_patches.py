@@ -200,3 +200,30 @@ def test_a_distribution_keeps_its_access_control_and_gets_no_other_settings(acco
     kept = made["Distribution"]["DistributionConfig"]
     assert {name: kept[name] for name in config} == config
     client.delete_distribution(Id=made["Distribution"]["Id"], IfMatch=made["ETag"])
+
+
+def test_an_alarm_that_is_set_off_sends_one_message_to_its_topic(account: Account) -> None:
+    cloudwatch, sns = account.client("cloudwatch"), account.client("sns")
+    url, arn = account.queue("sns.amazonaws.com")
+    topic = sns.create_topic(Name="alarms")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    for name, enabled in (("muted", False), ("loud", True)):
+        cloudwatch.put_metric_alarm(
+            AlarmName=name,
+            ActionsEnabled=enabled,
+            AlarmActions=[topic],
+            ComparisonOperator="GreaterThanThreshold",
+            EvaluationPeriods=1,
+            MetricName="Errors",
+            Namespace="AWS/Lambda",
+            Period=60,
+            Statistic="Sum",
+            Threshold=1,
+        )
+        # The second request changes nothing; OK has no topic.
+        for state in ("ALARM", "ALARM", "OK"):
+            cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="a test")
+    sent = json.loads(account.message(url)["Message"])
+    assert (sent["AlarmName"], sent["NewStateValue"]) == ("loud", "ALARM")
+    assert "Messages" not in account.client("sqs").receive_message(QueueUrl=url)
+    assert cloudwatch.describe_alarms(AlarmNames=["loud"])["MetricAlarms"][0]["StateValue"] == "OK"

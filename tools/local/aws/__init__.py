@@ -8,7 +8,8 @@ It differs from AWS:
   S3 and EventBridge, and needs only ``s3:PutObject`` for a PUT that copies, sets tags or sets an ACL.
 - It retries failed events after seconds instead of minutes, and sends their records to queues only.
 - EventBridge delivers to functions and queues only, and tries once. SNS delivers without asking a queue's policy.
-- CloudWatch stores metric filters, alarms and dashboards, but measures nothing. Lambda's platform lines are never JSON.
+- CloudWatch stores metric filters, alarms and dashboards, but measures nothing: only SetAlarmState sets an alarm off.
+  The alarm's message has only its name and states. Lambda's platform lines are never JSON.
 - S3 Batch Operations runs only jobs that invoke a function and report failed tasks, and can't list or cancel jobs. It
   tries each task three times at most. A job fails at once if its role may not invoke the function.
 - Restoring an archived object takes no time. No lifecycle rule deletes anything. S3 returns a KMS key in the form in

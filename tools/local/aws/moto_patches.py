@@ -9,6 +9,7 @@ from typing import Any
 
 import moto.awslambda.models
 import moto.cloudfront.models
+import moto.cloudwatch.models
 import moto.events.models
 import moto.kms.responses
 import moto.logs.models
@@ -21,9 +22,11 @@ from moto.awslambda.exceptions import InvalidParameterValueException
 from moto.core.common_models import BaseModel as MotoModel
 from moto.logs.exceptions import ResourceNotFoundException
 from moto.s3.exceptions import MissingBucket
+from moto.sns.models import sns_backends
 
 # Any, because they are patched.
 BaseModel: Any = MotoModel
+CloudWatchBackend: Any = moto.cloudwatch.models.CloudWatchBackend
 DistributionConfig: Any = moto.cloudfront.models.DistributionConfig
 KmsResponse: Any = moto.kms.responses.KmsResponse
 LambdaBackend: Any = moto.awslambda.models.LambdaBackend
@@ -251,3 +254,21 @@ def keep_distribution_settings() -> None:
         vars(made).update({name: sent[name] for name in ("DefaultCacheBehavior", "Origins", "ViewerCertificate")})
 
     DistributionConfig.__init__ = init
+
+
+def notify_of_alarms() -> None:
+    """Publish to an alarm's topics when SetAlarmState changes its state. moto only keeps the state."""
+    set_state = CloudWatchBackend.set_alarm_state
+
+    def set_alarm_state(backend: Any, alarm_name: str, *state: Any) -> None:
+        alarm = backend.alarms.get(alarm_name)
+        before = alarm and alarm.state_value
+        set_state(backend, alarm_name, *state)
+        if alarm.state_value == before:
+            return
+        actions = {"ALARM": alarm.alarm_actions, "OK": alarm.ok_actions}
+        message = json.dumps({"AlarmName": alarm_name, "NewStateValue": alarm.state_value, "OldStateValue": before})
+        for topic in actions.get(alarm.state_value, []) if alarm.actions_enabled else []:
+            sns_backends[backend.account_id][backend.region_name].publish(message, arn=topic)
+
+    CloudWatchBackend.set_alarm_state = set_alarm_state

@@ -173,6 +173,7 @@ class Server:
             lambda rule, event: eventbridge.apply_rule(rule, event, REGION, self._invoke_for_rule)
         )
         moto_patches.sign_digests()
+        moto_patches.notify_of_alarms()
         s3_patches.list_versions_without_bodies()
         s3_patches.list_versions_encoded()
         s3_patches.route_keys_with_line_feeds()
