@@ -11,7 +11,8 @@ import pytest
 
 from tests.faults import Fault, inject, release
 from tests.images import encode, picture
-from tests.pipeline.conftest import Pipeline, delete_versions, wait_for
+from tests.pipeline.conftest import Pipeline
+from tools.accept.pipeline import delete_versions, wait_for
 from tools.common.paths import EVENTS
 from tools.local.stack import RENDITION
 from tools.operations.send import find_samples

@@ -20,8 +20,8 @@ from tests import faults
 from tests.faults import Fault
 from tests.images import UPRIGHT_CORNERS, corners, encode, load, picture
 from tests.pipeline import deployer
-from tests.pipeline.conftest import delete_versions, wait_for
 from tests.site import Site, sum_layout_shifts
+from tools.accept.pipeline import delete_versions, wait_for
 from tools.build import Package, Target, build
 from tools.common import aws
 from tools.common.errors import ToolError

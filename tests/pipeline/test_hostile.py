@@ -11,7 +11,8 @@ import urllib3
 
 from tests.faults import Fault, inject, release
 from tests.images import encode, load, lzma_bomb, picture
-from tests.pipeline.conftest import Pipeline, delete_versions
+from tests.pipeline.conftest import Pipeline
+from tools.accept.pipeline import delete_versions
 from tools.local.stack import RENDITION
 
 KEYS = {

@@ -1,75 +1,31 @@
 """Least privilege: the function needs each of its role's permissions, and the role has no others."""
 
 import contextlib
-import io
 import json
 import stat
 import uuid
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from string import Template
 from typing import Any
 
 import pytest
 
 from tests.images import encode, picture
-from tests.pipeline.conftest import Pipeline, wait_for
+from tests.pipeline.conftest import Pipeline
+from tools.accept.access import (
+    DENIED_REQUESTS,
+    IMAGE,
+    Probe,
+    find_names,
+    is_denied,
+    open_probe,
+    similar_resources,
+)
+from tools.accept.pipeline import wait_for
 from tools.common import local_stack
 from tools.local import stack as stacks
 
-IMAGE, NO_IMAGE, MISSING = "iam/image.jpg", "iam/no-image.jpg", "iam/missing.jpg"
-
-DENIED = {"AccessDenied", "AccessDeniedException", "403"}
-"""The error codes of a denied request; for some services moto gives only the status."""
-
-PROBE = '''
-import functools
-import boto3
-from botocore.exceptions import ClientError
-
-client = functools.cache(boto3.client)
-
-def handler(event, context):
-    """Call a method of a client; return "allowed" or the error code."""
-    print("PROBED")
-    try:
-        getattr(client(event["service"]), event["call"])(**event["arguments"])
-    except ClientError as error:
-        return error.response["Error"]["Code"]
-    return "allowed"
-'''
-
-
-class Probe:
-    """A Lambda function that has the role of the pipeline's function, and makes one request to AWS per invocation."""
-
-    def __init__(self, pipeline: Pipeline, name: str, log_group: str) -> None:
-        self._lambda = pipeline.client("lambda")
-        self._name = name
-        package = io.BytesIO()
-        with zipfile.ZipFile(package, "w") as archive:
-            archive.writestr("probe.py", PROBE)
-        self._lambda.create_function(
-            FunctionName=name,
-            Runtime="python3.13",
-            Role=pipeline.role_arn,
-            Handler="probe.handler",
-            Code={"ZipFile": package.getvalue()},
-            Timeout=30,
-            MemorySize=512,
-            LoggingConfig={"LogGroup": log_group},
-        )
-
-    def request(self, service: str, call: str, **arguments: object) -> str:
-        """Return ``allowed`` or the error code."""
-        event = {"service": service, "call": call, "arguments": arguments}
-        response = self._lambda.invoke(FunctionName=self._name, Payload=json.dumps(event))
-        code: str = json.loads(response["Payload"].read())
-        return code
-
-    def delete(self) -> None:
-        self._lambda.delete_function(FunctionName=self._name)
+NO_IMAGE, MISSING = "iam/no-image.jpg", "iam/missing.jpg"
 
 
 @dataclass(frozen=True)
@@ -132,74 +88,6 @@ SYMPTOMS = {
 LOGGING = ("logs:CreateLogStream", "logs:PutLogEvents")
 """Actions without which events succeed, but nothing is logged."""
 
-SOURCE, DESTINATION, QUEUE = {"Bucket": "$source"}, {"Bucket": "$destination"}, {"QueueUrl": "$queue"}
-UPLOAD, OUTPUT = {**SOURCE, "Key": IMAGE}, {**DESTINATION, "Key": "iam/resized-image.jpg"}
-MISSING_FOLDER = "iam/nothing/"
-
-DENIED_REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
-    # The source, except for reading and listing current objects.
-    ("s3", "put_object", {**SOURCE, "Key": MISSING_FOLDER}),
-    ("s3", "delete_object", {**SOURCE, "Key": MISSING_FOLDER}),
-    ("s3", "delete_objects", {**SOURCE, "Delete": {"Objects": [{"Key": MISSING_FOLDER}]}}),
-    ("s3", "get_object", {**UPLOAD, "VersionId": "null"}),
-    ("s3", "list_object_versions", SOURCE),
-    ("s3", "restore_object", UPLOAD),
-    ("s3", "get_object_acl", UPLOAD),
-    ("s3", "get_object_tagging", UPLOAD),
-    ("s3", "put_object_tagging", {**UPLOAD, "Tagging": {"TagSet": []}}),
-    ("s3", "get_bucket_policy", SOURCE),
-    ("s3", "get_bucket_notification_configuration", SOURCE),
-    ("s3", "delete_bucket", SOURCE),
-    # The destination, except for writing.
-    ("s3", "get_object", OUTPUT),
-    ("s3", "head_object", OUTPUT),
-    ("s3", "get_object_tagging", OUTPUT),
-    ("s3", "put_object_acl", {**OUTPUT, "ACL": "private"}),
-    ("s3", "delete_object", {**DESTINATION, "Key": MISSING_FOLDER}),
-    ("s3", "delete_objects", {**DESTINATION, "Delete": {"Objects": [{"Key": MISSING_FOLDER}]}}),
-    ("s3", "list_objects_v2", DESTINATION),
-    ("s3", "list_object_versions", DESTINATION),
-    ("s3", "get_bucket_policy", DESTINATION),
-    # Other buckets, whose names have the same beginning.
-    ("s3", "get_object", {"Bucket": "$source-2", "Key": IMAGE}),
-    ("s3", "head_object", {"Bucket": "$source-2", "Key": IMAGE}),
-    ("s3", "list_objects_v2", {"Bucket": "$source-2"}),
-    ("s3", "put_object", {"Bucket": "$destination-2", "Key": IMAGE}),
-    ("s3", "list_buckets", {}),
-    ("s3", "create_bucket", {**SOURCE, "CreateBucketConfiguration": {"LocationConstraint": "$region"}}),
-    # The failure queue, except for sending; and another queue.
-    ("sqs", "receive_message", {**QUEUE, "VisibilityTimeout": 0}),
-    ("sqs", "delete_message", {**QUEUE, "ReceiptHandle": "x"}),
-    ("sqs", "get_queue_attributes", QUEUE),
-    ("sqs", "send_message", {"QueueUrl": "$queue-2", "MessageBody": "x"}),
-    ("sqs", "list_queues", {}),
-    # The log, except for writing.
-    ("logs", "filter_log_events", {"logGroupName": "$log"}),
-    ("logs", "delete_log_stream", {"logGroupName": "$log", "logStreamName": "x"}),
-    ("logs", "create_log_group", {"logGroupName": "$log"}),
-    ("logs", "describe_log_groups", {}),
-    # The function itself.
-    ("lambda", "invoke", {"FunctionName": "$function"}),
-    ("lambda", "get_function", {"FunctionName": "$function"}),
-    ("lambda", "list_functions", {}),
-    # Roles.
-    ("iam", "list_roles", {}),
-    ("iam", "get_role", {"RoleName": "$role"}),
-    ("iam", "attach_role_policy", {"RoleName": "$role", "PolicyArn": "arn:aws:iam::123456789012:policy/missing"}),
-    ("sts", "assume_role", {"RoleArn": "$role_arn", "RoleSessionName": "probe"}),
-    ("sts", "assume_role", {"RoleArn": "$role_arn-2", "RoleSessionName": "probe"}),
-    # Other services.
-    ("sns", "list_topics", {}),
-    ("kms", "list_keys", {}),
-    ("dynamodb", "list_tables", {}),
-    ("secretsmanager", "list_secrets", {}),
-    ("events", "list_rules", {}),
-]
-"""Requests similar to those that the role may make: service, call, and arguments with ``$`` before a name of ``names``.
-
-If a request is allowed by mistake, it does no harm: its object doesn't exist, or it changes nothing.
-"""
-
 
 def can_log(pipeline: Pipeline, log_group: str) -> bool:
     """Return whether a new function with the role can write to a log group."""
@@ -232,47 +120,14 @@ def policy(pipeline: Pipeline) -> Policy:
 
 @pytest.fixture(scope="module")
 def probe(uploaded: Pipeline) -> Iterator[Probe]:
-    probe = Probe(uploaded, "probe", uploaded.stack.log_group)
-    yield probe
-    probe.delete()
+    with open_probe(uploaded, uploaded.stack.log_group) as probe:
+        yield probe
 
 
 @pytest.fixture(scope="module")
-def names(pipeline: Pipeline) -> dict[str, str]:
-    """The names of the deployed resources."""
-    stack, role = pipeline.stack, pipeline.role_arn
-    return {
-        "source": stack.source_bucket,
-        "destination": stack.destination_bucket,
-        "queue": stack.failure_queue_url,
-        "log": stack.log_group,
-        "function": stack.function_name,
-        "role": role.rpartition("/")[2],
-        "role_arn": role,
-        "region": stack.aws.region,
-    }
-
-
-@pytest.fixture(scope="module")
-def similar_resources(pipeline: Pipeline, names: dict[str, str]) -> Iterator[None]:
-    """Create other resources, whose names are the deployed ones followed by ``-2``."""
-    s3, sqs, logs, iam = (pipeline.client(service) for service in ("s3", "sqs", "logs", "iam"))
-    buckets = [f"{names['source']}-2", f"{names['destination']}-2"]
-    for bucket in buckets:
-        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": names["region"]})
-        s3.put_object(Bucket=bucket, Key=IMAGE, Body=encode(picture()))
-    url = sqs.create_queue(QueueName=f"{names['queue'].rpartition('/')[2]}-2")["QueueUrl"]
-    logs.create_log_group(logGroupName=f"{names['log']}-2")
-    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}
-    trust_policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    iam.create_role(RoleName=f"{names['role']}-2", AssumeRolePolicyDocument=trust_policy)
-    yield
-    for bucket in buckets:
-        s3.delete_object(Bucket=bucket, Key=IMAGE)
-        s3.delete_bucket(Bucket=bucket)
-    sqs.delete_queue(QueueUrl=url)
-    logs.delete_log_group(logGroupName=f"{names['log']}-2")
-    iam.delete_role(RoleName=f"{names['role']}-2")
+def similar(pipeline: Pipeline) -> Iterator[None]:
+    with similar_resources(pipeline):
+        yield
 
 
 def test_only_the_owner_can_read_the_file_with_the_administrators_key(pipeline: Pipeline) -> None:
@@ -334,21 +189,20 @@ def test_the_role_may_do_what_the_function_needs(uploaded: Pipeline, probe: Prob
     uploaded.take_record("from-probe")
 
 
-@pytest.mark.usefixtures("similar_resources")
+@pytest.mark.usefixtures("similar")
 @pytest.mark.parametrize(("service", "call", "arguments"), DENIED_REQUESTS)
 def test_the_role_may_not_make_similar_requests(
-    probe: Probe, names: dict[str, str], service: str, call: str, arguments: dict[str, Any]
+    uploaded: Pipeline, probe: Probe, service: str, call: str, arguments: dict[str, Any]
 ) -> None:
-    substituted = json.loads(Template(json.dumps(arguments)).substitute(names))
-    assert probe.request(service, call, **substituted) in DENIED
+    assert is_denied(probe, find_names(uploaded), service, call, arguments)
 
 
-@pytest.mark.usefixtures("similar_resources")
+@pytest.mark.usefixtures("similar")
 def test_the_role_may_not_write_to_another_log(uploaded: Pipeline) -> None:
     assert not can_log(uploaded, f"{uploaded.stack.log_group}-2")
 
 
-@pytest.mark.usefixtures("similar_resources")
+@pytest.mark.usefixtures("similar")
 def test_an_event_about_another_bucket_fails_before_a_request_to_s3(uploaded: Pipeline) -> None:
     uploaded.remove_outputs(IMAGE)
     reply = uploaded.send(uploaded.make_notification(IMAGE, bucket=f"{uploaded.stack.source_bucket}-2"))

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.images import encode, picture
-from tests.pipeline.conftest import delete_versions, wait_for
 from tests.terraform.blocks import blocks
+from tools.accept.pipeline import delete_versions, wait_for
 from tools.build import Target, build
 from tools.common.paths import TERRAFORM
 from tools.common.terraform import Terraform, copy_code

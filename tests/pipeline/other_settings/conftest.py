@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from tests.pipeline.conftest import Pipeline
 from tests.uploads import make_completion_queue
 from tools.common.cli import say
 from tools.local import stack as stacks
+from tools.operations.deployment import Target, find
 
 SETTINGS = """
 metadata         = "all"
@@ -54,5 +56,5 @@ def custom_pipeline(
     var_file.write_text(f"{SETTINGS}\ncontent_credentials = {json.dumps(key)}\n")
     make_completion_queue(pipeline.stack)
     stacks.up(say, var_file=var_file, extras=["heic", "c2pa"])
-    yield pipeline
+    yield replace(pipeline, deployment=find(Target(local=True)))
     stacks.up(say)

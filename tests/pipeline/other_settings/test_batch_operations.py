@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 import pytest
 
 from tests.images import encode, picture
-from tests.pipeline.conftest import Pipeline, delete_versions, wait_for
+from tests.pipeline.conftest import Pipeline
 from tests.pipeline.other_settings.conftest import TILE
 from tests.pipeline.test_iam import Policy
+from tools.accept.pipeline import delete_versions, wait_for
 from tools.operations.batch_job import (
     CsvManifest,
     FailedTask,

@@ -6,11 +6,11 @@ import sys
 import pytest
 
 from tests.faults import Fault, await_held, inject, release
-from tests.images import encode, picture
-from tests.pipeline.conftest import Pipeline, delete_versions
+from tests.pipeline.conftest import Pipeline
 from tests.pipeline.console import Console
 from tests.pipeline.other_settings.conftest import TILE
 from tests.uploads import await_idle, draw_pictures, find_outcomes, upload
+from tools.accept.operating import check_backfill, stopped
 from tools.common import local_stack
 from tools.common.paths import FUNCTION, ROOT
 from tools.operations import backfill, redrive
@@ -40,14 +40,11 @@ def test_the_next_redrive_sends_the_records_of_a_killed_redrive(
 ) -> None:
     stack = custom_pipeline.stack
     bodies = {f"killed/{key}": body for key, body in draw_pictures(12, seed=8).items()}
-    client = custom_pipeline.client("lambda")
     # Other tests' events would fail, too.
     await_idle(stack, 60)
-    reserved = client.get_function_concurrency(FunctionName=stack.function_name)["ReservedConcurrentExecutions"]
-    client.put_function_concurrency(FunctionName=stack.function_name, ReservedConcurrentExecutions=0)
-    upload(stack, bodies)
-    await_idle(stack, 60)
-    client.put_function_concurrency(FunctionName=stack.function_name, ReservedConcurrentExecutions=reserved)
+    with stopped(custom_pipeline):
+        upload(stack, bodies)
+        await_idle(stack, 60)
     assert console.run("failures").summary["reasons"] == {"ZeroReservedConcurrency": 12}
 
     # The function's requests for the fifth and sixth object hang.
@@ -73,30 +70,8 @@ def test_the_next_redrive_sends_the_records_of_a_killed_redrive(
 def test_a_job_makes_missing_outputs(
     custom_pipeline: Pipeline, console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stack = custom_pipeline.stack
     monkeypatch.setattr(backfill, "POLL_SECONDS", 0.1)
-    keys = [f"lost/{name}.jpg" for name in ("a b+c", 'comma, "quote"', "画像 😀", "kept")]
-    for key in keys:
-        custom_pipeline.upload(key, encode(picture()))
-    custom_pipeline.upload("lost/notes.txt", b"a text file")
-    await_idle(stack, 60)
-    custom_pipeline.take_record("lost/notes.txt")
-    delete_versions(custom_pipeline.client("s3"), stack.destination_bucket, set(map(TILE.output_key, keys[:3])))
-
-    result = console.run("backfill", prefix="lost/", missing=True, job=True, yes=True)
-    assert (result.code, result.items[0]["objects"], result.items[0]["job"]) == (0, 4, True)
-    status = console.run("backfill", status=result.summary["job"])
-    # The text file has no record, so it counts as missing.
-    assert (status.code, status.summary["state"]) == (1, "Complete")
-    assert (status.summary["done"], status.summary["failed"]) == (3, 1)
-    assert [item["key"] for item in status.items] == ["lost/notes.txt"]
-    assert set(map(TILE.output_key, keys)) <= custom_pipeline.list_keys(stack.destination_bucket)
-
-    # The audit ignores the job's own files in the destination. The text file has a record.
-    result = console.run("audit", prefix="lost/", deep=True, grace=0)
-    assert (result.code, result.summary["outputs"]["failed"], result.summary["outputs"]["orphaned"]) == (0, 4, 0)
-    custom_pipeline.take_record("lost/notes.txt")
-
+    check_backfill(custom_pipeline)
     result = console.run("backfill", prefix="lost/a", job=True, yes=True)
     status = console.run("backfill", status=result.summary["job"])
     assert (status.code, status.summary["done"], status.summary["failed"]) == (0, 1, 0)
