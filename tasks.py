@@ -318,6 +318,40 @@ def down(_: Context) -> None:
 
 @task(
     help={
+        "region": "Region of the temporary stack (default: that of AWS_REGION or of the profile).",
+        "profile": "Profile of the AWS CLI (default: the usual search for credentials).",
+        "keep": "Leave the stack, and show how to remove it.",
+        "yes": "Do it; otherwise only show what would be made, and its cost.",
+        "local": "Use a local AWS that ends with the run.",
+        "output": "Folder for report.md and report.xml (default: .local/accept).",
+    }
+)
+def accept(
+    _: Context,
+    region: str = "",
+    profile: str = "",
+    keep: bool = False,
+    yes: bool = False,
+    local: bool = False,
+    output: str = str(LOCAL / "accept"),
+) -> bool:
+    """Prove the pipeline on your AWS account: deploy a temporary stack, check all that it does, and remove it.
+
+    Exits with 1 if a check failed.
+    """
+    check_output(Path(output) / "report.xml")
+    from tools.accept.run import open_account, run
+
+    with open_account(region, profile, keep=keep, local=local) as account:
+        report = run(account, say, confirmed=yes, keep=keep)
+    save(report.markdown(), Path(output) / "report.md")
+    save(report.junit(), Path(output) / "report.xml")
+    print(f"\n{report.markdown()}\nSaved to {output}: report.md and report.xml")
+    return not report.failed
+
+
+@task(
+    help={
         "event": "A file of events/, with or without its folder and extension.",
         "function": "A function on AWS, by name (default: the one of `invoke up`).",
     }

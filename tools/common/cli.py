@@ -17,7 +17,7 @@ from tools.common.errors import ToolError, make_write_error
 REQUIREMENTS_OF = {
     "build": ("build",),
     **dict.fromkeys(("audit", "backfill", "discard", "failures", "logs", "publish", "redrive", "send"), ("operate",)),
-    **dict.fromkeys(("clean", "demo", "down", "up"), ("local",)),
+    **dict.fromkeys(("accept", "clean", "demo", "down", "up"), ("local",)),
     "preview": ("preview",),
     **dict.fromkeys(("bench", "test"), ("dev", "judges")),
 }

@@ -79,6 +79,12 @@ class Terraform:
         """Read the root module's outputs: name to value."""
         return {name: output["value"] for name, output in json.loads(self.run("output", "-json")).items()}
 
+    def versions(self) -> dict[str, str]:
+        """Read the versions of Terraform, or OpenTofu, and of the installed providers, by name."""
+        described = json.loads(self.run("version", "-json"))
+        providers = {name.rpartition("/")[2]: version for name, version in described["provider_selections"].items()}
+        return {Path(self._program).name: described["terraform_version"], **providers}
+
     def run(self, command: str, *options: str, show: Show | None = None) -> str:
         """Run a command of Terraform's and return what it printed.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from renditions import Rendition
-from tools.build import LOCAL_RUNTIME, Target, build
+from tools.build import LOCAL_RUNTIME, Package, Target, build
 from tools.build.package import MANIFEST
 from tools.common import local_stack, tfvars
 from tools.common.cli import Say, require
@@ -206,6 +206,19 @@ def _only_task(name: str) -> Iterator[None]:
         yield
 
 
+def build_package(directory: Path, *, extras: Sequence[str] = ()) -> Package:
+    """Build the function for this machine, with the runtime's name on the local AWS.
+
+    Raises:
+        ToolError: It can't be built.
+
+    """
+    built = build(Target.of_this_machine(), directory, for_aws=False, extras=extras)
+    package = replace(built, runtime=LOCAL_RUNTIME)
+    package.path.with_name(MANIFEST).write_text(package.manifest())
+    return package
+
+
 def _prepare(directory: Path, say: Say, *, extras: Sequence[str]) -> None:
     """Build the function for this machine and make the Terraform root that deploys it in ``directory``.
 
@@ -217,8 +230,7 @@ def _prepare(directory: Path, say: Say, *, extras: Sequence[str]) -> None:
     with ThreadPoolExecutor() as pool:
         say("Building the function and fetching Lambda's runtime for it")
         runtime = pool.submit(local_aws.prepare)
-        package = build(Target.of_this_machine(), directory / "package", for_aws=False, extras=extras)
-        package.path.with_name(MANIFEST).write_text(replace(package, runtime=LOCAL_RUNTIME).manifest())
+        package = build_package(directory / "package", extras=extras)
         copy_code(TERRAFORM, directory / "root", "tests", "*.md")
         shutil.copy(PROVIDER, directory / "root")
         variables = VARIABLES | {"package": {"path": str(package.path)}}

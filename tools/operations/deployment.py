@@ -122,14 +122,18 @@ class Target:
     undelivered: bool = False
 
 
-def find(target: Target) -> Deployment:
+def find(target: Target, client: MakeClient | None = None) -> Deployment:
     """Read the configuration of a pipeline's function.
+
+    Args:
+        target: Which deployment.
+        client: Makes clients; by default, of the target's AWS with the user's default credentials.
 
     Raises:
         ToolError: There is no such function, its configuration can't be read, or it is not this project's.
 
     """
-    client = Stack.running().aws.client if target.local else aws.client
+    client = client or (Stack.running().aws.client if target.local else aws.client)
     name = target.function or (Stack.running().function_name if target.local else DEFAULT_FUNCTION)
     described = _describe(client, name, local=target.local)
     alias = described.get("Environment", {}).get("Variables", {}).get(ALIAS, "")
