@@ -21,7 +21,7 @@ from tools.common.pricing import (
     Workload,
 )
 
-UPLOADS = 60
+UPLOADS = 40
 """Uploads of a run, rounded up; each is put, read and checked, and its output is put and read."""
 
 MONITORING = 0.01

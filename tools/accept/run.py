@@ -35,6 +35,7 @@ MEMORY_MIB = 1769
 def list_checks() -> dict[str, Check]:
     """Return the checks of a deployed pipeline by name, in their order."""
     return {
+        "the first output": uploads.check_trigger,
         "a photo": uploads.check_photo,
         **{
             f"a format: {name}": partial(uploads.check_format, name=name, one=one)

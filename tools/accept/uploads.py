@@ -1,6 +1,7 @@
 """Checks of what uploads become: an output of each image, a record of each other file, nothing of a deleted one."""
 
 import io
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,9 @@ MEAN_DIFFERENCE = 12
 PHOTO, KEEP_HEADERS = "images/cake.jpg", {"CacheControl": "max-age=60", "Metadata": {"album": "party"}}
 
 ODD_KEYS = ("a/b c+d%é.jpg", "three/folders deep/with spaces/cake.jpg", "no-extension")
+
+TRIGGER_SECONDS = 10
+"""Time between two uploads until the first output appears."""
 
 MULTIPART_BYTES = 20_000_000
 """boto3 uploads files over 8 MB in parts, as the AWS CLI does."""
@@ -76,6 +80,19 @@ def draw_rejected() -> dict[str, tuple[bytes, str]]:
         "empty.png": (b"", "not_an_image"),
         "é" * 510: (photo, "key_too_long"),
     }
+
+
+def check_trigger(pipeline: Pipeline) -> None:
+    """Upload until an output appears: a new notification, role or versioned bucket may take minutes to work on AWS."""
+    began, body, keys = time.monotonic(), encode(draw(), "JPEG"), list[str]()
+
+    def poll() -> bool | None:
+        if time.monotonic() - began >= len(keys) * TRIGGER_SECONDS:
+            keys.append(f"first/{len(keys)}.jpg")
+            pipeline.upload(keys[-1], body)
+        return not pipeline.list_keys(pipeline.destination_bucket).isdisjoint(pipeline.list_targets(*keys)) or None
+
+    wait_for(poll, "output of the first uploads")
 
 
 def check_photo(pipeline: Pipeline) -> None:
