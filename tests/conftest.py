@@ -59,8 +59,12 @@ def count(request: pytest.FixtureRequest) -> int:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run each file on one worker of pytest-xdist, and all tests that share a local AWS on one."""
     for item in items:
-        names = getattr(item, "fixturenames", ())
-        group = next((name for name in ("pipeline", "account") if name in names), item.nodeid.partition("::")[0])
+        fixtures = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
+        # Unit tests have fixtures of these names, too, which last for one test.
+        shared = (
+            name for name in ("pipeline", "account") if name in fixtures and fixtures[name][-1].scope == "session"
+        )
+        group = next(shared, item.nodeid.partition("::")[0])
         item.add_marker(pytest.mark.xdist_group(group))
 
 

@@ -1,5 +1,6 @@
 """The patches of moto's S3."""
 
+import base64
 import io
 import json
 from typing import Any
@@ -100,6 +101,46 @@ def test_a_conditional_deletion_of_a_missing_object_leaves_no_marker(account: Ac
     for key in ("there", "never"):
         assert call_for_error(s3.delete_object, Bucket=bucket, Key=key, IfMatch="*") == "PreconditionFailed"
     assert [one["Key"] for one in s3.list_object_versions(Bucket=bucket)["DeleteMarkers"]] == ["there"]
+
+
+@pytest.mark.parametrize("in_batch", [False, True])
+def test_a_deletion_of_a_missing_object_leaves_a_marker(account: Account, in_batch: bool) -> None:
+    bucket = account.bucket()
+    s3 = account.client("s3")
+    if in_batch:
+        s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "never"}]})
+    else:
+        s3.delete_object(Bucket=bucket, Key="never")
+    assert call_for_error(s3.get_object, Bucket=bucket, Key="never") == "NoSuchKey"
+    listed = s3.list_object_versions(Bucket=bucket)
+    (marker,) = listed["DeleteMarkers"]
+    assert (marker["Key"], listed.get("Versions", [])) == ("never", [])
+    # Without its marker, the bucket is empty.
+    s3.delete_object(Bucket=bucket, Key="never", VersionId=marker["VersionId"])
+    s3.delete_bucket(Bucket=bucket)
+
+
+def test_a_key_beyond_the_limit_is_rejected(account: Account) -> None:
+    bucket = account.bucket()
+    s3 = account.client("s3")
+    for call in (s3.put_object, s3.get_object, s3.head_object):
+        for key in (1025 * "k", 513 * "é"):
+            assert call_for_error(call, Bucket=bucket, Key=key) in {"KeyTooLongError", "400"}
+    s3.put_object(Bucket=bucket, Key=512 * "é")
+    assert s3.head_object(Bucket=bucket, Key=512 * "é")["ContentLength"] == 0
+
+
+@pytest.mark.parametrize("name", ["ContentMD5", "ChecksumCRC32", "ChecksumSHA1", "ChecksumSHA256"])
+def test_a_body_with_another_digest_is_rejected(account: Account, name: str) -> None:
+    bucket = account.bucket()
+    s3 = account.client("s3")
+    size = {"ContentMD5": 16, "ChecksumCRC32": 4, "ChecksumSHA1": 20, "ChecksumSHA256": 32}[name]
+    digest = {name: base64.b64encode(bytes(size)).decode()}
+    assert call_for_error(s3.put_object, Bucket=bucket, Key="x", Body=b"text", **digest) == "BadDigest"
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="x")["UploadId"]
+    part = {"UploadId": upload, "PartNumber": 1, "Body": b"text", **digest}
+    assert call_for_error(s3.upload_part, Bucket=bucket, Key="x", **part) == "BadDigest"
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
 
 
 @pytest.mark.parametrize("size", [5, 20 << 20], ids=["at once", "in parts"])

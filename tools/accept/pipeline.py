@@ -5,9 +5,11 @@ import json
 import time
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import quote_plus
 
+from botocore.exceptions import ClientError
 from PIL import Image
 
 from tools.operations.deployment import Deployment
@@ -150,8 +152,11 @@ class Pipeline:
         def poll() -> dict[str, Any] | None:
             try:
                 response = s3.get_object(Bucket=self.destination_bucket, Key=key)
-            except s3.exceptions.NoSuchKey:
-                return None
+            except ClientError as error:
+                # XML can't contain every key: of such an answer, botocore knows only the status.
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.NOT_FOUND:
+                    return None
+                raise
             if source_version and response["Metadata"].get("resized-from-version") != source_version:
                 return None
             return {**response, "Bytes": response["Body"].read()}

@@ -1,6 +1,9 @@
 """Patches of moto 5.2.5 where it differs from S3; each says what would go wrong without it."""
 
+import base64
+import hashlib
 import json
+import zlib
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote_plus
@@ -28,6 +31,16 @@ ENCODED = {"Key", "Prefix", "Delimiter", "KeyMarker", "NextKeyMarker"}
 
 CUSTOMER_KEY = "x-amz-server-side-encryption-customer-key-MD5"
 COPIED_CUSTOMER_KEY = "x-amz-copy-source-server-side-encryption-customer-key-MD5"
+
+DIGESTS: dict[str, Callable[[bytes], bytes]] = {
+    "Content-MD5": lambda body: hashlib.md5(body, usedforsecurity=False).digest(),
+    "x-amz-checksum-crc32": lambda body: zlib.crc32(body).to_bytes(4, "big"),
+    "x-amz-checksum-sha1": lambda body: hashlib.sha1(body, usedforsecurity=False).digest(),
+    "x-amz-checksum-sha256": lambda body: hashlib.sha256(body).digest(),
+}
+"""How to compute the digest in a header, except those that Python lacks."""
+
+KEY_BYTES = 1024
 
 METADATA = "x-amz-meta-"
 METADATA_BYTES = 2048
@@ -235,6 +248,71 @@ def limit_metadata() -> None:
     S3Response.put_object = check_size(S3Response.put_object)
     S3Response.copy_object = check_size(S3Response.copy_object)
     S3Backend.create_multipart_upload = check_size(S3Backend.create_multipart_upload)
+
+
+def limit_keys() -> None:
+    """Reject keys that are longer than S3 allows; moto has no limit.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+    """
+    create, find = FakeKey.__init__, S3Backend.get_object
+
+    def check(key: str) -> None:
+        if len(key.encode()) > KEY_BYTES:
+            raise S3ClientError("KeyTooLongError", "Your key is too long")
+
+    def init(made: Any, name: str | int, *args: Any, **kwargs: Any) -> None:
+        # A part of an upload has a number.
+        check(str(name))
+        create(made, name, *args, **kwargs)
+
+    def get_object(backend: Any, bucket_name: str, key_name: str, *args: Any, **kwargs: Any) -> Any:
+        check(key_name)
+        return find(backend, bucket_name, key_name, *args, **kwargs)
+
+    FakeKey.__init__ = init
+    S3Backend.get_object = get_object
+
+
+def verify_digests() -> None:
+    """Reject a body whose digest is not the one of the request's headers; moto stores it.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
+    """
+
+    def verify(store: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def store_verified(response: Any) -> Any:
+            for header, digest in DIGESTS.items():
+                sent = response.headers.get(header)
+                if sent is not None and base64.b64decode(sent) != digest(response.body or b""):
+                    raise S3ClientError("BadDigest", f"The {header} you specified did not match what we received.")
+            return store(response)
+
+        return store_verified
+
+    S3Response.put_object = verify(S3Response.put_object)
+    S3Response.upload_part = verify(S3Response.upload_part)
+
+
+def mark_missing_objects() -> None:
+    """Give an object that is deleted without ever having existed a delete marker, as S3 does; moto makes none.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html
+    """
+    mark = S3Backend._set_delete_marker
+
+    def set_delete_marker(backend: Any, bucket_name: str, key_name: str) -> Any:
+        keys = backend.get_bucket(bucket_name).keys
+        was_there = key_name in keys
+        if not was_there:
+            # moto's markers need an object to refer to.
+            keys[key_name] = FakeKey(key_name, b"", backend.account_id, backend.region_name, bucket_name=bucket_name)
+        marker = mark(backend, bucket_name, key_name)
+        if not was_there:
+            keys.setlist(key_name, [marker])
+        return marker
+
+    S3Backend._set_delete_marker = set_delete_marker
 
 
 def check_log_delivery() -> None:

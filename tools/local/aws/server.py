@@ -185,6 +185,9 @@ class Server:
         s3_patches.require_customer_keys()
         s3_patches.drop_composite_checksums()
         s3_patches.limit_metadata()
+        s3_patches.limit_keys()
+        s3_patches.verify_digests()
+        s3_patches.mark_missing_objects()
         s3_patches.check_log_delivery()
 
     def _notify(self, arn: str, event: bytes) -> None:

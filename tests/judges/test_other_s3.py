@@ -1,0 +1,71 @@
+"""The tests of one source object again, on an S3 that is not moto's. What only moto tolerates fails here."""
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from tests.judges.seaweedfs import seaweedfs
+from tests.unit import test_reconcile
+from tests.unit.test_reconcile import DESTINATION, SOURCE, Pipeline, settings, versioned
+
+__all__ = ["versioned"]
+
+DEVIATIONS = {
+    "test_a_new_version_under_a_delete_marker_is_gone": "a 404 has no x-amz-delete-marker",
+    "test_outputs_return_if_the_source_was_uploaded_during_their_removal": "a 404 has no x-amz-delete-marker",
+    "test_an_archived_object_is_rejected_with_its_identity": "no object is archived",
+    "test_the_newer_of_two_unreadable_uploads_is_rejected": "no object is archived",
+    "test_a_rejection_is_recorded_once[long key]": "a key of 1,020 bytes is too long",
+    "test_a_source_whose_manifest_would_have_too_long_a_key_is_rejected": "a key of 1,009 bytes is too long",
+}
+"""Tests that fail because of what SeaweedFS does unlike S3."""
+
+globals().update(
+    {
+        name: test
+        for name, test in vars(test_reconcile).items()
+        if name.startswith("test_") and {"pipeline", "versioned"} & inspect.signature(test).parameters.keys()
+    }
+)
+
+
+def test_every_deviation_is_that_of_a_test() -> None:
+    assert {name.partition("[")[0] for name in DEVIATIONS} <= globals().keys()
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    with pytest.MonkeyPatch.context() as patch, seaweedfs() as endpoint:
+        patch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
+        yield endpoint
+
+
+@pytest.fixture
+def pipeline(request: pytest.FixtureRequest, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
+    """The pipeline of the other tests, with the buckets on SeaweedFS; the queue is moto's."""
+    for name in (request.node.name, request.node.originalname):
+        if name in DEVIATIONS:
+            request.applymarker(pytest.mark.xfail(strict=True, reason=DEVIATIONS[name]))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    with mock_aws(config={"core": {"passthrough": {"urls": [f"{endpoint}.*"]}}}):
+        s3, sqs = boto3.client("s3", "eu-west-2"), boto3.client("sqs", "eu-west-2")
+        for bucket in (SOURCE, DESTINATION):
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
+        queue_url = sqs.create_queue(QueueName="Lambda-image-failures")["QueueUrl"]
+        yield Pipeline(s3, sqs, settings(SOURCE, queue_url))
+        # Without the hooks of the test.
+        plain = boto3.client("s3", "eu-west-2")
+        for bucket in (SOURCE, DESTINATION):
+            _remove(plain, bucket)
+
+
+def _remove(s3: Any, bucket: str) -> None:
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        for version in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
+            s3.delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
+    s3.delete_bucket(Bucket=bucket)
