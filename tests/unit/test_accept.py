@@ -9,12 +9,14 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from botocore.exceptions import ClientError
+from PIL import Image
 
 from tools.accept import run as running
 from tools.accept.account import Account, explain_refusal
-from tools.accept.pipeline import CheckError, expect, wait_for
+from tools.accept.pipeline import CheckError, Pipeline, expect, wait_for
 from tools.accept.report import Invocation, Report, Result, estimate, read_invocations
 from tools.accept.stack import TemporaryStack
+from tools.accept.uploads import HALF, check_key, draw
 from tools.build import Package
 from tools.common.errors import ToolError
 from tools.common.paths import ROOT
@@ -171,6 +173,7 @@ class Stand:
         return answer
 
     def log_events(self) -> list[dict[str, str]]:
+        self.ask("log_events", None)
         return [{"message": TEXT}]
 
     def versions(self) -> dict[str, str]:
@@ -195,7 +198,7 @@ def run(said: list[str], check: Callable[[object], None] = lambda _: None, *, ke
 def test_a_kept_stack_is_not_destroyed_and_the_command_that_removes_it_is_shown(stand: Stand) -> None:
     said: list[str] = []
     report = run(said, keep=True)
-    assert stand.asked == ["check_name", "prepare", "deploy"]
+    assert stand.asked == ["check_name", "prepare", "deploy", "log_events"]
     assert "At the end, the stack stays (--keep)." in said[0]
     assert said[-1].endswith("\nterraform -chdir='/a folder/root' destroy && rm -r '/a folder'")
     assert [one.name for one in report.results] == ["a check", "a second plan is empty"]
@@ -218,6 +221,16 @@ def test_an_apply_that_fails_is_the_error_after_the_removal(stand: Stand) -> Non
     assert stand.asked[3:] == REMOVED
 
 
+def test_a_log_that_cannot_be_read_is_the_error_after_the_removal(stand: Stand) -> None:
+    stand.errors["log_events"] = ClientError(
+        {"Error": {"Code": "AccessDeniedException", "Message": "not authorized to perform: logs:FilterLogEvents"}},
+        "FilterLogEvents",
+    )
+    with pytest.raises(ToolError, match=r'^Cannot read the log: .*"Action": "logs:FilterLogEvents"'):
+        run([])
+    assert stand.asked[4:] == REMOVED
+
+
 def test_a_bug_in_a_check_still_removes_the_stack(stand: Stand) -> None:
     def check(_: object) -> None:
         raise KeyError("a bug")
@@ -234,3 +247,26 @@ def test_an_interrupt_of_the_removal_removes_the_rest(stand: Stand, interrupted:
         run([])
     assert stand.asked[-3:] == REMOVED
     assert stand.asked.count("destroy") == 2
+
+
+TURNS: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "as it is": lambda image: image,
+    "turned": lambda image: image.rotate(180),
+    "mirrored": lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+    "upside down": lambda image: image.transpose(Image.Transpose.FLIP_TOP_BOTTOM),
+    "cropped": lambda image: image.crop((0, 0, 80, 60)).resize(HALF),
+    "with another profile's colours": lambda image: Image.merge("RGB", image.split()[::-1]),
+}
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_an_output_that_is_not_the_picture_is_found(monkeypatch: pytest.MonkeyPatch, turn: str) -> None:
+    written = TURNS[turn](draw(size=HALF))
+    monkeypatch.setattr(Pipeline, "upload", lambda *_: None)
+    monkeypatch.setattr(Pipeline, "wait_for_image", lambda *_: written)
+    pipeline = Pipeline.__new__(Pipeline)
+    if turn == "as it is":
+        check_key(pipeline, "cake.jpg")
+        return
+    with pytest.raises(CheckError, match="The output differs from the upload by"):
+        check_key(pipeline, "cake.jpg")

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tools.accept import report as reporting
 from tools.accept import uploads
 from tools.accept.access import check_denied_requests
-from tools.accept.account import Account
+from tools.accept.account import Account, explain_refusal
 from tools.accept.alarms import check_alarms
 from tools.accept.operating import check_audit, check_backfill, check_redrive
 from tools.accept.pipeline import CheckError, Pipeline
@@ -137,7 +137,8 @@ def run(
         for name, check in (checks or list_checks()).items():
             add(name, partial(check, pipeline))
         add("a second plan is empty", partial(_check_plan, stack))
-        invocations = reporting.read_invocations(event["message"] for event in pipeline.log_events())
+        with explain_refusal("read the log"):
+            invocations = reporting.read_invocations(event["message"] for event in pipeline.log_events())
         versions = stack.terraform.versions()
     finally:
         if keep:

@@ -14,7 +14,7 @@ from tools.imaging.pictures import encode, make_turned_exif
 SIZE, HALF = (320, 240), (160, 120)
 
 MEAN_DIFFERENCE = 12
-"""Of 255 levels. Palettes and chroma subsampling stay below 8; a turned or mirrored picture is above 60."""
+"""Of 255 levels. Palettes and chroma subsampling stay below 3; a turned or mirrored picture is above 40."""
 
 PHOTO, KEEP_HEADERS = "images/cake.jpg", {"CacheControl": "max-age=60", "Metadata": {"album": "party"}}
 
