@@ -203,7 +203,8 @@ run "events_on_a_topic" {
   }
 
   variables {
-    events = { sns_topic_arn = "arn:aws:sns:eu-west-2:123456789012:media" }
+    events       = { sns_topic_arn = "arn:aws:sns:eu-west-2:123456789012:media" }
+    placeholders = true
   }
 
   assert {
@@ -219,6 +220,11 @@ run "events_on_a_topic" {
   assert {
     condition     = jsondecode(aws_lambda_function.this.environment[0].variables["EVENTS"]) == { sns_topic_arn = "arn:aws:sns:eu-west-2:123456789012:media" }
     error_message = "The function must get the target, and nothing else."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables["PLACEHOLDERS"] == "true"
+    error_message = "Events have placeholders, also without manifests."
   }
 }
 
