@@ -83,7 +83,8 @@ def predict(picture: Picture, renditions: Sequence[Rendition], encoders: Sequenc
 
             needed += visual_quality.bytes_for(most_pixels)
         if canvas:
-            padded = picture.frame_count + PADDING_COPIES
+            # Encoders with loss search for a quality with frames that aren't padded.
+            padded = (1 + (picture.is_animated and encoder.is_lossy)) * picture.frame_count + PADDING_COPIES
             needed += math.ceil(PIXEL_BYTES * (1 + is_deep + share) * padded * most_pixels)
         encoding = max(encoding, needed)
         resizing = max(resizing, *(_predict_resizing_bytes(picture, encoder, *one) for one in placements.items()))

@@ -67,7 +67,7 @@ def save_no_larger(job: Job, write: Write, *, per_octave: float, container_bytes
 
     A WebP or AVIF does not state the quality it was written with, and encoders differ. So the quality is searched for:
     it is nearly proportional to the logarithm of the size. A quality or a score that the rendition asks for
-    is kept.
+    is kept. Padding, which the source lacks, is left out of the search.
 
     Args:
         job: The output to write.
@@ -81,22 +81,23 @@ def save_no_larger(job: Job, write: Write, *, per_octave: float, container_bytes
         from imaging.visual_quality import reach_score  # noqa: PLC0415
 
         return reach_score(job, write)
-    tried = choose_quality(job)
-    body = write(job.images, tried)
+    tried, part = choose_quality(job), job.frames[0].part
     aside = container_bytes + sum(len(data) for data in job.colour.values() if data)
     target = AIMED_SHARE * len(job.picture.header.source) - aside
-    if job.rendition.quality is not None or target <= 0:
-        return body
+    if job.rendition.quality is not None or target <= 0 or job.format != job.picture.format:
+        return write(job.images, tried)
+    images = [image.crop(part) for image in job.images] if part else job.images
+    body = write(images, tried)
     for _ in range(MOST_TRIES):
         if not job.is_larger_than_source(body) or tried == LEAST_QUALITY:
             break
         step = math.ceil(per_octave * math.log2((len(body) - aside) / target))
         lower = max(LEAST_QUALITY, tried - step)
-        smaller = write(job.images, lower)
+        smaller = write(images, lower)
         gained = math.log2((len(body) - aside) / max(1, len(smaller) - aside))
         per_octave = min(MOST_PER_OCTAVE, (tried - lower) / gained) if gained > 0 else MOST_PER_OCTAVE
         tried, body = lower, min(body, smaller, key=len)
-    return body
+    return write(job.images, tried) if part else body
 
 
 def round_durations(job: Job, most: int) -> list[int]:

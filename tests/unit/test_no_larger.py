@@ -1,5 +1,6 @@
 """An output is no larger than a source of its format, even if the source has a low quality."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from PIL import Image
 
 from imaging import saving
 from imaging.formats import avif, jpeg_segments, webp
+from imaging.records import Job, Options
 from tests.images import encode, load, picture
 from tests.unit.rendering import output_body
 
@@ -36,6 +38,25 @@ def test_a_source_of_low_quality_does_not_grow(
         assert len(body) > 0.75 * len(source)
         error = np.abs(np.asarray(load(body), dtype=int) - np.asarray(load(source))).mean()
         assert error < np.abs(np.asarray(load(source), dtype=int) - np.asarray(PHOTO)).mean() + 4
+
+
+@pytest.mark.parametrize("is_animated", [False, True])
+@pytest.mark.parametrize("image_format", ["AVIF", "WEBP"])
+def test_padding_lowers_no_quality(monkeypatch: pytest.MonkeyPatch, image_format: str, is_animated: bool) -> None:
+    source = make_source(image_format, 50, is_animated=is_animated)
+    save, qualities = saving.save, list[int]()
+
+    def note_quality(job: Job, images: Sequence[Image.Image], options: Options) -> bytes:
+        qualities.append(options["quality"])
+        return save(job, images, options)
+
+    for module in (avif, webp):
+        monkeypatch.setattr(module, "save", note_quality)
+    output_body(source, scale=1)
+    whole = qualities[-1]
+    assert whole < qualities[0]
+    output_body(source, width=1600, height=1200, fit="contain")
+    assert qualities[-1] == whole
 
 
 @pytest.mark.parametrize("image_format", ["AVIF", "WEBP"])
