@@ -63,7 +63,7 @@ class Limits(NamedTuple):
         if needed > available:
             raise RejectedError(
                 Reason.TOO_LARGE,
-                f"decoding needs about {int(needed) // MIB} MiB, this function has {available // MIB} MiB for it: "
+                f"resizing needs about {int(needed) // MIB} MiB, this function has {available // MIB} MiB for it: "
                 "raise memory_size",
             )
 

@@ -190,6 +190,6 @@ def test_an_object_of_5_gb_is_rejected_by_its_size_without_a_download(pipeline: 
     finally:
         release(pipeline.stack.aws, large)
     assert record["reason"] == "too_large"
-    assert "decoding needs about 10" in record["message"]
+    assert "resizing needs about 10" in record["message"]
     lines = [json.loads(event["message"]) for event in pipeline.stack.log_events() if event["message"].startswith("{")]
     assert [line["message"] for line in lines if line.get("key") == key] == ["rejected"]

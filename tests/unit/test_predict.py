@@ -164,7 +164,7 @@ def bmp(width: int, height: int, header: int = 40) -> bytes:
 def test_a_header_that_claims_too_much_is_rejected_before_decoding(source: bytes) -> None:
     error = rejection(source)
     assert error.reason is Reason.TOO_LARGE
-    assert error.message.startswith("decoding needs about ")
+    assert error.message.startswith("resizing needs about ")
     assert "this function has 1649 MiB" in error.message
 
 
@@ -212,7 +212,7 @@ def tagged_tiff(*entries: tuple[int, int, int, int], data: bytes = b"", big: boo
 def test_a_small_tiff_of_large_tiles_is_rejected(tile: list[tuple[int, int, int, int]], big: bool) -> None:
     # Measured: a file of 783 KB took 805 MB.
     error = rejection(tagged_tiff(*tile, big=big), Limits(900 * MIB))
-    assert (error.reason, error.message[:20]) == (Reason.TOO_LARGE, "decoding needs about")
+    assert (error.reason, error.message[:20]) == (Reason.TOO_LARGE, "resizing needs about")
 
 
 def test_a_strip_may_have_more_rows_than_the_image() -> None:
