@@ -16,10 +16,10 @@ from tools.accept.access import (
     DENIED_REQUESTS,
     IMAGE,
     Probe,
+    create_similar_resources,
     find_names,
     is_denied,
     open_probe,
-    similar_resources,
 )
 from tools.accept.pipeline import wait_for
 from tools.common import local_stack
@@ -126,7 +126,7 @@ def probe(uploaded: Pipeline) -> Iterator[Probe]:
 
 @pytest.fixture(scope="module")
 def similar(pipeline: Pipeline) -> Iterator[None]:
-    with similar_resources(pipeline):
+    with create_similar_resources(pipeline):
         yield
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from tools.accept import run as running
 from tools.accept.account import Account, explain_refusal
-from tools.accept.pipeline import CheckError, Pipeline, expect, wait_for
+from tools.accept.pipeline import CheckError, Pipeline, expect, wait_for, wait_until_empty
 from tools.accept.report import Invocation, Report, Result, estimate, read_invocations
 from tools.accept.stack import TemporaryStack
 from tools.accept.uploads import HALF, check_key, draw
@@ -86,6 +86,9 @@ def test_a_check_says_what_it_found_and_what_it_waited_for(monkeypatch: pytest.M
     monkeypatch.setattr("tools.accept.pipeline.PATIENCE_SECONDS", 0)
     with pytest.raises(CheckError, match=r"No cake after 0 s$"):
         wait_for(lambda: None, "cake")
+    wait_until_empty(list, "cakes that are left")
+    with pytest.raises(CheckError, match=r"^cakes that are left after 0 s: apple, cherry$"):
+        wait_until_empty(lambda: {"cherry", "apple"}, "cakes that are left")
 
 
 @pytest.fixture
@@ -146,8 +149,8 @@ def test_a_name_in_use_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         stack.check_name()
 
 
-class Stand:
-    """Stands in for AWS and Terraform: counts what a run asks of a stack.
+class FakeStack:
+    """Records what a run asks of a stack, without AWS and Terraform.
 
     Attributes:
         asked: Names of the stack's methods, in the order of their calls.
@@ -159,7 +162,7 @@ class Stand:
         self.asked: list[str] = []
         self.errors: dict[str, BaseException] = {}
         package = Package(Path("x"), "python3.13", "arm64", "", "a" * 44, "", 0, {})
-        answers = {"check_name": None, "prepare": package, "deploy": self, "destroy": None, "check_removed": None}
+        answers = {"check_name": None, "prepare": package, "deploy": self, "check_removed": None}
         for name, answer in {**answers, "remove_files": None}.items():
             monkeypatch.setattr(TemporaryStack, name, partial(self.ask, name, answer))
         monkeypatch.setattr(TemporaryStack, "directory", Path("/a folder"))
@@ -171,6 +174,9 @@ class Stand:
         if name in self.errors:
             raise self.errors.pop(name)
         return answer
+
+    def destroy(self) -> None:
+        self.ask("destroy", None)
 
     def log_events(self) -> list[dict[str, str]]:
         self.ask("log_events", None)
@@ -184,8 +190,8 @@ class Stand:
 
 
 @pytest.fixture
-def stand(monkeypatch: pytest.MonkeyPatch) -> Stand:
-    return Stand(monkeypatch)
+def stack(monkeypatch: pytest.MonkeyPatch) -> FakeStack:
+    return FakeStack(monkeypatch)
 
 
 REMOVED = ["destroy", "check_removed", "remove_files"]
@@ -195,58 +201,58 @@ def run(said: list[str], check: Callable[[object], None] = lambda _: None, *, ke
     return running.run(ACCOUNT, said.append, confirmed=True, keep=keep, checks={"a check": check})
 
 
-def test_a_kept_stack_is_not_destroyed_and_the_command_that_removes_it_is_shown(stand: Stand) -> None:
+def test_a_kept_stack_is_not_destroyed_and_the_command_that_removes_it_is_shown(stack: FakeStack) -> None:
     said: list[str] = []
     report = run(said, keep=True)
-    assert stand.asked == ["check_name", "prepare", "deploy", "log_events"]
+    assert stack.asked == ["check_name", "prepare", "deploy", "log_events"]
     assert "At the end, the stack stays (--keep)." in said[0]
     assert said[-1].endswith("\nterraform -chdir='/a folder/root' destroy && rm -r '/a folder'")
     assert [one.name for one in report.results] == ["a check", "a second plan is empty"]
 
 
 @pytest.mark.parametrize("failing", ["destroy", "check_removed"])
-def test_what_could_not_be_removed_is_a_failure_and_keeps_the_state(stand: Stand, failing: str) -> None:
-    stand.errors[failing] = ToolError("terraform destroy: BucketNotEmpty")
+def test_what_could_not_be_removed_is_a_failure_and_keeps_the_state(stack: FakeStack, failing: str) -> None:
+    stack.errors[failing] = ToolError("terraform destroy: BucketNotEmpty")
     said: list[str] = []
     (failed,) = run(said).failed
     assert failed.failure == "terraform destroy: BucketNotEmpty"
-    assert stand.asked[-2:] == REMOVED[:-1]
+    assert stack.asked[-2:] == REMOVED[:-1]
     assert said[-1].startswith("Parts of the stack may be left. To remove them, run:\nterraform -chdir=")
 
 
-def test_an_apply_that_fails_is_the_error_after_the_removal(stand: Stand) -> None:
-    stand.errors["deploy"] = ToolError("terraform apply: AccessDenied")
+def test_an_apply_that_fails_is_the_error_after_the_removal(stack: FakeStack) -> None:
+    stack.errors["deploy"] = ToolError("terraform apply: AccessDenied")
     with pytest.raises(ToolError, match=r"^terraform apply: AccessDenied$"):
         run([])
-    assert stand.asked[3:] == REMOVED
+    assert stack.asked[3:] == REMOVED
 
 
-def test_a_log_that_cannot_be_read_is_the_error_after_the_removal(stand: Stand) -> None:
-    stand.errors["log_events"] = ClientError(
+def test_a_log_that_cannot_be_read_is_the_error_after_the_removal(stack: FakeStack) -> None:
+    stack.errors["log_events"] = ClientError(
         {"Error": {"Code": "AccessDeniedException", "Message": "not authorized to perform: logs:FilterLogEvents"}},
         "FilterLogEvents",
     )
     with pytest.raises(ToolError, match=r'^Cannot read the log: .*"Action": "logs:FilterLogEvents"'):
         run([])
-    assert stand.asked[4:] == REMOVED
+    assert stack.asked[4:] == REMOVED
 
 
-def test_a_bug_in_a_check_still_removes_the_stack(stand: Stand) -> None:
+def test_a_bug_in_a_check_still_removes_the_stack(stack: FakeStack) -> None:
     def check(_: object) -> None:
         raise KeyError("a bug")
 
     with pytest.raises(KeyError, match="a bug"):
         run([], check)
-    assert stand.asked[3:] == REMOVED
+    assert stack.asked[3:] == REMOVED
 
 
 @pytest.mark.parametrize("interrupted", ["destroy", "check_removed"])
-def test_an_interrupt_of_the_removal_removes_the_rest(stand: Stand, interrupted: str) -> None:
-    stand.errors[interrupted] = KeyboardInterrupt()
+def test_an_interrupt_of_the_removal_removes_the_rest(stack: FakeStack, interrupted: str) -> None:
+    stack.errors[interrupted] = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
         run([])
-    assert stand.asked[-3:] == REMOVED
-    assert stand.asked.count("destroy") == 2
+    assert stack.asked[-3:] == REMOVED
+    assert stack.asked.count("destroy") == 2
 
 
 TURNS: dict[str, Callable[[Image.Image], Image.Image]] = {

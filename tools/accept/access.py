@@ -104,7 +104,7 @@ MIRRORING = frozenset({"get_object", "head_object", "delete_object", "delete_obj
 """Requests to the destination that ``mirror_deletes`` needs."""
 
 FIRST_REGION = "us-east-1"
-"""S3 refuses its name as a location:
+"""S3 accepts every Region's name as a location except this one:
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucketConfiguration.html"""
 
 
@@ -113,7 +113,7 @@ class Probe:
 
     Args:
         pipeline: The pipeline.
-        name: The probe's own.
+        name: The function's name.
         log_group: A log group to which the role may write; otherwise, the probe has no log.
 
     """
@@ -177,8 +177,8 @@ def find_names(pipeline: Pipeline) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def similar_resources(pipeline: Pipeline) -> Iterator[None]:
-    """Create other resources, whose names are the deployed ones followed by ``-2``; delete them at the end."""
+def create_similar_resources(pipeline: Pipeline) -> Iterator[None]:
+    """Create resources whose names are the deployed ones followed by ``-2``; delete them at the end."""
     names = {name: f"{value}-2" for name, value in find_names(pipeline).items()}
     s3, sqs, logs, iam = (pipeline.client(service) for service in ("s3", "sqs", "logs", "iam"))
     account = f"arn:{pipeline.deployment.partition}:iam::{pipeline.deployment.account_id}:root"
@@ -200,7 +200,7 @@ def similar_resources(pipeline: Pipeline) -> Iterator[None]:
 
 
 def create_bucket(s3: Any, name: str, region: str) -> None:
-    """Create a bucket."""
+    """Create a bucket in any Region."""
     location: dict[str, Any] = {"CreateBucketConfiguration": {"LocationConstraint": region}}
     s3.create_bucket(Bucket=name, **(location if region != FIRST_REGION else {}))
 
@@ -222,7 +222,7 @@ def is_denied(probe: Probe, names: dict[str, str], service: str, call: str, argu
 def check_denied_requests(pipeline: Pipeline) -> None:
     """Try every request that the role must not make."""
     names = find_names(pipeline)
-    with similar_resources(pipeline), open_probe(pipeline) as probe:
+    with create_similar_resources(pipeline), open_probe(pipeline) as probe:
         allowed = [
             f"{service}:{call} {json.dumps(arguments)}"
             for service, call, arguments in list_denied_requests(pipeline)

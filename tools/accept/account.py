@@ -36,7 +36,7 @@ LISTS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
 )
 """Requests that list everything of the kinds that the stack has: service, request, names in the answer, arguments.
 
-Lists are complete at once. The Resource Groups Tagging API lists no roles, and goes on listing what was deleted.
+The Resource Groups Tagging API would not do: it lists no roles, and goes on listing what was deleted.
 """
 
 
@@ -45,11 +45,11 @@ class Account:
     """An AWS account and Region.
 
     Attributes:
-        account_id: Its number.
-        partition: ``aws``, or that of another group of Regions.
-        client: Makes clients, as the caller.
-        region: Where the stack is.
-        provider: Terraform's configuration of its provider: file name to text.
+        account_id: Twelve digits.
+        partition: The group of Regions, such as ``aws`` or ``aws-cn``.
+        client: Makes clients with the caller's credentials.
+        region: The stack's Region.
+        provider: Files that configure Terraform's provider: name to text.
         environment: Terraform's variables in addition to this process's.
         build: Builds the function's zip in a folder.
 

@@ -2,7 +2,7 @@
 
 import json
 
-from tools.accept.pipeline import CheckError, Pipeline, wait_for
+from tools.accept.pipeline import CheckError, Pipeline, wait_until_empty
 
 TOPIC = """\
 # Receives the alarms. A queue in place of people lets the check read what they would receive.
@@ -40,25 +40,25 @@ resource "aws_sns_topic_subscription" "alarms" {
 
 
 def check_alarms(pipeline: Pipeline) -> None:
-    """Set each alarm off: the topic gets its message."""
+    """Set each alarm off, and wait until the topic has a message about each."""
     cloudwatch, name = pipeline.client("cloudwatch"), pipeline.deployment.function_name
     alarms = cloudwatch.describe_alarms(AlarmNamePrefix=f"{name}-")["MetricAlarms"]
     waiting = {alarm["AlarmName"] for alarm in alarms}
     if not waiting:
         raise CheckError(f"No alarm begins with {name}-")
     for alarm in waiting:
-        # Only a change of the state has actions, and an alarm may already be off.
+        # Only a change of the state has actions, and an alarm may already be in ALARM.
         for state in ("OK", "ALARM"):
             cloudwatch.set_alarm_state(AlarmName=alarm, StateValue=state, StateReason="invoke accept")
     sqs = pipeline.client("sqs")
     url = sqs.get_queue_url(QueueName=f"{name}-alarms")["QueueUrl"]
 
-    def poll() -> bool | None:
+    def poll() -> set[str]:
         for message in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1, MaxNumberOfMessages=10).get("Messages", []):
             sent = json.loads(json.loads(message["Body"])["Message"])
             if sent["NewStateValue"] == "ALARM":
                 waiting.discard(sent["AlarmName"])
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return None if waiting else True
+        return waiting
 
-    wait_for(poll, f"message of {', '.join(sorted(waiting))}")
+    wait_until_empty(poll, "alarms without a message")

@@ -57,28 +57,19 @@ def check_audit(pipeline: Pipeline) -> None:
     pipeline.wait_for_targets(good, lost)
     wait_for(lambda: any(broken in one["Body"] for one in pipeline.peek_records()) or None, f"record about {broken}")
     scope = Scope(folder, deep=True, grace_seconds=0)
-    _expect_counts(
-        run(pipeline, lambda session: audit(session, scope, redrive=False)), good=2 * targets, failed=targets
-    )
+    _expect_audit(pipeline, scope, good=2 * targets, failed=targets)
     pipeline.remove_outputs(lost)
-    _expect_counts(
-        run(pipeline, lambda session: audit(session, scope, redrive=False)),
-        good=targets,
-        failed=targets,
-        missing=targets,
-    )
+    _expect_audit(pipeline, scope, good=targets, failed=targets, missing=targets)
     sent = run(pipeline, lambda session: audit(session, scope, redrive=True, confirmed=True)).summary["sent"]
     expect(sent, {"written": 1, "failed": 0}, "uploads that the audit sent")
-    _expect_counts(
-        run(pipeline, lambda session: audit(session, scope, redrive=False)), good=2 * targets, failed=targets
-    )
+    _expect_audit(pipeline, scope, good=2 * targets, failed=targets)
     pipeline.take_record(broken)
 
 
 def check_redrive(pipeline: Pipeline) -> None:
     """Upload while the function is stopped: Lambda records the events, and a redrive sends them."""
     keys = [f"redriven/{number}.jpg" for number in range(3)]
-    with stopped(pipeline):
+    with stop_function(pipeline):
         for key in keys:
             pipeline.upload(key, encode(draw(), "JPEG"))
         pipeline.wait_for_records(len(keys))
@@ -107,14 +98,14 @@ def check_backfill(pipeline: Pipeline) -> None:
     expect([item["key"] for item in status.items], [text], "failed tasks")
     pipeline.wait_for_targets(*keys)
     # The audit ignores the job's own files in the destination. The text file has a record again.
-    scope, targets = Scope("lost/", deep=True, grace_seconds=0), len(pipeline.list_targets(""))
-    result = run(pipeline, lambda session: audit(session, scope, redrive=False))
-    _expect_counts(result, good=len(keys) * targets, failed=targets)
+    targets = len(pipeline.list_targets(""))
+    scope = Scope("lost/", deep=True, grace_seconds=0)
+    _expect_audit(pipeline, scope, good=len(keys) * targets, failed=targets)
     pipeline.take_record(text)
 
 
 @contextlib.contextmanager
-def stopped(pipeline: Pipeline) -> Iterator[None]:
+def stop_function(pipeline: Pipeline) -> Iterator[None]:
     """Let Lambda refuse every invocation of the function in the block, and put its events into the failure queue."""
     client, name = pipeline.client("lambda"), pipeline.deployment.function_name
     reserved = client.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions")
@@ -141,6 +132,7 @@ def _is_throttled(pipeline: Pipeline) -> bool:
     return False
 
 
-def _expect_counts(result: Result, **expected: int) -> None:
+def _expect_audit(pipeline: Pipeline, scope: Scope, **expected: int) -> None:
+    result = run(pipeline, lambda session: audit(session, scope, redrive=False))
     counts = {name: count for name, count in result.summary["outputs"].items() if count}
     expect(counts, expected, "outputs in the audit")

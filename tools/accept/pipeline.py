@@ -3,7 +3,7 @@
 import io
 import json
 import time
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Collection, Container, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -17,7 +17,8 @@ from tools.operations.deployment import Deployment
 T = TypeVar("T")
 
 PATIENCE_SECONDS = 300
-"""How long a check waits for a result before it fails: as long as Lambda's two retries of an event take on AWS."""
+"""How long a check waits before it fails. Lambda waits three minutes in all before its second retry of an event:
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html"""
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 1.0
 """Pauses between two requests. Polling takes CPU time from a local function, and CloudWatch Logs limits its rate."""
@@ -52,6 +53,19 @@ def wait_for(poll: Callable[[], T | None], description: str) -> T:
             raise CheckError(f"No {description} after {PATIENCE_SECONDS} s")
         time.sleep(min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS + waited / 20))
     return result
+
+
+def wait_until_empty(find: Callable[[], Collection[str]], what: str) -> None:
+    """Call ``find`` until it finds nothing.
+
+    Raises:
+        CheckError: It still found something after too long; the message names that.
+
+    """
+    try:
+        wait_for(lambda: not find() or None, what)
+    except CheckError as error:
+        raise CheckError(f"{what} after {PATIENCE_SECONDS} s: {', '.join(sorted(find()))}") from error
 
 
 def delete_versions(s3: Any, bucket: str, keys: Container[str] | None = None) -> None:

@@ -22,10 +22,10 @@ from tools.common.pricing import (
 )
 
 UPLOADS = 40
-"""Uploads of a run, rounded up; each is put, read and checked, and its output is put and read."""
+"""Uploads of a run, rounded up. A check puts each, and gets its output."""
 
 MONITORING = 0.01
-"""US$ for an hour of the metrics, alarms and the dashboard, whose month costs 6.50: docs/cost.md."""
+"""US$ for an hour of the metrics, alarms and dashboard, which cost 6.50 a month: docs/cost.md."""
 
 TEXT_FIELDS = {
     "billedDurationMs": r"Billed Duration: (\d+) ms",
@@ -106,15 +106,15 @@ class Report:
     """A run.
 
     Attributes:
-        name: The stack's.
+        name: The stack's name.
         began: When the run began.
-        where: Region, or the local AWS's.
-        versions: Of Terraform and its provider.
+        where: The Region.
+        versions: The versions of Terraform and its provider, by name.
         zip: The start of the zip's digest.
-        runtime: Of the function.
-        architecture: Of the function.
-        results: Of the checks.
-        invocations: Of the function.
+        runtime: The function's runtime.
+        architecture: The function's processor.
+        results: One for each check.
+        invocations: All invocations of the function.
 
     """
 

@@ -99,9 +99,9 @@ def run(
     """Deploy a temporary stack, run the checks, and remove the stack, also after an error or an interrupt.
 
     Args:
-        account: Where.
+        account: Where to deploy the stack.
         say: Shows progress.
-        confirmed: Whether to do it; otherwise, only show what would be made.
+        confirmed: Whether to deploy; otherwise, only show what would be made.
         keep: Whether to leave the stack, and say how to remove it.
         checks: By name; by default, :func:`list_checks`.
 
@@ -109,6 +109,7 @@ def run(
         ToolError: Not confirmed; Terraform is missing; or AWS or Terraform refused something before the checks.
 
     """
+    # Fail before anything is built if there is no Terraform.
     Terraform(TERRAFORM)
     stack, began = TemporaryStack(account), datetime.now(UTC)
     say(describe(stack, keep=keep))
@@ -124,7 +125,7 @@ def run(
         say(escape(f"{results[-1].seconds:6.1f} s  {name}: {results[-1].failure or 'passed'}"))
 
     def remove() -> None:
-        add("destroy", stack.destroy)
+        add("destroy", stack.terraform.destroy)
         add("nothing is left", stack.check_removed)
         if any(one.failure for one in results[-2:]):
             say(f"Parts of the stack may be left. To remove them, run:\n{stack.how_to_remove()}")
@@ -165,7 +166,7 @@ def run(
 
 
 def _run(name: str, check: Callable[[], None]) -> Result:
-    """Run a check, and return its result; what is no answer about the pipeline is raised."""
+    """Run a check, and return its result. Other errors than those of the pipeline and AWS are bugs, and are raised."""
     began, failure = time.monotonic(), ""
     try:
         check()

@@ -6,13 +6,13 @@ import shlex
 import shutil
 import tempfile
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from tools.accept.account import Account, explain_refusal
 from tools.accept.alarms import TOPIC
-from tools.accept.pipeline import CheckError, Pipeline, expect, wait_for
+from tools.accept.pipeline import Pipeline, wait_until_empty
 from tools.build import Package
 from tools.common.errors import ToolError
 from tools.common.paths import TERRAFORM
@@ -20,7 +20,8 @@ from tools.common.terraform import Terraform, copy_code
 from tools.operations.deployment import Target, find
 
 STOP_SECONDS = 900
-"""Time for an interrupted Terraform to end. Killed, it would forget what it was making; S3 and IAM take minutes."""
+"""Time for an interrupted Terraform to end: requests to S3 and IAM take minutes. A killed one would
+forget what it was creating."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class TemporaryStack:
     """A pipeline that lives for one run.
 
     Attributes:
-        account: Where it is.
+        account: The account and Region that it is deployed to.
         name: The function's name, with which all other names begin.
 
     """
@@ -87,15 +88,6 @@ class TemporaryStack:
         with explain_refusal("read the function's configuration"):
             return Pipeline(find(Target(self.name), self.account.client))
 
-    def destroy(self) -> None:
-        """Destroy the stack.
-
-        Raises:
-            ToolError: Something can't be destroyed.
-
-        """
-        self.terraform.destroy()
-
     def check_removed(self) -> None:
         """Check that nothing has the stack's name any more; S3 may list a deleted bucket for a while.
 
@@ -104,10 +96,7 @@ class TemporaryStack:
             ToolError: The lists can't be read.
 
         """
-        try:
-            wait_for(lambda: not self.account.find_resources(self.name) or None, "empty list of resources")
-        except CheckError:
-            expect(self.account.find_resources(self.name), [], "resources that are left")
+        wait_until_empty(partial(self.account.find_resources, self.name), "resources that are left")
 
     def remove_files(self) -> None:
         """Remove Terraform's state and the package."""
@@ -119,7 +108,7 @@ class TemporaryStack:
         return f"terraform -chdir={shlex.quote(str(self.directory / 'root'))} destroy && rm -r {folder}"
 
     def _make_variables(self, package: Package) -> dict[str, Any]:
-        """Return the module's variables: all that the checks need, and otherwise the defaults."""
+        """Return the module's variables that differ from their defaults."""
         account = self.account
         topic = f"arn:{account.partition}:sns:{account.region}:{account.account_id}:{self.name}-alarms"
         return {

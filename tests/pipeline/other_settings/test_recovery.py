@@ -10,7 +10,7 @@ from tests.pipeline.conftest import Pipeline
 from tests.pipeline.console import Console
 from tests.pipeline.other_settings.conftest import TILE
 from tests.uploads import await_idle, draw_pictures, find_outcomes, upload
-from tools.accept.operating import check_backfill, stopped
+from tools.accept.operating import check_backfill, stop_function
 from tools.common import local_stack
 from tools.common.paths import FUNCTION, ROOT
 from tools.operations import backfill, redrive
@@ -42,7 +42,7 @@ def test_the_next_redrive_sends_the_records_of_a_killed_redrive(
     bodies = {f"killed/{key}": body for key, body in draw_pictures(12, seed=8).items()}
     # Other tests' events would fail, too.
     await_idle(stack, 60)
-    with stopped(custom_pipeline):
+    with stop_function(custom_pipeline):
         upload(stack, bodies)
         await_idle(stack, 60)
     assert console.run("failures").summary["reasons"] == {"ZeroReservedConcurrency": 12}
