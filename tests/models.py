@@ -1,6 +1,6 @@
 """Checks requests to AWS and their responses against botocore's models, also those of hand-written clients.
 
-botocore itself checks a request's names, types and least lengths. This module also checks greatest lengths, patterns,
+botocore itself checks a request's names, types and minimum lengths. This module also checks maximum lengths, patterns,
 enumerations and responses: a test with a response that AWS can't give proves nothing.
 """
 
@@ -32,12 +32,12 @@ TYPES: dict[str, tuple[type, ...]] = {
 MEASURED = (str, bytes, list, tuple, dict)
 
 
-class Checked:
+class CheckedClient:
     """A hand-written client whose requests and responses are checked.
 
     Args:
-        client: Its methods have the names of boto3's. One that a service lacks is passed through.
-        services: The services that it stands for, such as ``s3``.
+        client: Its methods have the names of boto3's. Calls of other methods are not checked.
+        services: The services that it replaces, such as ``s3``.
 
     """
 
@@ -103,10 +103,10 @@ def _find_faults(shape: Shape | None, value: Any, where: str = "") -> Iterator[s
         for name, member in value.items():
             yield from _find_faults(shape.key, name, f"{where}.{name}")
             yield from _find_faults(shape.value, member, f"{where}.{name}")
-    yield from _find_excesses(shape, value, where)
+    yield from _find_limit_faults(shape, value, where)
 
 
-def _find_excesses(shape: Shape, value: Any, where: str) -> Iterator[str]:
+def _find_limit_faults(shape: Shape, value: Any, where: str) -> Iterator[str]:
     measured = len(value) if isinstance(value, MEASURED) else value
     if isinstance(measured, int) and not shape.metadata.get("min", measured) <= measured <= shape.metadata.get(
         "max", measured
@@ -121,7 +121,7 @@ def _find_excesses(shape: Shape, value: Any, where: str) -> Iterator[str]:
 
 @functools.cache
 def _compile(pattern: str) -> "re.Pattern[str]":
-    """Compile a pattern; one in Java's syntax, or none, matches everything."""
+    """Compile a pattern. If it is empty, or in a syntax that Python lacks, return one that matches everything."""
     try:
         return re.compile(pattern or ".*", re.DOTALL)
     except re.error:

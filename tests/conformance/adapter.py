@@ -55,7 +55,7 @@ class ModuleAdapter:
     """A Python module with ``render``, and perhaps ``handle`` and ``output_key``.
 
     Args:
-        name: Of the module.
+        name: The module's name, such as ``tests.conformance.adapters.ours``.
 
     """
 
@@ -80,11 +80,11 @@ class CommandAdapter:
     """Commands, as templates.
 
     Attributes:
-        command: Renders; ``{source}``, ``{target}``, ``{width}``, ``{height}``, ``{scale}`` and ``{format}`` are
-            replaced in each word. ``scale`` and ``format`` may be empty. Each line ``lost NAME`` of its output names a
-            loss.
-        handler: Handles an event.
-        key: Of outputs, with ``{key}`` for the source's.
+        command: Renders an output. ``{source}``, ``{target}``, ``{width}``, ``{height}``, ``{scale}`` and ``{format}``
+            are replaced in each word; ``scale`` and ``format`` may be empty. Each line ``lost NAME`` on its standard
+            output names a loss.
+        handler: Handles the event on its standard input.
+        key: Template of an output's key, with ``{key}`` for the source's.
 
     """
 

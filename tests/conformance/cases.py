@@ -1,4 +1,4 @@
-"""The cases of the conformance set. A seed gives a case, always the same one: its remainder chooses the kind."""
+"""The cases of the conformance set. A seed always gives the same case, of kind ``seed % len(KINDS)``."""
 
 import functools
 import tempfile
@@ -33,7 +33,7 @@ ORIENTED = ("jpeg", "png", "webp", "tiff", "avif")
 """The formats whose pictures have an EXIF orientation."""
 
 REPEATS = {"pixels": 100, "orientation": 100, "faults": 10}
-"""How many seeds of a whole set draw a size, a size and an orientation, and each history of faults."""
+"""How many seeds of the whole set draw a picture, a picture with an orientation, and each history of faults."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class Verdict:
     """The result of a case.
 
     Attributes:
-        case: What was asked.
-        wrong: What is wrong; empty if nothing is.
+        case: What was asked of the resizer.
+        wrong: What is wrong; empty if the answer is right.
         is_named: Whether the output lacks something that the resizer named.
 
     """
@@ -66,7 +66,7 @@ class Kind:
     """A kind of case.
 
     Attributes:
-        row: Of the table of results.
+        row: The row of the table of results that counts it.
         judge: Draws a case, asks the resizer, and judges its answer.
         has_faults: Whether it needs a handler of events.
 
@@ -83,7 +83,7 @@ def find_kind(seed: int) -> Kind:
 
 
 def judge(seed: int, adapter: Adapter, judges: Judges) -> Verdict:
-    """Draw the case of a seed, and judge the resizer's answer. An error of the set or the adapter notes the seed."""
+    """Draw the case of a seed, and judge the resizer's answer. Any exception gets a note with the seed."""
     try:
         return find_kind(seed).judge(adapter, judges, Random(seed))  # noqa: S311 - no secret
     except BaseException as error:

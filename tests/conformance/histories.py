@@ -24,20 +24,20 @@ from tools.common.local_stack import LocalAws
 from tools.common.paths import ROOT
 
 ATTEMPTS = 3
-"""Deliveries of an asynchronous event before Lambda gives up, and records it."""
+"""How often Lambda delivers an asynchronous event before it gives up."""
 
-SECONDS = 60
+TIMEOUT_SECONDS = 60
 """The timeout of an invocation."""
 
 POLL_SECONDS = 0.5
-"""The interval at which it is checked whether an invocation ended without the request that is awaited."""
+"""How often to check whether an invocation ended without the awaited request."""
 
 KEYS = ("cake.jpg", "a/b/cake.jpg", "two words.jpg", "1+1=2.jpg", "größe & 100%.jpg")
 
 
 @dataclass
 class Cloud:
-    """An S3 with faults, and two buckets for each history."""
+    """An S3 that can fail, and has two buckets for each history."""
 
     aws: LocalAws
     chromium: Chromium
@@ -66,7 +66,7 @@ class History:
     failed: set[str] = field(default_factory=set)
 
     def upload(self, key: str, chance: Random) -> None:
-        """Upload a picture, whose size tells it from the others."""
+        """Upload a picture of a random size, which identifies it."""
         drawn = picture(2 * chance.randint(40, 200), 2 * chance.randint(40, 200))
         self.cloud.aws.client("s3").put_object(Bucket=self.source, Key=key, Body=encode(drawn, quality=90))
         self.versions.setdefault(key, []).append(drawn)
@@ -84,7 +84,7 @@ class History:
             "DESTINATION_BUCKET": self.destination,
             "NO_PROXY": "127.0.0.1,localhost",
         }
-        # A pipe would break if the handler does not read it.
+        # A pipe would break if the handler didn't read it.
         with tempfile.TemporaryFile("w+") as content:
             json.dump(event, content)
             content.seek(0)
@@ -95,7 +95,7 @@ class History:
 
     @contextlib.contextmanager
     def hold(self, key: str, method: str, bucket: str) -> Iterator["subprocess.Popen[bytes]"]:
-        """Start an invocation, whose first request of this kind waits while the block runs, unless it makes none."""
+        """Start an invocation, and hold its first request of this kind, if it makes one, until the block ends."""
         aws = self.cloud.aws
         fault = inject(aws, Fault(method, bucket, hold=True, functions_only=False))
         process = self.start(key)
@@ -107,7 +107,7 @@ class History:
         release(aws, fault)
 
     def deliver(self, key: str, first: "subprocess.Popen[bytes] | None" = None) -> None:
-        """Deliver an event as Lambda does; ``first`` is an attempt that was started already."""
+        """Deliver an event until an attempt succeeds, as Lambda does; ``first`` is an attempt that already runs."""
         attempts = itertools.chain([first] if first else [], (self.start(key) for _ in itertools.count()))
         for process in itertools.islice(attempts, ATTEMPTS):
             if self.finish(process):
@@ -119,7 +119,7 @@ class History:
         """Wait for an invocation; tell whether it succeeded."""
         with process:
             try:
-                return process.wait(SECONDS) == 0
+                return process.wait(TIMEOUT_SECONDS) == 0
             except subprocess.TimeoutExpired:
                 process.kill()
                 return False

@@ -1,4 +1,4 @@
-"""What is right for an output: Chromium reads it, or libvips or tifffile if it is a TIFF, whatever wrote it."""
+"""Judges an output's format, size and pixels with Chromium, or a TIFF with libvips or tifffile."""
 
 import io
 from typing import Any

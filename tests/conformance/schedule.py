@@ -13,12 +13,12 @@ DAMAGES = (Fault("*", "", cut=True), Fault("*", "", length=1000))
 def schedule(
     faults_by_request: Mapping[tuple[str, str], Sequence[Fault]], rate: float, seed: int = 0
 ) -> Iterator[Fault]:
-    """Yield faults that together hit a share of the requests of each method and bucket, each equally often.
+    """Yield faults that together hit a share of the requests of each method and bucket. Each fault hits equally many.
 
     Args:
         faults_by_request: The faults of each pair of a method and a bucket.
         rate: The share, from 0 to 1.
-        seed: Of the first fault. Equal seeds hit the same requests of a sequence.
+        seed: The first fault's seed; each next fault's is one higher. Equal seeds hit the same requests of a sequence.
 
     """
     seeds = itertools.count(seed)

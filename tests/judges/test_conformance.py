@@ -131,7 +131,7 @@ def test_a_handler_that_does_nothing_is_found(judges: Judges) -> None:
     assert list(found) == HISTORIES
 
 
-def test_a_handler_that_always_fails_says_so(judges: Judges) -> None:
+def test_a_handler_that_reports_each_failure_is_right(judges: Judges) -> None:
     assert find_wrong(HISTORIES, Changed(handler=("false",)), judges) == {}
 
 

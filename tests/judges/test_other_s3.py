@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Iterator
-from typing import Any
 
 import boto3
 import pytest
@@ -11,6 +10,7 @@ from moto import mock_aws
 from tests.judges.seaweedfs import seaweedfs
 from tests.unit import test_reconcile
 from tests.unit.test_reconcile import DESTINATION, SOURCE, Pipeline, settings, versioned
+from tools.accept.pipeline import delete_versions
 
 __all__ = ["versioned"]
 
@@ -23,7 +23,7 @@ DEVIATIONS = {
     "test_a_rejection_is_recorded_once[long key]": "a key of 1,020 bytes is too long",
     "test_a_source_whose_manifest_would_have_too_long_a_key_is_rejected": "a key of 1,009 bytes is too long",
 }
-"""Tests that fail because of what SeaweedFS does unlike S3."""
+"""Tests that fail because SeaweedFS differs from S3, with the difference."""
 
 globals().update(
     {
@@ -62,11 +62,5 @@ def pipeline(request: pytest.FixtureRequest, endpoint: str, monkeypatch: pytest.
         # Without the hooks of the test.
         plain = boto3.client("s3", "eu-west-2")
         for bucket in (SOURCE, DESTINATION):
-            _remove(plain, bucket)
-
-
-def _remove(s3: Any, bucket: str) -> None:
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-        for version in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
-            s3.delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
-    s3.delete_bucket(Bucket=bucket)
+            delete_versions(plain, bucket)
+            plain.delete_bucket(Bucket=bucket)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.local_aws.conftest import ACCOUNT_ID
-from tests.models import Checked
+from tests.models import CheckedClient
 from tools.local.aws.batch_run import THRESHOLD_TASKS, JobRun, JobServices
 from tools.local.aws.environment import Reply
 from tools.operations.batch_job import GeneratedManifest, Job
@@ -28,8 +28,8 @@ class Files:
 
     written: dict[str, bytes] = field(default_factory=dict)
 
-    def s3(self) -> Checked:
-        return Checked(self, "s3")
+    def s3(self) -> CheckedClient:
+        return CheckedClient(self, "s3")
 
     def may(self, action: str, resource: str) -> bool:  # noqa: ARG002 - everything
         return True

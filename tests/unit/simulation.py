@@ -20,7 +20,7 @@ from aws.reconcile import Reconciler
 from aws.settings import Settings
 from errors import UnsentError, UnsettledError
 from key_template import MANIFEST_SUFFIX
-from tests.models import Checked
+from tests.models import CheckedClient
 
 CORRUPT, ARCHIVED, LOCKED = b"corrupt", b"archived", b"locked"
 """Bodies that the renderer rejects, that GET refuses, and that GET and HEAD refuse for lack of a customer key."""
@@ -290,7 +290,7 @@ class Invocation:
         self._running_threads = 0
         # Each lock is that of a thread which waits before a call.
         self._waiting: list[threading.Lock] = []
-        api: Any = Checked(client(store, self._pause), "s3", "sqs", "events")
+        api: Any = CheckedClient(client(store, self._pause), "s3", "sqs", "events")
         self._api = api
         completions = Completions(api, settings) if settings.event_target_arn else None
         self._reconciler = Reconciler(api, settings, completions=completions)

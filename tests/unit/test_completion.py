@@ -25,7 +25,7 @@ from errors import Reason, UnsentError
 from key_template import KeyTemplate
 from renditions import Rendition
 from tests.images import encode, picture
-from tests.models import Checked
+from tests.models import CheckedClient
 from tests.unit.conftest import REGION, SESSION, SETTINGS
 from tools.local.aws import eventbridge, moto_patches, s3_patches
 
@@ -67,7 +67,7 @@ def make_event(
     """Return the entry that EventBridge gets, with its detail parsed."""
     client = Mock()
     client.put_events.return_value = {"FailedEntryCount": 0}
-    Completions(Checked(client, "events"), settings).send(outcome, at, identity, description)
+    Completions(CheckedClient(client, "events"), settings).send(outcome, at, identity, description)
     (entry,) = client.put_events.call_args.kwargs["Entries"]
     return {**entry, "Detail": json.loads(entry["Detail"])}
 
@@ -258,7 +258,7 @@ def test_an_event_that_could_not_be_sent_is_sent_by_the_retry(pipeline: Pipeline
     failing.publish.side_effect = failing.put_events.side_effect = ClientError({"Error": {"Code": code}}, "")
     working, pipeline.completions = (
         pipeline.completions,
-        Completions(Checked(failing, "events", "sns"), pipeline.settings),
+        Completions(CheckedClient(failing, "events", "sns"), pipeline.settings),
     )
     with pytest.raises(ClientError, match=code):
         pipeline.reconcile()
@@ -272,4 +272,4 @@ def test_an_entry_that_eventbridge_refused_is_a_failure() -> None:
     refusal = {"ErrorCode": "InternalFailure", "ErrorMessage": "try again"}
     client.put_events.return_value = {"FailedEntryCount": 1, "Entries": [refusal]}
     with pytest.raises(UnsentError, match=r"event of s3://src-bucket-image-in/cake\.jpg: InternalFailure: try again$"):
-        Completions(Checked(client, "events"), SENT).send(WRITTEN, NOON, IDENTITY, DESCRIPTION)
+        Completions(CheckedClient(client, "events"), SENT).send(WRITTEN, NOON, IDENTITY, DESCRIPTION)

@@ -18,7 +18,7 @@ from aws.description import Description, RenditionDescription, SourceDescription
 from aws.destination import CONCURRENT_PUTS, Destination
 from imaging.render import Output
 from renditions import Rendition, Target
-from tests.models import Checked
+from tests.models import CheckedClient
 from tests.unit.conftest import ENVIRONMENT
 from tools.benchmarks.peers import DEPLOYED
 from tools.common.paths import FUNCTION
@@ -53,7 +53,7 @@ def make_error() -> ClientError:
 
 
 def put(put_object: Callable[..., object], keys: str) -> None:
-    s3: Any = Checked(SimpleNamespace(put_object=lambda **parameters: put_object(**parameters) or {}), "s3")
+    s3: Any = CheckedClient(SimpleNamespace(put_object=lambda **parameters: put_object(**parameters) or {}), "s3")
     renditions = [Rendition(key, scale=0.5) for key in keys]
     targets = tuple(Target(one.template, "digest", one) for one in renditions)
     source: Any = {

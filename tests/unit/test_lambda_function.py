@@ -12,7 +12,7 @@ import pytest
 
 from aws.outcomes import EventType, ObjectAddress, ObjectEvent, Outcome, Rejection, Status
 from errors import EventError, IncompleteError, Reason, SettingsError, UnsettledError
-from tests.models import Checked
+from tests.models import CheckedClient
 from tests.unit.conftest import ENVIRONMENT
 
 
@@ -82,7 +82,7 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     imported = importlib.import_module("lambda_function")
     monkeypatch.setattr(imported, "reconciler", Reconciler())
     queue = Queue()
-    monkeypatch.setattr(imported, "get_sqs", lambda: Checked(queue, "sqs"))
+    monkeypatch.setattr(imported, "get_sqs", lambda: CheckedClient(queue, "sqs"))
     yield imported
     del sys.modules["lambda_function"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.models import Checked
+from tests.models import CheckedClient
 
 SECOND = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -50,7 +50,7 @@ PUT = {"Bucket": "in", "Key": "cake.jpg"}
 def test_a_request_that_aws_would_refuse_is_found(
     service: str, call: str, parameters: dict[str, Any], fault: str
 ) -> None:
-    checked = getattr(Checked(Fake(), service), call)
+    checked = getattr(CheckedClient(Fake(), service), call)
     if not fault:
         assert checked(**parameters) == {}
         return
@@ -73,7 +73,7 @@ def test_a_request_that_aws_would_refuse_is_found(
 )
 def test_a_response_that_aws_cannot_give_is_found(call: str, response: Any, fault: str) -> None:
     parameters = {"Bucket": "in"} | ({} if "bucket" in call or "list" in call else {"Key": "cake.jpg"})
-    checked = getattr(Checked(Fake(response), "s3"), call)
+    checked = getattr(CheckedClient(Fake(response), "s3"), call)
     if not fault:
         assert checked(**parameters) == (response or {})
         return
@@ -83,7 +83,7 @@ def test_a_response_that_aws_cannot_give_is_found(call: str, response: Any, faul
 
 
 def test_what_is_no_operation_is_the_clients_own() -> None:
-    assert Checked(Fake(), "s3", "sqs").name == "fake"
+    assert CheckedClient(Fake(), "s3", "sqs").name == "fake"
 
 
 def test_real_clients_are_checked_too() -> None:

@@ -16,8 +16,8 @@ from imaging.render import render as render_all
 from renditions import Rendition
 from tests.conformance.adapter import Refused, Wanted
 
-MEMORY = 1769
-"""MiB."""
+MEMORY_MIB = 1769
+"""The module's default."""
 
 HALF = Rendition("resized", scale=0.5)
 
@@ -27,7 +27,7 @@ def render(source: Path, target: Path, wanted: Wanted) -> Collection[str]:
     size: dict[str, Any] = {"scale": wanted.scale} if wanted.scale else {"width": wanted.width, "height": wanted.height}
     rendition = Rendition("r", format=wanted.format, **size)
     try:
-        rendered = render_all(source.read_bytes(), [rendition], limits=Limits(MEMORY << 20))
+        rendered = render_all(source.read_bytes(), [rendition], limits=Limits(MEMORY_MIB << 20))
     except RejectedError as error:
         raise Refused(str(error)) from error
     (output,) = rendered.outputs
@@ -39,7 +39,7 @@ def handle(event: object) -> None:
     """Handle an event as Lambda does, in a new environment."""
     queue: Any = boto3.client("sqs").create_queue(QueueName="failures")
     os.environ |= {
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(MEMORY),
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(MEMORY_MIB),
         "FAILURE_QUEUE_URL": queue["QueueUrl"],
         "RENDITIONS": json.dumps({HALF.name: {"scale": HALF.scale}}),
     }
