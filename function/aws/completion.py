@@ -131,10 +131,10 @@ class Completions:
         }
 
     def _make_key(self, settled: Sequence[object]) -> str:
-        """Return what repetitions of an event have in common: what was settled, how, and by which settings.
+        """Return a digest of the settled state and the settings, which repetitions of an event share.
 
-        It covers the outputs because another release makes others of equal settings, and because no two signatures of
-        Content Credentials are equal. It does not cover whether there are manifests, which no event mentions.
+        It covers the outputs because another release makes others with equal settings, and because no two signatures
+        of Content Credentials are equal. It does not cover ``manifest``, because no event mentions manifests.
         """
         settings = self.settings
         digests = [one.digest(settings.metadata, is_signed=settings.is_signed) for one in settings.renditions]

@@ -239,20 +239,20 @@ def _make_origin(identity: Identity) -> dict[str, str]:
 
 
 def _make_metadata(
-    output: RenditionDescription, source: Mapping[str, str], mark: Mapping[str, str], false: Collection[str]
+    output: RenditionDescription, source: Mapping[str, str], mark: Mapping[str, str], excluded: Collection[str]
 ) -> dict[str, str]:
-    """Return an output's user metadata: the function's entries, and all of the source's that are true of it, or none.
+    """Return an output's user metadata: the function's entries, and the source's unless S3 would refuse one of them.
 
     Args:
-        output: Of which it says what it lacks.
-        source: The source's.
-        mark: The function's.
-        false: The names of entries that would be false.
+        output: The output, whose losses become an entry.
+        source: The source's entries.
+        mark: The function's entries.
+        excluded: Names of the source's entries that would be false for the output.
 
     """
     ours = {**mark, LOST: ",".join(output.lost)} if output.lost else {**mark}
     # A source that is a copy of an output has its losses, which are not this output's.
-    theirs = {name: value for name, value in source.items() if name not in {LOST, *ours, *false}}
+    theirs = {name: value for name, value in source.items() if name not in {LOST, *ours, *excluded}}
     size = sum(len(name.encode()) + len(value.encode()) for name, value in {**ours, **theirs}.items())
     # S3 returns values that are not ASCII in an encoding that it does not accept in a PUT.
     if size > MAX_METADATA_BYTES or not all(value.isascii() for value in theirs.values()):

@@ -55,7 +55,7 @@ PATHS = ((ExifTags.IFD.Exif,), (ExifTags.IFD.GPSInfo,), (ExifTags.IFD.Exif, Exif
 """The tags that lead to each."""
 
 MOST_TAGS = 1000
-"""The most tags of an IFD to copy. Cameras write fewer than 100, and Pillow takes long for each in each output."""
+"""The most tags of an IFD to copy. Cameras write fewer than 100; Pillow took seconds for each output with 65,535."""
 
 HEADER = b"Exif\0\0"
 """How EXIF begins in some formats."""

@@ -22,10 +22,10 @@ KINDS = frozenset({"Face", "Focus"})
 """The types of regions that count."""
 
 SAMPLES, SIDE = 256, 64
-"""The longer side of the pixels that are picked from an image, and of the means of these in which detail is sought."""
+"""The longer side in pixels of the sample of an image, and of the averaged copy of it that is searched for detail."""
 
 LEAST_SIDE = 3
-"""Pixels beside an edge: narrow images are enlarged, and long strips not shrunk to fewer on the shorter side."""
+"""The pixels that each side of the averaged copy has at least: with fewer, the filter for edges would leave none."""
 
 MOST_SHARPER = 1e-6
 """Parts whose detail differs by less are equal: the middle one counts."""
@@ -43,8 +43,8 @@ def find_all(metadata: Metadata, frame: Frame, renditions: Sequence[Rendition], 
 
     Args:
         metadata: The source's.
-        frame: The first, as decoded.
-        renditions: What to crop, and by what focus.
+        frame: The first frame, as decoded.
+        renditions: Each states its crop and its focus.
         given: The uploader's point, which counts more than XMP.
 
     """
@@ -109,7 +109,7 @@ def _find_detail(frame: Frame, rendition: Rendition) -> Point:
 
 def _find_edges(frame: Frame) -> Image.Image:
     """Return how much each pixel of a small copy differs from its neighbours."""
-    # Picking pixels takes a fraction of the time of any mean of all.
+    # To pick single pixels takes a fraction of the time that averaging all of them would.
     grey = _to_grey(frame.image.resize(_scale(frame.image.size, SAMPLES), Image.Resampling.NEAREST))
     grey = grey.resize(_scale(grey.size, SIDE), Image.Resampling.BOX)
     upright = grey if frame.transpose is None else grey.transpose(frame.transpose)
@@ -118,7 +118,7 @@ def _find_edges(frame: Frame) -> Image.Image:
 
 
 def _scale(size: tuple[int, int], longest: int) -> tuple[int, int]:
-    """Return a size of at most this many pixels on a side, and of at least those that the filter needs."""
+    """Scale a size down to ``longest`` pixels on the longer side, but to no side below ``LEAST_SIDE``."""
     ratio = min(1.0, longest / max(size))
     return max(LEAST_SIDE, round(size[0] * ratio)), max(LEAST_SIDE, round(size[1] * ratio))
 

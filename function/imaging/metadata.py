@@ -114,7 +114,7 @@ class Metadata:
 
     @functools.cached_property
     def _has_read_all(self) -> bool:
-        # Directories may have many tags, and are the same for each output.
+        # All outputs share it, and an IFD may have many tags.
         return self.exif is not None and exif_tags.has_read_all(self.exif, self.exif_block)
 
     def select(self, policy: MetadataPolicy, change: Change, capacity: Capacity) -> Selection:

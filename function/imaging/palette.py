@@ -188,7 +188,7 @@ def _read_palette(image: Image.Image) -> list[tuple[int, ...]]:
 def compare(image: Image.Image, other: Image.Image, part: Part | None = None) -> Fidelity:
     """Measure how similar ``other`` is to ``image``. The colour of transparent pixels does not count.
 
-    If there is padding, only a part counts: padding has no error, which would outweigh that of a small picture.
+    Only ``part`` counts, if it is given: padding has no error, and would hide the error of a small picture.
     """
     if part is not None:
         image, other = image.crop(part), other.crop(part)
@@ -230,7 +230,7 @@ def to_scene_palettes(images: Sequence[Image.Image], part: Part | None = None) -
     """Convert frames of one size (L, LA, RGB or RGBA) to one palette if that is faithful, else to one for each scene.
 
     A scene begins with a frame that the current palette shows badly. Its own palette then serves the frames after it.
-    If there are several frames, each palette has a transparent entry. The part is that of ``compare``.
+    If there are several frames, each palette has a transparent entry. Only ``part`` is compared.
     """
     frames = to_shared_palette(images, has_transparent=len(images) > 1 or has_transparent_pixels(images[0]))
     if len(images) == 1:

@@ -158,5 +158,5 @@ def _predict_resizing_bytes(
 
 
 def _place(rendition: Rendition, encoder: Encoder, size: tuple[int, int]) -> tuple[Placement, Placement]:
-    """Return the placement of a frame of this stored size, and that of the frame turned by 90 degrees."""
+    """Return the placements of a frame of this stored size: as stored, and turned by 90 degrees."""
     return rendition.place(size, encoder.largest_side), rendition.place(size[::-1], encoder.largest_side)

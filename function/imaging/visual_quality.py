@@ -170,7 +170,7 @@ def reach_score(job: Job, write: Write) -> bytes:
     target, part = job.rendition.ssimulacra2 or 0, job.frames[0].part
 
     def show(whole: Image.Image) -> Image.Image:
-        # Padding has no error, which would outweigh the picture's.
+        # Padding has no error, and would hide the picture's.
         return whole.crop(part) if part else whole
 
     image = show(job.images[0])

@@ -1,4 +1,4 @@
-"""The tests of one source object again, on an S3 that is not moto's. What only moto tolerates fails here."""
+"""Repeats the tests of one source object on an S3 that is not moto's. What only moto tolerates fails here."""
 
 import inspect
 from collections.abc import Iterator

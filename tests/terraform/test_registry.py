@@ -1,4 +1,4 @@
-"""The module's own repository for registries: it and its examples can be planned, and its documents are right there."""
+"""The module's own repository for registries: it and its examples can be planned, and its documents fit it."""
 
 import contextlib
 import hashlib

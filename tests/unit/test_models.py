@@ -1,4 +1,4 @@
-"""Requests and responses that AWS would not accept or give are found, those of hand-written clients too."""
+"""The checks find requests that AWS would refuse, and responses that it can't give, also of hand-written clients."""
 
 import io
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""GitHub's workflows and Renovate's settings: three linters pass them, and object to what they must not do."""
+"""Three linters accept GitHub's workflows and Renovate's settings, and reject broken ones."""
 
 import json
 import re

@@ -15,7 +15,7 @@ LISTS: Mapping[str, tuple[Container[Any], str]] = {
     ),
     "formats": (tuple(EXTENSIONS), 'ones of jpeg, png, webp and avif, such as ["avif", "webp", "jpeg"]'),
 }
-"""The options that list several values of another one, whose name has no s; what a list may contain, in words too."""
+"""The options that list values of the option without the s: the allowed values, and the words for them in an error."""
 
 
 def expand_all(renditions: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class Edition:
         repository: URL of this repository, such as ``https://github.com/OWNER/image-resize``.
 
     Raises:
-        ToolError: One of them is malformed.
+        ToolError: The version or the URL is malformed.
 
     """
 
@@ -95,7 +95,7 @@ def assemble(edition: Edition, release: Path, folder: Path) -> None:
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, copy)
             if copy.suffix == ".tf":
-                # The zip is in the module, which is one folder less.
+                # Here dist/ is beside the module, there in it.
                 copy.write_text(copy.read_text().replace("../dist/", "dist/"))
             elif copy.suffix == ".md":
                 copy.write_text(_rewrite(Path(name), copy.read_text(), edition))
@@ -124,18 +124,18 @@ def _find_archive(release: Path) -> Path:
 def _rewrite(name: Path, text: str, edition: Edition) -> str:
     """Rewrite a document: its links, the module's address, and the commands that a clone of this repository needs."""
 
-    def link(found: re.Match[str]) -> str:
+    def rewrite_link(found: re.Match[str]) -> str:
         # Absolute: a registry shows the document at an address of its own.
         return edition.locate(os.path.normpath(name.parent / found["path"]))
 
-    def source(found: re.Match[str]) -> str:
+    def rewrite_source(found: re.Match[str]) -> str:
         module = f"/{found['module']}" if found["module"] else ""
         # As wide as `terraform fmt` makes it.
         width = max(len(found["name"]), len("version "))
         lines = {"source": edition.address + module, "version": edition.version}
         return "\n".join(f'{found["indent"]}{name:{width}}= "{value}"' for name, value in lines.items())
 
-    text = SOURCE.sub(source, LINK.sub(link, text))
+    text = SOURCE.sub(rewrite_source, LINK.sub(rewrite_link, text))
     for old, new in (("\ninvoke build\n", "\n"), ("terraform/examples/", "examples/"), (" -chdir=terraform ", " ")):
         text = text.replace(old, new)
     return text

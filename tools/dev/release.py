@@ -71,7 +71,7 @@ def make(version: str, directory: Path, say: Say, *, extras: Sequence[str] = ())
     with tempfile.TemporaryDirectory(prefix="release-") as scratch:
         made = Path(scratch) / "made"
         made.mkdir()
-        for python in (version for version, obstacle in AWS_PYTHONS.items() if not obstacle):
+        for python in (python for python, obstacle in AWS_PYTHONS.items() if not obstacle):
             for package in build_all(Path(scratch) / python, say, python=python, extras=extras):
                 chosen: dict[str, wheels.Wheel] = {}
                 for requirements in list_requirements(extras):

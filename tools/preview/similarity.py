@@ -24,8 +24,8 @@ class Similarity:
 def compare(source: Sequence[Frame], output: Sequence[Frame]) -> Similarity:
     """Compare the displayable frames of a scaled source and an output.
 
-    Padding does not count. Long ribbons have no score.
-    Animations whose encoder merged equal frames have neither figure, because their frames can't be matched.
+    Padding does not count. Long ribbons have no score. An animation whose encoder merged equal frames has neither
+    figure, because its frames can't be matched.
     """
     if [frame.image.size for frame in source] != [frame.image.size for frame in output]:
         return Similarity(None, None)

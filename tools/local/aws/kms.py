@@ -1,4 +1,4 @@
-"""The KMS keys that S3 and SQS use for a request. moto asks neither for permission nor for the state of the key."""
+"""Finds the KMS keys that S3 and SQS use for a request. moto checks neither the permission for a key nor its state."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -38,7 +38,7 @@ DIGESTS: dict[str, Callable[[bytes], bytes]] = {
     "x-amz-checksum-sha1": lambda body: hashlib.sha1(body, usedforsecurity=False).digest(),
     "x-amz-checksum-sha256": lambda body: hashlib.sha256(body).digest(),
 }
-"""How to compute the digest in a header, except those that Python lacks."""
+"""How to compute the digest in a header, except CRC-32C and CRC-64/NVME, which Python lacks."""
 
 KEY_BYTES = 1024
 
@@ -275,7 +275,7 @@ def limit_keys() -> None:
 
 
 def verify_digests() -> None:
-    """Reject a body whose digest is not the one of the request's headers; moto stores it.
+    """Reject a body whose digest differs from the one in the request's headers; moto stores it.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
     """
@@ -295,7 +295,7 @@ def verify_digests() -> None:
 
 
 def mark_missing_objects() -> None:
-    """Give an object that is deleted without ever having existed a delete marker, as S3 does; moto makes none.
+    """Make a delete marker for a deleted key that never had an object, as S3 does; moto makes none.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html
     """
