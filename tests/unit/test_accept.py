@@ -261,7 +261,7 @@ TURNS: dict[str, Callable[[Image.Image], Image.Image]] = {
     "mirrored": lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
     "upside down": lambda image: image.transpose(Image.Transpose.FLIP_TOP_BOTTOM),
     "cropped": lambda image: image.crop((0, 0, 80, 60)).resize(HALF),
-    "with another profile's colours": lambda image: Image.merge("RGB", image.split()[::-1]),
+    "with red and blue exchanged": lambda image: Image.merge("RGB", image.split()[::-1]),
 }
 
 
