@@ -36,6 +36,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-ke
 https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html"""
 
 CHARACTERS = {
+    ("aws_iam_policy", "policy"): 6144,
     ("aws_iam_role", "assume_role_policy"): 2048,
     ("aws_iam_role_policy", "policy"): 10240,
     ("aws_s3_bucket_policy", "policy"): 20480,
