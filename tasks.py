@@ -321,8 +321,8 @@ def down(_: Context) -> None:
         "region": "Region of the temporary stack (default: that of AWS_REGION or of the profile).",
         "profile": "Profile of the AWS CLI (default: the usual search for credentials).",
         "keep": "Leave the stack, and show how to remove it.",
-        "yes": "Do it; otherwise only show what would be made, and its cost.",
-        "local": "Use a local AWS that ends with the run.",
+        "yes": "Do it on AWS; otherwise only show what would be made, and its cost.",
+        "local": "Use a local AWS, which costs nothing and ends with the run.",
         "output": "Folder for report.md and report.xml (default: .local/accept).",
     }
 )
@@ -343,7 +343,7 @@ def accept(
     from tools.accept.run import open_account, run
 
     with open_account(region, profile, keep=keep, local=local) as account:
-        report = run(account, say, confirmed=yes, keep=keep)
+        report = run(account, say, confirmed=yes or local, keep=keep)
     save(report.markdown(), Path(output) / "report.md")
     save(report.junit(), Path(output) / "report.xml")
     print(f"\n{report.markdown()}\nSaved to {output}: report.md and report.xml")

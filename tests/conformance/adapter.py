@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from tools.common.errors import ToolError
+
 
 class Refused(Exception):  # noqa: N818 - a resizer's answer, not an error of the set
     """The resizer refuses a source, and says why."""
@@ -57,10 +59,23 @@ class ModuleAdapter:
     Args:
         name: The module's name, such as ``tests.conformance.adapters.ours``.
 
+    Raises:
+        ToolError: The module, or one that it imports, is not found; or it lacks a function.
+
     """
 
     def __init__(self, name: str) -> None:
-        self._module: Any = importlib.import_module(name)
+        try:
+            self._module: Any = importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            raise ToolError(
+                f"Cannot import {name}: {error}: name a module, such as my_resizer for my_resizer.py in this folder"
+            ) from error
+        needed = ("render", "output_key") if hasattr(self._module, "handle") else ("render",)
+        if missing := [function for function in needed if not hasattr(self._module, function)]:
+            raise ToolError(
+                f"{name} has no function {missing[0]}: write it as tests/conformance/adapters/usual.py does"
+            )
         has_handler = hasattr(self._module, "handle")
         self.handler = (sys.executable, "-m", "tests.conformance.invoke", name) if has_handler else ()
 
@@ -97,12 +112,20 @@ class CommandAdapter:
 
         Raises:
             Refused: It exits with a status other than 0.
+            ToolError: The template is wrong, or the command can't be started.
             subprocess.CalledProcessError: A signal ended it.
 
         """
         values = {name: "" if value is None else str(value) for name, value in asdict(wanted).items()}
-        words = [word.format(source=source, target=target, **values) for word in shlex.split(self.command)]
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        try:
+            words = [word.format(source=source, target=target, **values) for word in shlex.split(self.command)]
+        except (ValueError, LookupError) as error:
+            fields = ", ".join(f"{{{name}}}" for name in ("source", "target", *values))
+            raise ToolError(f"Cannot fill in --render: {error}: use {fields}, and double all other braces") from error
+        try:
+            done = subprocess.run(words, capture_output=True, text=True, check=False)
+        except OSError as error:
+            raise ToolError(f"Cannot run {words[0]}: {error.strerror}: give --render a program on PATH") from error
         if done.returncode < 0:
             done.check_returncode()
         if done.returncode:

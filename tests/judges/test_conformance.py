@@ -22,6 +22,7 @@ from tests.conformance.histories import Cloud
 from tests.images import encode, load, picture
 from tests.judges.chromium import Chromium
 from tests.judges.exiftool import Exiftool
+from tools.common.errors import ToolError
 from tools.common.paths import ROOT
 from tools.local.aws import local_aws, service
 
@@ -184,6 +185,36 @@ def test_a_command_is_an_adapter(tmp_path: Path) -> None:
         adapter.render(source, target, Wanted(160, 120, 0.5, None))
     with pytest.raises(subprocess.CalledProcessError, match="SIGKILL"):
         replace(adapter, command="sh -c 'kill -9 $$'").render(source, target, Wanted(1, 1, None, None))
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("no-such-command {source}", r"Cannot run no-such-command: No such file or directory: give --render a program"),
+        (
+            "convert {sauce}",
+            r"Cannot fill in --render: 'sauce': use \{source\}, \{target\}, \{width\}, .*\{format\}, and",
+        ),
+        ("convert {", r"Cannot fill in --render: Single '\{' encountered"),
+        ("convert 'a", r"Cannot fill in --render: No closing quotation"),
+    ],
+)
+def test_a_command_that_cannot_run_is_not_judged(command: str, message: str) -> None:
+    with pytest.raises(ToolError, match=f"^{message}"):
+        CommandAdapter(command).render(Path("a.png"), Path("b.png"), Wanted(1, 1, None, None))
+
+
+def test_a_module_that_is_no_adapter_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "half_a_resizer.py").write_text("def handle(event): ...\ndef render(source, target, wanted): ...\n")
+    with pytest.raises(ToolError, match=r"^half_a_resizer has no function output_key: write it as "):
+        ModuleAdapter("half_a_resizer")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.conformance", "no_such_resizer"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: Cannot import no_such_resizer: No module named 'no_such_resizer': name")
 
 
 def test_the_readme_has_results_of_the_whole_set() -> None:

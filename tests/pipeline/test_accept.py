@@ -93,7 +93,7 @@ def test_every_check_passes_except_one_that_fails_and_is_named(
     checks = running.list_checks()
     monkeypatch.setattr(running, "list_checks", lambda: {**checks, "a cake": fail})
     with pytest.raises(Exit) as ended:
-        tasks.accept(Context(), local=True, yes=True, output=str(tmp_path))
+        tasks.accept(Context(), local=True, output=str(tmp_path))
     assert ended.value.code == 1
     suite = ET.parse(tmp_path / "report.xml").getroot()  # noqa: S314 - our own file
     cases = {case.attrib["name"]: case.find("failure") for case in suite}

@@ -105,7 +105,7 @@ def without_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("region", "profile", "error"),
     [
-        ("", "", "^No Region: name one with --region$"),
+        ("", "", "^No Region: name one with --region, or set AWS_REGION$"),
         ("mars-north-1", "", "^mars-north-1 is no Region, or lacks cloudwatch, events, .*: choose another --region$"),
         ("eu-west-1", "", "^No credentials for AWS: Unable to locate credentials: sign in with"),
         (

@@ -78,7 +78,7 @@ class Account:
         with explain_no_answer("AWS", "sign in"):
             session: Any = boto3.Session(profile_name=profile or None, region_name=region or None)
         if not session.region_name:
-            raise ToolError("No Region: name one with --region")
+            raise ToolError("No Region: name one with --region, or set AWS_REGION")
         missing = [
             service
             for service in SERVICES

@@ -66,9 +66,9 @@ Account {stack.account.account_id}, {stack.account.region}: a temporary stack wh
 - 2 buckets, a function, 2 queues, a log group with 9 metrics, 8 alarms, a dashboard, a topic, 2 roles with policies
 - for the checks of permissions: 2 more buckets, a function, a queue, a log group and a role without permissions
 - about {reporting.UPLOADS} uploads, and one job of S3 Batch Operations, which stays in S3's list for 90 days
-It takes about 15 minutes, and costs about US$ {dollars:.2f}: {BATCH_OPERATIONS_JOB:.2f} for the job, the rest for \
-Lambda, S3 and CloudWatch,
-with the prices of {REGION} on {PRICES_AS_KNOWN_ON}. {end}"""
+On AWS, it takes about 15 minutes, and costs about US$ {dollars:.2f}: {BATCH_OPERATIONS_JOB:.2f} for the job, \
+the rest for Lambda,
+S3 and CloudWatch, with the prices of {REGION} on {PRICES_AS_KNOWN_ON}. {end}"""
 
 
 @contextlib.contextmanager
