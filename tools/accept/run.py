@@ -120,17 +120,10 @@ def run(
     package = stack.prepare()
     results: list[Result] = []
 
-    def add(name: str, check: Callable[[], None]) -> None:
-        results.append(_run(name, check))
-        say(escape(f"{results[-1].seconds:6.1f} s  {name}: {results[-1].failure or 'passed'}"))
-
-    def remove() -> None:
-        add("destroy", stack.terraform.destroy)
-        add("nothing is left", stack.check_removed)
-        if any(one.failure for one in results[-2:]):
-            say(f"Parts of the stack may be left. To remove them, run:\n{stack.how_to_remove()}")
-        else:
-            stack.remove_files()
+    def add(name: str, check: Callable[[], None]) -> Result:
+        results.append(result := _run(name, check))
+        say(escape(f"{result.seconds:6.1f} s  {name}: {result.failure or 'passed'}"))
+        return result
 
     try:
         say("Deploying with Terraform, which takes a minute or two")
@@ -147,10 +140,10 @@ def run(
         else:
             say("Destroying the stack")
             try:
-                remove()
+                _remove(stack, add, say)
             except KeyboardInterrupt:
                 # Terraform has stopped. A task ignores later interrupts.
-                remove()
+                _remove(stack, add, say)
                 raise
     return Report(
         stack.name,
@@ -173,6 +166,15 @@ def _run(name: str, check: Callable[[], None]) -> Result:
     except (CheckError, ToolError, ClientError, BotoCoreError) as error:
         failure = one_line(error)
     return Result(name, time.monotonic() - began, failure)
+
+
+def _remove(stack: TemporaryStack, add: Callable[[str, Callable[[], None]], Result], say: Say) -> None:
+    """Destroy the stack, and keep its state if that failed, or if something is left."""
+    removal = [add("destroy", stack.terraform.destroy), add("nothing is left", stack.check_removed)]
+    if any(one.failure for one in removal):
+        say(f"Parts of the stack may be left. To remove them, run:\n{stack.how_to_remove()}")
+    else:
+        stack.remove_files()
 
 
 def _check_plan(stack: TemporaryStack) -> None:
