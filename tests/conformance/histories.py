@@ -1,4 +1,4 @@
-"""Histories of uploads and events in which S3 or the handler fails, and what is right at their end."""
+"""Histories of uploads and events in which S3 or the handler fails, and the destination expected at their end."""
 
 import contextlib
 import itertools

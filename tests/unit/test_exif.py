@@ -35,7 +35,7 @@ def locate(matrix: tuple[float, ...], across: float, down: float) -> list[float]
 
 
 def test_no_more_tags_are_copied_than_cameras_write() -> None:
-    """An IFD can have 65,535 tags, each of which Pillow would copy for each output."""
+    """An IFD can have 65,535 tags, and Pillow would copy all of them for each output."""
     tags: dict[int, Any] = {60_000 + tag: 1 for tag in range(3000)}
     corrected, problems = correct(tags | {ExifTags.IFD.Exif: {40_000 + tag: 1 for tag in range(3000)}})
     details = corrected.pop(ExifTags.IFD.Exif)
