@@ -82,7 +82,7 @@ def test_an_event_that_is_too_large_is_rejected(account: Account, kind: str, lim
 
 def test_a_functions_environment_has_4_kb(account: Account) -> None:
     def variables(size: int) -> dict[str, Any]:
-        return {"Variables": {"x": "é" * (size // 2 - 4)}}
+        return {"Variables": {"key": "é" * (size // 2 - 5)}}
 
     name = account.function(ECHO, Environment=variables(4096))
     with pytest.raises(ClientError, match="exceeded the 4KB limit"):
