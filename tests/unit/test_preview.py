@@ -511,7 +511,7 @@ def test_advice_is_found_by_message_and_is_plain_text() -> None:
     assert advice.startswith("The object is stored with Content-Encoding: gzip")
     message = "resizing needs about 9 MiB, this function has 1 MiB for it: raise memory_size"
     advice = rejections.find_advice("too_large", message)
-    assert advice.startswith("Raise function.memory_size; docs/images.md says how far. ")
+    assert advice.startswith("Raise function.memory_size, or make the outputs smaller; docs/images.md says how far. ")
     assert rejections.find_advice("corrupt", "no such message") == ""
 
 
