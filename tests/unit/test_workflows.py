@@ -125,7 +125,7 @@ def test_the_job_that_signs_runs_no_code_of_the_repository() -> None:
 def test_the_readme_verifies_the_files_that_the_workflow_publishes() -> None:
     readme = (ROOT / "README.md").read_text()
     (bundle,) = re.findall(r'cp "\$BUNDLE" release/(\S+)', RELEASE)
-    assert f"--bundle {bundle}`" in readme
+    assert f"--bundle {bundle} " in readme
     assert "OWNER/image-resize/.github/workflows/release.yml" in readme
     # OpenSSF Scorecard knows a release's provenance by this name.
     assert bundle.endswith(".intoto.jsonl")
