@@ -1,80 +1,18 @@
-"""Run the conformance set against a resizer: README.md of this folder."""
+"""Runs the conformance set, or says which packages it lacks."""
 
-import argparse
-import shlex
 import sys
-from collections.abc import Mapping, Sequence
 
-from tests import faults
-from tests.conformance.adapter import Adapter, CommandAdapter, ModuleAdapter
-from tests.conformance.cases import KINDS, Judges, Verdict, find_kind, judge
-from tests.conformance.histories import Cloud
-from tests.judges.chromium import Chromium, open_browser
-from tests.judges.exiftool import Exiftool
 from tools.common.errors import ToolError
-from tools.common.progress import show_progress
-from tools.common.table import Table
-from tools.local.aws import local_aws, service
 
+try:
+    from tests.conformance.command import main
+except ModuleNotFoundError as error:
+    files = "-r tools/requirements/dev.txt -r tools/requirements/judges.txt"
+    print(f"Error: the conformance set needs the package {error.name}: run `pip install {files}`", file=sys.stderr)
+    sys.exit(2)
 
-def main(arguments: Sequence[str]) -> int:
-    """Judge the cases that are asked for; return 1 if one is wrong."""
-    options = parse(arguments)
-    adapter: Adapter = (
-        ModuleAdapter(options.module)
-        if options.module
-        else CommandAdapter(options.render, tuple(shlex.split(options.handle)), options.output_key)
-    )
-    seeds = options.seed or [seed for seed, kind in enumerate(KINDS) if adapter.handler or not kind.has_faults]
-    service.MODULE = faults.MODULE
-    with open_browser() as browser, local_aws() as aws:
-        chromium = Chromium(browser)
-        verdicts = run(seeds, adapter, Judges(chromium, Exiftool(), Cloud(aws, chromium)))
-    print(tabulate(verdicts).text())
-    return int(any(verdict.wrong for verdict in verdicts.values()))
-
-
-def run(seeds: Sequence[int], adapter: Adapter, judges: Judges) -> dict[int, Verdict]:
-    """Judge the cases of some seeds; print each that is wrong, with the option that replays it."""
-    verdicts = {}
-    with show_progress("Judging outputs", len(seeds)) as update:
-        for seed in seeds:
-            verdicts[seed] = verdict = judge(seed, adapter, judges)
-            if verdict.wrong:
-                print(f"--seed {seed}: {verdict.case}: {verdict.wrong}", flush=True)
-            update(advance=1)
-    return verdicts
-
-
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(prog="python3 -m tests.conformance", description=__doc__)
-    resizer = parser.add_mutually_exclusive_group(required=True)
-    resizer.add_argument("module", nargs="?", help="a Python adapter, such as tests.conformance.adapters.ours")
-    resizer.add_argument(
-        "--render", metavar="COMMAND", help="such as 'convert {source} -resize {width}x{height} {target}'"
-    )
-    parser.add_argument("--handle", metavar="COMMAND", default="", help="takes an event on its standard input")
-    parser.add_argument("--output-key", metavar="TEMPLATE", default="{key}", help="such as 'resized-{key}'")
-    parser.add_argument(
-        "--seed", type=int, nargs="+", help=f"only these cases (default: the whole set, 0 to {len(KINDS) - 1})"
-    )
-    return parser.parse_args(arguments)
-
-
-def tabulate(verdicts: Mapping[int, Verdict]) -> Table:
-    """Count the verdicts of each row."""
-    rows: dict[str, list[int]] = {}
-    for seed, verdict in verdicts.items():
-        column = 2 if verdict.wrong else 1 if verdict.is_named else 0
-        rows.setdefault(find_kind(seed).row, [0, 0, 0])[column] += 1
-    counts = tuple((row, *map(str, numbers)) for row, numbers in rows.items())
-    return Table("Results", ("", "right", "named", "wrong"), counts)
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except ToolError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        sys.exit(2)
+try:
+    sys.exit(main(sys.argv[1:]))
+except ToolError as error:
+    print(f"Error: {error}", file=sys.stderr)
+    sys.exit(2)

@@ -14,10 +14,10 @@ import pytest
 from PIL import Image, ImageOps
 
 from tests import faults
-from tests.conformance.__main__ import run
 from tests.conformance.adapter import Adapter, CommandAdapter, ModuleAdapter, Refused, Wanted
 from tests.conformance.adapters import ours
 from tests.conformance.cases import KINDS, Judges
+from tests.conformance.command import main, run
 from tests.conformance.histories import Cloud
 from tests.images import encode, load, picture
 from tests.judges.chromium import Chromium
@@ -215,6 +215,25 @@ def test_a_module_that_is_no_adapter_is_refused(tmp_path: Path, monkeypatch: pyt
     )  # fmt: skip
     assert done.returncode == 2
     assert done.stderr.startswith("Error: Cannot import no_such_resizer: No module named 'no_such_resizer': name")
+
+
+@pytest.mark.parametrize("option", ["--handle", "--output-key"])
+def test_an_option_that_a_module_would_ignore_is_refused(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match=r"^2$"):
+        main(["tests.conformance.adapters.ours", option, "x"])
+    assert "error: --handle and --output-key need --render: a module has the functions" in capsys.readouterr().err
+
+
+def test_a_missing_package_is_one_line() -> None:
+    script = (
+        "import runpy, sys; sys.modules['pyvips'] = None; runpy.run_module('tests.conformance', run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "Error: the conformance set needs the package pyvips: "
+        "run `pip install -r tools/requirements/dev.txt -r tools/requirements/judges.txt`\n"
+    )
 
 
 def test_the_readme_has_results_of_the_whole_set() -> None:
