@@ -104,6 +104,7 @@ def test_every_check_passes_except_one_that_fails_and_is_named(
     assert f"1 of {len(cases)} checks failed" in markdown
     assert r"-in \| no cake |" in markdown
     assert "terraform 1." in markdown
+    assert markdown.endswith("it cost nothing.\n")
     assert markdown in capsys.readouterr().out
 
 

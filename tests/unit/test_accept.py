@@ -69,6 +69,13 @@ def test_the_report_names_the_failure_and_ends_with_the_line_for_the_document() 
     assert "| 0 | - | - | - |" in passed.markdown()
 
 
+def test_a_report_of_a_local_aws_has_no_cost_and_no_line_for_the_document() -> None:
+    markdown = replace(REPORT, is_local=True).markdown()
+    assert "| 2 | 203, 406 | 140 | 1, 300 | 0 |\n" in markdown
+    assert markdown.endswith("\n\nA local AWS made this report: it cost nothing.\n")
+    assert "docs/verified.md" not in markdown
+
+
 def test_junit_counts_and_names_the_failures() -> None:
     suite = ET.fromstring(REPORT.junit())  # noqa: S314 - our own
     assert {name: suite.attrib[name] for name in ("tests", "failures", "time")} == {

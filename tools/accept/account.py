@@ -52,6 +52,7 @@ class Account:
         provider: Files that configure Terraform's provider: name to text.
         environment: Terraform's variables in addition to this process's.
         build: Builds the function's zip in a folder.
+        is_local: Whether it is on a local AWS, which costs nothing.
 
     """
 
@@ -62,6 +63,7 @@ class Account:
     provider: Mapping[str, str]
     environment: Mapping[str, str]
     build: Callable[[Path], Package]
+    is_local: bool = False
 
     @classmethod
     def of_user(cls, region: str, profile: str) -> "Account":
@@ -108,7 +110,7 @@ class Account:
             return aws.client(service, config)
 
         provider = {PROVIDER.name: PROVIDER.read_text()}
-        return cls._identify(client, aws.region, provider, aws.environment(), build_package)
+        return cls._identify(client, aws.region, provider, aws.environment(), build_package, True)
 
     @classmethod
     def _identify(cls, client: MakeClient, *others: Any) -> "Account":

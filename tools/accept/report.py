@@ -24,6 +24,9 @@ from tools.common.pricing import (
 UPLOADS = 40
 """Uploads of a run, rounded up. A check puts each, and gets its output."""
 
+UPLOAD = Workload(cpu=0.3, gets=OUR_GETS, puts=1, moved=1_000_000)
+"""Assumed work for an upload. The exact numbers matter little: all uploads together cost less than 0.1 cents."""
+
 MONITORING = 0.01
 """US$ for an hour of the metrics, alarms and dashboard, which cost 6.50 a month: docs/cost.md."""
 
@@ -92,12 +95,11 @@ def _read_metrics(message: str) -> Mapping[str, Any]:
 
 def estimate(architecture: str, memory_mib: int) -> float:
     """Return what a run will cost in US$, mostly for the job of S3 Batch Operations."""
-    work = Workload(cpu=0.3, gets=OUR_GETS, puts=1, moved=1_000_000)
-    return UPLOADS * work.dollars(memory_mib, architecture) + _other_dollars()
+    return UPLOADS * UPLOAD.dollars(memory_mib, architecture) + _other_dollars()
 
 
 def _other_dollars() -> float:
-    """Cost of the checks' own requests, the job and an hour of monitoring."""
+    """Return the cost of the checks' own requests, the job and an hour of monitoring."""
     return UPLOADS * (S3_PUT + S3_GET) + BATCH_OPERATIONS_JOB + MONITORING
 
 
@@ -115,6 +117,7 @@ class Report:
         architecture: The function's processor.
         results: One for each check.
         invocations: All invocations of the function.
+        is_local: Whether it was on a local AWS, which costs nothing.
 
     """
 
@@ -127,6 +130,7 @@ class Report:
     architecture: str
     results: Sequence[Result]
     invocations: Sequence[Invocation]
+    is_local: bool = False
 
     @property
     def failed(self) -> list[Result]:
@@ -135,8 +139,7 @@ class Report:
     @property
     def cents(self) -> float:
         invoked = sum(one.dollars(self.architecture) for one in self.invocations)
-        requests = UPLOADS * (OUR_GETS * S3_GET + S3_PUT)
-        return 100 * (invoked + requests + _other_dollars())
+        return 100 * (invoked + UPLOADS * UPLOAD.s3_dollars + _other_dollars())
 
     def row(self) -> str:
         """Return the line that docs/verified.md takes."""
@@ -168,13 +171,20 @@ class Report:
 
 | invocations | billed ms, median and total | most memory, MB | cold starts, and their median ms | cents |
 |---:|---:|---:|---:|---:|
-| {len(self.invocations)} | {billed} | {used} | {init} | {self.cents:.0f} |
+| {len(self.invocations)} | {billed} | {used} | {init} | {0 if self.is_local else self.cents:.0f} |
 
+{self._conclude()}
+"""
+
+    def _conclude(self) -> str:
+        """Return how the cost is computed, and the line for docs/verified.md, which takes only reports of AWS."""
+        if self.is_local:
+            return "A local AWS made this report: it cost nothing."
+        return f"""\
 The cost is computed from the billed time and the requests, with the prices of {REGION} on {PRICES_AS_KNOWN_ON}.
 The line for docs/verified.md:
 
-{self.row()}
-"""
+{self.row()}"""
 
     def junit(self) -> str:
         """Return the report as JUnit's XML, which CI servers show."""

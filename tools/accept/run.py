@@ -155,6 +155,7 @@ def run(
         package.architecture,
         results,
         invocations,
+        account.is_local,
     )
 
 
