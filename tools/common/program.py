@@ -211,8 +211,10 @@ def _is_option(word: str) -> bool:
 
 
 def _suggest(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean {near[0]}?" if near else ""
+    # Without dashes, which every option has, and stricter than by default: --region resembled --prefix and --reason.
+    names = {one.lstrip("-"): one for one in known}
+    near = difflib.get_close_matches(word.lstrip("-"), names, n=1, cutoff=0.7)
+    return f"did you mean {names[near[0]]}?" if near else ""
 
 
 def _make_error(message: str) -> Exit:
