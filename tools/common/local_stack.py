@@ -76,7 +76,7 @@ class LocalAws:
         return _client(self, service, config)
 
     def environment(self) -> dict[str, str]:
-        """The variables that send Terraform, or any other program, to this AWS."""
+        """Return the variables that send Terraform, or any other program, to this AWS."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_REGION": self.region,

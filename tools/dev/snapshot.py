@@ -1,12 +1,11 @@
 """Saves the Terraform state of a release; tests plan later versions of the module over it."""
 
 import json
-import re
 from pathlib import Path
 
-from tools.common.errors import ToolError
 from tools.common.local_stack import Stack
 from tools.common.paths import ROOT
+from tools.dev.release import check_version
 from tools.local.stack import DEPLOYMENT
 
 STATES = ROOT / "tests" / "terraform" / "states"
@@ -22,8 +21,7 @@ def save_state(version: str) -> Path:
         ToolError: The local AWS is not up, or the version is malformed.
 
     """
-    if not re.fullmatch(r"[0-9]+[.][0-9]+[.][0-9]+", version):
-        raise ToolError(f"{version!r} is not a version: give one such as 1.0.0")
+    check_version(version)
     endpoint = Stack.running().aws.endpoint
     state = (DEPLOYMENT / "root" / "terraform.tfstate").read_text()
     state = state.replace(endpoint, ENDPOINT).replace(str(DEPLOYMENT), "deployment")

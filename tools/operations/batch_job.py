@@ -83,7 +83,7 @@ class Job:
             "Description": self.description,
             "Operation": {"LambdaInvoke": {"FunctionArn": self.function_arn, "InvocationSchemaVersion": "2.0"}},
             "Priority": 10,
-            # A successful task has its image; nobody reads millions of lines about them.
+            # Only failed tasks need attention, and a job may have millions of others.
             "Report": {
                 "Bucket": self._arn(self.bucket),
                 "Enabled": True,

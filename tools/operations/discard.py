@@ -55,14 +55,14 @@ def discard(session: Session) -> bool:
         _print_table(console, chosen, bucket)
         result = work.result
         deleted, elsewhere, is_complete = result.statuses["deleted"], result.held_elsewhere, result.is_complete
-        others = f" Others: {work.result.skipped:,}." if is_complete else ""
+        others = f" Others: {result.skipped:,}." if is_complete else ""
         console.text(f"Messages deleted: {deleted:,}.{others}")
         if elsewhere:
             console.text(describe_held(elsewhere))
         console.json(
             {
                 "deleted": deleted,
-                "left": work.result.skipped if is_complete else None,
+                "left": result.skipped if is_complete else None,
                 "elsewhere": elsewhere if is_complete else None,
             }
         )
