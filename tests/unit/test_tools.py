@@ -1,4 +1,4 @@
-"""tools/README.md: each folder of tools/ has its line, and imports only what that allows."""
+"""tools/README.md: each folder of tools/ has its line, which names the folders that it imports from."""
 
 import ast
 import re
@@ -12,20 +12,11 @@ from tools.common.paths import ROOT
 
 TOOLS = ROOT / "tools"
 ROWS = re.findall(r"^\| `(\w+)` \|.*\|(.*)\|$", (TOOLS / "README.md").read_text(), re.MULTILINE)
-ALLOWED = {folder: set(re.findall(r"`(\w+)`", cell)) for folder, cell in ROWS}
-
-EXCEPTIONS = {
-    # The demo draws its uploads, and its report is a page of the preview.
-    "local/demo.py": {"preview", "imaging"},
-    # A cold start is measured in Lambda's own runtime, which the local AWS fetches.
-    "benchmarks/cold.py": {"local"},
-    # Latency is measured on the local AWS.
-    "benchmarks/latency.py": {"local"},
-}
+IMPORTS = {folder: set(re.findall(r"`(\w+)`", cell)) for folder, cell in ROWS}
 
 
 def find_imported_folders(path: Path) -> set[str]:
-    """The folders of tools/ that a module imports from."""
+    """Return the folders of tools/ that a module imports from."""
     nodes = list(ast.walk(ast.parse(path.read_text())))
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {
@@ -35,14 +26,13 @@ def find_imported_folders(path: Path) -> set[str]:
 
 
 def test_every_folder_has_its_line() -> None:
-    assert {path.name for path in TOOLS.glob("[!_]*/")} == ALLOWED.keys()
+    assert {path.name for path in TOOLS.glob("[!_]*/")} == IMPORTS.keys()
 
 
-@pytest.mark.parametrize("folder", ALLOWED)
-def test_a_folder_imports_only_from_allowed_folders(folder: str) -> None:
-    for path in (TOOLS / folder).rglob("*.py"):
-        name = path.relative_to(TOOLS).as_posix()
-        assert find_imported_folders(path) - {folder} <= ALLOWED[folder] | EXCEPTIONS.get(name, set()), name
+@pytest.mark.parametrize("folder", IMPORTS)
+def test_a_folder_imports_from_the_folders_of_its_line(folder: str) -> None:
+    found = {other for path in (TOOLS / folder).rglob("*.py") for other in find_imported_folders(path)}
+    assert found - {folder} == IMPORTS[folder]
 
 
 def test_operators_tasks_need_no_pillow() -> None:
