@@ -28,7 +28,7 @@ class Watchdog:
         self._write(f"+{group}")
 
     def forget(self, group: int) -> None:
-        """Leave a process group alone, for it has ended."""
+        """Stop watching a process group, which has ended: its number may be reused."""
         self._write(f"-{group}")
 
     def close(self) -> None:
