@@ -224,17 +224,6 @@ def make_apple_table(headroom: float) -> list[int]:
     return [round(WHITE * math.log(1 + (headroom - 1) * gain, headroom)) for gain in gains]
 
 
-def convert_apple(image: Image.Image, headroom: float) -> GainMap:
-    """Return an Apple gain map (L) in the form that readers of all makers know.
-
-    Raises:
-        MalformedError: The headroom is not above 1.
-
-    """
-    gains = make_apple_gains(headroom)
-    return GainMap(image.point(make_apple_table(headroom)), image.size, image.size, gains)
-
-
 def _linearize(level: float) -> float:
     """Invert the transfer function of ITU-R BT.709-6, 1.2."""
     return level / 4.5 if level < 0.081 else ((level + 0.099) / 1.099) ** (1 / 0.45)
