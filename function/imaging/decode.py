@@ -146,7 +146,7 @@ class Picture:
             self.leave_out_gain_map(error.message)
             return
         if any(side > most for side, most in zip(opened.size, self.full_size, strict=True)):
-            self.leave_out_gain_map(f"it has {opened.size} pixels, more than its image")
+            self.leave_out_gain_map("it has {} x {} pixels, more than its image".format(*opened.size))
             return
         self.gain_map = opened
 
