@@ -151,12 +151,12 @@ class Picture:
         self.gain_map = opened
 
     def leave_out_gain_map(self, why: str) -> None:
-        """Keep no gain map: it must never cost its image."""
+        """Leave out the gain map: a problem with it must never reject its image."""
         self.gain_map = None
         self.gain_map_problem = f"the gain map was left out: {why}"
 
     def note_loss(self, what: Lost, why: str) -> None:
-        """Add to what is lost, unless it is known."""
+        """Add a loss, unless it is known."""
         loss = Loss(what, why)
         if loss not in self.lost:
             self.lost.append(loss)
@@ -165,8 +165,8 @@ class Picture:
         """Yield each frame as it is displayed, in order; then free the decoded pixels.
 
         Raises:
-            RejectedError: CORRUPT or TOO_LARGE. After it the picture is finished: a second read would succeed silently,
-                with the pixels of the first half.
+            RejectedError: CORRUPT or TOO_LARGE. Don't read the picture again: Pillow would silently return only the
+                pixels before the damage.
 
         """
         layers = self.header.format.layers
@@ -185,7 +185,7 @@ class Picture:
 
         Pillow would clear areas to a colour, and blend layers into restored pixels.
         """
-        canvas, dense = Canvas(self.size), self._read_resolution()
+        canvas, resolution = Canvas(self.size), self._read_resolution()
         if self.format == "PNG":
             # Metadata may follow the first frame's pixels.
             self._load()
@@ -200,7 +200,7 @@ class Picture:
             image = self._read_layer(layer)
             if index or not self.has_default_image:
                 image = canvas.show(image, layer)
-            yield self._make_frame(image, self.metadata, layer.milliseconds, dense)
+            yield self._make_frame(image, self.metadata, layer.milliseconds, resolution)
 
     def _read_layer(self, layer: Layer) -> Image.Image:
         """Decode the pixels of a layer, in eight bits."""
@@ -221,7 +221,7 @@ class Picture:
                     self._image._exif = None
                     self._image.seek(page)
             header.format.prepare(self._image, header)
-            dense, orientation = self._read_resolution(), self._read_applied_orientation()
+            resolution, orientation = self._read_resolution(), self._read_applied_orientation()
             has_low = self.keeps_lower_bytes and self._has_lower_bytes()
             is_multiplied = has_low and lower_bytes.keep_multiplied(self._image)
             self._load()
@@ -231,7 +231,7 @@ class Picture:
             if 0 in self._read_numbers(tiff_directories.EXTRA_SAMPLES):
                 self.note_loss(Lost.CHANNEL, "a channel that is neither colour nor alpha was left out")
             image = _to_resizable(header.format.correct(self._image, header), header)
-            frame = self._make_frame(image, metadata, self._image.info.get("duration", 0), dense)
+            frame = self._make_frame(image, metadata, self._image.info.get("duration", 0), resolution)
             yield self._add_lower_bytes(frame, page, is_multiplied=is_multiplied) if has_low else frame
 
     def _has_lower_bytes(self) -> bool:
@@ -273,7 +273,7 @@ class Picture:
         return Metadata.of(self._image, applied_orientation)
 
     def _make_frame(
-        self, image: Image.Image, metadata: Metadata, milliseconds: float, dense: tuple[float, float] | None
+        self, image: Image.Image, metadata: Metadata, milliseconds: float, resolution: tuple[float, float] | None
     ) -> Frame:
         return Frame(
             image=image,
@@ -285,7 +285,7 @@ class Picture:
             compression=self._image.info.get("compression"),
             predictor=max(self._read_numbers(tiff_directories.PREDICTOR), default=1),
             quantization=self._read_quantization(),
-            resolution=dense,
+            resolution=resolution,
             depth=self._read_depth(),
             gain_map=self._read_gain_map(),
         )

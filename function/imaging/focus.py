@@ -27,7 +27,7 @@ SAMPLES, SIDE = 256, 64
 LEAST_SIDE = 3
 """The pixels that each side of the averaged copy has at least: with fewer, the filter for edges would leave none."""
 
-MOST_SHARPER = 1e-6
+DETAIL_TOLERANCE = 1e-6
 """Parts whose detail differs by less are equal: the middle one counts."""
 
 
@@ -150,7 +150,7 @@ def _find_window(detail: bytes, share: float) -> float:
 
     def measure(start: float) -> tuple[float, float]:
         within = _interpolate(sums, start + width) - _interpolate(sums, start)
-        return round(within / MOST_SHARPER), -abs(start - last / 2)
+        return round(within / DETAIL_TOLERANCE), -abs(start - last / 2)
 
     start: float = max(starts, key=measure)
     return (start + width / 2) / len(detail)

@@ -116,13 +116,13 @@ def correct(image: Image.Image, source: bytes) -> Image.Image:
 
 def add_v5_header(body: bytes, icc: bytes | None, *, has_alpha: bool) -> bytes:
     """Replace the header of Pillow's BMP by BITMAPV5HEADER, which can declare alpha and a colour profile."""
-    header, rest = body[14:MASKS_AT], body[MASKS_AT:]
+    header, rest = body[FILE_HEADER_BYTES:MASKS_AT], body[MASKS_AT:]
     (start,) = struct.unpack_from("<L", body, 10)
     masks = (0xFF0000, 0xFF00, 0xFF, 0xFF000000) if has_alpha else (0, 0, 0, 0)
     longer = struct.pack("<L12sL20s4L", V5, header[4:16], MASKED if has_alpha else PLAIN, header[20:], *masks)
     longer += struct.pack("<4s48x", EMBEDDED if icc else SRGB)
     longer += struct.pack("<4L", FOR_PICTURES, V5 + len(rest) if icc else 0, len(icc or b""), 0)
-    size = 14 + V5 + len(rest) + len(icc or b"")
+    size = FILE_HEADER_BYTES + V5 + len(rest) + len(icc or b"")
     return body[:2] + struct.pack("<L4xL", size, start + V5 - 40) + longer + rest + (icc or b"")
 
 
@@ -133,4 +133,4 @@ def _read_profile(source: bytes) -> bytes | None:
     if source[COLOUR_SPACE_AT : COLOUR_SPACE_AT + 4] != EMBEDDED:
         return None
     offset, size = struct.unpack_from("<LL", source[: PROFILE_AT + 8].ljust(PROFILE_AT + 8), PROFILE_AT)
-    return source[14 + offset :][:size] or None
+    return source[FILE_HEADER_BYTES + offset :][:size] or None

@@ -44,7 +44,7 @@ def with_gain_map(header: Header, items: Items, exif: Sequence[bytes]) -> Header
         if found is None:
             return header
         item, gains, table = found
-        shown = _show(data, items, item)
+        shown = _replace_main_picture(data, items, item)
     except MalformedError as error:
         return replace(header, gain_map_problem=f"the gain map was left out: {error}")
     opened = replace(header, source=shown, readable=shown)
@@ -91,7 +91,7 @@ def _read_xmp_headroom(data: bytes, items: Items) -> float | None:
     return None
 
 
-def _show(data: bytes, items: Items, item: int) -> bytes:
+def _replace_main_picture(data: bytes, items: Items, item: int) -> bytes:
     """Return the file with another main picture, which is neither hidden nor auxiliary any more."""
     shown, place = bytearray(data), items.main_place
     if item >> 8 * len(place):

@@ -20,7 +20,7 @@ SCAN, TABLES, APP_1, APP_2, APP_11, APP_13 = 0xDA, 0xDB, 0xE1, 0xE2, 0xEB, 0xED
 BREAKING = {
     0xE0: ("JFIF", re.compile(rb"JFIF.{0,2}\Z", re.DOTALL)),
     APP_2: ("ICC_PROFILE", re.compile(rb"ICC_PROFILE\0.?\Z", re.DOTALL)),
-    0xED: ("Photoshop 3.0", re.compile(rb"Photoshop 3\.0\0.*8BIM..\Z", re.DOTALL)),
+    APP_13: ("Photoshop 3.0", re.compile(rb"Photoshop 3\.0\0.*8BIM..\Z", re.DOTALL)),
     0xEE: ("Adobe", re.compile(rb"Adobe.?\Z", re.DOTALL)),
 }
 """Segments that make Pillow fail if they are cut off: their names, and patterns of the content that does so.

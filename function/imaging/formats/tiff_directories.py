@@ -11,7 +11,7 @@ from PIL import Image
 
 from errors import MalformedError, Reason, RejectedError
 
-EXIF_HEADER = 6 + 8
+EXIF_HEADER_BYTES = 6 + 8
 """Bytes before the first directory of EXIF as Pillow writes it: a name, and a TIFF's header."""
 
 COMPRESSION, STRIPS, ROWS_IN_STRIP, STRIP_LENGTHS = 259, 273, 278, 279
@@ -331,7 +331,7 @@ def add_tags(body: bytes, tags: Image.Exif) -> bytes:
     first = _read_first(body)
     own = _read_entries(body, first)
     following = body[first + 2 + 12 * len(own) :][:4]
-    values = tags.tobytes(len(body))[EXIF_HEADER:]
+    values = tags.tobytes(len(body))[EXIF_HEADER_BYTES:]
     entries = sorted((_read_entries(values, 0) | own).items())
     directory = struct.pack("<H", len(entries)) + b"".join(entry for _, entry in entries) + following
     return body[:4] + struct.pack("<I", len(body + values)) + body[8:] + values + directory
