@@ -22,7 +22,7 @@ def interrupt(*_: object) -> NoReturn:
     raise Exit("Interrupted", code=130)
 
 
-# Until a task runs, Invoke would end with 1, which means no, and without a word.
+# Before a task runs, Invoke would exit with 1, which means no, and without a message.
 before_import = signal.getsignal(signal.SIGINT)
 if before_import != signal.SIG_IGN:
     signal.signal(signal.SIGINT, interrupt)
@@ -357,7 +357,7 @@ def accept(
     }
 )
 def send(_: Context, event: str, function: str = "") -> None:
-    """Send an event to the function; prints its reply and its log."""
+    """Send an event to the function, and print its reply and its log."""
     from tools.operations import send as sending
     from tools.operations.deployment import Target
     from tools.operations.session import open_session
@@ -541,7 +541,7 @@ def backfill(
     local: bool = False,
     json: bool = False,
 ) -> bool:
-    """Resize uploads that are older than the pipeline: shows an estimate, and does it with --yes.
+    """Resize uploads that are older than the pipeline, with --yes; otherwise show an estimate.
 
     Exits with 1 if an upload failed, or the job of --status did.
     """
