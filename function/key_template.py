@@ -4,11 +4,10 @@ import re
 from typing import NamedTuple
 
 MANIFEST_SUFFIX = ".renditions.json"
-"""The end of a manifest's key, after the source's name. No source has such a name if there are manifests."""
-
+"""The end of a manifest's key, after the source's name. With manifests, sources with such names are ignored."""
 
 TEMPLATE = re.compile(r"((?:[^{}]*/)?)\{dir\}((?:[^{}]|\{stem\}|\{ext\})*)\{name\}((?:[^{}/]|\{stem\}|\{ext\})*)")
-"""The text of a template."""
+"""The pattern of a template. Its groups are prefix, infix and suffix."""
 
 
 class KeyTemplate(NamedTuple):

@@ -17,7 +17,7 @@ from aws.source import Identity
 from errors import UnsentError
 
 SCHEMA_VERSION = 1
-"""Of events/completion.schema.json. Added fields do not change it."""
+"""The version of events/completion.schema.json. Added fields do not change it."""
 
 SOURCE = "image-resize"
 """EventBridge's ``source``."""
@@ -61,8 +61,8 @@ class Completions:
 
         Args:
             outcome: How one state of the object was settled.
-            confirmed_at: Between the reading of that state and the look that found it unchanged. So the times of an
-                object's events have the order of its states, however late an event is sent.
+            confirmed_at: A time after the state was read, and before the check that found it unchanged. So the times of
+                an object's events have the order of its states, however late an event is sent.
             identity: The state; None if the object does not exist.
             description: What was written; None unless something was.
 
@@ -71,7 +71,7 @@ class Completions:
             botocore.exceptions.BotoCoreError, ClientError: The request failed; a retry may succeed.
 
         """
-        # A retry finds nothing to remove, but nobody was told of the removal.
+        # After a send that failed, the retry finds nothing left to remove. Its event must still say "removed".
         status = Status.REMOVED if outcome.status is Status.GONE else outcome.status
         arn, address, rejection = str(self.settings.event_target_arn), outcome.address, outcome.rejection
         time = confirmed_at.isoformat(timespec="milliseconds")

@@ -176,7 +176,7 @@ class Reconciler:
         if source.head(self.s3, address) is not absence:
             _log("changed", address)
             return None
-        # Even if nothing was left to remove: after a send that failed, the retry finds nothing.
+        # Send the event even if nothing was removed: the attempt before may have removed all, and failed to send it.
         return self._settle(Outcome(Status.REMOVED, address, removed) if removed else gone, confirmed_at)
 
     def _process_object(
@@ -211,7 +211,7 @@ class Reconciler:
         identity: Identity | None = None,
         description: Description | None = None,
     ) -> Outcome:
-        """Send the completion event of a state that the last look confirmed, then log and return its outcome.
+        """Send the completion event of a state that the last check confirmed, then log and return its outcome.
 
         The handler records a rejection later. If that fails, the retry sends the event again, which its idempotency key
         shows; the other order could fill the failure queue with records that nothing marks as repetitions.
@@ -219,7 +219,7 @@ class Reconciler:
         if self.completions:
             self.completions.send(outcome, confirmed_at, identity, description)
         if outcome.status is Status.WRITTEN:
-            # Logged before the last look.
+            # Logged before the last check.
             return outcome
         return _log_outcome(outcome)
 

@@ -30,7 +30,7 @@ class Capacity(NamedTuple):
     """What a format holds.
 
     Attributes:
-        kinds: Of EXIF, XMP and IPTC, those that it has a place for.
+        kinds: Which of EXIF, XMP and IPTC it has a place for.
         most_bytes: The most bytes of each. The default bounds memory.
 
     """

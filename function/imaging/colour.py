@@ -22,7 +22,6 @@ CONVERTED = frozenset({"CMYK", "LAB"})
 WHITES = {"F": (1, 255, 65535), "I": (255, 65535, 2**31 - 1)}
 """Usual levels of white, for modes whose files don't state the level."""
 
-
 Known = Literal["sRGB", "LAB"]
 """Colour spaces that Pillow makes a profile of."""
 

@@ -10,7 +10,7 @@ from imaging.losses import NO_CREDENTIALS, Loss, Lost
 from renditions import MetadataPolicy
 
 OVERHEAD = 64
-"""Bytes that IPTC takes in a JPEG's segment beside its own."""
+"""Bytes of a JPEG's segment for the headers around IPTC and Photoshop's resources, rounded up."""
 
 MOST_NAMES, MOST_NAME = 5, 40
 """The most properties in a sentence, and the most characters of each."""
@@ -21,8 +21,8 @@ class Embedded(NamedTuple):
 
     Attributes:
         packet: The properties of XMP.
-        data_sets: IPTC's.
-        iim: These, as they are stored.
+        data_sets: The data sets of IPTC.
+        iim: The data sets, as they are stored.
         resources: Photoshop's, by number.
         losses: What could not be read.
 

@@ -52,7 +52,7 @@ PARTS: dict[int | None, set[int]] = {
 """The IFDs that each IFD may contain; None is the main one."""
 
 PATHS = ((ExifTags.IFD.Exif,), (ExifTags.IFD.GPSInfo,), (ExifTags.IFD.Exif, ExifTags.IFD.Interop))
-"""The tags that lead to each."""
+"""The tags that lead to each of these IFDs."""
 
 MOST_TAGS = 1000
 """The most tags of an IFD to copy. Cameras write fewer than 100; Pillow took seconds for each output with 65,535."""
@@ -63,7 +63,7 @@ HEADER = b"Exif\0\0"
 TIFF_HEADER_BYTES = 8
 
 ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
-"""How EXIF begins without it, and the byte order in the notation of ``struct``."""
+"""How the TIFF header of EXIF begins, and the byte order in the notation of ``struct``."""
 
 RESOLUTION = (ExifTags.Base.XResolution, ExifTags.Base.YResolution)
 FOCAL_PLANE = (ExifTags.Base.FocalPlaneXResolution, ExifTags.Base.FocalPlaneYResolution)

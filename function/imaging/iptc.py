@@ -23,12 +23,12 @@ UTF_8, LATIN_1 = (b"\x1b%G", b"\x1b%/G", b"\x1b%/H", b"\x1b%/I"), (b"\x1b.A", b"
 VERSIONS = frozenset({CHARSET, (1, 0), (2, 0)})
 """Data sets that describe the data: character set and versions of the records."""
 
-
 PREVIEWS = frozenset({(2, 200), (2, 201), (2, 202)})
+"""Format, version and data of a preview."""
 
 
 class DataSet(NamedTuple):
-    """A property of IIM: the numbers of its record and in the record, and its value."""
+    """A property of IIM: the numbers of its record and of the data set in the record, and its value."""
 
     number: tuple[int, int]
     value: bytes
@@ -93,7 +93,7 @@ def write(data_sets: Iterable[DataSet]) -> bytes:
 def select(data_sets: Sequence[DataSet], *, is_all: bool) -> list[DataSet]:
     """Return the credits, or all data sets that stay true of a smaller image, with the character set that they need.
 
-    Records from 3 on describe pixels and hold previews, as data sets 2:200 to 2:202 do.
+    Records from 3 on describe pixels and hold previews.
     """
     kept = [
         data_set

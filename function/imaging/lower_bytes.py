@@ -26,8 +26,8 @@ MULTIPLIED, KEPT = "RGBa;16N", "RGBA;16N"
 """A raw mode whose colours, which are multiplied by alpha, Pillow divides in 8 bits, and one that keeps them."""
 
 STRIP_ROWS, STRIP_PIXELS, LEAST_OUTPUT_ROWS = 128, 1 << 18, 16
-"""How many source rows are resized at once, unless these have fewer than the pixels or make fewer than the output rows:
-the rows beside a strip, which its filter reads too, are converted twice."""
+"""The least source rows, source pixels and output rows of a strip, which is resized at once. The filter also reads rows
+beside the strip, which are converted again for the next strip: the larger strips are, the fewer such rows there are."""
 
 STRIP_BYTES = 36
 """Memory for each pixel of a strip: 26 for its bytes and three channels as numbers, and the result of a pass."""

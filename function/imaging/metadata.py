@@ -51,15 +51,15 @@ UNREADABLE = b"\xff"
 """Stands in for a text that can't be read: no parser accepts it, so it is named as lost."""
 
 MOST_PROFILE_TEXT = 1 << 20
-"""The most characters of such a text that are read. The parsers find what then is missing."""
+"""The most characters of a text in ``PROFILES`` that are read. The parsers notice that the rest is missing."""
 
 
 class Selection(NamedTuple):
     """The metadata that an output keeps.
 
     Attributes:
-        blocks: ``exif`` with its header; ``xmp``; ``iptc``, which is IIM; ``photoshop``, other resources of Photoshop;
-            those that aren't empty.
+        blocks: Those of these that aren't empty: ``exif`` with its header; ``xmp``; ``iptc``, which is IIM;
+            ``photoshop``, the other resources of Photoshop.
         losses: What the policy would keep, and can't be read or written.
 
     """

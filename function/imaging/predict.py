@@ -26,7 +26,6 @@ PADDING_COPIES = 3
 SIDE_NANOSECONDS = 300
 """The time for each row and each column beside their pixels, which counts in an image that is one pixel wide."""
 
-
 DEEP_NANOSECONDS, DEEP_ENCODING_BYTES = 60, 24
 """The time for each source pixel whose lower bytes are kept, and the memory for each output pixel to encode: these have
 up to 8 bytes, in the output and in two copies."""

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 Options = dict[str, Any]
 """Arguments of Pillow's encoders."""
 
-
 Write = Callable[[Sequence[Image.Image], int], bytes]
 """Encodes images at a quality."""
 

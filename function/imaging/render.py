@@ -1,4 +1,4 @@
-"""Renders a source: inspect, predict, decode, resize, encode and prove, with the limits asked between the steps."""
+"""Renders a source: inspect, predict, decode, resize, encode and prove. Checks the limits before each step."""
 
 import itertools
 import math

@@ -27,9 +27,9 @@ REDUCING_GAP = 3.0
 """An image that is this many times larger than its output is first shrunk by a whole number: much less work."""
 
 CASCADE_GAP, CASCADE_GAP_WITH_ALPHA = 1.95, 3.0
-"""A rendition is made from a larger one, instead of from the source, if that has this many pixels for one of it. Photos
-then differ by 50 dB or more from the direct way, and text by 41 dB. The first number is a half, however its sides are
-rounded."""
+"""A rendition is made from a larger one, instead of from the source, if the larger one's sides are this many times as
+long. Photos then differ by 50 dB or more from the direct way, and text by 41 dB. The first number is below 2 because
+the sides of a half are rounded."""
 
 SHARP_GAP = 1.5
 """An image that the decoder shrank needs this many pixels for one of the output to be resized with ``FILTER``. With

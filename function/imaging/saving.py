@@ -66,8 +66,8 @@ def save_no_larger(job: Job, write: Write, *, per_octave: float, container_bytes
     """Write at the job's quality, or at a lower one if the output would be larger than a source of the same format.
 
     A WebP or AVIF does not state the quality it was written with, and encoders differ. So the quality is searched for:
-    it is nearly proportional to the logarithm of the size. A quality or a score that the rendition asks for
-    is kept. Padding, which the source lacks, is left out of the search.
+    it is nearly proportional to the logarithm of the size. A quality or a score that the rendition asks for is kept.
+    Padding, which the source lacks, is left out of the search.
 
     Args:
         job: The output to write.

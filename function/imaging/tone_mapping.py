@@ -45,7 +45,7 @@ CURVE = [round((LEVELS - 1) * SRGB_CURVE.to_value(level / (FINE_LEVELS - 1))) fo
 """The value of each level of light."""
 
 LEAST_LIGHT = 1e-9
-"""This light replaces black, which has no power and no share."""
+"""Replaces a light of 0, which can be neither a divisor nor the base of a negative power."""
 
 STRIP_PIXELS = 1 << 18
 """Pixels that are converted at once: their light takes ten times the memory of the pixels."""

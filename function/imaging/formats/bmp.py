@@ -51,7 +51,7 @@ def _check(body: bytes) -> None:
     """Refuse a bitmap whose length differs from the length in its header.
 
     Raises:
-        MalformedError: It is not.
+        MalformedError: They differ.
 
     """
     if body[:6] != b"BM" + len(body).to_bytes(4, "little"):

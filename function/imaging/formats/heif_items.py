@@ -41,7 +41,7 @@ UNSPECIFIED, BT709_PRIMARIES, SRGB_TRANSFER = 2, 1, 13
 """Codes of ITU-T H.273. Without a statement, a picture is sRGB (ISO/IEC 23000-22, 7.3.6.4)."""
 
 VERSION_1 = 1 << 24
-"""The least head of a box, its version and flags, whose fields have 32 bits in place of 16."""
+"""The least version and flags of a box, as one number, with which its fields have 32 bits in place of 16."""
 
 SEQUENCE = b"avis"
 """The major brand of an AVIF whose frames are in a track."""
@@ -72,7 +72,7 @@ class Items:
 
     Attributes:
         main: The number of the main picture.
-        main_place: Where this number stands.
+        main_place: The offsets of the bytes of this number.
         kinds: The kind of each item.
         flags_at: The offset of the last byte of each item's flags; the lowest bit of this byte hides the item.
         pictures: The pictures that aren't hidden.

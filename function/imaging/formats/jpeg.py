@@ -49,7 +49,6 @@ MOST_SEGMENT_BYTES = 65533 - 29
 UNSCALED_QUALITY = 50
 """The quality at which libjpeg uses quantisation tables as they are; higher ones make the steps smaller."""
 
-
 FULL_CHROMA = frozenset({0, 1})
 """4:4:4 and 4:2:2, as Pillow numbers them."""
 

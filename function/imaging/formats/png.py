@@ -54,8 +54,8 @@ MOST_MILLISECONDS = 65_535_000
 """The longest time of a frame: 16 bits of seconds."""
 
 TIME_STEPS, MOST_IN_STEPS = (None, 10, 100, 1000), (65_535, 655_350, 6_553_500)
-"""The units, in milliseconds, of the times in an animation that lasts longer than each of the second numbers. A time is
-a fraction of 16-bit numbers, and Pillow adds up the times of equal frames. Short animations keep parts of
+"""The units, in milliseconds, to which times are rounded, and the longest animation for each unit but the last. A time
+is a fraction of 16-bit numbers, and Pillow adds up the times of equal frames. Short animations keep parts of
 milliseconds."""
 
 # Pillow refuses an image whose colour profile or XMP has more than a megabyte, although the image is good.

@@ -145,7 +145,7 @@ def _make_page_options(job: Job, frame: Frame, page_quality: int) -> Options:
 
 
 def _make_tags(kept: Mapping[str, bytes]) -> Image.Exif:
-    """Return the tags that don't describe pixels: EXIF, which is a TIFF's directory, and other metadata in one each."""
+    """Return the tags that don't describe pixels: EXIF's, and one each for XMP, IPTC and Photoshop's resources."""
     exif = Image.Exif()
     if "exif" in kept:
         exif.load(kept["exif"])
