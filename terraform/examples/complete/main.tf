@@ -109,7 +109,7 @@ resource "aws_sns_topic" "alarms" {
   kms_master_key_id = aws_kms_key.this.arn
 }
 
-# Completion events go to this topic: subscribe what has to know of images.
+# Completion events go to this topic: subscribe their consumers.
 resource "aws_sns_topic" "uploads" {
   name              = "resize-complete-uploads"
   kms_master_key_id = aws_kms_key.this.arn
