@@ -23,12 +23,12 @@ MOST_BYTES_IN_A_NAME = 32
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--soak", action="store_true", help="let tests that are marked soak take many")
-    parser.addoption("--count", type=int, help="how many, in place of each test's own number")
+    parser.addoption("--soak", action="store_true", help="run the tests that are marked soak with their large counts")
+    parser.addoption("--count", type=int, help="replaces the count of each test that is marked soak")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Name a file by its parameter: it may contain the time, and the workers must agree on the names of tests."""
+    """Name a file by its parameter: its bytes may contain the time, but a test needs one name on all workers."""
     return argname if isinstance(val, bytes) and len(val) > MOST_BYTES_IN_A_NAME else None
 
 
@@ -76,9 +76,7 @@ def module_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     try:
         Terraform(copy).init()
     except ToolError as error:
-        if "CI" in os.environ:
-            raise
-        pytest.skip(str(error))
+        skip_or_fail(str(error))
     return copy
 
 
