@@ -12,25 +12,22 @@ if TYPE_CHECKING:
 ORIGIN = "https://images.test/"
 
 KINDS = {"mjs": "text/javascript", "avif": "image/avif", "webp": "image/webp"}
-"""Media types that Python 3.11 doesn't know everywhere."""
+"""Media types that Python 3.11 doesn't know on every system."""
 
 NEXT_FRAME = """() => new Promise(resolve => {
     requestAnimationFrame(() => requestAnimationFrame(resolve));
 })"""
 """The second callback runs after the browser laid out and painted the frame of the first."""
 
-SHIFTS = """() => {
+SHIFTS = f"""async () => {{
     let shifts = 0;
-    const add = entries => entries.forEach(one => { shifts += one.value; });
+    const add = entries => entries.forEach(one => {{ shifts += one.value; }});
     const observer = new PerformanceObserver(list => add(list.getEntries()));
-    observer.observe({type: "layout-shift", buffered: true});
-    return new Promise(resolve => {
-        requestAnimationFrame(() => requestAnimationFrame(() => {
-            add(observer.takeRecords());
-            resolve(shifts);
-        }));
-    });
-}"""
+    observer.observe({{type: "layout-shift", buffered: true}});
+    await ({NEXT_FRAME})();
+    add(observer.takeRecords());
+    return shifts;
+}}"""
 
 
 class Site:
@@ -42,9 +39,9 @@ class Site:
         self._held: list[Route] | None = None
 
     def open(self, browser: "Browser", width: int, ratio: float = 1, shows: str = "img") -> "Page":
-        """Open ``index.html`` in a window of this width in CSS pixels; wait for what it ``shows``, and its images.
+        """Open ``index.html`` in a window of this width in CSS pixels; wait for the selector ``shows`` and all images.
 
-        Images arrive only once the page is painted without them: one that came before would hide that it moves others.
+        Send images only after the page is painted without them: an earlier image would hide the shift that it causes.
         """
         self._held = []
         page = browser.new_page(viewport={"width": width, "height": 600}, device_scale_factor=ratio)
