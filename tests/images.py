@@ -54,7 +54,7 @@ def encode_oriented(shown: Image.Image, orientation: int, image_format: str, **o
 
 
 def apple_exif(headroom: float, gain: float | None) -> bytes:
-    """Return EXIF, from its TIFF's header on, with Apple's maker note that states a gain map's headroom."""
+    """Return EXIF, from the TIFF header on, with Apple's maker note that states a gain map's headroom."""
     values = {33: headroom} if gain is None else {33: headroom, 48: gain}
     place = 14 + 2 + 12 * len(values) + 4
     entries = b"".join(struct.pack(">HHII", tag, 10, 1, place + 8 * index) for index, tag in enumerate(values))

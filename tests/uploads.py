@@ -159,7 +159,7 @@ def find_completions(stack: Stack) -> dict[str, dict[str, Any]]:
 def find_untold(stack: Stack, outcomes: Outcomes) -> dict[str, object]:
     """Return the uploads without a completion event of their outcome, and what they have instead; empty their queue.
 
-    An upload whose event Lambda gave up has a record instead: a redrive would send its completion event.
+    If Lambda gave up on an upload's event, the upload has a record instead. A redrive would send the completion event.
     """
     completions, s3 = find_completions(stack), stack.client("s3")
     untold: dict[str, object] = {}

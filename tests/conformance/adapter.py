@@ -1,4 +1,4 @@
-"""What the conformance set asks of a resizer: a Python module or commands."""
+"""The interface of a resizer under test: a Python module, or commands."""
 
 import importlib
 import shlex

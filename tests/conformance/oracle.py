@@ -13,7 +13,7 @@ from tests.judges import libvips
 from tests.judges.chromium import Chromium
 
 NAMES = {"MPO": "jpeg"}
-"""Pillow's names of formats that another name includes: a JPEG with further pictures."""
+"""Formats that Pillow names differently: MPO is a JPEG with further pictures."""
 
 TOLERANCE = 16
 """The most that an output's pixels may differ from the picture, on average, in 255ths: lossy encoders and palettes

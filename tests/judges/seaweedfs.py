@@ -19,7 +19,7 @@ from tests.conftest import skip_or_fail
 PROGRAM = Path(sysconfig.get_path("scripts")) / "weed"
 
 START_SECONDS = 120
-"""It takes about four seconds on an idle machine."""
+"""The longest time to wait for the start, which takes about four seconds on an idle machine."""
 
 PORTS = ("master", "volume", "filer", "s3")
 """Servers of one process; each has a port for HTTP and one for gRPC."""
@@ -30,7 +30,7 @@ SOCKETS = Path("/tmp")  # noqa: S108 - SeaweedFS knows no other folder
 
 @contextlib.contextmanager
 def seaweedfs() -> Iterator[str]:
-    """Run SeaweedFS on loopback for the length of a block; yields the endpoint of its S3, which accepts any key."""
+    """Run SeaweedFS on loopback for the length of a block; yield the endpoint of its S3, which accepts any key."""
     if not PROGRAM.exists():
         skip_or_fail("No weed beside this Python: pip install -r tools/requirements/judges.txt")
     ports = _find_ports(2 * len(PORTS))

@@ -19,7 +19,7 @@ Samples = np.ndarray[Any, np.dtype[Any]]
 
 WIDTH, HEIGHT = 140, 101
 COLOUR_TYPES = [2, 4, 6]
-"""Of PNGs with colour, with grey and alpha, and with both."""
+"""PNG's colour types: colour, grey with alpha, colour with alpha."""
 
 EXTRAS: tuple[tuple[int, ...], ...] = ((), (0,), (2,))
 """Extra samples of a TIFF: none, unspecified, alpha."""

@@ -59,7 +59,7 @@ def pipeline(request: pytest.FixtureRequest, endpoint: str, monkeypatch: pytest.
             s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
         queue_url = sqs.create_queue(QueueName="Lambda-image-failures")["QueueUrl"]
         yield Pipeline(s3, sqs, settings(SOURCE, queue_url))
-        # Without the hooks of the test.
+        # A new client has no hooks of the test.
         plain = boto3.client("s3", "eu-west-2")
         for bucket in (SOURCE, DESTINATION):
             delete_versions(plain, bucket)

@@ -370,7 +370,7 @@ def test_an_expired_certificate_fails_the_event() -> None:
             r"has 0 private keys and 0 certificates: store one key in PKCS #8 \(`openssl pkcs8 -topk8 -nocrypt`\)",
         ),
         (CHAIN, "has 0 private keys and 1 certificates"),
-        # The library does not read it.
+        # The library does not read the traditional format.
         (CHAIN + TRADITIONAL_PEM, "has 0 private keys and 1 certificates"),
         (PRIVATE_PEM, "has 1 private keys and 0 certificates"),
         (PRIVATE_PEM + PRIVATE_PEM + CHAIN, "has 2 private keys and 1 certificates"),

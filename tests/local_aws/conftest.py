@@ -85,7 +85,7 @@ class Account:
         logs: bool = True,
         **options: Any,
     ) -> str:
-        """Make a function; returns its name.
+        """Make a function; return its name.
 
         Args:
             code: Its module, which defines ``handler(event, context)``; or where Lambda finds its zip.
@@ -138,7 +138,7 @@ class Account:
         return {**response, "Reply": json.loads(body) if body else None}
 
     def probe(self, name: str, call: str, *, service: str = "s3", **arguments: object) -> str:
-        """Let a ``PROBE`` function make a request; returns the error code, or ``allowed``."""
+        """Let a ``PROBE`` function make a request; return the error code, or ``allowed``."""
         answer: str = self.invoke(name, {"service": service, "call": call, "arguments": arguments})["Reply"]
         return answer
 
@@ -179,7 +179,7 @@ class Account:
         return name
 
     def queue(self, sender: str = "") -> tuple[str, str]:
-        """Make a queue, to which an AWS service may send; returns its URL and ARN."""
+        """Make a queue, to which an AWS service may send; return its URL and ARN."""
         sqs = self.client("sqs")
         url = sqs.create_queue(QueueName=self.unique("queue"))["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]

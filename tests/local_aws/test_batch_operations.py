@@ -95,7 +95,7 @@ class Jobs:
         return upload_manifest(self.client("s3"), self.destination, f"{FOLDER}{self.account.unique('list')}", lines)
 
     def fill(self, *keys: str) -> GeneratedManifest:
-        """Upload objects with these keys; returns a manifest that S3 generates."""
+        """Upload objects with these keys; return a manifest that S3 generates."""
         for key in keys:
             self.client("s3").put_object(Bucket=self.source, Key=key, Body=b"x")
         return GeneratedManifest(self.source)

@@ -98,7 +98,7 @@ def bucket(account: Account) -> str:
 
 
 def put_repeatedly(account: Account, bucket: str, fault: Fault, count: int = 30) -> list[bool]:
-    """Send PUTs; returns for each whether the fault rejected it."""
+    """Send PUTs; return for each whether the fault rejected it."""
     identity = inject(account.aws, fault)
     found = []
     for _ in range(count):

@@ -134,7 +134,7 @@ DELETIONS = ["s3:ObjectCreated:Copy", "s3:ObjectRemoved:*", "s3:LifecycleExpirat
 
 
 def describe_events(account: Account, function: str, count: int) -> list[tuple[str, dict[str, Any]]]:
-    """Wait for a number of events; returns their names and objects, without the sequencer."""
+    """Wait for a number of events; return their names and objects, without the sequencer."""
     found = []
     for record in events(account, function, count):
         about = record["s3"]["object"]

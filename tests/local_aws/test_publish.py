@@ -216,7 +216,7 @@ def test_a_zip_for_the_local_aws_runs_on_it(
     Stack(publisher.account.aws, "", "", "", "", "").save()
     (published,) = publisher(publisher.bucket(versioned=False), local=True)
     name = publisher.account.function({"S3Bucket": published.bucket, "S3Key": published.key})
-    # The settings are not there, which the function says once its imports have succeeded.
+    # The function reports missing settings only after its imports have succeeded.
     publisher.account.client("lambda").update_function_configuration(
         FunctionName=name, Handler=published.package.handler
     )

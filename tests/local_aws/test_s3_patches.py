@@ -86,7 +86,7 @@ OTHER_SECRET: dict[str, Any] = {**SECRET, "SSECustomerKey": b"1" * 32}
 
 
 def call_for_error(call: Any, **arguments: Any) -> str:
-    """Call a method; returns the error code."""
+    """Call a method; return the error code."""
     with pytest.raises(ClientError) as refused:
         call(**arguments)
     found: str = refused.value.response["Error"]["Code"]

@@ -58,7 +58,7 @@ if sys.argv[1] == "version":
     print('{{"terraform_version": "1.11.4"}}')
     sys.exit()
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-# It ends at last if the test fails.
+# A limit, so that a failed test leaves no process.
 signal.alarm(60)
 with open("{pids}", "w") as pids:
     print(os.getpid(), os.environ["AWS_ENDPOINT_URL"], file=pids)

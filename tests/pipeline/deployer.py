@@ -49,15 +49,13 @@ TAGGING = {
     "logs": "TagResource",
     "sqs": "TagQueue",
 }
-"""The permission for tags in a request that creates something. IAM's depends on what the request creates."""
+"""The permission to tag what a request creates. For IAM, it depends on the resource."""
 
 NO_PERMISSION = {"sts:GetCallerIdentity", "iam:GetUser"}
-"""Requests that need none. The provider makes ``GetUser`` only if it may not check its credentials."""
-
+"""Requests that need no permission. The provider makes ``GetUser`` only if it may not check its credentials."""
 
 OTHER_SERVICES = {"ec2", "kms", "sns"}
-"""Services that the module itself makes no request to."""
-
+"""Services to which the module itself makes no requests."""
 
 READING = re.compile(":(Describe|Get|List)")
 """The actions that a plan needs."""

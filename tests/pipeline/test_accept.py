@@ -33,7 +33,7 @@ resource "aws_sqs_queue" "failures" {
 resource "terraform_data" "this" {
   count      = var.hangs ? 1 : 0
   depends_on = [aws_sqs_queue.failures]
-  # It ends at last if the test fails.
+  # A limit, so that a failed test leaves no process.
   provisioner "local-exec" { command = "sleep 600" }
 }
 """

@@ -112,7 +112,7 @@ REMOVED_LATER = MONITORING | {
     "trigger": "both",
     "alias": {"name": "live"},
 }
-"""Settings that :data:`CHANGE` removes again, because to remove them needs other permissions than to set them."""
+"""Settings that :data:`CHANGE` removes again, because removing them needs other permissions than setting them."""
 
 CHANGE = MONITORING | {
     "tags": {"owner": "images"},

@@ -22,7 +22,7 @@ PACKAGE = (
     '{ s3 = { bucket = "artifacts", key = "function.zip" }, sha256 = "7jPa9uUXOA1/zVdkg1S33XCTnTAg85Y7EWw/sIpMlEA=", '
     'runtime = "python3.13", architecture = "arm64" }'
 )
-"""In S3: such a package has no manifest, and may have any extra."""
+"""A package in S3, because it has no manifest, and may have any extra."""
 
 MOCK = """
 mock_provider "aws" {{

@@ -21,7 +21,7 @@ KNOWN = {
 https://developer.hashicorp.com/terraform/language/v1.9.x and https://opentofu.org/docs/v1.9/language/"""
 
 NEWER = re.compile(r"\bprovider::|\bephemeral\.|\bephemeralasnull\(|\b\w+_wo(?:_version)? *=")
-"""Functions of providers, ephemeral values and write-only arguments: newer, or not the same in OpenTofu."""
+"""Functions of providers, ephemeral values and write-only arguments: they are newer, or differ in OpenTofu."""
 
 
 def find_newer(block: hcl.Block) -> Iterator[str]:

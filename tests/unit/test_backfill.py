@@ -108,7 +108,7 @@ class Work:
         self.session = replace(self.session, deployment=changed)
 
     def create_role(self) -> str:
-        """Create the module's role for jobs; returns its ARN."""
+        """Create the module's role for jobs; return its ARN."""
         iam = self.session.deployment.client("iam", None)
         arn: str = iam.create_role(RoleName="images-jobs", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
         return arn

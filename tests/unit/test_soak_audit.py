@@ -58,7 +58,7 @@ def test_a_wrong_audit_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def compare_in_process(count: int) -> tuple[float, int]:
-    """Audit a number of uploads in a new process; returns its CPU seconds and its peak of memory in bytes."""
+    """Audit a number of uploads in a new process; return its CPU seconds and its peak of memory in bytes."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(FUNCTION), str(ROOT)))}
     command = [sys.executable, __file__, str(count)]
     done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
