@@ -14,20 +14,13 @@ import pytest
 
 from tests.faults import Fault, await_held, inject
 from tests.local_aws.conftest import PATIENCE, Account, await_answer
+from tests.processes import is_running
 from tools.common.errors import ToolError
 from tools.common.local_stack import LocalAws, local_client
 from tools.common.paths import ROOT
 from tools.local.aws import local_aws, stop
 
 ECHO = "def handler(event, context):\n    return event\n"
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process runs and is no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def find_processes(aws: LocalAws) -> set[int]:

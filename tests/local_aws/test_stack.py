@@ -13,7 +13,7 @@ import pytest
 
 from tests import faults
 from tests.local_aws.conftest import await_answer
-from tests.local_aws.test_service import is_running
+from tests.processes import is_running
 from tools.common import local_stack
 from tools.common.cli import say
 from tools.common.errors import ToolError

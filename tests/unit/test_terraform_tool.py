@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import is_running
 from tools.common import terraform
 from tools.common.errors import ToolError
 from tools.common.terraform import PROVIDER, Terraform
@@ -183,13 +184,5 @@ def test_an_interrupted_terraform_writes_its_state_and_leaves_no_provider(path: 
         Terraform(path).run("apply", show=interrupt)
     assert (path / "state").exists()
     deadline = time.monotonic() + 10
-    while _alive(seen[0]):
+    while is_running(seen[0]):
         assert time.monotonic() < deadline, "the provider outlived Terraform"
-
-
-def _alive(pid: int) -> bool:
-    """Whether a process is running, and is not a zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
