@@ -43,7 +43,11 @@ def seaweedfs() -> Iterator[str]:
             *("-volume.max=100", "-volume.minFreeSpace=0", "-master.volumeSizeLimitMB=64"),
         ]
         command = [str(PROGRAM), "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *options]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        # With AWS's keys in its environment, or settings in the home folder, it would ask for keys.
+        environment = {"HOME": folder}
+        with subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
             try:
                 endpoint = f"http://127.0.0.1:{ports[PORTS.index('s3')]}"
                 _await_storage(endpoint, process)
