@@ -7,7 +7,7 @@ import contextlib
 import functools
 import logging
 import mmap
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from threading import Thread
@@ -96,7 +96,6 @@ class Destination:
         If requests fail, no further one starts, and the error of the first rendition among them is raised.
         """
         origin = _make_origin(Identity.of(source))
-        has_points = any(target.rendition and target.rendition.focus == Focus.METADATA for target in self.targets)
         _run_concurrently(
             [
                 functools.partial(
@@ -106,11 +105,7 @@ class Destination:
                     Body=output.body,
                     ContentType=output.content_type,
                     Metadata=_make_metadata(
-                        one,
-                        source["Metadata"],
-                        {MARKER: target.digest, **origin},
-                        # The point would be elsewhere in an output that is cropped or padded.
-                        {FOCUS} if has_points and target.rendition and target.rendition.fit != Fit.INSIDE else set(),
+                        one, self._select_true(source["Metadata"], target), {MARKER: target.digest, **origin}
                     ),
                     **_make_headers(one.key, target.rendition, source),
                 )
@@ -142,6 +137,13 @@ class Destination:
         # The manifest first: it describes only what is there.
         removed = {key for key in reversed(keys) if self._remove(key)}
         return tuple(key for key in keys if key in removed)
+
+    def _select_true(self, entries: Mapping[str, str], target: Target) -> Mapping[str, str]:
+        """Return the source's entries without a point, which would be elsewhere in a cropped or padded output."""
+        has_points = any(one.rendition and one.rendition.focus == Focus.METADATA for one in self.targets)
+        if not has_points or target.rendition is None or target.rendition.fit == Fit.INSIDE:
+            return entries
+        return {name: value for name, value in entries.items() if name != FOCUS}
 
     def _fill_templates(self, source_key: str) -> tuple[str, ...]:
         return tuple(target.template.fill(source_key) for target in self.targets)
@@ -238,21 +240,11 @@ def _make_origin(identity: Identity) -> dict[str, str]:
     }
 
 
-def _make_metadata(
-    output: RenditionDescription, source: Mapping[str, str], mark: Mapping[str, str], excluded: Collection[str]
-) -> dict[str, str]:
-    """Return an output's user metadata: the function's entries, and the source's unless S3 would refuse one of them.
-
-    Args:
-        output: The output, whose losses become an entry.
-        source: The source's entries.
-        mark: The function's entries.
-        excluded: Names of the source's entries that would be false for the output.
-
-    """
+def _make_metadata(output: RenditionDescription, source: Mapping[str, str], mark: Mapping[str, str]) -> dict[str, str]:
+    """Return an output's user metadata: the function's entries, and all of the source's or none."""
     ours = {**mark, LOST: ",".join(output.lost)} if output.lost else {**mark}
     # A source that is a copy of an output has its losses, which are not this output's.
-    theirs = {name: value for name, value in source.items() if name not in {LOST, *ours, *excluded}}
+    theirs = {name: value for name, value in source.items() if name not in {LOST, *ours}}
     size = sum(len(name.encode()) + len(value.encode()) for name, value in {**ours, **theirs}.items())
     # S3 returns values that are not ASCII in an encoding that it does not accept in a PUT.
     if size > MAX_METADATA_BYTES or not all(value.isascii() for value in theirs.values()):

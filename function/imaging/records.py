@@ -396,6 +396,15 @@ class Job:
         blocks = {name: self.kept.get(name) for name in ("exif", "xmp")}
         return {"icc_profile": self.frames[0].icc, "dpi": self.frames[0].resolution, **blocks}
 
+    @property
+    def part(self) -> tuple[int, int, int, int] | None:
+        """Left, top, right and bottom edge of the picture in each image; None if the images are not padded."""
+        return self.frames[0].part
+
+    def crop(self, image: Image.Image) -> Image.Image:
+        """Return an image of this size without its padding, which has no error and would hide the picture's."""
+        return image.crop(self.part) if self.part else image
+
     def is_larger_than_source(self, body: bytes) -> bool:
         """Whether ``body`` is larger than a source of the same format."""
         return self.format == self.picture.format and len(body) > len(self.picture.header.source)

@@ -81,12 +81,12 @@ def save_no_larger(job: Job, write: Write, *, per_octave: float, container_bytes
         from imaging.visual_quality import reach_score  # noqa: PLC0415
 
         return reach_score(job, write)
-    tried, part = choose_quality(job), job.frames[0].part
+    tried = choose_quality(job)
     aside = container_bytes + sum(len(data) for data in job.colour.values() if data)
     target = AIMED_SHARE * len(job.picture.header.source) - aside
     if job.rendition.quality is not None or target <= 0 or job.format != job.picture.format:
         return write(job.images, tried)
-    images = [image.crop(part) for image in job.images] if part else job.images
+    images = [job.crop(image) for image in job.images]
     body = write(images, tried)
     for _ in range(MOST_TRIES):
         if not job.is_larger_than_source(body) or tried == LEAST_QUALITY:
@@ -97,7 +97,7 @@ def save_no_larger(job: Job, write: Write, *, per_octave: float, container_bytes
         gained = math.log2((len(body) - aside) / max(1, len(smaller) - aside))
         per_octave = min(MOST_PER_OCTAVE, (tried - lower) / gained) if gained > 0 else MOST_PER_OCTAVE
         tried, body = lower, min(body, smaller, key=len)
-    return write(job.images, tried) if part else body
+    return write(job.images, tried) if job.part else body
 
 
 def round_durations(job: Job, most: int) -> list[int]:
@@ -145,7 +145,7 @@ def _save_in_palette(job: Job, options: Options, bound: palette.Fidelity) -> byt
     best = None
     for colours in (16,) if image.mode == "L" else (256, 128, 64, 32, 16, 8):
         quantized = palette.quantize(image, colours)
-        if not palette.compare(image, quantized, job.frames[0].part).is_at_least(bound):
+        if not palette.compare(image, quantized, job.part).is_at_least(bound):
             break
         body = save(job, [quantized], options)
         best = min(best or body, body, key=len)

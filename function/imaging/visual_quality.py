@@ -167,13 +167,7 @@ def reach_score(job: Job, write: Write) -> bytes:
         RejectedError: UNFAITHFUL: the encoder fails.
 
     """
-    target, part = job.rendition.ssimulacra2 or 0, job.frames[0].part
-
-    def show(whole: Image.Image) -> Image.Image:
-        # Padding has no error, and would hide the picture's.
-        return whole.crop(part) if part else whole
-
-    image = show(job.images[0])
+    target, image = job.rendition.ssimulacra2 or 0, job.crop(job.images[0])
     quality = _limit(job.quality_of_score_70 + (target - 70) / SCORE_PER_QUALITY)
     if not _has_score(image):
         return write(job.images, quality)
@@ -186,7 +180,7 @@ def reach_score(job: Job, write: Write) -> bytes:
 
     def try_whole(quality: int) -> float:
         bodies[quality] = write(job.images, quality)
-        return reference.score(tiles.stack(tiles.cut(show(_decode(job, bodies[quality])))))
+        return reference.score(tiles.stack(tiles.cut(job.crop(_decode(job, bodies[quality])))))
 
     bodies: dict[int, bytes] = {}
     if tiles.boxes:

@@ -54,7 +54,7 @@ def _set_xmp(image: Any, header: Header) -> None:
 
 
 def _encode(job: Job) -> bytes:
-    frames = palette.to_scene_palettes(job.images, job.frames[0].part)
+    frames = palette.to_scene_palettes(job.images, job.part)
     timing = (round_durations(job, MOST_MILLISECONDS), count_plays(job)) if len(frames) > 1 else ((), None)
     body = gif_writer.write(job.images, frames, *timing)
     return gif_writer.add_xmp(body, job.kept["xmp"]) if "xmp" in job.kept else body

@@ -158,8 +158,8 @@ def _encode_indexed(job: Job, images: Sequence[Image.Image], options: Options) -
     if any(image.mode in {"LA", "RGBA"} and image.getchannel("A").getextrema()[0] != 255 for image in images):
         return None
     painted = [frame.image for frame in palette.to_shared_palette(images, has_transparent=False)]
-    pairs, part = zip(images, painted, strict=True), job.frames[0].part
-    if not all(palette.compare(*pair, part).is_at_least(palette.TOLERABLE) for pair in pairs):
+    pairs = zip(images, painted, strict=True)
+    if not all(palette.compare(*pair, job.part).is_at_least(palette.TOLERABLE) for pair in pairs):
         return None
     return save(job, painted, options)
 
