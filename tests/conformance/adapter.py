@@ -71,12 +71,12 @@ class ModuleAdapter:
             raise ToolError(
                 f"Cannot import {name}: {error}: name a module, such as my_resizer for my_resizer.py in this folder"
             ) from error
-        needed = ("render", "output_key") if hasattr(self._module, "handle") else ("render",)
+        has_handler = hasattr(self._module, "handle")
+        needed = ("render", "output_key") if has_handler else ("render",)
         if missing := [function for function in needed if not hasattr(self._module, function)]:
             raise ToolError(
                 f"{name} has no function {missing[0]}: write it as tests/conformance/adapters/usual.py does"
             )
-        has_handler = hasattr(self._module, "handle")
         self.handler = (sys.executable, "-m", "tests.conformance.invoke", name) if has_handler else ()
 
     def render(self, source: Path, target: Path, wanted: Wanted) -> Collection[str]:

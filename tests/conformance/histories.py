@@ -164,12 +164,21 @@ def fail_requests(adapter: Adapter, cloud: Cloud, chance: Random) -> str:
     return history.find_fault()
 
 
-def overtake(adapter: Adapter, cloud: Cloud, chance: Random) -> str:
-    """Hold an invocation's read or write until a newer upload of its key was handled."""
+@contextlib.contextmanager
+def hold_upload(
+    adapter: Adapter, cloud: Cloud, chance: Random
+) -> "Iterator[tuple[History, str, subprocess.Popen[bytes]]]":
+    """Yield a history with an upload, its key, and its invocation, whose read or write is held in the block."""
     history, key = cloud.open(adapter), chance.choice(KEYS)
     method, bucket = chance.choice([("GET", history.source), ("PUT", history.destination)])
     history.upload(key, chance)
-    with history.hold(key, method, bucket) as older:
+    with history.hold(key, method, bucket) as process:
+        yield history, key, process
+
+
+def overtake(adapter: Adapter, cloud: Cloud, chance: Random) -> str:
+    """Hold an invocation's read or write until a newer upload of its key was handled."""
+    with hold_upload(adapter, cloud, chance) as (history, key, older):
         history.upload(key, chance)
         history.deliver(key)
     history.deliver(key, older)
@@ -178,10 +187,7 @@ def overtake(adapter: Adapter, cloud: Cloud, chance: Random) -> str:
 
 def kill(adapter: Adapter, cloud: Cloud, chance: Random) -> str:
     """Kill an invocation in its read or its write; Lambda delivers the event again."""
-    history, key = cloud.open(adapter), chance.choice(KEYS)
-    method, bucket = chance.choice([("GET", history.source), ("PUT", history.destination)])
-    history.upload(key, chance)
-    with history.hold(key, method, bucket) as process:
+    with hold_upload(adapter, cloud, chance) as (history, key, process):
         process.kill()
     history.deliver(key, process)
     return history.find_fault()

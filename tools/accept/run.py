@@ -24,12 +24,10 @@ from tools.common.errors import ToolError
 from tools.common.paths import TERRAFORM
 from tools.common.pricing import BATCH_OPERATIONS_JOB, PRICES_AS_KNOWN_ON, REGION
 from tools.common.terraform import Terraform
+from tools.common.tfvars import DEFAULTS
 from tools.local.aws import local_aws
 
 Check = Callable[[Pipeline], None]
-
-MEMORY_MIB = 1769
-"""The module's default."""
 
 
 def list_checks() -> dict[str, Check]:
@@ -59,7 +57,7 @@ def list_checks() -> dict[str, Check]:
 
 def describe(stack: TemporaryStack, *, keep: bool) -> str:
     """Return what a run will make, and what that will cost."""
-    dollars = reporting.estimate(Target().architecture, MEMORY_MIB)
+    dollars = reporting.estimate(Target().architecture, DEFAULTS["function"]["memory_size"])
     end = "At the end, the stack stays (--keep)." if keep else "At the end, or after Ctrl-C, all of it is deleted."
     return f"""\
 Account {stack.account.account_id}, {stack.account.region}: a temporary stack whose names begin with {stack.name}:

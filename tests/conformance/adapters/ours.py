@@ -15,9 +15,9 @@ from imaging.losses import summarize
 from imaging.render import render as render_all
 from renditions import Rendition
 from tests.conformance.adapter import Refused, Wanted
+from tools.common.tfvars import DEFAULTS
 
-MEMORY_MIB = 1769
-"""The module's default."""
+MEMORY_MIB = DEFAULTS["function"]["memory_size"]
 
 HALF = Rendition("resized", scale=0.5)
 
